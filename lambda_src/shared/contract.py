@@ -1,0 +1,32 @@
+"""Types that more than one use case's contract has. Wire names are camelCase; unknown fields are refused."""
+
+from typing import Annotated
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+ModelId = Annotated[str, Meta(min_length=1, max_length=200, description="A model that this stage offers")]
+Text = Annotated[str, Meta(min_length=1, max_length=50_000)]
+
+
+class Request(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
+    """What a caller sends."""
+
+
+class Response(msgspec.Struct, rename="camel"):
+    """What a caller gets; a field that is UNSET is left out."""
+
+
+class Usage(Response):
+    """What the call used of the model."""
+
+    input_tokens: int | UnsetType = UNSET
+    output_tokens: int | UnsetType = UNSET
+    images: int | UnsetType = UNSET
+
+
+class ListQuery(Request):
+    """The page of a list that is asked for."""
+
+    limit: Annotated[int, Meta(ge=1, le=100)] = 20
+    cursor: Annotated[str, Meta(min_length=1, max_length=64)] | None = None

@@ -1,0 +1,48 @@
+"""Logger and metrics, made once a process. Prompts, photos and answers never come here unless payload logging is on."""
+
+from typing import Any
+
+from aws_lambda_powertools.logging import Logger
+from aws_lambda_powertools.metrics import Metrics, MetricUnit
+
+from shared.context import Context, ModelUse
+
+logger = Logger()
+metrics = Metrics()
+
+
+def log_request(context: Context, **fields: Any) -> None:
+    """One line a request, and one metrics record a model: tokens, latency, and the estimated cost in US dollars."""
+    logger.info(
+        "request",
+        request_id=context.request_id,
+        caller=context.caller,
+        models=[_summary(use) for use in context.uses.values()],
+        **fields,
+    )
+    for use in context.uses.values():
+        _emit(use)
+
+
+def _summary(use: ModelUse) -> dict[str, Any]:
+    return {
+        "model": use.invocation.id,
+        "calls": use.calls,
+        "input_tokens": use.input_tokens,
+        "output_tokens": use.output_tokens,
+        "images": use.images,
+        "latency_ms": use.latency_ms,
+        "estimated_cost_usd": use.estimated_cost,
+    }
+
+
+def _emit(use: ModelUse) -> None:
+    metrics.add_dimension("model", use.invocation.id)
+    metrics.add_metric("ModelCalls", MetricUnit.Count, use.calls)
+    metrics.add_metric("ModelLatency", MetricUnit.Milliseconds, use.latency_ms)
+    metrics.add_metric("InputTokens", MetricUnit.Count, use.input_tokens)
+    metrics.add_metric("OutputTokens", MetricUnit.Count, use.output_tokens)
+    metrics.add_metric("Images", MetricUnit.Count, use.images)
+    if use.estimated_cost is not None:
+        metrics.add_metric("EstimatedCost", MetricUnit.NoUnit, use.estimated_cost)
+    metrics.flush_metrics()

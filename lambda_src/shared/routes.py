@@ -1,0 +1,34 @@
+"""The route table's row. A use case's `routes.py` lists them; gateway, OpenAPI and dispatch are made from that list."""
+
+from typing import Literal
+
+import msgspec
+
+MEGABYTE = 1024 * 1024
+
+
+class Route(msgspec.Struct, frozen=True, kw_only=True):
+    """One method on one path.
+
+    `path` is in the gateway's form, `/images/{id}`. `operation` names the method of the use case's service that does
+    the work: it is called with the request's `Context`, then by name the path parameters, `body` and `query` as
+    declared. `request` and `query` are msgspec types; the fields of a `query` type are scalars. `response` is None for
+    an empty answer.
+    """
+
+    method: Literal["GET", "POST", "PATCH", "DELETE"]
+    path: str
+    operation: str
+    summary: str
+    status: int = 200
+    request: type | None = None
+    query: type | None = None
+    response: type | None = None
+    idempotent: bool = False
+    calls_model: bool = False
+    max_body_bytes: int = MEGABYTE
+
+    @property
+    def path_parameters(self) -> tuple[str, ...]:
+        """The names in braces, in order."""
+        return tuple(part[1:-1] for part in self.path.split("/") if part.startswith("{"))

@@ -1,0 +1,129 @@
+"""An answer of a given type from a text model: asked for by schema, tool or prompt, checked, repaired if need be."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from shared.bedrock import Bedrock
+from shared.catalogue import Invocation
+from shared.context import Context
+from shared.errors import ModelFailed
+from shared.observability import logger
+
+REPAIRS = 2
+# A repair that could not end in time is not begun.
+REPAIR_SECONDS = 4.0
+TOOL = "answer"
+# Bedrock's schema field refuses these (they are checked on the answer all the same).
+UNSUPPORTED = {"minLength", "maxLength", "minItems", "maxItems", "minimum", "maximum", "pattern", "title", "default"}
+
+Check = Callable[[Any], str | None]
+
+
+def schema_of(answer_type: type) -> dict[str, Any]:
+    """The JSON Schema that models are given: flat types only, closed objects, no constraints that Bedrock refuses."""
+    whole = msgspec.json.schema(answer_type)
+    name = whole["$ref"].rpartition("/")[2]
+    schema: dict[str, Any] = _lean(whole["$defs"][name])
+    schema["additionalProperties"] = False
+    return schema
+
+
+def _lean(node: Any) -> Any:
+    if isinstance(node, list):
+        return [_lean(item) for item in node]
+    if not isinstance(node, dict):
+        return node
+    lean = {}
+    for key, value in node.items():
+        if key == "properties":
+            lean[key] = {name: _lean(child) for name, child in value.items()}
+        elif key not in UNSUPPORTED:
+            lean[key] = _lean(value)
+    return lean
+
+
+def ask(
+    bedrock: Bedrock,
+    context: Context,
+    invocation: Invocation,
+    *,
+    system: str,
+    content: list[dict[str, Any]],
+    answer_type: type,
+    max_tokens: int,
+    check: Check = lambda answer: None,
+) -> Any:
+    """The model's answer as `answer_type`.
+
+    `check` says what else is wrong with an answer, or None. After `REPAIRS` attempts that did not fit the type the
+    answer is `ModelFailed`; one that fits the type but not `check` is returned, for the caller to mend.
+    """
+    request = _request(invocation, schema_of(answer_type), system, max_tokens)
+    messages: list[dict[str, Any]] = [{"role": "user", "content": content}]
+    best: Any = None
+    for attempt in range(REPAIRS + 1):
+        if attempt and context.deadline.seconds_left < REPAIR_SECONDS:
+            break
+        answer = bedrock.converse(context, invocation, {**request, "messages": messages})
+        message = answer["output"]["message"]
+        try:
+            best = msgspec.convert(_found(message), answer_type)
+            problem = check(best)
+        except (msgspec.ValidationError, ValueError) as error:
+            cut = " It was cut off: be shorter." if answer.get("stopReason") == "max_tokens" else ""
+            problem = f"{error}.{cut}"
+        if problem is None:
+            return best
+        logger.info("model answer to be repaired", request_id=context.request_id, attempt=attempt)
+        messages = [*messages, _said(message), {"role": "user", "content": [_complaint(message, problem)]}]
+    if best is None:
+        raise ModelFailed("The model's answer stayed unusable.")
+    return best
+
+
+def _request(invocation: Invocation, schema: dict[str, Any], system: str, max_tokens: int) -> dict[str, Any]:
+    model = invocation.model
+    request: dict[str, Any] = {"inferenceConfig": {"maxTokens": max_tokens}}
+    if "temperature" in model.parameters:
+        request["inferenceConfig"]["temperature"] = 0.0
+    if model.structured_output == "native":
+        definition = {"schema": json.dumps(schema), "name": TOOL}
+        request["outputConfig"] = {"textFormat": {"type": "json_schema", "structure": {"jsonSchema": definition}}}
+    elif model.structured_output == "tool":
+        tool = {"name": TOOL, "description": "Give the answer.", "inputSchema": {"json": schema}}
+        choice = {"tool": {"name": TOOL}} if model.forced_tool else {"auto": {}}
+        request["toolConfig"] = {"tools": [{"toolSpec": tool}], "toolChoice": choice}
+    else:
+        system = f"{system}\n\nAnswer with one JSON object and nothing else. Its JSON Schema:\n{json.dumps(schema)}"
+    request["system"] = [{"text": system}]
+    return request
+
+
+def _found(message: dict[str, Any]) -> Any:
+    """The object in a message: a tool's input, or the JSON in its text. Raises `ValueError`."""
+    for block in message.get("content", []):
+        if "toolUse" in block:
+            return block["toolUse"]["input"]
+    text = "".join(block.get("text", "") for block in message.get("content", []))
+    start = text.find("{")
+    if start < 0:
+        raise ValueError("The answer holds no JSON object")
+    return json.JSONDecoder().raw_decode(text, start)[0]
+
+
+def _said(message: dict[str, Any]) -> dict[str, Any]:
+    # Bedrock refuses an empty turn when it is sent back.
+    content = [block for block in message.get("content", []) if block.get("text", "x").strip()]
+    return {"role": "assistant", "content": content or [{"text": "(no answer)"}]}
+
+
+def _complaint(message: dict[str, Any], problem: str) -> dict[str, Any]:
+    text = f"That answer cannot be used: {problem} Give the whole answer again, corrected."
+    for block in message.get("content", []):
+        if "toolUse" in block:
+            result = {"toolUseId": block["toolUse"]["toolUseId"], "content": [{"text": text}], "status": "error"}
+            return {"toolResult": result}
+    return {"text": text}

@@ -1,0 +1,226 @@
+"""Stand-ins for what the functions talk to: a model that answers from a queue, a table and a bucket in memory."""
+
+import base64
+import io
+import json
+import struct
+import threading
+import time
+import zlib
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from shared.context import Context, Deadline
+from shared.settings import Settings
+
+CALLER = "arn:aws:iam::000000000000:user/ana"
+OTHER = "arn:aws:iam::000000000000:user/bob"
+
+
+def client_error(code: str, message: str = "", operation: str = "Converse") -> ClientError:
+    return ClientError({"Error": {"Code": code, "Message": message}}, operation)
+
+
+def png(width: int = 2, height: int = 3) -> bytes:
+    """A valid PNG of one colour."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    rows = b"".join(b"\0" + b"\x20\x40\x60" * width for _ in range(height))
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+
+
+class FakeModel:
+    """A bedrock-runtime client. Every call takes the next queued answer; an exception in the queue is raised.
+
+    `queue` holds whole Converse answers, or InvokeModel bodies (dicts). A callable is asked with the request.
+    """
+
+    def __init__(self, *answers: Any, seconds: float = 0) -> None:
+        self.queue = list(answers)
+        self.requests: list[dict[str, Any]] = []
+        self.timeouts: list[int] = []
+        self._seconds = seconds
+        self._lock = threading.Lock()
+
+    def __call__(self, read_seconds: int, region: str | None) -> "FakeModel":
+        self.timeouts.append(read_seconds)
+        return self
+
+    def _next(self, request: dict[str, Any]) -> Any:
+        with self._lock:
+            self.requests.append(request)
+            assert self.queue, "the model was called more often than the test expects"
+            answer = self.queue.pop(0)
+        time.sleep(self._seconds)
+        if isinstance(answer, BaseException):
+            raise answer
+        return answer(request) if callable(answer) else answer
+
+    def converse(self, **request: Any) -> Any:
+        return self._next(request)
+
+    def apply_guardrail(self, **request: Any) -> Any:
+        return self._next(request)
+
+    def invoke_model(self, **request: Any) -> Any:
+        body = json.loads(request["body"])
+        answer = self._next({**request, "body": body})
+        headers = {"x-amzn-bedrock-input-token-count": str(answer.pop("_tokens", 0))}
+        return {
+            "body": io.BytesIO(json.dumps(answer).encode()),
+            "ResponseMetadata": {"HTTPHeaders": headers},
+        }
+
+
+def said(text: str, stop: str = "end_turn") -> dict[str, Any]:
+    """A Converse answer of one text."""
+    return {
+        "output": {"message": {"role": "assistant", "content": [{"text": text}]}},
+        "stopReason": stop,
+        "usage": {"inputTokens": 10, "outputTokens": 5, "totalTokens": 15},
+    }
+
+
+def picture(*seeds: int) -> dict[str, Any]:
+    """A Stability answer."""
+    images = [base64.b64encode(png()).decode() for _ in seeds]
+    return {"images": images, "seeds": list(seeds), "finish_reasons": [None] * len(seeds)}
+
+
+class FakeTable:
+    """A DynamoDB client over one dict, with the few conditions that the code uses. `fail` names operations to fail."""
+
+    def __init__(self) -> None:
+        self.items: dict[tuple[str, str], dict[str, Any]] = {}
+        self.fail: dict[str, Exception] = {}
+        self._lock = threading.Lock()
+
+    @staticmethod
+    def _at(key: dict[str, Any]) -> tuple[str, str]:
+        return key["pk"]["S"], key["sk"]["S"]
+
+    def _allow(self, item: dict[str, Any] | None, request: dict[str, Any]) -> None:
+        condition = request.get("ConditionExpression")
+        values = request.get("ExpressionAttributeValues", {})
+        if condition is None:
+            return
+        if condition == "attribute_not_exists(pk)":
+            good = item is None
+        elif condition == "#owner = :owner":
+            good = item is not None and item["owner"] == values[":owner"]
+        elif condition == "attribute_not_exists(pk) OR expiresAt < :now OR leaseUntil < :now":
+            now = int(values[":now"]["N"])
+            good = item is None or any(
+                name in item and int(item[name]["N"]) < now for name in ("expiresAt", "leaseUntil")
+            )
+        else:
+            raise AssertionError(f"the fake does not know the condition {condition}")
+        if not good:
+            raise client_error("ConditionalCheckFailedException")
+
+    def _begin(self, operation: str) -> None:
+        if operation in self.fail:
+            raise self.fail[operation]
+
+    def put_item(self, **request: Any) -> None:
+        self._begin("put_item")
+        with self._lock:
+            at = self._at(request["Item"])
+            self._allow(self.items.get(at), request)
+            self.items[at] = request["Item"]
+
+    def get_item(self, **request: Any) -> dict[str, Any]:
+        self._begin("get_item")
+        item = self.items.get(self._at(request["Key"]))
+        return {"Item": dict(item)} if item else {}
+
+    def delete_item(self, **request: Any) -> None:
+        self._begin("delete_item")
+        with self._lock:
+            at = self._at(request["Key"])
+            self._allow(self.items.get(at), request)
+            self.items.pop(at, None)
+
+    def update_item(self, **request: Any) -> None:
+        self._begin("update_item")
+        with self._lock:
+            at = self._at(request["Key"])
+            self._allow(self.items.get(at), request)
+            values = request["ExpressionAttributeValues"]
+            item = self.items[at]
+            item.update(status=values[":status"], part=values[":part"], parts=values[":parts"])
+            item["expiresAt"] = values[":expires"]
+            item.pop("leaseUntil", None)
+
+    def query(self, **request: Any) -> dict[str, Any]:
+        self._begin("query")
+        pk = request["ExpressionAttributeValues"][":pk"]["S"]
+        after = request.get("ExclusiveStartKey", {}).get("sk", {}).get("S")
+        keys = sorted((key for key in self.items if key[0] == pk and (after is None or key[1] < after)), reverse=True)
+        page = keys[: request["Limit"]]
+        answer: dict[str, Any] = {"Items": [self.items[key] for key in page]}
+        if len(keys) >= request["Limit"] and page:
+            answer["LastEvaluatedKey"] = {"pk": {"S": pk}, "sk": {"S": page[-1][1]}}
+        return answer
+
+
+class FakeBucket:
+    """An S3 client over a dict of keys."""
+
+    def __init__(self) -> None:
+        self.objects: dict[str, bytes] = {}
+
+    def put_object(self, *, Bucket: str, Key: str, Body: bytes, ContentType: str) -> None:
+        self.objects[Key] = Body
+
+    def delete_object(self, *, Bucket: str, Key: str) -> None:
+        self.objects.pop(Key, None)
+
+    def generate_presigned_url(self, operation: str, *, Params: dict[str, str], ExpiresIn: int) -> str:
+        return f"https://{Params['Bucket']}.example/{Params['Key']}?expires={ExpiresIn}"
+
+
+def settings(**changes: Any) -> Settings:
+    defaults: dict[str, Any] = {
+        "stage": "test",
+        "use_case": "summarization",
+        "table_name": "table",
+        "bucket_name": "bucket",
+        "models": ("us.anthropic.claude-haiku-4-5-20251001-v1:0",),
+    }
+    return Settings(**{**defaults, **changes})
+
+
+def context(seconds: float = 27, caller: str = CALLER) -> Context:
+    return Context(caller=caller, request_id="request-1", deadline=Deadline(seconds))
+
+
+class LambdaContext:
+    """What the runtime hands to a handler, as far as it is used."""
+
+    def __init__(self, seconds: float = 29) -> None:
+        self._seconds = seconds
+
+    def get_remaining_time_in_millis(self) -> int:
+        return int(self._seconds * 1000)
+
+
+def event(method: str, resource: str, body: Any = None, **changes: Any) -> dict[str, Any]:
+    """A REST API's proxy event."""
+    raw = body if isinstance(body, str) or body is None else json.dumps(body)
+    return {
+        "httpMethod": method,
+        "resource": resource,
+        "path": resource,
+        "headers": {"Content-Type": "application/json", **changes.pop("headers", {})},
+        "queryStringParameters": changes.pop("query", None),
+        "pathParameters": changes.pop("path", None),
+        "body": raw,
+        "isBase64Encoded": False,
+        "requestContext": {"requestId": "request-1", "identity": {"userArn": CALLER}},
+        **changes,
+    }

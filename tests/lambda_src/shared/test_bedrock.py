@@ -1,0 +1,94 @@
+"""Calls within the deadline, and Bedrock's errors in the contract's terms."""
+
+from typing import Any
+
+import pytest
+from botocore.exceptions import EndpointConnectionError, ReadTimeoutError
+from fakes import FakeModel, client_error, context, said, settings
+
+from shared import errors
+from shared.bedrock import ATTEMPTS, Bedrock
+from shared.catalogue import resolve
+
+HAIKU = resolve("us.anthropic.claude-haiku-4-5-20251001-v1:0")
+GUARDED = {"guardrail_id": "g", "guardrail_version": "1"}
+
+
+def bedrock(model: FakeModel, **changes: Any) -> Bedrock:
+    return Bedrock(settings(**changes), model, sleep=lambda seconds: None)
+
+
+@pytest.mark.parametrize(
+    ("failure", "expected", "calls"),
+    [
+        (client_error("ThrottlingException"), errors.Throttled, ATTEMPTS),
+        (client_error("ServiceUnavailableException"), errors.Unavailable, ATTEMPTS),
+        (client_error("InternalServerException"), errors.Unavailable, ATTEMPTS),
+        (EndpointConnectionError(endpoint_url="https://x"), errors.Unavailable, ATTEMPTS),
+        (ReadTimeoutError(endpoint_url="https://x"), errors.DeadlineExceeded, 1),
+        (client_error("ModelTimeoutException"), errors.DeadlineExceeded, 1),
+        (client_error("ModelErrorException"), errors.ModelFailed, 1),
+        (client_error("ValidationException", "maxTokens"), errors.InvalidRequest, 1),
+        (client_error("ValidationException", "blocked by our content filters"), errors.Refused, 1),
+        (client_error("AccessDeniedException"), errors.Unavailable, 1),
+        (client_error("ResourceNotFoundException"), errors.Unavailable, 1),
+    ],
+)
+def test_failures_are_told_in_the_contracts_terms(failure: Exception, expected: type, calls: int) -> None:
+    model = FakeModel(*[failure] * calls)
+    with pytest.raises(expected) as raised:
+        bedrock(model).converse(context(), HAIKU, {})
+    assert type(raised.value) is expected
+    assert len(model.requests) == calls
+
+
+def test_a_passing_fault_is_not_seen_by_the_caller() -> None:
+    model = FakeModel(client_error("ThrottlingException"), said("good"))
+    used = context()
+    answer = bedrock(model).converse(used, HAIKU, {})
+    assert answer["output"]["message"]["content"] == [{"text": "good"}]
+    assert (used.used(HAIKU).input_tokens, used.used(HAIKU).output_tokens) == (10, 5)
+
+
+@pytest.mark.parametrize(("left", "timeout"), [(28, 26), (21, 20), (11.5, 10), (2, 1)])
+def test_a_call_ends_before_the_deadline(left: float, timeout: int) -> None:
+    model = FakeModel(said("good"))
+    bedrock(model).converse(context(left), HAIKU, {})
+    assert model.timeouts == [timeout]
+
+
+def test_no_call_is_begun_when_no_time_is_left() -> None:
+    model = FakeModel()
+    with pytest.raises(errors.DeadlineExceeded):
+        bedrock(model).converse(context(1.0), HAIKU, {})
+    assert model.requests == []
+
+
+def test_no_retry_is_begun_that_could_not_end() -> None:
+    model = FakeModel(client_error("ThrottlingException"))
+    with pytest.raises(errors.Throttled):
+        bedrock(model).converse(context(2.0), HAIKU, {})
+
+
+@pytest.mark.parametrize("reason", ["guardrail_intervened", "content_filtered"])
+def test_an_intervention_is_a_refusal(reason: str) -> None:
+    with pytest.raises(errors.Refused):
+        bedrock(FakeModel(said("blocked", reason)), **GUARDED).converse(context(), HAIKU, {})
+
+
+def test_the_guardrail_goes_with_every_call() -> None:
+    model = FakeModel(said("good"))
+    bedrock(model, **GUARDED).converse(context(), HAIKU, {})
+    assert model.requests[0]["guardrailConfig"] == {"guardrailIdentifier": "g", "guardrailVersion": "1"}
+
+
+def guarded(action: str) -> dict[str, Any]:
+    assessment = {"sensitiveInformationPolicy": {"piiEntities": [{"action": action, "type": "EMAIL", "match": "a@b"}]}}
+    return {"action": "GUARDRAIL_INTERVENED", "outputs": [{"text": "masked"}], "assessments": [assessment]}
+
+
+def test_screening_masks_or_refuses() -> None:
+    assert bedrock(FakeModel(guarded("ANONYMIZED")), **GUARDED).screen(context(), "mail a@b") == "masked"
+    with pytest.raises(errors.Refused):
+        bedrock(FakeModel(guarded("BLOCKED")), **GUARDED).screen(context(), "mail a@b")
+    assert bedrock(FakeModel()).screen(context(), "as it is") == "as it is"

@@ -1,0 +1,204 @@
+"""Event in, answer out."""
+
+import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from typing import Annotated, Any
+
+import msgspec
+import pytest
+from fakes import CALLER, FakeTable, LambdaContext, event, settings
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.contract import Request, Response
+from shared.errors import ApiError, Refused, Throttled
+from shared.http import Api
+from shared.idempotency import Idempotency
+from shared.routes import Route
+
+
+class Wish(Request):
+    text: Annotated[str, msgspec.Meta(min_length=1, max_length=10)]
+    count: int = 1
+
+
+class Page(Request):
+    limit: Annotated[int, msgspec.Meta(ge=1, le=9)] = 5
+
+
+class Done(Response):
+    echo: str
+    request_id: str
+
+
+class Service:
+    def __init__(self) -> None:
+        self.calls = 0
+        self.failure: Exception | None = None
+        self.gate = threading.Event()
+        self.gate.set()
+
+    def make(self, context: Any, *, body: Wish) -> Done:
+        self.gate.wait(5)
+        self.calls += 1
+        if self.failure:
+            raise self.failure
+        return Done(echo=body.text, request_id=context.request_id)
+
+    def show(self, context: Any, *, id: str, query: Page) -> Done:
+        return Done(echo=f"{id} {query.limit} {context.caller}", request_id=context.request_id)
+
+    def drop(self, context: Any, *, id: str) -> None:
+        return None
+
+
+ROUTES = (
+    Route(
+        method="POST",
+        path="/things",
+        operation="make",
+        summary="",
+        status=201,
+        request=Wish,
+        response=Done,
+        idempotent=True,
+        max_body_bytes=100,
+    ),
+    Route(method="GET", path="/things/{id}", operation="show", summary="", query=Page, response=Done),
+    Route(method="DELETE", path="/things/{id}", operation="drop", summary="", status=204),
+)
+
+
+@pytest.fixture
+def service() -> Service:
+    return Service()
+
+
+@pytest.fixture
+def api(service: Service) -> Api:
+    return Api(ROUTES, service, settings(cors_origins=("https://ui.example",)), Idempotency("table", FakeTable()))
+
+
+def call(api: Api, sent: dict[str, Any]) -> tuple[int, Any, dict[str, str]]:
+    answer = api(sent, LambdaContext())
+    return answer["statusCode"], json.loads(answer["body"]) if answer["body"] else None, answer["headers"]
+
+
+def test_answers_with_the_routes_status_and_camel_case(api: Api) -> None:
+    status, body, headers = call(api, event("POST", "/things", {"text": "hé"}))
+    assert (status, body) == (201, {"echo": "hé", "requestId": "request-1"})
+    assert headers["Content-Type"] == "application/json; charset=utf-8"
+
+
+def test_path_and_query_parameters_reach_the_service(api: Api) -> None:
+    status, body, _ = call(api, event("GET", "/things/{id}", path={"id": "a"}, query={"limit": "7"}))
+    assert (status, body["echo"]) == (200, f"a 7 {CALLER}")
+
+
+def test_an_empty_answer_has_no_body(api: Api) -> None:
+    assert call(api, event("DELETE", "/things/{id}", path={"id": "a"}))[:2] == (204, None)
+
+
+PLAIN_TEXT = event("POST", "/things", {"text": "a"}, headers={"Content-Type": "text/plain"})
+LONG_KEY = event("POST", "/things", {"text": "a"}, headers={"Idempotency-Key": "k" * 65})
+
+
+@pytest.mark.parametrize(
+    ("sent", "status", "code", "path"),
+    [
+        (event("POST", "/things", {"text": ""}), 400, "invalid_request", "body.text"),
+        (event("POST", "/things", {}), 400, "invalid_request", "body"),
+        (event("POST", "/things", {"text": "a", "colour": "red"}), 400, "invalid_request", "body"),
+        (event("POST", "/things", {"text": 1}), 400, "invalid_request", "body.text"),
+        (event("POST", "/things", "{"), 400, "invalid_request", "body"),
+        (event("POST", "/things", None), 400, "invalid_request", "body"),
+        (PLAIN_TEXT, 400, "invalid_request", "headers.Content-Type"),
+        (event("POST", "/things", "!", isBase64Encoded=True), 400, "invalid_request", "body"),
+        (event("GET", "/things/{id}", path={"id": "a"}, query={"limit": "10"}), 400, "invalid_request", "query.limit"),
+        (event("GET", "/things/{id}", path={"id": "a"}, query={"x": "1"}), 400, "invalid_request", "query"),
+        (LONG_KEY, 400, "invalid_request", "headers.Idempotency-Key"),
+        (event("POST", "/things", {"text": "a" * 200}), 413, "too_large", None),
+        (event("GET", "/nothing"), 404, "not_found", None),
+        (event("DELETE", "/things"), 404, "not_found", None),
+        (event("POST", "/things", {"text": "a"}, requestContext={"requestId": "r"}), 401, "unauthorized", None),
+    ],
+)  # fmt: skip
+def test_bad_input_is_told_with_its_place(api: Api, sent: Any, status: int, code: str, path: str | None) -> None:
+    got, body, _ = call(api, sent)
+    assert (got, body["error"]["code"]) == (status, code)
+    assert body["error"]["requestId"]
+    assert [detail["path"] for detail in body["error"].get("details", [])] == ([path] if path else [])
+
+
+def test_a_bug_tells_nothing_of_the_inside(api: Api, service: Service) -> None:
+    service.failure = RuntimeError("secret")
+    status, body, _ = call(api, event("POST", "/things", {"text": "a"}))
+    assert (status, body["error"]["code"]) == (500, "internal")
+    assert "secret" not in json.dumps(body)
+
+
+def test_throttling_says_when_to_come_back(api: Api, service: Service) -> None:
+    service.failure = Throttled("later", retry_after=7)
+    status, _, headers = call(api, event("POST", "/things", {"text": "a"}))
+    assert (status, headers["Retry-After"]) == (429, "7")
+
+
+def test_only_configured_origins_get_cors_headers(api: Api) -> None:
+    allowed = event("POST", "/things", {"text": "a"}, headers={"origin": "https://ui.example"})
+    assert call(api, allowed)[2]["Access-Control-Allow-Origin"] == "https://ui.example"
+    foreign = event("POST", "/things", {"text": "a"}, headers={"origin": "https://evil.example"})
+    assert "Access-Control-Allow-Origin" not in call(api, foreign)[2]
+
+
+def keyed(body: Any, key: str = "k1", **changes: Any) -> dict[str, Any]:
+    return event("POST", "/things", body, headers={"idempotency-key": key}, **changes)
+
+
+def test_a_replay_answers_the_first_body(api: Api, service: Service) -> None:
+    first = call(api, keyed({"text": "a"}))
+    again = call(api, keyed('{ "text":"a" }'))
+    assert again[:2] == first[:2]
+    assert again[2]["Idempotency-Replayed"] == "true"
+    assert "Idempotency-Replayed" not in first[2]
+    assert service.calls == 1
+
+
+def test_a_key_with_another_body_is_refused(api: Api) -> None:
+    call(api, keyed({"text": "a"}))
+    status, body, _ = call(api, keyed({"text": "b"}))
+    assert (status, body["error"]["code"]) == (422, "idempotency_key_reused")
+
+
+def test_keys_are_each_callers_own(api: Api, service: Service) -> None:
+    call(api, keyed({"text": "a"}))
+    other = {"requestId": "r", "identity": {"userArn": "arn:aws:iam::1:user/other"}}
+    assert call(api, keyed({"text": "b"}, requestContext=other))[0] == 201
+    assert service.calls == 2
+
+
+def test_twenty_equal_requests_at_once_are_one_call(api: Api, service: Service) -> None:
+    service.gate.clear()
+    with ThreadPoolExecutor(20) as pool:
+        futures = [pool.submit(call, api, keyed({"text": "a"})) for _ in range(20)]
+        while sum(future.done() for future in futures) < 19:
+            pass
+        service.gate.set()
+        statuses = sorted(future.result()[0] for future in futures)
+    assert statuses == [201] + [409] * 19
+    assert service.calls == 1
+
+
+@pytest.mark.parametrize("failure", [Refused("no"), ApiError("x"), RuntimeError("bug")])
+def test_a_failed_request_gives_its_key_back(api: Api, service: Service, failure: Exception) -> None:
+    service.failure = failure
+    assert call(api, keyed({"text": "a"}))[0] >= 400
+    service.failure = None
+    assert call(api, keyed({"text": "a"}))[0] == 201
+
+
+@given(st.binary(max_size=80) | st.text(max_size=80))
+def test_no_body_is_answered_with_500(raw: bytes | str) -> None:
+    api = Api(ROUTES, Service(), settings())
+    text = raw if isinstance(raw, str) else raw.decode("latin-1")
+    assert call(api, event("POST", "/things", text))[0] in (201, 400, 413)

@@ -1,0 +1,74 @@
+"""Leases, parts and keys."""
+
+import random
+
+import pytest
+from fakes import CALLER, FakeTable, client_error
+
+from shared.errors import InProgress, InvalidRequest, Unavailable
+from shared.idempotency import KEPT_SECONDS, LEASE_SECONDS, PART_BYTES, Answer, Claim, Idempotency
+
+
+class Clock:
+    seconds = 1_000_000.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
+def begin(idempotency: Idempotency, key: str = "k") -> Claim | Answer:
+    return idempotency.begin(caller=CALLER, route="POST /x", key=key, body=b"{}")
+
+
+def claim(idempotency: Idempotency) -> Claim:
+    got = begin(idempotency)
+    assert isinstance(got, Claim)
+    return got
+
+
+def test_an_answer_larger_than_an_item_is_kept_in_parts() -> None:
+    table = FakeTable()
+    idempotency = Idempotency("t", table)
+    body = random.Random(1).randbytes(3 * PART_BYTES)
+    idempotency.finish(claim(idempotency), 200, body)
+    assert begin(idempotency) == Answer(200, body)
+    assert max(len(item["part"]["B"]) for item in table.items.values()) <= PART_BYTES
+    assert all("expiresAt" in item for item in table.items.values())
+
+
+def test_a_dead_process_loses_its_lease() -> None:
+    clock = Clock()
+    idempotency = Idempotency("t", FakeTable(), clock)
+    dead = claim(idempotency)
+    clock.seconds += LEASE_SECONDS
+    with pytest.raises(InProgress):
+        begin(idempotency)
+    clock.seconds += 1
+    alive = claim(idempotency)
+    idempotency.finish(alive, 201, b"alive")
+    idempotency.finish(dead, 201, b"dead")
+    idempotency.give_back(dead)
+    assert begin(idempotency) == Answer(201, b"alive")
+
+
+def test_an_answer_is_forgotten_after_a_day_though_dynamodb_deletes_late() -> None:
+    clock = Clock()
+    idempotency = Idempotency("t", FakeTable(), clock)
+    idempotency.finish(claim(idempotency), 201, b"x")
+    clock.seconds += KEPT_SECONDS
+    assert isinstance(begin(idempotency), Answer)
+    clock.seconds += 1
+    assert isinstance(begin(idempotency), Claim)
+
+
+@pytest.mark.parametrize("key", ["", "a" * 65, "new\nline", "é"])
+def test_keys_that_are_no_keys(key: str) -> None:
+    with pytest.raises(InvalidRequest):
+        begin(Idempotency("t", FakeTable()), key)
+
+
+def test_a_store_out_of_reach_is_unavailable() -> None:
+    table = FakeTable()
+    table.fail["put_item"] = client_error("ProvisionedThroughputExceededException")
+    with pytest.raises(Unavailable):
+        begin(Idempotency("t", table))

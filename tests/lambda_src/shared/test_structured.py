@@ -1,0 +1,116 @@
+"""Schema, tool or prompt; checked and repaired."""
+
+import json
+from typing import Annotated, Any, Literal
+
+import msgspec
+import pytest
+from fakes import FakeModel, context, said, settings
+
+from shared.bedrock import Bedrock
+from shared.catalogue import resolve
+from shared.contract import Response
+from shared.errors import ModelFailed, Refused
+from shared.structured import TOOL, ask, schema_of
+
+NATIVE = "us.anthropic.claude-haiku-4-5-20251001-v1:0"
+FORCED_TOOL = "us.amazon.nova-lite-v1:0"
+PROMPT = "us.meta.llama3-3-70b-instruct-v1:0"
+
+
+class Fruit(Response):
+    fruit_name: Annotated[str, msgspec.Meta(min_length=1)]
+    size: Literal["small", "large"]
+    default: list[str] | msgspec.UnsetType = msgspec.UNSET
+
+
+GOOD = {"fruitName": "fig", "size": "small"}
+
+
+def tool_call(answer: Any) -> dict[str, Any]:
+    block = {"toolUse": {"toolUseId": "t1", "name": TOOL, "input": answer}}
+    return {"output": {"message": {"role": "assistant", "content": [block]}}, "stopReason": "tool_use", "usage": {}}
+
+
+def run(model: FakeModel, invocation_id: str = NATIVE, **changes: Any) -> Any:
+    bedrock = Bedrock(settings(), model, lambda seconds: None)
+    content = [{"text": "which?"}]
+    return ask(
+        bedrock,
+        context(),
+        resolve(invocation_id),
+        system="S",
+        content=content,
+        answer_type=Fruit,
+        max_tokens=9,
+        **changes,
+    )
+
+
+def test_the_schema_is_closed_and_holds_nothing_that_bedrock_refuses() -> None:
+    assert schema_of(Fruit) == {
+        "type": "object",
+        "properties": {
+            "fruitName": {"type": "string"},
+            "size": {"enum": ["large", "small"]},
+            "default": {"type": "array", "items": {"type": "string"}},
+        },
+        "required": ["fruitName", "size"],
+        "additionalProperties": False,
+    }
+
+
+def test_each_model_is_asked_in_its_own_way() -> None:
+    native = FakeModel(said(json.dumps(GOOD)))
+    assert run(native) == Fruit(fruit_name="fig", size="small")
+    definition = native.requests[0]["outputConfig"]["textFormat"]["structure"]["jsonSchema"]
+    assert json.loads(definition["schema"]) == schema_of(Fruit)
+
+    tool = FakeModel(tool_call(GOOD))
+    assert run(tool, FORCED_TOOL).size == "small"
+    assert tool.requests[0]["toolConfig"]["toolChoice"] == {"tool": {"name": TOOL}}
+
+    prompt = FakeModel(said(f"Sure!\n```json\n{json.dumps(GOOD)}\n``` {{"))
+    assert run(prompt, PROMPT).fruit_name == "fig"
+    assert json.dumps(schema_of(Fruit)) in prompt.requests[0]["system"][0]["text"]
+
+
+def test_parameters_that_a_model_refuses_are_not_sent() -> None:
+    model = FakeModel(said(json.dumps(GOOD)))
+    run(model, "us.anthropic.claude-haiku-5-5")
+    assert model.requests[0]["inferenceConfig"] == {"maxTokens": 9}
+
+
+@pytest.mark.parametrize("broken", ["", "no", "{", "[]", '{"fruitName": "", "size": "small"}', '{"size": "huge"}'])
+def test_a_broken_answer_is_repaired_with_the_error_told(broken: str) -> None:
+    model = FakeModel(said(broken), said(json.dumps(GOOD)))
+    assert run(model).fruit_name == "fig"
+    first, answer, complaint = model.requests[1]["messages"]
+    assert (first["role"], answer["role"], complaint["role"]) == ("user", "assistant", "user")
+    assert "cannot be used" in complaint["content"][0]["text"]
+    assert all(block.get("text", "x").strip() for block in answer["content"])
+
+
+def test_a_tool_call_is_answered_as_a_tool_result() -> None:
+    model = FakeModel(tool_call({"size": "huge"}), tool_call(GOOD))
+    run(model, FORCED_TOOL)
+    result = model.requests[1]["messages"][2]["content"][0]["toolResult"]
+    assert (result["toolUseId"], result["status"]) == ("t1", "error")
+
+
+def test_after_two_repairs_it_is_a_model_error() -> None:
+    model = FakeModel(*[said("no")] * 3)
+    with pytest.raises(ModelFailed):
+        run(model)
+    assert len(model.requests) == 3
+
+
+def test_an_answer_that_only_fails_the_check_is_given_in_the_end() -> None:
+    model = FakeModel(*[said(json.dumps(GOOD))] * 3)
+    assert run(model, check=lambda answer: "too small").fruit_name == "fig"
+    assert len(model.requests) == 3
+
+
+def test_a_refusal_is_not_repaired() -> None:
+    with pytest.raises(Refused):
+        run(FakeModel(said("I will not", "refusal")))
