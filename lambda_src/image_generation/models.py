@@ -1,0 +1,78 @@
+"""What goes in and out of image generation."""
+
+from typing import Annotated, Literal
+
+from msgspec import UNSET, Meta, UnsetType
+
+from shared.contract import ListQuery, ModelId, Request, Response, Usage
+
+AspectRatio = Literal["1:1", "2:3", "3:2", "4:5", "5:4", "9:16", "16:9", "9:21", "21:9"]
+Style = Literal[
+    "photographic",
+    "animated-film",
+    "design-sketch",
+    "flat-vector",
+    "graphic-novel",
+    "maximalist",
+    "midcentury-retro",
+    "digital-painting",
+]
+Prompt = Annotated[str, Meta(min_length=1, max_length=2000)]
+
+
+class CreateImages(Request):
+    """A wish for pictures. `seed` makes one repeatable; `guidance` is how closely the model keeps to the prompt."""
+
+    prompt: Prompt
+    negative_prompt: Prompt | None = None
+    count: Annotated[int, Meta(ge=1, le=4)] = 1
+    aspect_ratio: AspectRatio = "2:3"
+    quality: Literal["standard", "premium"] | None = None
+    guidance: Annotated[float, Meta(ge=0, le=100)] | None = None
+    seed: Annotated[int, Meta(ge=0, le=4294967294)] | None = None
+    style: Style | None = None
+    model: ModelId | None = None
+
+
+class ListOrCreateQuery(ListQuery):
+    """`GET /images`: with `prompt` the short form of creating one picture, without it the list."""
+
+    prompt: Prompt | None = None
+    aspect_ratio: AspectRatio | None = None
+
+
+class ImageRecord(Response):
+    """What is kept of a picture beside its bytes."""
+
+    id: str
+    content_type: str
+    width: int
+    height: int
+    seed: int
+    prompt: str
+    model: str
+    created_at: str
+
+
+class Image(ImageRecord):
+    """A picture, to be fetched from `url` until `urlExpiresAt`."""
+
+    url: str
+    url_expires_at: str
+
+
+class CreatedImages(Response):
+    items: list[Image]
+    model: str
+    usage: Usage
+    request_id: str
+
+
+class ImageAnswer(Image, kw_only=True):
+    request_id: str
+
+
+class ImageList(Response, kw_only=True):
+    items: list[Image]
+    next_cursor: str | UnsetType = UNSET
+    request_id: str

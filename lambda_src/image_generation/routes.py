@@ -1,0 +1,41 @@
+"""Image generation's route table."""
+
+from image_generation.models import CreatedImages, CreateImages, ImageAnswer, ImageList, ListOrCreateQuery
+from shared.routes import Route
+
+ROUTES = (
+    Route(
+        method="POST",
+        path="/images",
+        operation="create_images",
+        summary="Make one to four pictures from a prompt",
+        status=201,
+        request=CreateImages,
+        response=CreatedImages,
+        idempotent=True,
+        calls_model=True,
+    ),
+    Route(
+        method="GET",
+        path="/images",
+        operation="list_or_create",
+        summary="List your pictures; with `prompt`, make one (201)",
+        query=ListOrCreateQuery,
+        response=ImageList,
+        calls_model=True,
+    ),
+    Route(
+        method="GET",
+        path="/images/{id}",
+        operation="get_image",
+        summary="One picture with a fresh URL",
+        response=ImageAnswer,
+    ),
+    Route(
+        method="DELETE",
+        path="/images/{id}",
+        operation="delete_image",
+        summary="Delete a picture",
+        status=204,
+    ),
+)

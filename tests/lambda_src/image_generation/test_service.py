@@ -1,0 +1,158 @@
+"""Pictures, all or none."""
+
+from typing import Any
+
+import pytest
+from fakes import CALLER, OTHER, FakeBucket, FakeModel, FakeTable, client_error, context, picture, settings
+
+from image_generation.models import CreateImages, ImageRecord, ListOrCreateQuery
+from image_generation.service import ImageService
+from shared.bedrock import Bedrock
+from shared.errors import InvalidRequest, ModelFailed, NotFound, Refused, Unavailable
+from shared.http import Reply
+from shared.store import Store
+
+STABILITY = "stability.stable-image-core-v1:1"
+TITAN = "amazon.titan-image-generator-v2:0"
+NOVA = "amazon.nova-canvas-v1:0"
+
+
+class Setup:
+    def __init__(self, *answers: Any, **changes: Any) -> None:
+        self.model = FakeModel(*answers)
+        self.table = FakeTable()
+        self.bucket = FakeBucket()
+        chosen = settings(models=(STABILITY, TITAN, NOVA), **changes)
+        store = Store("t", "image", ImageRecord, self.table)
+        self.service = ImageService(chosen, Bedrock(chosen, self.model, lambda s: None), store, self.bucket)
+
+
+def amazon(count: int) -> dict[str, Any]:
+    return {"images": picture(*range(count))["images"], "error": None}
+
+
+def test_a_picture_is_kept_and_given_out() -> None:
+    setup = Setup(picture(7))
+    made = setup.service.create_images(context(), body=CreateImages(prompt="a lighthouse", seed=7))
+    (item,) = made.items
+    assert (item.width, item.height, item.seed, item.model) == (2, 3, 7, STABILITY)
+    assert f"images/{item.id}.png" in item.url
+    assert list(setup.bucket.objects) == [f"images/{item.id}.png"]
+    assert made.usage.images == 1
+    assert setup.model.requests[0]["body"] == {
+        "prompt": "a lighthouse",
+        "aspect_ratio": "2:3",
+        "output_format": "png",
+        "seed": 7,
+    }
+
+
+def test_one_picture_a_call_are_several_calls_with_seeds_in_a_row() -> None:
+    answers = [lambda request: picture(request["body"]["seed"])] * 3
+    setup = Setup(*answers)
+    made = setup.service.create_images(context(), body=CreateImages(prompt="x", count=3, seed=5))
+    assert [item.seed for item in made.items] == [5, 6, 7]
+
+
+def test_titan_and_nova_answer_several_pictures_in_one_call() -> None:
+    setup = Setup(amazon(2))
+    body = CreateImages(
+        prompt="x", count=2, seed=5, model=TITAN, guidance=7.5, negative_prompt="fog", quality="premium"
+    )
+    setup.service.create_images(context(), body=body)
+    assert setup.model.requests[0]["body"] == {
+        "taskType": "TEXT_IMAGE",
+        "textToImageParams": {"text": "x", "negativeText": "fog"},
+        "imageGenerationConfig": {
+            "numberOfImages": 2,
+            "width": 768,
+            "height": 1152,
+            "quality": "premium",
+            "seed": 5,
+            "cfgScale": 7.5,
+        },
+    }
+    setup = Setup(amazon(1))
+    setup.service.create_images(context(), body=CreateImages(prompt="x", model=NOVA, style="design-sketch"))
+    assert setup.model.requests[0]["body"]["textToImageParams"]["style"] == "DESIGN_SKETCH"
+
+
+@pytest.mark.parametrize(
+    ("changes", "path"),
+    [
+        ({"quality": "premium"}, "body.quality"),
+        ({"guidance": 5.0}, "body.guidance"),
+        ({"model": "amazon.nova-pro-v1:0"}, "body.model"),
+        ({"model": TITAN, "aspect_ratio": "21:9"}, "body.aspectRatio"),
+        ({"model": TITAN, "prompt": "x" * 513}, "body.prompt"),
+        ({"model": TITAN, "seed": 2147483647}, "body.seed"),
+        ({"model": NOVA, "guidance": 11.0}, "body.guidance"),
+        ({"model": NOVA, "negative_prompt": "x" * 1025}, "body.negativePrompt"),
+    ],
+)
+def test_what_a_model_does_not_take_is_refused_by_name_before_it_is_paid(changes: dict[str, Any], path: str) -> None:
+    setup = Setup()
+    with pytest.raises(InvalidRequest) as raised:
+        setup.service.create_images(context(), body=CreateImages(**{"prompt": "x", **changes}))
+    assert [detail["path"] for detail in raised.value.details or []] == [path]
+    assert setup.model.requests == []
+
+
+@pytest.mark.parametrize(
+    ("answer", "model", "expected"),
+    [
+        ({"finish_reasons": ["Filter reason: prompt"]}, STABILITY, Refused),
+        ({"finish_reasons": ["Inference error"]}, STABILITY, ModelFailed),
+        ({"finish_reasons": [None], "images": [], "seeds": []}, STABILITY, ModelFailed),
+        ({"finish_reasons": [None], "images": ["?"], "seeds": [1]}, STABILITY, ModelFailed),
+        ({"finish_reasons": [None], "images": ["aGk="], "seeds": [1]}, STABILITY, ModelFailed),
+        ({"images": [], "error": "blocked by content policy"}, TITAN, Refused),
+    ],
+)
+def test_a_refusal_or_a_broken_answer_leaves_nothing(answer: Any, model: str, expected: type) -> None:
+    setup = Setup(answer)
+    with pytest.raises(expected):
+        setup.service.create_images(context(), body=CreateImages(prompt="x", model=model))
+    assert (setup.bucket.objects, setup.table.items) == ({}, {})
+
+
+def test_a_picture_whose_record_failed_is_cleaned_up() -> None:
+    setup = Setup(picture(1))
+    setup.table.fail["put_item"] = client_error("InternalServerError")
+    with pytest.raises(Unavailable):
+        setup.service.create_images(context(), body=CreateImages(prompt="x"))
+    assert setup.bucket.objects == {}
+
+
+def test_the_guardrail_screens_the_prompt_first() -> None:
+    blocked = {"wordPolicy": {"customWords": [{"action": "BLOCKED"}]}}
+    answer = {"action": "GUARDRAIL_INTERVENED", "outputs": [{"text": "no"}], "assessments": [blocked]}
+    setup = Setup(answer, guardrail_id="g", guardrail_version="1")
+    with pytest.raises(Refused):
+        setup.service.create_images(context(), body=CreateImages(prompt="x"))
+
+
+def test_another_callers_picture_is_not_found() -> None:
+    setup = Setup(picture(1))
+    made = setup.service.create_images(context(), body=CreateImages(prompt="x"))
+    image_id = made.items[0].id
+    for operation in (setup.service.get_image, setup.service.delete_image):
+        with pytest.raises(NotFound):
+            operation(context(caller=OTHER), id=image_id)
+    assert setup.service.get_image(context(caller=CALLER), id=image_id).id == image_id
+    setup.service.delete_image(context(), id=image_id)
+    assert (setup.bucket.objects, setup.table.items) == ({}, {})
+
+
+def test_get_with_a_prompt_makes_and_without_lists_newest_first() -> None:
+    setup = Setup(*[picture(1)] * 3)
+    for word in ("one", "two", "three"):
+        reply = setup.service.list_or_create(context(), query=ListOrCreateQuery(prompt=word))
+        assert isinstance(reply, Reply)
+        assert reply.status == 201
+    first = setup.service.list_or_create(context(), query=ListOrCreateQuery(limit=2))
+    rest = setup.service.list_or_create(context(), query=ListOrCreateQuery(limit=2, cursor=first.next_cursor))
+    assert {item.prompt for item in [*first.items, *rest.items]} == {"one", "two", "three"}
+    assert [item.id for item in first.items] == sorted((item.id for item in first.items), reverse=True)
+    with pytest.raises(InvalidRequest):
+        setup.service.list_or_create(context(), query=ListOrCreateQuery(cursor="../../x"))
