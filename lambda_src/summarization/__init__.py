@@ -1,0 +1,1 @@
+"""An organised report from what a field technician wrote or photographed."""

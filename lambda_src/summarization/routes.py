@@ -1,0 +1,39 @@
+"""Summarization's route table."""
+
+from shared.contract import ListQuery
+from shared.routes import Route
+from summarization.models import CreateSummary, SummaryAnswer, SummaryList
+
+# Four megabytes of photos are 5.6 million characters of base64, and a function takes 6 MB at most.
+MAX_BODY_BYTES = 5_800_000
+
+ROUTES = (
+    Route(
+        method="POST",
+        path="/summaries",
+        operation="create_summary",
+        summary="Make an organised report of text and photos",
+        status=201,
+        request=CreateSummary,
+        response=SummaryAnswer,
+        idempotent=True,
+        calls_model=True,
+        max_body_bytes=MAX_BODY_BYTES,
+    ),
+    Route(
+        method="GET",
+        path="/summaries",
+        operation="list_summaries",
+        summary="List your reports",
+        query=ListQuery,
+        response=SummaryList,
+    ),
+    Route(
+        method="GET",
+        path="/summaries/{id}",
+        operation="get_summary",
+        summary="One report",
+        response=SummaryAnswer,
+    ),
+    Route(method="DELETE", path="/summaries/{id}", operation="delete_summary", summary="Delete a report", status=204),
+)
