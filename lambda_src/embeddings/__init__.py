@@ -1,0 +1,1 @@
+"""Vectors of texts, and how near texts are to one another."""
