@@ -1,5 +1,6 @@
 """One boto3 Session for every client of a function: the Session is the dear part, a further client costs 2-4 ms."""
 
+import os
 from functools import cache
 from typing import Any
 
@@ -19,9 +20,20 @@ def session() -> boto3.session.Session:
 def store_client(service: str) -> Any:
     """A client for S3 or DynamoDB: their own retries, quick to give up."""
     retries: Any = {"mode": "standard", "total_max_attempts": 3}
-    options: dict[str, Any] = {"s3": {"addressing_style": "virtual"}} if service == "s3" else {}
+    options = _s3_options() if service == "s3" else {}
     config = Config(connect_timeout=CONNECT_SECONDS, read_timeout=STORE_READ_SECONDS, retries=retries, **options)
     return session().client(service, config=config)
+
+
+def _s3_options() -> dict[str, Any]:
+    """Presigned URLs with the current signature, on the bucket's regional host.
+
+    botocore left to itself presigns by signature version 2, or on the global host, which redirects and so breaks the
+    signature. A configured endpoint keeps the bucket in the path: its host has no certificate for buckets' names.
+    """
+    configured = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
+    style = "auto" if configured else "virtual"
+    return {"signature_version": "s3v4", "s3": {"addressing_style": style}}
 
 
 @cache

@@ -1,0 +1,121 @@
+"""What holds for every endpoint: who may call, and how errors look."""
+
+import uuid
+from typing import Any
+
+import pytest
+
+pytestmark = pytest.mark.e2e
+
+POSTS = [
+    ("image-generation", "/images", {"prompt": "a lighthouse"}),
+    ("summarization", "/summaries", {"text": "The pump leaks."}),
+    ("embeddings", "/embeddings", {"texts": ["a pump"]}),
+    ("embeddings", "/similarities", {"text": "a", "candidates": ["b"]}),
+]
+
+
+def check_error(answer: Any, status: int, code: str) -> None:
+    assert (answer.status, answer.code) == (status, code), answer.raw
+    assert answer.body["error"]["message"]
+    assert answer.body["error"]["requestId"]
+
+
+@pytest.mark.parametrize(("use_case", "path", "body"), POSTS)
+class TestEveryPost:
+    def test_without_a_signature(self, nobody: Any, use_case: str, path: str, body: Any) -> None:
+        answer = nobody.call("POST", use_case, path, body)
+        assert answer.status in (401, 403), answer.raw
+        assert answer.code in ("unauthorized", "forbidden")
+
+    def test_with_a_bad_signature(self, caller: Any, use_case: str, path: str, body: Any) -> None:
+        check_error(caller.call("POST", use_case, path, body, tamper=True), 403, "forbidden")
+
+    def test_by_someone_who_may_not(self, stranger: Any, use_case: str, path: str, body: Any) -> None:
+        check_error(stranger.call("POST", use_case, path, body), 403, "forbidden")
+
+    def test_with_an_unknown_field(self, caller: Any, use_case: str, path: str, body: Any) -> None:
+        check_error(caller.call("POST", use_case, path, {**body, "colour": "red"}), 400, "invalid_request")
+
+    def test_with_another_content_type(self, caller: Any, use_case: str, path: str, body: Any) -> None:
+        answer = caller.call("POST", use_case, path, body, headers={"Content-Type": "text/plain"})
+        check_error(answer, 400, "invalid_request")
+
+    def test_with_no_json(self, caller: Any, use_case: str, path: str, body: Any) -> None:
+        check_error(caller.call("POST", use_case, path, b"{"), 400, "invalid_request")
+
+    def test_with_a_model_that_is_not_offered(self, caller: Any, use_case: str, path: str, body: Any) -> None:
+        if path == "/similarities":
+            pytest.skip("takes no model")
+        check_error(caller.call("POST", use_case, path, {**body, "model": "other.model"}), 400, "invalid_request")
+
+
+@pytest.mark.parametrize("use_case", ["image-generation", "summarization", "embeddings"])
+def test_an_unknown_route(caller: Any, use_case: str) -> None:
+    check_error(caller.call("GET", use_case, "/nothing/here"), 404, "not_found")
+
+
+def test_a_method_that_a_route_has_not(caller: Any) -> None:
+    check_error(caller.call("DELETE", "image-generation", "/images"), 404, "not_found")
+
+
+def test_a_body_over_the_limit(caller: Any) -> None:
+    check_error(caller.call("POST", "image-generation", "/images", {"prompt": "x" * 1_100_000}), 413, "too_large")
+
+
+def test_a_prompt_over_the_limit(caller: Any) -> None:
+    answer = caller.call("POST", "image-generation", "/images", {"prompt": "x" * 2001})
+    check_error(answer, 400, "invalid_request")
+
+
+def test_an_unknown_query_parameter(caller: Any) -> None:
+    check_error(caller.call("GET", "image-generation", "/images", query={"colour": "red"}), 400, "invalid_request")
+
+
+def test_a_cursor_of_nowhere(caller: Any) -> None:
+    check_error(caller.call("GET", "summarization", "/summaries", query={"cursor": "x"}), 400, "invalid_request")
+
+
+@pytest.mark.parametrize(
+    ("marker", "status", "code"),
+    [
+        ("ThrottlingException", 429, "throttled"),
+        ("ServiceUnavailableException", 503, "unavailable"),
+        ("AccessDeniedException", 503, "unavailable"),
+        ("ModelErrorException", 502, "model_error"),
+        ("ModelTimeoutException", 504, "deadline"),
+        ("ValidationException", 400, "invalid_request"),
+    ],
+)
+def test_a_model_that_fails(caller: Any, local_only: None, marker: str, status: int, code: str) -> None:
+    answer = caller.call("POST", "embeddings", "/embeddings", {"texts": [f"pump [[simulate:{marker}]]"]})
+    check_error(answer, status, code)
+    assert ("Retry-After" in answer.headers) == (status in (429, 503))
+
+
+def test_a_fault_that_passes_is_not_seen(caller: Any, local_only: None) -> None:
+    marker = f"[[simulate:ThrottlingException:2:{uuid.uuid4().hex}]]"
+    assert caller.call("POST", "embeddings", "/embeddings", {"texts": [f"pump {marker}"]}).status == 200
+
+
+def test_a_refused_prompt(caller: Any, local_only: None) -> None:
+    answer = caller.call("POST", "image-generation", "/images", {"prompt": "a poster [[simulate:refusal]]"})
+    check_error(answer, 422, "refused")
+
+
+def test_a_prompt_that_the_guardrail_blocks(caller: Any) -> None:
+    prompt = "a poster with the card number 4111 1111 1111 1111"
+    check_error(caller.call("POST", "image-generation", "/images", {"prompt": prompt}), 422, "refused")
+
+
+def test_a_model_that_takes_too_long(caller: Any, local_only: None) -> None:
+    answer = caller.call("POST", "embeddings", "/embeddings", {"texts": ["[[simulate:slow:35]]"]})
+    check_error(answer, 504, "deadline")
+
+
+def test_what_one_caller_made_is_not_found_by_another(caller: Any, neighbour: Any) -> None:
+    made = caller.call("POST", "image-generation", "/images", {"prompt": "a lighthouse"}).body["items"][0]
+    path = f"/images/{made['id']}"
+    check_error(neighbour.call("GET", "image-generation", path), 404, "not_found")
+    check_error(neighbour.call("DELETE", "image-generation", path), 404, "not_found")
+    assert caller.call("GET", "image-generation", path).status == 200
