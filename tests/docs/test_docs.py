@@ -1,0 +1,59 @@
+"""What the documents say is there."""
+
+import importlib
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from shared import errors
+from shared.routes import Route
+
+ROOT = Path(__file__).parents[2]
+API = (ROOT / "docs" / "api.md").read_text()
+ROUTES: list[Route] = [
+    route
+    for use_case in ("image_generation", "summarization", "embeddings")
+    for route in importlib.import_module(f"{use_case}.routes").ROUTES
+]
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{route.method} {route.path}")
+def test_every_route_is_in_the_contract(route: Route) -> None:
+    assert re.search(rf"`{route.method} {re.escape(route.path)}[`?]", API)
+
+
+def test_every_error_is_in_the_contract() -> None:
+    for error in errors.ApiError.__subclasses__():
+        assert re.search(rf"\|[^|]*\b{error.status}\b[^|]*\|[^|]*`{error.code}`", API), error.code
+
+
+def test_links_lead_somewhere() -> None:
+    for page in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")]:
+        for link in re.findall(r"\]\(([^)#]+)\)", page.read_text()):
+            assert link.startswith("http") or (page.parent / link).exists(), f"{page.name}: {link}"
+
+
+def test_every_make_target_in_the_readme_is_one() -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    for page in (ROOT / "README.md", ROOT / "CONTRIBUTING.md"):
+        named = set(re.findall(r"(?:^|`)make ([a-z-]+)", page.read_text(), re.MULTILINE))
+        assert named <= targets, page.name
+
+
+def test_bare_make_lists_the_targets() -> None:
+    listed = subprocess.run(["make"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    for target in (
+        "local",
+        "local-stop",
+        "local-reset",
+        "test",
+        "lint",
+        "synth",
+        "snapshots",
+        "deploy",
+        "destroy",
+        "doctor",
+    ):
+        assert f"make {target} " in listed
