@@ -51,7 +51,7 @@ local-reset: setup ## end the local stage and delete its data
 test: setup-local lint ## set up, run all tests
 	@python -m pytest
 	@python -m local up
-	@STAGE=local python -m pytest -m e2e tests/e2e; status=$$?; python -m local stop; exit $$status
+	@STAGE=local python -m pytest -o addopts="--strict-markers --import-mode=importlib -q" tests/e2e; status=$$?; python -m local stop; exit $$status
 
 lint: setup ## format check, linter, types
 	@ruff format --check --quiet .

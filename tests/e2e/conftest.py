@@ -8,7 +8,7 @@ import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import msgspec
 import pytest
@@ -58,7 +58,7 @@ class Caller:
         headers: dict[str, str] | None = None,
         tamper: bool = False,
     ) -> Answer:
-        url = self._urls[use_case].rstrip("/") + path + (f"?{urlencode(query)}" if query else "")
+        url = self._urls[use_case].rstrip("/") + path + (f"?{urlencode(query, quote_via=quote)}" if query else "")
         data = body if isinstance(body, bytes | None) else json.dumps(body).encode()
         sent = {**({"Content-Type": "application/json"} if data is not None else {}), **(headers or {})}
         if self._credentials:

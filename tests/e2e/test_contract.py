@@ -24,12 +24,10 @@ def check_error(answer: Any, status: int, code: str) -> None:
 @pytest.mark.parametrize(("use_case", "path", "body"), POSTS)
 class TestEveryPost:
     def test_without_a_signature(self, nobody: Any, use_case: str, path: str, body: Any) -> None:
-        answer = nobody.call("POST", use_case, path, body)
-        assert answer.status in (401, 403), answer.raw
-        assert answer.code in ("unauthorized", "forbidden")
+        check_error(nobody.call("POST", use_case, path, body), 401, "unauthorized")
 
     def test_with_a_bad_signature(self, caller: Any, use_case: str, path: str, body: Any) -> None:
-        check_error(caller.call("POST", use_case, path, body, tamper=True), 403, "forbidden")
+        check_error(caller.call("POST", use_case, path, body, tamper=True), 401, "unauthorized")
 
     def test_by_someone_who_may_not(self, stranger: Any, use_case: str, path: str, body: Any) -> None:
         check_error(stranger.call("POST", use_case, path, body), 403, "forbidden")
@@ -60,7 +58,8 @@ def test_a_method_that_a_route_has_not(caller: Any) -> None:
 
 
 def test_a_body_over_the_limit(caller: Any) -> None:
-    check_error(caller.call("POST", "image-generation", "/images", {"prompt": "x" * 1_100_000}), 413, "too_large")
+    padded = b'{"prompt": "x"' + b" " * 1_100_000 + b"}"
+    check_error(caller.call("POST", "image-generation", "/images", padded), 413, "too_large")
 
 
 def test_a_prompt_over_the_limit(caller: Any) -> None:
@@ -104,7 +103,7 @@ def test_a_refused_prompt(caller: Any, local_only: None) -> None:
 
 
 def test_a_prompt_that_the_guardrail_blocks(caller: Any) -> None:
-    prompt = "a poster with the card number 4111 1111 1111 1111"
+    prompt = "a poster with the card number 4111111111111111"
     check_error(caller.call("POST", "image-generation", "/images", {"prompt": prompt}), 422, "refused")
 
 

@@ -1,0 +1,40 @@
+"""The CDK application: a stage's settings become its stacks. Run by the CDK CLI (`cdk synth -c stage=dev`)."""
+
+import sys
+from datetime import date
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent / "lambda_src"))
+
+from aws_cdk import App
+
+from stacks.common.checks import check_everything
+from stacks.config import ConfigError, StageSettings, load_stage
+from stacks.embeddings_stack import EmbeddingsStack
+from stacks.image_generation_stack import ImageGenerationStack
+from stacks.summarization_stack import SummarizationStack
+
+
+def add_stacks(app: App, settings: StageSettings, today: date) -> None:
+    """Adds the stacks of one stage."""
+    ImageGenerationStack(app, settings=settings, today=today)
+    SummarizationStack(app, settings=settings, today=today)
+    EmbeddingsStack(app, settings=settings, today=today)
+    check_everything(app)
+
+
+def main() -> None:
+    """Synthesizes the stage named in the context; `-c today=2026-12-31` asks what would be said on another day."""
+    app = App()
+    day = app.node.try_get_context("today")
+    today = date.fromisoformat(day) if day else date.today()
+    try:
+        settings = load_stage(app.node.try_get_context("stages"), app.node.try_get_context("stage"), today=today)
+    except ConfigError as error:
+        sys.exit(str(error))
+    add_stacks(app, settings, today)
+    app.synth()
+
+
+if __name__ == "__main__":
+    main()

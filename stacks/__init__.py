@@ -1,0 +1,1 @@
+"""The CDK application: one stack a use case, made from a stage's settings."""

@@ -1,0 +1,62 @@
+"""Who may call an API: IAM principals, or the users of a Cognito pool."""
+
+from aws_cdk import CfnOutput, Duration
+from aws_cdk import aws_apigateway as apigateway
+from aws_cdk import aws_cognito as cognito
+from constructs import Construct
+
+from stacks.common.checks import acknowledge
+from stacks.common.use_case_stack import UseCaseStack, removal_policy
+
+
+class Access(Construct):
+    """The stage's way of authorization, as options that every method of an API takes."""
+
+    def __init__(self, scope: UseCaseStack, construct_id: str) -> None:
+        super().__init__(scope, construct_id)
+        self._settings = scope.settings
+        self.authorizer: apigateway.IAuthorizer | None = None
+        if self._settings.auth.type == "cognito":
+            self.authorizer = apigateway.CognitoUserPoolsAuthorizer(
+                self, "Authorizer", cognito_user_pools=[self._user_pool()]
+            )
+
+    @property
+    def authorization_type(self) -> apigateway.AuthorizationType:
+        """What the gateway asks of a caller: a signature, or an ID token of the pool."""
+        return apigateway.AuthorizationType.COGNITO if self.authorizer else apigateway.AuthorizationType.IAM
+
+    def _user_pool(self) -> cognito.IUserPool:
+        if self._settings.auth.user_pool_arn:
+            return cognito.UserPool.from_user_pool_arn(self, "UserPool", self._settings.auth.user_pool_arn)
+        pool = cognito.UserPool(
+            self,
+            "UserPool",
+            self_sign_up_enabled=False,
+            sign_in_aliases=cognito.SignInAliases(email=True),
+            password_policy=cognito.PasswordPolicy(
+                min_length=12,
+                require_digits=True,
+                require_lowercase=True,
+                require_uppercase=True,
+                require_symbols=True,
+                temp_password_validity=Duration.days(3),
+            ),
+            mfa=cognito.Mfa.REQUIRED,
+            mfa_second_factor=cognito.MfaSecondFactor(sms=False, otp=True),
+            account_recovery=cognito.AccountRecovery.EMAIL_ONLY,
+            removal_policy=removal_policy(self._settings),
+            deletion_protection=self._settings.keeps_data,
+        )
+        acknowledge(
+            pool, {"AwsSolutions-COG8": "The Plus plan costs more a user; a pool that has it is set as userPoolArn"}
+        )
+        client = pool.add_client(
+            "Client",
+            auth_flows=cognito.AuthFlow(user_srp=True),
+            prevent_user_existence_errors=True,
+            id_token_validity=Duration.hours(1),
+        )
+        CfnOutput(self, "UserPoolId", value=pool.user_pool_id)
+        CfnOutput(self, "UserPoolClientId", value=client.user_pool_client_id)
+        return pool

@@ -1,0 +1,77 @@
+"""A private bucket, and a second one for its access logs."""
+
+from typing import cast
+
+from aws_cdk import Duration, Stack
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_s3 as s3
+from constructs import Construct
+
+from stacks.common.checks import acknowledge
+from stacks.common.use_case_stack import removal_policy
+from stacks.config import StageSettings
+
+_OLD_VERSIONS_KEPT = Duration.days(30)
+_INCOMPLETE_UPLOADS_KEPT = Duration.days(1)
+
+
+class PrivateBucket(Construct):
+    """Encrypted, TLS only, no public access; versioned where data is kept.
+
+    A bucket that holds objects is not deleted with its stack, whatever the removal policy: S3 refuses, and emptying it
+    would take a function with the right to delete everything.
+    """
+
+    def __init__(self, scope: Construct, construct_id: str, *, settings: StageSettings) -> None:
+        super().__init__(scope, construct_id)
+        logs = self._bucket("Logs", settings, expires=Duration.days(settings.log_retention_days))
+        self._data = self._bucket("Resource", settings, logs=logs)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The variable by which a function finds the bucket."""
+        return {"BUCKET_NAME": self._data.bucket_name}
+
+    def grant_objects(self, role: iam.Role, prefix: str) -> None:
+        """Lets the role put, get (and so presign) and delete objects below a prefix; no listing."""
+        role.add_to_policy(
+            iam.PolicyStatement(
+                actions=["s3:PutObject", "s3:GetObject", "s3:DeleteObject"],
+                resources=[self._data.arn_for_objects(f"{prefix}/*")],
+            )
+        )
+        logical_id = Stack.of(self).resolve(cast(s3.CfnBucket, self._data.node.default_child).logical_id)
+        acknowledge(
+            role,
+            {f"AwsSolutions-IAM5[Resource::<{logical_id}.Arn>/{prefix}/*]": "Object names are not known before"},
+        )
+
+    def _bucket(
+        self,
+        construct_id: str,
+        settings: StageSettings,
+        *,
+        logs: s3.IBucket | None = None,
+        expires: Duration | None = None,
+    ) -> s3.Bucket:
+        versioned = logs is not None and settings.keeps_data
+        return s3.Bucket(
+            self,
+            construct_id,
+            encryption=s3.BucketEncryption.S3_MANAGED,
+            enforce_ssl=True,
+            minimum_tls_version=1.2,
+            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
+            # Access logs are delivered by bucket policy: no bucket needs access control lists.
+            object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
+            versioned=versioned,
+            removal_policy=removal_policy(settings),
+            server_access_logs_bucket=logs,
+            lifecycle_rules=[
+                s3.LifecycleRule(
+                    abort_incomplete_multipart_upload_after=_INCOMPLETE_UPLOADS_KEPT,
+                    expiration=expires,
+                    noncurrent_version_expiration=_OLD_VERSIONS_KEPT if versioned else None,
+                )
+            ],
+        )

@@ -1,0 +1,132 @@
+"""Builds a function's package without Docker: the use case, `shared/` and trimmed dependencies, all compiled.
+
+The same sources always give the same bytes, so a deployment changes a function only when its code changed.
+"""
+
+import hashlib
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+import jsii
+import msgspec
+from aws_cdk import AssetHashType, BundlingOptions, DockerImage, ILocalBundling
+from aws_cdk import aws_lambda as lambda_
+
+from stacks.common import bytecode, dependencies
+from stacks.common.package_target import PackageTarget
+
+ROOT = Path(__file__).resolve().parents[2]
+SOURCES = ROOT / "lambda_src"
+CACHE = ROOT / ".cache" / "packages"
+# A change of what the builder itself does must not find packages of an older one.
+_BUILDER = ("bundling.py", "bytecode.py", "compile.mjs", "dependencies.py", "trimming.py")
+
+
+class Package(msgspec.Struct, frozen=True, kw_only=True):
+    """What a function's zip file is made from: its use case, what it runs on and the AWS services that it calls."""
+
+    use_case: str
+    target: PackageTarget
+    services: tuple[str, ...]
+
+    @property
+    def requirements(self) -> tuple[Path, ...]:
+        """The locked requirements: those of every function, and the use case's own where it has any."""
+        candidates = (SOURCES / "requirements.txt", SOURCES / self.use_case / "requirements.txt")
+        return tuple(path for path in candidates if path.is_file())
+
+    @property
+    def sources(self) -> tuple[Path, ...]:
+        """The folders of ours that go into it."""
+        return (SOURCES / self.use_case, SOURCES / "shared")
+
+
+def package_code(package: Package) -> lambda_.Code:
+    """The package as CDK takes it. Nothing is built when the stack is not being bundled."""
+    return lambda_.Code.from_asset(
+        # The asset cache goes by path and options: with the parent folder all functions would get one package.
+        str(SOURCES / package.use_case),
+        # The hash of the result sees changes in shared code and dependencies, which are outside that folder.
+        asset_hash_type=AssetHashType.OUTPUT,
+        bundling=BundlingOptions(image=DockerImage.from_registry("never-used"), local=_LocalBundling(package)),
+    )
+
+
+def build(package: Package, output: Path) -> None:
+    """Writes the package's files into a folder; from the cache where nothing changed."""
+    for part in (_dependencies(package), _sources(package)):
+        shutil.copytree(part, output, dirs_exist_ok=True)
+
+
+@jsii.implements(ILocalBundling)
+class _LocalBundling:
+    def __init__(self, package: Package) -> None:
+        self._package = package
+
+    def try_bundle(self, output_dir: str, *_options: object, **_more_options: object) -> bool:
+        try:
+            build(self._package, Path(output_dir))
+        except Exception as error:
+            # jsii shows neither the message nor its cause; False instead of an error would start Docker.
+            sys.stderr.write(f"bundling {self._package.use_case} failed: {error}\n")
+            sys.stderr.flush()
+            raise
+        return True
+
+
+def _dependencies(package: Package) -> Path:
+    key = [_builder_key(), repr(package.target), *package.services, *_contents(package.requirements)]
+    return _cached(
+        "dependencies",
+        key,
+        lambda folder: dependencies.install(package.requirements, package.target, package.services, folder),
+    )
+
+
+def _sources(package: Package) -> Path:
+    """Our own code, compiled apart from the dependencies: it changes more often and is many times smaller."""
+    files = [path for source in package.sources for path in sorted(source.rglob("*.py"))]
+    names = [str(path.relative_to(SOURCES)) for path in files]
+    key = [_builder_key(), repr(package.target), *names, *_contents(files)]
+    return _cached("sources", key, lambda folder: _copy_and_compile(package, folder))
+
+
+def _copy_and_compile(package: Package, folder: Path) -> None:
+    for source in package.sources:
+        ignored = shutil.ignore_patterns("__pycache__", "requirements.*")
+        shutil.copytree(source, folder / source.name, ignore=ignored)
+    bytecode.compile_folder(folder, package.target)
+
+
+def _cached(kind: str, key: Sequence[str], make: Callable[[Path], None]) -> Path:
+    """The folder of that key; made first, and moved into place whole, when it is not there."""
+    folder = CACHE / kind / _digest(key)
+    if not folder.is_dir():
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = Path(tempfile.mkdtemp(prefix="unfinished-", dir=folder.parent))
+        try:
+            make(unfinished)
+            unfinished.chmod(0o755)
+            unfinished.rename(folder)
+        except OSError:
+            # Another process may have finished the same folder meanwhile; its content is the same.
+            if not folder.is_dir():
+                raise
+        finally:
+            shutil.rmtree(unfinished, ignore_errors=True)
+    return folder
+
+
+def _builder_key() -> str:
+    return _digest(_contents(Path(__file__).with_name(name) for name in _BUILDER))
+
+
+def _contents(paths: Iterable[Path]) -> list[str]:
+    return [hashlib.sha256(path.read_bytes()).hexdigest() for path in paths]
+
+
+def _digest(parts: Sequence[str]) -> str:
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:24]

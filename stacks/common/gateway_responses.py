@@ -1,0 +1,84 @@
+"""The gateway's own errors in the shape of every other error: `{"error": {"code", "message", "requestId"}}`."""
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+from aws_cdk import aws_apigateway as apigateway
+
+# A busy caller is let in again within the second; a function that was not reachable may need a little longer.
+_RETRY_SECONDS = {"throttled": 1, "unavailable": 5}
+
+
+class GatewayError(msgspec.Struct, frozen=True):
+    """One answer of the gateway. `status` None keeps the one that the gateway gives it; `message` None its words."""
+
+    code: str
+    status: int | None = None
+    message: str | None = None
+    details: str | None = None
+
+
+_UNAUTHORIZED = GatewayError("unauthorized", 401, "The request carries no valid credentials.")
+_FORBIDDEN = GatewayError("forbidden", 403, "These credentials do not allow the request.")
+_INTERNAL = GatewayError("internal", 500, "Something went wrong on our side.")
+
+# https://docs.aws.amazon.com/apigateway/latest/developerguide/supported-gateway-response-types.html
+GATEWAY_ERRORS: Mapping[str, GatewayError] = {
+    # Requests that are wrong have kinds of their own below; what is left is about credentials, with status 403.
+    "DEFAULT_4XX": GatewayError("forbidden"),
+    "DEFAULT_5XX": GatewayError("internal", message="Something went wrong on our side."),
+    "BAD_REQUEST_BODY": GatewayError(
+        "invalid_request", 400, "The body does not fit the schema.", "$context.error.validationErrorString"
+    ),
+    "BAD_REQUEST_PARAMETERS": GatewayError("invalid_request", 400),
+    "UNSUPPORTED_MEDIA_TYPE": GatewayError("invalid_request", 400, "The content type must be application/json."),
+    # Every path and method leads somewhere (see UseCaseApi), so what is missing is the signature or the token.
+    "MISSING_AUTHENTICATION_TOKEN": _UNAUTHORIZED,
+    "INVALID_SIGNATURE": _UNAUTHORIZED,
+    "EXPIRED_TOKEN": _UNAUTHORIZED,
+    "UNAUTHORIZED": _UNAUTHORIZED,
+    "ACCESS_DENIED": _FORBIDDEN,
+    "INVALID_API_KEY": _FORBIDDEN,
+    "WAF_FILTERED": _FORBIDDEN,
+    "RESOURCE_NOT_FOUND": GatewayError("not_found", 404, "There is no such route."),
+    "REQUEST_TOO_LARGE": GatewayError("too_large", 413, "The body is larger than the gateway takes."),
+    "THROTTLED": GatewayError("throttled", 429, "Too many requests; try again later."),
+    "QUOTA_EXCEEDED": GatewayError("throttled", 429, "The quota of requests is used up."),
+    "API_CONFIGURATION_ERROR": _INTERNAL,
+    "AUTHORIZER_CONFIGURATION_ERROR": _INTERNAL,
+    "AUTHORIZER_FAILURE": _INTERNAL,
+    "INTEGRATION_FAILURE": GatewayError("unavailable", 503, "The service is not reachable; try again later."),
+    "INTEGRATION_TIMEOUT": GatewayError("deadline", 504, "The request was not finished in time."),
+}
+
+
+def add_gateway_responses(api: apigateway.RestApi, cors_origins: Sequence[str]) -> None:
+    """Shapes every kind of error that the gateway can answer with."""
+    for name, error in GATEWAY_ERRORS.items():
+        api.add_gateway_response(
+            name.title().replace("_", ""),
+            type=apigateway.ResponseType.of(name),
+            status_code=str(error.status) if error.status else None,
+            response_headers=_headers(error, cors_origins),
+            templates={"application/json": _template(error)},
+        )
+
+
+def _headers(error: GatewayError, cors_origins: Sequence[str]) -> dict[str, str]:
+    """Header -> value as the gateway wants it: constants in single quotes, or a place in the request."""
+    headers = {"Cache-Control": "'no-store'"}
+    if error.code in _RETRY_SECONDS:
+        headers["Retry-After"] = f"'{_RETRY_SECONDS[error.code]}'"
+    if len(cors_origins) == 1:
+        headers["Access-Control-Allow-Origin"] = f"'{cors_origins[0]}'"
+    elif cors_origins:
+        # The gateway cannot choose from a list. Its errors hold nothing of a caller's, so any origin may read them.
+        headers["Access-Control-Allow-Origin"] = "'*'"
+    return headers
+
+
+def _template(error: GatewayError) -> str:
+    """Plain substitution, no Velocity: `messageString` comes with its quotes, the others without."""
+    message = msgspec.json.encode(error.message).decode() if error.message else "$context.error.messageString"
+    details = f',"details":[{{"path":"body","message":"{error.details}"}}]' if error.details else ""
+    return f'{{"error":{{"code":"{error.code}","message":{message},"requestId":"$context.requestId"{details}}}}}'

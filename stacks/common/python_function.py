@@ -1,0 +1,124 @@
+"""A use case's function: its package, its own role, its own log group, its alarms."""
+
+from collections.abc import Mapping
+
+from aws_cdk import Duration, aws_logs
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from constructs import Construct
+
+from stacks.common.alarms import PERIOD, Alarms
+from stacks.common.bundling import Package, package_code
+from stacks.common.checks import acknowledge
+from stacks.common.log_group import log_group
+from stacks.common.package_target import PackageTarget, package_target
+from stacks.common.use_case_stack import UseCaseStack, kebab
+
+# API Gateway gives up on an integration after 29 s.
+TIMEOUT = Duration.seconds(29)
+# By cdk-nag's two rules about it.
+_NEWEST_RUNTIME = "3.14"
+# What a request that is about to time out has taken.
+_SLOW = Duration.seconds(25)
+
+
+class PythonFunction(Construct):
+    """`lambda_src/<use_case>`'s handler, allowed to write its own log and traces; everything else is granted to `role`.
+
+    `services` are the AWS services it calls, by botocore's names. `memory_size` in MB decides on the CPU as well.
+    """
+
+    def __init__(
+        self,
+        scope: UseCaseStack,
+        construct_id: str,
+        *,
+        services: tuple[str, ...],
+        environment: Mapping[str, str],
+        alarms: Alarms,
+        memory_size: int = 1024,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        target = package_target(scope.settings)
+        logs = log_group(self, "Logs", scope.settings)
+        self.role = self._own_role(logs)
+        self.function = lambda_.Function(
+            self,
+            "Resource",
+            code=package_code(Package(use_case=scope.use_case, target=target, services=services)),
+            handler=f"{scope.use_case}.handler.handler",
+            runtime=target.runtime,
+            architecture=target.architecture,
+            role=self.role,
+            log_group=logs,
+            memory_size=memory_size,
+            timeout=TIMEOUT,
+            tracing=lambda_.Tracing.ACTIVE,
+            environment={**_common_environment(scope), **environment},
+        )
+        self._watch(alarms)
+        self._acknowledge(target)
+
+    def _own_role(self, logs: aws_logs.ILogGroup) -> iam.Role:
+        """Not AWS's managed policy for logging, which allows every log group of the account."""
+        role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
+        role.add_to_policy(
+            iam.PolicyStatement(actions=["logs:CreateLogStream", "logs:PutLogEvents"], resources=[logs.log_group_arn])
+        )
+        return role
+
+    def _watch(self, alarms: Alarms) -> None:
+        alarms.add(
+            "FunctionErrors",
+            self.function.metric_errors(period=PERIOD),
+            threshold=1,
+            periods=1,
+            says="The function failed: an error it did not map to an answer, out of memory, or out of time",
+        )
+        alarms.add(
+            "FunctionThrottles",
+            self.function.metric_throttles(period=PERIOD),
+            threshold=1,
+            periods=1,
+            says="The account's or the function's concurrency is used up",
+        )
+        alarms.add(
+            "FunctionSlow",
+            self.function.metric_duration(period=PERIOD, statistic="p99"),
+            threshold=_SLOW.to_milliseconds(),
+            periods=3,
+            says="One request in a hundred takes almost as long as the gateway waits",
+        )
+
+    def _acknowledge(self, target: PackageTarget) -> None:
+        acknowledge(
+            self.role,
+            {"AwsSolutions-IAM5[Resource::*]": "X-Ray's actions for writing traces have no resource level"},
+        )
+        acknowledge(
+            self.function,
+            {"Serverless-LambdaDLQ": "Only API Gateway invokes it, and waits: there is no queue to fall out of"},
+        )
+        if target.python_version != _NEWEST_RUNTIME:
+            reason = (
+                f"Python {target.python_version} is supported, starts faster, and is what the byte code is made for"
+            )
+            acknowledge(self.function, {"AwsSolutions-L1": reason, "Serverless-LambdaLatestVersion": reason})
+
+
+def _common_environment(scope: UseCaseStack) -> dict[str, str]:
+    settings = scope.settings
+    environment = {
+        "STAGE": settings.name,
+        "USE_CASE": scope.use_case,
+        "MODELS": ",".join(settings.models_for(scope.use_case)),
+        "PAYLOAD_LOGGING": "true" if settings.payload_logging else "false",
+        "POWERTOOLS_SERVICE_NAME": kebab(scope.use_case),
+        "POWERTOOLS_METRICS_NAMESPACE": "BedrockEndpoints",
+        "POWERTOOLS_LOG_LEVEL": "INFO",
+    }
+    if settings.cors_origins:
+        environment["CORS_ORIGINS"] = ",".join(settings.cors_origins)
+    if settings.model_region:
+        environment["MODEL_REGION"] = settings.model_region
+    return environment

@@ -1,0 +1,42 @@
+"""A use case's table: what it made, and the answers kept for idempotent replays."""
+
+from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_iam as iam
+from constructs import Construct
+
+from stacks.common.use_case_stack import removal_policy
+from stacks.config import StageSettings
+
+_ACTIONS = ("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem", "dynamodb:Query")
+
+
+class Table(Construct):
+    """Keys `pk` and `sk`; items with `expiresAt` (seconds since 1970) expire. On demand, restorable to any second."""
+
+    def __init__(self, scope: Construct, construct_id: str, *, settings: StageSettings) -> None:
+        super().__init__(scope, construct_id)
+        self._table = dynamodb.Table(
+            self,
+            "Resource",
+            partition_key=dynamodb.Attribute(name="pk", type=dynamodb.AttributeType.STRING),
+            sort_key=dynamodb.Attribute(name="sk", type=dynamodb.AttributeType.STRING),
+            time_to_live_attribute="expiresAt",
+            billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
+            point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
+                point_in_time_recovery_enabled=True
+            ),
+            encryption=dynamodb.TableEncryption.AWS_MANAGED,
+            removal_policy=removal_policy(settings),
+            deletion_protection=settings.keeps_data,
+        )
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The variable by which a function finds the table."""
+        return {"TABLE_NAME": self._table.table_name}
+
+    def grant_use(self, grantee: iam.IGrantable) -> None:
+        """Lets the grantee read and write items, one at a time or by key; no scans."""
+        grantee.grant_principal.add_to_principal_policy(
+            iam.PolicyStatement(actions=list(_ACTIONS), resources=[self._table.table_arn])
+        )

@@ -1,0 +1,79 @@
+"""Cuts installed dependencies down to what a function needs: a smaller package to fetch, and less to read at start."""
+
+import shutil
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+# Roots that certificates of AWS endpoints are issued from; DigiCert's are for the China regions.
+ROOT_CERTIFICATES = (
+    *("Amazon Root CA 1", "Amazon Root CA 2", "Amazon Root CA 3", "Amazon Root CA 4"),
+    "Starfield Services Root Certificate Authority - G2",
+    *("DigiCert Global Root CA", "DigiCert Global Root G2", "DigiCert Global Root G3"),
+)
+_NEVER_NEEDED = ("*.dist-info", "*.pyi", "py.typed", "tests", "__pycache__")
+_UNUSED = (
+    # Scripts for a shell.
+    "bin",
+    # Resource classes (`boto3.resource`) and their descriptions: the functions use clients.
+    *("boto3/data", "boto3/examples"),
+    # Time zone data that is read for names unknown to the system only.
+    "dateutil/zoneinfo/dateutil-zoneinfo.tar.gz",
+    # HTTP in a browser, and proxies that are not HTTP.
+    "urllib3/contrib/emscripten",
+)
+_POWERTOOLS_KEPT = {"logging", "metrics", "shared", "tracing", "utilities", "warnings", "exceptions"}
+# Of the utilities, only what logging and metrics import.
+_POWERTOOLS_UTILITIES_KEPT = {"typing", "jmespath_utils"}
+
+
+class TrimError(Exception):
+    """A dependency does not look as expected, so that trimming it could remove what is needed."""
+
+
+def trim(folder: Path, services: Sequence[str]) -> None:
+    """Removes from a folder of installed packages what functions that call these AWS services never read."""
+    for pattern in _NEVER_NEEDED:
+        _remove(folder.rglob(pattern))
+    _remove(folder / path for path in _UNUSED)
+    _trim_botocore(folder / "botocore", services)
+    _keep_folders(folder / "aws_lambda_powertools", _POWERTOOLS_KEPT)
+    _keep_folders(folder / "aws_lambda_powertools" / "utilities", _POWERTOOLS_UTILITIES_KEPT)
+
+
+def select_certificates(bundle: str, labels: Sequence[str]) -> str:
+    """The certificates with these labels out of a bundle in the form of certifi's, in the bundle's order."""
+    chosen = [entry for entry in bundle.split("\n\n") if (label := _label(entry)) and label in labels]
+    missing = set(labels) - {_label(entry) for entry in chosen}
+    if missing:
+        raise TrimError(f"botocore's certificates have none called {', '.join(sorted(missing))}")
+    return "\n\n".join(entry.strip() for entry in chosen) + "\n"
+
+
+def _label(entry: str) -> str | None:
+    lines = [line for line in entry.splitlines() if line.startswith("# Label:")]
+    return lines[0].removeprefix("# Label:").strip().strip('"') if lines else None
+
+
+def _trim_botocore(botocore: Path, services: Sequence[str]) -> None:
+    if not botocore.is_dir():
+        return
+    missing = [service for service in services if not (botocore / "data" / service).is_dir()]
+    if missing:
+        raise TrimError(f"botocore has no data for {', '.join(missing)}")
+    _keep_folders(botocore / "data", set(services))
+    _remove((botocore / "data").rglob("examples-*"))
+    certificates = botocore / "cacert.pem"
+    certificates.write_text(select_certificates(certificates.read_text("utf-8"), ROOT_CERTIFICATES), "utf-8")
+
+
+def _keep_folders(parent: Path, kept: set[str]) -> None:
+    if parent.is_dir():
+        _remove(path for path in parent.iterdir() if path.is_dir() and path.name not in kept)
+
+
+def _remove(paths: Iterable[Path]) -> None:
+    # Listed first: a folder must not change while it is being walked.
+    for path in sorted(paths):
+        remover: Callable[[Path], object] = shutil.rmtree if path.is_dir() else Path.unlink
+        if path.exists():
+            remover(path)

@@ -1,0 +1,228 @@
+"""A use case's REST API, made from its route table."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+from aws_cdk import CfnOutput
+from aws_cdk import aws_apigateway as apigateway
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_ssm as ssm
+from constructs import Construct
+
+from shared.routes import Route
+from stacks.common.access import Access
+from stacks.common.alarms import PERIOD, Alarms
+from stacks.common.checks import acknowledge
+from stacks.common.gateway_responses import add_gateway_responses
+from stacks.common.json_schema import gateway_schema
+from stacks.common.log_group import log_group
+from stacks.common.use_case_stack import UseCaseStack, kebab
+from stacks.config import StageSettings
+
+STAGE_NAME = "v1"
+# Who called what, and how it went. No bodies, and no query strings: a prompt can be in both.
+ACCESS_LOG_FIELDS = {
+    "requestId": "$context.requestId",
+    "time": "$context.requestTimeEpoch",
+    "method": "$context.httpMethod",
+    "route": "$context.resourcePath",
+    "status": "$context.status",
+    "error": "$context.error.responseType",
+    "principal": "$context.identity.userArn",
+    "subject": "$context.authorizer.claims.sub",
+    "sourceIp": "$context.identity.sourceIp",
+    "userAgent": "$context.identity.userAgent",
+    "latencyMs": "$context.responseLatency",
+    "integrationMs": "$context.integrationLatency",
+    "integrationStatus": "$context.integration.status",
+    "responseBytes": "$context.responseLength",
+    "trace": "$context.xrayTraceId",
+}
+
+
+class UseCaseApi(Construct):
+    """Every route of the table, checked and authorized at the gateway; anything else reaches the function as well.
+
+    The function answers what it has no route for with 404 in our shape, where the gateway would say 403. So each
+    resource takes any method, and a last resource any path; they need the same authorization as the routes.
+
+    Its URL is an output of the stack and the SSM parameter `/bedrock-endpoints/<stage>/<use-case>/url`.
+    """
+
+    def __init__(
+        self,
+        scope: UseCaseStack,
+        construct_id: str,
+        *,
+        routes: Sequence[Route],
+        function: lambda_.IFunction,
+        alarms: Alarms,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        self._settings = scope.settings
+        self._access = Access(scope, "Access")
+        self._api = self._rest_api(scope, routes)
+        self._validator = self._api.add_request_validator(
+            "Validator", validate_request_body=True, validate_request_parameters=True
+        )
+        # One permission for the API instead of one a method: the last resource takes any path anyhow.
+        self._integration = apigateway.LambdaIntegration(function, scope_permission_to_method=False)
+        for route in routes:
+            self._add_route(route)
+        self._add_catch_all()
+        add_gateway_responses(self._api, self._settings.cors_origins)
+        self._keep_execution_logs_as_long()
+        self._publish(scope)
+        self._watch(alarms)
+        self._acknowledge()
+
+    def _rest_api(self, scope: UseCaseStack, routes: Sequence[Route]) -> apigateway.RestApi:
+        return apigateway.RestApi(
+            self,
+            "Resource",
+            rest_api_name=scope.stack_name,
+            description=scope.use_case.replace("_", " ").capitalize(),
+            endpoint_types=[apigateway.EndpointType.REGIONAL],
+            # The account has one role for all its APIs' logs; a stack that owned it would take it from the others.
+            cloud_watch_role=False,
+            deploy_options=self._deploy_options(routes),
+            default_cors_preflight_options=_cors_options(self._settings),
+        )
+
+    def _deploy_options(self, routes: Sequence[Route]) -> apigateway.StageOptions:
+        throttling = self._settings.throttling
+        access_log = log_group(self, "AccessLogs", self._settings)
+        log_format = msgspec.json.encode(ACCESS_LOG_FIELDS).decode()
+        return apigateway.StageOptions(
+            stage_name=STAGE_NAME,
+            access_log_destination=apigateway.LogGroupLogDestination(access_log),
+            access_log_format=apigateway.AccessLogFormat.custom(log_format),
+            # Errors of the gateway itself; data tracing would write bodies.
+            logging_level=apigateway.MethodLoggingLevel.ERROR,
+            data_trace_enabled=False,
+            metrics_enabled=True,
+            tracing_enabled=True,
+            throttling_rate_limit=throttling.rate,
+            throttling_burst_limit=throttling.burst,
+            method_options={
+                f"{route.path}/{route.method}": _model_limits(self._settings) for route in routes if route.calls_model
+            },
+        )
+
+    def _add_route(self, route: Route) -> None:
+        self._api.root.resource_for_path(route.path).add_method(
+            route.method,
+            self._integration,
+            operation_name=route.operation,
+            authorizer=self._access.authorizer,
+            authorization_type=self._access.authorization_type,
+            request_validator=self._validator,
+            request_parameters=_parameters(route),
+            # With `$default` any content type is checked; the gateway lets one that has no model pass unchecked.
+            request_models={"$default": self._model(route)} if route.request else None,
+        )
+
+    def _model(self, route: Route) -> apigateway.IModel:
+        schema = gateway_schema(route.request)
+        name = f"{route.operation.title().replace('_', '')}Request"
+        model = apigateway.CfnModel(
+            self, name, rest_api_id=self._api.rest_api_id, content_type="application/json", schema=schema, name=name
+        )
+        deployment = self._api.latest_deployment
+        if deployment:
+            # A deployment is a snapshot: it waits for the model, and a changed model needs a new one.
+            deployment.node.add_dependency(model)
+            deployment.add_to_logical_id({name: schema})
+        return apigateway.Model.from_model_name(self, f"{name}Reference", model.ref)
+
+    def _add_catch_all(self) -> None:
+        options: dict[str, Any] = {
+            "authorizer": self._access.authorizer,
+            "authorization_type": self._access.authorization_type,
+            "request_validator": self._validator,
+        }
+        self._api.root.resource_for_path("/{proxy+}")
+        for construct in self._api.node.find_all():
+            if isinstance(construct, apigateway.Resource):
+                construct.add_method("ANY", self._integration, **options)
+        self._api.root.add_method("ANY", self._integration, **options)
+
+    def _publish(self, scope: UseCaseStack) -> None:
+        CfnOutput(scope, "Url", value=self._api.url, description="Base of the REST API's routes")
+        ssm.StringParameter(
+            self,
+            "UrlParameter",
+            parameter_name=f"/bedrock-endpoints/{self._settings.name}/{kebab(scope.use_case)}/url",
+            string_value=self._api.url,
+            description=f"Base of the {scope.use_case.replace('_', ' ')} API's routes",
+        )
+
+    def _watch(self, alarms: Alarms) -> None:
+        alarms.add(
+            "ApiServerErrors",
+            self._api.metric_server_error(period=PERIOD, statistic="Sum"),
+            threshold=5,
+            periods=1,
+            says="Answers with a status of 500 and above, the model's failures among them",
+        )
+        alarms.add(
+            "ApiClientErrors",
+            self._api.metric_client_error(period=PERIOD, statistic="Average"),
+            threshold=0.5,
+            periods=3,
+            says="Every second request is refused: a client that is broken, or someone who is trying doors",
+        )
+        alarms.add(
+            "ApiSlow",
+            self._api.metric_latency(period=PERIOD, statistic="p99"),
+            threshold=27_000,
+            periods=3,
+            says="One request in a hundred comes close to the gateway's limit of 29 s",
+        )
+
+    def _keep_execution_logs_as_long(self) -> None:
+        """The gateway would make this log group itself, and keep it for ever."""
+        name = f"API-Gateway-Execution-Logs_{self._api.rest_api_id}/{STAGE_NAME}"
+        group = log_group(self, "ExecutionLogs", self._settings, name=name)
+        self._api.deployment_stage.node.add_dependency(group)
+
+    def _acknowledge(self) -> None:
+        acknowledge(
+            self._api.deployment_stage,
+            {"AwsSolutions-APIG3": "Callers are authorized and throttled; a platform attaches its own web ACL"},
+        )
+        if self._access.authorizer is None:
+            acknowledge(self._api, {"AwsSolutions-COG4": "Callers sign with IAM credentials; Cognito is a setting"})
+
+
+def _model_limits(settings: StageSettings) -> apigateway.MethodDeploymentOptions:
+    """Settings of a method replace the stage's as a whole, so logging is said again."""
+    return apigateway.MethodDeploymentOptions(
+        logging_level=apigateway.MethodLoggingLevel.ERROR,
+        data_trace_enabled=False,
+        metrics_enabled=True,
+        throttling_rate_limit=settings.throttling.model_rate,
+        throttling_burst_limit=settings.throttling.model_burst,
+    )
+
+
+def _cors_options(settings: StageSettings) -> apigateway.CorsOptions | None:
+    if not settings.cors_origins:
+        return None
+    return apigateway.CorsOptions(
+        allow_origins=list(settings.cors_origins),
+        allow_headers=[*apigateway.Cors.DEFAULT_HEADERS, "Idempotency-Key"],
+        allow_methods=["GET", "POST", "PATCH", "DELETE"],
+    )
+
+
+def _parameters(route: Route) -> dict[str, bool]:
+    """Where the gateway finds a parameter -> whether it has to be there."""
+    parameters = {f"method.request.path.{name}": True for name in route.path_parameters}
+    if route.query:
+        for field in msgspec.structs.fields(route.query):
+            parameters[f"method.request.querystring.{field.encode_name}"] = field.required
+    if route.idempotent:
+        parameters["method.request.header.Idempotency-Key"] = False
+    return parameters

@@ -1,0 +1,203 @@
+"""A stage's settings, read from `cdk.json` (`-c stage=dev`).
+
+The structs below are the only place where a setting, its type and its default are written down. Settings are checked
+as a whole before anything is built, and all problems are reported at once.
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import date
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+from stacks.config_types import type_problems
+from stacks.model_checks import model_problems
+
+RETENTION_DAYS = (
+    1,
+    3,
+    5,
+    7,
+    14,
+    30,
+    60,
+    90,
+    120,
+    150,
+    180,
+    365,
+    400,
+    545,
+    731,
+    1096,
+    1827,
+    2192,
+    2557,
+    2922,
+    3288,
+    3653,
+)
+
+
+class ConfigError(Exception):
+    """The settings cannot be deployed. `problems` has a line for each, starting with the path of its setting."""
+
+    def __init__(self, problems: Iterable[str]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("The configuration has problems:\n" + "\n".join(f"  - {problem}" for problem in self.problems))
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
+    """What all the settings' structs have in common."""
+
+
+class Auth(Settings, frozen=True, kw_only=True):
+    """Who may call. `cognito` without `userPoolArn` makes a pool of its own for each use case."""
+
+    type: Literal["iam", "cognito"] = "iam"
+    user_pool_arn: (
+        Annotated[str, msgspec.Meta(pattern=r"^arn:[a-z-]+:cognito-idp:[^:]+:[0-9]{12}:userpool/.+$")] | None
+    ) = None
+
+
+class Models(Settings, frozen=True, kw_only=True):
+    """The models a stage offers for each use case, by the id they are invoked with; the first is the default."""
+
+    image_generation: tuple[str, ...] = ("stability.stable-image-core-v1:1", "stability.stable-image-ultra-v1:1")
+    summarization: tuple[str, ...] = ("us.anthropic.claude-haiku-4-5-20251001-v1:0",)
+    embeddings: tuple[str, ...] = ("amazon.titan-embed-text-v2:0",)
+
+
+class GuardrailSettings(Settings, frozen=True, kw_only=True):
+    """What prompts and answers are checked with: a `new` one with our policies, an `existing` one, or `off`."""
+
+    type: Literal["new", "existing", "off"] = "new"
+    id: Annotated[str, msgspec.Meta(pattern="^[a-z0-9]+$")] | None = None
+    version: Annotated[str, msgspec.Meta(pattern="^([1-9][0-9]*|DRAFT)$")] | None = None
+
+
+class Throttling(Settings, frozen=True, kw_only=True):
+    """Requests a second (`rate`) and at once (`burst`) for an API; those that call a model have limits of their own."""
+
+    rate: Annotated[float, msgspec.Meta(gt=0, le=10_000)] = 20
+    burst: Annotated[int, msgspec.Meta(ge=1, le=5_000)] = 40
+    model_rate: Annotated[float, msgspec.Meta(gt=0, le=10_000)] = 5
+    model_burst: Annotated[int, msgspec.Meta(ge=1, le=5_000)] = 10
+
+
+class AlarmSettings(Settings, frozen=True, kw_only=True):
+    """Where alarms are sent: an e-mail address (a topic is made for it) or an existing SNS topic; none: nowhere."""
+
+    email: Annotated[str, msgspec.Meta(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$")] | None = None
+    topic_arn: Annotated[str, msgspec.Meta(pattern=r"^arn:[a-z-]+:sns:[^:]+:[0-9]{12}:[^:]+$")] | None = None
+
+
+class StageSettings(Settings, frozen=True, kw_only=True):
+    """One stage. Without `account` and `region` the stacks go where the caller's credentials and region point."""
+
+    name: Annotated[str, msgspec.Meta(pattern="^[a-z][a-z0-9-]{0,19}$")]
+    account: Annotated[str, msgspec.Meta(pattern="^[0-9]{12}$")] | None = None
+    region: Annotated[str, msgspec.Meta(pattern="^[a-z]{2}(-[a-z]+)+-[0-9]$")] | None = None
+    # The region that Bedrock is called in, where it is not the stage's own (some models are served in few regions).
+    model_region: Annotated[str, msgspec.Meta(pattern="^[a-z]{2}(-[a-z]+)+-[0-9]$")] | None = None
+    auth: Auth = Auth()
+    models: Models = Models()
+    # Ids of models that may be used after their end of life (accounts with extended access).
+    allow_ended_models: tuple[str, ...] = ()
+    guardrail: GuardrailSettings = GuardrailSettings()
+    throttling: Throttling = Throttling()
+    log_retention_days: int = 90
+    # Write prompts and answers to the function's log, personal data included. Off, unless someone decides otherwise.
+    payload_logging: bool = False
+    # Whether data outlives its stack.
+    removal_policy: Literal["retain", "destroy"] = "retain"
+    alarms: AlarmSettings = AlarmSettings()
+    # `host` packs the functions for the interpreter and machine that this runs on.
+    runtime: Literal["python3.13", "python3.14", "host"] = "python3.13"
+    architecture: Literal["arm64", "x86_64", "host"] = "arm64"
+    tags: dict[
+        Annotated[str, msgspec.Meta(min_length=1, max_length=128)], Annotated[str, msgspec.Meta(max_length=256)]
+    ] = {}
+    # Origins of browser applications that may call, such as https://example.com.
+    cors_origins: tuple[Annotated[str, msgspec.Meta(pattern=r"^https?://[^/*\s]+$")], ...] = ()
+
+    @property
+    def keeps_data(self) -> bool:
+        """Whether tables, buckets and logs stay when their stack is deleted."""
+        return self.removal_policy == "retain"
+
+    @property
+    def bedrock_region(self) -> str | None:
+        """The region that Bedrock is called in; None: the one that the stack is deployed to."""
+        return self.model_region or self.region
+
+    def models_for(self, use_case: str) -> tuple[str, ...]:
+        """The invocation ids offered for a use case, the default first."""
+        models: tuple[str, ...] = getattr(self.models, use_case)
+        return models
+
+
+def load_stage(stages: object, name: object, *, today: date) -> StageSettings:
+    """The settings of one stage out of all; raises ConfigError with everything that is wrong with it."""
+    if not isinstance(stages, Mapping) or not stages:
+        raise ConfigError(["stages: cdk.json has none in its context"])
+    if not isinstance(name, str) or name not in stages:
+        raise ConfigError(
+            [f"stage: say which with `-c stage=NAME`; {name!r} is not one of {', '.join(sorted(stages))}"]
+        )
+    value: Any = stages[name]
+    path = f"stages.{name}"
+    # The name is the key; a stage cannot call itself something else.
+    problems = [f"{path}.name: unknown setting"] if isinstance(value, Mapping) and "name" in value else []
+    named = {**value, "name": name} if isinstance(value, Mapping) else value
+    problems += type_problems(named, StageSettings, path)
+    if problems:
+        raise ConfigError(problems)
+    settings = msgspec.convert(named, StageSettings, strict=True)
+    problems = [f"{path}.{problem}" for problem in (*_combination_problems(settings), *model_problems(settings, today))]
+    if problems:
+        raise ConfigError(problems)
+    return settings
+
+
+def _combination_problems(settings: StageSettings) -> Iterable[str]:
+    yield from _auth_problems(settings)
+    yield from _guardrail_problems(settings)
+    if settings.log_retention_days not in RETENTION_DAYS:
+        allowed = ", ".join(map(str, RETENTION_DAYS))
+        yield f"logRetentionDays: CloudWatch Logs cannot keep {settings.log_retention_days} days; one of {allowed}"
+    if settings.alarms.email and settings.alarms.topic_arn:
+        yield "alarms: give either `email` or `topicArn`, not both"
+    if (settings.runtime == "host") != (settings.architecture == "host"):
+        yield "runtime, architecture: `host` goes with `host` only"
+    if settings.throttling.model_rate > settings.throttling.rate:
+        yield "throttling.modelRate: above `rate`, which limits all the routes together"
+    if settings.throttling.model_burst > settings.throttling.burst:
+        yield "throttling.modelBurst: above `burst`, which limits all the routes together"
+    if any(key.lower().startswith("aws:") for key in settings.tags):
+        yield "tags: keys that start with `aws:` are reserved"
+
+
+def _auth_problems(settings: StageSettings) -> Iterable[str]:
+    pool = settings.auth.user_pool_arn
+    if pool is None:
+        return
+    if settings.auth.type == "iam":
+        yield "auth.userPoolArn: only with `type` cognito"
+    if settings.region and pool.split(":")[3] != settings.region:
+        yield f"auth.userPoolArn: the pool is not in {settings.region}, where the API is"
+
+
+def _guardrail_problems(settings: StageSettings) -> Iterable[str]:
+    guardrail = settings.guardrail
+    if guardrail.type == "existing":
+        for name in ("id", "version"):
+            if getattr(guardrail, name) is None:
+                yield f"guardrail.{name}: an existing guardrail needs it"
+    elif guardrail.id or guardrail.version:
+        yield f"guardrail: `id` and `version` only with `type` existing, not {guardrail.type}"
+    if guardrail.type == "new" and settings.model_region and settings.model_region != settings.region:
+        yield (
+            f"guardrail: a new one would be in the stage's region, but it has to be where the models are called, "
+            f"{settings.model_region}; give an existing one there, or deploy there"
+        )

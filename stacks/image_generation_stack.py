@@ -1,0 +1,43 @@
+"""Image generation: a prompt becomes pictures, kept for their owner."""
+
+from datetime import date
+
+from constructs import Construct
+
+from image_generation.routes import ROUTES
+from stacks.common.alarms import Alarms
+from stacks.common.bucket import PrivateBucket
+from stacks.common.guardrail import Guardrail
+from stacks.common.model_access import ModelAccess
+from stacks.common.python_function import PythonFunction
+from stacks.common.table import Table
+from stacks.common.use_case_api import UseCaseApi
+from stacks.common.use_case_stack import UseCaseStack
+from stacks.config import StageSettings
+
+
+class ImageGenerationStack(UseCaseStack):
+    """The images API. Pictures are in a bucket below `images/`, what is known about them in a table.
+
+    Needs access to the stage's image models in the region that Bedrock is called in, and a role for API Gateway's logs
+    in the account.
+    """
+
+    def __init__(self, scope: Construct, *, settings: StageSettings, today: date) -> None:
+        super().__init__(scope, "image_generation", settings=settings, today=today)
+        alarms = Alarms(self, "Alarms", settings=settings.alarms)
+        table = Table(self, "Table", settings=settings)
+        bucket = PrivateBucket(self, "Bucket", settings=settings)
+        guardrail = Guardrail(self, "Guardrail", settings=settings)
+        function = PythonFunction(
+            self,
+            "Function",
+            services=("bedrock-runtime", "dynamodb", "s3"),
+            environment={**table.environment, **bucket.environment, **guardrail.environment},
+            alarms=alarms,
+        )
+        table.grant_use(function.role)
+        bucket.grant_objects(function.role, "images")
+        guardrail.grant_apply(function.role)
+        ModelAccess(self).grant(function.role)
+        UseCaseApi(self, "Api", routes=ROUTES, function=function.function, alarms=alarms)

@@ -1,0 +1,130 @@
+"""Whether the models a stage asks for can be used: known, of the right purpose, served in its region, still alive."""
+
+from collections.abc import Iterator
+from datetime import date, timedelta
+from typing import TYPE_CHECKING
+
+from shared.catalogue import MODELS, Invocation, Model, Purpose, UnknownModel, resolve
+
+if TYPE_CHECKING:
+    from stacks.config import StageSettings
+
+WARN_AHEAD = timedelta(days=90)
+PURPOSES: dict[str, Purpose] = {"image_generation": "image", "summarization": "text", "embeddings": "embedding"}
+_SETTING = {"image_generation": "imageGeneration", "summarization": "summarization", "embeddings": "embeddings"}
+# The regions that a profile's prefix can be called from, by the start of their names.
+_SOURCE_REGIONS = {
+    "us": ("us-", "ca-"),
+    "eu": ("eu-",),
+    "apac": ("ap-",),
+    "jp": ("ap-northeast-",),
+    "au": ("ap-southeast-",),
+}
+
+
+def model_problems(settings: "StageSettings", today: date) -> Iterator[str]:
+    """What keeps the stage's models from being deployed; each line starts with the path of its setting."""
+    for use_case, purpose in PURPOSES.items():
+        ids = settings.models_for(use_case)
+        path = f"models.{_SETTING[use_case]}"
+        if not ids:
+            yield f"{path}: at least one model"
+        if len(set(ids)) != len(ids):
+            yield f"{path}: a model is listed twice"
+        for index, invocation_id in enumerate(ids):
+            for problem in _invocation_problems(invocation_id, purpose, settings, today):
+                yield f"{path}[{index}]: {problem}"
+    yield from _allowance_problems(settings)
+
+
+def end_of_life(model: Model) -> date | None:
+    """The day from which the model is, or may be, no longer served."""
+    return date.fromisoformat(model.lifecycle.end_of_life_at) if model.lifecycle.end_of_life_at else None
+
+
+def has_ended(model: Model, today: date) -> bool:
+    """Whether the model is past its announced end (the date of an `active` model is only the earliest possible one)."""
+    ends = end_of_life(model)
+    return ends is not None and ends <= today and model.lifecycle.status != "active"
+
+
+def lifecycle_warning(invocation: Invocation, today: date, region: str | None) -> str | None:
+    """What to say at synthesis about a model that is near its end or past it; None: nothing."""
+    model, ends = invocation.model, end_of_life(invocation.model)
+    if ends is None or ends - today > WARN_AHEAD:
+        return f"{model.name} is legacy: AWS refuses new customers" if model.lifecycle.status == "legacy" else None
+    if has_ended(model, today):
+        what = f"ended on {ends} and is used by special permission (allowEndedModels)"
+    elif model.lifecycle.status == "active":
+        what = f"may end on short notice: AWS keeps it until {ends} at least"
+    else:
+        what = f"ends on {ends}, in {(ends - today).days} days"
+    return f"{invocation.id} ({model.name}) {what}{_advice(model, today, region)}"
+
+
+def _invocation_problems(invocation_id: str, purpose: Purpose, settings: "StageSettings", today: date) -> Iterator[str]:
+    try:
+        invocation = resolve(invocation_id)
+    except UnknownModel:
+        yield f"{invocation_id} is not in the model catalogue (lambda_src/shared/catalogue.py), or has no such profile"
+        return
+    model = invocation.model
+    if model.purpose != purpose:
+        yield f"{invocation_id} is for {model.purpose}, not {purpose}"
+        return
+    if settings.bedrock_region and not is_served(invocation, settings.bedrock_region):
+        yield f"{invocation_id} is not served in {settings.bedrock_region}{_elsewhere(invocation)}"
+    if has_ended(model, today) and model.id not in settings.allow_ended_models:
+        advice = _advice(model, today, settings.bedrock_region)
+        yield (
+            f"{invocation_id} ({model.name}) ended on {end_of_life(model)}{advice}; "
+            f"an account with extended access adds {model.id} to allowEndedModels"
+        )
+
+
+def is_served(invocation: Invocation, region: str) -> bool:
+    """Whether the model, or the profile, can be called in the region."""
+    if invocation.profile is None:
+        return region in invocation.model.regions
+    starts = _SOURCE_REGIONS.get(invocation.profile)
+    return region in invocation.destination_regions or (starts is not None and region.startswith(starts))
+
+
+def _elsewhere(invocation: Invocation) -> str:
+    if invocation.profile is None and not invocation.model.regions:
+        profiles = ", ".join(f"{prefix}.{invocation.model.id}" for prefix in sorted(invocation.model.profiles))
+        return f", only through a profile: {profiles}"
+    regions = invocation.destination_regions if invocation.profile else invocation.model.regions
+    return f", but in {', '.join(regions)} (modelRegion sets the region that Bedrock is called in)"
+
+
+def _allowance_problems(settings: "StageSettings") -> Iterator[str]:
+    known = {model.id for model in MODELS}
+    for index, model_id in enumerate(settings.allow_ended_models):
+        if model_id not in known:
+            yield f"allowEndedModels[{index}]: {model_id} is no model's id in the catalogue (profiles have none)"
+
+
+def _advice(model: Model, today: date, region: str | None) -> str:
+    replacement = _living_alternative(model, today, region)
+    return f"; use {replacement} instead" if replacement else ""
+
+
+def _living_alternative(model: Model, today: date, region: str | None) -> str | None:
+    """A model of the same purpose, of the same provider if possible, that lives on and is served in the region."""
+    candidates = [other for other in MODELS if other.purpose == model.purpose and other.id != model.id]
+    for other in sorted(candidates, key=lambda candidate: candidate.provider != model.provider):
+        ends = end_of_life(other)
+        if other.lifecycle.status != "active" or (ends and ends - today <= WARN_AHEAD):
+            continue
+        for invocation in _ways(other):
+            if region is None or is_served(invocation, region):
+                return invocation.id
+    return None
+
+
+def _ways(model: Model) -> Iterator[Invocation]:
+    if model.regions:
+        yield Invocation(model.id, model)
+    for prefix in model.profiles:
+        yield Invocation(f"{prefix}.{model.id}", model, prefix)

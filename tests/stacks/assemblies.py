@@ -1,0 +1,163 @@
+"""Synthesized stages, and ways to look into their templates."""
+
+import json
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+ROOT = Path(__file__).parents[2]
+# jsii takes the first node on the PATH, and warns when it is an old one.
+os.environ["PATH"] = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
+
+from aws_cdk import App  # noqa: E402
+
+from app import add_stacks  # noqa: E402
+from stacks.config import StageSettings, load_stage  # noqa: E402
+
+TODAY = date(2026, 11, 24)
+STAGES = ("local", "dev", "prod")
+USE_CASES = ("image-generation", "summarization", "embeddings")
+# Choices that the stages of cdk.json do not make, each in one stage of its own.
+EXTRA_STAGES: dict[str, dict[str, Any]] = {
+    "browser": {
+        "auth": {"type": "cognito"},
+        "corsOrigins": ["https://one.example", "https://two.example"],
+        "alarms": {"email": "on-call@example.com"},
+        "guardrail": {"type": "off"},
+        "runtime": "python3.14",
+        "architecture": "x86_64",
+        "payloadLogging": True,
+    },
+    "shared": {
+        "account": "111122223333",
+        "region": "us-west-2",
+        "auth": {"type": "cognito", "userPoolArn": "arn:aws:cognito-idp:us-west-2:111122223333:userpool/us-west-2_a"},
+        "corsOrigins": ["https://one.example"],
+        "alarms": {"topicArn": "arn:aws:sns:us-west-2:111122223333:on-call"},
+        "guardrail": {"type": "existing", "id": "abc123", "version": "3"},
+        "models": {"summarization": ["global.anthropic.claude-haiku-5-5", "us.amazon.nova-lite-v1:0"]},
+        "tags": {"cost-center": "4711"},
+    },
+    "elsewhere": {"modelRegion": "us-west-2", "region": "eu-central-1", "guardrail": {"type": "off"}},
+    "anywhere": {},
+}
+
+
+def cdk_context() -> dict[str, Any]:
+    """The feature flags and stages of cdk.json."""
+    context: dict[str, Any] = json.loads((ROOT / "cdk.json").read_text("utf-8"))["context"]
+    return context
+
+
+def settings_of(stage: str) -> StageSettings:
+    """A stage's settings, the host's interpreter and machine replaced by fixed ones."""
+    stages = {**cdk_context()["stages"], **EXTRA_STAGES}
+    settings = load_stage(stages, stage, today=TODAY)
+    if settings.runtime == "host":
+        settings = msgspec.structs.replace(settings, runtime="python3.13", architecture="x86_64")
+    return settings
+
+
+@dataclass(frozen=True)
+class Template:
+    """One stack's template, and ways to look into it."""
+
+    name: str
+    content: Mapping[str, Any]
+
+    def resources(self, kind: str) -> dict[str, dict[str, Any]]:
+        """Logical id -> resource, of one type."""
+        return {key: value for key, value in self.content["Resources"].items() if value["Type"] == kind}
+
+    def properties(self, kind: str) -> list[dict[str, Any]]:
+        """The properties of all resources of a type."""
+        return [resource.get("Properties", {}) for resource in self.resources(kind).values()]
+
+    def only(self, kind: str) -> dict[str, Any]:
+        """The properties of the one resource of a type."""
+        (properties,) = self.properties(kind)
+        return properties
+
+    def statements(self) -> Iterator[dict[str, Any]]:
+        """Every statement of every policy of a role, with lists where IAM also takes single values."""
+        policies = [properties["PolicyDocument"] for properties in self.properties("AWS::IAM::Policy")]
+        for role in self.properties("AWS::IAM::Role"):
+            policies += [inline["PolicyDocument"] for inline in role.get("Policies", [])]
+        for policy in policies:
+            for statement in policy["Statement"]:
+                yield {
+                    **statement,
+                    "Action": _listed(statement["Action"]),
+                    "Resource": [plain(resource) for resource in _listed(statement["Resource"])],
+                }
+
+
+@dataclass(frozen=True)
+class Assembly:
+    """What one synthesis wrote."""
+
+    folder: Path
+
+    @cached_property
+    def templates(self) -> list[Template]:
+        """Every stack's template."""
+        paths = sorted(self.folder.glob("*.template.json"))
+        return [
+            Template(path.name.removesuffix(".template.json"), json.loads(path.read_text("utf-8"))) for path in paths
+        ]
+
+    def template(self, use_case: str) -> Template:
+        """The template of a use case's stack."""
+        (found,) = [template for template in self.templates if template.name.endswith(f"-{use_case}")]
+        return found
+
+    @cached_property
+    def report(self) -> list[dict[str, Any]]:
+        """What each rule pack said."""
+        text = (self.folder / "validation-report.json").read_text("utf-8")
+        reports: list[dict[str, Any]] = json.loads(text)["pluginReports"]
+        return reports
+
+    @cached_property
+    def acknowledgments(self) -> list[tuple[str, str]]:
+        """(construct path, finding) of each acknowledgment made."""
+        made = []
+        for path in self.folder.glob("*.metadata.json"):
+            for construct, entries in json.loads(path.read_text("utf-8")).items():
+                for entry in entries:
+                    if entry["type"] == "aws:cdk:acknowledged-rules":
+                        made += [(construct.removeprefix("/"), finding) for finding in entry["data"]]
+        return made
+
+
+def plain(value: Any) -> str:
+    """A template's expression as text: `${Table.Arn}/index/*`."""
+    if isinstance(value, str):
+        return value
+    ((function, argument),) = value.items()
+    if function == "Ref":
+        return "${" + str(argument) + "}"
+    if function == "Fn::GetAtt":
+        return "${" + ".".join(map(str, argument)) + "}"
+    if function == "Fn::Join":
+        return str(argument[0]).join(plain(part) for part in argument[1])
+    raise AssertionError(f"{function} is not expected here")
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def synthesize(stage: str, folder: Path, context: Mapping[str, Any] | None = None) -> Assembly:
+    """Synthesizes a stage into a folder, without building packages unless the context says otherwise."""
+    app = App(context={**cdk_context(), "aws:cdk:bundling-stacks": [], **(context or {})}, outdir=str(folder))
+    add_stacks(app, settings_of(stage), TODAY)
+    app.synth()
+    return Assembly(folder)

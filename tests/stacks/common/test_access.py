@@ -1,0 +1,22 @@
+from collections.abc import Callable
+
+from tests.stacks.assemblies import Assembly
+
+
+def test_a_new_pool_has_no_open_door(assembly_of: Callable[[str], Assembly]) -> None:
+    template = assembly_of("browser").template("embeddings")
+    pool = template.only("AWS::Cognito::UserPool")
+
+    assert pool["AdminCreateUserConfig"] == {"AllowAdminCreateUserOnly": True}
+    assert pool["MfaConfiguration"] == "ON"
+    assert pool["Policies"]["PasswordPolicy"]["MinimumLength"] >= 12
+    assert any(name.startswith("AccessUserPoolId") for name in template.content["Outputs"])
+
+
+def test_an_existing_pool_authorizes(assembly_of: Callable[[str], Assembly]) -> None:
+    template = assembly_of("shared").template("embeddings")
+
+    assert template.resources("AWS::Cognito::UserPool") == {}
+    assert template.only("AWS::ApiGateway::Authorizer")["ProviderARNs"] == [
+        "arn:aws:cognito-idp:us-west-2:111122223333:userpool/us-west-2_a"
+    ]

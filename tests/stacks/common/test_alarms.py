@@ -1,0 +1,24 @@
+from collections.abc import Callable
+
+from tests.stacks.assemblies import Assembly, plain
+
+
+def test_an_address_gets_a_topic_that_alarms_can_publish_to(assembly_of: Callable[[str], Assembly]) -> None:
+    template = assembly_of("browser").template("embeddings")
+    statements = template.only("AWS::SNS::TopicPolicy")["PolicyDocument"]["Statement"]
+
+    assert template.only("AWS::SNS::Subscription")["Endpoint"] == "on-call@example.com"
+    assert [one["Principal"] for one in statements if one["Effect"] == "Allow"] == [
+        {"Service": "cloudwatch.amazonaws.com"}
+    ]
+    assert [one["Condition"] for one in statements if one["Effect"] == "Deny"] == [
+        {"Bool": {"aws:SecureTransport": "false"}}
+    ]
+
+
+def test_an_existing_topic_is_used(assembly_of: Callable[[str], Assembly]) -> None:
+    template = assembly_of("shared").template("embeddings")
+
+    assert template.resources("AWS::SNS::Topic") == {}
+    for alarm in template.properties("AWS::CloudWatch::Alarm"):
+        assert [plain(action) for action in alarm["AlarmActions"]] == ["arn:aws:sns:us-west-2:111122223333:on-call"]

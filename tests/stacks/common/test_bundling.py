@@ -1,0 +1,175 @@
+"""The packages as they are deployed. Building them needs the package registry once; afterwards they are cached."""
+
+import _imp
+import filecmp
+import importlib.util
+import io
+import os
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from stacks.common import bundling
+from stacks.common.bundling import Package
+from stacks.common.bytecode import CompileError
+from stacks.common.package_target import PackageTarget, host_target
+from tests.stacks.assemblies import Assembly
+
+SERVICES = {
+    "image_generation": ("bedrock-runtime", "dynamodb", "s3"),
+    "summarization": ("bedrock-runtime", "dynamodb"),
+    "embeddings": ("bedrock-runtime", "dynamodb"),
+}
+LAMBDA = PackageTarget("3.13", "arm64", "aarch64-manylinux2014")
+PYTHON_313_MAGIC = (3571).to_bytes(2, "little") + b"\r\n"
+FOUR_MEGABYTES = 4 * 1024 * 1024
+# Run with -S, so that only the standard library and the package can be imported.
+IMPORT_ALONE = """
+import importlib, sys
+sys.path.append(sys.argv[1])
+handler = importlib.import_module(sys.argv[2]).handler
+caller = {"identity": {"userArn": "arn:aws:iam::1:user/a"}}
+event = {"httpMethod": "GET", "resource": "/{proxy+}", "requestContext": caller}
+context = type("Context", (), {"get_remaining_time_in_millis": lambda self: 29_000, "aws_request_id": "1"})()
+assert handler(event, context)["statusCode"] == 404
+files = [one.__file__ for one in list(sys.modules.values()) if getattr(one, "__file__", None)]
+outside = [file for file in files if not file.startswith((sys.argv[1], sys.base_prefix, "/usr/"))]
+assert not outside, outside
+"""
+
+
+@pytest.fixture(scope="session")
+def package(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, PackageTarget], Path]:
+    built: dict[tuple[str, PackageTarget], Path] = {}
+
+    def build_once(use_case: str, target: PackageTarget) -> Path:
+        if (use_case, target) not in built:
+            folder = tmp_path_factory.mktemp(use_case)
+            bundling.build(Package(use_case=use_case, target=target, services=SERVICES[use_case]), folder)
+            built[use_case, target] = folder
+        return built[use_case, target]
+
+    return build_once
+
+
+def zipped_size(folder: Path) -> int:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path in folder.rglob("*"):
+            archive.write(path, path.relative_to(folder))
+    return len(buffer.getvalue())
+
+
+def source_of(compiled: Path) -> Path:
+    return compiled.parent.parent / (compiled.name.split(".")[0] + ".py")
+
+
+@pytest.mark.parametrize("use_case", SERVICES)
+def test_it_can_be_imported_with_nothing_else(use_case: str, package: Callable[[str, PackageTarget], Path]) -> None:
+    folder = package(use_case, host_target())
+    variables = {
+        "AWS_REGION": "us-west-2",
+        "AWS_DEFAULT_REGION": "us-west-2",
+        "AWS_LAMBDA_FUNCTION_NAME": "function",
+        "STAGE": "test",
+        "USE_CASE": use_case,
+        "MODELS": "amazon.titan-embed-text-v2:0",
+        "TABLE_NAME": "table",
+        "BUCKET_NAME": "bucket",
+        "POWERTOOLS_SERVICE_NAME": "test",
+        "POWERTOOLS_METRICS_NAMESPACE": "test",
+    }
+    command = [sys.executable, "-I", "-S", "-W", "error", "-c", IMPORT_ALONE, str(folder), f"{use_case}.handler"]
+
+    done = subprocess.run(
+        command, env={"PATH": os.environ["PATH"], **variables}, capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("target", [host_target(), LAMBDA], ids=["host", "lambda"])
+@pytest.mark.parametrize("use_case", SERVICES)
+def test_no_byte_code_is_missing_or_stale(
+    use_case: str, target: PackageTarget, package: Callable[[str, PackageTarget], Path]
+) -> None:
+    folder = package(use_case, target)
+    tag = "cpython-" + target.python_version.replace(".", "")
+    magic = PYTHON_313_MAGIC if target == LAMBDA else importlib.util.MAGIC_NUMBER
+    compiled = list(folder.rglob("*.pyc"))
+
+    assert {source_of(path) for path in compiled} == set(folder.rglob("*.py"))
+    for path in compiled:
+        content = path.read_bytes()
+        assert path.name.endswith(f".{tag}.pyc")
+        assert content[:4] == magic
+        # PEP 552: hash-based, checked, and the hash is that of the source; it is keyed by the magic number.
+        assert content[4:8] == b"\3\0\0\0"
+        key = int.from_bytes(magic, "little")
+        assert content[8:16] == _imp.source_hash(key, source_of(path).read_bytes()), path
+
+
+@pytest.mark.parametrize("use_case", SERVICES)
+def test_what_runs_on_lambda_is_built_for_it(use_case: str, package: Callable[[str, PackageTarget], Path]) -> None:
+    libraries = list(package(use_case, LAMBDA).rglob("*.so"))
+
+    assert libraries
+    assert all(path.name.endswith(".cpython-313-aarch64-linux-gnu.so") for path in libraries)
+
+
+@pytest.mark.parametrize("use_case", SERVICES)
+def test_it_is_small(use_case: str, package: Callable[[str, PackageTarget], Path]) -> None:
+    folder = package(use_case, LAMBDA)
+    services = {path.name for path in (folder / "botocore" / "data").iterdir() if path.is_dir()}
+
+    assert services == set(SERVICES[use_case])
+    assert zipped_size(folder) <= FOUR_MEGABYTES
+
+
+def test_it_holds_no_other_use_case(package: Callable[[str, PackageTarget], Path]) -> None:
+    folder = package("embeddings", LAMBDA)
+
+    assert (folder / "shared").is_dir()
+    assert not (folder / "summarization").exists()
+    assert not list(folder.rglob("requirements*"))
+
+
+def test_the_same_sources_give_the_same_package(
+    package: Callable[[str, PackageTarget], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = package("embeddings", host_target())
+    monkeypatch.setattr(bundling, "CACHE", tmp_path / "cache")
+
+    bundling.build(
+        Package(use_case="embeddings", target=host_target(), services=SERVICES["embeddings"]), tmp_path / "out"
+    )
+
+    names = sorted(path.relative_to(first) for path in first.rglob("*"))
+    assert sorted(path.relative_to(tmp_path / "out") for path in (tmp_path / "out").rglob("*")) == names
+    _, differing, errors = filecmp.cmpfiles(
+        first, tmp_path / "out", [str(name) for name in names if (first / name).is_file()], False
+    )
+    assert (differing, errors) == ([], [])
+
+
+def test_a_failed_build_leaves_nothing_in_the_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bundling, "CACHE", tmp_path)
+    broken = Package(use_case="embeddings", target=PackageTarget("3.99", "arm64"), services=())
+
+    with pytest.raises(CompileError):
+        bundling._sources(broken)
+
+    assert list(tmp_path.rglob("*.py")) == []
+
+
+def test_the_stacks_build_for_the_services_tested_here(assembly_of: Callable[[str], Assembly]) -> None:
+    """A package is trimmed to its services; a function that may call another one would fail at its first request."""
+    for template in assembly_of("dev").templates:
+        use_case = template.name.split("-", 3)[3].replace("-", "_")
+        allowed = {action.split(":")[0] for one in template.statements() for action in one["Action"]}
+        names = {"bedrock": "bedrock-runtime", "dynamodb": "dynamodb", "s3": "s3"}
+        assert {names[one] for one in allowed - {"logs", "xray"}} == set(SERVICES[use_case])

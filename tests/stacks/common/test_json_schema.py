@@ -1,0 +1,116 @@
+from typing import Annotated, Literal
+
+import msgspec
+import pytest
+
+from embeddings import routes as embeddings
+from image_generation import routes as image_generation
+from shared.routes import Route
+from stacks.common.json_schema import DRAFT_04, NotExpressible, gateway_schema
+from summarization import routes as summarization
+
+BODIES = [
+    pytest.param(route, id=route.operation)
+    for module in (image_generation, summarization, embeddings)
+    for route in module.ROUTES
+    if route.request
+]
+
+
+class Photo(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
+    content_type: Literal["image/png", "image/jpeg"]
+    data: bytes
+
+
+class Request(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
+    """Said to readers."""
+
+    photos: Annotated[list[Photo], msgspec.Meta(min_length=1, max_length=5)]
+    cover: Photo | None = None
+    guidance: Annotated[float, msgspec.Meta(gt=0, lt=10, title="Guidance", description="...")] = 5.0
+    kind: Literal["poster"] = "poster"
+    title: str = ""
+    size: tuple[int, int] = (1, 1)
+
+
+class Tree(msgspec.Struct):
+    branches: "list[Tree]"
+
+
+def keywords(schema: object) -> set[str]:
+    """Every keyword in a schema; names of properties are not keywords."""
+    if isinstance(schema, list):
+        return set().union(*map(keywords, schema))
+    if not isinstance(schema, dict):
+        return set()
+    found: set[str] = set()
+    for key, value in schema.items():
+        found.add(key)
+        found |= set().union(*map(keywords, value.values())) if key == "properties" else keywords(value)
+    return found
+
+
+def test_definitions_are_inlined() -> None:
+    schema = gateway_schema(Request)
+
+    assert schema["$schema"] == DRAFT_04
+    assert schema["properties"]["photos"] == {
+        "type": "array",
+        "minItems": 1,
+        "maxItems": 5,
+        "items": {
+            "type": "object",
+            "properties": {
+                "contentType": {"enum": ["image/jpeg", "image/png"]},
+                "data": {"type": "string"},
+            },
+            "required": ["contentType", "data"],
+            "additionalProperties": False,
+        },
+    }
+    assert schema["properties"]["photos"]["items"] in schema["properties"]["cover"]["anyOf"]
+
+
+def test_newer_keywords_become_older_ones() -> None:
+    properties = gateway_schema(Request)["properties"]
+
+    assert properties["guidance"] == {
+        "type": "number",
+        "minimum": 0,
+        "exclusiveMinimum": True,
+        "maximum": 10,
+        "exclusiveMaximum": True,
+    }
+    assert properties["kind"] == {"enum": ["poster"]}
+    assert properties["size"]["items"] == [{"type": "integer"}, {"type": "integer"}]
+    assert properties["size"]["additionalItems"] is False
+
+
+def test_a_property_may_have_the_name_of_a_keyword() -> None:
+    assert gateway_schema(Request)["properties"]["title"] == {"type": "string"}
+
+
+def test_draft_04_has_no_empty_list_of_required_properties() -> None:
+    class Nothing(msgspec.Struct):
+        name: str = ""
+
+    assert gateway_schema(Nothing) == {
+        "$schema": DRAFT_04,
+        "type": "object",
+        "properties": {"name": {"type": "string"}},
+    }
+
+
+def test_a_type_within_itself_cannot_be_said() -> None:
+    with pytest.raises(NotExpressible, match="Tree"):
+        gateway_schema(Tree)
+
+
+@pytest.mark.parametrize("route", BODIES)
+def test_every_body_can_be_said(route: Route) -> None:
+    schema = gateway_schema(route.request)
+
+    assert schema["type"] == "object"
+    assert schema["additionalProperties"] is False
+    assert [] not in schema.values()
+    assert not keywords(schema) & {"$ref", "$defs", "const", "prefixItems", "contentEncoding", "default"}

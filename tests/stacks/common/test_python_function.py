@@ -1,0 +1,36 @@
+from collections.abc import Callable
+
+from shared.settings import read_settings
+from tests.stacks.assemblies import Assembly
+
+
+def test_the_environment_is_what_the_function_reads(assembly: Assembly) -> None:
+    for template in assembly.templates:
+        variables = template.only("AWS::Lambda::Function")["Environment"]["Variables"]
+        settings = read_settings(
+            {name: value if isinstance(value, str) else "deployed" for name, value in variables.items()}
+        )
+        assert settings.use_case == template.name.split("-", 3)[3].replace("-", "_")
+        assert settings.model(None).id == settings.models[0]
+        assert (settings.bucket_name is not None) == (settings.use_case == "image_generation")
+
+
+def test_choices_of_the_stage_reach_the_function(assembly_of: Callable[[str], Assembly]) -> None:
+    function = assembly_of("browser").template("summarization").only("AWS::Lambda::Function")
+
+    variables = function["Environment"]["Variables"]
+    assert function["Runtime"] == "python3.14"
+    assert function["Architectures"] == ["x86_64"]
+    assert variables["PAYLOAD_LOGGING"] == "true"
+    assert variables["CORS_ORIGINS"] == "https://one.example,https://two.example"
+    assert variables["POWERTOOLS_SERVICE_NAME"] == "summarization"
+
+
+def test_the_handler_is_the_use_case_s(assembly_of: Callable[[str], Assembly]) -> None:
+    function = assembly_of("prod").template("image-generation").only("AWS::Lambda::Function")
+
+    assert function["Handler"] == "image_generation.handler.handler"
+    assert function["Runtime"] == "python3.13"
+    assert function["Architectures"] == ["arm64"]
+    assert function["Environment"]["Variables"]["PAYLOAD_LOGGING"] == "false"
+    assert "CORS_ORIGINS" not in function["Environment"]["Variables"]

@@ -1,0 +1,26 @@
+"""One synthesis for each stage, shared by all tests."""
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.stacks.assemblies import EXTRA_STAGES, STAGES, Assembly, synthesize
+
+
+@pytest.fixture(scope="session")
+def assembly_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Assembly]:
+    """Synthesizes a stage, once a session."""
+    done: dict[str, Assembly] = {}
+
+    def synthesize_once(stage: str) -> Assembly:
+        if stage not in done:
+            done[stage] = synthesize(stage, tmp_path_factory.mktemp(stage))
+        return done[stage]
+
+    return synthesize_once
+
+
+@pytest.fixture(params=[*STAGES, *EXTRA_STAGES])
+def assembly(request: pytest.FixtureRequest, assembly_of: Callable[[str], Assembly]) -> Assembly:
+    """Every stage, one after the other."""
+    return assembly_of(request.param)

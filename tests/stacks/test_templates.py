@@ -1,0 +1,186 @@
+"""What every stack in every stage keeps to."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from stacks.config import StageSettings
+from tests.stacks.assemblies import TODAY, USE_CASES, Assembly, Template, plain, settings_of
+
+# AWS offers no resource level for these.
+WITHOUT_RESOURCES = {"xray:PutTraceSegments", "xray:PutTelemetryRecords"}
+ALLOWED_ACTIONS = {
+    *("logs:CreateLogStream", "logs:PutLogEvents"),
+    *("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem", "dynamodb:Query"),
+    *("s3:PutObject", "s3:GetObject", "s3:DeleteObject"),
+    *("bedrock:InvokeModel", "bedrock:ApplyGuardrail"),
+    *WITHOUT_RESOURCES,
+}
+
+
+def settings_for(template: Template) -> StageSettings:
+    name = template.name.removeprefix("bedrock-endpoints-").split("-")[0]
+    return settings_of(name)
+
+
+def test_one_stack_a_use_case(assembly: Assembly) -> None:
+    assert {template.name.split("-", 3)[3] for template in assembly.templates} == set(USE_CASES)
+
+
+def test_every_method_is_authorized(assembly: Assembly) -> None:
+    for template in assembly.templates:
+        expected = "COGNITO_USER_POOLS" if settings_for(template).auth.type == "cognito" else "AWS_IAM"
+        methods = template.properties("AWS::ApiGateway::Method")
+        assert methods
+        for method in methods:
+            if method["HttpMethod"] == "OPTIONS":
+                # A browser asks before it has credentials to show; the gateway answers, nothing of ours is reached.
+                assert method["Integration"]["Type"] == "MOCK"
+                continue
+            assert method["AuthorizationType"] == expected
+            assert ("AuthorizerId" in method) == (expected == "COGNITO_USER_POOLS")
+
+
+def test_there_is_no_preflight_without_origins(assembly: Assembly) -> None:
+    for template in assembly.templates:
+        preflights = [one for one in template.properties("AWS::ApiGateway::Method") if one["HttpMethod"] == "OPTIONS"]
+        assert bool(preflights) == bool(settings_for(template).cors_origins)
+
+
+def test_actions_are_exact(assembly: Assembly) -> None:
+    for template in assembly.templates:
+        for statement in template.statements():
+            assert statement["Effect"] == "Allow"
+            assert set(statement["Action"]) <= ALLOWED_ACTIONS, template.name
+
+
+def test_resources_are_exact(assembly: Assembly) -> None:
+    for template in assembly.templates:
+        for statement in template.statements():
+            for resource in statement["Resource"]:
+                if set(statement["Action"]) <= WITHOUT_RESOURCES:
+                    assert resource == "*"
+                elif statement["Action"][0].startswith("s3:"):
+                    assert resource.endswith(".Arn}/images/*")
+                else:
+                    assert "*" not in resource, f"{template.name}: {statement}"
+
+
+def test_roles_have_no_managed_policies(assembly: Assembly) -> None:
+    for template in assembly.templates:
+        for role in template.properties("AWS::IAM::Role"):
+            assert "ManagedPolicyArns" not in role
+
+
+def test_only_the_gateway_invokes_the_function(assembly: Assembly) -> None:
+    for template in assembly.templates:
+        permission = template.only("AWS::Lambda::Permission")
+        assert permission["Principal"] == "apigateway.amazonaws.com"
+        assert "execute-api" in plain(permission["SourceArn"])
+
+
+def test_buckets_are_private_and_encrypted(assembly: Assembly) -> None:
+    for template in assembly.templates:
+        policies = {plain(one["Bucket"]): one for one in template.properties("AWS::S3::BucketPolicy")}
+        for name, bucket in template.resources("AWS::S3::Bucket").items():
+            properties = bucket["Properties"]
+            assert set(properties["PublicAccessBlockConfiguration"].values()) == {True}
+            assert "BucketEncryption" in properties
+            rules = properties["LifecycleConfiguration"]["Rules"]
+            assert any("AbortIncompleteMultipartUpload" in rule for rule in rules)
+            denied = [
+                one for one in policies["${" + name + "}"]["PolicyDocument"]["Statement"] if one["Effect"] == "Deny"
+            ]
+            assert {"Bool": {"aws:SecureTransport": "false"}} in [one["Condition"] for one in denied]
+
+
+def test_buckets_log_access_and_keep_versions_with_the_data(assembly: Assembly) -> None:
+    for template in assembly.templates:
+        kept = settings_for(template).keeps_data
+        logging = [one for one in template.properties("AWS::S3::Bucket") if "LoggingConfiguration" in one]
+        assert len(logging) == (1 if "image" in template.name else 0)
+        for bucket in logging:
+            assert ("VersioningConfiguration" in bucket) == kept
+
+
+def test_tables_are_on_demand_restorable_and_expire(assembly: Assembly) -> None:
+    for template in assembly.templates:
+        table = template.only("AWS::DynamoDB::Table")
+        assert table["BillingMode"] == "PAY_PER_REQUEST"
+        assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
+        assert table["SSESpecification"] == {"SSEEnabled": True}
+        assert table["TimeToLiveSpecification"] == {"AttributeName": "expiresAt", "Enabled": True}
+        assert table["DeletionProtectionEnabled"] == settings_for(template).keeps_data
+
+
+def test_data_stays_or_goes_as_the_stage_says(assembly: Assembly) -> None:
+    kinds = ("AWS::DynamoDB::Table", "AWS::S3::Bucket", "AWS::Logs::LogGroup", "AWS::Cognito::UserPool")
+    for template in assembly.templates:
+        expected = "Retain" if settings_for(template).keeps_data else "Delete"
+        for kind in kinds:
+            for resource in template.resources(kind).values():
+                assert resource["DeletionPolicy"] == resource["UpdateReplacePolicy"] == expected
+
+
+def test_logs_have_the_stage_s_retention(assembly: Assembly) -> None:
+    for template in assembly.templates:
+        groups = template.properties("AWS::Logs::LogGroup")
+        assert len(groups) == 3, "the function's, the access log and the gateway's own"
+        assert {group["RetentionInDays"] for group in groups} == {settings_for(template).log_retention_days}
+
+
+def test_alarms_watch_function_and_api(assembly: Assembly) -> None:
+    for template in assembly.templates:
+        alarms = template.properties("AWS::CloudWatch::Alarm")
+        watched = {(alarm["Namespace"], alarm["MetricName"]) for alarm in alarms}
+        assert watched == {
+            *(("AWS/Lambda", name) for name in ("Errors", "Throttles", "Duration")),
+            *(("AWS/ApiGateway", name) for name in ("5XXError", "4XXError", "Latency")),
+        }
+        slow = [alarm for alarm in alarms if alarm["MetricName"] == "Duration"]
+        assert [alarm["ExtendedStatistic"] for alarm in slow] == ["p99"]
+        settings = settings_for(template).alarms
+        notified = bool(settings.email or settings.topic_arn)
+        assert all(bool(alarm.get("AlarmActions")) == notified for alarm in alarms)
+
+
+def test_functions_are_traced_and_end_with_the_gateway(assembly: Assembly) -> None:
+    for template in assembly.templates:
+        function = template.only("AWS::Lambda::Function")
+        assert function["TracingConfig"] == {"Mode": "Active"}
+        assert function["Timeout"] <= 29
+        assert "LogGroup" in function["LoggingConfig"]
+
+
+def test_url_is_published(assembly: Assembly) -> None:
+    for template in assembly.templates:
+        _, _, stage, use_case = template.name.split("-", 3)
+        parameter = template.only("AWS::SSM::Parameter")
+        assert parameter["Name"] == f"/bedrock-endpoints/{stage}/{use_case}/url"
+        assert parameter["Value"] == template.content["Outputs"]["Url"]["Value"]
+
+
+def test_stacks_know_nothing_of_each_other(assembly: Assembly) -> None:
+    for template in assembly.templates:
+        assert "Fn::ImportValue" not in json.dumps(template.content)
+        assert all("Export" not in output for output in template.content.get("Outputs", {}).values())
+
+
+def test_nothing_in_a_template_is_of_this_day_or_machine(assembly: Assembly) -> None:
+    for template in assembly.templates:
+        text = json.dumps(template.content)
+        assert str(Path(__file__).parents[2]) not in text
+        assert TODAY.isoformat() not in text
+
+
+@pytest.mark.filterwarnings("default")
+def test_cfn_lint_finds_nothing(assembly: Assembly) -> None:
+    # W3005: CDK lists a function's role among what it depends on, besides referring to it.
+    command = [str(Path(sys.executable).with_name("cfn-lint")), "--ignore-checks", "W3005", "--template"]
+    done = subprocess.run(
+        [*command, *map(str, assembly.folder.glob("*.template.json"))], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
