@@ -69,6 +69,7 @@ snapshots: setup ## take the templates as they are now for the snapshots
 	@python -m pytest tests/stacks --snapshot-update
 
 deploy: setup ## deploy to AWS: make deploy STAGE=dev
+	@mkdir -p .local
 	@$(CDK) deploy --all --require-approval broadening --outputs-file .local/outputs-$(STAGE).json
 
 destroy: setup ## delete what was deployed: make destroy STAGE=dev
@@ -80,3 +81,6 @@ doctor: setup ## check versions, credentials, models and quotas: make doctor STA
 lock: setup ## lock the versions named in the .in files
 	@for f in requirements-bootstrap requirements requirements-dev lambda_src/requirements local/requirements local/requirements-models; do \
 	  uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate -o $$f.txt $$f.in; done
+
+bench: setup ## measure the functions' start beside a peer (Linux x86-64)
+	@python benchmarks/cold_start.py
