@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SOURCES = ROOT / "lambda_src"
 CACHE = ROOT / ".cache" / "packages"
 # A change of what the builder itself does must not find packages of an older one.
-_BUILDER = ("bundling.py", "bytecode.py", "compile.mjs", "dependencies.py", "trimming.py")
+_BUILDER = ("botocore_data.py", "bundling.py", "bytecode.py", "compile.mjs", "dependencies.py", "trimming.py")
 
 
 class Package(msgspec.Struct, frozen=True, kw_only=True):

@@ -4,6 +4,8 @@ import shutil
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
+from stacks.common.botocore_data import trim_data
+
 # Roots that certificates of AWS endpoints are issued from; DigiCert's are for the China regions.
 ROOT_CERTIFICATES = (
     *("Amazon Root CA 1", "Amazon Root CA 2", "Amazon Root CA 3", "Amazon Root CA 4"),
@@ -62,6 +64,7 @@ def _trim_botocore(botocore: Path, services: Sequence[str]) -> None:
         raise TrimError(f"botocore has no data for {', '.join(missing)}")
     _keep_folders(botocore / "data", set(services))
     _remove((botocore / "data").rglob("examples-*"))
+    trim_data(botocore / "data", services)
     certificates = botocore / "cacert.pem"
     certificates.write_text(select_certificates(certificates.read_text("utf-8"), ROOT_CERTIFICATES), "utf-8")
 

@@ -40,6 +40,28 @@ files = [one.__file__ for one in list(sys.modules.values()) if getattr(one, "__f
 outside = [file for file in files if not file.startswith((sys.argv[1], sys.base_prefix, "/usr/"))]
 assert not outside, outside
 """
+# Nothing listens there: a call that gets as far as the network was made from whole data.
+CALL_STORES = """
+import sys
+sys.path.append(sys.argv[1])
+from botocore.exceptions import EndpointConnectionError
+from shared import aws
+calls = {
+    "dynamodb": [("get_item", {"TableName": "t", "Key": {"pk": {"S": "a"}}}), ("query", {"TableName": "t"})],
+    "s3": [
+        ("put_object", {"Bucket": "bucket", "Key": "k", "Body": b"x"}),
+        ("delete_object", {"Bucket": "bucket", "Key": "k"}),
+    ],
+}
+for service in sys.argv[2:]:
+    for operation, arguments in calls.get(service, []):
+        try:
+            getattr(aws.store_client(service), operation)(**arguments)
+        except EndpointConnectionError:
+            pass
+if "s3" in sys.argv:
+    print(aws.store_client("s3").generate_presigned_url("get_object", Params={"Bucket": "bucket", "Key": "k"}))
+"""
 
 
 @pytest.fixture(scope="session")
@@ -90,6 +112,25 @@ def test_it_can_be_imported_with_nothing_else(use_case: str, package: Callable[[
     )
 
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("use_case", SERVICES)
+def test_its_trimmed_data_is_enough_for_its_calls(use_case: str, package: Callable[[str, PackageTarget], Path]) -> None:
+    folder = package(use_case, host_target())
+    variables = {
+        "AWS_DEFAULT_REGION": "us-west-2",
+        "AWS_ACCESS_KEY_ID": "key",
+        "AWS_SECRET_ACCESS_KEY": "secret",
+        "AWS_ENDPOINT_URL": "http://127.0.0.1:9",
+    }
+    command = [sys.executable, "-I", "-S", "-c", CALL_STORES, str(folder), *SERVICES[use_case]]
+
+    done = subprocess.run(
+        command, env={"PATH": os.environ["PATH"], **variables}, capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert ("X-Amz-Signature" in done.stdout) == ("s3" in SERVICES[use_case])
 
 
 @pytest.mark.parametrize("target", [host_target(), LAMBDA], ids=["host", "lambda"])

@@ -1,0 +1,102 @@
+"""Cuts botocore's descriptions of services down to what functions call.
+
+botocore reads a service's whole description when a client is made, and its endpoint table for the first client: most of
+a function's start. What is left here is the same data, with less of it.
+"""
+
+import gzip
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+# The operations that `lambda_src/` calls. One that is missing here is an AttributeError at its first call: the
+# end-to-end tests call all of them. A service without a row keeps every operation.
+OPERATIONS: Mapping[str, tuple[str, ...]] = {
+    "bedrock-runtime": ("ApplyGuardrail", "Converse", "InvokeModel"),
+    "dynamodb": ("DeleteItem", "GetItem", "PutItem", "Query", "UpdateItem"),
+    "s3": ("DeleteObject", "GetObject", "PutObject"),
+}
+
+
+def trim_data(data: Path, services: Sequence[str]) -> None:
+    """Trims botocore's `data` folder; the services' folders must be the only ones left in it."""
+    for service in services:
+        versions = sorted(path for path in (data / service).iterdir() if path.is_dir())
+        for older in versions[:-1]:
+            _remove_folder(older)
+        for packed in sorted(versions[-1].glob("*.json.gz")):
+            description = json.loads(gzip.decompress(packed.read_bytes()))
+            if packed.name.startswith("service-"):
+                description = only_operations(description, OPERATIONS.get(service))
+            # Not packed again: the package is, as a whole, and unpacking twice costs every start.
+            _write(packed.with_suffix(""), description)
+            packed.unlink()
+        for unused in (*versions[-1].glob("paginators-*.json"), *versions[-1].glob("waiters-*.json")):
+            unused.unlink()
+    _trim_endpoints(data / "endpoints.json", services)
+
+
+def only_operations(description: dict[str, Any], names: Sequence[str] | None) -> dict[str, Any]:
+    """A service's description without its documentation, with these operations and the shapes that they reach."""
+    operations = description["operations"]
+    kept = operations if names is None else {name: operations[name] for name in names}
+    shapes = description["shapes"]
+    reached = _reached(shapes, (_shape_names(operation) for operation in kept.values()))
+    # botocore asks for the documentation elsewhere (`clientContextParams`), so only these two lose it.
+    return {
+        **description,
+        "operations": _without_documentation(kept),
+        "shapes": _without_documentation({name: shape for name, shape in shapes.items() if name in reached}),
+    }
+
+
+def _reached(shapes: Mapping[str, Any], starts: Iterable[Iterable[str]]) -> set[str]:
+    found: set[str] = set()
+    waiting = [name for names in starts for name in names]
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found.add(name)
+            waiting.extend(_shape_names(shapes[name]))
+    return found
+
+
+def _shape_names(node: Any) -> Iterable[str]:
+    """Every `{"shape": name}` below a node."""
+    if isinstance(node, dict):
+        if isinstance(node.get("shape"), str):
+            yield node["shape"]
+        for child in node.values():
+            yield from _shape_names(child)
+    elif isinstance(node, list):
+        for child in node:
+            yield from _shape_names(child)
+
+
+def _without_documentation(node: Any) -> Any:
+    # A field may be called `documentation`; its description is an object, and documentation itself a text.
+    if isinstance(node, dict):
+        return {
+            key: _without_documentation(child)
+            for key, child in node.items()
+            if not (key == "documentation" and isinstance(child, str))
+        }
+    return [_without_documentation(child) for child in node] if isinstance(node, list) else node
+
+
+def _trim_endpoints(table: Path, services: Sequence[str]) -> None:
+    endpoints = json.loads(table.read_text("utf-8"))
+    for partition in endpoints["partitions"]:
+        partition["services"] = {name: row for name, row in partition["services"].items() if name in services}
+    _write(table, endpoints)
+
+
+def _write(path: Path, content: Any) -> None:
+    path.write_text(json.dumps(content, separators=(",", ":"), ensure_ascii=False), "utf-8")
+
+
+def _remove_folder(folder: Path) -> None:
+    for path in sorted(folder.rglob("*"), reverse=True):
+        path.unlink()
+    folder.rmdir()

@@ -1,0 +1,47 @@
+"""Less of botocore's data, but the same."""
+
+import gzip
+import json
+from pathlib import Path
+
+from stacks.common.botocore_data import only_operations, trim_data
+
+DESCRIPTION = {
+    "metadata": {"endpointPrefix": "x"},
+    "documentation": "long",
+    "operations": {
+        "Get": {"input": {"shape": "In"}, "errors": [{"shape": "Gone"}], "documentation": "long"},
+        "Drop": {"input": {"shape": "Other"}},
+    },
+    "shapes": {
+        "In": {"type": "structure", "members": {"documentation": {"shape": "Text", "documentation": "long"}}},
+        "Text": {"type": "string"},
+        "Gone": {"type": "structure", "members": {}, "exception": True},
+        "Other": {"type": "structure", "members": {}},
+    },
+}
+
+
+def test_only_what_is_called_and_what_it_reaches_is_left() -> None:
+    trimmed = only_operations(DESCRIPTION, ("Get",))
+    assert trimmed["operations"] == {"Get": {"input": {"shape": "In"}, "errors": [{"shape": "Gone"}]}}
+    assert set(trimmed["shapes"]) == {"In", "Text", "Gone"}
+    assert trimmed["shapes"]["In"]["members"] == {"documentation": {"shape": "Text"}}
+
+
+def test_a_service_that_is_not_listed_keeps_every_operation() -> None:
+    assert set(only_operations(DESCRIPTION, None)["operations"]) == {"Get", "Drop"}
+
+
+def test_the_newest_version_stays_unpacked_and_other_services_endpoints_go(tmp_path: Path) -> None:
+    for version in ("2011-01-01", "2020-01-01"):
+        folder = tmp_path / "x" / version
+        folder.mkdir(parents=True)
+        (folder / "service-2.json.gz").write_bytes(gzip.compress(json.dumps(DESCRIPTION).encode()))
+    (tmp_path / "endpoints.json").write_text(json.dumps({"partitions": [{"services": {"x": {}, "y": {}}}]}))
+
+    trim_data(tmp_path, ("x",))
+
+    left = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
+    assert left == {"endpoints.json", "x/2020-01-01/service-2.json"}
+    assert json.loads((tmp_path / "endpoints.json").read_text()) == {"partitions": [{"services": {"x": {}}}]}
