@@ -1,0 +1,29 @@
+"""Errors as Bedrock's runtime sends them."""
+
+# The HTTP statuses of the runtime's modelled errors.
+STATUSES = {
+    "AccessDeniedException": 403,
+    "InternalServerException": 500,
+    "ModelErrorException": 424,
+    "ModelNotReadyException": 429,
+    "ModelTimeoutException": 408,
+    "ResourceNotFoundException": 404,
+    "ServiceQuotaExceededException": 400,
+    "ServiceUnavailableException": 503,
+    "ThrottlingException": 429,
+    "ValidationException": 400,
+}
+
+
+class ModelError(Exception):
+    """An error for the caller. `code` is one of `STATUSES`."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.status = STATUSES[code]
+
+
+def invalid(message: str) -> ModelError:
+    """What Bedrock answers to a request it cannot serve as it is."""
+    return ModelError("ValidationException", message)

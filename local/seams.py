@@ -1,0 +1,52 @@
+"""
+The places where the emulator is extended.
+
+ministack has no plugin interface: we replace functions and dictionary entries of its modules. Each one is named here,
+and a missing one stops the start with its name instead of failing somewhere later. The version is pinned.
+"""
+
+import importlib
+from typing import Any
+
+
+class SeamMoved(RuntimeError):
+    """ministack no longer has something that the extension replaces or calls."""
+
+
+SEAMS: dict[str, tuple[str, ...]] = {
+    "ministack.app": ("_build_persistence_save_dict", "_enforce_execute_api", "app", "save_all"),
+    "ministack.core.iam_actions": (
+        "access_denied_response", "extract_iam_action", "extract_resource_arn", "request_tag_context",
+    ),
+    "ministack.core.iam_evaluator": ("AuthError", "enforce"),
+    "ministack.core.responses": ("get_account_id", "get_region"),
+    "ministack.core.router": ("extract_access_key_id",),
+    "ministack.services.apigateway_v1": (
+        "_check_request_validation", "_create_request_validator", "_execute_in_scope", "_gateway_error_response",
+        "_gw_error", "_handle_execute_in_scope", "_header_ci", "_iam_caller_identity", "_lambda_proxy_response",
+        "_model_schema", "_request_validators", "_resources", "find_api_scope", "request_scope", "stages_for_api",
+    ),
+    "ministack.services.bedrock": (
+        "_create_guardrail", "_create_guardrail_version", "_delete_guardrail", "_guardrail_arn",
+        "_guardrail_versions", "_guardrails", "_update_guardrail",
+    ),
+    "ministack.services.bedrock_runtime": ("_evaluate_guardrail", "_resolve_guardrail", "handle_request"),
+    "ministack.services.cloudwatch_logs": ("_create_log_stream", "_put_log_events"),
+    "ministack.services.cloudformation.provisioners": ("_RESOURCE_HANDLERS",),
+    "ministack.services.waf": ("_associate_web_acl", "_disassociate_web_acl"),
+}  # fmt: skip
+
+
+def module(name: str) -> Any:
+    """One of ministack's modules, after checking that it still has what we use of it."""
+    found = importlib.import_module(name)
+    missing = [attribute for attribute in SEAMS[name] if not hasattr(found, attribute)]
+    if missing:
+        raise SeamMoved(f"{name} has no {', '.join(missing)}; the extension fits ministack 1.5.33 only")
+    return found
+
+
+def check() -> None:
+    """Import every module named above. Raises `SeamMoved`."""
+    for name in SEAMS:
+        module(name)

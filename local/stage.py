@@ -1,0 +1,298 @@
+"""The local stage as a whole: what runs, in which order, and what is written for its callers."""
+
+import fcntl
+import json
+import os
+import shutil
+import ssl
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from local import catalogue, environment, identities, ports, tls
+from local.deployment import Deployment, fingerprint, local_outputs, use_case_urls
+from local.environment import Endpoint
+from local.errors import LocalError
+from local.paths import Paths, write_private
+from local.processes import Process
+
+EMULATOR, MODELS = "emulator", "models"
+# In the order of starting; they are stopped in the other one.
+SERVICES = (MODELS, EMULATOR)
+# The launcher's own modules do not run in the services: a change there must not restart them.
+_EMULATOR_SOURCES = tuple(
+    f"local/{name}"
+    for name in (
+        "access_log.py",
+        "bedrock.py",
+        "catalogue.py",
+        "cloudformation.py",
+        "emulator.py",
+        "gateway.py",
+        "iam.py",
+        "seams.py",
+    )
+)
+_MODELS_SOURCES = ("local/models",)
+_COMMON_SOURCES = ("local/requirements.txt", "local/requirements-models.txt", "local/environment.py")
+
+
+class Stage:
+    """One local stage in one project folder."""
+
+    def __init__(self, paths: Paths, say: Callable[[str], None]) -> None:
+        self._paths = paths
+        self._say = say
+        self._processes = {name: Process(name, paths.pids, paths.logs) for name in SERVICES}
+
+    def up(self) -> None:
+        """Start what does not run, deploy what changed, and say how to call it. Raises `LocalError`."""
+        self._paths.make()
+        with self._locked():
+            self._check_tools()
+            chosen = ports.settle(self._paths.ports, list(SERVICES), lambda name: bool(self._processes[name].running()))
+            certificates = tls.ensure(self._paths.tls)
+            endpoint = Endpoint(chosen[EMULATOR], certificates.authority, environment.region(self._paths.root))
+            catalogue.write(self._paths.root, self._paths.home / "catalogue.json")
+            self._start_services(endpoint, certificates, chosen)
+            keys = identities.ensure(self._client("iam", endpoint), self._paths.callers)
+            outputs = self._deploy(endpoint)
+            self._save(endpoint)
+            self._write_for_callers(endpoint, chosen, keys, outputs)
+
+    def stop(self) -> None:
+        """End every process; the state stays."""
+        if not self._paths.home.exists():
+            self._say("nothing runs")
+            return
+        with self._locked():
+            self._stop()
+
+    def reset(self) -> None:
+        """End every process and forget everything."""
+        if not self._paths.home.exists():
+            self._say("nothing to delete")
+            return
+        with self._locked():
+            self._stop()
+            shutil.rmtree(self._paths.home)
+            self._say("deleted .local/")
+
+    def status(self) -> bool:
+        """Say what runs, with its memory. Returns whether all of it does."""
+        remembered = ports.read(self._paths.ports)
+        total = 0
+        for name, process in self._processes.items():
+            running, memory = process.running(), process.memory()
+            total += memory
+            state = f"pid {running.pid}, port {remembered.get(name)}, {memory // 2**20} MB" if running else "stopped"
+            self._say(f"{name}: {state}")
+        if total:
+            self._say(f"memory in all: {total // 2**20} MB")
+        return all(process.running() for process in self._processes.values())
+
+    def _stop(self) -> None:
+        for name in reversed(SERVICES):
+            if self._processes[name].stop():
+                self._say(f"{name} stopped")
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        with self._paths.lock.open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as failure:
+                raise LocalError("another `local` command is at work in this folder; wait until it ends") from failure
+            yield
+
+    def _check_tools(self) -> None:
+        if not self._paths.local_python.exists():
+            raise LocalError("the local environment is missing (.venv-local); run `make local`")
+
+    def _start_services(self, endpoint: Endpoint, certificates: tls.Certificates, chosen: dict[str, int]) -> None:
+        models_url = f"http://{ports.LOOPBACK}:{chosen[MODELS]}"
+        python = str(self._paths.local_python)
+        temporary = self._paths.home / "tmp"
+        temporary.mkdir(mode=0o700, exist_ok=True)
+        models_command = [python, "-m", "local.models", "--port", str(chosen[MODELS])]
+        models_environment = environment.for_models(self._paths.models_log)
+        emulator_command = [
+            python, "-m", "hypercorn", "local.emulator:app", "--bind", f"{ports.LOOPBACK}:{chosen[EMULATOR]}",
+            "--certfile", str(certificates.certificate), "--keyfile", str(certificates.key),
+            "--keep-alive", "75", "--graceful-timeout", "3",
+        ]  # fmt: skip
+        emulator_environment = {
+            **environment.for_emulator(endpoint, models_url, self._paths.state, temporary),
+            "LOCAL_CATALOGUE": str(self._paths.home / "catalogue.json"),
+        }
+        catalogue_version = (self._paths.home / "catalogue.json").read_text(encoding="utf-8")
+        trust = _trust(certificates.authority)
+        started = self._ensure(MODELS, models_command, models_environment, _MODELS_SOURCES)
+        started |= self._ensure(EMULATOR, emulator_command, emulator_environment, _EMULATOR_SOURCES, catalogue_version)
+        self._processes[EMULATOR].wait(lambda: _answers(f"{endpoint.url}/_ministack/health", trust), 60)
+        self._processes[MODELS].wait(lambda: _answers(f"{models_url}/health", None), 60)
+        if started:
+            self._say("emulator and models answer")
+
+    def _ensure(
+        self, name: str, command: list[str], settings: dict[str, str], sources: tuple[str, ...], *more: str
+    ) -> bool:
+        """Start a service unless it runs with this code and these settings. Returns whether it was started."""
+        process = self._processes[name]
+        code = fingerprint(self._paths.root, (*sources, *_COMMON_SOURCES))
+        # Not all settings: a terminal's TERM or LANG is no reason to start again.
+        told = {key: value for key, value in settings.items() if key.startswith(("AWS_", "LOCAL_", "S3_", "STATE_"))}
+        version = fingerprint_text(code, *command, json.dumps(told, sort_keys=True), *more)
+        running = process.running()
+        if running and running.version == version:
+            return False
+        if running:
+            self._say(f"{name} changed; starting it again")
+        process.stop()
+        if process.log.exists():
+            process.log.replace(process.log.with_suffix(".log.old"))
+        process.start(command, settings, self._paths.root, version)
+        self._say(f"{name} started (pid {process.started().pid})")  # type: ignore[union-attr]
+        return True
+
+    def _client(self, service: str, endpoint: Endpoint) -> Any:
+        # Imported late: `status` and `stop` need none of it.
+        import boto3
+
+        for name in [name for name in os.environ if name.startswith("AWS_")]:
+            # A profile or region of the machine's user must not decide anything here.
+            del os.environ[name]
+        os.environ |= {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
+        session = boto3.Session(
+            aws_access_key_id=environment.ROOT_KEY,
+            aws_secret_access_key=environment.ROOT_KEY,
+            region_name=endpoint.region,
+        )
+        from botocore.config import Config
+
+        return session.client(
+            service,
+            endpoint_url=endpoint.url,
+            verify=str(endpoint.authority),
+            config=Config(proxies={}, retries={"total_max_attempts": 2}, connect_timeout=3, read_timeout=30),
+        )
+
+    def _deploy(self, endpoint: Endpoint) -> dict[str, dict[str, str]]:
+        # The programs beside this Python: node, uv and the application's own interpreter.
+        settings = environment.for_cdk(endpoint, Path(sys.executable).parent)
+        deployment = Deployment(self._paths, settings, self._client("cloudformation", endpoint))
+        if deployment.is_current():
+            self._say("nothing changed since the last deployment")
+            return deployment.outputs()
+        if deployment.bootstrap():
+            self._say("bootstrapped")
+        self._say("deploying (cdk deploy --all; .local/logs/cdk-deploy.log)")
+        deployment.deploy()
+        self._say("deployed")
+        return deployment.outputs()
+
+    def _save(self, endpoint: Endpoint) -> None:
+        if not _answers(f"{endpoint.url}/_local/save", _trust(endpoint.authority), method="POST", seconds=30):
+            self._say("the emulator did not save its state now; it will when it is stopped")
+
+    def _write_for_callers(
+        self,
+        endpoint: Endpoint,
+        chosen: dict[str, int],
+        keys: dict[str, dict[str, str]],
+        outputs: dict[str, dict[str, str]],
+    ) -> None:
+        port = chosen[EMULATOR]
+        shown = local_outputs(outputs, port)
+        write_private(self._paths.outputs, json.dumps(shown, indent=2) + "\n")
+        urls = use_case_urls(self._client("ssm", endpoint), port)
+        write_private(self._paths.env, env_file(endpoint, keys["caller"], urls))
+        for use_case, url in urls.items():
+            self._say(f"{use_case}: {url}")
+        self._say("try:\n" + example(urls))
+
+
+def fingerprint_text(*parts: str) -> str:
+    """A hash over texts, for what a service was started with."""
+    import hashlib
+
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
+
+def variable(use_case: str) -> str:
+    """The name of the variable that holds a use case's URL."""
+    return use_case.upper().replace("-", "_") + "_URL"
+
+
+def env_file(endpoint: Endpoint, caller: dict[str, str], urls: dict[str, str]) -> str:
+    """What `source .local/env` sets, and what of a user's own settings it takes out of the way."""
+    exports = {
+        "AWS_ENDPOINT_URL": endpoint.url,
+        "AWS_CA_BUNDLE": str(endpoint.authority),
+        "CURL_CA_BUNDLE": str(endpoint.authority),
+        "AWS_REGION": endpoint.region,
+        "AWS_DEFAULT_REGION": endpoint.region,
+        "AWS_ACCESS_KEY_ID": caller["accessKeyId"],
+        "AWS_SECRET_ACCESS_KEY": caller["secretAccessKey"],
+        **{variable(use_case): url for use_case, url in urls.items()},
+    }
+    lines = ["# Written by `make local`. The keys may call the APIs on this machine and nothing else."]
+    lines.append("unset AWS_PROFILE AWS_DEFAULT_PROFILE AWS_SESSION_TOKEN AWS_SECURITY_TOKEN")
+    lines += [f"export {name}={_quoted(value)}" for name, value in exports.items()]
+    lines.append('export NO_PROXY="localhost,127.0.0.1${NO_PROXY:+,$NO_PROXY}"')
+    lines.append('export no_proxy="$NO_PROXY"')
+    return "\n".join(lines) + "\n"
+
+
+def _quoted(value: str) -> str:
+    return "'" + value.replace("'", "'\\''") + "'"
+
+
+_BODIES = {
+    "embeddings": ("embeddings", '{"texts": ["The pump lost pressure at six."]}'),
+    "image-generation": ("images", '{"prompt": "A lighthouse keeper who talks to storms"}'),
+    "summarization": ("summaries", '{"text": "Pump 4 lost pressure at 6:10. I replaced the seal."}'),
+}
+
+
+def example(urls: dict[str, str]) -> str:
+    """A call that works, for the first use case there is."""
+    use_case = next((name for name in _BODIES if name in urls), None)
+    if not use_case:
+        return "  source .local/env"
+    path, body = _BODIES[use_case]
+    return "\n".join(
+        (
+            "  source .local/env",
+            '  curl --aws-sigv4 "aws:amz:$AWS_REGION:execute-api" \\',
+            '    --user "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY" \\',
+            f"    -H 'content-type: application/json' -d '{body}' \"${{{variable(use_case)}}}{path}\"",
+        )
+    )
+
+
+def _trust(authority: Path) -> ssl.SSLContext:
+    return ssl.create_default_context(cafile=str(authority))
+
+
+def _answers(url: str, trust: ssl.SSLContext | None, method: str = "GET", seconds: float = 2) -> bool:
+    handlers: list[urllib.request.BaseHandler] = [urllib.request.ProxyHandler({})]
+    if trust:
+        handlers.append(urllib.request.HTTPSHandler(context=trust))
+    opener = urllib.request.build_opener(*handlers)
+    try:
+        request = urllib.request.Request(url, method=method)  # noqa: S310 (loopback, made by us)
+        with opener.open(request, timeout=seconds) as answer:
+            return bool(answer.status < 300)
+    except OSError:
+        return False
+
+
+def clock() -> Callable[[str], None]:
+    """A printer that puts the seconds since its making before each line."""
+    begun = time.monotonic()
+    return lambda text: print(f"[{time.monotonic() - begun:5.1f} s] {text}", flush=True)
