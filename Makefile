@@ -83,4 +83,4 @@ lock: setup ## lock the versions named in the .in files
 	  uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate -o $$f.txt $$f.in; done
 
 bench: setup ## measure the functions' start beside a peer (Linux x86-64)
-	@python benchmarks/cold_start.py
+	@python -m benchmarks.cold_start

@@ -20,18 +20,49 @@ Runtime(os.environ["LOCAL_MODELS_URL"], Catalogue.read(Path(os.environ["LOCAL_CA
 
 _ministack = seams.module("ministack.app")
 _SAVE = "/_local/save"
+_SAVE_SECONDS = 20.0
+
+
+class Saving:
+    """
+    Writes the state now and then.
+
+    ministack writes it when it ends; an emulator that is killed, or a machine that goes down, would forget the stacks
+    and leave the pictures, which have files of their own.
+    """
+
+    def __init__(self) -> None:
+        self._changed = False
+        self._task: asyncio.Task[None] | None = None
+
+    def note(self, method: str) -> None:
+        """A request that may have changed something."""
+        self._changed = self._changed or method not in ("GET", "HEAD", "OPTIONS")
+        if self._task is None:
+            self._task = asyncio.get_running_loop().create_task(self._run())
+
+    def save(self) -> None:
+        """On the event loop, so that nothing changes meanwhile; it takes some tenths of a second."""
+        self._changed = False
+        _ministack.save_all(_ministack._build_persistence_save_dict())
+
+    async def _run(self) -> None:
+        while True:
+            await asyncio.sleep(_SAVE_SECONDS)
+            if self._changed:
+                self.save()
+
+
+_saving = Saving()
 
 
 async def app(scope: dict[str, Any], receive: Any, send: Any) -> None:
-    """
-    ministack's application, and `POST /_local/save`: write the state now.
-
-    ministack writes its state when it ends; the launcher asks for it after a deployment, so that a killed emulator
-    forgets a few calls but never a stack.
-    """
+    """ministack's application, and `POST /_local/save`: write the state now. The launcher asks after a deployment."""
     if scope["type"] == "http" and scope["path"] == _SAVE:
-        await asyncio.to_thread(_ministack.save_all, _ministack._build_persistence_save_dict())
+        _saving.save()
         await send({"type": "http.response.start", "status": 204, "headers": []})
         await send({"type": "http.response.body", "body": b""})
         return
+    if scope["type"] == "http":
+        _saving.note(scope["method"])
     await _ministack.app(scope, receive, send)

@@ -16,7 +16,6 @@ GATEWAY_BODY_BYTES = 10 * 1024 * 1024
 # The function's whole event may have 6 MB; what the gateway adds to the body is small, escaping is not.
 FUNCTION_BODY_BYTES = 6 * 1024 * 1024
 INTEGRATION_SECONDS = 29.0
-_VALIDATION_VARIABLE = "$context.error.validationErrorString"
 
 
 class FunctionFailed(Exception):
@@ -28,23 +27,6 @@ def too_large(body: bytes) -> str | None:
     if len(body) > GATEWAY_BODY_BYTES:
         return f"HTTP content length exceeded {GATEWAY_BODY_BYTES} bytes."
     return "Request Too Long" if len(body) > FUNCTION_BODY_BYTES else None
-
-
-def what_is_wrong(schema: Any, body: bytes) -> str:
-    """The gateway's words for a body that does not fit; only the outermost level is looked at."""
-    try:
-        document = json.loads(body)
-    except ValueError:
-        return "[the body is not valid JSON]"
-    if not isinstance(document, dict) or not isinstance(schema, dict):
-        return "[instance type does not match any allowed primitive type]"
-    missing = [name for name in schema.get("required") or [] if name not in document]
-    unknown = [name for name in document if name not in (schema.get("properties") or {})]
-    if missing:
-        return f"[object has missing required properties ({', '.join(missing)})]"
-    if unknown and schema.get("additionalProperties") is False:
-        return f"[object instance has properties which are not allowed by the schema: {', '.join(unknown)}]"
-    return "[a property does not fit its schema]"
 
 
 class Gateway:
@@ -108,11 +90,7 @@ class Gateway:
             content_type = self._gateway._header_ci(headers, "content-type") or "application/json"
             models = {content_type.split(";", 1)[0].strip(): models["$default"], **models}
             method = {**method, "requestModels": models}
-        error = self._validate(method, api_id, request, headers, body, query)
-        if error is not None and error.response_type == "BAD_REQUEST_BODY":
-            schema = self._gateway._model_schema(api_id, next(iter(models.values()), ""))
-            request["validation_error"] = what_is_wrong(schema, body)
-        return error
+        return self._validate(method, api_id, request, headers, body, query)
 
     async def execute(self, *given: Any, **named: Any) -> Any:
         """A request, with the integration's time limit, and the API's error body when the function fails."""
@@ -136,10 +114,8 @@ class Gateway:
         return response, error
 
     def error_response(self, error: Any, request: dict[str, Any]) -> Any:
-        """The gateway response, with the validator's words and the status of the error that it stands for."""
+        """The gateway response, with the status of the error that it stands for."""
         status, headers, body = self._error_response(error, request)
-        told = json.dumps(request.get("validation_error", ""))[1:-1]
-        body = body.replace(_VALIDATION_VARIABLE.encode(), told.encode())
         return (getattr(error, "status", status) if status == 500 else status), headers, body
 
 

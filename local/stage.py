@@ -54,6 +54,10 @@ class Stage:
         self._paths.make()
         with self._locked():
             self._check_tools()
+            for process in self._processes.values():
+                if not process.running():
+                    # What a killed process left behind still holds its port.
+                    process.stop()
             chosen = ports.settle(self._paths.ports, list(SERVICES), lambda name: bool(self._processes[name].running()))
             certificates = tls.ensure(self._paths.tls)
             endpoint = Endpoint(chosen[EMULATOR], certificates.authority, environment.region(self._paths.root))
@@ -117,13 +121,16 @@ class Stage:
         models_url = f"http://{ports.LOOPBACK}:{chosen[MODELS]}"
         python = str(self._paths.local_python)
         temporary = self._paths.home / "tmp"
+        if not self._processes[EMULATOR].running():
+            # Every function process that ever ran left its unpacked package here.
+            shutil.rmtree(temporary, ignore_errors=True)
         temporary.mkdir(mode=0o700, exist_ok=True)
         models_command = [python, "-m", "local.models", "--port", str(chosen[MODELS])]
         models_environment = environment.for_models(self._paths.models_log)
         emulator_command = [
             python, "-m", "hypercorn", "local.emulator:app", "--bind", f"{ports.LOOPBACK}:{chosen[EMULATOR]}",
             "--certfile", str(certificates.certificate), "--keyfile", str(certificates.key),
-            "--keep-alive", "75", "--graceful-timeout", "3",
+            "--workers", "0", "--keep-alive", "75", "--graceful-timeout", "3",
         ]  # fmt: skip
         emulator_environment = {
             **environment.for_emulator(endpoint, models_url, self._paths.state, temporary),

@@ -15,7 +15,6 @@ class GatewayError(msgspec.Struct, frozen=True):
     code: str
     status: int | None = None
     message: str | None = None
-    details: str | None = None
 
 
 _UNAUTHORIZED = GatewayError("unauthorized", 401, "The request carries no valid credentials.")
@@ -27,8 +26,9 @@ GATEWAY_ERRORS: Mapping[str, GatewayError] = {
     # Requests that are wrong have kinds of their own below; what is left is about credentials, with status 403.
     "DEFAULT_4XX": GatewayError("forbidden"),
     "DEFAULT_5XX": GatewayError("internal", message="Something went wrong on our side."),
+    # Without `validationErrorString`, which names the field: it holds quotes, and nothing says that they come escaped.
     "BAD_REQUEST_BODY": GatewayError(
-        "invalid_request", 400, "The body does not fit the schema.", "$context.error.validationErrorString"
+        "invalid_request", 400, "The body does not fit the schema: a field is missing, unknown or not as allowed."
     ),
     "BAD_REQUEST_PARAMETERS": GatewayError("invalid_request", 400),
     "UNSUPPORTED_MEDIA_TYPE": GatewayError("invalid_request", 400, "The content type must be application/json."),
@@ -80,5 +80,4 @@ def _headers(error: GatewayError, cors_origins: Sequence[str]) -> dict[str, str]
 def _template(error: GatewayError) -> str:
     """Plain substitution, no Velocity: `messageString` comes with its quotes, the others without."""
     message = msgspec.json.encode(error.message).decode() if error.message else "$context.error.messageString"
-    details = f',"details":[{{"path":"body","message":"{error.details}"}}]' if error.details else ""
-    return f'{{"error":{{"code":"{error.code}","message":{message},"requestId":"$context.requestId"{details}}}}}'
+    return f'{{"error":{{"code":"{error.code}","message":{message},"requestId":"$context.requestId"}}}}'

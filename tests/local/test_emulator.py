@@ -92,21 +92,15 @@ print(json.dumps([
     ]
 
 
-def test_bodies_over_the_limits_and_wrong_ones_are_told_apart() -> None:
+def test_bodies_over_the_limits_are_told_apart() -> None:
     out = run_local(
         """
 import json
-from local.gateway import too_large, what_is_wrong
-schema = {"required": ["text"], "properties": {"text": {}}, "additionalProperties": False}
-print(json.dumps([too_large(b"x" * size) for size in (10, 7 * 2**20, 11 * 2**20)]
-    + [what_is_wrong(schema, body) for body in (b"{", b"[]", b"{}", b'{"text": 1, "more": 2}')]))
+from local.gateway import too_large
+print(json.dumps([too_large(b"x" * size) for size in (10, 7 * 2**20, 11 * 2**20)]))
 """
     )
-    small, middle, large, broken, kind, missing, unknown = json.loads(out.splitlines()[-1])
+    small, middle, large = json.loads(out.splitlines()[-1])
     assert small is None
     assert middle == "Request Too Long"
     assert "10485760" in large
-    assert "JSON" in broken
-    assert "type" in kind
-    assert "text" in missing
-    assert "more" in unknown
