@@ -111,8 +111,10 @@ def _content(body: CreateSummary, invocation: Invocation) -> list[dict[str, Any]
     if not body.photos and not (body.text and body.text.strip()):
         raise InvalidRequest.at("body", "needs a text, photos, or both")
     blocks = _photo_blocks(body.photos, invocation)
+    if not body.text:
+        return blocks
     # The report must not be able to close its own bracket.
-    text = (body.text or "(no text, only the photos)").replace("</report>", "&lt;/report&gt;")
+    text = body.text.replace("</report>", "&lt;/report&gt;")
     return [*blocks, {"text": f"<report>\n{text}\n</report>"}]
 
 

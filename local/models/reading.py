@@ -206,6 +206,7 @@ def headline(sentence: str, longest: int) -> str:
     sentence = re.sub(
         rf"\s*,?\s*\b(?:in|at|on|of) (?:the )?{_LOCATION.pattern[2:]}", "", sentence, count=1, flags=re.IGNORECASE
     )
+    sentence = re.sub(r"\s*\([^)]*\)", "", sentence)
     clause = re.split(r",\s|\s[-–]\s|\s(?:and|but|because|so|which)\s", sentence.strip().rstrip(".!"), maxsplit=1)[0]
     text = clause if len(clause.split()) >= 5 else sentence.strip().rstrip(".!")
     words = text.split()[:10]

@@ -92,6 +92,12 @@ def test_photos_go_before_the_text_by_what_they_are_not_by_what_is_said() -> Non
     assert "text" in blocks[1]
 
 
+def test_photos_alone_go_without_an_empty_report() -> None:
+    setup = Setup(answer())
+    setup.make(photos=[photo()])
+    assert [list(block) for block in setup.model.requests[0]["messages"][0]["content"]] == [["image"]]
+
+
 @pytest.mark.parametrize(
     ("body", "expected"),
     [
