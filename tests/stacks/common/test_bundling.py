@@ -86,6 +86,12 @@ def zipped_size(folder: Path) -> int:
     return len(buffer.getvalue())
 
 
+def run_alone(script: str, variables: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-I", "-S", "-W", "error", "-c", script, *arguments]
+    environment = {"PATH": os.environ["PATH"], **variables}
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+
+
 def source_of(compiled: Path) -> Path:
     return compiled.parent.parent / (compiled.name.split(".")[0] + ".py")
 
@@ -105,11 +111,8 @@ def test_it_can_be_imported_with_nothing_else(use_case: str, package: Callable[[
         "POWERTOOLS_SERVICE_NAME": "test",
         "POWERTOOLS_METRICS_NAMESPACE": "test",
     }
-    command = [sys.executable, "-I", "-S", "-W", "error", "-c", IMPORT_ALONE, str(folder), f"{use_case}.handler"]
 
-    done = subprocess.run(
-        command, env={"PATH": os.environ["PATH"], **variables}, capture_output=True, text=True, check=False
-    )
+    done = run_alone(IMPORT_ALONE, variables, str(folder), f"{use_case}.handler")
 
     assert done.returncode == 0, done.stderr
 
@@ -123,11 +126,8 @@ def test_its_trimmed_data_is_enough_for_its_calls(use_case: str, package: Callab
         "AWS_SECRET_ACCESS_KEY": "secret",
         "AWS_ENDPOINT_URL": "http://127.0.0.1:9",
     }
-    command = [sys.executable, "-I", "-S", "-c", CALL_STORES, str(folder), *SERVICES[use_case]]
 
-    done = subprocess.run(
-        command, env={"PATH": os.environ["PATH"], **variables}, capture_output=True, text=True, check=False
-    )
+    done = run_alone(CALL_STORES, variables, str(folder), *SERVICES[use_case])
 
     assert done.returncode == 0, done.stderr
     assert ("X-Amz-Signature" in done.stdout) == ("s3" in SERVICES[use_case])

@@ -1,0 +1,21 @@
+"""What every function makes at its start, once."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from shared import aws
+from shared.bedrock import READ_SECONDS, Bedrock
+from shared.http import Api
+from shared.idempotency import Idempotency
+from shared.routes import Route
+from shared.settings import Settings, read_settings
+
+
+def make_handler(routes: Sequence[Route], make_service: Callable[[Settings, Bedrock], Any]) -> Api:
+    """The Lambda handler of a use case, from its route table and its service's class.
+
+    Raises `msgspec.ValidationError` when the environment lacks a setting.
+    """
+    settings = read_settings()
+    aws.model_client(READ_SECONDS[0], settings.model_region)  # made at start, when the processor is free
+    return Api(routes, make_service(settings, Bedrock(settings)), settings, Idempotency(settings.table_name))
