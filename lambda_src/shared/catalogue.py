@@ -9,7 +9,7 @@ from typing import Literal
 
 import msgspec
 
-Purpose = Literal["text", "embedding", "image"]
+Purpose = Literal["text", "embedding", "image", "rerank"]
 Number = int | float
 
 
@@ -159,6 +159,20 @@ def _llama(version: str, name: str, inputs: tuple[Literal["text", "image"], ...]
     )
 
 
+def _rerank(model_id: str, provider: str, name: str, regions: tuple[str, ...]) -> Model:
+    # Priced by the query, which the catalogue's prices do not say.
+    return Model(
+        id=model_id,
+        provider=provider,
+        family="rerank",
+        name=name,
+        purpose="rerank",
+        inputs=("text",),
+        lifecycle=Lifecycle("active"),
+        regions=regions,
+    )
+
+
 def _stability(model_id: str, name: str, price: float) -> Model:
     return Model(
         id=model_id,
@@ -258,6 +272,18 @@ MODELS: tuple[Model, ...] = (
     ),
     _cohere("cohere.embed-multilingual-v3", "Embed Multilingual v3"),
     _cohere("cohere.embed-english-v3", "Embed English v3"),
+    _rerank(
+        "cohere.rerank-v3-5:0",
+        "Cohere",
+        "Rerank 3.5",
+        ("us-east-1", "us-west-2", "ca-central-1", "eu-central-1", "ap-northeast-1"),
+    ),
+    _rerank(
+        "amazon.rerank-v1:0",
+        "Amazon",
+        "Rerank 1.0",
+        ("us-west-2", "ca-central-1", "eu-central-1", "ap-northeast-1"),
+    ),
     _stability("stability.stable-image-core-v1:1", "Stable Image Core", 0.04),
     _stability("stability.stable-image-ultra-v1:1", "Stable Image Ultra", 0.14),
     _stability("stability.sd3-5-large-v1:0", "Stable Diffusion 3.5 Large", 0.08),

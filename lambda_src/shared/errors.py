@@ -45,6 +45,18 @@ class InProgress(ApiError):
     status, code = 409, "in_progress"
 
 
+class Conflict(ApiError):
+    """409: a state that forbids it."""
+
+    status, code = 409, "conflict"
+
+
+class Forbidden(ApiError):
+    """403: the caller is known, and may not do this."""
+
+    status, code = 403, "forbidden"
+
+
 class TooLarge(ApiError):
     """413: body or photo above the documented limit."""
 

@@ -8,14 +8,18 @@ from shared.bedrock import READ_SECONDS, Bedrock
 from shared.http import Api
 from shared.idempotency import Idempotency
 from shared.routes import Route
-from shared.settings import Settings, read_settings
+from shared.settings import Settings, SettingsType, read_settings
 
 
-def make_handler(routes: Sequence[Route], make_service: Callable[[Settings, Bedrock], Any]) -> Api:
+def make_handler(
+    routes: Sequence[Route],
+    make_service: Callable[[SettingsType, Bedrock], Any],
+    settings_type: type[SettingsType] = Settings,  # type: ignore[assignment]
+) -> Api:
     """The Lambda handler of a use case, from its route table and its service's class.
 
     Raises `msgspec.ValidationError` when the environment lacks a setting.
     """
-    settings = read_settings()
+    settings = read_settings(settings_type)
     aws.model_client(READ_SECONDS[0], settings.model_region)  # made at start, when the processor is free
     return Api(routes, make_service(settings, Bedrock(settings)), settings, Idempotency(settings.table_name))

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from typing import TypeVar
 
 import msgspec
 
@@ -36,14 +37,17 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         raise InvalidRequest.at("body.model", f"not offered here; one of: {', '.join(self.models)}")
 
 
-def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
-    """Raises `msgspec.ValidationError` naming the variable that is missing or wrong."""
+SettingsType = TypeVar("SettingsType", bound=Settings)
+
+
+def read_settings(kind: type[SettingsType], environment: Mapping[str, str] = os.environ) -> SettingsType:
+    """A use case's settings. Raises `msgspec.ValidationError` naming the variable that is missing or wrong."""
     known = {}
-    for field in Settings.__struct_fields__:
+    for field in kind.__struct_fields__:
         value = environment.get(field.upper())
         if value:
             known[field] = _list(value) if field in ("models", "cors_origins") else value
-    return msgspec.convert(known, Settings, strict=False)
+    return msgspec.convert(known, kind, strict=False)
 
 
 def _list(value: str) -> list[str]:

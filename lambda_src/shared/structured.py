@@ -23,25 +23,27 @@ Check = Callable[[Any], str | None]
 
 
 def schema_of(answer_type: type) -> dict[str, Any]:
-    """The JSON Schema that models are given: flat types only, closed objects, no constraints that Bedrock refuses."""
+    """The JSON Schema that models are given: types within it inlined, closed objects, no constraints that Bedrock
+    refuses."""
     whole = msgspec.json.schema(answer_type)
-    name = whole["$ref"].rpartition("/")[2]
-    schema: dict[str, Any] = _lean(whole["$defs"][name])
-    schema["additionalProperties"] = False
+    schema: dict[str, Any] = _lean(whole, whole["$defs"])
     return schema
 
 
-def _lean(node: Any) -> Any:
+def _lean(node: Any, definitions: dict[str, Any]) -> Any:
     if isinstance(node, list):
-        return [_lean(item) for item in node]
+        return [_lean(item, definitions) for item in node]
     if not isinstance(node, dict):
         return node
-    lean = {}
+    if "$ref" in node:
+        return _lean(definitions[node["$ref"].rpartition("/")[2]], definitions)
+    lean: dict[str, Any] = {}
     for key, value in node.items():
         if key == "properties":
-            lean[key] = {name: _lean(child) for name, child in value.items()}
-        elif key not in UNSUPPORTED:
-            lean[key] = _lean(value)
+            lean[key] = {name: _lean(child, definitions) for name, child in value.items()}
+            lean["additionalProperties"] = False
+        elif key not in UNSUPPORTED and key != "$defs":
+            lean[key] = _lean(value, definitions)
     return lean
 
 

@@ -8,8 +8,9 @@ import pytest
 from fakes import FakeModel, client_error, context, settings
 
 from embeddings.models import CompareTexts, CreateEmbeddings
-from embeddings.service import CONCURRENT_CALLS, EmbeddingService
+from embeddings.service import EmbeddingService
 from shared.bedrock import Bedrock
+from shared.embedding import CONCURRENT_CALLS
 from shared.errors import InvalidRequest, ModelFailed, Throttled
 
 TITAN = "amazon.titan-embed-text-v2:0"

@@ -114,3 +114,14 @@ def test_an_answer_that_only_fails_the_check_is_given_in_the_end() -> None:
 def test_a_refusal_is_not_repaired() -> None:
     with pytest.raises(Refused):
         run(FakeModel(said("I will not", "refusal")))
+
+
+class Basket(Response):
+    fruits: list[Fruit]
+
+
+def test_types_within_a_type_are_inlined_and_closed() -> None:
+    items = schema_of(Basket)["properties"]["fruits"]["items"]
+    assert items == schema_of(Fruit)
+    assert items["additionalProperties"] is False
+    assert "$" not in json.dumps(schema_of(Basket))

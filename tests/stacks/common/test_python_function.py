@@ -1,6 +1,6 @@
 from collections.abc import Callable
 
-from shared.settings import read_settings
+from shared.settings import Settings, read_settings
 from tests.stacks.assemblies import Assembly
 
 
@@ -8,7 +8,7 @@ def test_the_environment_is_what_the_function_reads(assembly: Assembly) -> None:
     for template in assembly.templates:
         variables = template.only("AWS::Lambda::Function")["Environment"]["Variables"]
         settings = read_settings(
-            {name: value if isinstance(value, str) else "deployed" for name, value in variables.items()}
+            Settings, {name: value if isinstance(value, str) else "deployed" for name, value in variables.items()}
         )
         assert settings.use_case == template.name.split("-", 3)[3].replace("-", "_")
         assert settings.model(None).id == settings.models[0]
