@@ -1,0 +1,1 @@
+"""Questions about HR documents, answered with citations."""

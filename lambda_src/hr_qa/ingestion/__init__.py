@@ -1,0 +1,1 @@
+"""From an uploaded document to chunks that can be searched."""

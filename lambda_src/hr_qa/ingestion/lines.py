@@ -1,0 +1,177 @@
+"""A page's lines from PDFium: their words, where they stand and how they are set.
+
+PDFium is asked for the whole text at once and then for a few characters a line: asking for every character is ten
+times slower. Coordinates are PDF points from the page's lower left corner.
+"""
+
+import ctypes
+import math
+import re
+
+import msgspec
+import pypdfium2 as pdfium
+import pypdfium2.raw as raw
+
+from hr_qa.ingestion.cleaning import clean
+
+# Far above what a page can show; a page made to exhaust memory ends here.
+MAX_CHARACTERS = 100_000
+_MAX_RECTANGLES = 60
+_LINE_END = re.compile(r"(\r\n|\r|\n)")
+_BOLD = re.compile(r"bold|black|heavy|semibold|demi", re.I)
+_BOLD_WEIGHT = 600
+_MARKER = re.compile(r"(?:[•◦▪▫■□●○‣⁃∙·–*-]|o|\(?(?:\d{1,3}|[a-z]|[ivx]{1,5})[.)])$")
+# A space of this many times the type's size parts the cells of a table's row.
+# Justified text in narrow columns has gaps of nearly one size.
+_CELL_GAP = 1.5
+
+
+class Line(msgspec.Struct, frozen=True, kw_only=True):
+    """`left` to `top`: its box. `cells` > 1 for a row of a table. `item`: a bullet or number stands before it."""
+
+    text: str
+    size: float
+    bold: bool
+    left: float
+    bottom: float
+    right: float
+    top: float
+    cells: int = 1
+    item: bool = False
+
+
+def read_lines(page: pdfium.PdfPage) -> list[Line]:
+    """The lines in PDFium's order, which is that of the content: column after column."""
+    textpage = page.get_textpage()
+    try:
+        return _with_markers(_lines(textpage, page.get_bbox()))
+    finally:
+        textpage.close()
+
+
+def _lines(textpage: pdfium.PdfTextPage, crop: tuple[float, float, float, float]) -> list[Line]:
+    found = []
+    position = 0  # in UTF-16 units, as PDFium counts
+    for piece in _LINE_END.split(_text(textpage)):
+        length = len(piece) if piece.isascii() else len(piece.encode("utf-16-le", "surrogatepass")) // 2
+        if piece.strip():
+            line = _line(textpage, piece, position, length, crop)
+            if line is not None:
+                found.append(line)
+        position += length
+    return found
+
+
+def _text(textpage: pdfium.PdfTextPage) -> str:
+    count = min(textpage.count_chars(), MAX_CHARACTERS)
+    if count <= 0:
+        return ""
+    buffer = (ctypes.c_ushort * (count + 1))()
+    written = raw.FPDFText_GetText(textpage.raw, 0, count, buffer)
+    return bytes(buffer)[: 2 * max(written - 1, 0)].decode("utf-16-le", "surrogatepass")
+
+
+def _line(
+    textpage: pdfium.PdfTextPage, piece: str, position: int, length: int, crop: tuple[float, float, float, float]
+) -> Line | None:
+    first = raw.FPDFText_GetCharIndexFromTextIndex(textpage.raw, position)
+    if first < 0:
+        return None
+    boxes = _boxes(textpage, first, length)
+    if not all(_inside(box, crop) for box in boxes):
+        piece = _visible(textpage, piece, first, crop)
+        boxes = [box for box in boxes if _inside(box, crop)]
+    text = clean(piece)
+    if not text or not boxes:
+        return None
+    probes = [first + offset for offset in _probes(piece)]
+    size = _size(textpage, probes[1])
+    return Line(
+        text=text,
+        size=size,
+        bold=all(_is_bold(textpage, probe) for probe in probes),
+        left=boxes[0][0],
+        right=boxes[-1][2],
+        bottom=min(box[1] for box in boxes),
+        top=max(box[3] for box in boxes),
+        cells=_cells(boxes, size),
+    )
+
+
+def _probes(piece: str) -> tuple[int, int, int]:
+    """A letter at the start, in the middle and at the end: PDFium's own spaces have no font."""
+    letters = [offset for offset, character in enumerate(piece) if character.isalnum()]
+    letters = letters or [offset for offset, character in enumerate(piece) if not character.isspace()]
+    return letters[0], letters[len(letters) // 2], letters[-1]
+
+
+def _boxes(textpage: pdfium.PdfTextPage, first: int, length: int) -> list[tuple[float, float, float, float]]:
+    """Left, bottom, right, top of each run of the line."""
+    count = min(raw.FPDFText_CountRects(textpage.raw, first, length), _MAX_RECTANGLES)
+    left, top, right, bottom = (ctypes.c_double() for _ in range(4))
+    boxes = []
+    for index in range(count):
+        if raw.FPDFText_GetRect(textpage.raw, index, left, top, right, bottom):
+            boxes.append((left.value, bottom.value, right.value, top.value))
+    return boxes
+
+
+def _inside(box: tuple[float, float, float, float], crop: tuple[float, float, float, float]) -> bool:
+    """Whether the box's middle can be seen."""
+    x, y = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
+    return crop[0] <= x <= crop[2] and crop[1] <= y <= crop[3]
+
+
+def _visible(textpage: pdfium.PdfTextPage, piece: str, first: int, crop: tuple[float, float, float, float]) -> str:
+    """The characters of a line that lie within the page."""
+    left, right, bottom, top = (ctypes.c_double() for _ in range(4))
+    kept = []
+    for offset, character in enumerate(piece):
+        known = raw.FPDFText_GetCharBox(textpage.raw, first + offset, left, right, bottom, top)
+        if known and _inside((left.value, bottom.value, right.value, top.value), crop):
+            kept.append(character)
+    return "".join(kept)
+
+
+def _size(textpage: pdfium.PdfTextPage, index: int) -> float:
+    """The size as it is seen: the font's, scaled by the text's matrix."""
+    matrix = raw.FS_MATRIX()
+    scale = 1.0
+    if raw.FPDFText_GetMatrix(textpage.raw, index, matrix):
+        scale = math.hypot(matrix.c, matrix.d)
+    size = raw.FPDFText_GetFontSize(textpage.raw, index) * scale
+    return round(size, 1) if math.isfinite(size) else 0.0
+
+
+def _is_bold(textpage: pdfium.PdfTextPage, index: int) -> bool:
+    name = ctypes.create_string_buffer(128)
+    flags = ctypes.c_int()
+    length = raw.FPDFText_GetFontInfo(textpage.raw, index, name, 128, flags)
+    if 0 < length <= 128 and _BOLD.search(name.value.decode("latin-1")):
+        return True
+    return int(raw.FPDFText_GetFontWeight(textpage.raw, index)) >= _BOLD_WEIGHT
+
+
+def _cells(boxes: list[tuple[float, float, float, float]], size: float) -> int:
+    gaps = 0
+    for one, other in zip(boxes, boxes[1:], strict=False):
+        same_height = min(one[3], other[3]) > max(one[1], other[1])
+        gaps += same_height and other[0] - one[2] > _CELL_GAP * size
+    return 1 + gaps
+
+
+def _with_markers(lines: list[Line]) -> list[Line]:
+    """Lone bullets and numbers go; the line that each stands before becomes an item."""
+    markers = [line for line in lines if _MARKER.fullmatch(line.text)]
+    if not markers:
+        return lines
+    rest = [line for line in lines if not _MARKER.fullmatch(line.text)]
+    return [msgspec.structs.replace(line, item=True) if _has_marker(line, markers) else line for line in rest]
+
+
+def _has_marker(line: Line, markers: list[Line]) -> bool:
+    for marker in markers:
+        middle = (marker.bottom + marker.top) / 2
+        if line.bottom <= middle <= line.top and 0 <= line.left - marker.right < 4 * line.size:
+            return True
+    return False

@@ -1,0 +1,163 @@
+"""Reads a PDF's pages as text with headings, range by range; memory does not grow with the number of pages."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+import pypdfium2 as pdfium
+import pypdfium2.raw as raw
+
+from hr_qa.ingestion.layout import (
+    Heading,
+    SampledPage,
+    Style,
+    blocks,
+    find_style,
+    headings,
+    in_force,
+    without_furniture,
+)
+from hr_qa.ingestion.lines import Line, read_lines
+from hr_qa.ingestion.pages import Page
+from hr_qa.ingestion.png import grayscale_png
+
+_HEADER_BYTES = 1024
+# Pages that are read for what all have in common: pairs, as odd and even pages may differ.
+_SAMPLED_PAIRS = 12
+# Where a range begins, the headings in force are looked for on so many pages before it.
+_LOOK_BACK = 200
+_MAX_PIXELS = 20_000_000
+
+ErrorCode = Literal["not_a_pdf", "encrypted", "damaged", "too_many_pages", "empty"]
+
+
+class PdfError(Exception):
+    """A file that cannot be read. `message` tells the person who uploaded it what to do."""
+
+    def __init__(self, code: ErrorCode, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+
+class Document:
+    """An open PDF. Pages count from 1."""
+
+    def __init__(self, pdf: pdfium.PdfDocument) -> None:
+        self._pdf = pdf
+        self.page_count = len(pdf)
+
+    @cached_property
+    def style(self) -> Style:
+        """What the pages have in common; the same for every range of one file."""
+        return find_style(list(self._samples()))
+
+    def furniture(self) -> tuple[str, ...]:
+        """The headers and footers, with `#` for numbers."""
+        return tuple(sorted(self.style.furniture))
+
+    def read(self, first: int, last: int) -> list[Page]:
+        """The pages from `first` to `last`, both included. Raises `PdfError` for a page that is damaged."""
+        path = self._path_before(first)
+        pages = []
+        for number in range(first, last + 1):
+            lines, has_graphics = self._lines(number)
+            found, path_after = blocks(lines, self.style, path)
+            before = tuple(heading.text for heading in path)
+            pages.append(Page(number=number, blocks=tuple(found), path=before, has_graphics=has_graphics))
+            path = path_after
+        return pages
+
+    def render_png(self, page: int, dpi: int) -> bytes:
+        """The page in shades of gray, for text recognition; a huge page at fewer dots than asked for."""
+        with self._page(page) as handle:
+            width, height = handle.get_size()
+            scale = min(dpi / 72, (_MAX_PIXELS / max(width * height, 1)) ** 0.5)
+            bitmap = handle.render(scale=scale, grayscale=True)
+            try:
+                view = memoryview(bitmap.buffer).cast("B")
+                rows = (bytes(view[row * bitmap.stride :][: bitmap.width]) for row in range(bitmap.height))
+                return grayscale_png(bitmap.width, bitmap.height, rows)
+            finally:
+                bitmap.close()
+
+    def _path_before(self, number: int) -> tuple[Heading, ...]:
+        path: tuple[Heading, ...] = ()
+        for earlier in range(max(1, number - _LOOK_BACK), number):
+            for heading in headings(self._lines(earlier)[0], self.style):
+                path = in_force(path, heading)
+        return path
+
+    def _lines(self, number: int) -> tuple[list[Line], bool]:
+        """The page's lines but headers and footers, and whether anything is drawn on the page."""
+        with self._page(number) as page:
+            lines = without_furniture(_sample(page), self.style.furniture)
+            return lines, raw.FPDFPage_CountObjects(page.raw) > 0
+
+    def _samples(self) -> Iterator[SampledPage]:
+        for number in _sampled(self.page_count):
+            with self._page(number) as page:
+                yield _sample(page)
+
+    @contextmanager
+    def _page(self, number: int) -> Iterator[pdfium.PdfPage]:
+        if not 1 <= number <= self.page_count:
+            raise ValueError(f"there is no page {number} of {self.page_count}")
+        try:
+            page = self._pdf[number - 1]
+        except pdfium.PdfiumError as error:
+            message = f"Page {number} is damaged. Save or print the document to a new PDF and upload that."
+            raise PdfError("damaged", message) from error
+        try:
+            yield page
+        finally:
+            page.close()
+
+
+@contextmanager
+def open_document(path: Path, max_pages: int) -> Iterator[Document]:
+    """Raises `PdfError`."""
+    _check_type(path)
+    try:
+        pdf = pdfium.PdfDocument(path)
+    except pdfium.PdfiumError as error:
+        raise _refusal(getattr(error, "err_code", None)) from error
+    try:
+        if len(pdf) > max_pages:
+            message = f"The document has {len(pdf)} pages, at most {max_pages} are read. Split it and upload the parts."
+            raise PdfError("too_many_pages", message)
+        if not len(pdf):
+            raise PdfError("empty", "The document has no pages. Check the file and upload it again.")
+        yield Document(pdf)
+    finally:
+        pdf.close()
+
+
+def _check_type(path: Path) -> None:
+    with path.open("rb") as file:
+        start = file.read(_HEADER_BYTES)
+    if not start:
+        raise PdfError("empty", "The file is empty. Check it and upload it again.")
+    if b"%PDF-" not in start:
+        raise PdfError("not_a_pdf", "The file is not a PDF. Save the document as PDF and upload that.")
+
+
+def _refusal(code: int | None) -> PdfError:
+    if code in (raw.FPDF_ERR_PASSWORD, raw.FPDF_ERR_SECURITY):
+        return PdfError("encrypted", "The PDF is protected by a password. Save it without one and upload it again.")
+    message = "The PDF is damaged or incomplete. Check that it opens, save it again and upload that."
+    return PdfError("damaged", message)
+
+
+def _sampled(count: int) -> list[int]:
+    if count <= 2 * _SAMPLED_PAIRS:
+        return list(range(1, count + 1))
+    starts = {1 + round(pair * (count - 2) / (_SAMPLED_PAIRS - 1)) for pair in range(_SAMPLED_PAIRS)}
+    return sorted(starts | {start + 1 for start in starts})
+
+
+def _sample(page: pdfium.PdfPage) -> SampledPage:
+    _, bottom, _, top = page.get_bbox()
+    return SampledPage(read_lines(page), bottom, top)
