@@ -9,8 +9,10 @@ sys.path.insert(0, str(Path(__file__).parent / "lambda_src"))
 from aws_cdk import App
 
 from stacks.common.checks import check_everything
+from stacks.common.vector_store import floor_price
 from stacks.config import ConfigError, StageSettings, load_stage
 from stacks.embeddings_stack import EmbeddingsStack
+from stacks.hr_qa_stack import HrQaStack
 from stacks.image_generation_stack import ImageGenerationStack
 from stacks.summarization_stack import SummarizationStack
 
@@ -20,6 +22,7 @@ def add_stacks(app: App, settings: StageSettings, today: date) -> None:
     ImageGenerationStack(app, settings=settings, today=today)
     SummarizationStack(app, settings=settings, today=today)
     EmbeddingsStack(app, settings=settings, today=today)
+    HrQaStack(app, settings=settings, today=today)
     check_everything(app)
 
 
@@ -32,6 +35,8 @@ def main() -> None:
         settings = load_stage(app.node.try_get_context("stages"), app.node.try_get_context("stage"), today=today)
     except ConfigError as error:
         sys.exit(str(error))
+    # Said here because the CLI shows a stack's warnings and errors, but no mere information.
+    sys.stderr.write(f"hr-qa {floor_price(settings.hr_qa.search)}\n")
     add_stacks(app, settings, today)
     app.synth()
 

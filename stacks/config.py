@@ -66,6 +66,11 @@ class Models(Settings, frozen=True, kw_only=True):
     image_generation: tuple[str, ...] = ("stability.stable-image-core-v1:1", "stability.stable-image-ultra-v1:1")
     summarization: tuple[str, ...] = ("us.anthropic.claude-haiku-4-5-20251001-v1:0",)
     embeddings: tuple[str, ...] = ("amazon.titan-embed-text-v2:0",)
+    hr_qa: tuple[str, ...] = ("us.anthropic.claude-haiku-4-5-20251001-v1:0",)
+    # One model, for documents and questions alike: after a change the documents have to be uploaded again.
+    hr_qa_embeddings: tuple[str, ...] = ("amazon.titan-embed-text-v2:0",)
+    # None, or one that puts what was found in a better order.
+    hr_qa_rerank: tuple[str, ...] = ()
 
 
 class GuardrailSettings(Settings, frozen=True, kw_only=True):
@@ -92,6 +97,41 @@ class AlarmSettings(Settings, frozen=True, kw_only=True):
     topic_arn: Annotated[str, msgspec.Meta(pattern=r"^arn:[a-z-]+:sns:[^:]+:[0-9]{12}:[^:]+$")] | None = None
 
 
+class SearchSettings(Settings, frozen=True, kw_only=True):
+    """Where HR Q&A's chunks are.
+
+    `nextgen` and `classic` make an OpenSearch Serverless collection: the first scales to zero, the second has a floor
+    of capacity that is always paid. `collection` takes an existing vector collection by name and id, `domain` an
+    existing OpenSearch domain by ARN and endpoint.
+    """
+
+    type: Literal["nextgen", "classic", "collection", "domain"] = "nextgen"
+    collection_name: Annotated[str, msgspec.Meta(pattern="^[a-z][a-z0-9-]{2,31}$")] | None = None
+    collection_id: Annotated[str, msgspec.Meta(pattern="^[a-z0-9]{3,40}$")] | None = None
+    domain_arn: Annotated[str, msgspec.Meta(pattern=r"^arn:[a-z-]+:es:[^:]+:[0-9]{12}:domain/[^/]+$")] | None = None
+    domain_endpoint: Annotated[str, msgspec.Meta(pattern=r"^https://[^/\s]+$")] | None = None
+    # Classic only: a second copy in another zone, for twice the floor.
+    standby: bool = False
+
+
+class HrQaSettings(Settings, frozen=True, kw_only=True):
+    """HR Q&A's own settings."""
+
+    search: SearchSettings = SearchSettings()
+    # Of the vectors: fewer are cheaper to keep and search, and find a little less.
+    dimensions: Literal[1024, 512, 256] = 1024
+    # Calls a second to the embedding model by all ingestion together; below the account's quota for the model.
+    embedding_rate: Annotated[float, msgspec.Meta(gt=0, le=1_000)] = 30
+    # Ingestion functions at once. SQS cannot go below two.
+    concurrency: Annotated[int, msgspec.Meta(ge=2, le=1_000)] = 2
+    max_document_megabytes: Annotated[int, msgspec.Meta(ge=1, le=100)] = 100
+    max_pages: Annotated[int, msgspec.Meta(ge=1, le=20_000)] = 5_000
+    # Read scanned pages with Amazon Textract, which is paid by the page.
+    ocr: bool = False
+    # Everybody who may call asks from the same documents; by default from their own.
+    shared_documents: bool = False
+
+
 class StageSettings(Settings, frozen=True, kw_only=True):
     """One stage. Without `account` and `region` the stacks go where the caller's credentials and region point."""
 
@@ -105,6 +145,7 @@ class StageSettings(Settings, frozen=True, kw_only=True):
     # Ids of models that may be used after their end of life (accounts with extended access).
     allow_ended_models: tuple[str, ...] = ()
     guardrail: GuardrailSettings = GuardrailSettings()
+    hr_qa: HrQaSettings = HrQaSettings()
     throttling: Throttling = Throttling()
     log_retention_days: int = 90
     # Write prompts and answers to the function's log, personal data included. Off, unless someone decides otherwise.
@@ -131,9 +172,9 @@ class StageSettings(Settings, frozen=True, kw_only=True):
         """The region that Bedrock is called in; None: the one that the stack is deployed to."""
         return self.model_region or self.region
 
-    def models_for(self, use_case: str) -> tuple[str, ...]:
-        """The invocation ids offered for a use case, the default first."""
-        models: tuple[str, ...] = getattr(self.models, use_case)
+    def models_for(self, purpose: str) -> tuple[str, ...]:
+        """The invocation ids under a name of `Models`, the default first."""
+        models: tuple[str, ...] = getattr(self.models, purpose)
         return models
 
 
@@ -163,6 +204,7 @@ def load_stage(stages: object, name: object, *, today: date) -> StageSettings:
 def _combination_problems(settings: StageSettings) -> Iterable[str]:
     yield from _auth_problems(settings)
     yield from _guardrail_problems(settings)
+    yield from _search_problems(settings.hr_qa.search)
     if settings.log_retention_days not in RETENTION_DAYS:
         allowed = ", ".join(map(str, RETENTION_DAYS))
         yield f"logRetentionDays: CloudWatch Logs cannot keep {settings.log_retention_days} days; one of {allowed}"
@@ -186,6 +228,19 @@ def _auth_problems(settings: StageSettings) -> Iterable[str]:
         yield "auth.userPoolArn: only with `type` cognito"
     if settings.region and pool.split(":")[3] != settings.region:
         yield f"auth.userPoolArn: the pool is not in {settings.region}, where the API is"
+
+
+def _search_problems(search: SearchSettings) -> Iterable[str]:
+    needed = {"collection": ("collection_name", "collection_id"), "domain": ("domain_arn", "domain_endpoint")}
+    for kind, names in needed.items():
+        for name in names:
+            wire = msgspec.structs.fields(SearchSettings)[SearchSettings.__struct_fields__.index(name)].encode_name
+            if search.type == kind and getattr(search, name) is None:
+                yield f"hrQa.search.{wire}: an existing {kind} needs it"
+            elif search.type != kind and getattr(search, name) is not None:
+                yield f"hrQa.search.{wire}: only with `type` {kind}"
+    if search.standby and search.type != "classic":
+        yield "hrQa.search.standby: only with `type` classic; nextgen always has one"
 
 
 def _guardrail_problems(settings: StageSettings) -> Iterable[str]:

@@ -10,8 +10,17 @@ if TYPE_CHECKING:
     from stacks.config import StageSettings
 
 WARN_AHEAD = timedelta(days=90)
-PURPOSES: dict[str, Purpose] = {"image_generation": "image", "summarization": "text", "embeddings": "embedding"}
-_SETTING = {"image_generation": "imageGeneration", "summarization": "summarization", "embeddings": "embeddings"}
+# What the models under each name of the setting `models` have to be for.
+PURPOSES: dict[str, Purpose] = {
+    "image_generation": "image",
+    "summarization": "text",
+    "embeddings": "embedding",
+    "hr_qa": "text",
+    "hr_qa_embeddings": "embedding",
+    "hr_qa_rerank": "rerank",
+}
+# How many there may be, where it is not one or more.
+_COUNTS = {"hr_qa_embeddings": (1, 1), "hr_qa_rerank": (0, 1)}
 # The regions that a profile's prefix can be called from, by the start of their names.
 _SOURCE_REGIONS = {
     "us": ("us-", "ca-"),
@@ -26,15 +35,24 @@ def model_problems(settings: "StageSettings", today: date) -> Iterator[str]:
     """What keeps the stage's models from being deployed; each line starts with the path of its setting."""
     for use_case, purpose in PURPOSES.items():
         ids = settings.models_for(use_case)
-        path = f"models.{_SETTING[use_case]}"
-        if not ids:
+        path = f"models.{_camel(use_case)}"
+        fewest, most = _COUNTS.get(use_case, (1, len(ids)))
+        if len(ids) < fewest:
             yield f"{path}: at least one model"
+        if len(ids) > max(most, 1):
+            yield f"{path}: one model only"
         if len(set(ids)) != len(ids):
             yield f"{path}: a model is listed twice"
         for index, invocation_id in enumerate(ids):
             for problem in _invocation_problems(invocation_id, purpose, settings, today):
                 yield f"{path}[{index}]: {problem}"
     yield from _allowance_problems(settings)
+
+
+def _camel(name: str) -> str:
+    """As the settings write it: `hr_qa` is `hrQa`."""
+    first, *others = name.split("_")
+    return first + "".join(other.capitalize() for other in others)
 
 
 def end_of_life(model: Model) -> date | None:

@@ -38,6 +38,14 @@ def _s3_options() -> dict[str, Any]:
 
 
 @cache
+def rerank_client(region: str | None) -> Any:
+    """A client for Bedrock's Rerank. It improves an answer that is good without it: one short try."""
+    retries: Any = {"mode": "standard", "total_max_attempts": 1}
+    config = Config(connect_timeout=CONNECT_SECONDS, read_timeout=STORE_READ_SECONDS, retries=retries)
+    return session().create_client("bedrock-agent-runtime", region_name=region, config=config)
+
+
+@cache
 def model_client(read_seconds: int, region: str | None) -> Any:
     """A Bedrock client whose calls end after `read_seconds`. `bedrock.py` retries, within the deadline; it does not."""
     retries: Any = {"mode": "standard", "total_max_attempts": 1}

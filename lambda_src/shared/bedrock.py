@@ -98,6 +98,11 @@ class Bedrock:
             raise Refused("The request is against the content policy of this service.")
         return "".join(part["text"] for part in answer["outputs"]) or text
 
+    @property
+    def guarded(self) -> bool:
+        """Whether the stage screens prompts and answers."""
+        return bool(self._guardrail())
+
     def _guardrail(self) -> dict[str, str]:
         settings = self._settings
         if not settings.guardrail_id or not settings.guardrail_version:

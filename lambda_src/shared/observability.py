@@ -24,6 +24,13 @@ def log_request(context: Context, **fields: Any) -> None:
         _emit(use)
 
 
+def count(**counts: int) -> None:
+    """A metrics record of what a use case counts, beside its models' use."""
+    for name, value in counts.items():
+        metrics.add_metric(name, MetricUnit.Count, value)
+    metrics.flush_metrics()
+
+
 def _summary(use: ModelUse) -> dict[str, Any]:
     return {
         "model": use.invocation.id,

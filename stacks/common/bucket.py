@@ -1,16 +1,21 @@
 """A private bucket, and a second one for its access logs."""
 
+from collections.abc import Sequence
 from typing import cast
 
 from aws_cdk import Duration, Stack
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from stacks.common.checks import acknowledge
 from stacks.common.use_case_stack import removal_policy
 from stacks.config import StageSettings
 
+_ALL_ACTIONS = ("s3:PutObject", "s3:GetObject", "s3:DeleteObject")
 _OLD_VERSIONS_KEPT = Duration.days(30)
 _INCOMPLETE_UPLOADS_KEPT = Duration.days(1)
 
@@ -32,18 +37,37 @@ class PrivateBucket(Construct):
         """The variable by which a function finds the bucket."""
         return {"BUCKET_NAME": self._data.bucket_name}
 
-    def grant_objects(self, role: iam.Role, prefix: str) -> None:
-        """Lets the role put, get (and so presign) and delete objects below a prefix; no listing."""
+    def grant_objects(self, role: iam.Role, prefix: str, actions: Sequence[str] = _ALL_ACTIONS) -> None:
+        """Lets the role put, get (and so presign) and delete objects below a prefix, or some of it; no listing."""
         role.add_to_policy(
-            iam.PolicyStatement(
-                actions=["s3:PutObject", "s3:GetObject", "s3:DeleteObject"],
-                resources=[self._data.arn_for_objects(f"{prefix}/*")],
-            )
+            iam.PolicyStatement(actions=list(actions), resources=[self._data.arn_for_objects(f"{prefix}/*")])
         )
         logical_id = Stack.of(self).resolve(cast(s3.CfnBucket, self._data.node.default_child).logical_id)
         acknowledge(
             role,
             {f"AwsSolutions-IAM5[Resource::<{logical_id}.Arn>/{prefix}/*]": "Object names are not known before"},
+        )
+
+    def send_events(self, queue: sqs.Queue, dead_letters: sqs.Queue, prefix: str) -> None:
+        """Tells a queue of every object that is put below a prefix, by way of EventBridge."""
+        bucket = cast(s3.CfnBucket, self._data.node.default_child)
+        # On the bucket itself: CDK's own way adds a function that may change every bucket's notifications.
+        bucket.notification_configuration = s3.CfnBucket.NotificationConfigurationProperty(
+            event_bridge_configuration=s3.CfnBucket.EventBridgeConfigurationProperty(event_bridge_enabled=True)
+        )
+        events.Rule(
+            self,
+            "ObjectCreated",
+            description=f"Objects put below {prefix}/",
+            event_pattern=events.EventPattern(
+                source=["aws.s3"],
+                detail_type=["Object Created"],
+                detail={
+                    "bucket": {"name": [self._data.bucket_name]},
+                    "object": {"key": [{"prefix": f"{prefix}/"}]},
+                },
+            ),
+            targets=[targets.SqsQueue(queue, dead_letter_queue=dead_letters)],
         )
 
     def _bucket(

@@ -26,17 +26,31 @@ _BUILDER = ("botocore_data.py", "bundling.py", "bytecode.py", "compile.mjs", "de
 
 
 class Package(msgspec.Struct, frozen=True, kw_only=True):
-    """What a function's zip file is made from: its use case, what it runs on and the AWS services that it calls."""
+    """What a function's zip file is made from: its use case, what it runs on and the AWS services that it calls.
+
+    `part` is the folder within the use case that has the handler, "" for the use case's own.
+    """
 
     use_case: str
     target: PackageTarget
     services: tuple[str, ...]
+    part: str = ""
+
+    @property
+    def folder(self) -> Path:
+        """Where the handler is."""
+        return SOURCES / self.use_case / self.part
+
+    @property
+    def handler(self) -> str:
+        """The handler as Lambda finds it."""
+        return ".".join((*self.folder.relative_to(SOURCES).parts, "handler", "handler"))
 
     @property
     def requirements(self) -> tuple[Path, ...]:
-        """The locked requirements: those of every function, and the use case's own where it has any."""
-        candidates = (SOURCES / "requirements.txt", SOURCES / self.use_case / "requirements.txt")
-        return tuple(path for path in candidates if path.is_file())
+        """The locked requirements: those of every function, of the use case, and of the handler's part of it."""
+        folders = dict.fromkeys((SOURCES, SOURCES / self.use_case, self.folder))
+        return tuple(path for folder in folders if (path := folder / "requirements.txt").is_file())
 
     @property
     def sources(self) -> tuple[Path, ...]:
@@ -48,7 +62,7 @@ def package_code(package: Package) -> lambda_.Code:
     """The package as CDK takes it. Nothing is built when the stack is not being bundled."""
     return lambda_.Code.from_asset(
         # The asset cache goes by path and options: with the parent folder all functions would get one package.
-        str(SOURCES / package.use_case),
+        str(package.folder),
         # The hash of the result sees changes in shared code and dependencies, which are outside that folder.
         asset_hash_type=AssetHashType.OUTPUT,
         bundling=BundlingOptions(image=DockerImage.from_registry("never-used"), local=_LocalBundling(package)),

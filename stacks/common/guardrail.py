@@ -22,8 +22,10 @@ _REFUSED = ("AWS_ACCESS_KEY", "AWS_SECRET_KEY", "PASSWORD", "CREDIT_DEBIT_CARD_N
 class Guardrail(Construct):
     """A guardrail by the stage's settings: a new one with the policies of this module, an existing one, or none."""
 
-    def __init__(self, scope: Construct, construct_id: str, *, settings: StageSettings) -> None:
+    def __init__(self, scope: Construct, construct_id: str, *, settings: StageSettings, masks: bool = True) -> None:
+        """`masks`: whether e-mail addresses and telephone numbers are masked."""
         super().__init__(scope, construct_id)
+        self._masks = masks
         self._region = settings.bedrock_region or Aws.REGION
         self._identifier: str | None = settings.guardrail.id
         self._version: str | None = settings.guardrail.version
@@ -47,7 +49,7 @@ class Guardrail(Construct):
         )
 
     def _create(self) -> None:
-        content, sensitive = _content_policy(), _sensitive_information_policy()
+        content, sensitive = _content_policy(), _sensitive_information_policy(masks=self._masks)
         words = {"managedWordListsConfig": [{"type": "PROFANITY"}]}
         guardrail = bedrock.CfnGuardrail(
             self,
@@ -83,7 +85,7 @@ def _content_policy() -> dict[str, Any]:
     return {"filtersConfig": [*filters, attack]}
 
 
-def _sensitive_information_policy() -> dict[str, Any]:
-    masked = [{"type": kind, "action": "ANONYMIZE"} for kind in _MASKED]
+def _sensitive_information_policy(*, masks: bool) -> dict[str, Any]:
+    masked = [{"type": kind, "action": "ANONYMIZE"} for kind in _MASKED if masks]
     refused = [{"type": kind, "action": "BLOCK"} for kind in _REFUSED]
     return {"piiEntitiesConfig": [*masked, *refused]}

@@ -13,10 +13,13 @@ from stacks.model_checks import lifecycle_warning
 class ModelAccess:
     """Grants `bedrock:InvokeModel`, which authorizes Converse as well, on exact ARNs; warns of ending models."""
 
-    def __init__(self, scope: UseCaseStack) -> None:
+    def __init__(self, scope: UseCaseStack, purpose: str | None = None) -> None:
+        """`purpose` is the models' name in the settings, the use case's by default."""
         region = scope.settings.bedrock_region
         self._region = region or Aws.REGION
-        self._invocations = [resolve(invocation_id) for invocation_id in scope.settings.models_for(scope.use_case)]
+        self._invocations = [
+            resolve(invocation_id) for invocation_id in scope.settings.models_for(purpose or scope.use_case)
+        ]
         for invocation in self._invocations:
             if warning := lifecycle_warning(invocation, scope.today, region):
                 Annotations.of(scope).add_warning_v2(f"bedrock-endpoints:model-life-cycle:{invocation.id}", warning)

@@ -1,4 +1,4 @@
-"""A use case's function: its package, its own role, its own log group, its alarms."""
+"""A use case's functions: each with its package, its own role, its own log group, its alarms."""
 
 from collections.abc import Mapping
 
@@ -26,6 +26,7 @@ class PythonFunction(Construct):
     """`lambda_src/<use_case>`'s handler, allowed to write its own log and traces; everything else is granted to `role`.
 
     `services` are the AWS services it calls, by botocore's names. `memory_size` in MB decides on the CPU as well.
+    `part` is the folder of a handler that does not answer the API but works behind a queue, for up to `timeout`.
     """
 
     def __init__(
@@ -37,22 +38,26 @@ class PythonFunction(Construct):
         environment: Mapping[str, str],
         alarms: Alarms,
         memory_size: int = 1024,
+        part: str = "",
+        timeout: Duration = TIMEOUT,
     ) -> None:
         super().__init__(scope, construct_id)
+        self._behind_queue = bool(part)
         target = package_target(scope.settings)
+        package = Package(use_case=scope.use_case, target=target, services=services, part=part)
         logs = log_group(self, "Logs", scope.settings)
         self.role = self._own_role(logs)
         self.function = lambda_.Function(
             self,
             "Resource",
-            code=package_code(Package(use_case=scope.use_case, target=target, services=services)),
-            handler=f"{scope.use_case}.handler.handler",
+            code=package_code(package),
+            handler=package.handler,
             runtime=target.runtime,
             architecture=target.architecture,
             role=self.role,
             log_group=logs,
             memory_size=memory_size,
-            timeout=TIMEOUT,
+            timeout=timeout,
             tracing=lambda_.Tracing.ACTIVE,
             environment={**_common_environment(scope), **environment},
         )
@@ -68,20 +73,23 @@ class PythonFunction(Construct):
         return role
 
     def _watch(self, alarms: Alarms) -> None:
+        name = self.node.id if self._behind_queue else ""
         alarms.add(
-            "FunctionErrors",
+            f"{name}FunctionErrors",
             self.function.metric_errors(period=PERIOD),
             threshold=1,
             periods=1,
             says="The function failed: an error it did not map to an answer, out of memory, or out of time",
         )
         alarms.add(
-            "FunctionThrottles",
+            f"{name}FunctionThrottles",
             self.function.metric_throttles(period=PERIOD),
             threshold=1,
             periods=1,
             says="The account's or the function's concurrency is used up",
         )
+        if self._behind_queue:
+            return
         alarms.add(
             "FunctionSlow",
             self.function.metric_duration(period=PERIOD, statistic="p99"),
@@ -97,7 +105,11 @@ class PythonFunction(Construct):
         )
         acknowledge(
             self.function,
-            {"Serverless-LambdaDLQ": "Only API Gateway invokes it, and waits: there is no queue to fall out of"},
+            {
+                "Serverless-LambdaDLQ": "Its queue has the dead-letter queue"
+                if self._behind_queue
+                else "Only API Gateway invokes it, and waits: there is no queue to fall out of"
+            },
         )
         if target.python_version != _NEWEST_RUNTIME:
             reason = (

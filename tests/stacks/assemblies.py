@@ -23,7 +23,7 @@ from stacks.config import StageSettings, load_stage  # noqa: E402
 
 TODAY = date(2026, 11, 24)
 STAGES = ("local", "dev", "prod")
-USE_CASES = ("image-generation", "summarization", "embeddings")
+USE_CASES = ("image-generation", "summarization", "embeddings", "hr-qa")
 # Choices that the stages of cdk.json do not make, each in one stage of its own.
 EXTRA_STAGES: dict[str, dict[str, Any]] = {
     "browser": {
@@ -44,6 +44,25 @@ EXTRA_STAGES: dict[str, dict[str, Any]] = {
         "guardrail": {"type": "existing", "id": "abc123", "version": "3"},
         "models": {"summarization": ["global.anthropic.claude-haiku-5-5", "us.amazon.nova-lite-v1:0"]},
         "tags": {"cost-center": "4711"},
+    },
+    "classic": {
+        "region": "us-west-2",
+        "models": {"hrQaRerank": ["cohere.rerank-v3-5:0"], "hrQaEmbeddings": ["cohere.embed-multilingual-v3"]},
+        "hrQa": {"search": {"type": "classic"}, "ocr": True, "sharedDocuments": True, "concurrency": 4},
+    },
+    "collection": {
+        "region": "us-west-2",
+        "hrQa": {"search": {"type": "collection", "collectionName": "handbooks", "collectionId": "abc123"}},
+    },
+    "domain": {
+        "region": "us-west-2",
+        "hrQa": {
+            "search": {
+                "type": "domain",
+                "domainArn": "arn:aws:es:us-west-2:111122223333:domain/handbooks",
+                "domainEndpoint": "https://search-handbooks-abc.us-west-2.es.amazonaws.com",
+            }
+        },
     },
     "elsewhere": {"modelRegion": "us-west-2", "region": "eu-central-1", "guardrail": {"type": "off"}},
     "anywhere": {},

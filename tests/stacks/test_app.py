@@ -26,7 +26,8 @@ def test_it_writes_the_stacks_of_a_stage(tmp_path: Path) -> None:
     done = run(tmp_path, stage="local", today="2026-11-24")
 
     assert done.returncode == 0, done.stderr
-    assert len(list(tmp_path.glob("bedrock-endpoints-local-*.template.json"))) == 3
+    assert len(list(tmp_path.glob("bedrock-endpoints-local-*.template.json"))) == 4
+    assert "hr-qa search: OpenSearch Serverless NextGen scales to zero, floor 0 USD" in done.stderr
 
 
 def test_it_fails_with_the_problems_and_no_traceback(tmp_path: Path) -> None:

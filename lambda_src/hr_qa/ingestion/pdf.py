@@ -30,7 +30,7 @@ _SAMPLED_PAIRS = 12
 _LOOK_BACK = 200
 _MAX_PIXELS = 20_000_000
 
-ErrorCode = Literal["not_a_pdf", "encrypted", "damaged", "too_many_pages", "empty"]
+ErrorCode = Literal["digest_mismatch", "not_a_pdf", "encrypted", "damaged", "too_many_pages", "empty"]
 
 
 class PdfError(Exception):

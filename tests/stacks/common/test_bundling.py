@@ -23,10 +23,15 @@ SERVICES = {
     "image_generation": ("bedrock-runtime", "dynamodb", "s3"),
     "summarization": ("bedrock-runtime", "dynamodb"),
     "embeddings": ("bedrock-runtime", "dynamodb"),
+    "hr_qa": ("bedrock-runtime", "dynamodb", "s3", "sqs"),
+    "hr_qa.ingestion": ("bedrock-runtime", "dynamodb", "s3", "sqs"),
 }
+# Behind a queue: nobody waits for its start.
+NOT_CALLED_BY_THE_GATEWAY = {"hr_qa.ingestion"}
 LAMBDA = PackageTarget("3.13", "arm64", "aarch64-manylinux2014")
 PYTHON_313_MAGIC = (3571).to_bytes(2, "little") + b"\r\n"
-FOUR_MEGABYTES = 4 * 1024 * 1024
+MEGABYTE = 1024 * 1024
+ELF_AARCH64 = 183
 # Run with -S, so that only the standard library and the package can be imported.
 IMPORT_ALONE = """
 import importlib, sys
@@ -35,7 +40,10 @@ handler = importlib.import_module(sys.argv[2]).handler
 caller = {"identity": {"userArn": "arn:aws:iam::1:user/a"}}
 event = {"httpMethod": "GET", "resource": "/{proxy+}", "requestContext": caller}
 context = type("Context", (), {"get_remaining_time_in_millis": lambda self: 29_000, "aws_request_id": "1"})()
-assert handler(event, context)["statusCode"] == 404
+if sys.argv[2].endswith("ingestion.handler"):
+    assert handler({"Records": []}, context) == {"batchItemFailures": []}
+else:
+    assert handler(event, context)["statusCode"] == 404
 files = [one.__file__ for one in list(sys.modules.values()) if getattr(one, "__file__", None)]
 outside = [file for file in files if not file.startswith((sys.argv[1], sys.base_prefix, "/usr/"))]
 assert not outside, outside
@@ -51,6 +59,11 @@ calls = {
     "s3": [
         ("put_object", {"Bucket": "bucket", "Key": "k", "Body": b"x"}),
         ("delete_object", {"Bucket": "bucket", "Key": "k"}),
+        ("head_object", {"Bucket": "bucket", "Key": "k"}),
+    ],
+    "sqs": [
+        ("send_message_batch", {"QueueUrl": "http://127.0.0.1:9/q", "Entries": []}),
+        ("change_message_visibility", {"QueueUrl": "http://127.0.0.1:9/q", "ReceiptHandle": "r", "VisibilityTimeout": 1}),
     ],
 }
 for service in sys.argv[2:]:
@@ -71,11 +84,16 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, PackageT
     def build_once(use_case: str, target: PackageTarget) -> Path:
         if (use_case, target) not in built:
             folder = tmp_path_factory.mktemp(use_case)
-            bundling.build(Package(use_case=use_case, target=target, services=SERVICES[use_case]), folder)
+            bundling.build(package_of(use_case, target), folder)
             built[use_case, target] = folder
         return built[use_case, target]
 
     return build_once
+
+
+def package_of(name: str, target: PackageTarget) -> Package:
+    use_case, _, part = name.partition(".")
+    return Package(use_case=use_case, part=part, target=target, services=SERVICES[name])
 
 
 def zipped_size(folder: Path) -> int:
@@ -108,6 +126,10 @@ def test_it_can_be_imported_with_nothing_else(use_case: str, package: Callable[[
         "MODELS": "amazon.titan-embed-text-v2:0",
         "TABLE_NAME": "table",
         "BUCKET_NAME": "bucket",
+        "QUEUE_URL": "https://queue.example",
+        "SEARCH_ENDPOINT": "https://search.example",
+        "SEARCH_INDEX": "chunks",
+        "EMBEDDING_MODEL": "amazon.titan-embed-text-v2:0",
         "POWERTOOLS_SERVICE_NAME": "test",
         "POWERTOOLS_METRICS_NAMESPACE": "test",
     }
@@ -159,7 +181,9 @@ def test_what_runs_on_lambda_is_built_for_it(use_case: str, package: Callable[[s
     libraries = list(package(use_case, LAMBDA).rglob("*.so"))
 
     assert libraries
-    assert all(path.name.endswith(".cpython-313-aarch64-linux-gnu.so") for path in libraries)
+    for path in libraries:
+        assert int.from_bytes(path.read_bytes()[18:20], "little") == ELF_AARCH64
+        assert path.name.endswith(".cpython-313-aarch64-linux-gnu.so") or "cpython" not in path.name
 
 
 @pytest.mark.parametrize("use_case", SERVICES)
@@ -168,7 +192,12 @@ def test_it_is_small(use_case: str, package: Callable[[str, PackageTarget], Path
     services = {path.name for path in (folder / "botocore" / "data").iterdir() if path.is_dir()}
 
     assert services == set(SERVICES[use_case])
-    assert zipped_size(folder) <= FOUR_MEGABYTES
+    assert zipped_size(folder) <= (8 if use_case in NOT_CALLED_BY_THE_GATEWAY else 4) * MEGABYTE
+
+
+def test_what_only_ingestion_needs_is_in_its_package_alone(package: Callable[[str, PackageTarget], Path]) -> None:
+    assert (package("hr_qa.ingestion", LAMBDA) / "pypdfium2").is_dir()
+    assert not (package("hr_qa", LAMBDA) / "pypdfium2").exists()
 
 
 def test_it_holds_no_other_use_case(package: Callable[[str, PackageTarget], Path]) -> None:
@@ -212,5 +241,6 @@ def test_the_stacks_build_for_the_services_tested_here(assembly_of: Callable[[st
     for template in assembly_of("dev").templates:
         use_case = template.name.split("-", 3)[3].replace("-", "_")
         allowed = {action.split(":")[0] for one in template.statements() for action in one["Action"]}
-        names = {"bedrock": "bedrock-runtime", "dynamodb": "dynamodb", "s3": "s3"}
-        assert {names[one] for one in allowed - {"logs", "xray"}} == set(SERVICES[use_case])
+        names = {"bedrock": "bedrock-runtime", "dynamodb": "dynamodb", "s3": "s3", "sqs": "sqs"}
+        # OpenSearch is called over plain HTTP, without a client of botocore's.
+        assert {names[one] for one in allowed - {"logs", "xray", "aoss"}} == set(SERVICES[use_case])

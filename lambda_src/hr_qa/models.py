@@ -1,0 +1,146 @@
+"""What goes in and out of HR Q&A."""
+
+from typing import Annotated, Literal
+
+from msgspec import UNSET, Meta, UnsetType
+
+from shared.contract import ModelId, Request, Response, Usage
+
+DocumentId = Annotated[str, Meta(min_length=36, max_length=36, pattern="^[0-9a-f-]{36}$")]
+DocumentIds = Annotated[list[DocumentId], Meta(min_length=1, max_length=100)]
+Question = Annotated[str, Meta(min_length=1, max_length=2_000)]
+Status = Literal["awaitingUpload", "processing", "ready", "failed", "deleting"]
+
+
+class CreateDocument(Request):
+    """A file that is about to be uploaded. `sha256` in hexadecimal: the file is then checked against it."""
+
+    name: Annotated[
+        str, Meta(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f][^\x00-\x1f\x7f]*$")
+    ]
+    content_type: Literal["application/pdf"]
+    bytes: Annotated[int, Meta(ge=1, le=104_857_600)] | None = None
+    sha256: Annotated[str, Meta(min_length=64, max_length=64, pattern="^[0-9a-f]{64}$")] | None = None
+
+
+class Upload(Response):
+    """Where and how to post the file, as multipart form data: these fields first, the file last, as `file`."""
+
+    url: str
+    fields: dict[str, str]
+    expires_at: str
+
+
+class DocumentCreated(Response):
+    id: str
+    status: Status
+    upload: Upload
+    request_id: str
+
+
+class DocumentError(Response):
+    """Why a document could not be read, and what to do about it."""
+
+    code: str
+    message: str
+
+
+class Document(Response, kw_only=True):
+    """A document and how far its reading is. A failed newer upload leaves an older text of it in the answers."""
+
+    id: str
+    name: str
+    status: Status
+    created_at: str
+    updated_at: str
+    pages: int | UnsetType = UNSET
+    pages_done: int | UnsetType = UNSET
+    chunks: int | UnsetType = UNSET
+    pages_without_text: int | UnsetType = UNSET
+    error: DocumentError | UnsetType = UNSET
+    url: str | UnsetType = UNSET
+    url_expires_at: str | UnsetType = UNSET
+
+
+class DocumentAnswer(Document, kw_only=True):
+    request_id: str
+
+
+class DocumentList(Response, kw_only=True):
+    items: list[Document]
+    next_cursor: str | UnsetType = UNSET
+    request_id: str
+
+
+class Deleted(Response):
+    """The document answers no question from now on; what is left of it goes in the next minutes."""
+
+    id: str
+    status: Status
+    request_id: str
+
+
+class AskQuestion(Request):
+    """A question; `documents` limits where the answer may come from, `language` is the answer's (the question's)."""
+
+    question: Question
+    documents: DocumentIds | None = None
+    language: (
+        Annotated[str, Meta(min_length=2, max_length=35, pattern="^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$")] | None
+    ) = None
+    model: ModelId | None = None
+
+
+class Citation(Response):
+    """Where the answer stands: a page counted from 1, and the words on it, cut out of the stored text."""
+
+    document_id: str
+    document: str
+    page: int
+    quote: str
+
+
+class Answer(Response, kw_only=True):
+    """Plain text, never markup. When not `answered` there are no citations, and `answer` says why."""
+
+    answer: str
+    answered: bool
+    citations: list[Citation]
+    model: str | UnsetType = UNSET
+    usage: Usage
+    request_id: str
+
+
+class Search(Request):
+    query: Question
+    documents: DocumentIds | None = None
+    limit: Annotated[int, Meta(ge=1, le=50)] = 10
+
+
+class Found(Response):
+    """A part of a page. `score` orders the items of one search; it compares with no other search's."""
+
+    document_id: str
+    document: str
+    page: int
+    text: str
+    score: float
+
+
+class SearchAnswer(Response):
+    items: list[Found]
+    request_id: str
+
+
+class Claim(Response):
+    """A statement of the model's answer, with what it stands on."""
+
+    text: Annotated[str, Meta(min_length=1, description="One statement of the answer, in the language of the answer")]
+    sentences: Annotated[list[int], Meta(description="Numbers of the sentences that say it, as few as possible")]
+
+
+class Draft(Response):
+    """What the model is asked for."""
+
+    answered: Annotated[bool, Meta(description="Whether the numbered sentences answer the question")]
+    claims: Annotated[list[Claim], Meta(description="The answer, statement by statement; empty when not answered")]

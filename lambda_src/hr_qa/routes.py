@@ -1,0 +1,69 @@
+"""HR Q&A's route table."""
+
+from hr_qa.models import (
+    Answer,
+    AskQuestion,
+    CreateDocument,
+    Deleted,
+    DocumentAnswer,
+    DocumentCreated,
+    DocumentList,
+    Search,
+    SearchAnswer,
+)
+from shared.contract import ListQuery
+from shared.routes import Route
+
+ROUTES = (
+    Route(
+        method="POST",
+        path="/documents",
+        operation="create_document",
+        summary="Announce a PDF and get the form to upload it with",
+        status=201,
+        request=CreateDocument,
+        response=DocumentCreated,
+    ),
+    Route(
+        method="GET",
+        path="/documents",
+        operation="list_documents",
+        summary="List your documents",
+        query=ListQuery,
+        response=DocumentList,
+    ),
+    Route(
+        method="GET",
+        path="/documents/{id}",
+        operation="get_document",
+        summary="One document: its state, and the file when it is ready",
+        response=DocumentAnswer,
+    ),
+    Route(
+        method="DELETE",
+        path="/documents/{id}",
+        operation="delete_document",
+        summary="Delete a document; no answer comes from it any more",
+        status=202,
+        response=Deleted,
+    ),
+    Route(
+        method="POST",
+        path="/questions",
+        operation="answer_question",
+        summary="Answer a question from your documents, with citations",
+        request=AskQuestion,
+        response=Answer,
+        idempotent=True,
+        calls_model=True,
+    ),
+    Route(
+        method="POST",
+        path="/searches",
+        operation="search",
+        summary="The parts of your documents that fit a question, best first",
+        request=Search,
+        response=SearchAnswer,
+        calls_model=True,
+    ),
+)

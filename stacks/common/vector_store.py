@@ -1,0 +1,206 @@
+"""The index of vectors: an OpenSearch Serverless collection of our own, an existing one, or an existing domain."""
+
+import hashlib
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+from aws_cdk import Aws, CfnResource, DefaultStackSynthesizer, Fn, Stack
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_opensearchserverless as aoss
+from constructs import Construct
+
+from stacks.common.use_case_stack import UseCaseStack
+from stacks.config import SearchSettings
+
+INDEX = "chunks"
+# What each kind of function does there; serverless has no finer permissions than these.
+READ = ("aoss:ReadDocument", "aoss:DescribeIndex")
+WRITE = ("aoss:ReadDocument", "aoss:WriteDocument", "aoss:DescribeIndex")
+_MANAGE = ("aoss:CreateIndex", "aoss:DescribeIndex", "aoss:UpdateIndex", "aoss:DeleteIndex")
+# USD a month of 730 hours, for capacity that is paid whether used or not: half units of 0.24 USD an hour, one for
+# indexing and one for search, twice with a standby. https://aws.amazon.com/opensearch-service/pricing/
+_CLASSIC_FLOOR = 2 * 0.5 * 0.24 * 730
+# The first allowed limit: enough for a few million chunks, and a bound on the bill.
+_MAX_UNITS = 4
+
+
+class VectorStore(Construct):
+    """One index with the given mapping. Functions are told of it by `environment` and let in by `grant`.
+
+    `complete` is called once, when every grant is known: the access policy names the roles, and the index cannot be
+    made before the policy lets CloudFormation make it.
+    """
+
+    def __init__(self, scope: UseCaseStack, construct_id: str, *, properties: dict[str, Any]) -> None:
+        super().__init__(scope, construct_id)
+        self._settings: SearchSettings = scope.settings.hr_qa.search
+        self._properties = _camel(properties)
+        self._grants: list[tuple[iam.IRole, tuple[str, ...]]] = []
+        self._endpoint, self._arn = "", ""
+        self._collection_name = self._settings.collection_name or _short_name(scope.stack_name)
+        self._collection: aoss.CfnCollection | None = None
+        if self._settings.type == "domain":
+            self._endpoint, self._arn = str(self._settings.domain_endpoint), str(self._settings.domain_arn)
+        elif self._settings.type == "collection":
+            self._existing_collection(str(self._settings.collection_id))
+        else:
+            self._new_collection()
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The variables by which a function finds the index."""
+        service = "es" if self._settings.type == "domain" else "aoss"
+        return {"SEARCH_ENDPOINT": self._endpoint, "SEARCH_INDEX": INDEX, "SEARCH_SERVICE": service}
+
+    def grant(self, role: iam.Role, permissions: tuple[str, ...]) -> None:
+        """Lets a role into the index: `READ` or `WRITE`."""
+        if self._settings.type == "domain":
+            self._grant_domain(role, writes=permissions == WRITE)
+            return
+        role.add_to_policy(iam.PolicyStatement(actions=["aoss:APIAccessAll"], resources=[self._arn]))
+        self._grants.append((role, permissions))
+
+    def complete(self) -> None:
+        """Makes what comes after the grants."""
+        if self._settings.type == "domain":
+            return
+        policy = self._access_policy()
+        index = aoss.CfnIndex(
+            self,
+            "Index",
+            collection_endpoint=self._endpoint,
+            index_name=INDEX,
+            settings={"index": {"knn": True}},
+            mappings={"properties": self._properties},
+        )
+        # The other way round at deletion: the index goes while the policy still lets CloudFormation delete it.
+        index.add_resource_dependency(policy)
+        if self._collection:
+            index.add_resource_dependency(self._collection)
+            policy.add_resource_dependency(self._collection)
+
+    def _new_collection(self) -> None:
+        name = self._collection_name
+        before: list[CfnResource] = [
+            aoss.CfnSecurityPolicy(
+                self,
+                "Encryption",
+                name=name,
+                type="encryption",
+                policy=_json({"Rules": [_rule("collection", f"collection/{name}")], "AWSOwnedKey": True}),
+            ),
+            aoss.CfnSecurityPolicy(
+                self,
+                "Network",
+                name=name,
+                type="network",
+                # Reached by signature from Lambda, which is in no VPC; who may do what, the access policy says.
+                policy=_json([{"Rules": [_rule("collection", f"collection/{name}")], "AllowFromPublic": True}]),
+            ),
+        ]
+        nextgen = self._settings.type == "nextgen"
+        if nextgen:
+            before.append(self._group(name))
+        self._collection = aoss.CfnCollection(
+            self,
+            "Collection",
+            name=name,
+            type="VECTORSEARCH",
+            description="Chunks of documents for questions",
+            collection_group_name=name if nextgen else None,
+            standby_replicas="ENABLED" if nextgen or self._settings.standby else "DISABLED",
+        )
+        for resource in before:
+            self._collection.add_resource_dependency(resource)
+        self._endpoint = self._collection.attr_collection_endpoint
+        self._arn = self._collection.attr_arn
+
+    def _group(self, name: str) -> aoss.CfnCollectionGroup:
+        return aoss.CfnCollectionGroup(
+            self,
+            "Group",
+            name=name,
+            generation="NEXTGEN",
+            # Without a standby the service refuses this generation.
+            standby_replicas="ENABLED",
+            capacity_limits=aoss.CfnCollectionGroup.CapacityLimitsProperty(
+                min_indexing_capacity_in_ocu=0,
+                min_search_capacity_in_ocu=0,
+                max_indexing_capacity_in_ocu=_MAX_UNITS,
+                max_search_capacity_in_ocu=_MAX_UNITS,
+            ),
+        )
+
+    def _existing_collection(self, identifier: str) -> None:
+        self._endpoint = f"https://{identifier}.{Aws.REGION}.aoss.{Aws.URL_SUFFIX}"
+        self._arn = f"arn:{Aws.PARTITION}:aoss:{Aws.REGION}:{Aws.ACCOUNT_ID}:collection/{identifier}"
+
+    def _access_policy(self) -> aoss.CfnAccessPolicy:
+        index = f"index/{self._collection_name}/{INDEX}"
+        entries = [
+            {"Rules": [_rule("index", index, permissions)], "Principal": [role.role_arn]}
+            for role, permissions in self._grants
+        ]
+        entries.append({"Rules": [_rule("index", index, _MANAGE)], "Principal": [self._deployer()]})
+        return aoss.CfnAccessPolicy(
+            self,
+            "Access",
+            name=_short_name(Stack.of(self).stack_name),
+            type="data",
+            policy=Stack.of(self).to_json_string(entries),
+        )
+
+    def _deployer(self) -> str:
+        """The role that CloudFormation works with, which makes the index."""
+        synthesizer = Stack.of(self).synthesizer
+        if not isinstance(synthesizer, DefaultStackSynthesizer):
+            raise TypeError("the access policy names the bootstrap's role, which this synthesizer does not have")
+        return Fn.sub(synthesizer.cloud_formation_execution_role_arn)
+
+    def _grant_domain(self, role: iam.Role, *, writes: bool) -> None:
+        actions = ["es:ESHttpPost"]
+        resources = [f"{self._arn}/{INDEX}/{api}" for api in ("_search", "_msearch")]
+        role.add_to_policy(iam.PolicyStatement(actions=actions, resources=resources))
+        if writes:
+            role.add_to_policy(iam.PolicyStatement(actions=actions, resources=[f"{self._arn}/{INDEX}/_bulk"]))
+            role.add_to_policy(iam.PolicyStatement(actions=["es:ESHttpPut"], resources=[f"{self._arn}/{INDEX}"]))
+
+
+def floor_price(search: SearchSettings) -> str:
+    """What a month costs before anybody asks anything."""
+    if search.type == "nextgen":
+        return (
+            "search: OpenSearch Serverless NextGen scales to zero, floor 0 USD a month; after 10 idle minutes the "
+            "first request takes 10-30 s"
+        )
+    if search.type == "classic":
+        price = _CLASSIC_FLOOR * (2 if search.standby else 1)
+        return f"search: OpenSearch Serverless classic, floor about {price:.0f} USD a month, used or not"
+    return f"search: an existing {search.type}, nothing added to its price"
+
+
+def _rule(kind: str, resource: str, permissions: Sequence[str] = ()) -> dict[str, Any]:
+    rule: dict[str, Any] = {"ResourceType": kind, "Resource": [resource]}
+    return {**rule, "Permission": list(permissions)} if permissions else rule
+
+
+def _json(value: Any) -> str:
+    return msgspec.json.encode(value).decode()
+
+
+def _camel(value: Any) -> Any:
+    """CloudFormation spells `spaceType` what OpenSearch calls `space_type`; the fields' own names have no such word."""
+    if not isinstance(value, dict):
+        return value
+    words = {name: name.split("_") for name in value}
+    return {
+        first + "".join(word.capitalize() for word in others): _camel(value[name])
+        for name, (first, *others) in words.items()
+    }
+
+
+def _short_name(stack_name: str) -> str:
+    """A name of at most 32 characters, unique for the stack: the service's limit."""
+    digest = hashlib.sha256(stack_name.encode()).hexdigest()[:6]
+    return f"{stack_name.removeprefix('bedrock-endpoints-')[:21].rstrip('-')}-{digest}"

@@ -1,0 +1,93 @@
+"""A queue of work, its dead-letter queue, and the alarms of both."""
+
+from aws_cdk import Duration
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_sqs as sqs
+from constructs import Construct
+
+from stacks.common.alarms import PERIOD, Alarms
+from stacks.common.checks import acknowledge
+
+# So often a message is tried before it is put aside.
+MAX_RECEIVES = 5
+BATCH = 10
+_KEPT = Duration.days(14)
+# Work waits this long only when the functions cannot keep up, or fail.
+_OLD = Duration.hours(1)
+
+
+class WorkQueue(Construct):
+    """Messages for one function, some at a time; each that fails comes back alone, and is put aside at last."""
+
+    def __init__(self, scope: Construct, construct_id: str, *, timeout: Duration, alarms: Alarms) -> None:
+        """`timeout` is the function's: a message stays out of sight a little longer."""
+        super().__init__(scope, construct_id)
+        self.dead_letters = self._queue("DeadLetters", Duration.seconds(30))
+        self.queue = self._queue(
+            "Resource",
+            timeout.plus(Duration.seconds(60)),
+            sqs.DeadLetterQueue(queue=self.dead_letters, max_receive_count=MAX_RECEIVES),
+        )
+        acknowledge(
+            self.dead_letters, {"Serverless-SQSRedrivePolicy": "It is where failed messages end; an alarm watches it"}
+        )
+        self._watch(alarms)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The variables by which a function finds the queue."""
+        return {"QUEUE_URL": self.queue.queue_url, "MAX_RECEIVES": str(MAX_RECEIVES)}
+
+    def grant_send(self, role: iam.Role) -> None:
+        """Lets a role put messages on the queue."""
+        role.add_to_policy(iam.PolicyStatement(actions=["sqs:SendMessage"], resources=[self.queue.queue_arn]))
+
+    def feed(self, function: lambda_.Function, role: iam.Role, *, concurrency: int) -> None:
+        """Has the function work on the messages, so many invocations at once."""
+        actions = [
+            *("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility", "sqs:GetQueueAttributes"),
+        ]
+        role.add_to_policy(iam.PolicyStatement(actions=actions, resources=[self.queue.queue_arn]))
+        source = lambda_.EventSourceMapping(
+            self,
+            "Source",
+            target=function,
+            event_source_arn=self.queue.queue_arn,
+            batch_size=BATCH,
+            report_batch_item_failures=True,
+            max_concurrency=concurrency,
+        )
+        acknowledge(
+            source,
+            {"Serverless-LambdaEventSourceMappingDestination": "What fails for the last time, SQS itself puts aside"},
+        )
+
+    def _queue(
+        self, construct_id: str, visibility: Duration, dead_letters: sqs.DeadLetterQueue | None = None
+    ) -> sqs.Queue:
+        return sqs.Queue(
+            self,
+            construct_id,
+            enforce_ssl=True,
+            encryption=sqs.QueueEncryption.SQS_MANAGED,
+            visibility_timeout=visibility,
+            retention_period=_KEPT,
+            dead_letter_queue=dead_letters,
+        )
+
+    def _watch(self, alarms: Alarms) -> None:
+        alarms.add(
+            "DeadLetters",
+            self.dead_letters.metric_approximate_number_of_messages_visible(period=PERIOD, statistic="Maximum"),
+            threshold=1,
+            periods=1,
+            says="Work failed for the last time and was put aside: see the function's log, then redrive it",
+        )
+        alarms.add(
+            "OldWork",
+            self.queue.metric_approximate_age_of_oldest_message(period=PERIOD, statistic="Maximum"),
+            threshold=_OLD.to_seconds(),
+            periods=1,
+            says="Work waits for an hour: more comes than is done, or it fails again and again",
+        )

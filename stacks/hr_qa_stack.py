@@ -1,0 +1,107 @@
+"""HR Q&A: PDFs in, answers with citations out."""
+
+from datetime import date
+
+from aws_cdk import Duration
+from aws_cdk import aws_iam as iam
+from constructs import Construct
+
+from hr_qa.resources import PREFIX, index_definition
+from hr_qa.routes import ROUTES
+from stacks.common.alarms import Alarms
+from stacks.common.bucket import PrivateBucket
+from stacks.common.guardrail import Guardrail
+from stacks.common.model_access import ModelAccess
+from stacks.common.python_function import PythonFunction
+from stacks.common.table import Table
+from stacks.common.use_case_api import UseCaseApi
+from stacks.common.use_case_stack import UseCaseStack
+from stacks.common.vector_store import READ, WRITE, VectorStore
+from stacks.common.work_queue import WorkQueue
+from stacks.config import StageSettings
+
+INGESTION_TIMEOUT = Duration.minutes(5)
+INGESTION_MEMORY = 1024
+
+
+class HrQaStack(UseCaseStack):
+    """The documents, questions and searches API, and the ingestion behind a queue.
+
+    Files are in a bucket below `documents/`, what is known of them in a table, their chunks in an OpenSearch index.
+    Needs access to the stage's text and embedding models, and a role for API Gateway's logs in the account.
+    """
+
+    def __init__(self, scope: Construct, *, settings: StageSettings, today: date) -> None:
+        super().__init__(scope, "hr_qa", settings=settings, today=today)
+        alarms = Alarms(self, "Alarms", settings=settings.alarms)
+        table = Table(self, "Table", settings=settings)
+        bucket = PrivateBucket(self, "Bucket", settings=settings)
+        # Answers give addresses and telephone numbers that handbooks hold: nothing is masked.
+        guardrail = Guardrail(self, "Guardrail", settings=settings, masks=False)
+        queue = WorkQueue(self, "Queue", timeout=INGESTION_TIMEOUT, alarms=alarms)
+        bucket.send_events(queue.queue, queue.dead_letters, PREFIX)
+        properties = index_definition(settings.hr_qa.dimensions)["mappings"]["properties"]
+        store = VectorStore(self, "Store", properties=properties)
+        common = {
+            **table.environment,
+            **bucket.environment,
+            **queue.environment,
+            **store.environment,
+            **self._environment(),
+        }
+        api = PythonFunction(
+            self,
+            "Function",
+            services=("bedrock-runtime", "dynamodb", "s3", "sqs", *self._rerank_services()),
+            environment={**common, **guardrail.environment},
+            alarms=alarms,
+        )
+        ingestion = PythonFunction(
+            self,
+            "Ingestion",
+            part="ingestion",
+            services=("bedrock-runtime", "dynamodb", "s3", "sqs", *(("textract",) if settings.hr_qa.ocr else ())),
+            environment=common,
+            alarms=alarms,
+            memory_size=INGESTION_MEMORY,
+            timeout=INGESTION_TIMEOUT,
+        )
+        for function, permissions in ((api, READ), (ingestion, WRITE)):
+            table.grant_use(function.role)
+            queue.grant_send(function.role)
+            store.grant(function.role, permissions)
+            ModelAccess(self, "hr_qa_embeddings").grant(function.role)
+        store.complete()
+        bucket.grant_objects(api.role, PREFIX, ("s3:PutObject", "s3:GetObject"))
+        bucket.grant_objects(ingestion.role, PREFIX, ("s3:GetObject", "s3:DeleteObject"))
+        queue.feed(ingestion.function, ingestion.role, concurrency=settings.hr_qa.concurrency)
+        guardrail.grant_apply(api.role)
+        ModelAccess(self).grant(api.role)
+        ModelAccess(self, "hr_qa_rerank").grant(api.role)
+        self._grant_without_resources(api, ingestion)
+        UseCaseApi(self, "Api", routes=ROUTES, function=api.function, alarms=alarms)
+
+    def _environment(self) -> dict[str, str]:
+        """Settings of the stage that both functions read."""
+        hr_qa, models = self.settings.hr_qa, self.settings.models
+        environment = {
+            "EMBEDDING_MODEL": models.hr_qa_embeddings[0],
+            "DIMENSIONS": str(hr_qa.dimensions),
+            "MAX_DOCUMENT_BYTES": str(hr_qa.max_document_megabytes * 1024 * 1024),
+            "MAX_PAGES": str(hr_qa.max_pages),
+            # The functions share the rate: each keeps to its part, and no more of them run than this.
+            "INGESTION_RATE": str(hr_qa.embedding_rate / hr_qa.concurrency),
+            "OCR": "true" if hr_qa.ocr else "false",
+            "SHARED_DOCUMENTS": "true" if hr_qa.shared_documents else "false",
+        }
+        return {**environment, "RERANK_MODEL": models.hr_qa_rerank[0]} if models.hr_qa_rerank else environment
+
+    def _rerank_services(self) -> tuple[str, ...]:
+        return ("bedrock-agent-runtime",) if self.settings.models.hr_qa_rerank else ()
+
+    def _grant_without_resources(self, api: PythonFunction, ingestion: PythonFunction) -> None:
+        """Two actions that AWS has no resource level for; Rerank asks for InvokeModel on the model beside."""
+        if self.settings.models.hr_qa_rerank:
+            api.role.add_to_policy(iam.PolicyStatement(actions=["bedrock:Rerank"], resources=["*"]))
+        if self.settings.hr_qa.ocr:
+            ingestion.role.add_to_policy(iam.PolicyStatement(actions=["textract:DetectDocumentText"], resources=["*"]))
