@@ -1,4 +1,4 @@
-"""Characters of extracted text: what nobody sees goes, ligatures and spaces become plain, words cut at line ends whole."""
+"""Characters of extracted text: invisible ones go, ligatures become letters, words cut at line ends become whole."""
 
 import re
 import unicodedata

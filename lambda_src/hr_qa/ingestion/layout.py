@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Collection, Sequence
+from itertools import pairwise
 from statistics import median
 from typing import Literal
 
@@ -217,7 +218,7 @@ def _pitch(lines: Sequence[Line]) -> float:
     """The usual distance from line to line, in sizes of the type."""
     steps = [
         (one.bottom - other.bottom) / other.size
-        for one, other in zip(lines, lines[1:], strict=False)
+        for one, other in pairwise(lines)
         if other.size and one.size == other.size and 0 < one.bottom - other.bottom < 3 * other.size
     ]
     return median(steps) if steps else 1.3

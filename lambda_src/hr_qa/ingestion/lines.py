@@ -7,6 +7,7 @@ times slower. Coordinates are PDF points from the page's lower left corner.
 import ctypes
 import math
 import re
+from itertools import pairwise
 
 import msgspec
 import pypdfium2 as pdfium
@@ -154,7 +155,7 @@ def _is_bold(textpage: pdfium.PdfTextPage, index: int) -> bool:
 
 def _cells(boxes: list[tuple[float, float, float, float]], size: float) -> int:
     gaps = 0
-    for one, other in zip(boxes, boxes[1:], strict=False):
+    for one, other in pairwise(boxes):
         same_height = min(one[3], other[3]) > max(one[1], other[1])
         gaps += same_height and other[0] - one[2] > _CELL_GAP * size
     return 1 + gaps
