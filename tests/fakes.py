@@ -1,6 +1,8 @@
 """Stand-ins for what the functions talk to: a model that answers from a queue, a table and a bucket in memory."""
 
 import base64
+import copy
+import hashlib
 import io
 import json
 import struct
@@ -9,6 +11,7 @@ import time
 import zlib
 from typing import Any
 
+import expressions
 from botocore.exceptions import ClientError
 
 from shared.context import Context, Deadline
@@ -105,21 +108,7 @@ class FakeTable:
 
     def _allow(self, item: dict[str, Any] | None, request: dict[str, Any]) -> None:
         condition = request.get("ConditionExpression")
-        values = request.get("ExpressionAttributeValues", {})
-        if condition is None:
-            return
-        if condition == "attribute_not_exists(pk)":
-            good = item is None
-        elif condition == "#owner = :owner":
-            good = item is not None and item["owner"] == values[":owner"]
-        elif condition == "attribute_not_exists(pk) OR expiresAt < :now OR leaseUntil < :now":
-            now = int(values[":now"]["N"])
-            good = item is None or any(
-                name in item and int(item[name]["N"]) < now for name in ("expiresAt", "leaseUntil")
-            )
-        else:
-            raise AssertionError(f"the fake does not know the condition {condition}")
-        if not good:
+        if condition is not None and not expressions.holds(condition, item, request):
             raise client_error("ConditionalCheckFailedException")
 
     def _begin(self, operation: str) -> None:
@@ -145,25 +134,27 @@ class FakeTable:
             self._allow(self.items.get(at), request)
             self.items.pop(at, None)
 
-    def update_item(self, **request: Any) -> None:
+    def update_item(self, **request: Any) -> dict[str, Any]:
         self._begin("update_item")
         with self._lock:
             at = self._at(request["Key"])
             self._allow(self.items.get(at), request)
-            values = request["ExpressionAttributeValues"]
-            item = self.items[at]
-            item.update(status=values[":status"], part=values[":part"], parts=values[":parts"])
-            item["expiresAt"] = values[":expires"]
-            item.pop("leaseUntil", None)
+            item = copy.deepcopy(self.items.get(at, request["Key"]))
+            expressions.update(item, request)
+            self.items[at] = item
+            return {"Attributes": copy.deepcopy(item)}
 
     def query(self, **request: Any) -> dict[str, Any]:
         self._begin("query")
         pk = request["ExpressionAttributeValues"][":pk"]["S"]
+        forward = request.get("ScanIndexForward", True)
         after = request.get("ExclusiveStartKey", {}).get("sk", {}).get("S")
-        keys = sorted((key for key in self.items if key[0] == pk and (after is None or key[1] < after)), reverse=True)
-        page = keys[: request["Limit"]]
-        answer: dict[str, Any] = {"Items": [self.items[key] for key in page]}
-        if len(keys) >= request["Limit"] and page:
+        keys = sorted((key for key in self.items if key[0] == pk), reverse=not forward)
+        if after is not None:
+            keys = [key for key in keys if (key[1] > after) == forward and key[1] != after]
+        page = keys[: request.get("Limit", len(keys))]
+        answer: dict[str, Any] = {"Items": [copy.deepcopy(self.items[key]) for key in page]}
+        if "Limit" in request and len(keys) >= request["Limit"] and page:
             answer["LastEvaluatedKey"] = {"pk": {"S": pk}, "sk": {"S": page[-1][1]}}
         return answer
 
@@ -174,14 +165,38 @@ class FakeBucket:
     def __init__(self) -> None:
         self.objects: dict[str, bytes] = {}
 
-    def put_object(self, *, Bucket: str, Key: str, Body: bytes, ContentType: str) -> None:
+    def put_object(self, *, Bucket: str, Key: str, Body: bytes, ContentType: str = "") -> None:
         self.objects[Key] = Body
+
+    def head_object(self, *, Bucket: str, Key: str) -> dict[str, Any]:
+        content = self._content(Key, "404")
+        return {"ETag": etag(content), "ContentLength": len(content)}
+
+    def get_object(self, *, Bucket: str, Key: str, IfMatch: str) -> dict[str, Any]:
+        content = self._content(Key, "NoSuchKey")
+        if etag(content) != IfMatch:
+            raise client_error("PreconditionFailed")
+        return {"Body": io.BytesIO(content)}
 
     def delete_object(self, *, Bucket: str, Key: str) -> None:
         self.objects.pop(Key, None)
 
     def generate_presigned_url(self, operation: str, *, Params: dict[str, str], ExpiresIn: int) -> str:
         return f"https://{Params['Bucket']}.example/{Params['Key']}?expires={ExpiresIn}"
+
+    def generate_presigned_post(
+        self, bucket: str, key: str, *, Fields: dict[str, str], Conditions: list[Any], ExpiresIn: int
+    ) -> dict[str, Any]:
+        return {"url": f"https://{bucket}.example/", "fields": {"key": key, **Fields, "policy": json.dumps(Conditions)}}
+
+    def _content(self, key: str, missing: str) -> bytes:
+        if key not in self.objects:
+            raise client_error(missing)
+        return self.objects[key]
+
+
+def etag(content: bytes) -> str:
+    return f'"{hashlib.md5(content, usedforsecurity=False).hexdigest()}"'
 
 
 def settings(**changes: Any) -> Settings:

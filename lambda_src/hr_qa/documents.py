@@ -32,7 +32,8 @@ class Superseded(Exception):
 
 
 class Record(msgspec.Struct, kw_only=True, rename="camel", omit_defaults=True):
-    """A document's item. `live_source` and `ingesting_source` are the ETags of the files they were read from."""
+    """A document's item. `live_source` and `ingesting_source` are the ETags of the files they were read from; `pages`,
+    `chunks` and `pages_without_text` are the live generation's."""
 
     id: str
     name: str
@@ -165,13 +166,13 @@ class Documents:
             ExpressionAttributeValues={":deleting": {"S": "deleting"}},
         )
 
-    def begin(self, space: str, record: Record, generation: str, source: str, pages: int) -> None:
+    def begin(self, space: str, record: Record, generation: str, source: str) -> None:
         """A new generation is being read. Raises `Superseded` if another one has begun since `record` was read."""
         before = "attribute_not_exists(ingesting)" if record.ingesting is None else "ingesting = :before"
         self._change(
             _document(space, record.id),
-            {"status": "processing", "ingesting": generation, "ingestingSource": source, "pages": pages},
-            remove=("expiresAt", "errorCode", "errorMessage", "failedSource", "chunks", "pagesWithoutText"),
+            {"status": "processing", "ingesting": generation, "ingestingSource": source},
+            remove=("expiresAt", "errorCode", "errorMessage", "failedSource"),
             condition=f"#status <> :deleting AND {before}",
             values={":deleting": "deleting", **({":before": record.ingesting} if record.ingesting else {})},
         )

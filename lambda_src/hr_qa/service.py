@@ -224,13 +224,11 @@ class QaService:
             "created_at": record.created_at,
             "updated_at": record.updated_at,
         }
-        for name in ("pages", "chunks", "pages_without_text"):
-            if getattr(record, name) is not None:
-                shown[name] = getattr(record, name)
         if record.status == "failed":
             shown["error"] = DocumentError(code=record.error_code or "", message=record.error_message or "")
         elif record.status == "ready":
-            shown["pages_done"] = record.pages
+            shown |= {"pages": record.pages, "pages_done": record.pages, "chunks": record.chunks}
+            shown["pages_without_text"] = record.pages_without_text
             shown["url"], shown["url_expires_at"] = self._files.url(space, record.id, record.name)
         elif record.status == "processing" and record.ingesting:
             shown |= self._progress(record.id, record.ingesting)
@@ -240,7 +238,7 @@ class QaService:
         progress = self._documents.progress(document, generation)
         if progress is None:
             return {}
-        shown: dict[str, Any] = {"pages_done": progress.pages_done}
+        shown: dict[str, Any] = {"pages": progress.pages, "pages_done": progress.pages_done}
         if progress.stalled(STALLED_SECONDS):
             message = "The reading of the document has stopped. Upload the file again, or ask who runs this service."
             shown |= {"status": "failed", "error": DocumentError(code="stalled", message=message)}

@@ -129,7 +129,7 @@ class Worker:
         generation = new_id()
         self._documents.plan(record.id, generation, progress)
         # `Superseded` here means that another event's worker was quicker: this message comes again and sees its work.
-        self._documents.begin(space, record, generation, source, progress.pages)
+        self._documents.begin(space, record, generation, source)
         self._send_ranges(space, record.id, generation, progress)
 
     def _refuse(self, context: Context, space: str, record: Record, source: str, error: PdfError) -> None:
