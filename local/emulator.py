@@ -12,11 +12,21 @@ from typing import Any
 from local import cloudformation, gateway, seams
 from local.bedrock import Runtime
 from local.catalogue import Catalogue
+from local.search import resources
+from local.search.dataplane import DataPlane
+from local.search.engine import Engine
+from local.search.service import PREFIX, Service
 
 seams.check()
 cloudformation.extend()
 gateway.extend()
 Runtime(os.environ["LOCAL_MODELS_URL"], Catalogue.read(Path(os.environ["LOCAL_CATALOGUE"]))).extend()
+
+_refresh = os.environ["LOCAL_SEARCH_REFRESH"]
+_service, _engine = Service(), Engine(os.environ["LOCAL_SEARCH_URL"])
+_service.extend()
+resources.extend(_service, _engine, _refresh)
+_search = DataPlane(_service, _engine, _refresh)
 
 _ministack = seams.module("ministack.app")
 _SAVE = "/_local/save"
@@ -57,11 +67,17 @@ _saving = Saving()
 
 
 async def app(scope: dict[str, Any], receive: Any, send: Any) -> None:
-    """ministack's application, and `POST /_local/save`: write the state now. The launcher asks after a deployment."""
+    """
+    ministack's application, the search collections' endpoints, and `POST /_local/save`: write the state now. The
+    launcher asks for that after a deployment.
+    """
     if scope["type"] == "http" and scope["path"] == _SAVE:
         _saving.save()
         await send({"type": "http.response.start", "status": 204, "headers": []})
         await send({"type": "http.response.body", "body": b""})
+        return
+    if scope["type"] == "http" and scope["path"].startswith(PREFIX):
+        await _search(scope, receive, send)
         return
     if scope["type"] == "http":
         _saving.note(scope["method"])

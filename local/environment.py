@@ -66,7 +66,12 @@ def _aws(endpoint: Endpoint) -> dict[str, str]:
 
 
 def for_emulator(
-    endpoint: Endpoint, models_url: str, state: Path, temporary: Path, source: Mapping[str, str] = os.environ
+    endpoint: Endpoint,
+    models_url: str,
+    search_url: str,
+    state: Path,
+    temporary: Path,
+    source: Mapping[str, str] = os.environ,
 ) -> dict[str, str]:
     """The emulator's environment; its functions inherit all of it."""
     return {
@@ -87,6 +92,11 @@ def for_emulator(
         "S3_DATA_DIR": str(state / "s3"),
         "TMPDIR": str(temporary),
         "LOCAL_MODELS_URL": models_url,
+        "LOCAL_SEARCH_URL": search_url,
+        # How long a write stays invisible. OpenSearch Serverless promises nothing; seconds are common.
+        "LOCAL_SEARCH_REFRESH": source.get("LOCAL_SEARCH_REFRESH", "3s"),
+        # AWS_CA_BUNDLE is for the SDKs; what opens a connection to the search endpoint by itself reads this one.
+        "SSL_CERT_FILE": str(endpoint.authority),
         # A waiting function holds one thread and its call to a model another one.
         "MINISTACK_WORKER_THREADS": "128",
         # Seconds an idle function process stays: a burst leaves dozens of 50 MB each.
@@ -103,6 +113,17 @@ def for_models(log: Path, source: Mapping[str, str] = os.environ) -> dict[str, s
         "PYTHONUNBUFFERED": "1",
         # OpenMP's idle threads spin by default: the two models then take the cores from each other (ten times slower).
         "OMP_WAIT_POLICY": "PASSIVE",
+    }
+
+
+def for_search(source: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """The search engine's environment: it may have to download itself."""
+    trust = source.get("REQUESTS_CA_BUNDLE") or source.get("SSL_CERT_FILE") or source.get("PIP_CERT")
+    return {
+        **_picked(source, _BASE),
+        **_picked(source, (*_PACKAGES, "NO_PROXY", "no_proxy")),
+        **({"REQUESTS_CA_BUNDLE": trust} if trust else {}),
+        "PYTHONUNBUFFERED": "1",
     }
 
 

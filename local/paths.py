@@ -30,6 +30,11 @@ class Paths:
         return self.home / "state"
 
     @property
+    def search(self) -> Path:
+        """The search engine's configuration, data and logs."""
+        return self.home / "search"
+
+    @property
     def pids(self) -> Path:
         return self.home / "pids"
 

@@ -20,9 +20,9 @@ from local.errors import LocalError
 from local.paths import Paths, write_private
 from local.processes import Process
 
-EMULATOR, MODELS = "emulator", "models"
+EMULATOR, MODELS, SEARCH = "emulator", "models", "search"
 # In the order of starting; they are stopped in the other one.
-SERVICES = (MODELS, EMULATOR)
+SERVICES = (SEARCH, MODELS, EMULATOR)
 # The launcher's own modules do not run in the services: a change there must not restart them.
 _EMULATOR_SOURCES = tuple(
     f"local/{name}"
@@ -34,10 +34,14 @@ _EMULATOR_SOURCES = tuple(
         "emulator.py",
         "gateway.py",
         "iam.py",
+        "search",
         "seams.py",
     )
 )
 _MODELS_SOURCES = ("local/models",)
+_SEARCH_SOURCES = tuple(f"local/search/{name}.py" for name in ("__main__", "distribution", "process"))
+# The first start downloads 200 MB.
+_SEARCH_SECONDS = 1200.0
 _COMMON_SOURCES = ("local/requirements.txt", "local/requirements-models.txt", "local/environment.py")
 
 
@@ -118,32 +122,44 @@ class Stage:
             raise LocalError("the local environment is missing (.venv-local); run `make local`")
 
     def _start_services(self, endpoint: Endpoint, certificates: tls.Certificates, chosen: dict[str, int]) -> None:
-        models_url = f"http://{ports.LOOPBACK}:{chosen[MODELS]}"
+        models_url, search_url = (f"http://{ports.LOOPBACK}:{chosen[name]}" for name in (MODELS, SEARCH))
         python = str(self._paths.local_python)
+        search_command = [
+            python, "-m", "local.search", "--port", str(chosen[SEARCH]), "--folder", str(self._paths.search),
+        ]  # fmt: skip
+        models_command = [python, "-m", "local.models", "--port", str(chosen[MODELS])]
+        models_environment = environment.for_models(self._paths.models_log)
+        # All are started before one is waited for.
+        started = self._ensure(SEARCH, search_command, environment.for_search(), _SEARCH_SOURCES)
+        started |= self._ensure(MODELS, models_command, models_environment, _MODELS_SOURCES)
+        started |= self._ensure_emulator(endpoint, certificates, models_url, search_url)
+        trust = _trust(certificates.authority)
+        self._processes[EMULATOR].wait(lambda: _answers(f"{endpoint.url}/_ministack/health", trust), 60)
+        self._processes[MODELS].wait(lambda: _answers(f"{models_url}/health", None), 60)
+        self._processes[SEARCH].wait(lambda: _answers(search_url, None), _SEARCH_SECONDS)
+        if started:
+            self._say("emulator, models and search answer")
+
+    def _ensure_emulator(
+        self, endpoint: Endpoint, certificates: tls.Certificates, models_url: str, search_url: str
+    ) -> bool:
         temporary = self._paths.home / "tmp"
         if not self._processes[EMULATOR].running():
             # Every function process that ever ran left its unpacked package here.
             shutil.rmtree(temporary, ignore_errors=True)
         temporary.mkdir(mode=0o700, exist_ok=True)
-        models_command = [python, "-m", "local.models", "--port", str(chosen[MODELS])]
-        models_environment = environment.for_models(self._paths.models_log)
-        emulator_command = [
-            python, "-m", "hypercorn", "local.emulator:app", "--bind", f"{ports.LOOPBACK}:{chosen[EMULATOR]}",
+        command = [
+            str(self._paths.local_python), "-m", "hypercorn", "local.emulator:app",
+            "--bind", f"{ports.LOOPBACK}:{endpoint.port}",
             "--certfile", str(certificates.certificate), "--keyfile", str(certificates.key),
             "--workers", "0", "--keep-alive", "75", "--graceful-timeout", "3",
         ]  # fmt: skip
-        emulator_environment = {
-            **environment.for_emulator(endpoint, models_url, self._paths.state, temporary),
+        settings = {
+            **environment.for_emulator(endpoint, models_url, search_url, self._paths.state, temporary),
             "LOCAL_CATALOGUE": str(self._paths.home / "catalogue.json"),
         }
         catalogue_version = (self._paths.home / "catalogue.json").read_text(encoding="utf-8")
-        trust = _trust(certificates.authority)
-        started = self._ensure(MODELS, models_command, models_environment, _MODELS_SOURCES)
-        started |= self._ensure(EMULATOR, emulator_command, emulator_environment, _EMULATOR_SOURCES, catalogue_version)
-        self._processes[EMULATOR].wait(lambda: _answers(f"{endpoint.url}/_ministack/health", trust), 60)
-        self._processes[MODELS].wait(lambda: _answers(f"{models_url}/health", None), 60)
-        if started:
-            self._say("emulator and models answer")
+        return self._ensure(EMULATOR, command, settings, _EMULATOR_SOURCES, catalogue_version)
 
     def _ensure(
         self, name: str, command: list[str], settings: dict[str, str], sources: tuple[str, ...], *more: str

@@ -23,9 +23,18 @@ import json, local.emulator
 from ministack.services.cloudformation.provisioners import _RESOURCE_HANDLERS as handlers
 print(json.dumps([name for name in (
     "AWS::Bedrock::Guardrail", "AWS::Bedrock::GuardrailVersion", "AWS::WAFv2::WebACLAssociation",
-    "AWS::WAFv2::LoggingConfiguration") if set(handlers[name]) != {"create", "update", "delete"}]))
+    "AWS::WAFv2::LoggingConfiguration", "AWS::OpenSearchServerless::SecurityPolicy",
+    "AWS::OpenSearchServerless::AccessPolicy", "AWS::OpenSearchServerless::CollectionGroup",
+    "AWS::OpenSearchServerless::Collection", "AWS::OpenSearchServerless::Index",
+) if set(handlers[name]) != {"create", "update", "delete"}]))
 """,
-        env={"LOCAL_MODELS_URL": "http://127.0.0.1:1", "LOCAL_CATALOGUE": str(target), "STATE_DIR": str(tmp_path)},
+        env={
+            "LOCAL_MODELS_URL": "http://127.0.0.1:1",
+            "LOCAL_SEARCH_URL": "http://127.0.0.1:2",
+            "LOCAL_SEARCH_REFRESH": "1s",
+            "LOCAL_CATALOGUE": str(target),
+            "STATE_DIR": str(tmp_path),
+        },
     )
     assert json.loads(out.splitlines()[-1]) == []
 

@@ -23,7 +23,7 @@ MACHINE = {
 
 
 def test_the_emulator_inherits_nothing_of_the_users_aws(tmp_path: Path) -> None:
-    made = environment.for_emulator(ENDPOINT, "http://127.0.0.1:1", tmp_path, tmp_path, MACHINE)
+    made = environment.for_emulator(ENDPOINT, "http://127.0.0.1:1", "http://127.0.0.1:2", tmp_path, tmp_path, MACHINE)
     assert not {"AWS_PROFILE", "AWS_SESSION_TOKEN", "HTTPS_PROXY", "DOCKER_HOST", "REQUESTS_CA_BUNDLE"} & made.keys()
     assert made["AWS_CA_BUNDLE"] == "/ca.pem"
     assert made["AWS_ENDPOINT_URL"] == "https://127.0.0.1:4567"

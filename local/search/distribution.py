@@ -1,0 +1,151 @@
+"""
+The search engine's files: downloaded from Maven Central once for each user, checked, unpacked, and shared by all
+checkouts.
+"""
+
+import fcntl
+import functools
+import hashlib
+import os
+import shutil
+import tempfile
+import zipfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+_ATTEMPTS = 3
+_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """One archive: its Maven coordinates, its size in MB for people, and where it belongs in the unpacked engine."""
+
+    coordinates: str
+    sha256: str
+    megabytes: int
+    folder: str
+
+
+# OpenSearch without the JDK and without plugins. Maven's own checksum is MD5; these hashes are ours.
+SERVER = Artifact(
+    "org.opensearch.distribution.integ-test-zip:opensearch:zip:3.5.0",
+    "b676ad392c95a94d8d2bd8785b8b922c7811536daf6a9ec0c7277a34bd8a17a9",
+    194,
+    ".",
+)
+KNN = Artifact(
+    "org.opensearch.plugin:opensearch-knn:zip:3.5.0.0",
+    "99fdf3ac9ef95974e276298b83a58532bf21ba13bd5fd96a4b59465b7e613309",
+    6,
+    "opensearch-3.5.0/plugins/opensearch-knn",
+)
+_ARTIFACTS = (SERVER, KNN)
+# The Java runtimes on PyPI lack Thai word data, and with this module every creation of an index then fails. The
+# standard analyzer, the only one that a template can name without it, is in the server itself.
+_REMOVED = "opensearch-3.5.0/modules/analysis-common"
+Fetch = Callable[[str, Path], None]
+
+
+class DownloadFailed(Exception):
+    """An archive could not be fetched, or is not the one that we know."""
+
+
+def cache_folder(environment: Mapping[str, str] = os.environ) -> Path:
+    """`$XDG_CACHE_HOME/bedrock-endpoints`, or the same below `~/.cache`."""
+    base = environment.get("XDG_CACHE_HOME", "")
+    # The specification says to ignore a relative path.
+    root = Path(base) if base.startswith("/") else Path(environment.get("HOME") or Path.home()) / ".cache"
+    return root / "bedrock-endpoints"
+
+
+def unpacked(cache: Path, artifacts: tuple[Artifact, ...] = _ARTIFACTS) -> Path:
+    """Where the engine is, or will be: the name changes with the archives."""
+    key = hashlib.sha256("".join(artifact.sha256 for artifact in artifacts).encode()).hexdigest()[:16]
+    return cache / f"opensearch-{key}" / "opensearch-3.5.0"
+
+
+def ensure(cache: Path, fetch: Fetch, say: Callable[[str], None], artifacts: tuple[Artifact, ...] = _ARTIFACTS) -> Path:
+    """
+    The unpacked engine's folder, downloaded when it is not there yet.
+
+    The folder gets its name when it is complete: what a killed run leaves has another name and is deleted by the next.
+
+    :raises DownloadFailed: with words for a person.
+    """
+    home = unpacked(cache, artifacts)
+    if home.exists():
+        return home
+    cache.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with _locked(cache / "lock"):
+        if home.exists():
+            return home
+        for left in cache.glob("new-*"):
+            shutil.rmtree(left)
+        work = Path(tempfile.mkdtemp(prefix="new-", dir=cache))
+        try:
+            for artifact in artifacts:
+                say(f"downloading {artifact.coordinates} ({artifact.megabytes} MB, once)")
+                _unpack(_fetched(artifact, work, fetch), work / artifact.folder)
+            shutil.rmtree(work / _REMOVED, ignore_errors=True)
+            work.rename(home.parent)
+        finally:
+            shutil.rmtree(work, ignore_errors=True)
+    return home
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Two checkouts that start at once download once."""
+    with path.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _fetched(artifact: Artifact, folder: Path, fetch: Fetch) -> Path:
+    target = folder / "download.zip"
+    failure: Exception | None = None
+    for _ in range(_ATTEMPTS):
+        try:
+            fetch(artifact.coordinates, target)
+        except (OSError, DownloadFailed) as problem:
+            failure = problem
+            continue
+        found = _sha256(target)
+        if found == artifact.sha256:
+            return target
+        failure = DownloadFailed(f"its SHA-256 is {found}, not {artifact.sha256}")
+    raise DownloadFailed(
+        f"{artifact.coordinates} could not be downloaded from Maven Central ({failure}); check the network "
+        "(HTTPS_PROXY and SSL_CERT_FILE are used) and run `make local` again"
+    ) from failure
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _unpack(archive: Path, folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    with zipfile.ZipFile(archive) as content:
+        content.extractall(folder)
+    archive.unlink()
+
+
+def from_maven(coordinates: str, target: Path) -> None:
+    """Download one artifact. Raises `DownloadFailed`."""
+    from maven_artifact.artifact import Artifact as Coordinates
+    from maven_artifact.downloader import Downloader
+    from maven_artifact.requestor import RequestException
+
+    downloader = Downloader()
+    # Its requests have no time limit of their own: a dead connection would never end.
+    downloader.requestor.request = functools.partial(downloader.requestor.request, timeout=_SECONDS)
+    target.unlink(missing_ok=True)
+    try:
+        downloader.download(Coordinates.parse(coordinates), str(target))
+    except RequestException as failure:
+        raise DownloadFailed(failure.msg) from failure
