@@ -19,6 +19,8 @@ from local.catalogue import Catalogue
 
 _MODEL = re.compile(r"^/model/(.+)/(converse|converse-stream|invoke|invoke-with-response-stream)$")
 _APPLY = re.compile(r"^/guardrail/(.+)/version/(.+)/apply$")
+# A batch is authorized as its single call is; the emulator asks for actions that AWS does not have.
+_BATCHES = {f"sqs:{name}Batch": f"sqs:{name}" for name in ("SendMessage", "DeleteMessage", "ChangeMessageVisibility")}
 _STREAMS = {"converse-stream", "invoke-with-response-stream"}
 Answer = tuple[int, dict[str, str], bytes]
 
@@ -83,7 +85,8 @@ class ModelAccess:
 
         def extract_iam_action(service: str, method: str, path: str, *rest: Any, **named: Any) -> Any:
             ours = action_of(path) if service == "bedrock-runtime" else None
-            return ours or action(service, method, path, *rest, **named)
+            found = ours or action(service, method, path, *rest, **named)
+            return _BATCHES.get(found, found)
 
         def extract_resource_arn(service: str, method: str, path: str, *rest: Any, **named: Any) -> Any:
             ours = self._resource(path) if service == "bedrock-runtime" else None

@@ -81,8 +81,8 @@ class QaService:
             sha256=body.sha256,
         )
         space = self._settings.space(context.caller)
-        self._documents.announce(space, record)
         upload = self._files.form(space, record.id, exactly=body.bytes, at_most=limit)
+        self._documents.announce(space, record)
         return DocumentCreated(id=record.id, status=record.status, upload=upload, request_id=context.request_id)
 
     def list_documents(self, context: Context, *, query: ListQuery) -> DocumentList:

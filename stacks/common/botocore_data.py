@@ -16,7 +16,8 @@ OPERATIONS: Mapping[str, tuple[str, ...]] = {
     "bedrock-agent-runtime": ("Rerank",),
     "bedrock-runtime": ("ApplyGuardrail", "Converse", "InvokeModel"),
     "dynamodb": ("DeleteItem", "GetItem", "PutItem", "Query", "UpdateItem"),
-    "s3": ("DeleteObject", "GetObject", "HeadObject", "PutObject"),
+    # CreateBucket is not called: botocore signs forms for uploads by its description.
+    "s3": ("CreateBucket", "DeleteObject", "GetObject", "HeadObject", "PutObject"),
     "sqs": ("ChangeMessageVisibility", "SendMessageBatch"),
     "textract": ("DetectDocumentText",),
 }

@@ -73,6 +73,7 @@ for service in sys.argv[2:]:
         except EndpointConnectionError:
             pass
 if "s3" in sys.argv:
+    aws.store_client("s3").generate_presigned_post("bucket", "key")
     print(aws.store_client("s3").generate_presigned_url("get_object", Params={"Bucket": "bucket", "Key": "k"}))
 """
 
