@@ -17,7 +17,7 @@ Created = tuple[str, dict[str, Any]]
 
 _NAME = re.compile(r"[a-z][a-z0-9-]+")
 _COLLECTION_NAME, _POLICY_NAME = 28, 32
-_LIMITS = ("MinIndexingCapacityInOCU", "MaxIndexingCapacityInOCU", "MinSearchCapacityInOCU", "MaxSearchCapacityInOCU")
+_LIMITS = ("MinIndexingCapacityInOcu", "MaxIndexingCapacityInOcu", "MinSearchCapacityInOcu", "MaxSearchCapacityInOcu")
 
 
 def check_name(name: Any, longest: int) -> str:
@@ -50,7 +50,7 @@ def check_limits(props: Props) -> dict[str, int]:
             raise Refused(f"CapacityLimits.{name}: a maximum of 0 serves nothing")
         made[name] = int(number)
     for kind in ("Indexing", "Search"):
-        if made.get(f"Min{kind}CapacityInOCU", 0) > made.get(f"Max{kind}CapacityInOCU", 10**6):
+        if made.get(f"Min{kind}CapacityInOcu", 0) > made.get(f"Max{kind}CapacityInOcu", 10**6):
             raise Refused(f"CapacityLimits: the minimum for {kind} is over its maximum")
     return made
 

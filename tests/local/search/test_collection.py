@@ -41,7 +41,7 @@ def template(policy: list[dict[str, Any]], name: str = NAME) -> dict[str, Any]:
         ),
         "Group": _resource(
             "CollectionGroup", Name=name, Generation="NEXTGEN", StandbyReplicas="ENABLED",
-            CapacityLimits={"MinSearchCapacityInOCU": 0, "MaxSearchCapacityInOCU": 2},
+            CapacityLimits={"MinSearchCapacityInOcu": 0, "MaxSearchCapacityInOcu": 2},
         ),
         "Collection": _resource("Collection", "Encryption", Name=name, Type="VECTORSEARCH", CollectionGroupName=name),
         "Access": _resource("AccessPolicy", Name=name, Type="data", Policy=json.dumps(policy)),

@@ -22,19 +22,19 @@ def test_descriptions_are_ascii() -> None:
 
 
 def test_capacity_comes_in_steps() -> None:
-    good = {"MinSearchCapacityInOCU": 0, "MaxSearchCapacityInOCU": 32, "MaxIndexingCapacityInOCU": "2"}
-    assert resources.check_limits({"CapacityLimits": good}) == {**good, "MaxIndexingCapacityInOCU": 2}
+    good = {"MinSearchCapacityInOcu": 0, "MaxSearchCapacityInOcu": 32, "MaxIndexingCapacityInOcu": "2"}
+    assert resources.check_limits({"CapacityLimits": good}) == {**good, "MaxIndexingCapacityInOcu": 2}
     assert resources.check_limits({}) == {}
 
 
 @pytest.mark.parametrize(
     "limits",
     [
-        {"MaxSearchCapacityInOCU": 1},
-        {"MaxSearchCapacityInOCU": 24},
-        {"MaxSearchCapacityInOCU": 0},
-        {"MinSearchCapacityInOCU": -2},
-        {"MinSearchCapacityInOCU": 8, "MaxSearchCapacityInOCU": 4},
+        {"MaxSearchCapacityInOcu": 1},
+        {"MaxSearchCapacityInOcu": 24},
+        {"MaxSearchCapacityInOcu": 0},
+        {"MinSearchCapacityInOcu": -2},
+        {"MinSearchCapacityInOcu": 8, "MaxSearchCapacityInOcu": 4},
         {"MaxCapacity": 2},
     ],
 )
