@@ -9,10 +9,10 @@ import os
 from pathlib import Path
 from typing import Any
 
-from local import cloudformation, gateway, seams
+from local import cloudformation, gateway, s3, seams
 from local.bedrock import Runtime
 from local.catalogue import Catalogue
-from local.search import resources
+from local.search import addresses, resources
 from local.search.dataplane import DataPlane
 from local.search.engine import Engine
 from local.search.service import PREFIX, Service
@@ -20,11 +20,13 @@ from local.search.service import PREFIX, Service
 seams.check()
 cloudformation.extend()
 gateway.extend()
+s3.extend()
 Runtime(os.environ["LOCAL_MODELS_URL"], Catalogue.read(Path(os.environ["LOCAL_CATALOGUE"]))).extend()
 
 _refresh = os.environ["LOCAL_SEARCH_REFRESH"]
 _service, _engine = Service(), Engine(os.environ["LOCAL_SEARCH_URL"])
 _service.extend()
+addresses.extend()
 resources.extend(_service, _engine, _refresh)
 _search = DataPlane(_service, _engine, _refresh)
 

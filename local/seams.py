@@ -15,7 +15,8 @@ class SeamMoved(RuntimeError):
 
 SEAMS: dict[str, tuple[str, ...]] = {
     "ministack.app": (
-        "_build_persistence_save_dict", "_enforce_execute_api", "_request_account_scope", "app", "save_all",
+        "_build_persistence_save_dict", "_enforce_execute_api", "_load_persisted_state", "_request_account_scope",
+        "app", "save_all",
     ),
     "ministack.core.iam_actions": (
         "access_denied_response", "extract_iam_action", "extract_resource_arn", "request_tag_context",
@@ -36,14 +37,17 @@ SEAMS: dict[str, tuple[str, ...]] = {
     ),
     "ministack.services.bedrock_runtime": ("_evaluate_guardrail", "_resolve_guardrail", "handle_request"),
     "ministack.services.cloudwatch_logs": ("_create_log_stream", "_put_log_events"),
-    "ministack.services.cloudformation": ("_ACTION_HANDLERS",),
+    "ministack.services.cloudformation": ("_ACTION_HANDLERS", "_stacks"),
     "ministack.services.cloudformation.provisioners": ("_RESOURCE_HANDLERS",),
     "ministack.services.cloudformation.stacks": ("_runs_on_worker_thread",),
+    "ministack.services.eventbridge": ("_dispatch_event",),
     "ministack.services.iam": ("_roles",),
+    "ministack.services.lambda_svc": ("_functions",),
     "ministack.services.opensearchserverless": (
         "_HANDLERS", "_Invalid", "_access_policies", "_collection_endpoint", "_collections",
         "_find_collection_anywhere", "_security_policies", "_signed_for_aoss", "get_state", "load_persisted_state",
     ),
+    "ministack.services.s3": ("_fire_s3_event",),
     "ministack.services.waf": ("_associate_web_acl", "_disassociate_web_acl"),
 }  # fmt: skip
 

@@ -34,6 +34,7 @@ _EMULATOR_SOURCES = tuple(
         "emulator.py",
         "gateway.py",
         "iam.py",
+        "s3.py",
         "search",
         "seams.py",
     )

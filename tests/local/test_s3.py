@@ -1,0 +1,35 @@
+"""An event of a bucket with versions names the version."""
+
+import json
+from typing import Any
+
+from local.s3 import with_version
+from tests.local.conftest import run_local
+
+
+def _event(source: str = "aws.s3") -> dict[str, Any]:
+    return {"Source": source, "Detail": json.dumps({"object": {"key": "a", "size": 1}})}
+
+
+def test_the_version_is_told() -> None:
+    assert json.loads(with_version(_event(), "v1")["Detail"])["object"] == {"key": "a", "size": 1, "version-id": "v1"}
+    assert with_version(_event(), None) == _event()
+    assert with_version(_event("mine"), "v1") == _event("mine")
+
+
+def test_the_emulator_tells_it() -> None:
+    out = run_local(
+        """
+import json
+from ministack.services import eventbridge, s3
+seen = []
+eventbridge._dispatch_event = lambda event, view=None: seen.append(event)
+from local import s3 as ours
+ours.extend()
+s3._bucket_notifications["b"] = "<NotificationConfiguration><EventBridgeConfiguration/></NotificationConfiguration>"
+s3._fire_s3_event("b", "k", "s3:ObjectCreated:Put", 1, "e", None, version_id="v7")
+s3._fire_s3_event("b", "k", "s3:ObjectCreated:Put", 1, "e", None)
+print(json.dumps([json.loads(event["Detail"])["object"].get("version-id") for event in seen]))
+"""
+    )
+    assert json.loads(out.splitlines()[-1]) == ["v7", None]
