@@ -15,30 +15,33 @@ from evaluation.embeddings import Vector, embed, nearest
 from evaluation.measures import Values, best_first, by_group, measure
 from evaluation.questions import PageKey, Question, read_questions
 from hr_qa.language import detect, terms
-from hr_qa.ranking import RANK_CONSTANT, Hit, Ranked, fits, fuse
+from hr_qa.ranking import Hit, Ranked, fits, fuse
 from local.paths import ROOT
 
 LIMIT = 50
+# Beside the nearest, so many in other languages than the question's: a second search with a filter.
+OTHER_LANGUAGES = 25
+RANK_CONSTANT = 60
 SHOWN = ("recall@1", "recall@5", "recall@10", "mrr@10")
 
 
 class Found(msgspec.Struct, frozen=True):
-    """What both searches give for one question."""
+    """What the searches give for one question. `elsewhere`: the nearest in other languages."""
 
     question: Question
     language: str
     dense: list[Hit]
     lexical: list[Hit]
+    elsewhere: list[Hit]
 
     @property
     def ranked(self) -> list[Ranked]:
         """Fused as the service does."""
-        return fuse(self.question.question, self.language, self.dense, self.lexical)
+        return fuse(self.question.question, self.language, [*self.dense, *self.elsewhere], self.lexical)
 
-    @property
-    def fits(self) -> bool:
+    def fits(self, floor: float | None) -> bool:
         """Whether the service would ask the model."""
-        return fits(self.question.question, self.language, self.ranked, self.dense, self.lexical)
+        return fits(self.question.question, self.language, self.ranked, self.dense, floor)
 
 
 class Bench:
@@ -59,9 +62,16 @@ class Bench:
     def find(self, question: Question) -> Found:
         """Both searches of the service."""
         language = detect(question.question)
-        dense = nearest(self._asked[question.question], self._chunk_vectors, LIMIT)
+        order = nearest(self._asked[question.question], self._chunk_vectors, len(self._hits))
+        elsewhere = [pair for pair in order if language and self._hits[pair[0]].language not in ("", language)]
         lexical = self._by_terms.search(terms(question.question, language).split(), LIMIT)
-        return Found(question, language, self._scored(dense), self._scored(lexical))
+        return Found(
+            question,
+            language,
+            dense=self._scored(order[:LIMIT]),
+            lexical=self._scored(lexical),
+            elsewhere=self._scored(elsewhere[:OTHER_LANGUAGES]),
+        )
 
     def whole_pages(self, question: Question) -> list[PageKey]:
         """Dense search over pages."""
@@ -112,13 +122,19 @@ def rankings(bench: Bench, questions: Sequence[Question]) -> dict[str, dict[str,
     }
 
 
-def refusals(bench: Bench, questions: Sequence[Question]) -> dict[str, list[str]]:
+def refusals(bench: Bench, questions: Sequence[Question], floor: float | None) -> dict[str, list[str]]:
     """The ids that would be refused before the model: wrongly, and rightly."""
-    refused = [question for question in questions if not bench.find(question).fits]
+    refused = [question for question in questions if not bench.find(question).fits(floor)]
     return {
         "answerable": [question.id for question in refused if question.answerable],
         "unanswerable": [question.id for question in refused if not question.answerable],
     }
+
+
+def suggested_floor(bench: Bench, questions: Sequence[Question]) -> float:
+    """A little below the best score of every answerable question but one in fifty."""
+    best = sorted(bench.find(question).dense[0].score for question in questions if question.answerable)
+    return round(best[len(best) // 50] - 0.002, 3)
 
 
 def table(questions: Sequence[Question], values: Mapping[str, Mapping[str, Values]]) -> str:
@@ -141,16 +157,18 @@ def main() -> None:
     parser.add_argument("--documents", type=Path, default=ROOT / "samples" / "handbooks")
     parser.add_argument("--questions", type=Path, default=ROOT / "evaluation" / "questions" / "dev.jsonl")
     parser.add_argument("--output", type=Path, default=ROOT / ".cache" / "evaluation" / "comparison.json")
+    parser.add_argument("--floor", type=float, help="the best score below which few words in common mean a refusal")
     options = parser.parse_args()
     questions = read_questions(options.questions)
     documents, refused = read_folder(options.documents)
     bench = Bench(documents, questions)
     values = rankings(bench, questions)
-    refusal = refusals(bench, questions)
+    refusal = refusals(bench, questions, options.floor)
     print(table(questions, values))
     answerable = sum(question.answerable for question in questions)
     print(f"refused before the model: {len(refusal['answerable'])} of {answerable} answerable,", end=" ")
     print(f"{len(refusal['unanswerable'])} of {len(questions) - answerable} unanswerable")
+    print(f"these questions' floor: {suggested_floor(bench, questions)}")
     result = {
         "documents": {document.name: len(document.chunks) for document in documents},
         "unreadable": refused,

@@ -26,7 +26,8 @@ class Read(msgspec.Struct, frozen=True):
 def read_folder(folder: Path) -> tuple[list[Read], dict[str, str]]:
     """The documents that can be read, and for the others what is wrong with them."""
     titles = _titles(folder / "MANIFEST.json")
-    documents, refused = [], {}
+    documents: list[Read] = []
+    refused: dict[str, str] = {}
     for path in sorted(folder.glob("*.pdf")):
         try:
             with open_document(path, MAX_PAGES) as document:

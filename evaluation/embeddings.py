@@ -37,7 +37,7 @@ def embed(texts: Sequence[str], cache: Path = CACHE) -> list[Vector]:
                 for key, vector in zip((key for key, _ in missing), _asked(port, missing), strict=True):
                     known[key] = vector.tobytes()
                     database.execute("INSERT OR REPLACE INTO vectors VALUES (?, ?)", (key, known[key]))
-            database.commit()
+                    database.commit()  # what is done is kept when this is ended early
     return [array("f", known[_key(text)]) for text in texts]
 
 
@@ -54,7 +54,10 @@ def stand_in() -> Iterator[int]:
     port = ports.choose()
     python = ROOT / ".venv-local" / "bin" / "python"
     process = subprocess.Popen(
-        [python, "-m", "local.models", "--port", str(port)], cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        [python, "-m", "local.models", "--port", str(port)],
+        cwd=ROOT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
     )
     try:
         _wait_for(port, process)

@@ -1,4 +1,4 @@
-"""How good a ranking of pages is. Recall and reciprocal rank as in Manning, Raghavan, Schütze: Introduction to IR, 8."""
+"""How good a ranking of pages is: recall and reciprocal rank (Manning, Raghavan, Schütze: Introduction to IR, 8)."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence

@@ -1,39 +1,114 @@
-"""Small PDFs, written by hand: a page is a list of lines."""
+"""Small PDFs for tests, written by hand: what stands where, in which type."""
 
+import tempfile
+import zlib
 from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+FONTS = {"F": "Helvetica", "B": "Helvetica-Bold"}
+Box = tuple[float, float, float, float]
 
 
-def make_pdf(pages: Sequence[Sequence[str]]) -> bytes:
-    """A PDF of text pages in Helvetica, 11 points; a line that starts with `# ` is a heading of 18 points."""
-    objects = [b"<< /Type /Catalog /Pages 2 0 R >>"]
-    kids = " ".join(f"{4 + 2 * number} 0 R" for number in range(len(pages)))
-    objects.append(f"<< /Type /Pages /Kids [{kids}] /Count {len(pages)} >>".encode())
-    objects.append(b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica /Encoding /WinAnsiEncoding >>")
-    for number, lines in enumerate(pages):
-        page = (
-            f"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 612 792] /Contents {5 + 2 * number} 0 R "
-            "/Resources << /Font << /F1 3 0 R >> >> >>"
+class Text(msgspec.Struct, frozen=True):
+    """A piece of text: from where (points from the lower left corner), and how large."""
+
+    text: str
+    x: float
+    y: float
+    size: float = 11
+    bold: bool = False
+
+
+class Sheet(msgspec.Struct, frozen=True):
+    """A page. `crop`: the part that is seen. `picture`: whether a gray one covers the page."""
+
+    texts: tuple[Text, ...] = ()
+    crop: Box | None = None
+    picture: bool = False
+
+
+def paragraph(lines: list[str], top: float, x: float = 72, size: float = 11, bold: bool = False) -> tuple[Text, ...]:
+    """Lines below each other."""
+    return tuple(Text(line, x, top - index * 1.3 * size, size, bold) for index, line in enumerate(lines))
+
+
+def write_pdf(
+    path: Path, sheets: list[Sheet], box: Box = (0, 0, 612, 792), unicode: dict[int, str] | None = None
+) -> Path:
+    """`box` is that of all pages, given once for all. `unicode`: what a byte of the text means instead."""
+    objects: list[bytes] = [b"<< /Type /Catalog /Pages 2 0 R >>", b""]
+    fonts = []
+    for name, font in FONTS.items():
+        mapped = ""
+        if unicode:
+            objects.append(_stream(_to_unicode(unicode)))
+            mapped = f" /ToUnicode {len(objects)} 0 R"
+        objects.append(
+            f"<< /Type /Font /Subtype /Type1 /BaseFont /{font} /Encoding /WinAnsiEncoding{mapped} >>".encode()
         )
-        stream = _stream(lines)
-        objects += [page.encode(), b"<< /Length %d >>\nstream\n%s\nendstream" % (len(stream), stream)]
-    return _file(objects)
+        fonts.append(f"/{name} {len(objects)} 0 R")
+    pixel = b"<< /Type /XObject /Subtype /Image /Width 1 /Height 1 /ColorSpace /DeviceGray /BitsPerComponent 8"
+    objects.append(_stream(b"\x80", pixel))
+    resources = f"<< /Font << {' '.join(fonts)} >> /XObject << /I {len(objects)} 0 R >> >>"
+    kids = []
+    for sheet in sheets:
+        objects.append(_stream(_content(sheet)))
+        crop = f" /CropBox [{' '.join(map(str, sheet.crop))}]" if sheet.crop else ""
+        page = f"<< /Type /Page /Parent 2 0 R /Resources {resources} /Contents {len(objects)} 0 R{crop} >>"
+        objects.append(page.encode())
+        kids.append(f"{len(objects)} 0 R")
+    bounds = " ".join(map(str, box))
+    objects[1] = f"<< /Type /Pages /Kids [{' '.join(kids)}] /Count {len(kids)} /MediaBox [{bounds}] >>".encode()
+    path.write_bytes(_file(objects))
+    return path
 
 
-def _stream(lines: Sequence[str]) -> bytes:
-    drawn = [b"BT"]
-    for number, line in enumerate(lines):
-        size = 18 if line.startswith("# ") else 11
-        text = line.removeprefix("# ").encode("cp1252")
-        escaped = text.replace(b"\\", b"\\\\").replace(b"(", b"\\(").replace(b")", b"\\)")
-        drawn.append(b"/F1 %d Tf 1 0 0 1 72 %d Tm (%s) Tj" % (size, 720 - 24 * number, escaped))
-    return b"\n".join([*drawn, b"ET"])
+def _content(sheet: Sheet) -> bytes:
+    parts = [b"q 612 0 0 792 0 0 cm /I Do Q\n"] if sheet.picture else []
+    for text in sheet.texts:
+        escaped = text.text.encode("cp1252").replace(b"\\", b"\\\\").replace(b"(", b"\\(").replace(b")", b"\\)")
+        font = "B" if text.bold else "F"
+        parts.append(f"BT /{font} {text.size} Tf {text.x} {text.y} Td (".encode() + escaped + b") Tj ET\n")
+    return b"".join(parts)
 
 
-def _file(objects: Sequence[bytes]) -> bytes:
-    content, offsets = b"%PDF-1.7\n", []
-    for number, one in enumerate(objects, 1):
-        offsets.append(len(content))
-        content += b"%d 0 obj\n%s\nendobj\n" % (number, one)
-    table = b"".join(b"%010d 00000 n \n" % offset for offset in offsets)
-    trailer = b"trailer << /Size %d /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF\n" % (len(objects) + 1, len(content))
-    return content + b"xref\n0 %d\n0000000000 65535 f \n" % (len(objects) + 1) + table + trailer
+def _to_unicode(unicode: dict[int, str]) -> bytes:
+    known = {code: chr(code) for code in range(32, 127)} | unicode
+    rows = "\n".join(f"<{code:02x}> <{char.encode('utf-16-be').hex()}>" for code, char in known.items())
+    return (
+        "/CIDInit /ProcSet findresource begin 12 dict begin begincmap /CMapName /T def /CMapType 2 def\n"
+        f"1 begincodespacerange <00> <ff> endcodespacerange\n{len(known)} beginbfchar\n{rows}\nendbfchar\n"
+        "endcmap end end"
+    ).encode()
+
+
+def _stream(data: bytes, head: bytes = b"<<") -> bytes:
+    packed = zlib.compress(data)
+    return head + f" /Length {len(packed)} /Filter /FlateDecode >>\nstream\n".encode() + packed + b"\nendstream"
+
+
+def _file(objects: list[bytes]) -> bytes:
+    data = b"%PDF-1.7\n"
+    offsets = []
+    for number, content in enumerate(objects, 1):
+        offsets.append(len(data))
+        data += f"{number} 0 obj\n".encode() + content + b"\nendobj\n"
+    rows = "".join(f"{offset:010} 00000 n \n" for offset in offsets)
+    table = f"xref\n0 {len(objects) + 1}\n0000000000 65535 f \n{rows}"
+    end = f"trailer << /Size {len(objects) + 1} /Root 1 0 R >>\nstartxref\n{len(data)}\n%%EOF\n"
+    return data + table.encode() + end.encode()
+
+
+def text_pdf(pages: Sequence[Sequence[str]]) -> bytes:
+    """A PDF of these lines, page by page; a line that starts with `# ` is a heading."""
+    sheets = []
+    for lines in pages:
+        texts = [
+            Text(line.removeprefix("# "), 72, 720 - 24 * number, 18 if line.startswith("# ") else 11)
+            for number, line in enumerate(lines)
+        ]
+        sheets.append(Sheet(tuple(texts)))
+    with tempfile.TemporaryDirectory() as folder:
+        return write_pdf(Path(folder) / "made.pdf", sheets).read_bytes()

@@ -33,6 +33,7 @@ _STOP_WORDS = {
     "vom von vor wann warum was welche welcher welches wenn wer werden wie wieviel wir wird wo zu zum zur zwischen",
 }
 _WORDS = {language: frozenset(words.split()) for language, words in _STOP_WORDS.items()}
+_EVERY_STOP_WORD = frozenset().union(*_WORDS.values())
 # Letters and endings that are one language's own, or nearly so.
 _SIGNS = {
     "pt": re.compile(r"[ãõ]|ç[ãõ]|lh[aeo]|nh[aeo]\b|ência|ções"),
@@ -67,6 +68,12 @@ def content_words(text: str, language: str) -> list[str]:
     """The search terms of a text in order, repeated ones, too."""
     known = _WORDS.get(language, frozenset())
     return [stem(fold(word), language) for word in _WORD.findall(text.lower()) if word not in known]
+
+
+def names(text: str) -> set[str]:
+    """The words that could be the same in another language: no numbers, no short words, no language's stop words."""
+    words = _WORD.findall(text.lower())
+    return {fold(word) for word in words if len(word) >= 3 and word.isalpha() and word not in _EVERY_STOP_WORD}
 
 
 def fold(word: str) -> str:

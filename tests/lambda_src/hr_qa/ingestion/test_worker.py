@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from fakes import client_error
 from tests.lambda_src.hr_qa.world import Killer, World, s3_event
-from pdfs import make_pdf
+from pdfs import text_pdf
 
 from hr_qa.documents import Record
 from hr_qa.ingestion import worker as worker_module
@@ -21,7 +21,7 @@ SENTENCES = [
 
 
 def handbook(pages: int = 3, edition: str = "first") -> bytes:
-    return make_pdf(
+    return text_pdf(
         [
             ["# Chapter of page " + "abcdefghijklmnopqrstuvwxyz"[n % 26], *SENTENCES, f"The {edition} edition."]
             for n in range(pages)
@@ -336,7 +336,7 @@ def test_a_form_that_expired_leaves_no_document() -> None:
 def test_a_page_without_text_is_counted() -> None:
     world = World()
     document = world.announce()
-    world.upload(document, make_pdf([SENTENCES, [], SENTENCES]))
+    world.upload(document, text_pdf([SENTENCES, [], SENTENCES]))
     world.run()
     record: Any = the_record(world, document)
     assert (record.status, record.pages, record.pages_without_text) == ("ready", 3, 1)

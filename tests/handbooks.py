@@ -1,0 +1,31 @@
+"""The sample handbooks, read once for all tests."""
+
+from functools import cache
+from pathlib import Path
+
+from hr_qa.ingestion.pages import Page
+from hr_qa.ingestion.pdf import PdfError, open_document
+
+FOLDER = Path(__file__).resolve().parent.parent / "samples" / "handbooks"
+MAX_PAGES = 1000
+
+
+@cache
+def pages_of(name: str) -> list[Page]:
+    """All pages of a handbook."""
+    with open_document(FOLDER / name, MAX_PAGES) as document:
+        return document.read(1, document.page_count)
+
+
+@cache
+def readable() -> tuple[str, ...]:
+    """The handbooks that can be read."""
+    return tuple(path.name for path in sorted(FOLDER.glob("*.pdf")) if _can_be_read(path))
+
+
+def _can_be_read(path: Path) -> bool:
+    try:
+        with open_document(path, MAX_PAGES):
+            return True
+    except PdfError:
+        return False

@@ -1,0 +1,48 @@
+import pytest
+
+from hr_qa.ingestion.cleaning import HYPHEN_AT_LINE_END, clean, join_cut_words, words
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("plain  words\t and\u00a0spaces ", "plain words and spaces"),
+        ("zero\u200bwidth\u2060 bidi\u202e\u2066 soft\u00adhyphen", "zerowidth bidi softhyphen"),
+        ("tags\U000e0041\U000e0042 and selectors\ufe0f\U000e0101", "tags and selectors"),
+        ("controls\x00\x1b\x7f", "controls"),
+        ("private \ue000glyphs", "private glyphs"),
+        ("\ufb01nal of\ufb01ce", "final office"),
+        ("½ day, 5 m², 1º", "½ day, 5 m², 1º"),
+        ("fe\u0301rias", "férias"),
+    ],
+)
+def test_only_what_is_seen_stays(text: str, expected: str) -> None:
+    assert clean(text) == expected
+
+
+@pytest.mark.parametrize("mark", ["\x02", HYPHEN_AT_LINE_END])
+def test_both_marks_of_a_cut_word_are_known(mark: str) -> None:
+    assert join_cut_words(clean(f"reimburse{mark}ment"), set()) == "reimbursement"
+
+
+@pytest.mark.parametrize(
+    ("cut", "vocabulary", "whole"),
+    [
+        ("employ|ees stay", "employees", "employees stay"),
+        ("reimburse|ment", "", "reimbursement"),
+        ("a two|week trip", "the week", "a two-week trip"),
+        ("check|in", "check-in", "check-in"),
+        ("Non|Federal", "", "Non-Federal"),
+        ("COVID|19", "", "COVID-19"),
+        ("see opm.gov/retirement|services", "", "see opm.gov/retirement-services"),
+        ("cpc.benefits|retirement@gsa.gov", "", "cpc.benefits-retirement@gsa.gov"),
+        ("state|of|the|art", "of the art", "state-of-the-art"),
+        ("ends with|", "", "ends with-"),
+    ],
+)
+def test_a_cut_word_loses_its_hyphen_only_where_it_has_none(cut: str, vocabulary: str, whole: str) -> None:
+    assert join_cut_words(cut.replace("|", HYPHEN_AT_LINE_END), words(vocabulary)) == whole
+
+
+def test_cut_words_are_not_in_the_vocabulary() -> None:
+    assert words(f"A full-time em{HYPHEN_AT_LINE_END}ployee") == {"a", "full-time", "full", "time"}

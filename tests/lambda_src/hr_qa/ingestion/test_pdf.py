@@ -1,0 +1,258 @@
+import random
+import struct
+from pathlib import Path
+
+import pytest
+from handbooks import FOLDER, MAX_PAGES, pages_of, readable
+from pdfs import Sheet, Text, paragraph, write_pdf
+
+from evaluation.questions import read_questions
+from hr_qa.ingestion.pages import Page, page_from_text
+from hr_qa.ingestion.pdf import PdfError, open_document
+
+QUESTIONS = Path(__file__).resolve().parents[4] / "evaluation" / "questions" / "dev.jsonl"
+SENTENCE = "All of the staff may take leave on every working day of the year, as is said below."
+
+
+def read(path: Path) -> list[Page]:
+    with open_document(path, MAX_PAGES) as document:
+        return document.read(1, document.page_count)
+
+
+def flat(text: str) -> str:
+    return " ".join(text.split())
+
+
+def of_kind(page: Page, kind: str) -> list[str]:
+    return [block.text for block in page.blocks if block.kind == kind]
+
+
+# The real documents.
+
+
+def test_every_evidence_is_verbatim_in_the_text_of_its_page() -> None:
+    missing = [
+        (question.id, place.document, number)
+        for question in read_questions(QUESTIONS)
+        for place in question.evidences
+        for number in place.pages
+        if flat(place.evidence) not in flat(pages_of(place.document)[number - 1].text)
+    ]
+    assert missing == []
+
+
+@pytest.mark.parametrize("name", readable())
+def test_a_range_reads_as_the_whole_does(name: str) -> None:
+    whole = pages_of(name)
+    with open_document(FOLDER / name, MAX_PAGES) as document:
+        parts = [
+            page for first in range(1, len(whole) + 1, 7) for page in document.read(first, min(first + 6, len(whole)))
+        ]
+    assert parts == whole
+
+
+def test_headings_are_known_in_the_middle_of_a_document() -> None:
+    with open_document(FOLDER / "tts_leave_handbook.pdf", MAX_PAGES) as document:
+        page = document.read(4, 4)[0]
+    carried = next(block for block in page.blocks if block.text.startswith("You can carry over"))
+    assert page.path == ("Leave Handbook", "Leave types", "Reasons someone can take leave")
+    assert carried.path == ("Leave Handbook", "Leave types", "Types of leave", "Annual leave")
+
+
+def test_headers_and_footers_are_found_and_left_out() -> None:
+    with open_document(FOLDER / "tts_leave_handbook.pdf", MAX_PAGES) as document:
+        assert document.furniture() == ("GSA Technology Transformation Services Page # of #", "TTS Leave Handbook")
+    assert not any("Page 4 of 19" in page.text for page in pages_of("tts_leave_handbook.pdf"))
+
+
+def test_two_columns_are_read_one_after_the_other() -> None:
+    text = flat(pages_of("tts_benefits_guide_two_column.pdf")[0].text)
+    assert text.index("Submitting benefit forms") < text.index("Healthcare plan") < text.index("Benefits contacts")
+    assert "walked through the process to upload documents, add beneficiaries" in text
+
+
+def test_a_table_keeps_its_rows() -> None:
+    rows = of_kind(pages_of("tts_leave_handbook.pdf")[3], "row")
+    assert "Between 3 and 15 years 6 hours per pay period" in rows
+
+
+def test_lone_bullets_go_and_their_items_stay_apart() -> None:
+    page = pages_of("tts_leave_handbook.pdf")[3]
+    assert "•" not in page.text
+    assert {"Advanced Annual Leave", "Advanced Sick Leave"} <= set(of_kind(page, "paragraph"))
+
+
+def test_a_hyphen_at_a_line_end_stays_where_the_word_has_one() -> None:
+    assert "a two-week annual" in flat(pages_of("tts_leave_handbook.pdf")[6].text)
+    assert not any(mark in page.text for name in readable() for page in pages_of(name) for mark in "\x02\ufffe\xad")
+
+
+def test_a_scan_needs_text_recognition() -> None:
+    pages = pages_of("tts_veterans_resources_scanned.pdf")
+    assert [(page.has_text, page.needs_ocr) for page in pages] == [(False, True)] * 2
+    assert all(page.has_text for page in pages_of("osio_labs_employee_handbook.pdf"))
+
+
+def test_a_page_is_rendered_as_a_gray_png() -> None:
+    with open_document(FOLDER / "tts_veterans_resources_scanned.pdf", MAX_PAGES) as document:
+        png = document.render_png(1, 100)
+    width, height, depth, color = struct.unpack(">IIBB", png[16:26])
+    assert png.startswith(b"\x89PNG\r\n\x1a\n")
+    assert (width, height, depth, color) == (850, 1101, 8, 0)
+
+
+# What cannot be read.
+
+
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [("tts_code_of_conduct_encrypted.pdf", "encrypted"), ("tts_conferences_training_corrupt.pdf", "damaged")],
+)
+def test_an_unreadable_handbook_is_refused_with_what_to_do(name: str, code: str) -> None:
+    with pytest.raises(PdfError, match="upload") as caught, open_document(FOLDER / name, MAX_PAGES):
+        pass
+    assert caught.value.code == code
+
+
+@pytest.mark.parametrize(
+    ("content", "code"),
+    [
+        (b"", "empty"),
+        (b"PK\x03\x04 a Word document", "not_a_pdf"),
+        (b" " * 1024 + b"%PDF-1.7", "not_a_pdf"),
+        (b"%PDF-1.7 and nothing else", "damaged"),
+    ],
+)
+def test_other_files_are_refused(tmp_path: Path, content: bytes, code: str) -> None:
+    path = tmp_path / "upload.pdf"
+    path.write_bytes(content)
+    with pytest.raises(PdfError) as caught, open_document(path, MAX_PAGES):
+        pass
+    assert caught.value.code == code
+
+
+def test_too_many_pages_are_refused(tmp_path: Path) -> None:
+    path = write_pdf(tmp_path / "long.pdf", [Sheet()] * 3)
+    with pytest.raises(PdfError, match="has 3 pages, at most 2") as caught, open_document(path, 2):
+        pass
+    assert caught.value.code == "too_many_pages"
+
+
+def test_a_document_without_pages_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(PdfError) as caught, open_document(write_pdf(tmp_path / "none.pdf", []), MAX_PAGES):
+        pass
+    assert caught.value.code in ("empty", "damaged")
+
+
+@pytest.mark.parametrize("name", ["clef_employee_handbook.pdf", "tts_travel_policy_faq.pdf"])
+def test_broken_files_are_read_or_refused_but_never_end_the_process(tmp_path: Path, name: str) -> None:
+    chance = random.Random(7)
+    whole = (FOLDER / name).read_bytes()
+    path = tmp_path / "broken.pdf"
+    rounds, refused = 30, 0
+    for round_number in range(rounds):
+        data = bytearray(whole[: chance.randrange(len(whole))] if round_number % 2 else whole)
+        for _ in range(chance.choice([0, 1, 20, 400])):
+            data[chance.randrange(len(data))] = chance.randrange(256)
+        path.write_bytes(data)
+        try:
+            with open_document(path, MAX_PAGES) as document:
+                document.read(1, min(document.page_count, 3))
+        except PdfError:
+            refused += 1
+    assert 0 < refused < rounds
+
+
+# Made ones.
+
+
+def test_a_sentence_over_lines_is_one_paragraph_and_the_next_paragraph_another(tmp_path: Path) -> None:
+    lines = ["Staff who have worked here for more than five years may take", "two more weeks of leave each year."]
+    texts = (*paragraph(lines, 600), *paragraph([SENTENCE], 550))
+    assert of_kind(read(write_pdf(tmp_path / "a.pdf", [Sheet(texts)]))[0], "paragraph") == [" ".join(lines), SENTENCE]
+
+
+def test_bold_words_at_the_start_of_a_sentence_are_no_heading(tmp_path: Path) -> None:
+    first = "Staff who have worked here for more than five years may take"
+    texts = (
+        *paragraph([first], 600, bold=True),
+        *paragraph(["two more weeks of leave each year."], 585.7),
+        *paragraph(["Sick leave"], 550, bold=True),
+        *paragraph([SENTENCE], 530),
+    )
+    page = read(write_pdf(tmp_path / "a.pdf", [Sheet(texts)]))[0]
+    assert of_kind(page, "heading") == ["Sick leave"]
+    assert page.blocks[-1].path == ("Sick leave",)
+
+
+def test_larger_type_is_a_heading_and_a_heading_ends_those_of_its_size(tmp_path: Path) -> None:
+    sheets = [
+        Sheet((Text("Leave", 72, 700, 20), Text("Annual leave", 72, 660, 14), *paragraph([SENTENCE], 640))),
+        Sheet((Text("Sick leave", 72, 660, 14), *paragraph([SENTENCE], 640), Text("Pay", 72, 500, 20))),
+        Sheet(paragraph([SENTENCE], 640)),
+    ]
+    first, second, third = read(write_pdf(tmp_path / "a.pdf", sheets))
+    assert first.blocks[-1].path == ("Leave", "Annual leave")
+    assert second.path == ("Leave", "Annual leave")
+    assert second.blocks[1].path == ("Leave", "Sick leave")
+    assert third.path == ("Pay",)
+
+
+def test_lines_that_return_in_the_margin_go_but_stay_in_the_middle(tmp_path: Path) -> None:
+    sheets = [
+        Sheet(
+            (
+                Text("Handbook", 72, 770, 8),
+                Text(f"- {n} -", 300, 20, 8),
+                Text("Handbook", 72, 500),
+                *paragraph([SENTENCE], 400),
+            )
+        )
+        for n in range(1, 5)
+    ]
+    assert [page.text for page in read(write_pdf(tmp_path / "a.pdf", sheets))] == [f"Handbook\n{SENTENCE}"] * 4
+
+
+def test_text_beyond_the_crop_box_is_not_read(tmp_path: Path) -> None:
+    texts = (*paragraph([SENTENCE], 600), Text("printer's marks", 20, 780), Text("far away", 2000, 600))
+    path = write_pdf(tmp_path / "a.pdf", [Sheet(texts, crop=(50, 50, 560, 740))])
+    assert read(path)[0].text == SENTENCE
+
+
+def test_a_page_larger_than_letter_is_read_whole_though_its_size_is_inherited(tmp_path: Path) -> None:
+    path = write_pdf(tmp_path / "a.pdf", [Sheet(paragraph([SENTENCE], 1500, x=1200))], box=(0, 0, 2000, 2000))
+    assert read(path)[0].text == SENTENCE
+
+
+def test_characters_outside_the_basic_plane_do_not_shift_the_lines_after_them(tmp_path: Path) -> None:
+    texts = (
+        Text("\xa1\xa1\xa1 Welcome to all of us, dear new colleagues!", 72, 700),
+        *paragraph([SENTENCE], 660),
+        Text("Leave", 72, 600, 20),
+    )
+    page = read(write_pdf(tmp_path / "a.pdf", [Sheet(texts)], unicode={0xA1: "\U0001f600"}))[0]
+    assert page.blocks[0].text.startswith("\U0001f600\U0001f600\U0001f600 Welcome")
+    assert of_kind(page, "heading") == ["Leave"]
+
+
+def test_an_empty_page_needs_no_text_recognition_and_a_picture_does(tmp_path: Path) -> None:
+    empty, picture, stamp = read(
+        write_pdf(tmp_path / "a.pdf", [Sheet(), Sheet(picture=True), Sheet((Text("No. 7", 500, 400),), picture=True)])
+    )
+    assert (empty.has_text, empty.needs_ocr) == (False, False)
+    assert (picture.has_text, picture.needs_ocr) == (False, True)
+    assert (stamp.has_text, stamp.needs_ocr) == (False, True)
+
+
+def test_a_page_that_is_not_there_is_the_callers_mistake(tmp_path: Path) -> None:
+    path = write_pdf(tmp_path / "a.pdf", [Sheet()])
+    with open_document(path, MAX_PAGES) as document, pytest.raises(ValueError, match="no page 2 of 1"):
+        document.read(2, 2)
+
+
+def test_recognised_text_becomes_paragraphs_under_the_scans_headings() -> None:
+    page = page_from_text(
+        3, ["Veterans may take", "five more days, reim-", "bursed.", "", " \u200b", "Ask\u00a0us."], ("Leave",)
+    )
+    assert [block.text for block in page.blocks] == ["Veterans may take five more days, reimbursed.", "Ask us."]
+    assert (page.number, page.path, page.blocks[0].path, page.has_text) == (3, ("Leave",), ("Leave",), True)
