@@ -8,7 +8,7 @@ import hashlib
 import os
 import random
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -32,6 +32,9 @@ WAKING_SECONDS = 20
 READ_SECONDS = (24, 12, 6, 3, 1)
 RETRIED = {429, 500, 502, 503, 504}
 PAGE = 1_000
+# What each search gives to the ranking.
+CANDIDATES = 50
+FOREIGN_CANDIDATES = 25
 # What a search gives back; the vector and the search terms are of no use to anybody.
 RETURNED = ["document", "ordinal", "page", "heading", "text", "sentences", "language"]
 
@@ -51,6 +54,15 @@ class Chunk(msgspec.Struct, frozen=True, kw_only=True):
     language: str
 
 
+class Query(msgspec.Struct, frozen=True, kw_only=True):
+    """What is looked for, and where. `language`: the question's, "" when it is not clear."""
+
+    generations: Sequence[str]
+    vector: list[float]
+    terms: str
+    language: str
+
+
 class Index:
     """One index. `send(method, path, body, read seconds)` gives status and body; tests hand in a fake."""
 
@@ -61,23 +73,27 @@ class Index:
         self._send = send or _sender(settings.search_endpoint, settings.search_service)
         self._sleep = sleep
 
-    def both(
-        self, deadline: Deadline, generations: Sequence[str], vector: list[float], terms: str, size: int
-    ) -> tuple[list[Hit], list[Hit]]:
-        """The nearest chunks by vector (score: cosine) and by words (score: BM25), in one round trip."""
-        only = {"terms": {"generation": list(generations)}}
-        near = {"knn": {"vector": {"vector": vector, "k": size, "filter": only}}}
-        worded = {"bool": {"must": [{"match": {"terms": {"query": terms}}}], "filter": [only]}}
-        lines: list[Any] = []
-        for query in (near, worded):
-            lines += [{}, {"size": size, "_source": RETURNED, "query": query}]
+    def find(self, deadline: Deadline, query: "Query", titles: Mapping[str, str]) -> tuple[list[Hit], list[Hit]]:
+        """The nearest chunks by meaning (score: cosine) and by words (score: BM25), in one round trip.
+
+        Those by meaning are the nearest of all and the nearest in other languages than the question's: an embedding
+        model prefers the question's own. `titles`: document -> its name.
+        """
+        only = {"terms": {"generation": list(query.generations)}}
+        searches = [(CANDIDATES, _near(query.vector, CANDIDATES, [only]))]
+        if query.language:
+            foreign = {"bool": {"must_not": [{"terms": {"language": [query.language, ""]}}]}}
+            searches.append((FOREIGN_CANDIDATES, _near(query.vector, FOREIGN_CANDIDATES, [only, foreign])))
+        words = {"bool": {"must": [{"match": {"terms": {"query": query.terms}}}], "filter": [only]}}
+        searches.append((CANDIDATES, words))
+        lines = [{} if half == 0 else _search_body(*search) for search in searches for half in (0, 1)]
         answers = self._json(deadline, "POST", "/_msearch", _lines(lines))["responses"]
         for answer in answers:
             if "error" in answer:
                 raise self._unavailable(answer.get("status", 0), msgspec.json.encode(answer["error"]))
-        by_vector, by_words = answers
         # OpenSearch's score for a cosine c is (1 + c) / 2.
-        return _hits(by_vector, lambda score: 2 * score - 1), _hits(by_words, lambda score: score)
+        dense = _hits(answers[:-1], titles, lambda score: 2 * score - 1)
+        return dense, _hits(answers[-1:], titles, lambda score: score)
 
     def write(self, deadline: Deadline, chunks: Iterable[tuple[Chunk, str, list[float]]]) -> None:
         """Stores chunks with their search terms and vectors; once each if nothing fails on the way."""
@@ -205,13 +221,24 @@ def _lines(values: Iterable[Any]) -> bytes:
     return b"".join(msgspec.json.encode(value) + b"\n" for value in values)
 
 
-def _hits(answer: dict[str, Any], score: Callable[[float], float]) -> list[Hit]:
-    """The hits, best first, each chunk once."""
+def _near(vector: list[float], count: int, filters: list[dict[str, Any]]) -> dict[str, Any]:
+    return {"knn": {"vector": {"vector": vector, "k": count, "filter": {"bool": {"filter": filters}}}}}
+
+
+def _search_body(size: int, query: dict[str, Any]) -> dict[str, Any]:
+    return {"size": size, "_source": RETURNED, "query": query}
+
+
+def _hits(answers: Iterable[dict[str, Any]], titles: Mapping[str, str], score: Callable[[float], float]) -> list[Hit]:
+    """The hits of one kind of search, best first, each chunk once."""
     found: dict[tuple[str, int], Hit] = {}
-    for one in answer["hits"]["hits"]:
-        hit = msgspec.convert({**one["_source"], "score": score(one["_score"])}, Hit)
-        found.setdefault(hit.key, hit)
-    return list(found.values())
+    for answer in answers:
+        for one in answer["hits"]["hits"]:
+            source = one["_source"]
+            title = titles.get(source["document"], "")
+            hit = msgspec.convert({**source, "title": title, "score": score(one["_score"])}, Hit)
+            found.setdefault(hit.key, hit)
+    return sorted(found.values(), key=lambda hit: -hit.score)
 
 
 @cache

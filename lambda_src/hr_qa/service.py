@@ -7,7 +7,7 @@ from msgspec import UNSET
 
 from hr_qa import answering, ranking, uploads
 from hr_qa.documents import Documents, Record, Superseded
-from hr_qa.index import Index
+from hr_qa.index import Index, Query
 from hr_qa.language import detect, terms
 from hr_qa.models import (
     Answer,
@@ -36,8 +36,6 @@ from shared.ids import new_id, timestamp
 from shared.observability import count, logger
 from shared.structured import ask
 
-# What each of the two searches gives to the ranking.
-CANDIDATES = 50
 # A reading that has not moved for so long will not end by itself: its messages are in the dead-letter queue.
 STALLED_SECONDS = 2 * 3600
 
@@ -172,9 +170,11 @@ class QaService:
             return [], False
         language = detect(question)
         (vector,), _, _ = self._embedder.embed(context, [question], kind="search_query")
-        dense, lexical = self._index.both(context.deadline, list(live), vector, terms(question, language), CANDIDATES)
+        query = Query(generations=list(live), vector=vector, terms=terms(question, language), language=language)
+        titles = {record.id: record.name for record in live.values()}
+        dense, lexical = self._index.find(context.deadline, query, titles)
         ranked = ranking.fuse(question, language, dense, lexical)
-        fits = ranking.fits(question, language, ranked, dense, lexical)
+        fits = ranking.fits(question, language, ranked, dense)
         return self._reranker.rerank(context, question, ranked) if self._reranker else ranked, fits
 
     def _live(self, context: Context, wanted: list[str] | None) -> dict[str, Record]:
