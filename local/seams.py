@@ -47,7 +47,7 @@ SEAMS: dict[str, tuple[str, ...]] = {
         "_HANDLERS", "_Invalid", "_access_policies", "_collection_endpoint", "_collections",
         "_find_collection_anywhere", "_security_policies", "_signed_for_aoss", "get_state", "load_persisted_state",
     ),
-    "ministack.services.s3": ("_fire_s3_event",),
+    "ministack.services.s3": ("_delete_bucket", "_fire_s3_event"),
     "ministack.services.waf": ("_associate_web_acl", "_disassociate_web_acl"),
 }  # fmt: skip
 

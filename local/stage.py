@@ -43,6 +43,8 @@ _MODELS_SOURCES = ("local/models",)
 _SEARCH_SOURCES = tuple(f"local/search/{name}.py" for name in ("__main__", "distribution", "process"))
 # The first start downloads 200 MB.
 _SEARCH_SECONDS = 1200.0
+# It answers before it has opened its indices.
+_SEARCH_READY = "/_cluster/health?wait_for_status=yellow&timeout=1s"
 _COMMON_SOURCES = ("local/requirements.txt", "local/requirements-models.txt", "local/environment.py")
 
 
@@ -137,7 +139,7 @@ class Stage:
         trust = _trust(certificates.authority)
         self._processes[EMULATOR].wait(lambda: _answers(f"{endpoint.url}/_ministack/health", trust), 60)
         self._processes[MODELS].wait(lambda: _answers(f"{models_url}/health", None), 60)
-        self._processes[SEARCH].wait(lambda: _answers(search_url, None), _SEARCH_SECONDS)
+        self._processes[SEARCH].wait(lambda: _answers(search_url + _SEARCH_READY, None), _SEARCH_SECONDS)
         if started:
             self._say("emulator, models and search answer")
 
