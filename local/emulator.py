@@ -12,11 +12,13 @@ from typing import Any
 from local import cloudformation, gateway, seams
 from local.bedrock import Runtime
 from local.catalogue import Catalogue
+from local.textract import Textract
 
 seams.check()
 cloudformation.extend()
 gateway.extend()
 Runtime(os.environ["LOCAL_MODELS_URL"], Catalogue.read(Path(os.environ["LOCAL_CATALOGUE"]))).extend()
+Textract(os.environ["LOCAL_MODELS_URL"]).extend()
 
 _ministack = seams.module("ministack.app")
 _SAVE = "/_local/save"

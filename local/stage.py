@@ -35,6 +35,7 @@ _EMULATOR_SOURCES = tuple(
         "gateway.py",
         "iam.py",
         "seams.py",
+        "textract.py",
     )
 )
 _MODELS_SOURCES = ("local/models",)
