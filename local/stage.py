@@ -37,6 +37,7 @@ _EMULATOR_SOURCES = tuple(
         "s3.py",
         "search",
         "seams.py",
+        "textract.py",
     )
 )
 _MODELS_SOURCES = ("local/models",)
