@@ -22,12 +22,12 @@ _END = re.compile(r"[.!?…]+[\"'”’»)\]]*\s+(?=[\"'“‘«(\[¿¡•–-]*
 # Titles, references and measures with a dot, of every language.
 _WITH_DOT = """
 abs abr ago al approx apr art arts aug av bzw ca cf co corp d.h dec déc dept dez dr dra e.g ed est etc ex ext fev févr
-fig ggf i.e inc incl inkl jan janv jul jun ltd ltda max min mr mrs ms no nos nov nr num núm o.ä oct p p.ex pag par pág
+fig ggf i.e inc incl inkl jan janv jul jun ltd ltda max min mr mrs ms no nos nov nr num núm n° nº o.ä oct p p.ex pag par pág
 págs parág pp prof res sept seg sr sra ss st tel u.a usw vgl vol vs z.b ziff zzgl
 """
 _ABBREVIATIONS = frozenset(_WITH_DOT.split())
 _LIST_NUMBER = re.compile(r"\(?(?:\d{1,3}|[A-Za-z]|[ivxIVX]{1,5})[.)]$")
-_INITIAL = re.compile(r"(?:\b\w\.)+$")
+_INITIALS = re.compile(r"(?:\b[^\W\d_]\.)+$")
 _PAUSE = re.compile(r"[;:,]\s|\s")
 
 
@@ -68,22 +68,22 @@ def sentences(text: str) -> list[str]:
     found = []
     start = 0
     for match in _END.finditer(text):
-        if not _is_abbreviation(text[start : match.end()].rstrip(), at_start=start == 0):
+        if not _ends_in_abbreviation(text[start : match.end()].rstrip()):
             found.append(text[start : match.end()].strip())
             start = match.end()
     found.append(text[start:].strip())
     return [part for sentence in found if sentence for part in _fitting(sentence)]
 
 
-def _is_abbreviation(sentence: str, *, at_start: bool) -> bool:
-    """Whether the dot at the end belongs to its last word."""
+def _ends_in_abbreviation(sentence: str) -> bool:
+    """Whether the dot at the end belongs to its last word, or to the number of a list's item."""
     if not sentence.endswith("."):
         return False
     word = sentence.split()[-1]
-    if at_start and word == sentence and _LIST_NUMBER.fullmatch(word):
+    if _LIST_NUMBER.fullmatch(sentence):
         return True
     bare = word.lstrip("(\"'“‘«[").rstrip(".").lower()
-    return bare in _ABBREVIATIONS or bool(_INITIAL.search(word))
+    return bare in _ABBREVIATIONS or bool(_INITIALS.search(word))
 
 
 def _fitting(sentence: str) -> Iterator[str]:
