@@ -21,9 +21,9 @@ SEPARATOR = " > "
 _END = re.compile(r"[.!?…]+[\"'”’»)\]]*\s+(?=[\"'“‘«(\[¿¡•–-]*[A-ZÀ-ÖØ-Þ0-9#§])")
 # Titles, references and measures with a dot, of every language.
 _WITH_DOT = """
-abs abr ago al approx apr art arts aug av bzw ca cf co corp d.h dec déc dept dez dr dra e.g ed est etc ex ext fev févr
-fig ggf i.e inc incl inkl jan janv jul jun ltd ltda max min mr mrs ms no nos nov nr num núm n° nº o.ä oct p p.ex pag par pág
-págs parág pp prof res sept seg sr sra ss st tel u.a usw vgl vol vs z.b ziff zzgl
+abr abs ago al approx apr art arts aug av bzw ca cf co corp d.h dec dept dez dr dra déc e.g ed est etc ex ext fev fig
+févr ggf i.e inc incl inkl jan janv jul jun ltd ltda max min mr mrs ms no nos nov nr num n° nº núm o.ä oct p p.ex pag
+par parág pp prof pág págs res seg sept sr sra ss st tel u.a usw vgl vol vs z.b ziff zzgl
 """
 _ABBREVIATIONS = frozenset(_WITH_DOT.split())
 _LIST_NUMBER = re.compile(r"\(?(?:\d{1,3}|[A-Za-z]|[ivxIVX]{1,5})[.)]$")
