@@ -6,8 +6,8 @@ import unicodedata
 _WORD = re.compile(r"[^\W_]+")
 # Frequent words that tell these five languages apart or carry no meaning in a search; accents kept, as they tell, too.
 _STOP_WORDS = {
-    "en": ": a about after all also am an and any are as at be been before being between both but by can could did do "
-    "does doing don't en for from get had has have he her his how i i'm if in into is it its just ll many may me "
+    "en": "a about after all also am an and any are as at be been before being between both but by can could did do "
+    "does doing don't for from get had has have he her his how i i'm if in into is it its just ll many may me "
     "might more most much my no not of on or other our out over own re s shall she should so some such t than "
     "that the their them then there these they this those to under until up us ve was we were what when where "
     "which while who whom whose why will with would you your",
