@@ -15,8 +15,8 @@ class SeamMoved(RuntimeError):
 
 SEAMS: dict[str, tuple[str, ...]] = {
     "ministack.app": (
-        "SERVICE_HANDLERS", "_build_persistence_save_dict", "_enforce_execute_api", "_load_persisted_state", "_request_account_scope",
-        "app", "save_all",
+        "SERVICE_HANDLERS", "_build_persistence_save_dict", "_enforce_execute_api", "_load_persisted_state",
+        "_request_account_scope", "app", "save_all",
     ),
     "ministack.core.iam_actions": (
         "SERVICE_TO_IAM_NAMESPACE", "access_denied_response", "extract_iam_action", "extract_resource_arn",

@@ -275,6 +275,22 @@ def test_nobody_reaches_another_s_documents(world: World) -> None:
     assert service.get_document(context(), id=document).status == "ready"
 
 
+def test_what_another_model_embedded_has_to_be_uploaded_again(world: World) -> None:
+    document = ready(world, [LEAVE])
+    world.settings = msgspec.structs.replace(world.settings, search_index="chunks-of-another-model")
+    service = world.service()
+
+    shown = service.get_document(context(), id=document)
+    assert (shown.status, shown.error.code) == ("failed", "outdated")  # type: ignore[union-attr]
+    assert service.search(context(), body=Search(query="maternity leave")).items == []
+    with pytest.raises(Conflict, match="outdated"):
+        service.search(context(), body=Search(query="q", documents=[document]))
+
+    world.upload(document, text_pdf([LEAVE]))
+    world.run()
+    assert world.service().search(context(), body=Search(query="maternity leave", documents=[document])).items
+
+
 def test_a_stage_may_share_documents_but_only_the_owner_deletes() -> None:
     world = World(shared_documents=True)
     document = ready(world, [LEAVE])
