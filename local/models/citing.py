@@ -7,7 +7,7 @@ lines of their own (`<page document="..." page="4">`) part the sentences into pa
 of them is the question.
 
 SmolLM2 takes no part: of 64 questions whose answer was among the sentences, multilingual-e5-small with the words below
-finds it with its first sentence for 33 and with three for 53; SmolLM2 chose a right one of six for 6 of 35, and of 22
+finds it with its first sentence for 37 and with three for 55; SmolLM2 chose a right one of six for 6 of 35, and of 22
 answers in its own words 21 said what the sentence does not. So a claim is the sentence itself, in its language.
 """
 
@@ -28,6 +28,7 @@ Schema = Mapping[str, Any]
 _NUMBERED = re.compile(r"^\[(\d{1,6})\][ \t]+(\S.*)$")
 _TAG = re.compile(r"^</?[A-Za-z][\w:-]*(?:\s[^<>]*)?/?>$")
 _TAGS = re.compile(r"</?[A-Za-z][\w:-]*(?:\s[^<>]*)?/?>")
+_CALLED = re.compile(r"^\s*(?:question|query|pergunta|pregunta|frage)\s*:\s*", re.I)
 _NUMBERS_OF = re.compile(
     r"\b(?:sentence|source|line|citation|reference|passage|quote|evidence|frase|fonte|fuente|satz|quelle)(?:s|n)?\b",
     re.I,
@@ -54,18 +55,18 @@ _SMALL = re.compile(
 
 # Weights in units of cosine, learned on halves of 80 questions over 14 documents and rounded.
 _NEIGHBOURS = 0.25
-_LATER_PAGE = 0.005
+_LATER_PAGE = 0.003
 _FIGURE_ASKED = 0.03
 _WORDS = 0.05
 _OTHER_DOCUMENT = 0.02
 _SAYS_NOTHING = 0.02
 # A sentence is nearer to a question in its own language, whatever it says.
 _OTHER_LANGUAGE = 0.02
-# The best sentence of an answer scores this at least. The halves gave 1.057 and 1.061, and either one, tried on the
-# other half, tells 31 of 34 or 35 answerable questions and 5 of 6 or 4 of 5 unanswerable ones.
+# The best sentence of an answer scores this at least. The halves gave 1.056 and 1.059; tried on the other half they
+# find 31 of 34 and 32 of 35 answerable questions, and 5 of 6 and 4 of 5 unanswerable ones.
 _ANSWERS = 1.06
 _MAX_CLAIMS = 3
-# A further sentence is taken when it is nearly as good as the best: 2.2 claims on average.
+# A further sentence is taken when it is nearly as good as the best: about two claims on average.
 _NEARLY = 0.03
 # A longer sentence is judged by its beginning: eighty sentences are read within the call.
 _READ_CHARACTERS = 320
@@ -84,10 +85,11 @@ class Sentence:
 
     @property
     def shown(self) -> str:
-        """Cut at a word when very long."""
-        if len(self.text) <= _SHOWN_CHARACTERS:
-            return self.text
-        return self.text[: _SHOWN_CHARACTERS - 1].rsplit(" ", 1)[0] + "…"
+        """Cut at a word when very long, and as it was before it was kept from opening a tag."""
+        text = self.text.replace("&lt;", "<")
+        if len(text) <= _SHOWN_CHARACTERS:
+            return text
+        return text[: _SHOWN_CHARACTERS - 1].rsplit(" ", 1)[0] + "…"
 
 
 @dataclass(frozen=True)
@@ -111,7 +113,8 @@ def read(blocks: list[str]) -> Numbered | None:
         return None
     unique = {sentence.number: sentence for sentence in reversed(sentences)}
     ordered = [sentence for sentence in sentences if unique[sentence.number] is sentence]
-    return Numbered(ordered, " ".join(" ".join(asked).split())[-_QUESTION_CHARACTERS:])
+    question = _CALLED.sub("", " ".join(" ".join(asked).split()))
+    return Numbered(ordered, question[-_QUESTION_CHARACTERS:])
 
 
 def _block(block: str, page: int) -> tuple[int, list[Sentence], str]:
@@ -240,8 +243,9 @@ def _nameless(question: str, names: set[str]) -> str:
 
 
 def _title(label: str) -> str:
-    """What stands in a tag's quotes, or all of it."""
-    return " ".join(re.findall(r'"([^"]*)"', label)) or label.strip("<>/")
+    """The document's: a tag's first value, or all of it where it has none."""
+    quoted = re.search(r'"([^"]*)"', label)
+    return quoted.group(1) if quoted else label.strip("<>/")
 
 
 def _says_nothing(sentence: str) -> bool:

@@ -170,16 +170,16 @@ on in a second line.
 <page document="B" page="9">
 [5] Three.
 </page>
-""", "<question>Which [1] of them?</question>"])
+""", "<question>Question: Which [1] of them?</question>"])
 print(json.dumps([[s.number, s.text, s.page, citing._title(s.label)] for s in read.sentences] + [read.question]))
 print(citing.read(["no numbers here", "[x] nor here"]))
 '''
     )
     form, without = out.splitlines()
     assert json.loads(form) == [
-        [3, "One that goes on in a second line.", 0, "A 1"],
-        [4, "Two.", 0, "A 1"],
-        [5, "Three.", 1, "B 9"],
+        [3, "One that goes on in a second line.", 0, "A"],
+        [4, "Two.", 0, "A"],
+        [5, "Three.", 1, "B"],
         "Which [1] of them?",
     ]
     assert without == "None"
