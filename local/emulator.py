@@ -16,12 +16,14 @@ from local.search import addresses, resources
 from local.search.dataplane import DataPlane
 from local.search.engine import Engine
 from local.search.service import PREFIX, Service
+from local.textract import Textract
 
 seams.check()
 cloudformation.extend()
 gateway.extend()
 s3.extend()
 Runtime(os.environ["LOCAL_MODELS_URL"], Catalogue.read(Path(os.environ["LOCAL_CATALOGUE"]))).extend()
+Textract(os.environ["LOCAL_MODELS_URL"]).extend()
 
 _refresh = os.environ["LOCAL_SEARCH_REFRESH"]
 _service, _engine = Service(), Engine(os.environ["LOCAL_SEARCH_URL"])

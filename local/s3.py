@@ -1,4 +1,4 @@
-"""What an S3 event on EventBridge tells on AWS and not in the emulator: the object's version."""
+"""S3 where the emulator differs: the version in events on EventBridge, and the end of a template's bucket."""
 
 import json
 from contextvars import ContextVar
@@ -18,8 +18,26 @@ def with_version(event: dict[str, Any], version: str | None) -> dict[str, Any]:
     return {**event, "Detail": json.dumps(detail)}
 
 
+def delete_bucket(name: str, _props: dict[str, Any]) -> None:
+    """
+    Delete a template's bucket as S3 does.
+
+    The emulator's own handler takes a bucket that is not empty, too, and leaves its folder, from which it comes back
+    at the next start and stands in the way of the next deployment.
+
+    :raises ValueError: when the bucket is not empty.
+    """
+    status, _, body = seams.module("ministack.services.s3")._delete_bucket(name)
+    if status == 409:
+        raise ValueError(f"The bucket you tried to delete is not empty ({name})")
+    if status >= 300 and status != 404:
+        raise ValueError(f"{name}: {body!r}")
+
+
 def extend() -> None:
     """Called once, before the emulator serves."""
+    handlers = seams.module("ministack.services.cloudformation.provisioners")._RESOURCE_HANDLERS
+    handlers["AWS::S3::Bucket"]["delete"] = delete_bucket
     s3, eventbridge = seams.module("ministack.services.s3"), seams.module("ministack.services.eventbridge")
     fire, dispatch = s3._fire_s3_event, eventbridge._dispatch_event
 

@@ -15,17 +15,18 @@ class SeamMoved(RuntimeError):
 
 SEAMS: dict[str, tuple[str, ...]] = {
     "ministack.app": (
-        "_build_persistence_save_dict", "_enforce_execute_api", "_load_persisted_state", "_request_account_scope",
-        "app", "save_all",
+        "SERVICE_HANDLERS", "_build_persistence_save_dict", "_enforce_execute_api", "_load_persisted_state",
+        "_request_account_scope", "app", "save_all",
     ),
     "ministack.core.iam_actions": (
-        "access_denied_response", "extract_iam_action", "extract_resource_arn", "request_tag_context",
+        "SERVICE_TO_IAM_NAMESPACE", "access_denied_response", "extract_iam_action", "extract_resource_arn",
+        "request_tag_context",
     ),
     "ministack.core.iam_evaluator": (
         "AuthError", "caller_arn", "enforce", "pin_request_origin", "pin_signed_request", "resolve_credential",
     ),
     "ministack.core.responses": ("get_account_id", "get_region", "set_request_account_id", "set_request_region"),
-    "ministack.core.router": ("extract_access_key_id", "extract_region"),
+    "ministack.core.router": ("SERVICE_PATTERNS", "extract_access_key_id", "extract_region"),
     "ministack.services.apigateway_v1": (
         "_check_request_validation", "_create_request_validator", "_execute_in_scope", "_gateway_error_response",
         "_gw_error", "_handle_execute_in_scope", "_header_ci", "_iam_caller_identity", "_lambda_proxy_response",
@@ -47,7 +48,7 @@ SEAMS: dict[str, tuple[str, ...]] = {
         "_HANDLERS", "_Invalid", "_access_policies", "_collection_endpoint", "_collections",
         "_find_collection_anywhere", "_security_policies", "_signed_for_aoss", "get_state", "load_persisted_state",
     ),
-    "ministack.services.s3": ("_fire_s3_event",),
+    "ministack.services.s3": ("_delete_bucket", "_fire_s3_event"),
     "ministack.services.waf": ("_associate_web_acl", "_disassociate_web_acl"),
 }  # fmt: skip
 

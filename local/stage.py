@@ -37,12 +37,15 @@ _EMULATOR_SOURCES = tuple(
         "s3.py",
         "search",
         "seams.py",
+        "textract.py",
     )
 )
 _MODELS_SOURCES = ("local/models",)
 _SEARCH_SOURCES = tuple(f"local/search/{name}.py" for name in ("__main__", "distribution", "process"))
 # The first start downloads 200 MB.
 _SEARCH_SECONDS = 1200.0
+# It answers before it has opened its indices.
+_SEARCH_READY = "/_cluster/health?wait_for_status=yellow&timeout=1s"
 _COMMON_SOURCES = ("local/requirements.txt", "local/requirements-models.txt", "local/environment.py")
 
 
@@ -70,8 +73,12 @@ class Stage:
             self._start_services(endpoint, certificates, chosen)
             keys = identities.ensure(self._client("iam", endpoint), self._paths.callers)
             outputs = self._deploy(endpoint)
+            urls = self._write_for_callers(endpoint, chosen, keys, outputs)
+            self._load_samples(urls)
             self._save(endpoint)
-            self._write_for_callers(endpoint, chosen, keys, outputs)
+            for use_case, url in urls.items():
+                self._say(f"{use_case}: {url}")
+            self._say("try:\n" + example(urls))
 
     def stop(self) -> None:
         """End every process; the state stays."""
@@ -137,7 +144,7 @@ class Stage:
         trust = _trust(certificates.authority)
         self._processes[EMULATOR].wait(lambda: _answers(f"{endpoint.url}/_ministack/health", trust), 60)
         self._processes[MODELS].wait(lambda: _answers(f"{models_url}/health", None), 60)
-        self._processes[SEARCH].wait(lambda: _answers(search_url, None), _SEARCH_SECONDS)
+        self._processes[SEARCH].wait(lambda: _answers(search_url + _SEARCH_READY, None), _SEARCH_SECONDS)
         if started:
             self._say("emulator, models and search answer")
 
@@ -229,15 +236,23 @@ class Stage:
         chosen: dict[str, int],
         keys: dict[str, dict[str, str]],
         outputs: dict[str, dict[str, str]],
-    ) -> None:
+    ) -> dict[str, str]:
+        """Writes what callers need, and returns the use cases' URLs."""
         port = chosen[EMULATOR]
         shown = local_outputs(outputs, port)
         write_private(self._paths.outputs, json.dumps(shown, indent=2) + "\n")
         urls = use_case_urls(self._client("ssm", endpoint), port)
         write_private(self._paths.env, env_file(endpoint, keys["caller"], urls))
-        for use_case, url in urls.items():
-            self._say(f"{use_case}: {url}")
-        self._say("try:\n" + example(urls))
+        return urls
+
+    def _load_samples(self, urls: dict[str, str]) -> None:
+        if "hr-qa" not in urls:
+            return
+        # Imported late: `status` and `stop` need none of it.
+        from local import samples
+        from tools.caller import Target
+
+        samples.load(self._paths.root, Target("local").caller("caller"), self._say)
 
 
 def fingerprint_text(*parts: str) -> str:
@@ -277,6 +292,7 @@ def _quoted(value: str) -> str:
 
 
 _BODIES = {
+    "hr-qa": ("questions", '{"question": "how many time leave for maternity?"}'),
     "embeddings": ("embeddings", '{"texts": ["The pump lost pressure at six."]}'),
     "image-generation": ("images", '{"prompt": "A lighthouse keeper who talks to storms"}'),
     "summarization": ("summaries", '{"text": "Pump 4 lost pressure at 6:10. I replaced the seal."}'),

@@ -6,7 +6,7 @@ from aws_cdk import Duration
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-from hr_qa.resources import PREFIX, index_definition
+from hr_qa.resources import INDEX_PREFIX, PREFIX, index_definition, index_name
 from hr_qa.routes import ROUTES
 from stacks.common.alarms import Alarms
 from stacks.common.bucket import PrivateBucket
@@ -40,8 +40,14 @@ class HrQaStack(UseCaseStack):
         guardrail = Guardrail(self, "Guardrail", settings=settings, masks=False)
         queue = WorkQueue(self, "Queue", timeout=INGESTION_TIMEOUT, alarms=alarms)
         bucket.send_events(queue.queue, queue.dead_letters, PREFIX)
-        properties = index_definition(settings.hr_qa.dimensions)["mappings"]["properties"]
-        store = VectorStore(self, "Store", properties=properties)
+        dimensions = settings.hr_qa.dimensions
+        store = VectorStore(
+            self,
+            "Store",
+            index=index_name(settings.models.hr_qa_embeddings[0], dimensions),
+            index_family=f"{INDEX_PREFIX}*",
+            properties=index_definition(dimensions)["mappings"]["properties"],
+        )
         common = {
             **table.environment,
             **bucket.environment,

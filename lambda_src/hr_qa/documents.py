@@ -33,7 +33,7 @@ class Superseded(Exception):
 
 class Record(msgspec.Struct, kw_only=True, rename="camel", omit_defaults=True):
     """A document's item. `live_source` and `ingesting_source` are the ETags of the files they were read from; `pages`,
-    `chunks` and `pages_without_text` are the live generation's."""
+    `chunks` and `pages_without_text` are the live generation's. `live_index`: the index that has its chunks."""
 
     id: str
     name: str
@@ -44,6 +44,7 @@ class Record(msgspec.Struct, kw_only=True, rename="camel", omit_defaults=True):
     sha256: str | None = None
     live: str | None = None
     live_source: str | None = None
+    live_index: str | None = None
     ingesting: str | None = None
     ingesting_source: str | None = None
     failed_source: str | None = None
@@ -152,7 +153,7 @@ class Documents:
         self._change(
             _document(space, document),
             {"status": "deleting"},
-            remove=("live", "liveSource", "ingesting", "ingestingSource", "expiresAt"),
+            remove=("live", "liveSource", "liveIndex", "ingesting", "ingestingSource", "expiresAt"),
             condition="attribute_exists(pk)",
         )
 
@@ -198,7 +199,7 @@ class Documents:
             values={":before": record.ingesting, ":live": record.live_source},
         )
 
-    def publish(self, space: str, document: str, generation: str, progress: Progress) -> None:
+    def publish(self, space: str, document: str, generation: str, progress: Progress, index: str) -> None:
         """The generation becomes the live one, whole, in this one write. Raises `Superseded`."""
         self._change(
             _document(space, document),
@@ -206,6 +207,7 @@ class Documents:
                 "status": "ready",
                 "live": generation,
                 "liveSource": progress.source,
+                "liveIndex": index,
                 "pages": progress.pages,
                 "chunks": progress.chunks,
                 "pagesWithoutText": progress.without_text,

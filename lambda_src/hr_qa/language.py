@@ -7,10 +7,10 @@ _WORD = re.compile(r"[^\W_]+")
 # Frequent words that tell these five languages apart or carry no meaning in a search; accents kept, as they tell, too.
 _STOP_WORDS = {
     "en": "a about after all also am an and any are as at be been before being between both but by can could did do "
-    "does doing for from get had has have he her his how i if in into is it its just may me might more most my no not "
-    "of on or other our out over own shall she should so some such than that the their them then there these they "
-    "this those to under until up us was we were what when where which while who whom whose why will with would you "
-    "your i'm don't",
+    "does doing don't for from get had has have he her his how i i'm if in into is it its just ll many may me "
+    "might more most much my no not of on or other our out over own re s shall she should so some such t than "
+    "that the their them then there these they this those to under until up us ve was we were what when where "
+    "which while who whom whose why will with would you your",
     "pt": "a à ao aos as às até com como da das de dela dele deles depois do dos e é ela elas ele eles em entre era "
     "essa esse esta está estão este eu foi for isso isto já lhe mais mas me mesmo meu meus minha minhas muito na não "
     "nas nem no nos nossa nosso num numa o os ou para pela pelas pelo pelos pode podem por porque posso qual quais "
@@ -36,9 +36,9 @@ _WORDS = {language: frozenset(words.split()) for language, words in _STOP_WORDS.
 _EVERY_STOP_WORD = frozenset().union(*_WORDS.values())
 # Letters and endings that are one language's own, or nearly so.
 _SIGNS = {
-    "pt": re.compile(r"[ãõ]|ç[ãõ]|lh[aeo]|nh[aeo]\b|ência|ções"),
+    "pt": re.compile(r"[ãõç]|lh[aeo]|nh[aeo]\b|ência|ções"),
     "es": re.compile(r"[ñ¿¡]|ción\b|dad\b|ll[aeo]"),
-    "fr": re.compile(r"[èêëîïôûœ]|\b[cdjlnst]['’]|eux\b|\bqu['’]|tion\b"),
+    "fr": re.compile(r"[çèêëîïôûœ]|\b[cdjlnst]['’]|eux\b|\bqu['’]|tion\b"),
     "de": re.compile(r"[äöüß]|sch|ung\b|keit\b|\bge\w+t\b"),
     "en": re.compile(r"\w(?:'|’)(?:s|t|re|ve|ll|m)\b|ing\b|tion\b|\bth|ght"),
 }

@@ -13,6 +13,7 @@ from shared.observability import logger
 
 # What the model reads: beyond these, retrieval has put little that matters.
 CANDIDATES = 30
+READ_SECONDS = 5
 
 
 class Reranker:
@@ -28,7 +29,8 @@ class Reranker:
         """The stage's, if it has one."""
         if settings.rerank_model is None:
             return None
-        client = aws.rerank_client(settings.model_region)
+        # It improves an answer that is good without it: one short try.
+        client = aws.slow_client("bedrock-agent-runtime", READ_SECONDS, 1, settings.model_region)
         region = client.meta.region_name
         arn = f"arn:{client.meta.partition}:bedrock:{region}::foundation-model/{settings.rerank_model}"
         return cls(resolve(settings.rerank_model), arn, client)

@@ -1,8 +1,10 @@
 """What the stack makes and the functions use: where files are in the bucket, and the index's mapping."""
 
+import hashlib
 from typing import Any
 
 PREFIX = "documents"
+INDEX_PREFIX = "chunks-"
 
 
 def key(space: str, document: str) -> str:
@@ -16,6 +18,12 @@ def owner_of(object_key: str) -> tuple[str, str] | None:
     space, _, file = rest.partition("/")
     document = file.removesuffix(".pdf")
     return (space, document) if space and document and key(space, document) == object_key else None
+
+
+def index_name(embedding_model: str, dimensions: int) -> str:
+    """A name of its own for what one model embeds: vectors of two models, or of two lengths, do not compare."""
+    told = f"{embedding_model} {dimensions} {index_definition(dimensions)}"
+    return f"{INDEX_PREFIX}{hashlib.sha256(told.encode()).hexdigest()[:8]}"
 
 
 def index_definition(dimensions: int) -> dict[str, Any]:

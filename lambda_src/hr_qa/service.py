@@ -181,7 +181,7 @@ class QaService:
         """Live generation -> document, of those asked for or of all. What is deleted is not among them from then on."""
         records = {record.id: record for record in self._documents.all(self._settings.space(context.caller))}
         if wanted is None:
-            return {record.live: record for record in records.values() if record.live}
+            return {record.live: record for record in records.values() if record.live and self._current(record)}
         chosen = {}
         for number, document in enumerate(wanted):
             record = records.get(document)
@@ -189,11 +189,15 @@ class QaService:
             if record is None or record.status == "deleting":
                 message = "there is nothing of yours with this id"
                 raise NotFound(f"{path}: {message}", details=[{"path": path, "message": message}])
-            if record.live is None:
-                message = f"the document is {record.status}, not ready"
+            if record.live is None or not self._current(record):
+                message = f"the document is {record.status if record.live is None else 'outdated'}, not ready"
                 raise Conflict(f"{path}: {message}", details=[{"path": path, "message": message}])
             chosen[record.live] = record
         return chosen
+
+    def _current(self, record: Record) -> bool:
+        """Whether the live chunks are in the index that is searched: those of another embedding model are not."""
+        return record.live_index == self._settings.search_index
 
     def _unanswered(
         self, context: Context, texts: dict[str, str], language: str, why: str, model: str | None = None
@@ -226,6 +230,9 @@ class QaService:
         }
         if record.status == "failed":
             shown["error"] = DocumentError(code=record.error_code or "", message=record.error_message or "")
+        elif record.status == "ready" and not self._current(record):
+            message = "The service's embedding model has changed since. Upload the file again."
+            shown |= {"status": "failed", "error": DocumentError(code="outdated", message=message)}
         elif record.status == "ready":
             shown |= {"pages": record.pages, "pages_done": record.pages, "chunks": record.chunks}
             shown["pages_without_text"] = record.pages_without_text

@@ -38,11 +38,11 @@ def _s3_options() -> dict[str, Any]:
 
 
 @cache
-def rerank_client(region: str | None) -> Any:
-    """A client for Bedrock's Rerank. It improves an answer that is good without it: one short try."""
-    retries: Any = {"mode": "standard", "total_max_attempts": 1}
-    config = Config(connect_timeout=CONNECT_SECONDS, read_timeout=STORE_READ_SECONDS, retries=retries)
-    return session().create_client("bedrock-agent-runtime", region_name=region, config=config)
+def slow_client(service: str, read_seconds: int, attempts: int, region: str | None = None) -> Any:
+    """A client for a service that takes its time, such as one that runs a model."""
+    retries: Any = {"mode": "standard", "total_max_attempts": attempts}
+    config = Config(connect_timeout=CONNECT_SECONDS, read_timeout=read_seconds, retries=retries)
+    return session().create_client(service, region_name=region, config=config)
 
 
 @cache

@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from local.models import sight
+from local.models import citing, sight
+from local.models.citing import Numbered
 from local.models.errors import ModelError, invalid
 from local.models.runtimes import Runtimes
 from local.models.simulate import Simulator, without_markers
@@ -35,6 +36,7 @@ class Conversation:
     images: list[str] = field(default_factory=list)
     image_tokens: int = 0
     has_tool_result: bool = False
+    numbered: Numbered | None = None
 
     @property
     def source(self) -> str:
@@ -104,6 +106,9 @@ class Converser:
                 raise invalid(f"The content field in the Message object at messages.{number} is empty.")
             texts = [text for block in content if (text := self._block(block, conversation))]
             conversation.turns.append({"role": role, "content": "\n".join(texts)})
+            if role == "user":
+                # A later turn without numbers asks for a repair; it does not take the sentences away.
+                conversation.numbered = citing.read(list(map(without_markers, texts))) or conversation.numbered
         return conversation
 
     def _block(self, block: Mapping[str, Any], conversation: Conversation) -> str:
@@ -160,7 +165,8 @@ class Converser:
                 return [_tool_use(tool["name"], broken)], "tool_use", 0
             return [{"text": '{"title": "cut off'}], "end_turn", 0
         filler = Filler(self._runtimes)
-        value = filler.fill(schema, without_markers(conversation.source), conversation.images, system)
+        source = without_markers(conversation.source)
+        value = filler.fill(schema, source, conversation.images, system, conversation.numbered)
         if tool:
             return [_tool_use(tool["name"], value)], "tool_use", 0
         text = json.dumps(value, ensure_ascii=False)

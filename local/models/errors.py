@@ -1,9 +1,12 @@
-"""Errors as Bedrock's runtime sends them."""
+"""Errors as Bedrock's runtime and Textract send them."""
 
-# The HTTP statuses of the runtime's modelled errors.
+# The HTTP statuses of the modelled errors.
 STATUSES = {
     "AccessDeniedException": 403,
+    "BadDocumentException": 400,
+    "DocumentTooLargeException": 400,
     "InternalServerException": 500,
+    "InvalidParameterException": 400,
     "ModelErrorException": 424,
     "ModelNotReadyException": 429,
     "ModelTimeoutException": 408,
@@ -11,6 +14,7 @@ STATUSES = {
     "ServiceQuotaExceededException": 400,
     "ServiceUnavailableException": 503,
     "ThrottlingException": 429,
+    "UnsupportedDocumentException": 400,
     "ValidationException": 400,
 }
 

@@ -1,5 +1,6 @@
 """
-The stand-in's HTTP side: Bedrock's paths, and `GET /calls` and `/health` of its own.
+The stand-in's HTTP side: Bedrock's paths, Textract's under `/model/textract/`, and `GET /calls` and `/health` of its
+own.
 
 Loopback only and without authentication: the emulator in front of it has checked the signature and asked IAM.
 """
@@ -13,7 +14,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from local.models import embeddings, images
+from local.models import embeddings, images, scans
 from local.models.calls import Call, Calls, now, prompt_hash
 from local.models.converse import Converser
 from local.models.errors import ModelError, invalid
@@ -45,6 +46,7 @@ class StandIn:
         self._runtimes = runtimes
         self._simulator = simulator
         self._converser = Converser(runtimes, simulator)
+        self._reader = scans.Reader()
         self._drawing = threading.Semaphore(_DRAWING)
 
     def answer(self, model: str, operation: str, request: dict[str, Any]) -> Reply:
@@ -54,6 +56,8 @@ class StandIn:
             return Reply(answer.body, answer.input_tokens, answer.output_tokens)
         if operation == "invoke":
             return self._invoke(model, request)
+        if (model, operation) == ("textract", "detect-document-text"):
+            return Reply(scans.detect(request, self._reader))
         raise invalid(f"The stand-in does not stream yet ({operation}).")
 
     def _invoke(self, model: str, request: dict[str, Any]) -> Reply:
@@ -141,7 +145,8 @@ class Handler(BaseHTTPRequestHandler):
                 now(), model, operation, status, spent, prompt_hash(text), told.input_tokens, told.output_tokens,
                 told.images, error.code if error else "",
             ),
-            text,
+            # A page's picture is megabytes, and has no text to look for.
+            "" if model == "textract" else text,
         )  # fmt: skip
         if error:
             self._send(status, {"message": str(error)}, {"x-amzn-ErrorType": error.code})

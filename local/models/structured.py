@@ -4,17 +4,19 @@ Answers that fit a JSON schema, made from the user's own words.
 A model of 135 million parameters invents facts when it fills a form, so most of it is extraction: every field takes the
 sentences of the user's text that are nearest to its name and description (multilingual-e5-small), helped by a small
 vocabulary for names that reports use. Nothing here knows a prompt of ours; only schema and text decide. Only a title is
-written by SmolLM2, and kept if all its words are in the text.
+written by SmolLM2, and kept if all its words are in the text. Answers that name numbered sentences are `citing`'s.
 """
 
 import json
 import re
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from local.models import reading
+from local.models import citing, reading
+from local.models.citing import Numbered, Sentence
 from local.models.runtimes import Embedder, Runtimes, Vectors
 
 Schema = Mapping[str, Any]
@@ -30,30 +32,44 @@ class Filler:
     def __init__(self, runtimes: Runtimes) -> None:
         self._runtimes = runtimes
 
-    def fill(self, schema: Schema, text: str, images: list[str], instructions: str) -> Any:
+    def fill(
+        self, schema: Schema, text: str, images: list[str], instructions: str, numbered: Numbered | None = None
+    ) -> Any:
         """
         A value that is valid against the schema.
 
         :param images: what is known of the user's pictures, one text each.
         :param instructions: the system prompt; only a number of lines is read from it.
+        :param numbered: the user's numbered sentences, if there are any.
         """
         source = reading.source(text)
         sentences = [*reading.sentences(source), *(part for image in images for part in reading.sentences(image))]
         if not sentences:
             sentences = [_NOT_SAID]
-        page = _Page(self._runtimes, source, sentences, instructions)
+        page = _Page(self._runtimes, source, sentences, instructions, numbered)
         return _Form(page, schema).value(schema, "", required=True)
 
 
 class _Page:
     """The user's text, read once."""
 
-    def __init__(self, runtimes: Runtimes, source: str, sentences: list[str], instructions: str) -> None:
+    def __init__(
+        self, runtimes: Runtimes, source: str, sentences: list[str], instructions: str, numbered: Numbered | None
+    ) -> None:
         self.runtimes = runtimes
         self.source = source
         self.sentences = sentences
         self.instructions = instructions
-        self.vectors: Vectors = runtimes.embedder.passages(sentences)
+        self.numbered = numbered
+
+    @cached_property
+    def vectors(self) -> Vectors:
+        return self.runtimes.embedder.passages(self.sentences)
+
+    @cached_property
+    def chosen(self) -> list[Sentence]:
+        """The numbered sentences that answer the question."""
+        return citing.choose(self.numbered, self.embedder) if self.numbered else []
 
     @property
     def embedder(self) -> Embedder:
@@ -76,6 +92,7 @@ class _Form:
         self._page = page
         self._root = root
         self._lists = self._share_out(self._deref(root))
+        self._cites = page.numbered is not None and self._has_claims(root, 0)
 
     def value(self, schema: Schema, name: str, *, required: bool) -> Any:
         """A valid value for one place of the schema; None when an optional one has nothing to say."""
@@ -93,7 +110,21 @@ class _Form:
             return self._text(schema, name, required=required)
         if kind in ("integer", "number"):
             return self._number(schema, kind)
-        return False if kind == "boolean" else None
+        return self._whether(schema, name) if kind == "boolean" else None
+
+    def _whether(self, schema: Schema, name: str) -> bool:
+        answered = citing.says_whether(name, schema) if self._cites else None
+        return False if answered is None else bool(self._page.chosen) == answered
+
+    def _has_claims(self, schema: Schema, depth: int) -> bool:
+        """Whether numbers of sentences are asked for somewhere. `depth` ends schemas that hold themselves."""
+        schema = self._deref(schema)
+        parts = [*(schema.get("properties") or {}).values(), *([schema["items"]] if schema.get("items") else [])]
+        return bool(self._claim(schema)) or (depth < 5 and any(self._has_claims(part, depth + 1) for part in parts))
+
+    def _claim(self, schema: Schema) -> tuple[str, str] | None:
+        properties = {name: self._deref(part) for name, part in (schema.get("properties") or {}).items()}
+        return citing.fields({"properties": properties}) if self._page.numbered else None
 
     def _deref(self, schema: Schema) -> Schema:
         while "$ref" in schema:
@@ -108,10 +139,16 @@ class _Form:
                 return self._deref({**rest, **options[0]})
         return schema
 
-    def _object(self, schema: Schema) -> dict[str, Any]:
+    def _object(self, schema: Schema, said: list[Sentence] | None = None) -> dict[str, Any]:
+        """:param said: the sentences of a claim, where not all that were chosen."""
         required = set(schema.get("required") or [])
-        made: dict[str, Any] = {}
+        claim = self._claim(schema)
+        made: dict[str, Any] = (
+            self._claimed(schema, claim, self._page.chosen if said is None else said) if claim else {}
+        )
         for name, part in (schema.get("properties") or {}).items():
+            if name in made:
+                continue
             value = self.value(part, name, required=name in required)
             if value is not None or name in required:
                 made[name] = value
@@ -126,6 +163,14 @@ class _Form:
                     :_MAX_ITEMS
                 ]
         return made
+
+    def _claimed(self, schema: Schema, claim: tuple[str, str], said: list[Sentence]) -> dict[str, Any]:
+        text, numbers = claim
+        shown = " ".join(sentence.shown for sentence in said) or _NOT_SAID
+        return {
+            text: _fitted(shown, self._deref(schema["properties"][text])),
+            numbers: [sentence.number for sentence in said],
+        }
 
     def _share_out(self, schema: Schema) -> dict[str, list[str]]:
         """Gives each sentence to the lists that it fits: by vocabulary, else to the nearest one."""
@@ -157,6 +202,10 @@ class _Form:
     def _array(self, schema: Schema, name: str) -> list[Any]:
         items = self._deref(schema.get("items") or {"type": "string"})
         low, high = int(schema.get("minItems", 0)), int(schema.get("maxItems", _MAX_ITEMS))
+        if self._claim(items):
+            return [self._object(items, [sentence]) for sentence in self._page.chosen[:high]] or [
+                self._object(items) for _ in range(low)
+            ]
         if _kind(items) != "string" or "enum" in items:
             return [self.value(items, name, required=True) for _ in range(low)]
         found = reading.parts(self._page.source) if reading.stem(name) == "part" else self._lists.get(name, [])

@@ -96,6 +96,8 @@ class DataPlane:
         self._evaluator.pin_request_origin((scope.get("client") or ("127.0.0.1",))[0], True)
         self._evaluator.pin_signed_request(request.method, request.path, request.query, scope["headers"])
         region, account = self._service.where()
+        if collection["arn"].split(":")[3] != region:
+            raise Denied(f"signed for {region}, but the collection is {collection['arn']}")
         refused = self._evaluator.enforce(
             key, "aoss:APIAccessAll", "aoss", region, resource_arn=collection["arn"],
             service_context={"aoss:collection": collection["name"]},

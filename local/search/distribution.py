@@ -148,4 +148,5 @@ def from_maven(coordinates: str, target: Path) -> None:
     try:
         downloader.download(Coordinates.parse(coordinates), str(target))
     except RequestException as failure:
-        raise DownloadFailed(failure.msg) from failure
+        # In one line: the launcher shows the log's last one.
+        raise DownloadFailed(" ".join(failure.msg.split())) from failure

@@ -61,6 +61,11 @@ class Engine:
         except queue.Empty:
             return http.client.HTTPConnection(self._host, self._port, timeout=_SECONDS), False
 
+    def close(self) -> None:
+        """End the idle connections."""
+        while not self._idle.empty():
+            self._idle.get_nowait().close()
+
     def ask(self, method: str, target: str, content: Any = None) -> dict[str, Any]:
         """A call of our own. Raises `EngineDown`, `EngineRefused`."""
         body = json.dumps(content).encode() if content is not None else b""

@@ -187,7 +187,6 @@ class Collections:
     def delete(self, physical_id: str, _props: Props) -> None:
         with contextlib.suppress(NotFound):
             self._service.call("DeleteCollection", {"id": physical_id})
-        self._service.indices.pop(physical_id, None)
         self._engine.ask("DELETE", "/" + quote(Names(physical_id).engine("*"), safe="*"))
 
 
@@ -231,7 +230,6 @@ class Indices:
         made = indices.from_template(props, nextgen=self._service.nextgen(collection))
         self._require(operations.CREATE, collection, name)
         self._ask("PUT", collection, name, content=indices.for_engine(made, self._refresh))
-        self._service.indices.setdefault(collection["id"], []).append(name)
         return self._made(collection, name)
 
     def update(self, physical_id: str, old: Props, new: Props, stack: str) -> Created:
@@ -252,8 +250,6 @@ class Indices:
         self._require(operations.DELETE, collection, name)
         with contextlib.suppress(NotFound):
             self._ask("DELETE", collection, name)
-        known = self._service.indices.get(collection["id"], [])
-        self._service.indices[collection["id"]] = [other for other in known if other != name]
 
 
 def extend(service: Service, engine: Engine, refresh: str) -> None:

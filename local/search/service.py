@@ -1,6 +1,6 @@
 """
 What the local stage knows about OpenSearch Serverless: the emulator's policies and collections, and, kept beside them,
-collection groups, indices, and who deploys a stack.
+collection groups and the roles that deploy stacks.
 """
 
 import json
@@ -35,8 +35,6 @@ class Service:
         self._iam = seams.module("ministack.services.iam")
         self._evaluator = seams.module("ministack.core.iam_evaluator")
         self.groups: dict[str, Record] = {}
-        # Index names by collection id.
-        self.indices: dict[str, list[str]] = {}
         self._roles: dict[str, str] = {}
         self._deployer: ContextVar[str] = ContextVar("deployer", default="")
 
@@ -52,14 +50,12 @@ class Service:
         get_state, load = self._aoss.get_state, self._aoss.load_persisted_state
 
         def get_all() -> Record:
-            ours = {"groups": self.groups, "indices": self.indices, "roles": self._roles}
-            return {**get_state(), "local": ours}
+            return {**get_state(), "local": {"groups": self.groups, "roles": self._roles}}
 
         def load_all(data: Record) -> None:
             load(data)
             ours = (data or {}).get("local", {})
             self.groups.update(ours.get("groups", {}))
-            self.indices.update(ours.get("indices", {}))
             self._roles.update(ours.get("roles", {}))
             for _, collection in self._aoss._collections.all_items():
                 # Nothing has to be started for it, and the port may be another one.

@@ -13,7 +13,6 @@ from constructs import Construct
 from stacks.common.use_case_stack import UseCaseStack
 from stacks.config import SearchSettings
 
-INDEX = "chunks"
 # What each kind of function does there; serverless has no finer permissions than these.
 READ = ("aoss:ReadDocument", "aoss:DescribeIndex")
 WRITE = ("aoss:ReadDocument", "aoss:WriteDocument", "aoss:DescribeIndex")
@@ -32,8 +31,14 @@ class VectorStore(Construct):
     made before the policy lets CloudFormation make it.
     """
 
-    def __init__(self, scope: UseCaseStack, construct_id: str, *, properties: dict[str, Any]) -> None:
+    def __init__(
+        self, scope: UseCaseStack, construct_id: str, *, index: str, index_family: str, properties: dict[str, Any]
+    ) -> None:
+        """`index_family` is a pattern for the names that the index has had or may get: a changed name makes a new
+        index, and CloudFormation has to be able to delete the old one afterwards."""
         super().__init__(scope, construct_id)
+        self._index = index
+        self._index_family = index_family
         self._settings: SearchSettings = scope.settings.hr_qa.search
         self._properties = _camel(properties)
         self._grants: list[tuple[iam.IRole, tuple[str, ...]]] = []
@@ -51,7 +56,7 @@ class VectorStore(Construct):
     def environment(self) -> dict[str, str]:
         """The variables by which a function finds the index."""
         service = "es" if self._settings.type == "domain" else "aoss"
-        return {"SEARCH_ENDPOINT": self._endpoint, "SEARCH_INDEX": INDEX, "SEARCH_SERVICE": service}
+        return {"SEARCH_ENDPOINT": self._endpoint, "SEARCH_INDEX": self._index, "SEARCH_SERVICE": service}
 
     def grant(self, role: iam.Role, permissions: tuple[str, ...]) -> None:
         """Lets a role into the index: `READ` or `WRITE`."""
@@ -70,7 +75,7 @@ class VectorStore(Construct):
             self,
             "Index",
             collection_endpoint=self._endpoint,
-            index_name=INDEX,
+            index_name=self._index,
             settings={"index": {"knn": True}},
             mappings={"properties": self._properties},
         )
@@ -137,12 +142,13 @@ class VectorStore(Construct):
         self._arn = f"arn:{Aws.PARTITION}:aoss:{Aws.REGION}:{Aws.ACCOUNT_ID}:collection/{identifier}"
 
     def _access_policy(self) -> aoss.CfnAccessPolicy:
-        index = f"index/{self._collection_name}/{INDEX}"
+        indexes = f"index/{self._collection_name}"
         entries = [
-            {"Rules": [_rule("index", index, permissions)], "Principal": [role.role_arn]}
+            {"Rules": [_rule("index", f"{indexes}/{self._index}", permissions)], "Principal": [role.role_arn]}
             for role, permissions in self._grants
         ]
-        entries.append({"Rules": [_rule("index", index, _MANAGE)], "Principal": [self._deployer()]})
+        manage = _rule("index", f"{indexes}/{self._index_family}", _MANAGE)
+        entries.append({"Rules": [manage], "Principal": [self._deployer()]})
         return aoss.CfnAccessPolicy(
             self,
             "Access",
@@ -160,11 +166,11 @@ class VectorStore(Construct):
 
     def _grant_domain(self, role: iam.Role, *, writes: bool) -> None:
         actions = ["es:ESHttpPost"]
-        resources = [f"{self._arn}/{INDEX}/{api}" for api in ("_search", "_msearch")]
+        resources = [f"{self._arn}/{self._index}/{api}" for api in ("_search", "_msearch")]
         role.add_to_policy(iam.PolicyStatement(actions=actions, resources=resources))
         if writes:
-            role.add_to_policy(iam.PolicyStatement(actions=actions, resources=[f"{self._arn}/{INDEX}/_bulk"]))
-            role.add_to_policy(iam.PolicyStatement(actions=["es:ESHttpPut"], resources=[f"{self._arn}/{INDEX}"]))
+            role.add_to_policy(iam.PolicyStatement(actions=actions, resources=[f"{self._arn}/{self._index}/_bulk"]))
+            role.add_to_policy(iam.PolicyStatement(actions=["es:ESHttpPut"], resources=[f"{self._arn}/{self._index}"]))
 
 
 def floor_price(search: SearchSettings) -> str:

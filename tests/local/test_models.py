@@ -190,6 +190,18 @@ def test_titan_embeds_meaning_in_every_dimension(bedrock: Any, dimensions: int) 
     assert _cosine(vectors[0], vectors[1]) > _cosine(vectors[0], vectors[2]) + 0.03
 
 
+def test_titans_short_lines_look_for_passages(bedrock: Any) -> None:
+    # given a question, a passage that answers it, and the same words as lines of a document
+    question = "How many days of leave are there?"
+    titan, _ = _invoke(bedrock, TITAN, {"inputText": question})
+    lines, _ = _invoke(bedrock, TITAN, {"inputText": f"{question}\n-"})
+    asked = {"texts": [question], "input_type": "search_query"}
+    cohere, _ = _invoke(bedrock, "cohere.embed-multilingual-v3", asked)
+    # then the line is embedded as Cohere's form says that a query is
+    assert _cosine(titan["embedding"], cohere["embeddings"][0]) == pytest.approx(1, abs=1e-4)
+    assert _cosine(lines["embedding"], cohere["embeddings"][0]) < 0.99
+
+
 def test_vectors_are_not_of_length_one_unless_asked(bedrock: Any) -> None:
     body, _ = _invoke(bedrock, TITAN, {"inputText": "pump", "normalize": False})
     assert _cosine(body["embedding"], body["embedding"]) > 1.5

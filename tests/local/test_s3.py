@@ -1,6 +1,7 @@
-"""An event of a bucket with versions names the version."""
+"""An event of a bucket with versions names the version; a template's bucket ends as on AWS."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 from local.s3 import with_version
@@ -33,3 +34,27 @@ print(json.dumps([json.loads(event["Detail"])["object"].get("version-id") for ev
 """
     )
     assert json.loads(out.splitlines()[-1]) == ["v7", None]
+
+
+def test_only_an_empty_bucket_is_deleted_and_then_wholly(tmp_path: Path) -> None:
+    out = run_local(
+        """
+import json, os
+from ministack.services import s3
+from local.s3 import delete_bucket
+s3._create_bucket("full", b"", {})
+s3._create_bucket("empty", b"", {})
+s3._put_object("full", "k", b"x", {})
+try:
+    delete_bucket("full", {})
+except ValueError as refusal:
+    print(refusal)
+delete_bucket("empty", {})
+delete_bucket("empty", {})
+print(json.dumps([name for account in os.listdir(s3.DATA_DIR) for name in os.listdir(f"{s3.DATA_DIR}/{account}")]))
+""",
+        env={"S3_PERSIST": "1", "S3_DATA_DIR": str(tmp_path)},
+    )
+    refusal, left = out.splitlines()[-2:]
+    assert "not empty" in refusal
+    assert json.loads(left) == ["full"]

@@ -38,7 +38,8 @@ def plain_text(value: Any) -> str:
 def test_each_principal_may_do_only_what_it_needs_in_the_index(assembly_of: Assemble) -> None:
     template = template_of(assembly_of, "prod")
     rules = access_rules(template)
-    index = [f"index/{template.only('AWS::OpenSearchServerless::Collection')['Name']}/chunks"]
+    collection = template.only("AWS::OpenSearchServerless::Collection")["Name"]
+    index = [f"index/{collection}/{template.only('AWS::OpenSearchServerless::Index')['IndexName']}"]
 
     assert len(rules) == 3
     assert rules[function_role(template, "hr_qa.handler.handler")] == (
@@ -50,6 +51,8 @@ def test_each_principal_may_do_only_what_it_needs_in_the_index(assembly_of: Asse
         ["aoss:ReadDocument", "aoss:WriteDocument", "aoss:DescribeIndex"],
     )
     (deployer,) = [one for one in rules if "cfn-exec-role" in one]
+    # A new name makes a new index, and the old one has to be deleted then.
+    assert rules[deployer][0] == [f"index/{collection}/chunks-*"]
     assert set(rules[deployer][1]) == {f"aoss:{name}Index" for name in ("Create", "Describe", "Update", "Delete")}
 
 
@@ -97,12 +100,24 @@ def test_the_index_has_the_vectors_dimensions_and_no_engine(assembly_of: Assembl
     }
 
 
+def test_another_model_or_length_makes_another_index(assembly_of: Assemble) -> None:
+    names = {
+        template_of(assembly_of, stage).only("AWS::OpenSearchServerless::Index")["IndexName"]
+        for stage in ("dev", "local", "classic")
+    }
+    assert len(names) == 3
+
+
 def test_an_existing_collection_gets_an_access_policy_and_an_index(assembly_of: Assemble) -> None:
     template = template_of(assembly_of, "collection")
 
     assert not template.resources("AWS::OpenSearchServerless::Collection")
     assert not template.resources("AWS::OpenSearchServerless::SecurityPolicy")
-    assert {resources[0] for resources, _ in access_rules(template).values()} == {"index/handbooks/chunks"}
+    index = template.only("AWS::OpenSearchServerless::Index")["IndexName"]
+    assert {resources[0] for resources, _ in access_rules(template).values()} == {
+        f"index/handbooks/{index}",
+        "index/handbooks/chunks-*",
+    }
     endpoint = plain(template.only("AWS::OpenSearchServerless::Index")["CollectionEndpoint"])
     assert endpoint.startswith("https://abc123.")
 
@@ -118,11 +133,13 @@ def test_an_existing_domain_is_reached_by_exact_paths(assembly_of: Assemble) -> 
     }
 
     assert not [one for one in template.content["Resources"].values() if "OpenSearchServerless" in one["Type"]]
+    variables = template.properties("AWS::Lambda::Function")[0]["Environment"]["Variables"]
+    index = variables["SEARCH_INDEX"]
     assert allowed == {
-        ("es:ESHttpPost", "/chunks/_search"),
-        ("es:ESHttpPost", "/chunks/_msearch"),
-        ("es:ESHttpPost", "/chunks/_bulk"),
-        ("es:ESHttpPut", "/chunks"),
+        ("es:ESHttpPost", f"/{index}/_search"),
+        ("es:ESHttpPost", f"/{index}/_msearch"),
+        ("es:ESHttpPost", f"/{index}/_bulk"),
+        ("es:ESHttpPut", f"/{index}"),
     }
 
 

@@ -13,7 +13,11 @@ _MORE_INVISIBLE = {"\u034f", "\u115f", "\u1160", "\u17b4", "\u17b5", "\u3164", "
 _LIGATURES = str.maketrans(
     {"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "ﬅ": "st", "ﬆ": "st"}
 )  # NFKC would take "½" and "²" apart, too.
-_CUT_WORD = re.compile(rf"(\S*?)(\w+){HYPHEN_AT_LINE_END}\s*(\w+)(\S*)")
+# Longer ones are not words, and patterns take long over them.
+_MAX_WORD = 100
+_BEFORE = re.compile(r"(\S*?)(\w+)$")
+_AFTER = re.compile(r"\s*(\w+)(\S*)")
+_WHOLE = re.compile(r"\S+")
 _WORD = re.compile(r"\w+(?:-\w+)*")
 
 
@@ -43,9 +47,11 @@ def _is_hidden(character: str) -> bool:
 def words(text: str) -> set[str]:
     """The words of a text in lower case, hyphenated ones whole and in parts; none that are cut at a line's end."""
     found: set[str] = set()
-    for match in _WORD.finditer(re.sub(rf"\S*{HYPHEN_AT_LINE_END}\s*\S*", " ", text).lower()):
-        found.add(match[0])
-        found.update(match[0].split("-"))
+    for token in _WHOLE.findall(text.lower()):
+        if HYPHEN_AT_LINE_END not in token:
+            for word in _WORD.findall(token):
+                found.add(word)
+                found.update(word.split("-"))
     return found
 
 
@@ -54,22 +60,20 @@ def join_cut_words(text: str, vocabulary: Collection[str]) -> str:
 
     `vocabulary` are the words that the document uses elsewhere, in lower case.
     """
-
-    def joined(match: re.Match[str]) -> str:
-        before, first, second, after = match.groups()
-        hyphen = "-" if _has_hyphen(before, first, second, after, vocabulary) else ""
-        return f"{before}{first}{hyphen}{second}{after}"
-
-    while HYPHEN_AT_LINE_END in text:
-        shorter = _CUT_WORD.sub(joined, text)
-        if shorter == text:
-            break
-        text = shorter
-    return text.replace(HYPHEN_AT_LINE_END, "-")
+    whole, *parts = text.split(HYPHEN_AT_LINE_END)
+    for part in parts:
+        before = _BEFORE.search(whole[-_MAX_WORD:])
+        after = _AFTER.match(part[:_MAX_WORD])
+        if before and after and not _has_hyphen(before, after, vocabulary):
+            whole += part.lstrip()
+        else:
+            whole += "-" + part.lstrip()
+    return whole
 
 
-def _has_hyphen(before: str, first: str, second: str, after: str, vocabulary: Collection[str]) -> bool:
-    if re.search(r"[/@._]", before) or re.match(r"[/@_]|\.\w", after):
+def _has_hyphen(before: re.Match[str], after: re.Match[str], vocabulary: Collection[str]) -> bool:
+    first, second = before[2], after[1]
+    if re.search(r"[/@._]", before[1]) or re.match(r"[/@_]|\.\w", after[2]):
         return True  # in an address
     if not (first + second).isalpha() or not second[0].islower():
         return True

@@ -20,8 +20,12 @@ _REPEATS = 0.3
 _LARGER = 1.06
 _AS_LARGE = 0.98
 _MAX_HEADING = 200
+# Headings above a heading. No document needs more, and one made to exhaust memory gets no more.
+_MAX_DEPTH = 7
 _DIGITS = re.compile(r"\d+")
-_LEADERS = re.compile(r"\.{4,}\s*\d*$|(?:\s\.){4,}\s*\d*$|…{2,}\s*\d*$")
+# Dots that lead to a page number.
+_LEADERS = re.compile(r"(?:\.{4}|(?: \.){4}|…{2}) ?\d{0,4}$")
+_LEADING = 20
 _ITEM = re.compile(
     r"(?:[•◦▪▫■□●○‣⁃∙]|[-–*]\s|\(?(?:\d{1,3}|[a-z]|[ivx]{1,5})[.)]\s|§|Art\.\s*\d|[IVXL]{1,6}\s*[-–]\s"
     r"|(?:Parágrafo|Artikel|Article|Artículo|Artigo)\s)"
@@ -90,7 +94,7 @@ def headings(lines: Sequence[Line], style: Style) -> list[Heading]:
 
 def in_force(before: Sequence[Heading], heading: Heading) -> tuple[Heading, ...]:
     """The headings in force after `heading`: those of its rank and below end."""
-    return (*(outer for outer in before if outer.rank > heading.rank), heading)
+    return (*[outer for outer in before if outer.rank > heading.rank][:_MAX_DEPTH], heading)
 
 
 def blocks(lines: Sequence[Line], style: Style, path: Sequence[Heading]) -> tuple[list[Block], tuple[Heading, ...]]:
@@ -109,7 +113,7 @@ def blocks(lines: Sequence[Line], style: Style, path: Sequence[Heading]) -> tupl
 
 
 def _kind(line: Line, text: str) -> Literal["paragraph", "row", "contents"]:
-    if _LEADERS.search(text):
+    if _LEADERS.search(text[-_LEADING:]):
         return "contents"
     return "row" if line.cells > 1 else "paragraph"
 
@@ -151,7 +155,7 @@ class _Flow:
             return self._same_heading(index)
         if line.cells > 1 or following.cells > 1 or following.item or _ITEM.match(following.text):
             return False
-        if _LEADERS.search(line.text) or _LEADERS.search(following.text):
+        if _LEADERS.search(line.text[-_LEADING:]) or _LEADERS.search(following.text[-_LEADING:]):
             return False
         return self._runs_on(index)
 
@@ -177,7 +181,7 @@ class _Flow:
         text = " ".join(line.text for line in self._lines[start : end + 1])
         if not self._stands_out(start) or len(text) > _MAX_HEADING or not any(map(str.isalpha, text)):
             return False
-        if _LEADERS.search(text):
+        if _LEADERS.search(text[-_LEADING:]):
             return False
         if self._lines[start].size >= self._style.body_size * _LARGER:
             return True

@@ -18,6 +18,7 @@ from hr_qa.ingestion.cleaning import clean
 # Far above what a page can show; a page made to exhaust memory ends here.
 MAX_CHARACTERS = 100_000
 _MAX_RECTANGLES = 60
+_MAX_MARKERS = 500
 _LINE_END = re.compile(r"(\r\n|\r|\n)")
 _BOLD = re.compile(r"bold|black|heavy|semibold|demi", re.I)
 _BOLD_WEIGHT = 600
@@ -167,6 +168,8 @@ def _with_markers(lines: list[Line]) -> list[Line]:
     if not markers:
         return lines
     rest = [line for line in lines if not _MARKER.fullmatch(line.text)]
+    if len(markers) > _MAX_MARKERS:
+        return rest
     return [msgspec.structs.replace(line, item=True) if _has_marker(line, markers) else line for line in rest]
 
 

@@ -11,6 +11,8 @@ from shared.errors import Unavailable
 
 # What OCR engines are made for; a page in letter size is then about 100 KB.
 DPI = 200
+READ_SECONDS = 40
+ATTEMPTS = 2
 # Lines that the service itself is unsure of are noise more often than text.
 MIN_CONFIDENCE = 50.0
 
@@ -19,7 +21,7 @@ class Ocr:
     """Textract's DetectDocumentText on one page at a time."""
 
     def __init__(self, client: Any = None) -> None:
-        self._textract = client or aws.store_client("textract")
+        self._textract = client or aws.slow_client("textract", READ_SECONDS, ATTEMPTS)
 
     def read(self, document: Document, page: Page) -> Page:
         """The page with the text of its picture; without any it stays a page without text. Raises `Unavailable`."""

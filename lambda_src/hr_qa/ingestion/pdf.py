@@ -9,6 +9,7 @@ from typing import Literal
 import pypdfium2 as pdfium
 import pypdfium2.raw as raw
 
+from hr_qa.ingestion.bombs import unpacks_too_large
 from hr_qa.ingestion.layout import (
     Heading,
     SampledPage,
@@ -117,9 +118,12 @@ class Document:
 
 
 @contextmanager
-def open_document(path: Path, max_pages: int) -> Iterator[Document]:
-    """Raises `PdfError`."""
+def open_document(path: Path, max_pages: int, *, known: bool = False) -> Iterator[Document]:
+    """Raises `PdfError`. `known`: the file was opened before, so what it unpacks to need not be looked at again."""
     _check_type(path)
+    if not known and unpacks_too_large(path):
+        message = "The PDF unpacks to far more than a document needs. Print it to a new PDF and upload that."
+        raise PdfError("damaged", message)
     try:
         pdf = pdfium.PdfDocument(path)
     except pdfium.PdfiumError as error:

@@ -97,7 +97,7 @@ class Worker:
             return
         if record.ingesting and record.ingesting_source == head.source:
             self._resume(space, record)
-        elif record.live and record.live_source == head.source:
+        elif record.live_source == head.source and record.live_index == self._settings.search_index:
             self._keep(space, record)
         elif record.failed_source != head.source:
             self._begin(context, space, record, head.source)
@@ -217,7 +217,9 @@ class Worker:
             # A store request that was repeated, or a killed worker, may have left a chunk twice.
             self._index.delete(context.deadline, [one for ids in searchable.values() for one in ids[1:]])
             try:
-                self._documents.publish(step.space, step.document, step.generation, progress)
+                self._documents.publish(
+                    step.space, step.document, step.generation, progress, self._settings.search_index
+                )
             except Superseded:
                 return
             count(DocumentsReady=1)

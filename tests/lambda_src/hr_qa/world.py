@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import msgspec
-from fakes import CALLER, FakeBucket, FakeTable, LambdaContext, settings
+from fakes import CALLER, FakeBucket, FakeModel, FakeTable, LambdaContext, settings
 from search_engine import FakeSearch
 
 from hr_qa.documents import Documents, Record
@@ -16,6 +16,7 @@ from hr_qa.ingestion.batch import Ingestion
 from hr_qa.ingestion.worker import Worker
 from hr_qa.queue import Queue
 from hr_qa.resources import key
+from hr_qa.service import QaService
 from hr_qa.settings import HrSettings
 from hr_qa.uploads import Files
 from shared.bedrock import Bedrock
@@ -98,6 +99,7 @@ class World:
         self.search = FakeSearch(lag=lag)
         self.sqs = FakeSqs(self)
         self.embedded: list[str] = []
+        self.model = FakeModel()
         self.embed_failures: list[BaseException] = []
         self.settings = hr_settings(**changes)
         self.space = self.settings.space(CALLER)
@@ -121,6 +123,23 @@ class World:
         )
         return Ingestion(self.settings, worker, queue)
 
+    def service(self, *answers: Any, reranker: Any = None) -> QaService:
+        """The REST side over the same stores; the text model answers from a queue."""
+        self.model = FakeModel(*answers)
+        return QaService(
+            self.settings,
+            Bedrock(self.settings, lambda seconds, region: self, lambda seconds: None),
+            documents=self.documents,
+            index=Index(self.settings, self.search, lambda seconds: None),
+            files=Files("bucket", self.bucket, lambda: self.now),
+            queue=Queue("queue", self.sqs, lambda: self.now),
+            reranker=reranker,
+        )
+
+    def converse(self, **request: Any) -> Any:
+        """Bedrock: the next answer of the queue."""
+        return self.model.converse(**request)
+
     def invoke_model(self, **request: Any) -> Any:
         """Bedrock: a vector of the words in a text."""
         text = json.loads(request["body"])["inputText"]
@@ -143,6 +162,11 @@ class World:
         self.bucket.objects[key(self.space, document)] = content
         for _ in range(events):
             self.sqs.put(json.dumps(s3_event(key(self.space, document))))
+
+    def delete(self, document: str) -> None:
+        """What the API does."""
+        self.documents.mark_deleting(self.space, document)
+        Queue("queue", self.sqs, lambda: self.now).clean(self.space, document)
 
     def record(self, document: str) -> Record | None:
         return self.documents.get(self.space, document)

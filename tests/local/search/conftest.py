@@ -106,6 +106,7 @@ class Emulator:
         content: Any = None,
         *,
         service: str = "aoss",
+        region: str = REGION,
         tampered: bytes = b"",
     ) -> Answer:
         """A request signed as the SDKs sign it. `tampered` is sent instead of what was signed."""
@@ -114,7 +115,7 @@ class Emulator:
         headers = {"content-type": "application/json", "x-amz-content-sha256": sha256(body).hexdigest()}
         request = AWSRequest(method, url, headers=headers, data=body)
         if who:
-            SigV4Auth(who, service, REGION).add_auth(request)
+            SigV4Auth(who, service, region).add_auth(request)
         assert urlsplit(url).hostname == "localhost"
         sent = self._http.request(method, url, body=tampered or body, headers=dict(request.headers.items()))
         return Answer(sent.status, json.loads(sent.data) if sent.data else None)

@@ -180,6 +180,7 @@ def test_only_signed_requests_are_served(collection: Collection) -> None:
         collection.call(None, "POST", "/chunks/_search", search),
         collection.call(stolen, "POST", "/chunks/_search", search),
         collection.call(collection.reader, "POST", "/chunks/_search", search, service="es"),
+        collection.call(collection.reader, "POST", "/chunks/_search", search, region="eu-west-1"),
         collection.call(collection.reader, "POST", "/chunks/_search", search, tampered=b'{"size": 1}'),
     ]
     assert [answer.status for answer in refused] == [403] * len(refused)
@@ -231,6 +232,18 @@ def test_everything_is_there_after_the_emulator_was_killed(collection: Collectio
     assert before > 0
     assert collection.count() == before
     assert collection.call(collection.reader, "POST", "/chunks/_doc", {"chunk": "x"}).status == 403
+
+
+def test_a_collection_needs_its_encryption_policy(emulator: Emulator) -> None:
+    # given a template whose encryption policy covers another name
+    content = template([grant("writer", "aoss:*", name="hr-bare")], "hr-bare")
+    other = {"Rules": [{"ResourceType": "collection", "Resource": ["collection/other"]}], "AWSOwnedKey": True}
+    content["Resources"]["Encryption"]["Properties"]["Policy"] = json.dumps(other)
+    with pytest.raises(WaiterError):
+        deploy(emulator, "bare", content)
+    # then
+    assert "No matching security policy of encryption type" in reasons(emulator, "bare")
+    remove(emulator, "bare")
 
 
 def test_an_index_needs_a_policy_for_whoever_deploys_it(emulator: Emulator) -> None:

@@ -63,7 +63,10 @@ calls = {
     ],
     "sqs": [
         ("send_message_batch", {"QueueUrl": "http://127.0.0.1:9/q", "Entries": []}),
-        ("change_message_visibility", {"QueueUrl": "http://127.0.0.1:9/q", "ReceiptHandle": "r", "VisibilityTimeout": 1}),
+        (
+            "change_message_visibility",
+            {"QueueUrl": "http://127.0.0.1:9/q", "ReceiptHandle": "r", "VisibilityTimeout": 1},
+        ),
     ],
 }
 for service in sys.argv[2:]:

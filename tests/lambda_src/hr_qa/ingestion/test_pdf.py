@@ -1,5 +1,6 @@
 import random
 import struct
+import time
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ from handbooks import FOLDER, MAX_PAGES, pages_of, readable
 from pdfs import Sheet, Text, paragraph, write_pdf
 
 from evaluation.questions import read_questions
+from hr_qa.ingestion.chunks import MAX_CHARACTERS, chunk_pages
 from hr_qa.ingestion.pages import Page, page_from_text
 from hr_qa.ingestion.pdf import PdfError, open_document
 
@@ -161,6 +163,36 @@ def test_broken_files_are_read_or_refused_but_never_end_the_process(tmp_path: Pa
         except PdfError:
             refused += 1
     assert 0 < refused < rounds
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "x" * 50_000,
+        "x" * 50_000 + "\xa1" + "y" * 40_000,
+        "." * 90_000,
+        ". " * 45_000,
+        "A. " * 30_000,
+        "e.g. E" * 15_000,
+        "- " * 45_000,
+    ],
+    ids=["one word", "a cut word", "dots", "spaced dots", "initials", "abbreviations", "dashes"],
+)
+def test_a_page_made_to_take_long_does_not(tmp_path: Path, line: str) -> None:
+    path = write_pdf(tmp_path / "a.pdf", [Sheet((Text(line, 72, 600, 0.01),))], unicode={0xA1: "\ufffe"})
+    begun = time.process_time()
+    chunks = chunk_pages(read(path))
+    assert time.process_time() - begun < 3
+    assert all(len(chunk.text) <= MAX_CHARACTERS for chunk in chunks)
+
+
+def test_many_short_lines_do_not_take_long(tmp_path: Path) -> None:
+    bullets = [Text(mark, x, y, 1) for x in range(70, 540, 10) for y in range(100, 700, 10) for mark in ("•", "x")]
+    shrinking = [Text("Heading", 72, 700, 500 - n / 10) for n in range(2000)]
+    begun = time.process_time()
+    pages = read(write_pdf(tmp_path / "a.pdf", [Sheet(tuple(bullets)), Sheet(tuple(shrinking))]))
+    assert time.process_time() - begun < 5
+    assert max(len(block.path) for page in pages for block in page.blocks) <= 8
 
 
 # Made ones.

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 from fakes import client_error
-from tests.lambda_src.hr_qa.world import Killer, World, s3_event
 from pdfs import text_pdf
 
 from hr_qa.documents import Record
 from hr_qa.ingestion import worker as worker_module
 from hr_qa.resources import key
+from tests.lambda_src.hr_qa.world import Killer, World, s3_event
 
 SENTENCES = [
     "Parental leave is sixteen weeks for every employee.",
@@ -138,8 +138,7 @@ def play(scenario: str, killer: Killer) -> int:
     if scenario == "delete":
         world._deliver(None)
         world._deliver(None)
-        world.documents.mark_deleting(world.space, document)
-        world.sqs.put('{"step":"clean","space":"%s","document":"%s","since":%d}' % (world.space, document, world.now))
+        world.delete(document)
     world.run()
     assert not world.sqs.dead
     if scenario == "delete":
@@ -176,8 +175,7 @@ def test_a_deletion_at_any_time_leaves_nothing(seed: int) -> None:
     for _ in range(chaos.randint(0, 14)):
         if world.sqs.messages:
             world._deliver(chaos)
-    world.documents.mark_deleting(world.space, document)
-    world.sqs.put('{"step":"clean","space":"%s","document":"%s","since":%d}' % (world.space, document, world.now))
+    world.delete(document)
     assert the_record(world, document).live is None
     if chaos.random() < 0.5:
         world.upload(document, handbook(4, "late"))

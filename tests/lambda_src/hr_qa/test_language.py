@@ -1,0 +1,73 @@
+from pathlib import Path
+
+import pytest
+
+from evaluation.questions import read_questions
+from hr_qa.language import content_words, detect, names, terms
+
+QUESTIONS = Path(__file__).resolve().parents[3] / "evaluation" / "questions" / "dev.jsonl"
+
+
+def test_the_language_of_every_question_is_known() -> None:
+    wrong = [
+        (question.question, detect(question.question))
+        for question in read_questions(QUESTIONS)
+        if detect(question.question) != question.language
+    ]
+    assert wrong == []
+
+
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [
+        ("How much leave do I have?", "en"),
+        ("sick leave for my kid", "en"),
+        ("vacation carryover?", ""),
+        ("Quantos dias de férias eu tenho?", "pt"),
+        ("posso vender ferias", "pt"),
+        ("como peço reembolso", "pt"),
+        ("¿Cuántos días de vacaciones tengo?", "es"),
+        ("puedo trabajar desde casa los viernes", "es"),
+        ("Combien de jours de congé ai-je ?", "fr"),
+        ("puis-je travailler de chez moi le vendredi", "fr"),
+        ("Wie viele Urlaubstage habe ich?", "de"),
+        ("kann ich meine Überstunden auszahlen lassen", "de"),
+        ("有給休暇は何日ありますか", ""),
+        ("Сколько дней отпуска?", ""),
+        ("12345 !!", ""),
+        ("", ""),
+    ],
+)
+def test_short_questions(text: str, language: str) -> None:
+    assert detect(text) == language
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "language"),
+    [
+        ("the policies of companies", "Policy company", "en"),
+        ("How many business days?", "business day", "en"),
+        ("FÉRIAS e licenças remuneradas", "feria licença remunerada", "pt"),
+        ("as condições", "condicao", "pt"),
+        ("los días y las vacaciones", "dia vacacion", "es"),
+        ("les congés payés", "congé payé", "fr"),
+        ("die Überstunden", "Überstunde", "de"),
+        ("401(k) at Clef's", "401 k Clef", "en"),
+    ],
+)
+def test_forms_of_a_word_become_one_term(one: str, other: str, language: str) -> None:
+    assert sorted(terms(one, language).split()) == sorted(terms(other, language).split())
+
+
+def test_terms_survive_the_standard_analyzer() -> None:
+    """It parts at everything but letters and digits, and makes lower case: nothing must be left to do."""
+    text = terms("E-mail: hr@Clef.io, R$ 1.500,00 às férias!", "pt")
+    assert text == "mail hr clef io r 1 500 00 feria"
+
+
+def test_an_unknown_language_keeps_all_words() -> None:
+    assert content_words("The leaves of férias", "") == ["the", "leaves", "of", "ferias"]
+
+
+def test_names_are_no_stop_words_and_no_numbers() -> None:
+    assert names("Quantas semanas a Clef dá em 2024 to the Célia-Paulo AB?") == {"semanas", "clef", "celia", "paulo"}
