@@ -45,7 +45,8 @@ def main() -> int:
 def _write(found: Figures, options: argparse.Namespace) -> None:
     _save(options.json or ROOT / ".cache" / "evaluation" / f"{found.stage}.json", _json(found))
     if options.picture:
-        _save(options.picture, picture.svg(found.retrieval, f"Pages found, stage {found.stage}, {found.date}"))
+        models = ", small stand-in models" if found.stand_ins else ""
+        _save(options.picture, picture.svg(found.retrieval, f"Pages found, stage {found.stage}{models}, {found.date}"))
     if options.docs:
         report.fill(options.docs, "figures", report.markdown(found))
     if options.baseline:

@@ -9,7 +9,7 @@ from statistics import fmean
 import msgspec
 
 from evaluation.answers import Cited
-from evaluation.measures import Values, by_group, measure
+from evaluation.measures import Values, by_group, measure, recall
 from evaluation.questions import Question
 from evaluation.stage import Run
 
@@ -34,7 +34,8 @@ class Citations(msgspec.Struct, frozen=True):
     """Shares are None where there is nothing to take a share of.
 
     `right_page`, `overlaps_evidence`: of the citations for answerable questions. `verbatim`: of those whose page's text
-    is known, `checked`. `needed_pages`: how much of what an answered question needs is cited, on average.
+    is known, `checked`. Of the answered questions, `evidence_quoted`: some citation overlaps the evidence;
+    `needed_pages`: how much of what the question needs is cited, on average.
     """
 
     count: int
@@ -42,6 +43,7 @@ class Citations(msgspec.Struct, frozen=True):
     overlaps_evidence: float | None
     checked: int
     verbatim: float | None
+    evidence_quoted: float | None
     needed_pages: float | None
 
 
@@ -63,9 +65,14 @@ class Answers(msgspec.Struct, frozen=True):
 
 
 class Figures(msgspec.Struct, frozen=True, kw_only=True):
-    """`repeated`: requests that were sent again, by status. `failed`: question -> why there was no answer to it."""
+    """`stand_ins`: small local models answered under the ids of those of Bedrock.
+
+    `look_at`: the ids of questions whose pages are not all among the first five, and of those wrongly refused and
+    wrongly answered. `repeated`: requests that were sent again, by status. `failed`: question -> why no answer came.
+    """
 
     stage: str
+    stand_ins: bool
     date: str
     questions: str
     count: int
@@ -73,6 +80,7 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     retrieval: dict[str, Group]
     answers: Answers | None
     latency: dict[str, Times]
+    look_at: dict[str, list[str]]
     repeated: dict[str, int]
     failed: dict[str, dict[str, str]]
 
@@ -100,6 +108,7 @@ def answers(questions: Sequence[Question], run: Run) -> Answers:
             overlaps_evidence=_share(one.overlaps for one in cited),
             checked=_checked(cited),
             verbatim=_share(one.verbatim for one in cited),
+            evidence_quoted=_share(any(citation.overlaps for citation in one.citations) for one in good),
             needed_pages=fmean(one.found for one in good) if good else None,
         ),
         models=dict(Counter(one.model for one in judged.values() if one.model)),
@@ -130,6 +139,7 @@ def figures(
     """`documents`: file name to `ready`, or why it cannot be read."""
     return Figures(
         stage=stage,
+        stand_ins=stage == "local",
         date=datetime.now(UTC).date().isoformat(),
         questions=file,
         count=len(questions),
@@ -137,9 +147,21 @@ def figures(
         retrieval=retrieval(questions, run),
         answers=answers(questions, run) if run.asked or run.failed_questions else None,
         latency=latency(run),
+        look_at=_look_at(questions, run),
         repeated=repeated,
         failed={"searches": run.failed_searches, "questions": run.failed_questions},
     )
+
+
+def _look_at(questions: Sequence[Question], run: Run) -> dict[str, list[str]]:
+    rankings = {name: found.ranking for name, found in run.searched.items()}
+    answered = {name: asked.judged.answered for name, asked in run.asked.items()}
+    good = [one for one in questions if one.answerable]
+    return {
+        "not among five": [one.id for one in good if recall(rankings.get(one.id, []), one.needed, 5) < 1],
+        "wrongly refused": [one.id for one in good if answered.get(one.id) is False],
+        "wrongly answered": [one.id for one in questions if not one.answerable and answered.get(one.id)],
+    }
 
 
 def _answered(questions: Sequence[Question], run: Run) -> Answered:

@@ -24,7 +24,8 @@ def markdown(figures: Figures) -> str:
     """For the documentation."""
     said = f"Stage `{figures.stage}`, {figures.date}, {figures.count} questions of `{figures.questions}`."
     if figures.answers and figures.answers.models:
-        said += " Answers by " + ", ".join(f"`{model}`" for model in sorted(figures.answers.models)) + "."
+        names = ", ".join(f"`{model}`" for model in sorted(figures.answers.models))
+        said += f" Answers by {'a small local stand-in for ' if figures.stand_ins else ''}{names}."
     return "\n\n".join([said, *map(markdown_table, _tables(figures)), *_complaints(figures)])
 
 
@@ -83,6 +84,7 @@ def _citations(answers: Answers) -> list[Row]:
         (f"on a right page, of {cited.count}", _share(cited.right_page)),
         (f"verbatim on their page, of {cited.checked} checked", _share(cited.verbatim)),
         ("overlap the evidence", _share(cited.overlaps_evidence)),
+        ("answered questions with the evidence quoted", _share(cited.evidence_quoted)),
         ("pages needed by the answered questions that are cited", _share(cited.needed_pages)),
     ]
 

@@ -69,7 +69,9 @@ def test_figures_of_a_run(plan: Plan) -> None:
     assert msgspec.to_builtins(figures.answers.answerable) == {"count": 2, "answered": 1, "refused": 1, "failed": 0}
     assert msgspec.to_builtins(figures.answers.unanswerable) == {"count": 1, "answered": 1, "refused": 0, "failed": 0}
     assert figures.answers.citations.right_page == 1.0
+    assert figures.answers.citations.evidence_quoted == 0.0
     assert figures.answers.models == {"small-1": 3}
+    assert figures.look_at == {"not among five": [], "wrongly refused": ["2"], "wrongly answered": ["3"]}
     assert {name: times.count for name, times in figures.latency.items()} == {
         "searches": 3,
         "questions": 3,
@@ -107,6 +109,13 @@ def test_no_model_is_called_for_the_retrieval_alone(plan: Plan) -> None:
     figures = run(msgspec.structs.replace(plan, retrieval_only=True), stage=stage)
     assert figures.answers is None
     assert list(figures.latency) == ["searches"]
+
+
+@pytest.mark.parametrize(
+    ("stage", "said"), [("local", "by a small local stand-in for `small-1`"), ("dev", "by `small-1`")]
+)
+def test_stand_ins_are_never_passed_off_as_the_models(plan: Plan, stage: str, said: str) -> None:
+    assert f"Answers {said}." in report.markdown(run(msgspec.structs.replace(plan, stage=stage)))
 
 
 def test_without_documents_there_are_no_figures(plan: Plan) -> None:
