@@ -178,7 +178,8 @@ class Worker:
         first, last = progress.bounds(step.number)
         with (
             self._file(step.space, step.document, progress.source) as path,
-            open_document(path, self._settings.max_pages) as document,
+            # Checked as a whole when it was planned.
+            open_document(path, self._settings.max_pages, known=True) as document,
         ):
             return [self._read_again(document, page) for page in document.read(first, last)]
 
