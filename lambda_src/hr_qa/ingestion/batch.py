@@ -67,7 +67,9 @@ class Ingestion:
         try:
             if last and step is not None:
                 self._worker.give_up(step)
-            pause = min(FIRST_RETRY_SECONDS * 2 ** (receives - 1), LONGEST_RETRY_SECONDS)
+            # Without a step no waiting helps, and after the last try SQS puts the message aside when it is next due.
+            hopeless = last or step is None
+            pause = 0 if hopeless else min(FIRST_RETRY_SECONDS * 2 ** (receives - 1), LONGEST_RETRY_SECONDS)
             self._queue.retry_after(record["receiptHandle"], pause)
         except Exception:
             logger.exception("failure not recorded")
