@@ -10,7 +10,7 @@ BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(CURDIR)/node_modules/.bin:$(PATH)
 CDK = cdk -c stage=$(STAGE)
 
-.PHONY: help setup setup-local local local-stop local-reset test lint format synth snapshots deploy destroy doctor lock bench
+.PHONY: help setup setup-local local local-stop local-reset test lint format synth snapshots deploy destroy doctor lock bench evaluate
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -84,3 +84,7 @@ lock: setup ## lock the versions named in the .in files
 
 bench: setup ## measure the functions' start beside a peer (Linux x86-64)
 	@python -m benchmarks.cold_start
+
+# STAGE is the local one here unless it is named.
+evaluate: setup ## how well questions are answered: make evaluate [STAGE=local] [QUESTIONS=file] [DOCUMENTS=folder]
+	@python -m evaluation --stage $(if $(filter file,$(origin STAGE)),local,$(STAGE)) $(if $(QUESTIONS),--questions "$(QUESTIONS)") $(if $(DOCUMENTS),--documents "$(DOCUMENTS)")

@@ -14,6 +14,7 @@ from evaluation.corpus import Read, hits_of, read_folder, search_terms, texts_to
 from evaluation.embeddings import Vector, embed, nearest
 from evaluation.measures import Values, best_first, by_group, measure
 from evaluation.questions import PageKey, Question, read_questions
+from evaluation.report import Row, fill, markdown_table
 from hr_qa.language import detect, terms
 from hr_qa.ranking import Hit, Ranked, fits, fuse
 from local.paths import ROOT
@@ -151,6 +152,19 @@ def table(questions: Sequence[Question], values: Mapping[str, Mapping[str, Value
     return "\n".join(lines)
 
 
+def markdown(questions: Sequence[Question], values: Mapping[str, Mapping[str, Values]]) -> str:
+    """For the documentation: all measures over all questions, and the last one by kind and language."""
+    groups = {name: by_group(questions, of_way) for name, of_way in values.items()}
+    first = next(iter(groups.values()))
+    others = sorted((group for group in first if group != "all"), key=lambda group: group.startswith("in "))
+    overall: list[Row] = [(f"all {first['all'][0]} questions", *SHOWN)]
+    by_kind: list[Row] = [(SHOWN[-1], *(f"{group} ({first[group][0]})" for group in others))]
+    for way, found in groups.items():
+        overall.append((way, *(f"{found['all'][1][name]:.3f}" for name in SHOWN)))
+        by_kind.append((way, *(f"{found[group][1][SHOWN[-1]]:.3f}" for group in others)))
+    return f"{markdown_table(overall)}\n\n{markdown_table(by_kind)}"
+
+
 def main() -> None:
     """Prints the table and writes everything as JSON."""
     parser = argparse.ArgumentParser(prog="python -m evaluation.compare", description=__doc__)
@@ -158,6 +172,7 @@ def main() -> None:
     parser.add_argument("--questions", type=Path, default=ROOT / "evaluation" / "questions" / "dev.jsonl")
     parser.add_argument("--output", type=Path, default=ROOT / ".cache" / "evaluation" / "comparison.json")
     parser.add_argument("--floor", type=float, help="the best score below which few words in common mean a refusal")
+    parser.add_argument("--docs", type=Path, help="the page whose place for the comparison is filled")
     options = parser.parse_args()
     questions = read_questions(options.questions)
     documents, refused = read_folder(options.documents)
@@ -165,6 +180,8 @@ def main() -> None:
     values = rankings(bench, questions)
     refusal = refusals(bench, questions, options.floor)
     print(table(questions, values))
+    if options.docs:
+        fill(options.docs, "comparison", markdown(questions, values))
     answerable = sum(question.answerable for question in questions)
     print(f"refused before the model: {len(refusal['answerable'])} of {answerable} answerable,", end=" ")
     print(f"{len(refusal['unanswerable'])} of {len(questions) - answerable} unanswerable")

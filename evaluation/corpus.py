@@ -25,7 +25,7 @@ class Read(msgspec.Struct, frozen=True):
 
 def read_folder(folder: Path) -> tuple[list[Read], dict[str, str]]:
     """The documents that can be read, and for the others what is wrong with them."""
-    titles = _titles(folder / "MANIFEST.json")
+    names = titles(folder)
     documents: list[Read] = []
     refused: dict[str, str] = {}
     for path in sorted(folder.glob("*.pdf")):
@@ -35,7 +35,7 @@ def read_folder(folder: Path) -> tuple[list[Read], dict[str, str]]:
         except PdfError as error:
             refused[path.name] = error.code
             continue
-        title = titles.get(path.name) or path.stem.replace("_", " ")
+        title = names.get(path.name) or path.stem.replace("_", " ")
         documents.append(Read(path.name, title, pages, chunk_pages(pages)))
     return documents, refused
 
@@ -69,7 +69,9 @@ def search_terms(hit: Hit) -> str:
     return terms(f"{hit.title}\n{hit.heading}\n{hit.text}", hit.language)
 
 
-def _titles(manifest: Path) -> dict[str, str]:
+def titles(folder: Path) -> dict[str, str]:
+    """The title of each file, if the folder has a `MANIFEST.json`."""
+    manifest = folder / "MANIFEST.json"
     if not manifest.is_file():
         return {}
     return {Path(entry["file"]).name: entry["title"] for entry in json.loads(manifest.read_bytes())}

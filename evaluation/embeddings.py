@@ -10,6 +10,7 @@ from array import array
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
+from functools import cache
 from operator import mul
 from pathlib import Path
 from typing import TypeAlias
@@ -21,14 +22,16 @@ CACHE = ROOT / ".cache" / "evaluation" / "embeddings.sqlite"
 MODEL = "amazon.titan-embed-text-v2:0"
 DIMENSIONS = 1024
 START_SECONDS = 120.0
+# What vectors come from: after a change of these they are computed anew.
+_SOURCES = ("models/embeddings.py", "models/runtimes.py", "requirements-models.txt")
 
 Vector: TypeAlias = "array[float]"
 
 
-def embed(texts: Sequence[str], cache: Path = CACHE) -> list[Vector]:
+def embed(texts: Sequence[str], store: Path = CACHE) -> list[Vector]:
     """One vector of length 1 a text; the stand-in is started only when one is not in the cache."""
-    cache.parent.mkdir(parents=True, exist_ok=True)
-    with closing(sqlite3.connect(cache)) as database:
+    store.parent.mkdir(parents=True, exist_ok=True)
+    with closing(sqlite3.connect(store)) as database:
         database.execute("CREATE TABLE IF NOT EXISTS vectors (key TEXT PRIMARY KEY, vector BLOB)")
         known = dict(database.execute("SELECT key, vector FROM vectors"))
         missing = list({_key(text): text for text in texts if _key(text) not in known}.items())
@@ -93,4 +96,9 @@ def _invoke(port: int, text: str) -> Vector:
 
 
 def _key(text: str) -> str:
-    return hashlib.sha256(f"{MODEL}\0{DIMENSIONS}\0{text}".encode()).hexdigest()
+    return hashlib.sha256(f"{MODEL}\0{DIMENSIONS}\0{_version()}\0{text}".encode()).hexdigest()
+
+
+@cache
+def _version() -> str:
+    return hashlib.sha256(b"\0".join((ROOT / "local" / name).read_bytes() for name in _SOURCES)).hexdigest()

@@ -2,7 +2,7 @@ from pathlib import Path
 
 from handbooks import FOLDER
 
-from evaluation.compare import Found, pages_of, plain_fusion, table
+from evaluation.compare import Found, markdown, pages_of, plain_fusion, table
 from evaluation.corpus import hits_of, read_folder, search_terms, texts_to_embed
 from evaluation.embeddings import array, embed, nearest
 from evaluation.questions import Question
@@ -40,6 +40,15 @@ def test_the_table_has_a_line_a_way_in_every_group() -> None:
     assert lines[0].split() == ["all", "(1)", "recall@1", "recall@5", "recall@10", "mrr@10"]
     assert lines[2].split() == ["ours", "0.000", "1.000", "1.000", "0.500"]
     assert len(lines) == 11
+
+
+def test_the_documentation_has_all_measures_and_the_last_one_by_kind() -> None:
+    values = {"recall@1": 0.0, "recall@5": 1.0, "recall@10": 1.0, "mrr@10": 0.5}
+    overall, by_kind = markdown([QUESTION], {"dense": {"1": values}, "ours": {"1": values}}).split("\n\n")
+    assert overall.splitlines()[0] == "| all 1 questions | recall@1 | recall@5 | recall@10 | mrr@10 |"
+    assert overall.splitlines()[3] == "| ours | 0.000 | 1.000 | 1.000 | 0.500 |"
+    assert by_kind.splitlines()[0] == "| mrr@10 | direct (1) | in en (1) |"
+    assert by_kind.splitlines()[3] == "| ours | 0.500 | 0.500 |"
 
 
 def test_nearest_is_by_cosine() -> None:

@@ -1,0 +1,156 @@
+"""A run's figures, as they are written to JSON."""
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from statistics import fmean
+
+import msgspec
+
+from evaluation.answers import Cited
+from evaluation.measures import Values, by_group, measure
+from evaluation.questions import Question
+from evaluation.stage import Run
+
+
+class Group(msgspec.Struct, frozen=True):
+    """Means of the measures over so many questions."""
+
+    count: int
+    measures: Values
+
+
+class Answered(msgspec.Struct, frozen=True):
+    """What became of so many questions."""
+
+    count: int
+    answered: int
+    refused: int
+    failed: int
+
+
+class Citations(msgspec.Struct, frozen=True):
+    """Shares are None where there is nothing to take a share of.
+
+    `right_page`, `overlaps_evidence`: of the citations for answerable questions. `verbatim`: of those whose page's text
+    is known, `checked`. `needed_pages`: how much of what an answered question needs is cited, on average.
+    """
+
+    count: int
+    right_page: float | None
+    overlaps_evidence: float | None
+    checked: int
+    verbatim: float | None
+    needed_pages: float | None
+
+
+class Times(msgspec.Struct, frozen=True):
+    """Milliseconds at the client."""
+
+    count: int
+    p50: float
+    p95: float
+
+
+class Answers(msgspec.Struct, frozen=True):
+    """`models`: the ids that answered, and how often. The documents' own refusals have none."""
+
+    answerable: Answered
+    unanswerable: Answered
+    citations: Citations
+    models: dict[str, int]
+
+
+class Figures(msgspec.Struct, frozen=True, kw_only=True):
+    """`repeated`: requests that were sent again, by status. `failed`: question -> why there was no answer to it."""
+
+    stage: str
+    date: str
+    questions: str
+    count: int
+    documents: dict[str, str]
+    retrieval: dict[str, Group]
+    answers: Answers | None
+    latency: dict[str, Times]
+    repeated: dict[str, int]
+    failed: dict[str, dict[str, str]]
+
+
+def retrieval(questions: Sequence[Question], run: Run) -> dict[str, Group]:
+    """By kind and language; a search that failed found nothing."""
+    rankings = {name: found.ranking for name, found in run.searched.items()}
+    values = {one.id: measure(rankings.get(one.id, []), one.needed) for one in questions if one.answerable}
+    groups = {name: Group(count, means) for name, (count, means) in by_group(questions, values).items()}
+    return dict(sorted(groups.items(), key=lambda pair: pair[0].startswith("in ")))
+
+
+def answers(questions: Sequence[Question], run: Run) -> Answers:
+    """Over all that was asked."""
+    answerable = {one.id for one in questions if one.answerable}
+    judged = {name: asked.judged for name, asked in run.asked.items()}
+    good = [one for name, one in judged.items() if name in answerable and one.answered]
+    cited = [citation for one in judged.values() for citation in one.citations]
+    return Answers(
+        answerable=_answered([one for one in questions if one.answerable], run),
+        unanswerable=_answered([one for one in questions if not one.answerable], run),
+        citations=Citations(
+            count=len(cited),
+            right_page=_share(one.on_right_page for one in cited),
+            overlaps_evidence=_share(one.overlaps for one in cited),
+            checked=_checked(cited),
+            verbatim=_share(one.verbatim for one in cited),
+            needed_pages=fmean(one.found for one in good) if good else None,
+        ),
+        models=dict(Counter(one.model for one in judged.values() if one.model)),
+    )
+
+
+def latency(run: Run) -> dict[str, Times]:
+    """A search is all of an answer but the model, so the same questions' searches are the answers without it."""
+    found = {
+        "searches": [one.milliseconds for one in run.searched.values()],
+        "questions": [one.milliseconds for one in run.asked.values()],
+        "questions without the model": [run.searched[name].milliseconds for name in run.asked if name in run.searched],
+    }
+    return {
+        name: Times(len(times), percentile(times, 50), percentile(times, 95)) for name, times in found.items() if times
+    }
+
+
+def percentile(values: Iterable[float], percent: int) -> float:
+    """The smallest value that so many percent do not exceed (nearest rank)."""
+    ordered = sorted(values)
+    return round(ordered[max(0, math.ceil(len(ordered) * percent / 100) - 1)], 1)
+
+
+def figures(
+    stage: str, file: str, questions: Sequence[Question], documents: dict[str, str], run: Run, repeated: dict[str, int]
+) -> Figures:
+    """`documents`: file name to `ready`, or why it cannot be read."""
+    return Figures(
+        stage=stage,
+        date=datetime.now(UTC).date().isoformat(),
+        questions=file,
+        count=len(questions),
+        documents=documents,
+        retrieval=retrieval(questions, run),
+        answers=answers(questions, run) if run.asked or run.failed_questions else None,
+        latency=latency(run),
+        repeated=repeated,
+        failed={"searches": run.failed_searches, "questions": run.failed_questions},
+    )
+
+
+def _answered(questions: Sequence[Question], run: Run) -> Answered:
+    came = [run.asked[one.id].judged.answered for one in questions if one.id in run.asked]
+    return Answered(len(questions), sum(came), len(came) - sum(came), len(questions) - len(came))
+
+
+def _checked(cited: Sequence[Cited]) -> int:
+    return sum(one.verbatim is not None for one in cited)
+
+
+def _share(marks: Iterable[bool | None]) -> float | None:
+    known = [mark for mark in marks if mark is not None]
+    return fmean(known) if known else None

@@ -1,0 +1,89 @@
+"""A stage of HR Q&A in memory, to be called as `tools.caller.Caller` is."""
+
+import json
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from tools.caller import Answer
+
+Canned = Mapping[str, Any] | Answer | Exception
+
+
+def error(status: int, code: str, **headers: str) -> Answer:
+    return Answer(
+        status, {name.replace("_", "-"): value for name, value in headers.items()}, _raw(error={"code": code})
+    )
+
+
+def _raw(**body: Any) -> bytes:
+    return json.dumps(body).encode()
+
+
+class FakeStage:
+    """`searches` and `questions`: what each question is answered with; several answers are given one after another.
+
+    An uploaded document is ready after `reads` looks at it; those named in `unreadable` fail.
+    """
+
+    def __init__(
+        self,
+        *,
+        documents: Iterable[dict[str, Any]] = (),
+        searches: Mapping[str, Canned | Sequence[Canned]] | None = None,
+        questions: Mapping[str, Canned | Sequence[Canned]] | None = None,
+        reads: int = 1,
+        unreadable: Iterable[str] = (),
+    ) -> None:
+        self.documents = list(documents)
+        self.uploads: dict[str, bytes] = {}
+        self.bodies: list[dict[str, Any]] = []
+        self._answers = {"/searches": _queues(searches or {}), "/questions": _queues(questions or {})}
+        self._reads = reads
+        self._unreadable = set(unreadable)
+        self._lock = threading.Lock()
+
+    def call(self, method: str, use_case: str, path: str, body: Any = None, *, query: Any = None) -> Answer:
+        assert use_case == "hr-qa"
+        with self._lock:
+            if body:
+                self.bodies.append(body)
+            if path in self._answers:
+                return self._canned(self._answers[path][body.get("query") or body["question"]])
+            if method == "POST":
+                return self._announced(body)
+            return self._listed(query) if path == "/documents" else self._read(path.rpartition("/")[2])
+
+    def upload(self, form: Mapping[str, Any], content: bytes) -> Answer:
+        self.uploads[form["url"]] = content
+        return Answer(204, {}, b"")
+
+    def _canned(self, queue: list[Canned]) -> Answer:
+        answer = queue.pop(0) if len(queue) > 1 else queue[0]
+        if isinstance(answer, Exception):
+            raise answer
+        return answer if isinstance(answer, Answer) else Answer(200, {}, json.dumps(answer).encode())
+
+    def _announced(self, body: Mapping[str, Any]) -> Answer:
+        made = {"id": f"id-{len(self.documents)}", "name": body["name"], "status": "awaitingUpload", "looks": 0}
+        self.documents.insert(0, made)
+        return Answer(201, {}, _raw(**made, upload={"url": body["name"], "fields": {}}))
+
+    def _listed(self, query: Mapping[str, str]) -> Answer:
+        """Two a page, so that there are pages."""
+        start = int(query.get("cursor", "0"))
+        following = {"nextCursor": str(start + 2)} if start + 2 < len(self.documents) else {}
+        return Answer(200, {}, _raw(items=self.documents[start : start + 2], **following))
+
+    def _read(self, identity: str) -> Answer:
+        document = next(one for one in self.documents if one["id"] == identity)
+        document["looks"] = document.get("looks", 0) + 1
+        done = document["looks"] >= self._reads
+        document["status"] = "processing" if not done else "failed" if document["name"] in self._unreadable else "ready"
+        return Answer(
+            200, {}, _raw(**document, **({"error": {"code": "damaged"}} if document["status"] == "failed" else {}))
+        )
+
+
+def _queues(answers: Mapping[str, Canned | Sequence[Canned]]) -> dict[str, list[Canned]]:
+    return {key: list(value) if isinstance(value, list | tuple) else [value] for key, value in answers.items()}
