@@ -39,7 +39,7 @@ from shared.observability import count, logger
 # A range is embedded within half a minute at a usual quota; a document of 5,000 pages has 200 of them.
 RANGE_PAGES = 25
 # Chunks that are embedded side by side and stored in one request.
-BATCH = 48
+BATCH = 64
 PUBLISH_SECONDS = 3
 PUBLISH_ATTEMPTS = 100
 # The longest that a store request of a worker which has just seen the old state can take to show.
