@@ -10,10 +10,10 @@ BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(CURDIR)/node_modules/.bin:$(PATH)
 CDK = cdk -c stage=$(STAGE)
 
-.PHONY: help setup setup-local local local-stop local-reset test lint format synth snapshots deploy destroy doctor lock bench evaluate
+.PHONY: help setup setup-local local local-stop local-reset test lint format synth snapshots deploy destroy doctor lock bench bench-ingestion evaluate
 
 help: ## list the commands
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
 
 setup: .venv/ready node_modules/ready
 
@@ -84,6 +84,9 @@ lock: setup ## lock the versions named in the .in files
 
 bench: setup ## measure the functions' start beside a peer (Linux x86-64)
 	@python -m benchmarks.cold_start
+
+bench-ingestion: setup-local ## measure how fast documents are taken in, beside a peer (Linux)
+	@python -m benchmarks.ingestion
 
 # STAGE is the local one here unless it is named.
 evaluate: setup ## how well questions are answered: make evaluate [STAGE=local] [QUESTIONS=file] [DOCUMENTS=folder]

@@ -163,7 +163,8 @@ def _arguments() -> argparse.Namespace:
 
 
 def _compare(runs: int, use_cases: list[UseCase]) -> list[Comparison]:
-    python = _tools()
+    # It has the runtime interface client and the emulator.
+    python = environment_for("tools", HERE / "tools.txt", "--no-deps")
     peer = _peer_package()
     comparisons = []
     for case in use_cases:
@@ -176,14 +177,14 @@ def _compare(runs: int, use_cases: list[UseCase]) -> list[Comparison]:
     return comparisons
 
 
-def _tools() -> Path:
-    """The Python of a virtual environment that has the runtime interface client and the emulator."""
-    environment = _folder("tools", HERE / "tools.txt")
+def environment_for(name: str, requirements: Path, *options: str) -> Path:
+    """The Python of a virtual environment with what a locked requirements file names."""
+    environment = _folder(name, requirements)
     python = environment / "bin" / "python"
     if not (environment / "ready").exists():
         # Not uv's: its environments run code at each start of Python, which Lambda's Python does not.
         _run(sys.executable, "-m", "venv", "--without-pip", "--clear", str(environment))
-        _install(HERE / "tools.txt", "--no-deps", "--python", str(python))
+        _install(requirements, *options, "--python", str(python))
         (environment / "ready").touch()
     return python
 

@@ -82,21 +82,18 @@ def source(chunks: Sequence[Hit], names: Mapping[str, str]) -> Source:
     """The best chunks' sentences, each once, with the name and page of their documents."""
     numbered: list[Sentence] = []
     pages: list[str] = []
-    seen: set[tuple[str, int, str]] = set()
+    seen: set[str] = set()
     length = 0
-    for chunk in chunks[:MAX_CHUNKS]:
-        if length + len(chunk.text) > MAX_CHARACTERS and numbered:
+    for chunk in chunks:
+        # Neighbouring chunks share a sentence, and two editions of a handbook most of them.
+        fresh = [one for one in sentences_of(chunk) if one.text and one.text not in seen]
+        length += sum(len(one.text) for one in fresh)
+        if len(pages) == MAX_CHUNKS or (length > MAX_CHARACTERS and numbered):
             break
-        length += len(chunk.text)
-        lines = []
-        for sentence in sentences_of(chunk):
-            # Neighbouring chunks share a sentence.
-            identity = (chunk.document, chunk.page, sentence.text)
-            if sentence.text and identity not in seen:
-                seen.add(identity)
-                numbered.append(sentence)
-                lines.append(f"[{len(numbered)}] {_one_line(sentence.text)}")
-        if lines:
+        if fresh:
+            seen.update(one.text for one in fresh)
+            lines = [f"[{number}] {_one_line(one.text)}" for number, one in enumerate(fresh, len(numbered) + 1)]
+            numbered += fresh
             pages.append(_page(names.get(chunk.document, ""), chunk, lines))
     return Source(tuple(numbered), "\n".join(pages))
 
@@ -215,7 +212,8 @@ def _page(name: str, chunk: Hit, lines: Sequence[str]) -> str:
 
 
 def _attribute(text: str) -> str:
-    return _one_line(text).replace("&", "&amp;").replace('"', "&quot;")
+    escaped = " ".join(text.split()).replace("&", "&amp;").replace('"', "&quot;")
+    return escaped.replace("<", "&lt;").replace(">", "&gt;")
 
 
 def _one_line(text: str) -> str:

@@ -24,7 +24,7 @@ class HrSettings(Settings, frozen=True, kw_only=True):
     max_document_bytes: int = 100 * 1024 * 1024
     max_pages: int = 5_000
     ingestion_rate: float = 15.0
-    max_receives: int = 5
+    max_receives: int = 8
     ocr: bool = False
 
     @property

@@ -9,6 +9,8 @@ from botocore.config import Config
 
 CONNECT_SECONDS = 2
 STORE_READ_SECONDS = 5
+# As many calls to a model as any function makes at once; connections are opened when they are needed.
+CONNECTIONS = 32
 
 
 @cache
@@ -50,6 +52,6 @@ def model_client(read_seconds: int, region: str | None) -> Any:
     """A Bedrock client whose calls end after `read_seconds`. `bedrock.py` retries, within the deadline; it does not."""
     retries: Any = {"mode": "standard", "total_max_attempts": 1}
     config = Config(
-        connect_timeout=CONNECT_SECONDS, read_timeout=read_seconds, retries=retries, max_pool_connections=16
+        connect_timeout=CONNECT_SECONDS, read_timeout=read_seconds, retries=retries, max_pool_connections=CONNECTIONS
     )
     return session().create_client("bedrock-runtime", region_name=region, config=config)

@@ -249,8 +249,8 @@ def _title(label: str) -> str:
 
 
 def _says_nothing(sentence: str) -> bool:
-    """A question of an FAQ, a heading, a page's foot."""
-    if sentence.endswith("?") or re.search(r"\bPage \d+", sentence):
+    """A question of an FAQ, a heading, a page's foot, a law's note on its own text."""
+    if sentence.endswith("?") or re.search(r"\bPage \d+", sentence) or re.fullmatch(r"(?:\([^()]*\)\s*)+", sentence):
         return True
     return len(sentence) < 45 and not sentence.endswith((".", "!", ";")) and not re.search(r"\d", sentence)
 

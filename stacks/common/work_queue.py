@@ -9,8 +9,8 @@ from constructs import Construct
 from stacks.common.alarms import PERIOD, Alarms
 from stacks.common.checks import acknowledge
 
-# So often a message is tried before it is put aside.
-MAX_RECEIVES = 5
+# So often a message is tried before it is put aside: over a quarter of an hour, as a model may be throttled so long.
+MAX_RECEIVES = 8
 BATCH = 10
 _KEPT = Duration.days(14)
 # Work waits this long only when the functions cannot keep up, or fail.

@@ -12,6 +12,9 @@ POSTS = [
     ("summarization", "/summaries", {"text": "The pump leaks."}),
     ("embeddings", "/embeddings", {"texts": ["a pump"]}),
     ("embeddings", "/similarities", {"text": "a", "candidates": ["b"]}),
+    ("hr-qa", "/documents", {"name": "a", "contentType": "application/pdf"}),
+    ("hr-qa", "/questions", {"question": "Who?"}),
+    ("hr-qa", "/searches", {"query": "who"}),
 ]
 
 
@@ -43,12 +46,12 @@ class TestEveryPost:
         check_error(caller.call("POST", use_case, path, b"{"), 400, "invalid_request")
 
     def test_with_a_model_that_is_not_offered(self, caller: Any, use_case: str, path: str, body: Any) -> None:
-        if path == "/similarities":
+        if path in ("/similarities", "/documents", "/searches"):
             pytest.skip("takes no model")
         check_error(caller.call("POST", use_case, path, {**body, "model": "other.model"}), 400, "invalid_request")
 
 
-@pytest.mark.parametrize("use_case", ["image-generation", "summarization", "embeddings"])
+@pytest.mark.parametrize("use_case", ["image-generation", "summarization", "embeddings", "hr-qa"])
 def test_an_unknown_route(caller: Any, use_case: str) -> None:
     check_error(caller.call("GET", use_case, "/nothing/here"), 404, "not_found")
 

@@ -154,7 +154,7 @@ def test_files_reach_the_function_by_event_and_queue(assembly_of: Assemble) -> N
     assert source["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
     assert source["BatchSize"] == 10
     assert source["ScalingConfig"] == {"MaximumConcurrency": 2}
-    assert work["RedrivePolicy"]["maxReceiveCount"] == 5
+    assert work["RedrivePolicy"]["maxReceiveCount"] == 8
     # The message of a function that was killed must not come back while that function could still run.
     assert work["VisibilityTimeout"] > 300
     assert dead["MessageRetentionPeriod"] == 14 * 24 * 3600

@@ -34,14 +34,15 @@ class Ingestion:
 
     def __call__(self, event: dict[str, Any], lambda_context: Any) -> dict[str, Any]:
         """SQS's batch in, the ids of the messages that failed out; SQS deletes the others."""
-        failed = []
-        for record in event["Records"]:
-            deadline = Deadline(lambda_context.get_remaining_time_in_millis() / 1000 - RESERVED_SECONDS)
-            if not self._done(record, Context(caller="ingestion", request_id=new_id(), deadline=deadline)):
-                failed.append({"itemIdentifier": record["messageId"]})
-        return {"batchItemFailures": failed}
+        try:
+            failed = [record["messageId"] for record in event["Records"] if not self._done(record, lambda_context)]
+        finally:
+            self._worker.pause()
+        return {"batchItemFailures": [{"itemIdentifier": message} for message in failed]}
 
-    def _done(self, record: dict[str, Any], context: Context) -> bool:
+    def _done(self, record: dict[str, Any], lambda_context: Any) -> bool:
+        deadline = Deadline(lambda_context.get_remaining_time_in_millis() / 1000 - RESERVED_SECONDS)
+        context = Context(caller="ingestion", request_id=new_id(), deadline=deadline)
         receives = int(record["attributes"]["ApproximateReceiveCount"])
         step: AnyStep | tuple[str, str] | None = None
         try:
@@ -67,7 +68,9 @@ class Ingestion:
         try:
             if last and step is not None:
                 self._worker.give_up(step)
-            pause = min(FIRST_RETRY_SECONDS * 2 ** (receives - 1), LONGEST_RETRY_SECONDS)
+            # Without a step no waiting helps, and after the last try SQS puts the message aside when it is next due.
+            hopeless = last or step is None
+            pause = 0 if hopeless else min(FIRST_RETRY_SECONDS * 2 ** (receives - 1), LONGEST_RETRY_SECONDS)
             self._queue.retry_after(record["receiptHandle"], pause)
         except Exception:
             logger.exception("failure not recorded")

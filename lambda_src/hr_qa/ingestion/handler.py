@@ -18,7 +18,7 @@ from shared.embedding import Embedder
 from shared.settings import read_settings
 
 # Calls to the embedding model at once; `Pace` keeps them to the stage's rate.
-CONCURRENT_CALLS = 16
+CONCURRENT_CALLS = 32
 
 
 def make_handler() -> Ingestion:

@@ -49,6 +49,8 @@ class Document:
     def __init__(self, pdf: pdfium.PdfDocument) -> None:
         self._pdf = pdf
         self.page_count = len(pdf)
+        # By page, of those that were looked at: ranges that follow each other look back on the same pages.
+        self._headings: dict[int, list[Heading]] = {}
 
     @cached_property
     def style(self) -> Style:
@@ -65,6 +67,7 @@ class Document:
         pages = []
         for number in range(first, last + 1):
             lines, has_graphics = self._lines(number)
+            self._headings[number] = headings(lines, self.style)
             found, path_after = blocks(lines, self.style, path)
             before = tuple(heading.text for heading in path)
             pages.append(Page(number=number, blocks=tuple(found), path=before, has_graphics=has_graphics))
@@ -87,7 +90,9 @@ class Document:
     def _path_before(self, number: int) -> tuple[Heading, ...]:
         path: tuple[Heading, ...] = ()
         for earlier in range(max(1, number - _LOOK_BACK), number):
-            for heading in headings(self._lines(earlier)[0], self.style):
+            if earlier not in self._headings:
+                self._headings[earlier] = headings(self._lines(earlier)[0], self.style)
+            for heading in self._headings[earlier]:
                 path = in_force(path, heading)
         return path
 

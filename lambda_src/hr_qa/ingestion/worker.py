@@ -14,16 +14,16 @@ nothing.
 
 import hashlib
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from hr_qa import index as index_module
 from hr_qa.documents import Documents, Progress, Range, Record, Superseded
 from hr_qa.index import Index
 from hr_qa.ingestion.chunks import Chunk, chunk_pages, embedding_text
+from hr_qa.ingestion.desk import Desk, on_disk
 from hr_qa.ingestion.ocr import Ocr
 from hr_qa.ingestion.pages import Page
 from hr_qa.ingestion.pdf import Document, PdfError, open_document
@@ -39,13 +39,12 @@ from shared.observability import count, logger
 # A range is embedded within half a minute at a usual quota; a document of 5,000 pages has 200 of them.
 RANGE_PAGES = 25
 # Chunks that are embedded side by side and stored in one request.
-BATCH = 48
+BATCH = 64
 PUBLISH_SECONDS = 3
 PUBLISH_ATTEMPTS = 100
 # The longest that a store request of a worker which has just seen the old state can take to show.
 SETTLED_SECONDS = 90
 CLEAN_SECONDS = 15
-_BLOCK = 1024 * 1024
 
 
 class NotSearchable(Exception):
@@ -71,10 +70,15 @@ class Worker:
         self._documents = documents
         self._index = index
         self._files = files
+        self._desk = Desk(files, settings.max_pages)
         self._queue = queue
         self._embedder = embedder
         self._ocr = ocr
         self._now = now
+
+    def pause(self) -> None:
+        """No step follows for now."""
+        self._desk.clear()
 
     def do(self, context: Context, step: AnyStep) -> None:
         """One step from the queue."""
@@ -117,7 +121,7 @@ class Worker:
 
     def _begin(self, context: Context, space: str, record: Record, source: str) -> None:
         try:
-            with self._file(space, record.id, source) as path:
+            with on_disk(self._files, space, record.id, source) as path:
                 self._check_digest(record, path)
                 with open_document(path, self._settings.max_pages) as document:
                     progress = Progress(source=source, pages=document.page_count, range_pages=RANGE_PAGES)
@@ -175,12 +179,8 @@ class Worker:
             self._queue.send([publish], delay=PUBLISH_SECONDS)
 
     def _pages(self, step: ReadRange, progress: Progress) -> list[Page]:
-        first, last = progress.bounds(step.number)
-        with (
-            self._file(step.space, step.document, progress.source) as path,
-            open_document(path, self._settings.max_pages) as document,
-        ):
-            return [self._read_again(document, page) for page in document.read(first, last)]
+        document = self._desk.document(step.space, step.document, progress.source)
+        return [self._read_again(document, page) for page in document.read(*progress.bounds(step.number))]
 
     def _read_again(self, document: Document, page: Page) -> Page:
         return self._ocr.read(document, page) if page.needs_ocr and self._ocr else page
@@ -191,19 +191,30 @@ class Worker:
             return True
         stored = self._index.ordinals(context.deadline, step.generation, chunks[0].ordinal, chunks[-1].ordinal)
         missing = [chunk for chunk in chunks if chunk.ordinal not in stored]
-        for start in range(0, len(missing), BATCH):
-            batch = missing[start : start + BATCH]
-            texts = [embedding_text(record.name, chunk) for chunk in batch]
-            vectors, _, _ = self._embedder.embed(context, texts)
-            # Asked again before each write: a deletion must not be followed by chunks of what was deleted.
-            if self._wanted(step) is None:
-                return False
-            rows = [
-                (_row(step, chunk), terms(text, chunk.language), vector)
-                for chunk, text, vector in zip(batch, texts, vectors, strict=True)
-            ]
-            self._index.write(context.deadline, rows)
+        # One batch is stored while the next one is embedded.
+        with ThreadPoolExecutor(max_workers=1) as writer:
+            writing: Future[None] | None = None
+            for start in range(0, len(missing), BATCH):
+                rows = self._embedded(context, step, record, missing[start : start + BATCH])
+                if writing:
+                    writing.result()
+                # Asked again before each write: a deletion must not be followed by chunks of what was deleted.
+                if self._wanted(step) is None:
+                    return False
+                writing = writer.submit(self._index.write, context.deadline, rows)
+            if writing:
+                writing.result()
         return True
+
+    def _embedded(
+        self, context: Context, step: ReadRange, record: Record, batch: list[Chunk]
+    ) -> list[tuple[index_module.Chunk, str, list[float]]]:
+        texts = [embedding_text(record.name, chunk) for chunk in batch]
+        vectors, _, _ = self._embedder.embed(context, texts)
+        return [
+            (_row(step, chunk), terms(text, chunk.language), vector)
+            for chunk, text, vector in zip(batch, texts, vectors, strict=True)
+        ]
 
     def publish(self, context: Context, step: Publish) -> None:
         """Makes a generation the live one. Raises `NotSearchable` when its chunks never come up."""
@@ -262,17 +273,6 @@ class Worker:
     def _wanted(self, step: ReadRange) -> Record | None:
         record = self._documents.get(step.space, step.document)
         return record if record is not None and record.ingesting == step.generation else None
-
-    @contextmanager
-    def _file(self, space: str, document: str, source: str) -> Iterator[Path]:
-        """The file on disk, as long as it is needed: a document of 100 MB must not be in memory."""
-        with TemporaryDirectory() as folder:
-            path = Path(folder) / "document.pdf"
-            body = self._files.read(space, document, source)
-            with path.open("wb") as target:
-                while block := body.read(_BLOCK):
-                    target.write(block)
-            yield path
 
     def _check_digest(self, record: Record, path: Path) -> None:
         if record.sha256 is None:

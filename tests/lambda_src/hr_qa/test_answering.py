@@ -26,7 +26,7 @@ def draft(*claims: tuple[str, list[int]], answered: bool = True) -> Draft:
 
 
 def test_sentences_are_numbered_page_by_page() -> None:
-    made = source([hit(), hit("Parking is free.", document="d2", page=1, ordinal=1000, heading='A "B"')], NAMES)
+    made = source([hit(), hit("Parking is free.", document="d2", page=1, ordinal=1000, heading='A "B" > C')], NAMES)
 
     assert made.text == (
         '<page document="Leave Handbook" page="4">\n'
@@ -34,7 +34,7 @@ def test_sentences_are_numbered_page_by_page() -> None:
         "[2] A note is needed after three days.\n"
         "[3] Unused days are lost.\n"
         "</page>\n"
-        '<page document="Manual" page="1" section="A &quot;B&quot;">\n'
+        '<page document="Manual" page="1" section="A &quot;B&quot; &gt; C">\n'
         "[4] Parking is free.\n"
         "</page>"
     )
@@ -45,6 +45,12 @@ def test_a_sentence_that_two_chunks_share_is_there_once() -> None:
     made = source([hit(), hit("Unused days are lost. The year ends in May.", ordinal=4001)], NAMES)
     assert [one.text for one in made.sentences].count("Unused days are lost.") == 1
     assert len(made.sentences) == 4
+
+
+def test_what_a_second_document_says_in_the_same_words_is_there_once() -> None:
+    made = source([hit(), hit(document="d2"), hit("Other words.", document="d2", ordinal=9)], NAMES)
+    assert [one.text for one in made.sentences][3:] == ["Other words."]
+    assert made.text.count("<page") == 2
 
 
 def test_a_document_cannot_leave_its_page_or_take_another_s_number() -> None:

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from fakes import LambdaContext
+from fakes import LambdaContext, client_error
 
 from hr_qa.ingestion.batch import NotAStep, read_step
 from hr_qa.queue import Clean, Publish, ReadRange
@@ -71,17 +71,23 @@ def test_what_cannot_be_begun_in_time_is_left_for_the_next_invocation() -> None:
 
 
 def test_a_failed_message_comes_back_soon_and_then_ever_later() -> None:
-    waits = []
-    for receives in (1, 2, 3, 4):
-        world = World()
-        world.sqs.put("{}")
-        message = world.sqs.messages[0]
-        world.ingestion()(
-            {"Records": [{**batch("{}", receives=receives)["Records"][0], "receiptHandle": message["id"]}]},
-            LambdaContext(300),
-        )
-        waits.append(message["visible"] - world.now)
-    assert waits == [10, 20, 40, 80]
+    assert [wait_after(receives) for receives in range(1, 9)] == [10, 20, 40, 80, 160, 300, 300, 0]
+
+
+def test_a_message_that_says_nothing_to_do_is_not_waited_for() -> None:
+    assert wait_after(1, "{}") == 0
+
+
+def wait_after(receives: int, body: str = "") -> float:
+    """Seconds until a message that has just failed is tried again."""
+    world = World()
+    world.upload(world.announce(), handbook(1))
+    message = world.sqs.messages[0]
+    world.table.fail["get_item"] = client_error("InternalServerError")
+    record = {**batch(body or message["body"], receives=receives)["Records"][0], "receiptHandle": message["id"]}
+    answer = world.ingestion()({"Records": [record]}, LambdaContext(300))
+    assert answer["batchItemFailures"]
+    return float(message["visible"] - world.now)
 
 
 @pytest.mark.parametrize(

@@ -301,7 +301,7 @@ def test_a_broken_newer_file_leaves_the_old_text_in_the_answers() -> None:
 def test_what_fails_for_the_last_time_is_told_to_the_owner_and_can_be_tried_again() -> None:
     world = World()
     document = world.announce()
-    world.search.fail = [400] * 5
+    world.search.fail = [400] * 8
     world.upload(document, handbook(2))
     world.run()
 
