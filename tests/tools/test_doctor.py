@@ -31,7 +31,12 @@ CLAUDE, TITAN = "us.anthropic.claude-haiku-4-5-20251001-v1:0", "amazon.titan-emb
 SETTINGS = StageSettings(
     name="dev",
     region=REGION,
-    models=Models(image_generation=("stability.stable-image-core-v1:1",), summarization=(CLAUDE,), embeddings=(TITAN,)),
+    models=Models(
+        image_generation=("stability.stable-image-core-v1:1",),
+        summarization=(CLAUDE,),
+        embeddings=(TITAN,),
+        hr_qa=(CLAUDE,),
+    ),
 )
 AVAILABLE = {
     "authorizationStatus": "AUTHORIZED",
@@ -143,7 +148,10 @@ def bedrock(invocation_id: str = TITAN, emulated: bool = False, **answers: Any) 
 
 def test_a_healthy_stage_has_only_ok_lines() -> None:
     at = Target("dev", FakeSession(), REGION)
-    settings = msgspec.structs.replace(SETTINGS, models=Models(summarization=("us.anthropic.claude-haiku-5-5",)))
+    settings = msgspec.structs.replace(
+        SETTINGS,
+        models=Models(summarization=("us.anthropic.claude-haiku-5-5",), hr_qa=("us.anthropic.claude-haiku-5-5",)),
+    )
     quotas_of_it = [quota(q["QuotaName"].replace("4.5 V1", "5.5"), q["Value"]) for q in ENOUGH]
     quotas_of_it.append(quota("On-demand model inference requests per minute for Stability.ai Stable Image Ultra", 900))
     at.session._answers["list_service_quotas"] = quotas_of_it
