@@ -110,8 +110,15 @@ class SearchSettings(Settings, frozen=True, kw_only=True):
     collection_id: Annotated[str, msgspec.Meta(pattern="^[a-z0-9]{3,40}$")] | None = None
     domain_arn: Annotated[str, msgspec.Meta(pattern=r"^arn:[a-z-]+:es:[^:]+:[0-9]{12}:domain/[^/]+$")] | None = None
     domain_endpoint: Annotated[str, msgspec.Meta(pattern=r"^https://[^/\s]+$")] | None = None
+    # Of an existing collection: an index in a classic one is told its engine, NextGen refuses that.
+    collection_generation: Literal["nextgen", "classic"] = "classic"
     # Classic only: a second copy in another zone, for twice the floor.
     standby: bool = False
+
+    @property
+    def is_classic(self) -> bool:
+        """Whether the index is made in a classic collection."""
+        return self.type == "classic" or (self.type == "collection" and self.collection_generation == "classic")
 
 
 class HrQaSettings(Settings, frozen=True, kw_only=True):
@@ -239,6 +246,8 @@ def _search_problems(search: SearchSettings) -> Iterable[str]:
                 yield f"hrQa.search.{wire}: an existing {kind} needs it"
             elif search.type != kind and getattr(search, name) is not None:
                 yield f"hrQa.search.{wire}: only with `type` {kind}"
+    if search.collection_generation != "classic" and search.type != "collection":
+        yield "hrQa.search.collectionGeneration: only with `type` collection"
     if search.standby and search.type != "classic":
         yield "hrQa.search.standby: only with `type` classic; nextgen always has one"
 

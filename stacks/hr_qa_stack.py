@@ -35,18 +35,19 @@ class HrQaStack(UseCaseStack):
         super().__init__(scope, "hr_qa", settings=settings, today=today)
         alarms = Alarms(self, "Alarms", settings=settings.alarms)
         table = Table(self, "Table", settings=settings)
-        bucket = PrivateBucket(self, "Bucket", settings=settings)
+        bucket = PrivateBucket(self, "Bucket", settings=settings, uploads=True)
         # Answers give addresses and telephone numbers that handbooks hold: nothing is masked.
         guardrail = Guardrail(self, "Guardrail", settings=settings, masks=False)
         queue = WorkQueue(self, "Queue", timeout=INGESTION_TIMEOUT, alarms=alarms)
         bucket.send_events(queue.queue, queue.dead_letters, PREFIX)
         dimensions = settings.hr_qa.dimensions
+        engine = "faiss" if settings.hr_qa.search.is_classic else None
         store = VectorStore(
             self,
             "Store",
             index=index_name(settings.models.hr_qa_embeddings[0], dimensions),
             index_family=f"{INDEX_PREFIX}*",
-            properties=index_definition(dimensions)["mappings"]["properties"],
+            properties=index_definition(dimensions, engine)["mappings"]["properties"],
         )
         common = {
             **table.environment,

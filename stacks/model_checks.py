@@ -46,6 +46,7 @@ def model_problems(settings: "StageSettings", today: date) -> Iterator[str]:
         for index, invocation_id in enumerate(ids):
             for problem in _invocation_problems(invocation_id, purpose, settings, today):
                 yield f"{path}[{index}]: {problem}"
+    yield from _dimension_problems(settings)
     yield from _allowance_problems(settings)
 
 
@@ -114,6 +115,13 @@ def _elsewhere(invocation: Invocation) -> str:
         return f", only through a profile: {profiles}"
     regions = invocation.destination_regions if invocation.profile else invocation.model.regions
     return f", but in {', '.join(regions)} (modelRegion sets the region that Bedrock is called in)"
+
+
+def _dimension_problems(settings: "StageSettings") -> Iterator[str]:
+    for invocation_id in settings.models.hr_qa_embeddings:
+        offered = {model.id: model.dimensions for model in MODELS}.get(invocation_id, ())
+        if offered and settings.hr_qa.dimensions not in offered:
+            yield f"hrQa.dimensions: {invocation_id} gives {', '.join(map(str, offered))}"
 
 
 def _allowance_problems(settings: "StageSettings") -> Iterator[str]:

@@ -26,8 +26,11 @@ def index_name(embedding_model: str, dimensions: int) -> str:
     return f"{INDEX_PREFIX}{hashlib.sha256(told.encode()).hexdigest()[:8]}"
 
 
-def index_definition(dimensions: int) -> dict[str, Any]:
+def index_definition(dimensions: int, engine: str | None = None) -> dict[str, Any]:
     """The index's settings and mapping, in OpenSearch's form.
+
+    `engine`: who searches the vectors. NextGen collections refuse to be told, classic ones want `faiss`; on a domain
+    `lucene` knows cosine and filters in every version.
 
     Types are those that an index made by CloudFormation may have. `terms` holds the words that are searched, already
     brought to one form; `text` and `heading` are kept with the chunk and not searched.
@@ -36,6 +39,12 @@ def index_definition(dimensions: int) -> dict[str, Any]:
     fields |= {name: {"type": "integer"} for name in ("ordinal", "page", "sentences")}
     fields |= {name: {"type": "text", "index": False} for name in ("heading", "text")}
     fields["terms"] = {"type": "text"}
-    method = {"name": "hnsw", "space_type": "cosinesimil", "parameters": {"m": 16, "ef_construction": 256}}
+    method: dict[str, Any] = {
+        "name": "hnsw",
+        "space_type": "cosinesimil",
+        "parameters": {"m": 16, "ef_construction": 256},
+    }
+    if engine:
+        method["engine"] = engine
     fields["vector"] = {"type": "knn_vector", "dimension": dimensions, "method": method}
     return {"settings": {"index": {"knn": True}}, "mappings": {"properties": fields}}

@@ -49,6 +49,7 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
     `regions`: where the id itself can be called on demand; empty when only inference profiles serve it.
     `profiles`: profile prefix -> the regions Bedrock may route the call to.
     `structured_output`: how an answer that fits a JSON schema is had: Bedrock's schema field, a tool, or the prompt.
+    `dimensions`: of an embedding model's vectors, the default first.
     `forced_tool`: whether the model takes a tool choice that leaves it no other answer.
     """
 
@@ -63,6 +64,7 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
     structured_output: Literal["native", "tool", "prompt"] = "prompt"
     forced_tool: bool = True
     prompt_caching: bool = False
+    dimensions: tuple[int, ...] = ()
     regions: tuple[str, ...] = ()
     profiles: dict[str, tuple[str, ...]] = {}
     price: Price | None = None
@@ -193,6 +195,7 @@ def _cohere(model_id: str, name: str) -> Model:
         id=model_id,
         provider="Cohere",
         family="cohere-embed",
+        dimensions=(1024,),
         name=name,
         purpose="embedding",
         inputs=("text",),
@@ -257,6 +260,7 @@ MODELS: tuple[Model, ...] = (
         family="titan-embed",
         name="Titan Text Embeddings V2",
         purpose="embedding",
+        dimensions=(1024, 512, 256),
         inputs=("text",),
         lifecycle=Lifecycle("active"),
         regions=(

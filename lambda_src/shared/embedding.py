@@ -12,7 +12,6 @@ from shared.errors import InvalidRequest, ModelFailed
 
 # Titan takes one text a call and its quota counts requests: with this many at once, no caller takes all of it.
 CONCURRENT_CALLS = 8
-COHERE_DIMENSIONS = 1024
 # The most texts that Cohere Embed takes in one call.
 COHERE_BATCH = 96
 
@@ -49,6 +48,10 @@ class Embedder:
     ) -> Vectors:
         """The texts' vectors, of length 1 with `normalize`. Raises `ModelFailed`, and `InvalidRequest` for dimensions
         that the model does not have."""
+        model = self.invocation.model
+        if self.dimensions not in model.dimensions:
+            offered = ", ".join(map(str, model.dimensions))
+            raise InvalidRequest.at("body.dimensions", f"{model.name} gives {offered} only")
         family = FAMILIES[self.invocation.model.family]
         vectors, tokens, total = family(self, context, texts, kind, normalize)
         if len(vectors) != len(texts) or any(len(vector) != self.dimensions for vector in vectors):
@@ -72,8 +75,6 @@ class Embedder:
         return [answer["embedding"] for answer in answers], tokens, sum(filter(None, tokens))
 
     def _cohere(self, context: Context, texts: list[str], kind: Kind, _normalize: bool) -> Vectors:
-        if self.dimensions != COHERE_DIMENSIONS:
-            raise InvalidRequest.at("body.dimensions", f"{self.invocation.model.name} gives {COHERE_DIMENSIONS} only")
         vectors: list[Vector] = []
         total = 0
         for start in range(0, len(texts), COHERE_BATCH):

@@ -27,10 +27,17 @@ class PrivateBucket(Construct):
     would take a function with the right to delete everything.
     """
 
-    def __init__(self, scope: Construct, construct_id: str, *, settings: StageSettings) -> None:
+    def __init__(self, scope: Construct, construct_id: str, *, settings: StageSettings, uploads: bool = False) -> None:
+        """`uploads`: whether browsers of the stage's origins may post forms to it and read what is there by link."""
         super().__init__(scope, construct_id)
         logs = self._bucket("Logs", settings, expires=Duration.days(settings.log_retention_days))
         self._data = self._bucket("Resource", settings, logs=logs)
+        if uploads and settings.cors_origins:
+            self._data.add_cors_rule(
+                allowed_origins=list(settings.cors_origins),
+                allowed_methods=[s3.HttpMethods.POST, s3.HttpMethods.GET],
+                allowed_headers=["*"],
+            )
 
     @property
     def environment(self) -> dict[str, str]:

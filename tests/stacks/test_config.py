@@ -128,3 +128,45 @@ def test_no_stages_at_all(stages: object) -> None:
 def test_every_setting_has_a_default() -> None:
     required = [field.name for field in msgspec.structs.fields(StageSettings) if field.required]
     assert required == ["name"]
+
+
+@pytest.mark.parametrize(
+    ("hr_qa", "problem"),
+    [
+        ({"search": {"type": "collection"}}, "hrQa.search.collectionName: an existing collection needs it"),
+        ({"search": {"collectionId": "abc123"}}, "hrQa.search.collectionId: only with `type` collection"),
+        ({"search": {"type": "domain"}}, "hrQa.search.domainArn: an existing domain needs it"),
+        ({"search": {"standby": True}}, "hrQa.search.standby: only with `type` classic"),
+        (
+            {"search": {"collectionGeneration": "nextgen"}},
+            "hrQa.search.collectionGeneration: only with `type` collection",
+        ),
+        ({"concurrency": 1}, "hrQa.concurrency: "),
+        ({"maxDocumentMegabytes": 101}, "hrQa.maxDocumentMegabytes: "),
+    ],
+)
+def test_what_the_search_of_documents_cannot_be(hr_qa: dict[str, Any], problem: str) -> None:
+    assert any(one.startswith(f"stages.test.{problem}") for one in problems({"hrQa": hr_qa}))
+
+
+def test_vectors_have_a_length_that_the_model_gives() -> None:
+    models = {"hrQaEmbeddings": ["cohere.embed-multilingual-v3"]}
+    assert "stages.test.hrQa.dimensions: cohere.embed-multilingual-v3 gives 1024" in problems(
+        {"models": models, "hrQa": {"dimensions": 512}}
+    )
+    load(models=models)
+
+
+@pytest.mark.parametrize(
+    ("models", "problem"),
+    [
+        ({"hrQaEmbeddings": []}, "models.hrQaEmbeddings: at least one model"),
+        (
+            {"hrQaEmbeddings": ["amazon.titan-embed-text-v2:0", "cohere.embed-multilingual-v3"]},
+            "models.hrQaEmbeddings: one model only",
+        ),
+        ({"hrQaRerank": ["amazon.titan-embed-text-v2:0"]}, "models.hrQaRerank[0]: amazon.titan-embed-text-v2:0 is for"),
+    ],
+)
+def test_one_embedding_model_and_a_rerank_model_at_most(models: dict[str, Any], problem: str) -> None:
+    assert any(one.startswith(f"stages.test.{problem}") for one in problems({"models": models}))

@@ -89,7 +89,7 @@ def test_classic_is_a_setting(assembly_of: Assemble) -> None:
 
 def test_the_index_has_the_vectors_dimensions_and_no_engine(assembly_of: Assemble) -> None:
     index = template_of(assembly_of, "dev").only("AWS::OpenSearchServerless::Index")
-    vector = index["Mappings"]["Properties"]["Vector" if "Vector" in index["Mappings"]["Properties"] else "vector"]
+    vector = index["Mappings"]["Properties"]["vector"]
 
     assert index["Settings"]["Index"]["Knn"] is True
     assert vector["Dimension"] == 1024
@@ -98,6 +98,12 @@ def test_the_index_has_the_vectors_dimensions_and_no_engine(assembly_of: Assembl
         "SpaceType": "cosinesimil",
         "Parameters": {"M": 16, "EfConstruction": 256},
     }
+
+
+@pytest.mark.parametrize(("stage", "engine"), [("dev", None), ("classic", "faiss"), ("collection", "faiss")])
+def test_only_classic_collections_are_told_an_engine(assembly_of: Assemble, stage: str, engine: str | None) -> None:
+    index = template_of(assembly_of, stage).only("AWS::OpenSearchServerless::Index")
+    assert index["Mappings"]["Properties"]["vector"]["Method"].get("Engine") == engine
 
 
 def test_another_model_or_length_makes_another_index(assembly_of: Assemble) -> None:
@@ -176,6 +182,17 @@ def test_only_the_bucket_s_own_role_parts_are_given(assembly_of: Assemble) -> No
     allowed = [set(one["Action"]) for one in template.statements() if one["Action"][0].startswith("s3:")]
 
     assert sorted(allowed, key=sorted) == [{"s3:GetObject", "s3:DeleteObject"}, {"s3:GetObject", "s3:PutObject"}]
+
+
+def test_browsers_of_the_stage_s_origins_may_upload(assembly_of: Assemble) -> None:
+    def rules(stage: str) -> list[Any]:
+        buckets = template_of(assembly_of, stage).properties("AWS::S3::Bucket")
+        return [one["CorsConfiguration"]["CorsRules"] for one in buckets if "CorsConfiguration" in one]
+
+    ((rule,),) = rules("shared")
+    assert rule["AllowedOrigins"] == ["https://one.example"]
+    assert set(rule["AllowedMethods"]) == {"GET", "POST"}
+    assert rules("dev") == []
 
 
 def test_functions_share_the_embedding_rate(assembly_of: Assemble) -> None:

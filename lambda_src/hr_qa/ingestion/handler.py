@@ -26,7 +26,7 @@ def make_handler() -> Ingestion:
     settings = read_settings(HrSettings)
     index = Index(settings)
     if settings.search_service == "es":
-        index.create(Deadline(30), index_definition(settings.dimensions))
+        index.create(Deadline(30), index_definition(settings.dimensions, "lucene"))
     queue = Queue(settings.queue_url)
     pace = Pace(settings.ingestion_rate)
     worker = Worker(
