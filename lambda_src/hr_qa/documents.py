@@ -64,6 +64,13 @@ class Range(msgspec.Struct, frozen=True, rename="camel"):
     without_text: int
 
 
+class Ingestion(msgspec.Struct, frozen=True):
+    """That a generation was planned. `touched_at`: seconds since 1970 of the last thing that was done to it."""
+
+    generation: str
+    touched_at: int
+
+
 class Progress(msgspec.Struct, kw_only=True, rename="camel", omit_defaults=True):
     """An ingestion's item: the plan, and the ranges that are done (by number)."""
 
@@ -247,14 +254,14 @@ class Documents:
         """Removes an ingestion's item."""
         self._call("delete_item", Key=_ingestion(document, generation))
 
-    def ingestions(self, document: str) -> list[str]:
-        """The generations that have an item."""
+    def ingestions(self, document: str) -> list[Ingestion]:
+        """The ingestions that have an item."""
         answer = self._call(
             "query",
             KeyConditionExpression="pk = :pk",
             ExpressionAttributeValues={":pk": _ingestion(document, "")["pk"]},
         )
-        return [item["sk"]["S"] for item in answer["Items"]]
+        return [Ingestion(item["sk"]["S"], int(item["touchedAt"]["N"])) for item in answer["Items"]]
 
     def _alive(self, item: dict[str, Any]) -> Record | None:
         record = msgspec.convert(_plain(item), Record)

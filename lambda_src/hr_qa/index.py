@@ -141,19 +141,19 @@ class Index:
                 return found
             after = hits[-1]["sort"]
 
-    def strays(self, deadline: Deadline, document: str, kept: Iterable[str | None]) -> list[str]:
-        """Some ids (a thousand at most) of a document's chunks that are of none of these generations."""
+    def generations(self, deadline: Deadline, document: str, but: Iterable[str] = ()) -> dict[str, str]:
+        """Id -> generation of some (a thousand at most) of a document's chunks, `but` for those of some generations."""
         query = {
             "size": PAGE,
-            "_source": False,
+            "_source": ["generation"],
             "query": {
                 "bool": {
                     "filter": [{"term": {"document": document}}],
-                    "must_not": [{"terms": {"generation": [one for one in kept if one]}}],
+                    "must_not": [{"terms": {"generation": list(but)}}],
                 }
             },
         }
-        return [hit["_id"] for hit in self._search(deadline, query)]
+        return {hit["_id"]: hit["_source"]["generation"] for hit in self._search(deadline, query)}
 
     def delete(self, deadline: Deadline, ids: Sequence[str]) -> None:
         """Removes chunks by the service's ids; one that is gone already is no error."""

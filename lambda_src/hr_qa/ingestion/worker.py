@@ -109,10 +109,7 @@ class Worker:
     def _resume(self, space: str, record: Record) -> None:
         """The event came again, or its first worker was killed: put on the queue what is not done."""
         generation = str(record.ingesting)
-        progress = self._documents.progress(record.id, generation)
-        if progress is None:
-            raise RuntimeError(f"document {record.id} has no ingestion {generation}")
-        self._send_ranges(space, record.id, generation, progress)
+        self._send_ranges(space, record.id, generation, self._progress(record.id, generation))
 
     def _keep(self, space: str, record: Record) -> None:
         if record.ingesting:
@@ -153,9 +150,9 @@ class Worker:
     def read_range(self, context: Context, step: ReadRange) -> None:
         """Some pages of a generation, if it is still wanted."""
         record = self._wanted(step)
-        progress = self._documents.progress(step.document, step.generation) if record else None
-        if record is None or progress is None:
+        if record is None:
             return
+        progress = self._progress(step.document, step.generation)
         if str(step.number) not in progress.ranges:
             try:
                 pages = self._pages(step, progress)
@@ -218,9 +215,8 @@ class Worker:
 
     def publish(self, context: Context, step: Publish) -> None:
         """Makes a generation the live one. Raises `NotSearchable` when its chunks never come up."""
-        record = self._documents.get(step.space, step.document)
-        progress = self._documents.progress(step.document, step.generation)
-        if record is not None and record.ingesting == step.generation and progress is not None:
+        if self._wanted(step) is not None:
+            progress = self._progress(step.document, step.generation)
             searchable = self._index.ordinals(context.deadline, step.generation)
             if len(searchable) < progress.chunks:
                 self._publish_later(step, len(searchable), progress.chunks)
@@ -244,20 +240,30 @@ class Worker:
 
     def clean(self, context: Context, step: Clean) -> None:
         """Deletes the chunks of generations that nobody needs, until none of them can come up any more."""
+        chunks = self._index.generations(context.deadline, step.document, self._kept(step))
+        ingestions = self._documents.ingestions(step.document)
+        # Asked after them: what was found of a generation that has begun since is not for deletion.
         record = self._documents.get(step.space, step.document)
-        kept = [record.live, record.ingesting] if record else []
+        kept = self._kept(step)
         if record is not None and record.status == "deleting":
             self._files.delete(step.space, step.document)
-        strays = self._index.strays(context.deadline, step.document, kept)
+        strays = [chunk for chunk, generation in chunks.items() if generation not in kept]
         self._index.delete(context.deadline, strays)
-        if strays or self._now() - step.since < SETTLED_SECONDS:
+        settled = self._now() - SETTLED_SECONDS
+        left = [one for one in ingestions if one.generation not in kept]
+        # A plan may be seconds older than the generation's beginning.
+        gone = [one for one in left if one.touched_at < settled or record is None or record.status == "deleting"]
+        for one in gone:
+            self._documents.forget_ingestion(step.document, one.generation)
+        if strays or len(gone) < len(left) or step.since > settled:
             self._queue.send([step], delay=CLEAN_SECONDS)
-            return
-        for generation in self._documents.ingestions(step.document):
-            if generation not in kept:
-                self._documents.forget_ingestion(step.document, generation)
-        if record is not None and record.status == "deleting":
+        elif record is not None and record.status == "deleting":
             self._quietly(self._documents.forget, step.space, step.document)
+
+    def _kept(self, step: Clean) -> list[str]:
+        """The generations that a document needs at this moment."""
+        record = self._documents.get(step.space, step.document)
+        return [one for one in (record.live, record.ingesting) if one] if record else []
 
     def give_up(self, step: AnyStep | tuple[str, str]) -> None:
         """A step failed for the last time: tell the document's owner, who else would wait for ever."""
@@ -270,7 +276,14 @@ class Worker:
         self._quietly(self._documents.fail, space, record, "", "ingestion_failed", message)
         self._queue.clean(space, document)
 
-    def _wanted(self, step: ReadRange) -> Record | None:
+    def _progress(self, document: str, generation: str) -> Progress:
+        progress = self._documents.progress(document, generation)
+        if progress is None:
+            # It was written before the generation began: the message is tried again, and the owner told at last.
+            raise LookupError(f"document {document} has no ingestion {generation}")
+        return progress
+
+    def _wanted(self, step: ReadRange | Publish) -> Record | None:
         record = self._documents.get(step.space, step.document)
         return record if record is not None and record.ingesting == step.generation else None
 

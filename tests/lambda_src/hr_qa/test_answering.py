@@ -149,6 +149,11 @@ def test_nothing_in_an_answer_is_live(text: str, plain: str) -> None:
     assert inert(text) == plain
 
 
+def test_an_answer_s_statements_are_inert() -> None:
+    claim = "You have [12 days](https://evil.example/?q=12)<img src=x>."
+    assert checked(draft((claim, [1])), source([hit()], NAMES), "?").text == "You have 12 days."
+
+
 def test_only_the_question_is_screened_by_the_guardrail() -> None:
     made = source([hit()], NAMES)
     guarded = answering.content(made, "Why?", guarded=True)

@@ -68,10 +68,10 @@ def test_ordinals_are_read_page_by_page(monkeypatch: pytest.MonkeyPatch) -> None
     assert sorted(index.ordinals(Deadline(9), "g", 2, 4)) == [2, 3, 4]
 
 
-def test_strays_are_what_is_of_no_kept_generation() -> None:
+def test_chunks_of_other_generations_are_found_and_deleted() -> None:
     index, search = filled(chunk(1), chunk(1, generation="old"), chunk(1, document="other", generation="x"))
-    strays = index.strays(Deadline(9), "d", ["g", None])
-    assert [search.documents[one]["generation"] for one in strays] == ["old"]
+    strays = index.generations(Deadline(9), "d", ["g"])
+    assert list(strays.values()) == ["old"]
     index.delete(Deadline(9), [*strays, "gone already"])
     assert len(search.documents) == 2
 

@@ -31,17 +31,27 @@ class Killed(BaseException):
 
 
 class Killer:
-    """Counts calls to the outside, and kills at one of them: before it has an effect, or after."""
+    """Counts calls to the outside, and kills at one of them: before it has an effect, or after.
 
-    def __init__(self, at: int | None = None, *, after: bool = False) -> None:
+    With `meanwhile` nobody is killed: somebody else does something just before that call.
+    """
+
+    def __init__(
+        self, at: int | None = None, *, after: bool = False, meanwhile: Callable[[], None] | None = None
+    ) -> None:
         self.calls = 0
         self.at = at
         self.after = after
+        self.meanwhile = meanwhile
 
     def guard(self, call: Callable[..., Any]) -> Callable[..., Any]:
         def guarded(*arguments: Any, **named: Any) -> Any:
             self.calls += 1
             mine = self.calls == self.at
+            if mine and self.meanwhile:
+                self.at = None
+                self.meanwhile()
+                return call(*arguments, **named)
             if mine and not self.after:
                 raise Killed
             answer = call(*arguments, **named)
@@ -91,8 +101,10 @@ class FakeSqs:
 class World:
     """One stage. `run` works on the queue until it is empty."""
 
-    def __init__(self, *, lag: bool = True, **changes: Any) -> None:
+    def __init__(self, *, lag: bool = True, lag_seconds: float = 0, **changes: Any) -> None:
         self.now = 1_800_000_000.0
+        self._lag_seconds = lag_seconds
+        self._refreshed = self.now
         self.killer = Killer()
         self.table = FakeTable()
         self.bucket = FakeBucket()
@@ -178,11 +190,18 @@ class World:
             assert self._deliveries < limit, "the queue does not become empty"
             self._deliver(chaos)
 
+    def handle(self, body: str) -> None:
+        """A message in another process, at once and to its end."""
+        record = {"id": "other", "body": body, "receives": 1}
+        self.ingestion()({"Records": [_sqs_record(record)]}, LambdaContext(300))
+
     def _deliver(self, chaos: random.Random | None) -> None:
         visible = [one for one in self.sqs.messages if one["visible"] <= self.now]
         if not visible:
             self.now = min(one["visible"] for one in self.sqs.messages)
-            self.search.refresh()
+            if self.now - self._refreshed >= self._lag_seconds:
+                self._refreshed = self.now
+                self.search.refresh()
             return
         message = chaos.choice(visible) if chaos else visible[0]
         repeated = chaos is not None and chaos.random() < 0.2

@@ -11,7 +11,7 @@ from pdfs import text_pdf
 from hr_qa.documents import Record
 from hr_qa.ingestion import worker as worker_module
 from hr_qa.resources import key
-from tests.lambda_src.hr_qa.world import Killer, World, s3_event
+from tests.lambda_src.hr_qa.world import Killed, Killer, World, s3_event
 
 SENTENCES = [
     "Parental leave is sixteen weeks for every employee.",
@@ -108,13 +108,13 @@ def test_pages_done_moves_while_ranges_are_read() -> None:
 
 
 def test_it_answers_only_when_every_chunk_is_searchable() -> None:
-    world = World()
+    world = World(lag_seconds=20)
     document = world.announce()
     world.upload(document, handbook(2))
     while the_record(world, document).status != "ready":
         assert the_record(world, document).live is None
         world._deliver(None)
-    assert len(world.search.searchable) == the_record(world, document).chunks
+    assert len(world.search.searchable) == the_record(world, document).chunks > 0
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
@@ -146,6 +146,43 @@ def play(scenario: str, killer: Killer) -> int:
     else:
         assert_whole(world, document, handbook(3, "second"))
     return killer.calls
+
+
+@pytest.mark.parametrize("event", ["deletion", "newer file", "same event"])
+def test_what_happens_between_any_two_calls_is_seen(event: str) -> None:
+    calls = interrupted(event, None)
+    assert calls > 15
+    for at in range(1, calls + 1):
+        interrupted(event, at)
+
+
+def interrupted(event: str, at: int | None) -> int:
+    """An ingestion during which something else happens, just before one of its calls. Returns the calls made."""
+    world = World(max_receives=1_000)
+    document = world.announce()
+    world.upload(document, handbook(3))
+    happened: list[str] = []
+
+    def meanwhile() -> None:
+        happened.append(event)
+        killer, world.killer = world.killer, Killer()
+        if event == "deletion":
+            world.delete(document)
+        elif event == "newer file":
+            world.upload(document, handbook(3, "second"))
+            # Another function takes it up at once.
+            world.handle(world.sqs.messages[-1]["body"])
+        else:
+            world.handle(json.dumps(s3_event(key(world.space, document))))
+        world.killer = killer
+
+    world.killer = Killer(at, meanwhile=meanwhile)
+    world.run()
+    if event == "deletion" and happened:
+        assert_gone(world, document)
+    else:
+        assert_whole(world, document, handbook(3, "second" if event == "newer file" and happened else "first"))
+    return world.killer.calls
 
 
 @pytest.mark.parametrize("seed", range(25))
@@ -233,15 +270,29 @@ def test_the_old_text_answers_until_the_new_one_is_whole() -> None:
 def test_what_is_stored_is_not_embedded_again() -> None:
     world = World()
     document = world.announce()
-    world.upload(document, handbook(2))
-    # The third batch fails for now; the message comes back when the first two are searchable.
+    world.upload(document, text_pdf([[f"Rule {n}: {SENTENCES[n % 3]}" * 3 for n in range(25)] for _ in range(2)]))
     world._deliver(None)
-    first = len(reference(handbook(2)))
-    world.killer = Killer(at=10)
+    writes = 0
+
+    def dies_at_its_sixth_write(method: str, path: str, body: bytes, read_seconds: int) -> tuple[int, bytes]:
+        nonlocal writes
+        writes += path.endswith("_bulk")
+        if writes == 6:
+            writes += 1
+            raise Killed
+        return search(method, path, body, read_seconds)
+
+    search = world.search
+    world.search = dies_at_its_sixth_write  # type: ignore[assignment]
+    world._deliver(None)
+    world.search = search
     world.run()
 
-    assert_whole(world, document, handbook(2))
-    assert len(world.embedded) <= first + worker_module.BATCH
+    chunks = the_record(world, document).chunks
+    assert chunks is not None
+    assert chunks > 12
+    # Again only the batch whose storing failed, and the one that was embedded meanwhile.
+    assert len(world.embedded) <= chunks + 2 * worker_module.BATCH
 
 
 def test_a_throttled_model_only_delays() -> None:
