@@ -30,7 +30,7 @@ def evaluate(plan: Plan, client: Client, say: Callable[[str], None]) -> Figures:
     """Raises `LibraryError` and `RequestFailed` when the documents cannot be made ready."""
     questions = read_questions(plan.questions)
     library = provide(client, plan.documents, needed(questions), say=say, seconds=plan.reading_seconds)
-    if not library.ids:
+    if not library.ids and not plan.everything:
         raise LibraryError("no document that the questions are about can be read")
     scope = Scope(library, only=not plan.everything)
     run = Run()

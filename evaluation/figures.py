@@ -22,11 +22,12 @@ class Group(msgspec.Struct, frozen=True):
 
 
 class Answered(msgspec.Struct, frozen=True):
-    """What became of so many questions."""
+    """What became of so many questions. `unpaid`: those of the refused for which no text model was asked."""
 
     count: int
     answered: int
     refused: int
+    unpaid: int
     failed: int
 
 
@@ -165,8 +166,15 @@ def _look_at(questions: Sequence[Question], run: Run) -> dict[str, list[str]]:
 
 
 def _answered(questions: Sequence[Question], run: Run) -> Answered:
-    came = [run.asked[one.id].judged.answered for one in questions if one.id in run.asked]
-    return Answered(len(questions), sum(came), len(came) - sum(came), len(questions) - len(came))
+    judged = [run.asked[one.id].judged for one in questions if one.id in run.asked]
+    refused = [one for one in judged if not one.answered]
+    return Answered(
+        count=len(questions),
+        answered=len(judged) - len(refused),
+        refused=len(refused),
+        unpaid=sum(not one.model for one in refused),
+        failed=len(questions) - len(judged),
+    )
 
 
 def _checked(cited: Sequence[Cited]) -> int:

@@ -66,14 +66,14 @@ def _retrieval(figures: Figures) -> list[Row]:
 
 def _outcomes(answers: Answers) -> list[Row]:
     return [
-        ("answers", "questions", "answered", "refused", "failed"),
+        ("answers", "questions", "answered", "refused", "without a model", "failed"),
         _outcome("answerable", answers.answerable),
         _outcome("unanswerable", answers.unanswerable),
     ]
 
 
 def _outcome(name: str, found: Answered) -> Row:
-    counts = (found.answered, found.refused, found.failed)
+    counts = (found.answered, found.refused, found.unpaid, found.failed)
     return (name, str(found.count), *(f"{count} ({count / max(1, found.count):.0%})" for count in counts))
 
 

@@ -66,8 +66,12 @@ def test_figures_of_a_run(plan: Plan) -> None:
     assert figures.retrieval["all"].measures["mrr@10"] == 0.75
     assert list(figures.retrieval) == ["all", "direct", "table", "in en", "in pt"]
     assert figures.answers
-    assert msgspec.to_builtins(figures.answers.answerable) == {"count": 2, "answered": 1, "refused": 1, "failed": 0}
-    assert msgspec.to_builtins(figures.answers.unanswerable) == {"count": 1, "answered": 1, "refused": 0, "failed": 0}
+    assert msgspec.to_builtins(figures.answers.answerable) == {
+        **{"count": 2, "answered": 1, "refused": 1, "unpaid": 0, "failed": 0}
+    }
+    assert msgspec.to_builtins(figures.answers.unanswerable) == {
+        **{"count": 1, "answered": 1, "refused": 0, "unpaid": 0, "failed": 0}
+    }
     assert figures.answers.citations.right_page == 1.0
     assert figures.answers.citations.evidence_quoted == 0.0
     assert figures.answers.models == {"small-1": 3}
