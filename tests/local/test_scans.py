@@ -134,6 +134,8 @@ def test_the_emulator_serves_textract_to_those_who_may(stand_in: StandIn, tmp_pa
         _ASK,
         env={
             "LOCAL_MODELS_URL": stand_in.url,
+            "LOCAL_SEARCH_URL": "http://127.0.0.1:1",
+            "LOCAL_SEARCH_REFRESH": "1s",
             "LOCAL_CATALOGUE": str(target),
             "STATE_DIR": str(tmp_path),
             "AUTH": "true",
