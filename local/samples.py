@@ -13,6 +13,7 @@ FOLDER = "samples/handbooks"
 _USE_CASE = "hr-qa"
 _READING_SECONDS = 300.0
 _LOOK_SECONDS = 1.0
+_TELL_SECONDS = 20.0
 
 
 def load(root: Path, caller: Caller, say: Callable[[str], None]) -> bool:
@@ -25,15 +26,26 @@ def load(root: Path, caller: Caller, say: Callable[[str], None]) -> bool:
     for title in missing:
         _upload(caller, title, titles[title].read_bytes())
     if missing:
-        say(f"reading {len(missing)} sample handbooks")
-    until = time.monotonic() + _READING_SECONDS
-    while waiting := [one for one in _documents(caller).values() if one["status"] in ("awaitingUpload", "processing")]:
-        if time.monotonic() > until:
-            say(f"still reading {', '.join(one['name'] for one in waiting)}: GET /documents tells how far they are")
-            return False
-        time.sleep(_LOOK_SECONDS)
+        say(f"reading {len(missing)} sample handbooks: two minutes on two cores, the first time only")
+    if not _wait(caller, say):
+        return False
     if missing:
         say(f"sample handbooks read ({_summary(_documents(caller), titles)})")
+    return True
+
+
+def _wait(caller: Caller, say: Callable[[str], None]) -> bool:
+    begun = told = time.monotonic()
+    while waiting := [one for one in _documents(caller).values() if one["status"] in ("awaitingUpload", "processing")]:
+        now = time.monotonic()
+        if now > begun + _READING_SECONDS:
+            say(f"still reading {', '.join(one['name'] for one in waiting)}: GET /documents tells how far they are")
+            return False
+        if now > told + _TELL_SECONDS:
+            told = now
+            pages = sum(one.get("pages", 0) - one.get("pagesDone", 0) for one in waiting)
+            say(f"still {len(waiting)} to be read, {pages} pages")
+        time.sleep(_LOOK_SECONDS)
     return True
 
 
