@@ -202,12 +202,22 @@ class Index:
 
     @staticmethod
     def _unavailable(status: int, answer: bytes) -> Throttled | Unavailable:
-        logger.warning("search failed", status=status, reason=answer[:500].decode("utf-8", "replace"))
+        logger.warning("search failed", status=status, reason=_reason(answer))
         if status == 429:
             return Throttled("The document search takes no more requests at the moment.", retry_after=2)
         return Unavailable(
             "The document search cannot be reached at the moment; it may be waking up.", retry_after=WAKING_SECONDS
         )
+
+
+def _reason(answer: bytes) -> str:
+    """The kind of an error. Not its message, which may repeat what was asked."""
+    try:
+        content = msgspec.json.decode(answer)
+    except msgspec.DecodeError:
+        return "no JSON"
+    error = content.get("error", content) if isinstance(content, dict) else content
+    return str(error.get("type", "unknown")) if isinstance(error, dict) else type(error).__name__
 
 
 def _read_seconds(deadline: Deadline) -> int:

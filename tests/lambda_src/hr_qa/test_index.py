@@ -143,3 +143,13 @@ def test_requests_are_signed_with_their_body_s_hash(monkeypatch: pytest.MonkeyPa
     assert "x-amz-content-sha256" in headers["Authorization"]
     assert headers["X-Amz-Content-SHA256"] == ("44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a")
     assert len(vector("t")) == DIMENSIONS
+
+
+def test_what_was_asked_is_not_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    answer = b'{"error": {"type": "parsing_exception", "reason": "[sick leave of Ana] is wrong"}, "status": 400}'
+    index = Index(hr_settings(), lambda *_: (400, answer), lambda seconds: None)
+    with pytest.raises(Unavailable):
+        find(index, "sick leave of Ana")
+    (record,) = [one for one in caplog.records if one.message == "search failed"]
+    assert record.reason == "parsing_exception"  # type: ignore[attr-defined]
+    assert "Ana" not in str(vars(record))
