@@ -184,6 +184,13 @@ class StageSettings(Settings, frozen=True, kw_only=True):
         models: tuple[str, ...] = getattr(self.models, purpose)
         return models
 
+    @property
+    def all_models(self) -> tuple[str, ...]:
+        """The invocation ids of all use cases, each once."""
+        return tuple(
+            dict.fromkeys(one for purpose in self.models.__struct_fields__ for one in self.models_for(purpose))
+        )
+
 
 def load_stage(stages: object, name: object, *, today: date) -> StageSettings:
     """The settings of one stage out of all; raises ConfigError with everything that is wrong with it."""

@@ -1,15 +1,15 @@
 """Whether the models a stage asks for can be used: known, of the right purpose, served in its region, still alive."""
 
 from collections.abc import Iterator
-from datetime import date, timedelta
+from datetime import date
 from typing import TYPE_CHECKING
 
 from shared.catalogue import MODELS, Invocation, Model, Purpose, UnknownModel, resolve
+from shared.lifecycle import NEAR
 
 if TYPE_CHECKING:
     from stacks.config import StageSettings
 
-WARN_AHEAD = timedelta(days=90)
 # What the models under each name of the setting `models` have to be for.
 PURPOSES: dict[str, Purpose] = {
     "image_generation": "image",
@@ -70,7 +70,7 @@ def has_ended(model: Model, today: date) -> bool:
 def lifecycle_warning(invocation: Invocation, today: date, region: str | None) -> str | None:
     """What to say at synthesis about a model that is near its end or past it; None: nothing."""
     model, ends = invocation.model, end_of_life(invocation.model)
-    if ends is None or ends - today > WARN_AHEAD:
+    if ends is None or ends - today > NEAR:
         return f"{model.name} is legacy: AWS refuses new customers" if model.lifecycle.status == "legacy" else None
     if has_ended(model, today):
         what = f"ended on {ends} and is used by special permission (allowEndedModels)"
@@ -141,7 +141,7 @@ def _living_alternative(model: Model, today: date, region: str | None) -> str | 
     candidates = [other for other in MODELS if other.purpose == model.purpose and other.id != model.id]
     for other in sorted(candidates, key=lambda candidate: candidate.provider != model.provider):
         ends = end_of_life(other)
-        if other.lifecycle.status != "active" or (ends and ends - today <= WARN_AHEAD):
+        if other.lifecycle.status != "active" or (ends and ends - today <= NEAR):
             continue
         for invocation in _ways(other):
             if region is None or is_served(invocation, region):

@@ -1,17 +1,20 @@
 """Checks of the models a stage offers: their life cycle, and what Bedrock says about them in the stage's region."""
 
 from collections.abc import Iterator
-from datetime import date, datetime
+from datetime import date
 from typing import Any
 
-from shared.catalogue import Invocation, UnknownModel, resolve
+from shared.catalogue import Invocation, Lifecycle, Model, UnknownModel, resolve
+from shared.lifecycle import NEAR, SOON, Told, told, updated
 from stacks.config import StageSettings
-from stacks.model_checks import PURPOSES, WARN_AHEAD, end_of_life, has_ended, lifecycle_warning
+from stacks.model_checks import PURPOSES, end_of_life, has_ended, lifecycle_warning
 from tools.findings import CALL_ERRORS, Finding, Target, cannot_look, error_code, fail, ok, one_line, warning
 
 # Bedrock says "The provided model identifier is invalid" of a model it does not have.
 _UNKNOWN = {"ResourceNotFoundException", "ValidationException"}
 _CONSOLE = "open the model in the Bedrock console's playground once, with the right aws-marketplace:Subscribe"
+_CHOOSE = "choose another model"
+_ROW = ", and write what Bedrock says into its row in lambda_src/shared/catalogue.py (see tools.catalogue)"
 
 
 def invocations(settings: StageSettings) -> list[Invocation]:
@@ -34,10 +37,18 @@ def life_cycle(invocation: Invocation, settings: StageSettings, today: date) -> 
     if has_ended(model, today) and model.id not in settings.allow_ended_models:
         replace = f"{advice or 'choose another model'} (`models` of the stage in cdk.json)"
         return fail(check, f"ended on {end_of_life(model)}", replace)
+    if _ends_soon(model, today) and model.id not in settings.allow_ended_models:
+        return fail(check, text, f"{advice or _CHOOSE} now")
     if said:
         return warning(check, text, advice)
     ends = end_of_life(model)
     return ok(check, f"{model.lifecycle.status}, {f'until {ends} at least' if ends else 'no end announced'}")
+
+
+def _ends_soon(model: Model, today: date) -> bool:
+    """Whether its end is announced and near; an active model's day is only the earliest possible one."""
+    ends = end_of_life(model)
+    return ends is not None and ends - today <= SOON and model.lifecycle.status != "active"
 
 
 def bedrock(invocation: Invocation, target: Target, region: str, today: date) -> Iterator[Finding]:
@@ -59,15 +70,34 @@ def _model(invocation: Invocation, client: Any, target: Target, region: str, tod
         details = client.get_foundation_model(modelIdentifier=invocation.model.id)["modelDetails"]
     except CALL_ERRORS as error:
         return _unseen(check, error, "bedrock:GetFoundationModel", invocation, target, region)
-    state = details.get("modelLifecycle", {})
-    status, ends = state.get("status", "unknown"), _day(state.get("endOfLifeTime"))
-    who = "the emulator" if target.emulated else "Bedrock"
-    if status == "ACTIVE" and (ends is None or ends - today > WARN_AHEAD):
-        return ok(check, f"{who} says {status}{f', until {ends}' if ends else ''}")
-    advice = "choose another model, and write the dates into its row in lambda_src/shared/catalogue.py"
-    if ends and ends <= today:
-        return fail(check, f"{who} says {status}, ended on {ends}", advice)
-    return warning(check, f"{who} says {status}{f', ends on {ends}' if ends else ''}", advice)
+    try:
+        said = told(details.get("modelLifecycle", {}))
+    except ValueError as error:
+        return warning(check, f"not understood: {one_line(error)}", "look at the model's page in the Bedrock console")
+    shown = f"{'the emulator' if target.emulated else 'Bedrock'} says {_life(said)}"
+    if target.emulated or updated(invocation.model.lifecycle, said, today) == invocation.model.lifecycle:
+        differs = ""
+    else:
+        differs = f"; the catalogue has {_row(invocation.model.lifecycle)}"
+    if said.ends_on and said.ends_on <= today:
+        return fail(check, f"{shown}, ended on {said.ends_on}{differs}", f"{_CHOOSE}{_ROW if differs else ''}")
+    if said.ends_on and said.ends_on - today <= SOON:
+        days = (said.ends_on - today).days
+        return fail(check, f"{shown}, ends on {said.ends_on}, in {days} days{differs}", f"{_CHOOSE} now")
+    if said.status != "ACTIVE" or (said.ends_on and said.ends_on - today <= NEAR):
+        ends = f", ends on {said.ends_on}" if said.ends_on else ""
+        return warning(check, f"{shown}{ends}{differs}", f"{_CHOOSE}{_ROW if differs else ''}")
+    shown = f"{shown}{f', until {said.ends_on}' if said.ends_on else ''}"
+    return warning(check, shown + differs, _ROW.removeprefix(", and ")) if differs else ok(check, shown)
+
+
+def _life(said: Told) -> str:
+    return f"{said.status} since {said.legacy_on}" if said.status == "LEGACY" and said.legacy_on else said.status
+
+
+def _row(life: Lifecycle) -> str:
+    ends = f"end of life {life.end_of_life_at}" if life.end_of_life_at else "no end"
+    return f"{life.status}{f' since {life.legacy_at}' if life.legacy_at else ''}, {ends}"
 
 
 def _access(invocation: Invocation, client: Any, target: Target, region: str) -> Finding:
@@ -125,7 +155,3 @@ def _unseen(check: str, error: Exception, action: str, invocation: Invocation, t
     if invocation.profile:
         return warning(check, f"Bedrock does not list the model in {region} itself; its profile decides")
     return fail(check, f"Bedrock has no such model in {region}", "choose another model, or set `modelRegion`")
-
-
-def _day(moment: datetime | None) -> date | None:
-    return moment.date() if moment else None

@@ -38,10 +38,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 SettingsType = TypeVar("SettingsType", bound=Settings)
+AnySettings = TypeVar("AnySettings", bound=msgspec.Struct)
 
 
-def read_settings(kind: type[SettingsType], environment: Mapping[str, str] = os.environ) -> SettingsType:
-    """A use case's settings. Raises `msgspec.ValidationError` naming the variable that is missing or wrong."""
+def read_settings(kind: type[AnySettings], environment: Mapping[str, str] = os.environ) -> AnySettings:
+    """A function's settings. Raises `msgspec.ValidationError` naming the variable that is missing or wrong."""
     known = {}
     for field in kind.__struct_fields__:
         value = environment.get(field.upper())

@@ -25,14 +25,27 @@ class Alarms(Construct):
         elif settings.email:
             self._topic = self._mail_topic(settings.email)
 
-    def add(self, construct_id: str, metric: cloudwatch.IMetric, *, threshold: float, periods: int, says: str) -> None:
-        """An alarm for a metric that is at or above the threshold in so many periods one after the other."""
+    def add(
+        self,
+        construct_id: str,
+        metric: cloudwatch.IMetric,
+        *,
+        threshold: float,
+        periods: int,
+        says: str,
+        datapoints: int | None = None,
+    ) -> None:
+        """An alarm for a metric that is at or above the threshold in so many periods one after the other.
+
+        With `datapoints` so many of them suffice.
+        """
         alarm = cloudwatch.Alarm(
             self,
             construct_id,
             metric=metric,
             threshold=threshold,
             evaluation_periods=periods,
+            datapoints_to_alarm=datapoints,
             comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
             # Nobody called: nothing is wrong.
             treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,

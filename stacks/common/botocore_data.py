@@ -13,6 +13,7 @@ from typing import Any
 # The operations that `lambda_src/` calls. One that is missing here is an AttributeError at its first call: the
 # end-to-end tests call all of them. A service without a row keeps every operation.
 OPERATIONS: Mapping[str, tuple[str, ...]] = {
+    "bedrock": ("GetFoundationModel",),
     "bedrock-agent-runtime": ("Rerank",),
     "bedrock-runtime": ("ApplyGuardrail", "Converse", "InvokeModel"),
     "dynamodb": ("DeleteItem", "GetItem", "PutItem", "Query", "UpdateItem"),

@@ -27,6 +27,7 @@ class PythonFunction(Construct):
 
     `services` are the AWS services it calls, by botocore's names. `memory_size` in MB decides on the CPU as well.
     `part` is the folder of a handler that does not answer the API but works behind a queue, for up to `timeout`.
+    `scheduled` is for a handler that nobody waits for: it runs at its times, with the `models` of all use cases.
     """
 
     def __init__(
@@ -40,9 +41,11 @@ class PythonFunction(Construct):
         memory_size: int = 1024,
         part: str = "",
         timeout: Duration = TIMEOUT,
+        scheduled: bool = False,
     ) -> None:
         super().__init__(scope, construct_id)
         self._behind_queue = bool(part)
+        self._scheduled = scheduled
         target = package_target(scope.settings)
         package = Package(use_case=scope.use_case, target=target, services=services, part=part)
         logs = log_group(self, "Logs", scope.settings)
@@ -59,7 +62,7 @@ class PythonFunction(Construct):
             memory_size=memory_size,
             timeout=timeout,
             tracing=lambda_.Tracing.ACTIVE,
-            environment={**_common_environment(scope), **environment},
+            environment={**_common_environment(scope, scheduled), **environment},
         )
         self._watch(alarms)
         self._acknowledge(target)
@@ -88,7 +91,7 @@ class PythonFunction(Construct):
             periods=1,
             says="The account's or the function's concurrency is used up",
         )
-        if self._behind_queue:
+        if self._behind_queue or self._scheduled:
             return
         alarms.add(
             "FunctionSlow",
@@ -105,11 +108,7 @@ class PythonFunction(Construct):
         )
         acknowledge(
             self.function,
-            {
-                "Serverless-LambdaDLQ": "Its queue has the dead-letter queue"
-                if self._behind_queue
-                else "Only API Gateway invokes it, and waits: there is no queue to fall out of"
-            },
+            {"Serverless-LambdaDLQ": self._why_no_dead_letters()},
         )
         if target.python_version != _NEWEST_RUNTIME:
             reason = (
@@ -117,13 +116,21 @@ class PythonFunction(Construct):
             )
             acknowledge(self.function, {"AwsSolutions-L1": reason, "Serverless-LambdaLatestVersion": reason})
 
+    def _why_no_dead_letters(self) -> str:
+        if self._scheduled:
+            return "Its event says nothing: a run that failed for the third time is made up for by the next one"
+        if self._behind_queue:
+            return "Its queue has the dead-letter queue"
+        return "Only API Gateway invokes it, and waits: there is no queue to fall out of"
 
-def _common_environment(scope: UseCaseStack) -> dict[str, str]:
+
+def _common_environment(scope: UseCaseStack, scheduled: bool) -> dict[str, str]:
     settings = scope.settings
+    models = settings.all_models if scheduled else settings.models_for(scope.use_case)
     environment = {
         "STAGE": settings.name,
         "USE_CASE": scope.use_case,
-        "MODELS": ",".join(settings.models_for(scope.use_case)),
+        "MODELS": ",".join(models),
         "PAYLOAD_LOGGING": "true" if settings.payload_logging else "false",
         "POWERTOOLS_SERVICE_NAME": kebab(scope.use_case),
         "POWERTOOLS_METRICS_NAMESPACE": "BedrockEndpoints",

@@ -24,6 +24,9 @@ from stacks.config import StageSettings, load_stage  # noqa: E402
 TODAY = date(2026, 11, 24)
 STAGES = ("local", "dev", "prod")
 USE_CASES = ("image-generation", "summarization", "embeddings", "hr-qa")
+# What a stage has beside its use cases: no API, nothing kept.
+LIFECYCLE = "model-lifecycle"
+STACKS = (*USE_CASES, LIFECYCLE)
 # Choices that the stages of cdk.json do not make, each in one stage of its own.
 EXTRA_STAGES: dict[str, dict[str, Any]] = {
     "browser": {
@@ -131,6 +134,11 @@ class Assembly:
         return [
             Template(path.name.removesuffix(".template.json"), json.loads(path.read_text("utf-8"))) for path in paths
         ]
+
+    @property
+    def apis(self) -> list[Template]:
+        """The templates of the use cases, which all have an API and a table."""
+        return [template for template in self.templates if not template.name.endswith(f"-{LIFECYCLE}")]
 
     def template(self, use_case: str) -> Template:
         """The template of a use case's stack."""

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from stacks.config import StageSettings
-from tests.stacks.assemblies import TODAY, USE_CASES, Assembly, Template, plain, settings_of
+from tests.stacks.assemblies import STACKS, TODAY, USE_CASES, Assembly, Template, plain, settings_of
 
 # AWS offers no resource level for these.
 WITHOUT_RESOURCES = {
@@ -19,7 +19,7 @@ ALLOWED_ACTIONS = {
     *("logs:CreateLogStream", "logs:PutLogEvents"),
     *("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem", "dynamodb:Query"),
     *("s3:PutObject", "s3:GetObject", "s3:DeleteObject"),
-    *("bedrock:InvokeModel", "bedrock:ApplyGuardrail"),
+    *("bedrock:InvokeModel", "bedrock:ApplyGuardrail", "bedrock:GetFoundationModel"),
     *("sqs:SendMessage", "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility"),
     *("sqs:GetQueueAttributes", "aoss:APIAccessAll", "es:ESHttpPost", "es:ESHttpPut"),
     *WITHOUT_RESOURCES,
@@ -31,12 +31,13 @@ def settings_for(template: Template) -> StageSettings:
     return settings_of(name)
 
 
-def test_one_stack_a_use_case(assembly: Assembly) -> None:
-    assert {template.name.split("-", 3)[3] for template in assembly.templates} == set(USE_CASES)
+def test_one_stack_a_use_case_and_one_beside(assembly: Assembly) -> None:
+    assert {template.name.split("-", 3)[3] for template in assembly.templates} == set(STACKS)
+    assert {template.name.split("-", 3)[3] for template in assembly.apis} == set(USE_CASES)
 
 
 def test_every_method_is_authorized(assembly: Assembly) -> None:
-    for template in assembly.templates:
+    for template in assembly.apis:
         expected = "COGNITO_USER_POOLS" if settings_for(template).auth.type == "cognito" else "AWS_IAM"
         methods = template.properties("AWS::ApiGateway::Method")
         assert methods
@@ -50,7 +51,7 @@ def test_every_method_is_authorized(assembly: Assembly) -> None:
 
 
 def test_there_is_no_preflight_without_origins(assembly: Assembly) -> None:
-    for template in assembly.templates:
+    for template in assembly.apis:
         preflights = [one for one in template.properties("AWS::ApiGateway::Method") if one["HttpMethod"] == "OPTIONS"]
         assert bool(preflights) == bool(settings_for(template).cors_origins)
 
@@ -81,7 +82,7 @@ def test_roles_have_no_managed_policies(assembly: Assembly) -> None:
 
 
 def test_only_the_gateway_invokes_the_function(assembly: Assembly) -> None:
-    for template in assembly.templates:
+    for template in assembly.apis:
         # Behind a queue nobody invokes: the queue's reader is Lambda itself, by the function's role.
         permission = template.only("AWS::Lambda::Permission")
         assert permission["Principal"] == "apigateway.amazonaws.com"
@@ -113,7 +114,7 @@ def test_buckets_log_access_and_keep_versions_with_the_data(assembly: Assembly) 
 
 
 def test_tables_are_on_demand_restorable_and_expire(assembly: Assembly) -> None:
-    for template in assembly.templates:
+    for template in assembly.apis:
         table = template.only("AWS::DynamoDB::Table")
         assert table["BillingMode"] == "PAY_PER_REQUEST"
         assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
@@ -135,12 +136,13 @@ def test_logs_have_the_stage_s_retention(assembly: Assembly) -> None:
     for template in assembly.templates:
         groups = template.properties("AWS::Logs::LogGroup")
         functions = template.resources("AWS::Lambda::Function")
-        assert len(groups) == 2 + len(functions), "each function's, the access log and the gateway's own"
+        of_the_api = 2 if template in assembly.apis else 0
+        assert len(groups) == of_the_api + len(functions), "each function's, the access log and the gateway's own"
         assert {group["RetentionInDays"] for group in groups} == {settings_for(template).log_retention_days}
 
 
 def test_alarms_watch_function_and_api(assembly: Assembly) -> None:
-    for template in assembly.templates:
+    for template in assembly.apis:
         alarms = template.properties("AWS::CloudWatch::Alarm")
         watched = {(alarm["Namespace"], alarm["MetricName"]) for alarm in alarms}
         queued = {("AWS/SQS", name) for name in ("ApproximateNumberOfMessagesVisible", "ApproximateAgeOfOldestMessage")}
@@ -165,7 +167,7 @@ def test_functions_are_traced_and_end_with_the_gateway(assembly: Assembly) -> No
 
 
 def test_url_is_published(assembly: Assembly) -> None:
-    for template in assembly.templates:
+    for template in assembly.apis:
         _, _, stage, use_case = template.name.split("-", 3)
         parameter = template.only("AWS::SSM::Parameter")
         assert parameter["Name"] == f"/bedrock-endpoints/{stage}/{use_case}/url"

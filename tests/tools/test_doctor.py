@@ -355,7 +355,11 @@ def test_a_local_endpoint_is_shown_with_the_address_that_answers_here() -> None:
         (date(2026, 8, 1), CLAUDE, (), "warning"),
         (date(2026, 11, 1), CLAUDE, (), "warning"),
         (date(2026, 8, 1), TITAN, (), "ok"),
+        # An active model's day is the earliest possible one, the other's is announced.
+        (date(2026, 9, 20), CLAUDE, (), "warning"),
         (date(2026, 8, 1), "amazon.nova-canvas-v1:0", (), "warning"),
+        (date(2026, 8, 31), "amazon.nova-canvas-v1:0", (), "fail"),
+        (date(2026, 8, 31), "amazon.nova-canvas-v1:0", ("amazon.nova-canvas-v1:0",), "warning"),
         (date(2026, 10, 1), "amazon.nova-canvas-v1:0", (), "fail"),
         (date(2026, 10, 1), "amazon.nova-canvas-v1:0", ("amazon.nova-canvas-v1:0",), "warning"),
     ],
@@ -378,17 +382,53 @@ def test_a_model_of_two_use_cases_is_looked_at_once() -> None:
     ("lifecycle", "level"),
     [
         ({"status": "ACTIVE"}, "ok"),
-        ({"status": "ACTIVE", "endOfLifeTime": datetime(2028, 1, 1, tzinfo=UTC)}, "ok"),
+        # The catalogue has no such day, or another state.
+        ({"status": "ACTIVE", "endOfLifeTime": datetime(2028, 1, 1, tzinfo=UTC)}, "warning"),
+        ({"status": "ACTIVE", "legacyTime": datetime(2027, 1, 1, tzinfo=UTC)}, "warning"),
         ({"status": "ACTIVE", "endOfLifeTime": datetime(2026, 9, 1, tzinfo=UTC)}, "warning"),
+        ({"status": "ACTIVE", "endOfLifeTime": datetime(2026, 8, 31, tzinfo=UTC)}, "fail"),
         ({"status": "LEGACY"}, "warning"),
+        ({"status": "LEGACY", "endOfLifeTime": datetime(2027, 7, 1, tzinfo=UTC)}, "warning"),
+        ({"status": "LEGACY", "endOfLifeTime": datetime(2026, 8, 31, tzinfo=UTC)}, "fail"),
         ({"status": "LEGACY", "endOfLifeTime": datetime(2026, 7, 1, tzinfo=UTC)}, "fail"),
         ({}, "warning"),
+        ({"status": "NEW"}, "warning"),
     ],
 )
 def test_the_state_that_bedrock_tells(lifecycle: dict[str, Any], level: str) -> None:
     found = bedrock(get_foundation_model={"modelDetails": {"modelLifecycle": lifecycle}})
 
     assert found["model"].level == level
+
+
+def test_what_bedrock_tells_otherwise_than_the_catalogue_is_named() -> None:
+    state = {"status": "ACTIVE", "endOfLifeTime": datetime(2028, 1, 1, tzinfo=UTC)}
+
+    found = bedrock(CLAUDE, get_foundation_model={"modelDetails": {"modelLifecycle": state}})["model"]
+
+    assert found.found == "Bedrock says ACTIVE, until 2028-01-01; the catalogue has active, end of life 2026-10-01"
+    assert found.advice.startswith("write what Bedrock says into its row in lambda_src/shared/catalogue.py")
+
+
+def test_a_day_that_the_catalogue_has_and_bedrock_does_not_tell_is_no_difference() -> None:
+    assert bedrock(CLAUDE)["model"] == ok(f"{CLAUDE} model", "Bedrock says ACTIVE")
+
+
+def test_an_end_within_a_month_says_in_how_many_days() -> None:
+    state = {"status": "LEGACY", "legacyTime": "2026-02-01", "endOfLifeTime": "2026-08-15"}
+
+    found = bedrock(get_foundation_model={"modelDetails": {"modelLifecycle": state}})["model"]
+
+    assert found.found.startswith("Bedrock says LEGACY since 2026-02-01, ends on 2026-08-15, in 14 days; the catalogue")
+    assert found.advice == "choose another model now"
+
+
+def test_what_the_emulator_tells_is_nothing_for_the_catalogue() -> None:
+    state = {"status": "ACTIVE", "endOfLifeTime": datetime(2028, 1, 1, tzinfo=UTC)}
+
+    found = bedrock(emulated=True, get_foundation_model={"modelDetails": {"modelLifecycle": state}})["model"]
+
+    assert (found.level, found.found) == ("ok", "the emulator says ACTIVE, until 2028-01-01")
 
 
 def test_a_model_that_bedrock_does_not_have_fails_unless_a_profile_leads_to_it() -> None:

@@ -25,6 +25,7 @@ SERVICES = {
     "embeddings": ("bedrock-runtime", "dynamodb"),
     "hr_qa": ("bedrock-runtime", "dynamodb", "s3", "sqs"),
     "hr_qa.ingestion": ("bedrock-runtime", "dynamodb", "s3", "sqs"),
+    "model_lifecycle": ("bedrock",),
 }
 # Behind a queue: nobody waits for its start.
 NOT_CALLED_BY_THE_GATEWAY = {"hr_qa.ingestion"}
@@ -42,6 +43,8 @@ event = {"httpMethod": "GET", "resource": "/{proxy+}", "requestContext": caller}
 context = type("Context", (), {"get_remaining_time_in_millis": lambda self: 29_000, "aws_request_id": "1"})()
 if sys.argv[2].endswith("ingestion.handler"):
     assert handler({"Records": []}, context) == {"batchItemFailures": []}
+elif sys.argv[2].startswith("model_lifecycle"):
+    assert handler({}, context) == {"ModelsNearEnd": 0, "ModelsEnding": 0, "ModelsNotAsked": 1}
 else:
     assert handler(event, context)["statusCode"] == 404
 files = [one.__file__ for one in list(sys.modules.values()) if getattr(one, "__file__", None)]
@@ -125,6 +128,7 @@ def test_it_can_be_imported_with_nothing_else(use_case: str, package: Callable[[
         "AWS_REGION": "us-west-2",
         "AWS_DEFAULT_REGION": "us-west-2",
         "AWS_LAMBDA_FUNCTION_NAME": "function",
+        "AWS_EC2_METADATA_DISABLED": "true",
         "STAGE": "test",
         "USE_CASE": use_case,
         "MODELS": "amazon.titan-embed-text-v2:0",
@@ -245,6 +249,7 @@ def test_the_stacks_build_for_the_services_tested_here(assembly_of: Callable[[st
     for template in assembly_of("dev").templates:
         use_case = template.name.split("-", 3)[3].replace("-", "_")
         allowed = {action.split(":")[0] for one in template.statements() for action in one["Action"]}
-        names = {"bedrock": "bedrock-runtime", "dynamodb": "dynamodb", "s3": "s3", "sqs": "sqs"}
+        bedrock = "bedrock" if use_case == "model_lifecycle" else "bedrock-runtime"
+        names = {"bedrock": bedrock, "dynamodb": "dynamodb", "s3": "s3", "sqs": "sqs"}
         # OpenSearch is called over plain HTTP, without a client of botocore's.
         assert {names[one] for one in allowed - {"logs", "xray", "aoss"}} == set(SERVICES[use_case])

@@ -6,7 +6,7 @@ from tests.stacks.assemblies import Assembly
 
 
 def test_the_environment_is_what_the_function_reads(assembly: Assembly) -> None:
-    for template in assembly.templates:
+    for template in assembly.apis:
         for function in template.properties("AWS::Lambda::Function"):
             variables = function["Environment"]["Variables"]
             settings = read_settings(

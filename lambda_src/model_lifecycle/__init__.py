@@ -1,0 +1,1 @@
+"""The weekly look at the life cycle of a stage's models."""
