@@ -14,6 +14,7 @@ from stacks.config import ConfigError, StageSettings, load_stage
 from stacks.embeddings_stack import EmbeddingsStack
 from stacks.hr_qa_stack import HrQaStack
 from stacks.image_generation_stack import ImageGenerationStack
+from stacks.playground_stack import PlaygroundStack
 from stacks.summarization_stack import SummarizationStack
 
 
@@ -23,6 +24,7 @@ def add_stacks(app: App, settings: StageSettings, today: date) -> None:
     SummarizationStack(app, settings=settings, today=today)
     EmbeddingsStack(app, settings=settings, today=today)
     HrQaStack(app, settings=settings, today=today)
+    PlaygroundStack(app, settings=settings, today=today)
     check_everything(app)
 
 

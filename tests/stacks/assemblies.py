@@ -23,7 +23,7 @@ from stacks.config import StageSettings, load_stage  # noqa: E402
 
 TODAY = date(2026, 11, 24)
 STAGES = ("local", "dev", "prod")
-USE_CASES = ("image-generation", "summarization", "embeddings", "hr-qa")
+USE_CASES = ("image-generation", "summarization", "embeddings", "hr-qa", "playground")
 # Choices that the stages of cdk.json do not make, each in one stage of its own.
 EXTRA_STAGES: dict[str, dict[str, Any]] = {
     "browser": {
