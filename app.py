@@ -15,6 +15,7 @@ from stacks.embeddings_stack import EmbeddingsStack
 from stacks.hr_qa_stack import HrQaStack
 from stacks.image_generation_stack import ImageGenerationStack
 from stacks.model_lifecycle_stack import ModelLifecycleStack
+from stacks.playground_stack import PlaygroundStack
 from stacks.summarization_stack import SummarizationStack
 
 
@@ -25,6 +26,7 @@ def add_stacks(app: App, settings: StageSettings, today: date) -> None:
     EmbeddingsStack(app, settings=settings, today=today)
     HrQaStack(app, settings=settings, today=today)
     ModelLifecycleStack(app, settings=settings, today=today)
+    PlaygroundStack(app, settings=settings, today=today)
     check_everything(app)
 
 

@@ -295,6 +295,7 @@ _BODIES = {
     "hr-qa": ("questions", '{"question": "how many time leave for maternity?"}'),
     "embeddings": ("embeddings", '{"texts": ["The pump lost pressure at six."]}'),
     "image-generation": ("images", '{"prompt": "A lighthouse keeper who talks to storms"}'),
+    "playground": ("completions", '{"prompt": "What does a mechanical seal do?"}'),
     "summarization": ("summaries", '{"text": "Pump 4 lost pressure at 6:10. I replaced the seal."}'),
 }
 

@@ -66,6 +66,12 @@ class Models(Settings, frozen=True, kw_only=True):
     image_generation: tuple[str, ...] = ("stability.stable-image-core-v1:1", "stability.stable-image-ultra-v1:1")
     summarization: tuple[str, ...] = ("us.anthropic.claude-haiku-4-5-20251001-v1:0",)
     embeddings: tuple[str, ...] = ("amazon.titan-embed-text-v2:0",)
+    playground: tuple[str, ...] = (
+        "us.anthropic.claude-haiku-4-5-20251001-v1:0",
+        "us.amazon.nova-lite-v1:0",
+        "us.amazon.nova-micro-v1:0",
+        "us.meta.llama3-1-8b-instruct-v1:0",
+    )
     hr_qa: tuple[str, ...] = ("us.anthropic.claude-haiku-4-5-20251001-v1:0",)
     # One model, for documents and questions alike: after a change the documents have to be uploaded again.
     hr_qa_embeddings: tuple[str, ...] = ("amazon.titan-embed-text-v2:0",)

@@ -15,6 +15,7 @@ PURPOSES: dict[str, Purpose] = {
     "image_generation": "image",
     "summarization": "text",
     "embeddings": "embedding",
+    "playground": "text",
     "hr_qa": "text",
     "hr_qa_embeddings": "embedding",
     "hr_qa_rerank": "rerank",

@@ -17,8 +17,8 @@ class UnknownModel(LookupError):
     """No row, or no inference profile of that prefix, for the id."""
 
 
-class Range(msgspec.Struct, frozen=True):
-    """The values a parameter may take, and Bedrock's default where it has one."""
+class Range(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The values a parameter may take, and Bedrock's default where it has one; of a list, how many it may have."""
 
     min: Number
     max: Number

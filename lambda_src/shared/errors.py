@@ -1,5 +1,7 @@
 """What can go wrong for a caller: one small class for a code of the contract. Only `http.py` answers them."""
 
+from typing import Any
+
 
 class ApiError(Exception):
     """An answer other than success. `message` is for the caller; `details` are `{"path", "message"}` pairs."""
@@ -14,6 +16,13 @@ class ApiError(Exception):
         self.message = message
         self.details = details
         self.retry_after = retry_after
+
+    def body(self, request_id: str) -> dict[str, Any]:
+        """The error in the contract's shape."""
+        content: dict[str, Any] = {"code": self.code, "message": self.message, "requestId": request_id}
+        if self.details:
+            content["details"] = self.details
+        return {"error": content}
 
 
 class InvalidRequest(ApiError):

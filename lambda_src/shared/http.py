@@ -185,10 +185,7 @@ def _headers(body: bytes) -> dict[str, str]:
 
 
 def _error(error: ApiError, context: Context) -> tuple[int, bytes, dict[str, str]]:
-    content: dict[str, Any] = {"code": error.code, "message": error.message, "requestId": context.request_id}
-    if error.details:
-        content["details"] = error.details
-    body = msgspec.json.encode({"error": content})
+    body = msgspec.json.encode(error.body(context.request_id))
     headers = _headers(body)
     if error.retry_after is not None:
         headers["Retry-After"] = str(error.retry_after)

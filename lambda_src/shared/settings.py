@@ -24,17 +24,18 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     cors_origins: tuple[str, ...] = ()
     model_region: str | None = None
 
-    def model(self, requested: str | None) -> Invocation:
+    def model(self, requested: str | None, path: str = "body.model") -> Invocation:
         """The model to call: the stage's default, or the requested one if the stage offers it.
 
-        Both the invocation id and the bare model id name an offered model. Raises `InvalidRequest` for any other.
+        Both the invocation id and the bare model id name an offered model. Raises `InvalidRequest`, at `path`, for any
+        other.
         """
         if requested is None:
             return resolve(self.models[0])
         for invocation in map(resolve, self.models):
             if requested in (invocation.id, invocation.model.id):
                 return invocation
-        raise InvalidRequest.at("body.model", f"not offered here; one of: {', '.join(self.models)}")
+        raise InvalidRequest.at(path, f"not offered here; one of: {', '.join(self.models)}")
 
 
 SettingsType = TypeVar("SettingsType", bound=Settings)

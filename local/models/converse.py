@@ -24,6 +24,8 @@ _WRITTEN_TOKENS = 400
 _PROMPT_CHARACTERS = 9_000
 _REFUSAL = "I can't help with that request."
 _MAX_OUTPUT = 64_000
+# Families that have parameters besides `inferenceConfig`, by what stands in the model's id.
+_ADDITIONAL = {"anthropic.claude": {"top_k", "thinking", "anthropic_beta"}, "amazon.nova": {"inferenceConfig"}}
 # Blocks, stop reason, and the output tokens where the language model counted them itself, else 0.
 Content = tuple[list[dict[str, Any]], str, int]
 
@@ -60,9 +62,10 @@ class Converser:
         self._runtimes = runtimes
         self._simulator = simulator
 
-    def converse(self, request: Mapping[str, Any]) -> Answer:
+    def converse(self, model: str, request: Mapping[str, Any]) -> Answer:
         """Raises `ModelError`."""
         begun = time.perf_counter()
+        _check_additional(model, request.get("additionalModelRequestFields") or {})
         conversation = self._read(request)
         system = "\n".join(block["text"] for block in request.get("system") or [] if "text" in block)
         config = _inference(request.get("inferenceConfig") or {})
@@ -222,6 +225,22 @@ def _inference(config: Mapping[str, Any]) -> Inference:
         temperature=number("temperature", 0, 1, 0.2),
         top_p=number("topP", 0, 1, 0.95),
         stop_sequences=stops,
+    )
+
+
+def _check_additional(model: str, given: Mapping[str, Any]) -> None:
+    """A family's own parameters change nothing here, but one that it does not have is refused in its words."""
+    family = next((name for name in _ADDITIONAL if name in model), "")
+    unknown = sorted(set(given) - _ADDITIONAL.get(family, set()))
+    if family == "amazon.nova":
+        unknown += sorted(set(given.get("inferenceConfig") or {}) - {"topK"})
+    if not unknown:
+        return
+    if family == "anthropic.claude":
+        raise invalid(f"The model returned the following errors: {unknown[0]}: Extra inputs are not permitted")
+    raise invalid(
+        f"Malformed input request: #: extraneous key [{unknown[0]}] is not permitted, "
+        "please reformat your input and try again."
     )
 
 

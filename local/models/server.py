@@ -52,7 +52,7 @@ class StandIn:
     def answer(self, model: str, operation: str, request: dict[str, Any]) -> Reply:
         """Raises `ModelError`."""
         if operation == "converse":
-            answer = self._converser.converse(request)
+            answer = self._converser.converse(model, request)
             return Reply(answer.body, answer.input_tokens, answer.output_tokens)
         if operation == "invoke":
             return self._invoke(model, request)

@@ -12,6 +12,8 @@ POSTS = [
     ("summarization", "/summaries", {"text": "The pump leaks."}),
     ("embeddings", "/embeddings", {"texts": ["a pump"]}),
     ("embeddings", "/similarities", {"text": "a", "candidates": ["b"]}),
+    ("playground", "/completions", {"prompt": "a pump"}),
+    ("playground", "/comparisons", {"prompt": "a pump", "models": ["amazon.nova-lite-v1:0", "amazon.nova-micro-v1:0"]}),
     ("hr-qa", "/documents", {"name": "a", "contentType": "application/pdf"}),
     ("hr-qa", "/questions", {"question": "Who?"}),
     ("hr-qa", "/searches", {"query": "who"}),
@@ -51,7 +53,7 @@ class TestEveryPost:
         check_error(caller.call("POST", use_case, path, {**body, "model": "other.model"}), 400, "invalid_request")
 
 
-@pytest.mark.parametrize("use_case", ["image-generation", "summarization", "embeddings", "hr-qa"])
+@pytest.mark.parametrize("use_case", ["image-generation", "summarization", "embeddings", "hr-qa", "playground"])
 def test_an_unknown_route(caller: Any, use_case: str) -> None:
     check_error(caller.call("GET", use_case, "/nothing/here"), 404, "not_found")
 

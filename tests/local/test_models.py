@@ -63,6 +63,27 @@ def _png(width: int, height: int, colour: tuple[int, int, int]) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
 
 
+@pytest.mark.parametrize(
+    ("model", "fields", "known"),
+    [
+        (HAIKU, {"top_k": 5}, True),
+        (HAIKU, {"topK": 5}, False),
+        ("us.amazon.nova-lite-v1:0", {"inferenceConfig": {"topK": 5}}, True),
+        ("us.amazon.nova-lite-v1:0", {"top_k": 5}, False),
+        ("us.amazon.nova-lite-v1:0", {"inferenceConfig": {"top_k": 5}}, False),
+        ("us.meta.llama3-1-8b-instruct-v1:0", {"top_k": 5}, False),
+    ],
+)
+def test_a_family_takes_its_own_fields(bedrock: Any, model: str, fields: dict[str, Any], known: bool) -> None:
+    asked = {"modelId": model, "messages": _user({"text": "Why?"}), "inferenceConfig": {"maxTokens": 3}}
+    if known:
+        assert bedrock.converse(**asked, additionalModelRequestFields=fields)["stopReason"]
+        return
+    with pytest.raises(ClientError) as error:
+        bedrock.converse(**asked, additionalModelRequestFields=fields)
+    assert error.value.response["Error"]["Code"] == "ValidationException"
+
+
 def test_a_schema_is_filled_from_the_text(bedrock: Any) -> None:
     # when
     answer = bedrock.converse(

@@ -23,7 +23,7 @@ from stacks.config import StageSettings, load_stage  # noqa: E402
 
 TODAY = date(2026, 11, 24)
 STAGES = ("local", "dev", "prod")
-USE_CASES = ("image-generation", "summarization", "embeddings", "hr-qa")
+USE_CASES = ("image-generation", "summarization", "embeddings", "hr-qa", "playground")
 # What a stage has beside its use cases: no API, nothing kept.
 LIFECYCLE = "model-lifecycle"
 STACKS = (*USE_CASES, LIFECYCLE)

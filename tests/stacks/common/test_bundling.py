@@ -23,6 +23,7 @@ SERVICES = {
     "image_generation": ("bedrock-runtime", "dynamodb", "s3"),
     "summarization": ("bedrock-runtime", "dynamodb"),
     "embeddings": ("bedrock-runtime", "dynamodb"),
+    "playground": ("bedrock-runtime", "dynamodb"),
     "hr_qa": ("bedrock-runtime", "dynamodb", "s3", "sqs"),
     "hr_qa.ingestion": ("bedrock-runtime", "dynamodb", "s3", "sqs"),
     "model_lifecycle": ("bedrock",),

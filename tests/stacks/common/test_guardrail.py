@@ -19,7 +19,7 @@ def applied(template: Template) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("use_case", ["image-generation", "summarization"])
+@pytest.mark.parametrize("use_case", ["image-generation", "summarization", "playground"])
 def test_a_new_one_has_a_version_that_changes_with_its_policies(
     use_case: str, assembly_of: Callable[[str], Assembly]
 ) -> None:

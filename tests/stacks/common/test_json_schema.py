@@ -5,13 +5,14 @@ import pytest
 
 from embeddings import routes as embeddings
 from image_generation import routes as image_generation
+from playground import routes as playground
 from shared.routes import Route
 from stacks.common.json_schema import DRAFT_04, NotExpressible, gateway_schema
 from summarization import routes as summarization
 
 BODIES = [
     pytest.param(route, id=route.operation)
-    for module in (image_generation, summarization, embeddings)
+    for module in (image_generation, summarization, embeddings, playground)
     for route in module.ROUTES
     if route.request
 ]

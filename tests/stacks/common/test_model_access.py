@@ -38,6 +38,17 @@ def test_a_profile_is_granted_with_its_destinations_through_it_only(assembly_of:
     assert len(granted) == 2
 
 
+def test_each_offered_model_is_granted_and_no_other(assembly_of: Callable[[str], Assembly]) -> None:
+    granted = invocations(assembly_of("dev").template("playground"))
+
+    assert {one.rpartition("/")[2] for resources, condition in granted if not condition for one in resources} == {
+        "us.anthropic.claude-haiku-4-5-20251001-v1:0",
+        "us.amazon.nova-lite-v1:0",
+        "us.amazon.nova-micro-v1:0",
+        "us.meta.llama3-1-8b-instruct-v1:0",
+    }
+
+
 def test_a_global_profile_has_a_destination_without_region(assembly_of: Callable[[str], Assembly]) -> None:
     """docs.aws.amazon.com/bedrock/latest/userguide/global-cross-region-inference.html"""
     granted = invocations(assembly_of("shared").template("summarization"))

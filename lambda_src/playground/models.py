@@ -1,0 +1,93 @@
+"""What goes in and out of the playground."""
+
+from typing import Annotated, Any, Literal
+
+from msgspec import UNSET, Meta, UnsetType
+
+from shared.catalogue import Lifecycle, Number, Price, Purpose, Range
+from shared.contract import ModelId, Request, Response, Text, Usage
+
+
+class Message(Request):
+    """One turn of a conversation."""
+
+    role: Literal["user", "assistant"]
+    text: Text
+
+
+class Parameters(Request):
+    """How the model is to write. Which of these a model takes, and from where to where, its row in `/models` says."""
+
+    temperature: float | None = None
+    top_p: float | None = None
+    top_k: int | None = None
+    max_tokens: int | None = None
+    stop_sequences: list[Annotated[str, Meta(min_length=1, max_length=1_000)]] | None = None
+    length_penalty: float | None = None
+    repetition_penalty: float | None = None
+    presence_penalty: float | None = None
+    frequency_penalty: float | None = None
+
+
+class Task(Request):
+    """What a model is asked: a `prompt` alone, or the `messages` of a conversation whose last is the user's."""
+
+    instructions: Text | None = None
+    prompt: Text | None = None
+    messages: Annotated[list[Message], Meta(min_length=1, max_length=200)] | None = None
+    parameters: Parameters | None = None
+
+
+class CreateCompletion(Task):
+    """One model's answer."""
+
+    model: ModelId | None = None
+
+
+class CompareCompletions(Task, kw_only=True):
+    """The same task for several models."""
+
+    models: Annotated[list[ModelId], Meta(min_length=2, max_length=4, extra_json_schema={"uniqueItems": True})]
+
+
+class Completion(Response):
+    """`stopReason` is Bedrock's. `parameters` are those in force; one that is not there is left to the model.
+
+    `latencyMs` is the time of the call with its repetitions, in milliseconds.
+    """
+
+    text: str
+    stop_reason: str
+    model: str
+    parameters: dict[str, Number | list[str]]
+    usage: Usage
+    latency_ms: int
+    request_id: str
+
+
+class Comparison(Response):
+    """In the order of the request's `models`: a `Completion` each, or the error that it alone would get."""
+
+    items: list[Any]
+    request_id: str
+
+
+class ListedModel(Response):
+    """A model of the catalogue. `invocationId` is how this stage calls it, where it is `offered`."""
+
+    id: str
+    provider: str
+    family: str
+    name: str
+    purpose: Purpose
+    parameters: dict[str, Range]
+    inputs: tuple[str, ...]
+    lifecycle: Lifecycle
+    offered: bool
+    invocation_id: str | UnsetType = UNSET
+    price: Price | UnsetType = UNSET
+
+
+class ModelList(Response):
+    items: list[ListedModel]
+    request_id: str

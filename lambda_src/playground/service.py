@@ -1,0 +1,138 @@
+"""Completions: one, or several models' side by side; and the catalogue of what can be asked."""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
+from typing import Any
+
+from msgspec import UNSET
+
+from playground.models import (
+    CompareCompletions,
+    Comparison,
+    Completion,
+    CreateCompletion,
+    ListedModel,
+    Message,
+    ModelList,
+    Task,
+)
+from playground.parameters import fields, given, in_force, ranges
+from shared.bedrock import Bedrock
+from shared.catalogue import MODELS, Invocation, Model, resolve
+from shared.context import Context
+from shared.contract import Usage
+from shared.errors import ApiError, InvalidRequest
+from shared.observability import logger
+from shared.settings import Settings
+
+
+class PlaygroundService:
+    """The operations of the playground's route table."""
+
+    def __init__(self, settings: Settings, bedrock: Bedrock) -> None:
+        self._settings = settings
+        self._bedrock = bedrock
+
+    def create_completion(self, context: Context, *, body: CreateCompletion) -> Completion:
+        """Raises `InvalidRequest`, `Refused`, and what the model's failures are."""
+        return self._complete(context, self._settings.model(body.model), body, _conversation(body))
+
+    def compare_completions(self, context: Context, *, body: CompareCompletions) -> Comparison:
+        """A model that fails is an error in its place. Raises `InvalidRequest` for what no model could answer."""
+        invocations = self._distinct(body.models)
+        conversation = _conversation(body)
+
+        def one(invocation: Invocation) -> Completion | dict[str, Any]:
+            try:
+                return self._complete(context, invocation, body, conversation)
+            except ApiError as error:
+                return error.body(context.request_id)
+
+        # Each call ends by itself before the request's deadline does.
+        with ThreadPoolExecutor(max_workers=len(invocations)) as pool:
+            return Comparison(items=list(pool.map(one, invocations)), request_id=context.request_id)
+
+    def list_models(self, context: Context) -> ModelList:
+        """The whole catalogue; what has ended is listed with its date."""
+        # Of several ways to one model the first is the one that its bare id means.
+        offered = {one.model.id: one.id for one in map(resolve, reversed(self._settings.models))}
+        return ModelList(
+            items=[_listed(model, offered.get(model.id)) for model in MODELS], request_id=context.request_id
+        )
+
+    def _distinct(self, models: Sequence[str]) -> list[Invocation]:
+        found = [self._settings.model(model, f"body.models[{index}]") for index, model in enumerate(models)]
+        if len({one.id for one in found}) < len(found):
+            raise InvalidRequest.at("body.models", "a model is named twice")
+        return found
+
+    def _complete(
+        self, context: Context, invocation: Invocation, task: Task, conversation: dict[str, Any]
+    ) -> Completion:
+        values = given(task.parameters)
+        parameters = in_force(invocation.model, values)
+        # Other defaults are Bedrock's own and left to it: some models take one of two parameters and refuse both.
+        request = fields(invocation.model, {**values, "maxTokens": parameters["maxTokens"]})
+        answer = self._bedrock.converse(context, invocation, {**conversation, **request})
+        text = "".join(block.get("text", "") for block in answer["output"]["message"]["content"])
+        if self._settings.payload_logging:
+            logger.info("payload", request_id=context.request_id, conversation=conversation, text=text)
+        use = context.used(invocation)
+        return Completion(
+            text=text,
+            stop_reason=answer["stopReason"],
+            model=invocation.id,
+            parameters=parameters,
+            usage=Usage(input_tokens=use.input_tokens, output_tokens=use.output_tokens),
+            latency_ms=use.latency_ms,
+            request_id=context.request_id,
+        )
+
+
+def _conversation(task: Task) -> dict[str, Any]:
+    """Converse's `messages` and `system`. Raises `InvalidRequest` for turns that do not follow each other."""
+    if (task.prompt is None) == (task.messages is None):
+        raise InvalidRequest.at("body", "needs either a prompt or messages")
+    turns = _turns(task.messages) if task.messages else [_turn("user", task.prompt or "", "body.prompt")]
+    if task.instructions is None:
+        return {"messages": turns}
+    return {"messages": turns, "system": [_block(task.instructions, "body.instructions")]}
+
+
+def _turns(messages: list[Message]) -> list[dict[str, Any]]:
+    if messages[0].role != "user":
+        raise InvalidRequest.at("body.messages[0].role", "the first message is the user's")
+    for index, (one, following) in enumerate(pairwise(messages), start=1):
+        if one.role == following.role:
+            raise InvalidRequest.at(f"body.messages[{index}].role", "user and assistant take turns")
+    if messages[-1].role != "user":
+        raise InvalidRequest.at(f"body.messages[{len(messages) - 1}].role", "the last message is the user's")
+    return [_turn(one.role, one.text, f"body.messages[{index}].text") for index, one in enumerate(messages)]
+
+
+def _turn(role: str, text: str, path: str) -> dict[str, Any]:
+    return {"role": role, "content": [_block(text, path)]}
+
+
+def _block(text: str, path: str) -> dict[str, str]:
+    if not text.strip():
+        # Bedrock refuses it, in words about blocks that the caller has never seen.
+        raise InvalidRequest.at(path, "is blank")
+    return {"text": text}
+
+
+def _listed(model: Model, invocation_id: str | None) -> ListedModel:
+    return ListedModel(
+        id=model.id,
+        provider=model.provider,
+        family=model.family,
+        name=model.name,
+        purpose=model.purpose,
+        parameters=ranges(model),
+        inputs=model.inputs,
+        lifecycle=model.lifecycle,
+        offered=invocation_id is not None,
+        invocation_id=invocation_id or UNSET,
+        price=model.price or UNSET,
+    )
