@@ -35,6 +35,7 @@ SETTINGS = StageSettings(
         image_generation=("stability.stable-image-core-v1:1",),
         summarization=(CLAUDE,),
         embeddings=(TITAN,),
+        playground=(CLAUDE,),
         hr_qa=(CLAUDE,),
     ),
 )
@@ -148,9 +149,10 @@ def bedrock(invocation_id: str = TITAN, emulated: bool = False, **answers: Any) 
 
 def test_a_healthy_stage_has_only_ok_lines() -> None:
     at = Target("dev", FakeSession(), REGION)
+    newest = "us.anthropic.claude-haiku-5-5"
     settings = msgspec.structs.replace(
         SETTINGS,
-        models=Models(summarization=("us.anthropic.claude-haiku-5-5",), hr_qa=("us.anthropic.claude-haiku-5-5",)),
+        models=Models(summarization=(newest,), playground=(newest,), hr_qa=(newest,)),
     )
     quotas_of_it = [quota(q["QuotaName"].replace("4.5 V1", "5.5"), q["Value"]) for q in ENOUGH]
     quotas_of_it.append(quota("On-demand model inference requests per minute for Stability.ai Stable Image Ultra", 900))
