@@ -4,36 +4,16 @@ from datetime import date
 
 from constructs import Construct
 
-from stacks.common.alarms import Alarms
-from stacks.common.guardrail import Guardrail
-from stacks.common.model_access import ModelAccess
-from stacks.common.python_function import PythonFunction
-from stacks.common.table import Table
-from stacks.common.use_case_api import UseCaseApi
-from stacks.common.use_case_stack import UseCaseStack
+from stacks.common.guarded_model_stack import GuardedModelStack
 from stacks.config import StageSettings
 from summarization.routes import ROUTES
 
 
-class SummarizationStack(UseCaseStack):
+class SummarizationStack(GuardedModelStack):
     """The summaries API. Reports are kept in a table; photos are read and not kept.
 
     Needs access to the stage's text models, and a role for API Gateway's logs in the account.
     """
 
     def __init__(self, scope: Construct, *, settings: StageSettings, today: date) -> None:
-        super().__init__(scope, "summarization", settings=settings, today=today)
-        alarms = Alarms(self, "Alarms", settings=settings.alarms)
-        table = Table(self, "Table", settings=settings)
-        guardrail = Guardrail(self, "Guardrail", settings=settings)
-        function = PythonFunction(
-            self,
-            "Function",
-            services=("bedrock-runtime", "dynamodb"),
-            environment={**table.environment, **guardrail.environment},
-            alarms=alarms,
-        )
-        table.grant_use(function.role)
-        guardrail.grant_apply(function.role)
-        ModelAccess(self).grant(function.role)
-        UseCaseApi(self, "Api", routes=ROUTES, function=function.function, alarms=alarms)
+        super().__init__(scope, "summarization", routes=ROUTES, settings=settings, today=today)
