@@ -23,6 +23,8 @@ class Usage(Response):
     input_tokens: int | UnsetType = UNSET
     output_tokens: int | UnsetType = UNSET
     images: int | UnsetType = UNSET
+    # Of the input tokens, those that came from the model's prompt cache, which are cheaper.
+    cached_input_tokens: int | UnsetType = UNSET
 
 
 class ListQuery(Request):
