@@ -19,7 +19,7 @@ WITHOUT_RESOURCES = {
 ALLOWED_ACTIONS = {
     *("logs:CreateLogStream", "logs:PutLogEvents"),
     *("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem", "dynamodb:Query"),
-    *("s3:PutObject", "s3:GetObject", "s3:DeleteObject"),
+    *("s3:PutObject", "s3:GetObject", "s3:DeleteObject", "s3:ListBucket"),
     *(
         "bedrock:InvokeModel",
         "bedrock:InvokeModelWithResponseStream",
@@ -84,8 +84,10 @@ def test_resources_are_exact(assembly: Assembly) -> None:
             for resource in statement["Resource"]:
                 if set(statement["Action"]) <= WITHOUT_RESOURCES:
                     assert resource == "*"
+                elif statement["Action"] == ["s3:ListBucket"]:
+                    assert statement["Condition"] == {"StringLike": {"s3:prefix": "photos/*"}}
                 elif statement["Action"][0].startswith("s3:"):
-                    assert resource.endswith((".Arn}/images/*", ".Arn}/documents/*"))
+                    assert resource.endswith((".Arn}/images/*", ".Arn}/documents/*", ".Arn}/photos/*"))
                 else:
                     assert "*" not in resource, f"{template.name}: {statement}"
 
@@ -126,9 +128,11 @@ def test_buckets_log_access_and_keep_versions_with_the_data(assembly: Assembly) 
     for template in assembly.templates:
         kept = settings_for(template).keeps_data
         logging = [one for one in template.properties("AWS::S3::Bucket") if "LoggingConfiguration" in one]
-        assert len(logging) == (1 if template.name.endswith(("image-generation", "hr-qa")) else 0)
+        assert len(logging) == (1 if template.name.endswith(("image-generation", "hr-qa", "chatbot")) else 0)
+        # What a caller deletes of a chat is gone.
+        versioned = kept and not template.name.endswith("chatbot")
         for bucket in logging:
-            assert ("VersioningConfiguration" in bucket) == kept
+            assert ("VersioningConfiguration" in bucket) == versioned
 
 
 def test_tables_are_on_demand_restorable_and_expire(assembly: Assembly) -> None:
@@ -168,7 +172,7 @@ def test_alarms_watch_function_and_api(assembly: Assembly) -> None:
             *(("AWS/Lambda", name) for name in ("Errors", "Throttles", "Duration")),
             *(("AWS/ApiGateway", name) for name in ("5XXError", "4XXError", "Latency")),
         }
-        assert (queued <= watched) == template.name.endswith("hr-qa")
+        assert (queued <= watched) == template.name.endswith(("hr-qa", "chatbot"))
         slow = [alarm for alarm in alarms if alarm["MetricName"] == "Duration"]
         assert [alarm["ExtendedStatistic"] for alarm in slow] == ["p99"]
         settings = settings_for(template).alarms

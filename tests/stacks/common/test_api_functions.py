@@ -18,8 +18,8 @@ def uri(template: Template, path: str) -> tuple[str, dict[str, Any]]:
     return plain(integration["Uri"]), integration
 
 
-def actions(template: Template, function: dict[str, Any]) -> set[str]:
-    """What the role of a function may do on Bedrock's models."""
+def actions(template: Template, function: dict[str, Any], start: str = "bedrock:Invoke") -> set[str]:
+    """Those of the actions that a function's role may do which start so."""
     role = function["Role"]["Fn::GetAtt"][0]
     return {
         action
@@ -27,7 +27,7 @@ def actions(template: Template, function: dict[str, Any]) -> set[str]:
         if policy["Roles"] == [{"Ref": role}]
         for statement in policy["PolicyDocument"]["Statement"]
         for action in ([statement["Action"]] if isinstance(statement["Action"], str) else statement["Action"])
-        if action.startswith("bedrock:Invoke")
+        if action.startswith(start)
     }
 
 

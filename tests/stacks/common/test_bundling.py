@@ -28,6 +28,9 @@ SERVICES = {
     "summarization": ("bedrock-runtime", "dynamodb"),
     "embeddings": ("bedrock-runtime", "dynamodb"),
     "playground": ("bedrock-runtime", "dynamodb"),
+    "chatbot": ("bedrock-runtime", "dynamodb", "s3", "sqs"),
+    "chatbot.stream": ("bedrock-runtime", "dynamodb", "s3", "sqs"),
+    "chatbot.memory": ("bedrock-runtime", "dynamodb", "s3", "sqs"),
     "playground.stream": ("bedrock-runtime", "dynamodb"),
     "hr_qa": ("bedrock-runtime", "dynamodb", "s3", "sqs"),
     "hr_qa.ingestion": ("bedrock-runtime", "dynamodb", "s3", "sqs"),
@@ -51,7 +54,7 @@ ENVIRONMENT = {
     "POWERTOOLS_METRICS_NAMESPACE": "test",
 }
 # Behind a queue: nobody waits for its start.
-NOT_CALLED_BY_THE_GATEWAY = {"hr_qa.ingestion"}
+NOT_CALLED_BY_THE_GATEWAY = {"hr_qa.ingestion", "chatbot.memory"}
 LAMBDA = PackageTarget("3.13", "arm64", "aarch64-manylinux2014")
 PYTHON_313_MAGIC = (3571).to_bytes(2, "little") + b"\r\n"
 MEGABYTE = 1024 * 1024
