@@ -14,7 +14,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
 
-from local.models import citing, sight
+from local.models import citing, memory, sight
 from local.models.caching import Block, Cached, PromptCache
 from local.models.citing import Numbered
 from local.models.errors import ModelError, invalid
@@ -28,7 +28,8 @@ _MAX_IMAGE_BYTES = 3_750_000
 _MAX_IMAGES = 20
 # Whatever is asked for, the gateway waits 29 seconds, and two cores write about 100 tokens a second.
 _WRITTEN_TOKENS = 400
-_PROMPT_CHARACTERS = 9_000
+_SYSTEM_CHARACTERS = 2_000
+_PROMPT_CHARACTERS = 7_000
 _REFUSAL = "I can't help with that request."
 _MAX_OUTPUT = 64_000
 # Families that have parameters besides `inferenceConfig`, by what stands in the model's id.
@@ -211,10 +212,12 @@ class Converser:
     def _write(self, conversation: Conversation, system: str, config: "Inference", asked: Asked) -> Answer:
         if "invalid-json" in asked:
             return Answer(in_pieces("Here is what I found, in my own words."))
-        messages = [{"role": "system", "content": system[:2000]}] if system else []
+        noted = memory.read(system, without_markers(conversation.source))
+        if noted is not None:
+            return Answer(in_pieces(noted))
+        messages = [{"role": "system", "content": system[:_SYSTEM_CHARACTERS]}] if system else []
         seen = "\n".join(conversation.images)
-        for turn in conversation.turns[-8:]:
-            messages.append({"role": turn["role"], "content": without_markers(turn["content"])[:_PROMPT_CHARACTERS]})
+        messages += memory.last_turns(conversation.turns, _PROMPT_CHARACTERS)
         if seen:
             messages[-1]["content"] = f"{seen}\n{messages[-1]['content']}".strip()
         answer = Answer(in_pieces(""))
