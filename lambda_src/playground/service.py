@@ -17,13 +17,13 @@ from playground.models import (
     ModelList,
     Task,
 )
-from playground.parameters import fields, given, in_force, ranges
 from shared.bedrock import Bedrock
 from shared.catalogue import MODELS, Invocation, Model, resolve
 from shared.context import Context
 from shared.contract import Usage
 from shared.errors import ApiError, InvalidRequest
 from shared.observability import logger
+from shared.parameters import fields, given, in_force, ranges
 from shared.settings import Settings
 
 

@@ -9,15 +9,16 @@ import pytest
 from botocore.exceptions import ReadTimeoutError
 from fakes import FakeModel, FakeTable, LambdaContext, client_error, context, event, said, settings
 
-from playground.models import CompareCompletions, Completion, CreateCompletion, Message, Parameters
-from playground.parameters import CONVERSE, FAMILY_FIELDS, MAX_TOKENS, ranges
+from playground.models import CompareCompletions, Completion, CreateCompletion, Message
 from playground.routes import ROUTES
 from playground.service import PlaygroundService
 from shared.bedrock import Bedrock
 from shared.catalogue import MODELS
+from shared.contract import Parameters
 from shared.errors import ApiError, InvalidRequest, Refused
 from shared.http import Api
 from shared.idempotency import Idempotency
+from shared.parameters import CONVERSE, FAMILY_FIELDS, MAX_TOKENS, ranges
 
 CLAUDE = "us.anthropic.claude-haiku-4-5-20251001-v1:0"
 NOVA = "us.amazon.nova-lite-v1:0"

@@ -4,8 +4,8 @@ from typing import Any
 
 import msgspec
 
-from playground.models import Parameters
 from shared.catalogue import Model, Number, Range
+from shared.contract import Parameters
 from shared.errors import InvalidRequest
 
 # What Converse itself has a field for; a family's own parameters travel beside these.
