@@ -18,9 +18,10 @@ class Response(msgspec.Struct, rename="camel"):
 
 
 class Usage(Response):
-    """What the call used of the model."""
+    """What the call used of the model. `cachedInputTokens` are those of `inputTokens` read from the prompt cache."""
 
     input_tokens: int | UnsetType = UNSET
+    cached_input_tokens: int | UnsetType = UNSET
     output_tokens: int | UnsetType = UNSET
     images: int | UnsetType = UNSET
 

@@ -52,6 +52,12 @@ def in_force(model: Model, values: Values) -> Values:
     return {**defaults, **values}
 
 
+def taken(model: Model, values: Values) -> Values:
+    """Those of the values that the model takes: for values that were checked against another model."""
+    allowed = ranges(model)
+    return {name: value for name, value in values.items() if not _problem(model, allowed, name, value)}
+
+
 def fields(model: Model, values: Values) -> dict[str, Any]:
     """Converse's fields for values that the model takes."""
     request: dict[str, Any] = {"inferenceConfig": {name: values[name] for name in CONVERSE if name in values}}
