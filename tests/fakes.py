@@ -144,6 +144,43 @@ class FakeTable:
             self.items[at] = item
             return {"Attributes": copy.deepcopy(item)}
 
+    def transact_write_items(self, *, TransactItems: list[dict[str, Any]]) -> None:
+        """All of the writes, or none and the reasons why, one for each."""
+        self._begin("transact_write_items")
+        with self._lock:
+            entries = [next(iter(entry.items())) for entry in TransactItems]
+            places = [self._at(request["Item"] if kind == "Put" else request["Key"]) for kind, request in entries]
+            assert len({*places}) == len(places), "DynamoDB takes one write an item in a transaction"
+            allowed = [
+                "ConditionExpression" not in request
+                or expressions.holds(request["ConditionExpression"], self.items.get(at), request)
+                for (_, request), at in zip(entries, places, strict=True)
+            ]
+            if not all(allowed):
+                error = client_error("TransactionCanceledException")
+                reasons = [{"Code": "None" if good else "ConditionalCheckFailed"} for good in allowed]
+                raise ClientError({**error.response, "CancellationReasons": reasons}, "TransactWriteItems")
+            for (kind, request), at in zip(entries, places, strict=True):
+                self._write(kind, request, at)
+
+    def _write(self, kind: str, request: dict[str, Any], at: tuple[str, str]) -> None:
+        if kind == "Put":
+            self.items[at] = request["Item"]
+        elif kind == "Update":
+            item = copy.deepcopy(self.items.get(at, request["Key"]))
+            expressions.update(item, request)
+            self.items[at] = item
+        elif kind == "Delete":
+            self.items.pop(at, None)
+
+    def batch_write_item(self, *, RequestItems: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
+        self._begin("batch_write_item")
+        (requests,) = RequestItems.values()
+        assert 1 <= len(requests) <= 25
+        for request in requests:
+            self.items.pop(self._at(request["DeleteRequest"]["Key"]), None)
+        return {"UnprocessedItems": {}}
+
     def query(self, **request: Any) -> dict[str, Any]:
         self._begin("query")
         pk = request["ExpressionAttributeValues"][":pk"]["S"]
@@ -172,14 +209,23 @@ class FakeBucket:
         content = self._content(Key, "404")
         return {"ETag": etag(content), "ContentLength": len(content)}
 
-    def get_object(self, *, Bucket: str, Key: str, IfMatch: str) -> dict[str, Any]:
+    def get_object(self, *, Bucket: str, Key: str, IfMatch: str | None = None) -> dict[str, Any]:
         content = self._content(Key, "NoSuchKey")
-        if etag(content) != IfMatch:
+        if IfMatch is not None and etag(content) != IfMatch:
             raise client_error("PreconditionFailed")
         return {"Body": io.BytesIO(content)}
 
     def delete_object(self, *, Bucket: str, Key: str) -> None:
         self.objects.pop(Key, None)
+
+    def list_objects_v2(self, *, Bucket: str, Prefix: str) -> dict[str, Any]:
+        found = [{"Key": key} for key in sorted(self.objects) if key.startswith(Prefix)][:1000]
+        return {"Contents": found} if found else {}
+
+    def delete_objects(self, *, Bucket: str, Delete: dict[str, Any]) -> dict[str, Any]:
+        for one in Delete["Objects"]:
+            self.objects.pop(one["Key"], None)
+        return {}
 
     def generate_presigned_url(self, operation: str, *, Params: dict[str, str], ExpiresIn: int) -> str:
         return f"https://{Params['Bucket']}.example/{Params['Key']}?expires={ExpiresIn}"
