@@ -7,10 +7,13 @@ MAKEFLAGS += --no-print-directory
 PYTHON ?= python3
 STAGE ?= dev
 BIN := .venv/bin
+# The OpenAPI linter neither reports its use nor looks for a newer version.
+export REDOCLY_TELEMETRY := off
+export REDOCLY_SUPPRESS_UPDATE_NOTICE := true
 export PATH := $(CURDIR)/$(BIN):$(CURDIR)/node_modules/.bin:$(PATH)
 CDK = cdk -c stage=$(STAGE)
 
-.PHONY: help setup setup-local local local-stop local-reset test lint format synth snapshots deploy destroy doctor lock bench bench-ingestion evaluate
+.PHONY: help setup setup-local local local-stop local-reset test lint format synth snapshots deploy destroy doctor lock openapi curl bench bench-ingestion evaluate
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -53,10 +56,11 @@ test: setup-local lint ## set up, run all tests
 	@python -m local up
 	@STAGE=local python -m pytest -o addopts="--strict-markers --import-mode=importlib -q" tests/e2e; status=$$?; python -m local stop; exit $$status
 
-lint: setup ## format check, linter, types
+lint: setup ## format check, linter, types, OpenAPI documents
 	@ruff format --check --quiet .
 	@ruff check --quiet .
 	@mypy
+	@said=$$(redocly lint docs/openapi/*.json 2>&1) || { echo "$$said" >&2; exit 1; }
 
 format: setup ## format and mend what the linter can
 	@ruff format .
@@ -81,6 +85,14 @@ doctor: setup ## check versions, credentials, models and quotas: make doctor STA
 lock: setup ## lock the versions named in the .in files
 	@for f in requirements-bootstrap requirements requirements-dev lambda_src/requirements lambda_src/requirements-stream lambda_src/hr_qa/ingestion/requirements local/requirements local/requirements-models; do \
 	  uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate -o $$f.txt $$f.in; done
+
+openapi: setup ## write the OpenAPI documents and the collections from the route tables
+	@python -m tools.openapi
+	@python -m tools.bruno
+
+# STAGE is the local one here unless it is named.
+curl: setup ## print ready curl calls: make curl USE_CASE=embeddings [STAGE=local] [ROUTE="POST /embeddings"]
+	@python -m tools.curl "$(USE_CASE)" --stage $(if $(filter file,$(origin STAGE)),local,$(STAGE)) $(if $(ROUTE),--route "$(ROUTE)")
 
 bench: setup ## measure the functions' start beside a peer (Linux x86-64)
 	@python -m benchmarks.cold_start

@@ -70,8 +70,8 @@ class ChatbotStack(UseCaseStack):
         for role in (*api.roles, memory.role):
             table.grant_use(role)
             guardrail.grant_apply(role)
-        for role in api.roles:
             queue.grant_send(role)
+        for role in api.roles:
             bucket.grant_objects(role, PREFIX, ("s3:PutObject", "s3:GetObject"))
         ModelAccess(self).grant(memory.role)
         bucket.grant_objects(memory.role, PREFIX, ("s3:DeleteObject",))

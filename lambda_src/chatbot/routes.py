@@ -10,6 +10,7 @@ from chatbot.models import (
     SendMessage,
 )
 from shared.contract import ListQuery
+from shared.errors import Conflict
 from shared.photos import MAX_BODY_BYTES
 from shared.routes import Route
 
@@ -66,6 +67,7 @@ ROUTES = (
         method="POST",
         path="/conversations/{id}/messages",
         operation="send_message",
+        raises=(Conflict,),
         summary="Say something and get the answer",
         request=SendMessage,
         response=Answer,
@@ -77,6 +79,7 @@ ROUTES = (
         method="POST",
         path="/conversations/{id}/messages/stream",
         operation="stream_message",
+        raises=(Conflict,),
         summary="Say something and get the answer while it is made",
         request=SendMessage,
         response=Answer,

@@ -92,7 +92,7 @@ class ChatService:
             expires_at=int(now) + days * DAY_SECONDS if days else None,
         )
         answer = _answer(record, context)
-        self._conversations.begin(context.caller, record, context.finishing_writes(answer))  # type: ignore[attr-defined]
+        self._conversations.begin(context.caller, record, context.finishing_writes(answer))
         return answer
 
     def list_conversations(self, context: Context, *, query: ListQuery) -> ConversationList:
@@ -135,7 +135,7 @@ class ChatService:
     def stream_message(self, context: Context, *, id: str, body: SendMessage) -> Iterator[str | Answer]:
         """The answer in pieces as they come, then the turn as `send_message` returns it. Raises as that does."""
         turn = self._turn(context, id, body)
-        stream = self._bedrock.converse_stream(context, turn.invocation, turn.request)  # type: ignore[attr-defined]
+        stream = self._bedrock.converse_stream(context, turn.invocation, turn.request)
         pieces = self._streamed(context, turn, stream)
         # Into its `try`: closed before anything was read of it, it still ends the model's work.
         next(pieces)
@@ -209,7 +209,7 @@ class ChatService:
             record,
             (asked, said),
             opening=first_words(body.text, OPENING_CHARACTERS),
-            also=context.finishing_writes(answer),  # type: ignore[attr-defined]
+            also=context.finishing_writes(answer),
         )
         if record.title is None or tokens([*turn.history, asked, said]) > self._settings.window_tokens:
             self._send(context, record.id)
@@ -252,9 +252,10 @@ def _title(title: str | None) -> str | None:
 
 
 def _usage(use: ModelUse) -> Usage:
-    cached: int = use.cached_tokens  # type: ignore[attr-defined]
     return Usage(
-        input_tokens=use.input_tokens, output_tokens=use.output_tokens, cached_input_tokens=cached if cached else UNSET
+        input_tokens=use.input_tokens,
+        output_tokens=use.output_tokens,
+        cached_input_tokens=use.cached_tokens or UNSET,
     )
 
 

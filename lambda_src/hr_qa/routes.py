@@ -12,6 +12,7 @@ from hr_qa.models import (
     SearchAnswer,
 )
 from shared.contract import ListQuery
+from shared.errors import Conflict, NotFound
 from shared.routes import Route
 
 ROUTES = (
@@ -54,6 +55,7 @@ ROUTES = (
         summary="Answer a question from your documents, with citations",
         request=AskQuestion,
         response=Answer,
+        raises=(NotFound, Conflict),
         idempotent=True,
         calls_model=True,
     ),
@@ -64,6 +66,7 @@ ROUTES = (
         summary="The parts of your documents that fit a question, best first",
         request=Search,
         response=SearchAnswer,
+        raises=(NotFound, Conflict),
         calls_model=True,
     ),
 )

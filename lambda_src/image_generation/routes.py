@@ -22,6 +22,7 @@ ROUTES = (
         summary="List your pictures; with `prompt`, make one (201)",
         query=ListOrCreateQuery,
         response=ImageList,
+        other_responses=((201, CreatedImages),),
         calls_model=True,
     ),
     Route(

@@ -51,10 +51,21 @@ class Completion(Response):
     request_id: str
 
 
+# A type for it could not be decoded: msgspec tells two kinds of object apart by a tag only. Encoding asks for no type.
+CompletionOrError = Annotated[
+    Any,
+    Meta(
+        extra_json_schema={
+            "anyOf": [{"$ref": "#/components/schemas/Completion"}, {"$ref": "#/components/schemas/Error"}]
+        }
+    ),
+]
+
+
 class Comparison(Response):
     """In the order of the request's `models`: a `Completion` each, or the error that it alone would get."""
 
-    items: list[Any]
+    items: list[CompletionOrError]
     request_id: str
 
 

@@ -37,7 +37,7 @@ class InvalidRequest(ApiError):
 
 
 class Unauthorized(ApiError):
-    """401: the gateway named no caller."""
+    """401: no or bad credentials; the gateway named no caller."""
 
     status, code = 401, "unauthorized"
 

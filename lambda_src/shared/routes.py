@@ -4,6 +4,8 @@ from typing import Literal
 
 import msgspec
 
+from shared.errors import ApiError
+
 MEGABYTE = 1024 * 1024
 
 
@@ -13,7 +15,8 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     `path` is in the gateway's form, `/images/{id}`. `operation` names the method of the use case's service that does
     the work: it is called with the request's `Context`, then by name the path parameters, `body` and `query` as
     declared. `request` and `query` are msgspec types; the fields of a `query` type are scalars. `response` is None for
-    an empty answer.
+    an empty answer; `other_responses` are the successes with a status of their own. `raises` are the errors that the
+    rest of the row does not tell: those about the request, the key, the path's resource and the model are known.
 
     `stream` is the name of a stream's last event, None for a plain answer. Such an operation does its checks and opens
     the model's stream before it returns an iterator of text pieces whose last item is the response.
@@ -28,6 +31,8 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     query: type | None = None
     response: type | None = None
     stream: str | None = None
+    other_responses: tuple[tuple[int, type], ...] = ()
+    raises: tuple[type[ApiError], ...] = ()
     idempotent: bool = False
     calls_model: bool = False
     max_body_bytes: int = MEGABYTE

@@ -67,7 +67,7 @@ handler = importlib.import_module(sys.argv[2]).handler
 caller = {"identity": {"userArn": "arn:aws:iam::1:user/a"}}
 event = {"httpMethod": "GET", "resource": "/{proxy+}", "requestContext": caller}
 context = type("Context", (), {"get_remaining_time_in_millis": lambda self: 29_000, "aws_request_id": "1"})()
-if sys.argv[2].endswith("ingestion.handler"):
+if sys.argv[2].endswith(("ingestion.handler", "memory.handler")):
     assert handler({"Records": []}, context) == {"batchItemFailures": []}
 elif sys.argv[2].startswith("model_lifecycle"):
     assert handler({}, context) == {"ModelsNearEnd": 0, "ModelsEnding": 0, "ModelsNotAsked": 1}
