@@ -37,6 +37,13 @@ class SendMessage(Request):
     photos: Annotated[list[Photo], Meta(max_length=5)] = []
 
 
+class AddTurn(Request):
+    """A turn that was answered elsewhere: by another model, or in a conversation that moves here."""
+
+    user: Text
+    assistant: Text
+
+
 class Conversation(Response, kw_only=True):
     """`title` is empty until the first message, unless it was given. When the stage no longer offers `model`, its
     default answers."""
@@ -81,6 +88,13 @@ class Message(Response):
 class MessageList(Response, kw_only=True):
     items: list[Message]
     next_cursor: str | UnsetType = UNSET
+    request_id: str
+
+
+class AddedTurn(Response):
+    """The two messages of a turn, the user's first."""
+
+    items: list[Message]
     request_id: str
 
 

@@ -1,6 +1,8 @@
 """The chatbot's route table."""
 
 from chatbot.models import (
+    AddedTurn,
+    AddTurn,
     Answer,
     ChangeConversation,
     ConversationAnswer,
@@ -10,7 +12,7 @@ from chatbot.models import (
     SendMessage,
 )
 from shared.contract import ListQuery
-from shared.errors import Conflict
+from shared.errors import Conflict, Refused
 from shared.photos import MAX_BODY_BYTES
 from shared.routes import Route
 
@@ -62,6 +64,17 @@ ROUTES = (
         summary="List a conversation's messages",
         query=ListQuery,
         response=MessageList,
+    ),
+    Route(
+        method="POST",
+        path="/conversations/{id}/turns",
+        operation="add_turn",
+        summary="Add what was said elsewhere, without an answer by a model",
+        status=201,
+        request=AddTurn,
+        response=AddedTurn,
+        raises=(Conflict, Refused),
+        idempotent=True,
     ),
     Route(
         method="POST",

@@ -11,6 +11,8 @@ from chatbot import prompt
 from chatbot.album import Album, described
 from chatbot.conversations import Beginning, Conversations, MessageRecord, Record, Superseded
 from chatbot.models import (
+    AddedTurn,
+    AddTurn,
     Answer,
     ChangeConversation,
     Conversation,
@@ -151,6 +153,32 @@ class ChatService:
         finally:
             stream.close()
         yield self._keep(context, turn, "".join(pieces), stream.stop_reason)
+
+    def add_turn(self, context: Context, *, id: str, body: AddTurn) -> AddedTurn:
+        """What was said elsewhere is screened as if it were said here: later turns do not look at it again.
+
+        Raises `NotFound`, `InvalidRequest`, `Conflict`, `Refused`.
+        """
+        record = self._conversations.get(context.caller, id)
+        texts = (_not_blank(body.user, "body.user"), _not_blank(body.assistant, "body.assistant"))
+        screened = [self._bedrock.screen(context, text) for text in texts]
+        asked, said = (
+            MessageRecord(id=self._new_id(), role=role, text=text, created_at=timestamp(self._now()))
+            for role, text in zip(("user", "assistant"), screened, strict=True)
+        )
+        turn = AddedTurn(
+            items=[self._message(id, asked), self._message(id, said)],
+            request_id=context.request_id,
+        )
+        self._conversations.add_turn(
+            context.caller,
+            record,
+            (asked, said),
+            opening=first_words(asked.text, OPENING_CHARACTERS),
+            also=context.finishing_writes(turn),
+        )
+        self._send(context, id)
+        return turn
 
     def _turn(self, context: Context, conversation: str, body: SendMessage) -> Turn:
         record = self._conversations.get(context.caller, conversation)

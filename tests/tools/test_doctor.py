@@ -35,6 +35,7 @@ SETTINGS = StageSettings(
         image_generation=("stability.stable-image-core-v1:1",),
         summarization=(CLAUDE,),
         embeddings=(TITAN,),
+        chatbot=(CLAUDE,),
         playground=(CLAUDE,),
         hr_qa=(CLAUDE,),
     ),
@@ -152,7 +153,7 @@ def test_a_healthy_stage_has_only_ok_lines() -> None:
     newest = "us.anthropic.claude-haiku-5-5"
     settings = msgspec.structs.replace(
         SETTINGS,
-        models=Models(summarization=(newest,), playground=(newest,), hr_qa=(newest,)),
+        models=Models(summarization=(newest,), playground=(newest,), chatbot=(newest,), hr_qa=(newest,)),
     )
     quotas_of_it = [quota(q["QuotaName"].replace("4.5 V1", "5.5"), q["Value"]) for q in ENOUGH]
     quotas_of_it.append(quota("On-demand model inference requests per minute for Stability.ai Stable Image Ultra", 900))
