@@ -160,16 +160,13 @@ class ChatService:
         Raises `NotFound`, `InvalidRequest`, `Conflict`, `Refused`.
         """
         record = self._conversations.get(context.caller, id)
-        texts = (_not_blank(body.user, "body.user"), _not_blank(body.assistant, "body.assistant"))
-        screened = [self._bedrock.screen(context, text) for text in texts]
-        asked, said = (
-            MessageRecord(id=self._new_id(), role=role, text=text, created_at=timestamp(self._now()))
-            for role, text in zip(("user", "assistant"), screened, strict=True)
-        )
-        turn = AddedTurn(
-            items=[self._message(id, asked), self._message(id, said)],
-            request_id=context.request_id,
-        )
+        _not_blank(body.user, "body.user")
+        _not_blank(body.assistant, "body.assistant")
+        user, assistant = self._bedrock.screen(context, body.user), self._bedrock.screen(context, body.assistant)
+        now = timestamp(self._now())
+        asked = MessageRecord(id=self._new_id(), role="user", text=user, created_at=now)
+        said = MessageRecord(id=self._new_id(), role="assistant", text=assistant, created_at=now)
+        turn = AddedTurn(items=[self._message(id, asked), self._message(id, said)], request_id=context.request_id)
         self._conversations.add_turn(
             context.caller,
             record,
