@@ -30,3 +30,10 @@ class Queue:
             self._sqs.send_message(QueueUrl=self._url, MessageBody=body, DelaySeconds=delay)
         except (ClientError, BotoCoreError) as error:
             raise unavailable(error) from error
+
+    def retry_after(self, receipt: str, seconds: int) -> None:
+        """A message that failed comes back after so many seconds instead of the queue's own time."""
+        try:
+            self._sqs.change_message_visibility(QueueUrl=self._url, ReceiptHandle=receipt, VisibilityTimeout=seconds)
+        except (ClientError, BotoCoreError) as error:
+            raise unavailable(error) from error

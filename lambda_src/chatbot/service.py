@@ -24,6 +24,7 @@ from chatbot.models import (
 from chatbot.queue import Queue
 from chatbot.settings import ChatSettings
 from chatbot.summaries import Summaries, tokens
+from chatbot.titles import OPENING_CHARACTERS, first_words
 from shared.bedrock import Bedrock
 from shared.catalogue import Invocation
 from shared.context import Context, ModelUse
@@ -36,7 +37,6 @@ from shared.photos import photo_blocks
 
 # A message is one item of the table, which has 400 KB at most.
 MAX_ANSWER_TOKENS = 16_384
-OPENING_CHARACTERS = 60
 DAY_SECONDS = 24 * 3600
 # The worker summarizes behind the turns; a conversation so many windows long has outrun it.
 WINDOWS_AT_MOST = 2
@@ -208,7 +208,7 @@ class ChatService:
             context.caller,
             record,
             (asked, said),
-            opening=_opening(body.text),
+            opening=first_words(body.text, OPENING_CHARACTERS),
             also=context.finishing_writes(answer),  # type: ignore[attr-defined]
         )
         if record.title is None or tokens([*turn.history, asked, said]) > self._settings.window_tokens:
@@ -249,14 +249,6 @@ def _not_blank(text: str | None, path: str) -> str | None:
 def _title(title: str | None) -> str | None:
     given = _not_blank(title, "body.title")
     return " ".join(given.split()) if given is not None else None
-
-
-def _opening(text: str) -> str:
-    """The first words, as many as fit; of a longer word its beginning."""
-    words = " ".join(text.split())
-    if len(words) <= OPENING_CHARACTERS:
-        return words
-    return words[: OPENING_CHARACTERS + 1].rpartition(" ")[0] or words[:OPENING_CHARACTERS]
 
 
 def _usage(use: ModelUse) -> Usage:

@@ -6,13 +6,11 @@ from typing import Any
 import msgspec
 import pytest
 from fakes import CALLER, OTHER, LambdaContext, client_error, event, png, said
-from hypothesis import given
-from hypothesis import strategies as st
 
 from chatbot import prompt
 from chatbot.models import Answer, ChangeConversation, ConversationAnswer, CreateConversation, SendMessage
 from chatbot.routes import ROUTES
-from chatbot.service import MAX_ANSWER_TOKENS, OPENING_CHARACTERS, _opening
+from chatbot.service import MAX_ANSWER_TOKENS
 from shared.contract import ListQuery, Parameters
 from shared.errors import (
     Conflict,
@@ -329,14 +327,6 @@ def test_the_first_words_are_the_title_until_there_is_one() -> None:
     assert shown.title == "Why does pump 4 leak at its upper seal whenever it rains for"
     world.say(conversation, "And now?")
     assert world.service().get_conversation(ChatContext(), id=conversation).title == shown.title
-
-
-@given(st.text())
-def test_an_opening_fits_and_is_the_beginning(text: str) -> None:
-    opening = _opening(text)
-    assert len(opening) <= OPENING_CHARACTERS
-    assert " ".join(text.split()).startswith(opening)
-    assert bool(opening) == bool(text.split())
 
 
 def test_the_memory_is_told_of_conversations_without_title_and_of_long_ones() -> None:

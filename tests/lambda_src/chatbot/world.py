@@ -5,10 +5,12 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import msgspec
-from fakes import CALLER, FakeBucket, FakeModel, FakeTable, said, settings
+from fakes import CALLER, FakeBucket, FakeModel, FakeTable, LambdaContext, said, settings
 
 from chatbot.album import Album
 from chatbot.conversations import Conversations, MessageRecord, Record
+from chatbot.memory.batch import make_batch
+from chatbot.memory.worker import Worker
 from chatbot.models import Answer, ConversationAnswer, CreateConversation, SendMessage
 from chatbot.queue import Queue
 from chatbot.service import ChatService
@@ -96,7 +98,8 @@ class FakeBedrock(Bedrock):
 
     def converse(self, context: Context, invocation: Invocation, request: dict[str, Any]) -> dict[str, Any]:
         answer = super().converse(context, invocation, request)
-        context.used(invocation).cached_tokens += self.cached  # type: ignore[attr-defined]
+        if self.cached:
+            context.used(invocation).cached_tokens += self.cached  # type: ignore[attr-defined]
         return answer
 
     def converse_stream(self, context: Context, invocation: Invocation, request: dict[str, Any]) -> FakeStream:
@@ -172,6 +175,44 @@ class World:
             queue=queue,
             now=self.clock,
         )
+
+    def memory(self) -> Any:
+        """The queue's handler, in a fresh process."""
+        conversations, album, queue = self.stores()
+        worker = Worker(
+            self.settings, self.bedrock(), conversations=conversations, album=album, queue=queue, now=self.clock
+        )
+        return make_batch(self.settings, worker, queue)
+
+    def deliver(self, message: dict[str, Any]) -> bool:
+        """One message to the memory. Whether it is done with; a kill leaves it on the queue."""
+        message["receives"] += 1
+        message["visible"] = self.now + 360
+        record = {
+            "messageId": message["id"],
+            "receiptHandle": message["id"],
+            "body": message["body"],
+            "attributes": {"ApproximateReceiveCount": str(message["receives"])},
+        }
+        try:
+            return not self.memory()({"Records": [record]}, LambdaContext(300))["batchItemFailures"]
+        except Killed:
+            self.killer.at = None
+            return False
+
+    def run(self, limit: int = 200) -> None:
+        """Works on the queue until it is empty; the clock goes on with it."""
+        for _ in range(limit):
+            if not self.sqs.messages:
+                return
+            message = min(self.sqs.messages, key=lambda one: float(one["visible"]))
+            self.now = max(self.now, message["visible"])
+            if self.deliver(message):
+                self.sqs.messages.remove(message)
+            elif message["receives"] >= self.settings.max_receives:
+                self.sqs.messages.remove(message)
+                self.sqs.dead.append(message)
+        raise AssertionError("the queue does not become empty")
 
     def begin(self, caller: str = CALLER, **body: Any) -> str:
         made = self.service().create_conversation(ChatContext(caller), body=CreateConversation(**body))
