@@ -23,7 +23,7 @@ from shared.errors import (
 )
 from shared.http import Api
 from shared.photos import MAX_PHOTO_BYTES, Photo
-from tests.lambda_src.chatbot.world import HAIKU, LLAMA, MICRO, NOVA, ChatContext, World, broken, sent
+from tests.lambda_src.chatbot.world import HAIKU, LLAMA, MICRO, NOVA, ChatContext, Killer, World, broken, sent
 
 UNKNOWN = "00000000-0000-7000-8000-000000000000"
 
@@ -433,6 +433,22 @@ def test_a_turn_that_comes_second_is_a_conflict() -> None:
         world.say(conversation, "Why?", other_first)
     world.assert_whole(conversation, 1)
     assert world.messages(conversation)[0].text == "Me first."
+
+
+def test_a_turn_that_could_not_be_written_is_not_paid_for() -> None:
+    world = World()
+    conversation = world.begin()
+
+    def meanwhile() -> None:
+        world.killer = Killer()
+        world.say(conversation)
+
+    # Between the conversation's reading and its messages'.
+    world.killer = Killer(2, meanwhile=meanwhile)
+    with pytest.raises(Conflict):
+        world.service().send_message(ChatContext(), id=conversation, body=SendMessage(text="Why?"))
+    assert len(world.model.requests) == 1
+    world.assert_whole(conversation, 1)
 
 
 def test_a_conversation_deleted_during_a_turn_is_not_found() -> None:
