@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[2]
 API = (ROOT / "docs" / "api.md").read_text()
 ROUTES: list[Route] = [
     route
-    for use_case in ("image_generation", "summarization", "embeddings", "hr_qa", "playground")
+    for use_case in ("image_generation", "summarization", "embeddings", "hr_qa", "playground", "chatbot")
     for route in importlib.import_module(f"{use_case}.routes").ROUTES
 ]
 
