@@ -96,6 +96,18 @@ class Throttling(Settings, frozen=True, kw_only=True):
     model_burst: Annotated[int, msgspec.Meta(ge=1, le=5_000)] = 10
 
 
+class StreamingSettings(Settings, frozen=True, kw_only=True):
+    """How the routes that stream answer: piece by piece through AWS Lambda Web Adapter, or all events at once.
+
+    The adapter is a public layer of AWS's; `layerArn` names another copy of it, with its version.
+    """
+
+    adapter: bool = True
+    layer_arn: (
+        Annotated[str, msgspec.Meta(pattern=r"^arn:[a-z-]+:lambda:[^:]+:[0-9]{12}:layer:[^:]+:[0-9]+$")] | None
+    ) = None
+
+
 class AlarmSettings(Settings, frozen=True, kw_only=True):
     """Where alarms are sent: an e-mail address (a topic is made for it) or an existing SNS topic; none: nowhere."""
 
@@ -160,6 +172,7 @@ class StageSettings(Settings, frozen=True, kw_only=True):
     guardrail: GuardrailSettings = GuardrailSettings()
     hr_qa: HrQaSettings = HrQaSettings()
     throttling: Throttling = Throttling()
+    streaming: StreamingSettings = StreamingSettings()
     log_retention_days: int = 90
     # Write prompts and answers to the function's log, personal data included. Off, unless someone decides otherwise.
     payload_logging: bool = False
@@ -225,6 +238,8 @@ def _combination_problems(settings: StageSettings) -> Iterable[str]:
     yield from _auth_problems(settings)
     yield from _guardrail_problems(settings)
     yield from _search_problems(settings.hr_qa.search)
+    if settings.streaming.layer_arn and not settings.streaming.adapter:
+        yield "streaming.layerArn: only with `adapter`"
     if settings.log_retention_days not in RETENTION_DAYS:
         allowed = ", ".join(map(str, RETENTION_DAYS))
         yield f"logRetentionDays: CloudWatch Logs cannot keep {settings.log_retention_days} days; one of {allowed}"

@@ -9,6 +9,7 @@ import struct
 import threading
 import time
 import zlib
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import expressions
@@ -66,6 +67,10 @@ class FakeModel:
     def converse(self, **request: Any) -> Any:
         return self._next(request)
 
+    def converse_stream(self, **request: Any) -> Any:
+        """The queued answer is a list of events; an exception among them is raised in its place."""
+        return {"stream": FakeStream(self._next(request))}
+
     def apply_guardrail(self, **request: Any) -> Any:
         return self._next(request)
 
@@ -86,6 +91,38 @@ def said(text: str, stop: str = "end_turn") -> dict[str, Any]:
         "stopReason": stop,
         "usage": {"inputTokens": 10, "outputTokens": 5, "totalTokens": 15},
     }
+
+
+class FakeStream:
+    """What botocore gives for a stream: iterated once, and closed to hang up. A callable among the events is called."""
+
+    def __init__(self, events: Iterable[Any]) -> None:
+        self._events = iter(events)
+        self.closed = False
+
+    def __iter__(self) -> Iterator[Any]:
+        for event in self._events:
+            if isinstance(event, BaseException):
+                raise event
+            if callable(event):
+                event()
+            else:
+                yield event
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def streamed(*pieces: str, stop: str = "end_turn") -> list[Any]:
+    """ConverseStream's events for an answer in pieces."""
+    deltas = [{"contentBlockDelta": {"delta": {"text": piece}, "contentBlockIndex": 0}} for piece in pieces]
+    return [
+        {"messageStart": {"role": "assistant"}},
+        *deltas,
+        {"contentBlockStop": {"contentBlockIndex": 0}},
+        {"messageStop": {"stopReason": stop}},
+        {"metadata": {"usage": {"inputTokens": 10, "outputTokens": 5, "totalTokens": 15}}},
+    ]
 
 
 def picture(*seeds: int) -> dict[str, Any]:

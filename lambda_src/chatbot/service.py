@@ -1,7 +1,7 @@
 """Conversations and their turns. Nothing of a turn is written before the model has answered; then all of it is."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from typing import Any
 
 import msgspec
@@ -25,7 +25,7 @@ from chatbot.queue import Queue
 from chatbot.settings import ChatSettings
 from chatbot.summaries import Summaries, tokens
 from chatbot.titles import OPENING_CHARACTERS, first_words
-from shared.bedrock import Bedrock
+from shared.bedrock import AnswerStream, Bedrock
 from shared.catalogue import Invocation
 from shared.context import Context, ModelUse
 from shared.contract import ListQuery, Usage
@@ -92,7 +92,7 @@ class ChatService:
             expires_at=int(now) + days * DAY_SECONDS if days else None,
         )
         answer = _answer(record, context)
-        self._conversations.begin(context.caller, record, context.finishing_writes(answer))  # type: ignore[attr-defined]
+        self._conversations.begin(context.caller, record, context.finishing_writes(answer))
         return answer
 
     def list_conversations(self, context: Context, *, query: ListQuery) -> ConversationList:
@@ -132,16 +132,16 @@ class ChatService:
         answer = self._bedrock.converse(context, turn.invocation, turn.request)
         return self._keep(context, turn, prompt.text_of(answer), str(answer["stopReason"]))
 
-    def stream_message(self, context: Context, *, id: str, body: SendMessage) -> Iterator[str | Answer]:
+    def stream_message(self, context: Context, *, id: str, body: SendMessage) -> Generator[str | Answer]:
         """The answer in pieces as they come, then the turn as `send_message` returns it. Raises as that does."""
         turn = self._turn(context, id, body)
-        stream = self._bedrock.converse_stream(context, turn.invocation, turn.request)  # type: ignore[attr-defined]
+        stream = self._bedrock.converse_stream(context, turn.invocation, turn.request)
         pieces = self._streamed(context, turn, stream)
         # Into its `try`: closed before anything was read of it, it still ends the model's work.
         next(pieces)
         return pieces
 
-    def _streamed(self, context: Context, turn: Turn, stream: Any) -> Iterator[str | Answer]:
+    def _streamed(self, context: Context, turn: Turn, stream: AnswerStream) -> Generator[str | Answer]:
         pieces: list[str] = []
         try:
             yield ""
@@ -150,7 +150,7 @@ class ChatService:
                 yield piece
         finally:
             stream.close()
-        yield self._keep(context, turn, "".join(pieces), stream.stop_reason)
+        yield self._keep(context, turn, "".join(pieces), stream.stop_reason or "")
 
     def _turn(self, context: Context, conversation: str, body: SendMessage) -> Turn:
         record = self._conversations.get(context.caller, conversation)
@@ -209,7 +209,7 @@ class ChatService:
             record,
             (asked, said),
             opening=first_words(body.text, OPENING_CHARACTERS),
-            also=context.finishing_writes(answer),  # type: ignore[attr-defined]
+            also=context.finishing_writes(answer),
         )
         if record.title is None or tokens([*turn.history, asked, said]) > self._settings.window_tokens:
             self._send(context, record.id)
@@ -252,9 +252,10 @@ def _title(title: str | None) -> str | None:
 
 
 def _usage(use: ModelUse) -> Usage:
-    cached: int = use.cached_tokens  # type: ignore[attr-defined]
     return Usage(
-        input_tokens=use.input_tokens, output_tokens=use.output_tokens, cached_input_tokens=cached if cached else UNSET
+        input_tokens=use.input_tokens,
+        output_tokens=use.output_tokens,
+        cached_input_tokens=use.cached_tokens or UNSET,
     )
 
 

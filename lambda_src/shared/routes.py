@@ -13,8 +13,10 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     `path` is in the gateway's form, `/images/{id}`. `operation` names the method of the use case's service that does
     the work: it is called with the request's `Context`, then by name the path parameters, `body` and `query` as
     declared. `request` and `query` are msgspec types; the fields of a `query` type are scalars. `response` is None for
-    an empty answer. `stream` names the last event of a route that answers in events: its operation does its checks and
-    opens the model's stream, then returns a generator of text pieces and, at last, the response.
+    an empty answer.
+
+    `stream` is the name of a stream's last event, None for a plain answer. Such an operation does its checks and opens
+    the model's stream before it returns an iterator of text pieces whose last item is the response.
     """
 
     method: Literal["GET", "POST", "PATCH", "DELETE"]
@@ -25,10 +27,10 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     request: type | None = None
     query: type | None = None
     response: type | None = None
+    stream: str | None = None
     idempotent: bool = False
     calls_model: bool = False
     max_body_bytes: int = MEGABYTE
-    stream: str | None = None
 
     @property
     def path_parameters(self) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from typing import Any
 OPERATIONS: Mapping[str, tuple[str, ...]] = {
     "bedrock": ("GetFoundationModel",),
     "bedrock-agent-runtime": ("Rerank",),
-    "bedrock-runtime": ("ApplyGuardrail", "Converse", "InvokeModel"),
+    "bedrock-runtime": ("ApplyGuardrail", "Converse", "ConverseStream", "InvokeModel"),
     "dynamodb": ("DeleteItem", "GetItem", "PutItem", "Query", "UpdateItem"),
     # CreateBucket is not called: botocore signs forms for uploads by its description.
     "s3": ("CreateBucket", "DeleteObject", "GetObject", "HeadObject", "PutObject"),

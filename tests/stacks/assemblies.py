@@ -67,7 +67,12 @@ EXTRA_STAGES: dict[str, dict[str, Any]] = {
             }
         },
     },
-    "elsewhere": {"modelRegion": "us-west-2", "region": "eu-central-1", "guardrail": {"type": "off"}},
+    "elsewhere": {
+        "modelRegion": "us-west-2",
+        "region": "eu-central-1",
+        "guardrail": {"type": "off"},
+        "streaming": {"layerArn": "arn:aws:lambda:eu-central-1:111122223333:layer:web-adapter:4"},
+    },
     "anywhere": {},
 }
 

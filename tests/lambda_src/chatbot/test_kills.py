@@ -1,12 +1,11 @@
 """A process that dies before or after any of its calls to the outside, and the same request again with its key."""
 
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 from fakes import OTHER, png, said
 
-from chatbot.models import Answer, ChangeConversation, ConversationAnswer, CreateConversation, SendMessage
+from chatbot.models import ChangeConversation, CreateConversation, SendMessage
 from shared.contract import ListQuery
 from shared.photos import Photo
 from tests.lambda_src.chatbot.world import ChatContext, Killed, Killer, World
@@ -14,9 +13,9 @@ from tests.lambda_src.chatbot.world import ChatContext, Killed, Killer, World
 PHOTOS = [Photo(content_type="image/png", data=png(2, height)) for height in (2, 3)]
 
 
-def prepared(**changes: Any) -> tuple[World, str]:
+def prepared() -> tuple[World, str]:
     """A conversation of two turns, one with photos, long enough for its summary to be due."""
-    world = World(window_tokens=400, **changes)
+    world = World(window_tokens=400)
     conversation = world.begin()
     world.model.queue.append(said("Because."))
     body = SendMessage(text="x" * 1_000, photos=PHOTOS)
@@ -42,17 +41,15 @@ def turn_with(operation: str, killer: Killer) -> int:
     # A summary on the way, and the answer; asked again, both once more.
     world.model.queue[:] = [said("Summary."), said("A pump."), said("Another pump."), said("A third one.")]
 
-    def call(context: ChatContext) -> Any:
-        return getattr(world.service(), operation)(context, id=conversation, body=body)
-
-    answer = world.retried("key", call, Answer)
+    status, answer = world.retried("key", operation, body, conversation)
     calls = killer.calls
     world.killer = Killer()
 
+    assert status == 200
     world.assert_whole(conversation, 3)
-    assert answer.message.text == world.messages(conversation)[-1].text
-    assert answer.message.id == world.messages(conversation)[-1].id
-    assert world.once("key", call, Answer).message.id == answer.message.id
+    assert answer["message"]["text"] == world.messages(conversation)[-1].text
+    assert answer["message"]["id"] == world.messages(conversation)[-1].id
+    assert world.once("key", operation, body, conversation) == (200, answer)
     world.assert_whole(conversation, 3)
     record = world.record(conversation)
     assert (record.summary is None) == (record.reaches_to == 0)
@@ -94,14 +91,12 @@ def beginning_with(killer: Killer) -> int:
     world = World()
     world.killer = killer
 
-    def call(context: ChatContext) -> Any:
-        return world.service().create_conversation(context, body=CreateConversation(title="a"))
-
-    made = world.retried("key", call, ConversationAnswer)
+    status, made = world.retried("key", "create_conversation", CreateConversation(title="a"))
+    assert status == 201
     calls = killer.calls
     world.killer = Killer()
     listed = world.service().list_conversations(ChatContext(), query=ListQuery())
-    assert [one.id for one in listed.items] == [made.id]
+    assert [one.id for one in listed.items] == [made["id"]]
     return calls
 
 
