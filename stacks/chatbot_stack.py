@@ -68,7 +68,7 @@ class ChatbotStack(UseCaseStack):
             timeout=MEMORY_TIMEOUT,
         )
         for role in (*api.roles, memory.role):
-            table.grant_use(role)
+            table.grant_use(role, batches=role is memory.role)
             guardrail.grant_apply(role)
             queue.grant_send(role)
         for role in api.roles:

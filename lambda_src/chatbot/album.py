@@ -15,6 +15,7 @@ from chatbot.conversations import KeptPhoto
 from chatbot.models import ShownPhoto
 from shared import aws
 from shared.ids import timestamp
+from shared.observability import logger
 from shared.photos import ContentType, Photo, photo_format
 from shared.store import unavailable
 
@@ -70,7 +71,9 @@ class Album:
             # The body is read here, too: it may break off on its way.
             return bytes(self._s3.get_object(Bucket=self._bucket, Key=key)["Body"].read())
         except ClientError as error:
-            if error.response["Error"]["Code"] == "NoSuchKey":
+            # Without the right to list, which the functions have no other use for, S3 says so of what is not there.
+            if error.response["Error"]["Code"] in ("NoSuchKey", "AccessDenied"):
+                logger.warning("photo not there", key=key)
                 return None
             raise unavailable(error) from error
         except BotoCoreError as error:

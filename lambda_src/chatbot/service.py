@@ -1,7 +1,7 @@
 """Conversations and their turns. Nothing of a turn is written before the model has answered; then all of it is."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from typing import Any
 
 import msgspec
@@ -27,7 +27,7 @@ from chatbot.queue import Queue
 from chatbot.settings import ChatSettings
 from chatbot.summaries import Summaries, tokens
 from chatbot.titles import OPENING_CHARACTERS, first_words
-from shared.bedrock import Bedrock
+from shared.bedrock import AnswerStream, Bedrock
 from shared.catalogue import Invocation
 from shared.context import Context, ModelUse
 from shared.contract import ListQuery, Usage
@@ -134,7 +134,7 @@ class ChatService:
         answer = self._bedrock.converse(context, turn.invocation, turn.request)
         return self._keep(context, turn, prompt.text_of(answer), str(answer["stopReason"]))
 
-    def stream_message(self, context: Context, *, id: str, body: SendMessage) -> Iterator[str | Answer]:
+    def stream_message(self, context: Context, *, id: str, body: SendMessage) -> Generator[str | Answer]:
         """The answer in pieces as they come, then the turn as `send_message` returns it. Raises as that does."""
         turn = self._turn(context, id, body)
         stream = self._bedrock.converse_stream(context, turn.invocation, turn.request)
@@ -143,7 +143,7 @@ class ChatService:
         next(pieces)
         return pieces
 
-    def _streamed(self, context: Context, turn: Turn, stream: Any) -> Iterator[str | Answer]:
+    def _streamed(self, context: Context, turn: Turn, stream: AnswerStream) -> Generator[str | Answer]:
         pieces: list[str] = []
         try:
             yield ""
@@ -152,7 +152,7 @@ class ChatService:
                 yield piece
         finally:
             stream.close()
-        yield self._keep(context, turn, "".join(pieces), stream.stop_reason)
+        yield self._keep(context, turn, "".join(pieces), stream.stop_reason or "")
 
     def add_turn(self, context: Context, *, id: str, body: AddTurn) -> AddedTurn:
         """What was said elsewhere is screened as if it were said here: later turns do not look at it again.

@@ -18,12 +18,12 @@ class Response(msgspec.Struct, rename="camel"):
 
 
 class Usage(Response):
-    """What the call used of the model. `cachedInputTokens` are those of `inputTokens` read from the prompt cache."""
+    """What the call used of the model. `cachedInputTokens` are those of `inputTokens` read from its prompt cache."""
 
     input_tokens: int | UnsetType = UNSET
-    cached_input_tokens: int | UnsetType = UNSET
     output_tokens: int | UnsetType = UNSET
     images: int | UnsetType = UNSET
+    cached_input_tokens: int | UnsetType = UNSET
 
 
 class Parameters(Request):

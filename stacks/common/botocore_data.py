@@ -16,7 +16,7 @@ OPERATIONS: Mapping[str, tuple[str, ...]] = {
     "bedrock": ("GetFoundationModel",),
     "bedrock-agent-runtime": ("Rerank",),
     "bedrock-runtime": ("ApplyGuardrail", "Converse", "ConverseStream", "InvokeModel"),
-    "dynamodb": ("DeleteItem", "GetItem", "PutItem", "Query", "TransactWriteItems", "UpdateItem"),
+    "dynamodb": ("BatchWriteItem", "DeleteItem", "GetItem", "PutItem", "Query", "TransactWriteItems", "UpdateItem"),
     # CreateBucket is not called: botocore signs forms for uploads by its description.
     "s3": ("CreateBucket", "DeleteObject", "DeleteObjects", "GetObject", "HeadObject", "ListObjectsV2", "PutObject"),
     "sqs": ("ChangeMessageVisibility", "SendMessage", "SendMessageBatch"),

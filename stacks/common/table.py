@@ -35,8 +35,9 @@ class Table(Construct):
         """The variable by which a function finds the table."""
         return {"TABLE_NAME": self._table.table_name}
 
-    def grant_use(self, grantee: iam.IGrantable) -> None:
-        """Lets the grantee read and write items, one at a time or by key; no scans."""
+    def grant_use(self, grantee: iam.IGrantable, *, batches: bool = False) -> None:
+        """Lets the grantee read and write items, one at a time or by key, or many to delete them; no scans."""
+        actions = (*_ACTIONS, "dynamodb:BatchWriteItem") if batches else _ACTIONS
         grantee.grant_principal.add_to_principal_policy(
-            iam.PolicyStatement(actions=list(_ACTIONS), resources=[self._table.table_arn])
+            iam.PolicyStatement(actions=list(actions), resources=[self._table.table_arn])
         )

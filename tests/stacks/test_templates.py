@@ -19,6 +19,7 @@ WITHOUT_RESOURCES = {
 ALLOWED_ACTIONS = {
     *("logs:CreateLogStream", "logs:PutLogEvents"),
     *("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem", "dynamodb:Query"),
+    "dynamodb:BatchWriteItem",
     *("s3:PutObject", "s3:GetObject", "s3:DeleteObject", "s3:ListBucket"),
     *(
         "bedrock:InvokeModel",

@@ -8,7 +8,7 @@ import pytest
 from fakes import CALLER, OTHER, LambdaContext, client_error, event, png, said
 
 from chatbot import prompt
-from chatbot.models import Answer, ChangeConversation, ConversationAnswer, CreateConversation, SendMessage
+from chatbot.models import AddTurn, Answer, ChangeConversation, CreateConversation, SendMessage
 from chatbot.routes import ROUTES
 from chatbot.service import MAX_ANSWER_TOKENS
 from shared.contract import ListQuery, Parameters
@@ -23,7 +23,7 @@ from shared.errors import (
 )
 from shared.http import Api
 from shared.photos import MAX_PHOTO_BYTES, Photo
-from tests.lambda_src.chatbot.world import HAIKU, LLAMA, MICRO, NOVA, ChatContext, World, broken, sent
+from tests.lambda_src.chatbot.world import HAIKU, LLAMA, MICRO, NOVA, ChatContext, Killer, World, sent
 
 UNKNOWN = "00000000-0000-7000-8000-000000000000"
 
@@ -123,7 +123,7 @@ def test_a_stream_is_the_answer_in_pieces_and_then_the_turn() -> None:
     assert len(pieces) > 1
     assert "".join(map(str, pieces)) == answer.message.text == "It is the seal."
     assert [one.text for one in world.messages(conversation)] == ["Why?", "It is the seal."]
-    assert world.streams[0].closed
+    assert world.model.streams[0].closed
 
 
 @pytest.mark.parametrize("read", [0, 1, 2, 3])
@@ -136,19 +136,19 @@ def test_a_caller_who_goes_away_ends_the_model_s_work_and_nothing_is_kept(read: 
 
     pieces.close()
 
-    assert world.streams[0].closed
+    assert world.model.streams[0].closed
     world.assert_whole(conversation, 0)
 
 
 def test_a_stream_that_breaks_off_is_an_error_and_nothing_is_kept() -> None:
     world = World(said("It is the seal."))
-    world.breaks = broken()
+    world.model.breaks = client_error("ModelStreamErrorException")
     conversation = world.begin()
     pieces: Any = world.service().stream_message(ChatContext(), id=conversation, body=SendMessage(text="Why?"))
     assert next(pieces)
-    with pytest.raises(ModelFailed, match="broke off"):
+    with pytest.raises(ModelFailed, match="failed"):
         next(pieces)
-    assert world.streams[0].closed
+    assert world.model.streams[0].closed
     world.assert_whole(conversation, 0)
 
 
@@ -284,7 +284,7 @@ def test_what_stays_the_same_is_marked_for_the_cache() -> None:
     ask(world, conversation)
     assert last_request(world)["system"][-1] == prompt.CACHE_POINT
     assert prompt.CACHE_POINT not in last_request(world)["messages"][-1]["content"]
-    world.cached = 7
+    world.model.cached = 7
     answer = ask(world, conversation)
 
     request = last_request(world)
@@ -435,6 +435,22 @@ def test_a_turn_that_comes_second_is_a_conflict() -> None:
     assert world.messages(conversation)[0].text == "Me first."
 
 
+def test_a_turn_that_could_not_be_written_is_not_paid_for() -> None:
+    world = World()
+    conversation = world.begin()
+
+    def meanwhile() -> None:
+        world.killer = Killer()
+        world.say(conversation)
+
+    # Between the conversation's reading and its messages'.
+    world.killer = Killer(2, meanwhile=meanwhile)
+    with pytest.raises(Conflict):
+        world.service().send_message(ChatContext(), id=conversation, body=SendMessage(text="Why?"))
+    assert len(world.model.requests) == 1
+    world.assert_whole(conversation, 1)
+
+
 def test_a_conversation_deleted_during_a_turn_is_not_found() -> None:
     world = World()
     conversation = world.begin()
@@ -501,7 +517,7 @@ def test_payloads_are_logged_only_when_asked_for(logged: bool, caplog: pytest.Lo
 
 def test_the_wire_s_names() -> None:
     world = World()
-    api = Api([route for route in ROUTES if route.stream is None], world.service(), world.settings)
+    api = Api(ROUTES, world.service(), world.settings)
     answer = api(event("PATCH", "/conversations/{id}", {"title": "a"}, path={"id": UNKNOWN}), LambdaContext())
     assert answer["statusCode"] == 404
     conversation = world.begin(parameters=Parameters(top_p=0.5))
@@ -516,9 +532,57 @@ def test_the_wire_s_names() -> None:
 
 def test_a_key_makes_one_conversation() -> None:
     world = World()
+    body = CreateConversation(title="a")
+    first = world.once("key", "create_conversation", body)
+    assert first[0] == 201
+    assert world.once("key", "create_conversation", body) == first
+    assert len(world.service().list_conversations(ChatContext(), query=ListQuery()).items) == 1
 
-    def begin(context: ChatContext) -> Any:
-        return world.service().create_conversation(context, body=CreateConversation(title="a"))
 
-    first = world.once("key", begin, ConversationAnswer)
-    assert world.once("key", begin, ConversationAnswer).id == first.id
+@pytest.mark.parametrize("operation", ["send_message", "stream_message"])
+def test_a_key_makes_one_turn(operation: str) -> None:
+    world = World(said("It is the seal."))
+    conversation = world.begin()
+    first = world.once("key", operation, SendMessage(text="Why?"), conversation)
+    assert first[1]["message"]["text"] == "It is the seal."
+    assert world.once("key", operation, SendMessage(text="Why?"), conversation) == first
+    world.assert_whole(conversation, 1)
+
+
+@pytest.mark.parametrize("operation", ["send_message", "stream_message"])
+def test_a_turn_that_failed_gives_its_key_back(operation: str) -> None:
+    world = World(said(" "), said("It is the seal."))
+    conversation = world.begin()
+    body = SendMessage(text="Why?")
+    assert world.once("key", operation, body, conversation)[1]["error"]["code"] == "model_error"
+    assert world.once("key", operation, body, conversation)[1]["message"]["text"] == "It is the seal."
+    world.assert_whole(conversation, 1)
+
+
+def test_a_turn_from_elsewhere_is_remembered_like_any_other() -> None:
+    world = World(said("Ana."))
+    conversation = world.begin()
+    body = AddTurn(user="My name is Ana.", assistant="Hello Ana.")
+    status, made = world.once("key", "add_turn", body, conversation)
+    assert (status, [one["role"] for one in made["items"]]) == (201, ["user", "assistant"])
+    assert world.once("key", "add_turn", body, conversation) == (201, made)
+    world.assert_whole(conversation, 1)
+    assert world.record(conversation).opening == "My name is Ana."
+    world.service().send_message(ChatContext(), id=conversation, body=SendMessage(text="Who am I?"))
+    (request,) = world.model.requests
+    assert [block["text"] for one in request["messages"] for block in one["content"] if "text" in block] == [
+        "My name is Ana.",
+        "Hello Ana.",
+        "Who am I?",
+    ]
+
+
+def test_a_turn_from_elsewhere_is_screened_as_one_from_here() -> None:
+    """Both texts: later turns show the guardrail their new message only."""
+    blocked = {"action": "GUARDRAIL_INTERVENED", "assessments": [{"wordPolicy": {"action": "BLOCKED"}}], "outputs": []}
+    world = World({"action": "NONE"}, blocked, guardrail_id="g", guardrail_version="1")
+    conversation = world.begin()
+    with pytest.raises(Refused):
+        world.service().add_turn(ChatContext(), id=conversation, body=AddTurn(user="a", assistant="b"))
+    assert [one["content"][0]["text"]["text"] for one in world.model.requests] == ["a", "b"]
+    world.assert_whole(conversation, 0)

@@ -1,113 +1,86 @@
 """Everything the chatbot talks to, in memory: with a clock, and with a way to be killed at any call."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
-from fakes import CALLER, FakeBucket, FakeModel, FakeTable, LambdaContext, said, settings
+from fakes import CALLER, FakeBucket, FakeModel, FakeStream, FakeTable, LambdaContext, event, said, settings, streamed
 
 from chatbot.album import Album
 from chatbot.conversations import Conversations, MessageRecord, Record
 from chatbot.memory.batch import make_batch
 from chatbot.memory.worker import Worker
-from chatbot.models import Answer, ConversationAnswer, CreateConversation, SendMessage
+from chatbot.models import Answer, CreateConversation, SendMessage
 from chatbot.queue import Queue
+from chatbot.routes import ROUTES
 from chatbot.service import ChatService
 from chatbot.settings import ChatSettings
 from shared.bedrock import Bedrock
-from shared.catalogue import Invocation
-from shared.context import Context, Deadline, ModelUse
-from shared.errors import ApiError, ModelFailed
-from shared.idempotency import LEASE_SECONDS, Claim, Idempotency
-from shared.idempotency import Answer as Kept
-from tests.lambda_src.hr_qa.world import Killed, Killer, Mortal
+from shared.context import Context, Deadline
+from shared.http import Api
+from shared.idempotency import Idempotency
+from tests.lambda_src.hr_qa import world as hr_world
+from tests.lambda_src.hr_qa.world import Killed, Mortal
 
 HAIKU = "us.anthropic.claude-haiku-4-5-20251001-v1:0"
 NOVA = "us.amazon.nova-lite-v1:0"
 MICRO = "us.amazon.nova-micro-v1:0"
 LLAMA = "us.meta.llama3-1-8b-instruct-v1:0"
 PIECES = 3
-
-
-class Use(ModelUse):
-    cached_tokens: int = 0
+# Longer than the lease of a dead request's key.
+LEASE_SECONDS = 60
 
 
 class ChatContext(Context):
-    """A request's context, with its idempotency key's claim if it has one."""
+    """A request's context, without an idempotency key."""
 
-    def __init__(self, caller: str = CALLER, claim: Claim | None = None, seconds: float = 27) -> None:
+    def __init__(self, caller: str = CALLER, seconds: float = 27) -> None:
         super().__init__(caller=caller, request_id="request-1", deadline=Deadline(seconds))
-        self._claim = claim
-
-    def used(self, invocation: Invocation) -> ModelUse:
-        return self.uses.setdefault(invocation.id, Use(invocation))
-
-    def finishing_writes(self, answer: Any) -> list[dict[str, Any]]:
-        if self._claim is None:
-            return []
-        body = msgspec.json.encode(answer).decode()
-        update = {
-            "TableName": "table",
-            "Key": {"pk": {"S": f"idempotency#{self._claim.pk}"}, "sk": {"S": "request"}},
-            "UpdateExpression": "SET answer = :answer REMOVE leaseUntil",
-            "ConditionExpression": "#owner = :owner",
-            "ExpressionAttributeNames": {"#owner": "owner"},
-            "ExpressionAttributeValues": {":answer": {"S": body}, ":owner": {"S": self._claim.owner}},
-        }
-        return [{"Update": update}]
 
 
-class FakeStream:
-    """An answer in pieces. `breaks` comes after so many of them."""
+class Killer(hr_world.Killer):
+    """Once dead, a process calls nobody: no clean-up of its own is seen."""
 
-    def __init__(self, text: str, stop: str, breaks: ApiError | None = None, after: int = 1) -> None:
-        size = max(1, -(-len(text) // PIECES))
-        self._pieces = [text[start : start + size] for start in range(0, len(text), size)]
-        self._stop = stop
-        self._breaks = breaks
-        self._after = after
-        self.closed = False
-        self.read = 0
+    dead = False
 
-    def __iter__(self) -> Iterator[str]:
-        for piece in self._pieces:
-            if self._breaks and self.read == self._after:
-                raise self._breaks
-            self.read += 1
-            yield piece
-        if self._breaks:
-            raise self._breaks
+    def guard(self, call: Callable[..., Any]) -> Callable[..., Any]:
+        guarded = super().guard(call)
 
-    @property
-    def stop_reason(self) -> str:
-        assert self.read == len(self._pieces), "known only when the answer has ended"
-        return self._stop
+        def mortal(*arguments: Any, **named: Any) -> Any:
+            if self.dead:
+                raise Killed
+            try:
+                return guarded(*arguments, **named)
+            except Killed:
+                self.dead = True
+                raise
 
-    def close(self) -> None:
-        self.closed = True
+        return mortal
 
 
-class FakeBedrock(Bedrock):
-    """Answers of the model's queue, whole or as a stream. `breaks` ends the next stream midway."""
+class ChatModel(FakeModel):
+    """Whole answers of the queue are streamed in pieces; `breaks` comes after the first of the next stream.
+    `cached` input tokens come from the prompt cache in every answer."""
 
     streams: list[FakeStream]
-    breaks: ApiError | None = None
+    breaks: BaseException | None = None
     cached = 0
 
-    def converse(self, context: Context, invocation: Invocation, request: dict[str, Any]) -> dict[str, Any]:
-        answer = super().converse(context, invocation, request)
-        if self.cached:
-            context.used(invocation).cached_tokens += self.cached  # type: ignore[attr-defined]
-        return answer
+    def converse(self, **request: Any) -> Any:
+        answer = super().converse(**request)
+        return {**answer, "usage": {**answer["usage"], "cacheReadInputTokens": self.cached}}
 
-    def converse_stream(self, context: Context, invocation: Invocation, request: dict[str, Any]) -> FakeStream:
-        answer = self.converse(context, invocation, request)
-        text = "".join(block["text"] for block in answer["output"]["message"]["content"])
-        breaks, self.breaks = self.breaks, None
-        self.streams.append(FakeStream(text, answer["stopReason"], breaks))
-        return self.streams[-1]
+    def converse_stream(self, **request: Any) -> Any:
+        answer = self._next(request)
+        text = answer["output"]["message"]["content"][0]["text"]
+        size = max(1, -(-len(text) // PIECES))
+        pieces = [text[start : start + size] for start in range(0, len(text), size)]
+        events = streamed(*pieces, stop=answer["stopReason"])
+        if self.breaks:
+            events[2:] = [self.breaks]
+        self.streams.append(FakeStream(events))
+        return {"stream": self.streams[-1]}
 
 
 class FakeSqs:
@@ -143,21 +116,17 @@ class World:
         self.table = FakeTable()
         self.bucket = FakeBucket()
         self.sqs = FakeSqs(self)
-        self.model = FakeModel(*answers)
-        self.streams: list[FakeStream] = []
-        self.breaks: ApiError | None = None
-        self.cached = 0
+        self.model = ChatModel(*answers)
+        self.model.streams = []
         self.settings = chat_settings(**changes)
         self.conversations = Conversations("table", self.table, self.clock)
 
     def clock(self) -> float:
         return self.now
 
-    def bedrock(self) -> FakeBedrock:
+    def bedrock(self) -> Bedrock:
         model = Mortal(self.model, self.killer)
-        made = FakeBedrock(self.settings, lambda seconds, region: model, lambda seconds: None)
-        made.streams, made.breaks, made.cached = self.streams, self.breaks, self.cached
-        return made
+        return Bedrock(self.settings, lambda seconds, region: model, lambda seconds: None)
 
     def stores(self) -> tuple[Conversations, Album, Queue]:
         table, bucket, sqs = (Mortal(one, self.killer) for one in (self.table, self.bucket, self.sqs))
@@ -197,7 +166,7 @@ class World:
         try:
             return not self.memory()({"Records": [record]}, LambdaContext(300))["batchItemFailures"]
         except Killed:
-            self.killer.at = None
+            self.killer = Killer()
             return False
 
     def run(self, limit: int = 200) -> None:
@@ -224,46 +193,33 @@ class World:
         self.model.queue.append(said(answer) if isinstance(answer, str) else answer)
         return self.service().send_message(ChatContext(caller), id=conversation, body=SendMessage(text=text))
 
-    def once(self, key: str, call: Callable[[ChatContext], Any], kind: type, caller: str = CALLER) -> Any:
-        """A request with an idempotency key, as the API does it. A stream is read to its end."""
+    def once(self, key: str, operation: str, body: Any, conversation: str = "", caller: str = CALLER) -> Any:
+        """A request with an idempotency key, through the API: its status and its answer, a stream's from its last
+        event."""
         idempotency = Idempotency("table", Mortal(self.table, self.killer), self.clock)
-        begun = self._begun(idempotency, caller, key, kind)
-        if not isinstance(begun, Claim):
-            return begun
-        try:
-            result = call(ChatContext(caller, begun))
-            if not isinstance(result, (Answer, ConversationAnswer)):
-                *_, result = result
-        except Exception:
-            self._give_back(idempotency, begun)
-            raise
-        return result
+        api = Api(ROUTES, self.service(), self.settings, idempotency)
+        (route,) = [route for route in ROUTES if route.operation == operation]
+        request = event(
+            route.method,
+            route.path,
+            json.loads(msgspec.json.encode(body)),
+            headers={"Idempotency-Key": key},
+            path={"id": conversation} if conversation else None,
+            requestContext={"requestId": "request-1", "identity": {"userArn": caller}},
+        )
+        answer = api(request, LambdaContext())
+        if route.stream and answer["statusCode"] == 200:
+            return 200, json.loads(answer["body"].strip().splitlines()[-1].removeprefix("data: "))
+        return answer["statusCode"], json.loads(answer["body"])
 
-    def retried(self, key: str, call: Callable[[ChatContext], Any], kind: type, caller: str = CALLER) -> Any:
-        """The request again after a kill, when the dead one's lease is over."""
+    def retried(self, *arguments: Any, **named: Any) -> Any:
+        """`once`, and again after a kill, when the lease of the dead one is over."""
         try:
-            return self.once(key, call, kind, caller)
+            return self.once(*arguments, **named)
         except Killed:
-            self.killer.at = None
-            self.now += LEASE_SECONDS + 1
-            return self.once(key, call, kind, caller)
-
-    def _begun(self, idempotency: Idempotency, caller: str, key: str, kind: type) -> Any:
-        try:
-            begun = idempotency.begin(caller=caller, route="route", key=key, body=b"")
-        except ApiError:
-            # Another request has the key: its answer, if it is there, was written with the turn.
-            (kept,) = [item for item in self.table.items.values() if "answer" in item] or [None]
-            if kept is None:
-                raise
-            return msgspec.json.decode(kept["answer"]["S"], type=kind)
-        assert not isinstance(begun, Kept), "only `finishing_writes` finishes here"
-        return begun
-
-    def _give_back(self, idempotency: Idempotency, claim: Claim) -> None:
-        item = self.table.items.get((f"idempotency#{claim.pk}", "request"), {})
-        if "leaseUntil" in item:
-            idempotency.give_back(claim)
+            self.killer = Killer()
+            self.now += LEASE_SECONDS
+            return self.once(*arguments, **named)
 
     def record(self, conversation: str, caller: str = CALLER) -> Record:
         found = self.conversations.find(caller, conversation)
@@ -285,10 +241,6 @@ class World:
 def chat_settings(**changes: Any) -> ChatSettings:
     base = msgspec.structs.asdict(settings(use_case="chatbot", models=(HAIKU, NOVA, MICRO, LLAMA)))
     return ChatSettings(**{**base, "queue_url": "queue", **changes})
-
-
-def broken() -> ApiError:
-    return ModelFailed("The model's answer broke off.")
 
 
 def sent(world: World) -> list[dict[str, str]]:

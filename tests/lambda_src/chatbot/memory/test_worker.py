@@ -349,7 +349,7 @@ def test_a_deletion_leaves_nothing_of_it_and_all_of_others() -> None:
     started = world.now
     world.run()
 
-    assert world.now - started > SETTLED_SECONDS
+    assert world.now - started > SETTLED_SECONDS - 1, "the mark goes when nothing can come up any more"
     assert not [key for key in world.table.items if conversation in "".join(key)]
     world.assert_whole(kept, 1, OTHER)
     with pytest.raises(NotFound):

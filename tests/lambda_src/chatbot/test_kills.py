@@ -1,0 +1,174 @@
+"""A process that dies before or after any of its calls to the outside, and the same request again with its key."""
+
+from collections.abc import Callable
+
+import pytest
+from fakes import OTHER, png, said
+
+from chatbot.models import ChangeConversation, CreateConversation, SendMessage
+from shared.contract import ListQuery
+from shared.photos import Photo
+from tests.lambda_src.chatbot.world import ChatContext, Killed, Killer, World
+
+PHOTOS = [Photo(content_type="image/png", data=png(2, height)) for height in (2, 3)]
+
+
+def prepared() -> tuple[World, str]:
+    """A conversation of two turns, one with photos, long enough for its summary to be due."""
+    world = World(window_tokens=400)
+    conversation = world.begin()
+    world.model.queue.append(said("Because."))
+    body = SendMessage(text="x" * 1_000, photos=PHOTOS)
+    world.service().send_message(ChatContext(), id=conversation, body=body)
+    world.say(conversation)
+    world.sqs.messages.clear()
+    return world, conversation
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("operation", ["send_message", "stream_message"])
+def test_a_turn_that_is_killed_and_tried_again_is_one_turn(operation: str, after: bool) -> None:
+    calls = turn_with(operation, Killer())
+    assert calls > 9, "every store, the model and the queue take part"
+    for at in range(1, calls + 1):
+        turn_with(operation, Killer(at, after=after))
+
+
+def turn_with(operation: str, killer: Killer) -> int:
+    world, conversation = prepared()
+    body = SendMessage(text="What is this?", photos=PHOTOS)
+    world.killer = killer
+    # A summary on the way, and the answer; asked again, both once more.
+    world.model.queue[:] = [said("Summary."), said("A pump."), said("Another pump."), said("A third one.")]
+
+    status, answer = world.retried("key", operation, body, conversation)
+    calls = killer.calls
+    world.killer = Killer()
+
+    assert status == 200
+    world.assert_whole(conversation, 3)
+    assert answer["message"]["text"] == world.messages(conversation)[-1].text
+    assert answer["message"]["id"] == world.messages(conversation)[-1].id
+    assert world.once("key", operation, body, conversation) == (200, answer)
+    world.assert_whole(conversation, 3)
+    record = world.record(conversation)
+    assert (record.summary is None) == (record.reaches_to == 0)
+    assert len(world.bucket.objects) == 2
+    world.service().delete_conversation(ChatContext(), id=conversation)
+    world.run()
+    assert_gone(world, conversation)
+    return calls
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+def test_a_killed_turn_that_nobody_tries_again_is_there_or_not(after: bool) -> None:
+    calls = turn_with("send_message", Killer())
+    for at in range(1, calls + 1):
+        world, conversation = prepared()
+        world.killer = Killer(at, after=after)
+        world.model.queue[:] = [said("Summary."), said("A pump.")]
+        body = SendMessage(text="What is this?", photos=PHOTOS)
+        try:
+            world.service().send_message(ChatContext(), id=conversation, body=body)
+        except Killed:
+            assert world.killer.calls == at
+        world.killer = Killer()
+        world.assert_whole(conversation, world.record(conversation).message_count // 2)
+        world.service().delete_conversation(ChatContext(), id=conversation)
+        world.run()
+        assert_gone(world, conversation)
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+def test_a_conversation_that_is_killed_at_its_beginning_is_one(after: bool) -> None:
+    calls = beginning_with(Killer())
+    assert calls == 2, "the key's claim, and one transaction"
+    for at in range(1, calls + 1):
+        beginning_with(Killer(at, after=after))
+
+
+def beginning_with(killer: Killer) -> int:
+    world = World()
+    world.killer = killer
+
+    status, made = world.retried("key", "create_conversation", CreateConversation(title="a"))
+    assert status == 201
+    calls = killer.calls
+    world.killer = Killer()
+    listed = world.service().list_conversations(ChatContext(), query=ListQuery())
+    assert [one.id for one in listed.items] == [made["id"]]
+    return calls
+
+
+def change(world: World, conversation: str) -> None:
+    world.service().change_conversation(ChatContext(), id=conversation, body=ChangeConversation(title="b"))
+
+
+def delete(world: World, conversation: str) -> None:
+    world.service().delete_conversation(ChatContext(), id=conversation)
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("operation", [change, delete])
+def test_what_is_killed_and_tried_again_is_done(operation: Callable[[World, str], None], after: bool) -> None:
+    killer = Killer()
+    for at in range(20):
+        world, conversation = prepared()
+        world.killer = killer = Killer(at or None, after=after)
+        try:
+            operation(world, conversation)
+        except Killed:
+            world.killer = Killer()
+            operation(world, conversation)
+        if operation is change:
+            assert world.record(conversation).title == "b"
+            world.assert_whole(conversation, 2)
+        else:
+            world.run()
+            assert_gone(world, conversation)
+        if at and killer.calls < at:
+            return
+    raise AssertionError("it has more calls than were tried")
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("deleted", [False, True], ids=["kept", "deleted"])
+def test_a_worker_that_is_killed_does_the_same_in_the_end(deleted: bool, after: bool) -> None:
+    calls = memory_with(Killer(), deleted)
+    assert calls > 5
+    for at in range(1, calls + 1):
+        memory_with(Killer(at, after=after), deleted)
+
+
+def memory_with(killer: Killer, deleted: bool) -> int:
+    world, conversation = prepared()
+    kept = world.begin(OTHER, title="c")
+    world.say(kept, caller=OTHER)
+    world.sqs.messages.clear()
+    before = world.messages(conversation)
+    if deleted:
+        delete(world, conversation)
+    else:
+        world.stores()[2].look_after(ChatContext().caller, conversation)
+    world.killer = killer
+    answers = {"memory": "Summary.", "name": "Pumps"}
+    world.model.queue[:] = [
+        lambda request: said(answers["memory" if "memory" in request["system"][0]["text"] else "name"])
+    ] * 6
+
+    world.run()
+
+    assert not world.sqs.dead
+    world.assert_whole(kept, 1, OTHER)
+    if deleted:
+        assert_gone(world, conversation)
+    else:
+        record = world.record(conversation)
+        assert (record.title, record.summary, record.reaches_to) == ("Pumps", "Summary.", 2)
+        assert world.messages(conversation) == before
+    return killer.calls
+
+
+def assert_gone(world: World, conversation: str) -> None:
+    assert not [key for key in world.table.items if conversation in "".join(key)]
+    assert not [key for key in world.bucket.objects if conversation in key]

@@ -1,0 +1,131 @@
+"""Two turns at once, in any order of their calls to the outside: one is written whole, the other is a conflict."""
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from fakes import said
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from chatbot.models import Answer, SendMessage
+from shared.errors import Conflict
+from tests.lambda_src.chatbot.world import ChatContext, World
+
+
+class Turnstile:
+    """Lets one of several threads go on at a time, up to its next call to the outside, in the order of a list."""
+
+    def __init__(self, order: list[bool]) -> None:
+        self.order = list(order)
+        self._change = threading.Condition()
+        self._waiting: set[str] = set()
+        self._running: set[str] = set()
+        self._granted: str | None = None
+
+    def guard(self, call: Callable[..., Any]) -> Callable[..., Any]:
+        def guarded(*arguments: Any, **named: Any) -> Any:
+            self._wait(threading.current_thread().name)
+            return call(*arguments, **named)
+
+        return guarded
+
+    def _wait(self, name: str) -> None:
+        with self._change:
+            if name not in self._running:
+                return
+            self._waiting.add(name)
+            self._change.notify_all()
+            assert self._change.wait_for(lambda: self._granted == name, 10)
+            self._granted = None
+            self._waiting.remove(name)
+
+    def run(self, *works: Callable[[], None]) -> None:
+        names = [f"writer {number}" for number in range(len(works))]
+        self._running = {*names}
+        threads = [
+            threading.Thread(target=self._work, args=(name, work), name=name)
+            for name, work in zip(names, works, strict=True)
+        ]
+        for thread in threads:
+            thread.start()
+        while True:
+            with self._change:
+                assert self._change.wait_for(lambda: self._waiting == self._running and self._granted is None, 10)
+                if not self._running:
+                    break
+                ready = sorted(self._waiting)
+                self._granted = ready[-1] if self.order and self.order.pop(0) else ready[0]
+                self._change.notify_all()
+        for thread in threads:
+            thread.join(10)
+
+    def _work(self, name: str, work: Callable[[], None]) -> None:
+        try:
+            work()
+        finally:
+            with self._change:
+                self._running.discard(name)
+                self._change.notify_all()
+
+
+@given(st.lists(st.booleans(), min_size=4, max_size=24), st.booleans(), st.integers(0, 2))
+@settings(max_examples=300, deadline=None)
+def test_exactly_one_of_two_turns_is_written(order: list[bool], streamed: bool, before: int) -> None:
+    world = World()
+    conversation = world.begin(title="a")
+    for _ in range(before):
+        world.say(conversation)
+    turnstile = Turnstile(order)
+    world.killer = turnstile  # type: ignore[assignment]
+    world.model.queue[:] = [said("Because.")] * 2
+    answers: list[Answer | Exception] = []
+
+    def turn(text: str) -> Callable[[], None]:
+        def work() -> None:
+            service, body = world.service(), SendMessage(text=text)
+            try:
+                if streamed:
+                    *_, answer = service.stream_message(ChatContext(), id=conversation, body=body)
+                    assert isinstance(answer, Answer)
+                else:
+                    answer = service.send_message(ChatContext(), id=conversation, body=body)
+                answers.append(answer)
+            except Conflict as conflict:
+                answers.append(conflict)
+
+        return work
+
+    turnstile.run(turn("first"), turn("second"))
+
+    written = [one for one in answers if isinstance(one, Answer)]
+    # One after the other both are: the second has seen the first.
+    world.assert_whole(conversation, before + len(written))
+    assert len(answers) == 2
+    assert 1 <= len(written) <= 2
+    if len(written) == 2:
+        assert len(world.model.requests[-1]["messages"]) == 2 * before + 3
+    assert {one.message.id for one in written} <= {one.id for one in world.messages(conversation)}
+
+
+@pytest.mark.parametrize("order", [[False, True] * 12, [True, False] * 12])
+def test_turns_in_step_are_one_turn_and_one_conflict(order: list[bool]) -> None:
+    world = World()
+    conversation = world.begin(title="a")
+    turnstile = Turnstile(order)
+    world.killer = turnstile  # type: ignore[assignment]
+    world.model.queue[:] = [said("Because.")] * 2
+    results: list[str] = []
+
+    def work() -> None:
+        try:
+            world.service().send_message(ChatContext(), id=conversation, body=SendMessage(text="Why?"))
+            results.append("written")
+        except Conflict:
+            results.append("conflict")
+
+    turnstile.run(work, work)
+
+    assert sorted(results) == ["conflict", "written"]
+    world.assert_whole(conversation, 1)
