@@ -212,7 +212,7 @@ class Converser:
     def _write(self, conversation: Conversation, system: str, config: "Inference", asked: Asked) -> Answer:
         if "invalid-json" in asked:
             return Answer(in_pieces("Here is what I found, in my own words."))
-        noted = memory.read(system, without_markers(conversation.source))
+        noted = memory.read(system, without_markers(conversation.source)) or memory.recall(system, conversation.turns)
         if noted is not None:
             return Answer(in_pieces(noted))
         messages = [{"role": "system", "content": system[:_SYSTEM_CHARACTERS]}] if system else []

@@ -13,6 +13,7 @@ _SUMMARY = re.compile(r"<summary>\n(.*)\n</summary>", re.DOTALL)
 _AT_MOST = re.compile(r"at most (\d+) words", re.IGNORECASE)
 _TURN = re.compile(r"^(user|assistant): ", re.MULTILINE)
 _ABOUT_ONESELF = re.compile(r"\b(?:I|I'm|my|we|our|eu|meu|minha|nós|nosso|nossa|chamo)\b", re.IGNORECASE)
+_EMPTY = {"what", "which", "when", "where", "have", "does", "about", "tell", "qual", "quais", "quand", "onde", "está"}
 _WORDS = 100
 _TITLE_WORDS = 8
 
@@ -29,6 +30,24 @@ def read(system: str, source: str) -> str | None:
     limit = _AT_MOST.search(system)
     facts = [*reading.sentences(before.group(1) if before else ""), *_facts(said)]
     return _shortened(list(dict.fromkeys(facts)), int(limit.group(1)) if limit else _WORDS)
+
+
+def recall(system: str, turns: list[dict[str, str]]) -> str | None:
+    """What the user has said of what is now asked about themselves; None when it is no such question, or not said."""
+    question = without_markers(turns[-1]["content"])
+    if not question.endswith("?") or not _ABOUT_ONESELF.search(question):
+        return None
+    before = _SUMMARY.search(system)
+    earlier = [without_markers(turn["content"]) for turn in turns[:-1] if turn["role"] == "user"]
+    asked = _stems(question)
+    told = [*reading.sentences(before.group(1) if before else ""), *_facts(earlier)]
+    # Of equals the latest: it may correct the others.
+    best = max(reversed(told), key=lambda one: len(asked & _stems(one)), default="")
+    return f"You said: {best}" if asked & _stems(best) else None
+
+
+def _stems(text: str) -> set[str]:
+    return {word[:5].lower() for word in re.findall(r"\w{4,}", text)} - _EMPTY
 
 
 def last_turns(turns: list[dict[str, str]], room: int) -> list[dict[str, str]]:

@@ -14,6 +14,8 @@ POSTS = [
     ("embeddings", "/similarities", {"text": "a", "candidates": ["b"]}),
     ("playground", "/completions", {"prompt": "a pump"}),
     ("playground", "/comparisons", {"prompt": "a pump", "models": ["amazon.nova-lite-v1:0", "amazon.nova-micro-v1:0"]}),
+    ("playground", "/completions/stream", {"prompt": "a pump"}),
+    ("chatbot", "/conversations", {"title": "a"}),
     ("hr-qa", "/documents", {"name": "a", "contentType": "application/pdf"}),
     ("hr-qa", "/questions", {"question": "Who?"}),
     ("hr-qa", "/searches", {"query": "who"}),
@@ -53,7 +55,7 @@ class TestEveryPost:
         check_error(caller.call("POST", use_case, path, {**body, "model": "other.model"}), 400, "invalid_request")
 
 
-@pytest.mark.parametrize("use_case", ["image-generation", "summarization", "embeddings", "hr-qa", "playground"])
+@pytest.mark.parametrize("use_case", ["image-generation", "summarization", "embeddings", "chatbot", "hr-qa", "playground"])
 def test_an_unknown_route(caller: Any, use_case: str) -> None:
     check_error(caller.call("GET", use_case, "/nothing/here"), 404, "not_found")
 

@@ -29,6 +29,28 @@ def test_a_title_is_the_first_words() -> None:
     assert memory.read("Answer with its title and nothing else", SAID) == ("Good morning. My name is Ana Sousa and")
 
 
+def turn(role: str, text: str) -> dict[str, str]:
+    return {"role": role, "content": text}
+
+
+def test_who_asks_about_oneself_is_told_what_was_said() -> None:
+    turns = [
+        turn("user", "My name is Ana. I like tea."),
+        turn("assistant", "My name is Claude."),
+        turn("user", "My name is Ana Sousa."),
+        turn("assistant", "I see."),
+    ]
+    assert memory.recall("", [*turns, turn("user", "What is my name?")]) == "You said: My name is Ana Sousa."
+    assert memory.recall("", [*turns, turn("user", "What is a name?")]) is None
+    assert memory.recall("", [*turns, turn("user", "Where are my keys?")]) is None
+    assert memory.recall("", [turn("user", "What is my name?")]) is None
+
+
+def test_the_summary_is_remembered_too() -> None:
+    system = "Sums it up. <summary>\nO meu nome é Ana Sousa.\n</summary>"
+    assert memory.recall(system, [turn("user", "Qual é o meu nome?")]) == "You said: O meu nome é Ana Sousa."
+
+
 def test_other_requests_are_not_its_business() -> None:
     assert memory.read("You are helpful", "What is a seal?") is None
 
