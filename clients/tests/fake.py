@@ -4,7 +4,7 @@ import json
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -31,7 +31,7 @@ class Answer:
     status: int
     body: Any = None
     headers: dict[str, str] = field(default_factory=dict)
-    events: list[bytes] | None = None
+    events: Iterable[bytes] | None = None
 
 
 class Invalid(Exception):
@@ -63,6 +63,7 @@ class FakeApis:
         self.words = ["Water ", "is lifted", " by it."]
         self.tail: list[bytes] | None = None
         self.work = 0
+        self.hung_up = threading.Event()
         self.conversations: dict[str, list[dict[str, Any]]] = {}
         self.begun: list[dict[str, Any]] = []
         self.kept: dict[str, tuple[Any, Answer]] = {}
@@ -196,9 +197,12 @@ class FakeApis:
                     self.send_header("Content-Type", "text/event-stream; charset=utf-8")
                     self.send_header("Connection", "close")
                     self.end_headers()
-                    for piece in answer.events:
-                        self.wfile.write(piece)
-                        self.wfile.flush()
+                    self.close_connection = True
+                    try:
+                        for piece in answer.events:
+                            self.wfile.write(piece)
+                    except OSError:
+                        apis.hung_up.set()
                     return
                 raw = b"" if answer.body is None else json.dumps(answer.body, ensure_ascii=False).encode()
                 self.send_header("Content-Length", str(len(raw)))

@@ -16,7 +16,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.session import Session
 from langchain_core.utils import from_env, secret_from_env
-from pydantic import BaseModel, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from langchain_bedrock_endpoints._version import __version__
 from langchain_bedrock_endpoints.errors import ConfigurationError
@@ -36,7 +36,8 @@ class EndpointOptions(TypedDict, total=False):
 
     base_url: str | None
     stage: str | None
-    token: Token | None
+    token: Token | str | None
+    api_key: Token | str | None
     region_name: str | None
     credentials_profile_name: str | None
     timeout: float
@@ -45,6 +46,8 @@ class EndpointOptions(TypedDict, total=False):
 
 class Endpoint(BaseModel):
     """Where a use case's API is, who calls it, and how patiently."""
+
+    model_config = ConfigDict(extra="forbid", populate_by_name=True)
 
     base_url: str | None = None
     """The API's address, as the stack's output `Url` has it. Without it the address is found by `stage`."""
@@ -203,4 +206,7 @@ def _auth(endpoint: Endpoint, url: str, session: Session, region: str | None) ->
 
 def _trust(session: Session) -> ssl.SSLContext:
     bundle = session.get_config_variable("ca_bundle")
-    return ssl.create_default_context(cafile=bundle) if bundle else httpx.create_ssl_context()
+    try:
+        return ssl.create_default_context(cafile=bundle) if bundle else httpx.create_ssl_context()
+    except OSError as error:
+        raise ConfigurationError(f"the bundle of authorities (AWS_CA_BUNDLE) cannot be read: {error}") from error

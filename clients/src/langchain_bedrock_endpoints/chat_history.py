@@ -41,7 +41,7 @@ class ConversationHistory(BaseChatMessageHistory):
         self.conversation_id = conversation_id
         self._beginning = {"title": title, "instructions": instructions, "model": model}
         self._held: list[BaseMessage] = []
-        self._api = Api(Endpoint.model_validate(endpoint, by_name=True, by_alias=True), "chatbot")
+        self._api = Api(Endpoint.model_validate(endpoint), "chatbot")
 
     @property
     def messages(self) -> list[BaseMessage]:  # type: ignore[override]  # the base's is written as an attribute

@@ -6,7 +6,6 @@ from functools import cached_property
 from typing import Literal
 
 from langchain_core.embeddings import Embeddings
-from pydantic import ConfigDict
 
 from langchain_bedrock_endpoints._api import Api, Request, Steps
 from langchain_bedrock_endpoints._connection import Endpoint
@@ -18,8 +17,6 @@ MAX_BYTES = 5_500_000
 
 class BedrockEndpointsEmbeddings(Endpoint, Embeddings):
     """Vectors of texts (each 1-50,000 characters), any number of them, in their order."""
-
-    model_config = ConfigDict(extra="forbid", populate_by_name=True)
 
     model: str | None = None
     """One that the stage offers. Default: the stage's first."""

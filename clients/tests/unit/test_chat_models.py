@@ -1,5 +1,6 @@
 """Chat against the fake: what is sent, what comes back, in one piece and in many."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -152,6 +153,26 @@ class TestAnAnswer:
         list(chat.stream("a", config={"callbacks": [Ear()]}))
 
         assert Ear.heard == ["Water ", "is lifted", " by it.", ""]
+
+
+class TestAStreamThatIsLeft:
+    """The caller's hanging up is what ends the model's work."""
+
+    @pytest.fixture(autouse=True)
+    def endless(self, apis: FakeApis) -> None:
+        apis.planned.append(Answer(200, events=(event("delta", {"text": "on and on"}) for _ in range(10_000_000))))
+
+    def test_by_a_thread(self, apis: FakeApis, chat: ChatBedrockEndpoints) -> None:
+        for _ in chat.stream("a"):
+            break
+
+        assert apis.hung_up.wait(5)
+
+    async def test_by_a_coroutine(self, apis: FakeApis, chat: ChatBedrockEndpoints) -> None:
+        async for _ in chat.astream("a"):
+            break
+
+        assert await asyncio.to_thread(apis.hung_up.wait, 5)
 
 
 class TestAStreamThatFails:

@@ -120,7 +120,7 @@ class TestTheCaller:
 
         chat.invoke("a")
         await chat.ainvoke("a")
-        ConversationHistory("c-1", **options("chatbot"), token="three").clear()  # type: ignore[arg-type]
+        ConversationHistory("c-1", **options("chatbot"), token="three").clear()
 
         assert [request.headers["Authorization"] for request in apis.received] == [
             "Bearer one",
@@ -135,7 +135,7 @@ class TestTheCaller:
 def test_the_bundle_of_authorities_is_that_of_awss_tools(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("AWS_CA_BUNDLE", str(tmp_path / "none.pem"))
 
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(ConfigurationError, match="AWS_CA_BUNDLE"):
         connect(Endpoint(base_url="https://api.example/", region_name="us-west-2"), "playground")
     monkeypatch.setenv("AWS_CA_BUNDLE", os.environ.get("SSL_CERT_FILE") or _certifi())
     assert connect(Endpoint(base_url="https://api.example/", region_name="us-west-2"), "playground").trust
