@@ -63,7 +63,7 @@ test: setup-local setup-clients lint ## set up, run all tests
 	@python -m pytest
 	@cd clients && ../.venv-clients/bin/python -m pytest
 	@python -m local up
-	@{ STAGE=local python -m pytest -o addopts="--strict-markers --import-mode=importlib -q" tests/e2e && $(MAKE) test-clients STAGE=local; }; status=$$?; python -m local stop; exit $$status
+	@status=0; { STAGE=local python -m pytest -o addopts="--strict-markers --import-mode=importlib -q" tests/e2e && $(MAKE) test-clients STAGE=local; } || status=$$?; python -m local stop; exit $$status
 
 # STAGE is the local one here unless it is named.
 test-clients: setup-clients ## run LangChain's standard tests against a stage: make test-clients [STAGE=local]

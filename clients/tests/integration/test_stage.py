@@ -1,11 +1,17 @@
 """What the standard tests do not look at, on a deployed stage."""
 
+from collections.abc import Iterator
+from typing import Any
+
 import pytest
+from langchain_core.messages import AIMessage, HumanMessage
+from langchain_core.runnables.history import RunnableWithMessageHistory
 
 from langchain_bedrock_endpoints import (
     BedrockEndpointsEmbeddings,
     BedrockEndpointsRetriever,
     ChatBedrockEndpoints,
+    ConversationHistory,
     errors,
 )
 
@@ -75,3 +81,47 @@ def test_keys_that_are_nobodys_are_not_let_in(monkeypatch: pytest.MonkeyPatch) -
 
     with pytest.raises(errors.Unauthorized):
         ChatBedrockEndpoints(max_tokens=10).invoke(PUMP)
+
+
+@pytest.fixture
+def history() -> Iterator[ConversationHistory]:
+    made = ConversationHistory(title="Pumps")
+    yield made
+    made.clear()
+
+
+async def test_a_history_is_kept_and_cleared(history: ConversationHistory) -> None:
+    # Given turns that are more than a page
+    turns = [kind(f"{kind.__name__} {number}") for number in range(51) for kind in (HumanMessage, AIMessage)]
+
+    history.add_messages(turns[:80])
+    await history.aadd_messages(turns[80:])
+
+    # Then whoever knows the id reads all of them in order
+    kept = ConversationHistory(history.conversation_id)
+    assert [message.content for message in kept.messages] == [message.content for message in turns]
+    assert [message.type for message in await kept.aget_messages()] == ["human", "ai"] * 51
+    await kept.aclear()
+    with pytest.raises(errors.NotFound):
+        _ = history.messages
+
+
+def test_a_turn_that_the_guardrail_blocks_is_not_kept(history: ConversationHistory) -> None:
+    history.create()
+
+    with pytest.raises(errors.Refused):
+        history.add_messages([HumanMessage("My card number is 4111111111111111"), AIMessage("I see.")])
+
+    assert history.messages == []
+
+
+def test_a_chain_remembers(history: ConversationHistory) -> None:
+    session: Any = {"configurable": {"session_id": history.create()}}
+    chain = RunnableWithMessageHistory(ChatBedrockEndpoints(max_tokens=10), ConversationHistory)
+
+    first = chain.invoke("My name is Ana.", session)
+    list(chain.stream("What is my name?", session))
+
+    said = history.messages
+    assert [message.type for message in said] == ["human", "ai"] * 2
+    assert [message.content for message in said[:3]] == ["My name is Ana.", first.content, "What is my name?"]
