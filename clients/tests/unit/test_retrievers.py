@@ -1,0 +1,46 @@
+"""Searches of the fake."""
+
+from typing import Any
+
+import pytest
+from fake import FakeApis
+
+from langchain_bedrock_endpoints import BedrockEndpointsRetriever, errors
+
+
+async def test_parts_come_with_what_it_takes_to_cite_them(apis: FakeApis, options: Any) -> None:
+    retriever = BedrockEndpointsRetriever(**options("hr-qa"), limit=2, documents=["d-7"])
+
+    for found in (retriever.invoke("who?"), await retriever.ainvoke("who?")):
+        assert [part.page_content for part in found] == ["Part 0", "Part 1"]
+        assert found[1].metadata == {"documentId": "d-7", "document": "Rules", "page": 2, "score": 0.5}
+    assert apis.bodies() == [{"query": "who?", "limit": 2, "documents": ["d-7"]}] * 2
+
+
+async def test_a_calls_own_limits_win(apis: FakeApis, options: Any) -> None:
+    retriever = BedrockEndpointsRetriever(**options("hr-qa"), documents=["d-7"])
+
+    retriever.invoke("who?", limit=3, documents=["d-8"])
+    await retriever.ainvoke("who?", limit=4)
+
+    assert apis.bodies() == [
+        {"query": "who?", "limit": 3, "documents": ["d-8"]},
+        {"query": "who?", "limit": 4, "documents": ["d-7"]},
+    ]
+
+
+def test_all_documents_are_searched_by_default(apis: FakeApis, options: Any) -> None:
+    BedrockEndpointsRetriever(**options("hr-qa")).invoke("who?")
+
+    assert apis.bodies() == [{"query": "who?", "limit": 10}]
+
+
+def test_no_documents_are_not_all(options: Any) -> None:
+    with pytest.raises(errors.InvalidRequest):
+        BedrockEndpointsRetriever(**options("hr-qa"), documents=[]).invoke("who?")
+
+
+@pytest.mark.parametrize("limit", [0, 51])
+def test_a_limit_out_of_range(limit: int) -> None:
+    with pytest.raises(ValueError, match="limit"):
+        BedrockEndpointsRetriever(stage="dev", limit=limit)
