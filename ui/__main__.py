@@ -42,7 +42,7 @@ def main() -> None:
     )
     os.execv(  # noqa: S606
         sys.executable,
-        [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port)],
+        [sys.executable, "-m", "streamlit", "run", "start/app.py", "--server.port", str(port)],
     )
 
 

@@ -1,4 +1,9 @@
-"""The page's entry: what every page has around it, and the one that is asked for."""
+"""
+The entry: what every page has around it, and the one that is asked for.
+
+In a folder of its own: beside a folder `pages`, Streamlit would make a menu of that folder by itself, and tell who
+opens a page by its address that it does not exist.
+"""
 
 from pathlib import Path
 
@@ -9,7 +14,7 @@ from ui.navigation import pages
 from ui.parts import stage_missing
 from ui.texts import LANGUAGES, from_browser, language, say
 
-FOLDER = Path(__file__).parent
+FOLDER = Path(__file__).parents[1]
 
 
 def _language_switch() -> None:
