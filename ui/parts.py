@@ -169,6 +169,17 @@ def json_box(value: Mapping[str, Any], name: str) -> None:
         st.download_button(say("parts.download_json"), text, f"{name}.json", "application/json", key=f"json {name}")
 
 
+def print_button() -> None:
+    """Prints the page; `style.css` leaves out what is not the report."""
+    label = html.escape(say("parts.print"))
+    st.html(
+        f'<button type="button" class="print" id="print-page">{label}</button>'
+        "<script>document.getElementById('print-page').onclick = () => window.print()</script>",
+        unsafe_allow_javascript=True,
+        width="content",
+    )
+
+
 @st.dialog(" ")
 def _confirm(question: str, use_case: str, path: str, then: Any) -> None:
     from ui.session import client
