@@ -64,7 +64,7 @@ test-ui: setup-ui .venv-ui/tests ## run the page's tests, with a browser
 screenshots: setup-ui .venv-ui/tests ## take the pictures in docs/images
 	@SCREENSHOTS=docs/images $(UI_TESTS) -k screenshots
 
-local: setup-local ## set up, deploy every use case to the emulated AWS on this machine, print the URLs
+local: setup-local setup-ui ## set up, deploy every use case to the emulated AWS on this machine, print the URLs
 	@python -m local up
 
 local-stop: setup ## end the local stage's processes, keep its data

@@ -11,6 +11,12 @@ _CACHE = ROOT / ".cache" / "chromium"
 _AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
 _ARGUMENTS = ["--no-sandbox", "--headless=shell", "--disable-gpu"]
 _SECONDS = 15_000
+_QUIET_LOOKS = 3
+_STILL = """() => {
+  const app = document.querySelector('[data-testid="stApp"]');
+  return !!app && app.getAttribute('data-test-script-state') === 'notRunning'
+    && !document.querySelector('[data-testid="stSpinner"]');
+}"""
 
 
 def chromium() -> str:
@@ -63,15 +69,12 @@ class Visit:
         return self.page
 
     def settle(self) -> None:
-        """Waits until the script has run and the page keeps still."""
-        self.page.wait_for_function(
-            """() => {
-              const app = document.querySelector('[data-testid="stApp"]');
-              return app && app.getAttribute('data-test-script-state') === 'notRunning'
-                && !document.querySelector('[data-testid="stSpinner"]');
-            }"""
-        )
-        self.page.wait_for_timeout(150)
+        """Waits until the script has run and the page keeps still: a click takes a moment to start it."""
+        quiet = 0
+        while quiet < _QUIET_LOOKS:
+            self.page.wait_for_timeout(100)
+            self.page.wait_for_function(_STILL)
+            quiet = quiet + 1 if self.page.evaluate(_STILL) else 0
 
     def overflow(self) -> int:
         """Pixels by which the page is wider than its window."""

@@ -37,12 +37,14 @@ def api(_api: FakeApi) -> FakeApi:
 
 @pytest.fixture
 def app(api: FakeApi) -> Callable[..., AppTest]:
-    """`app("image_generation", lang="pt")`: a page's script, run once, without a browser."""
+    """`app("image_generation")`: a page's script, run once, without a browser.
 
-    def open_page(page: str, lang: str = "en") -> AppTest:
+    In English: AppTest asks for the options' words outside the session that has the language.
+    """
+
+    def open_page(page: str) -> AppTest:
         script = f"from ui.pages import {page}\n{page}.page()\n"
         test = AppTest.from_string(script, default_timeout=20)
-        test.session_state["lang"] = lang
         test.run()
         assert not test.exception, test.exception
         return test

@@ -20,6 +20,7 @@ def test_a_prompt_becomes_a_picture(visit: Callable[..., Visit], api: FakeApi) -
     looking = visit()
     page = looking.open(PATH)
     page.get_by_role("button", name="Night train").click()
+    looking.settle()
     page.get_by_role("button", name="Draw").click()
     page.get_by_role("heading", name="Just drawn").wait_for()
     looking.settle()

@@ -80,7 +80,7 @@ def test_an_earlier_report_opens(app: Callable[..., AppTest], api: FakeApi) -> N
 
 
 def test_nothing_is_sent_without_notes(app: Callable[..., AppTest], api: FakeApi) -> None:
-    page = app("summarization", lang="pt")
-    next(one for one in page.button if one.label == "Escrever o relatório").click().run()
-    assert [one.value for one in page.warning] == ["Cole primeiro as notas, junte uma foto ou use o exemplo."]
+    page = app("summarization")
+    next(one for one in page.button if one.label == "Write the report").click().run()
+    assert [one.value for one in page.warning] == ["Paste the notes first, add a photo, or take the example."]
     assert api.posts("/summaries") == []

@@ -1,5 +1,6 @@
 """Embeddings: texts as vectors, how near they are to each other, and where they lie on a map."""
 
+import html
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,7 +18,8 @@ DIMENSIONS = (1024, 512, 256)
 MOST = 96
 # More make neither a heat map nor a map that anybody can read.
 MOST_DRAWN = 24
-_LABEL = 34
+# With more, the numbers in the cells run into each other on a telephone.
+MOST_NUMBERED = 8
 _TEXTS = "embeddings.texts"
 
 
@@ -95,15 +97,22 @@ def _answer(answer: Mapping[str, Any], texts: list[str]) -> None:
         return
     drawn = texts[:MOST_DRAWN]
     nearness = cosines(vectors[:MOST_DRAWN])
-    labels = [f"{number}. {_short(text)}" for number, text in enumerate(drawn, 1)]
     parts.section(say("embeddings.nearness"))
+    # Numbers stand for the texts in both pictures: names would cover each other, and on a telephone everything.
+    st.html(f'<ol class="numbered">{"".join(f"<li>{html.escape(text)}</li>" for text in drawn)}</ol>')
     st.caption(say("embeddings.nearness_lead"))
-    st.altair_chart(_heat_map(nearness, labels), theme=None)
+    st.altair_chart(_heat_map(nearness, drawn), theme=None)
     parts.section(say("embeddings.map"))
     st.caption(say("embeddings.map_lead"))
-    st.altair_chart(_map(on_a_plane(vectors[:MOST_DRAWN]), labels), theme=None)
+    st.altair_chart(_map(on_a_plane(vectors[:MOST_DRAWN]), drawn), theme=None)
     with st.expander(say("embeddings.table"), icon=":material/table:"):
-        st.dataframe(pd.DataFrame(nearness.round(3), index=labels, columns=[str(n) for n in range(1, len(drawn) + 1)]))
+        st.dataframe(
+            pd.DataFrame(
+                nearness.round(3),
+                index=[f"{number}. {text}" for number, text in enumerate(drawn, 1)],
+                columns=[str(number) for number in range(1, len(drawn) + 1)],
+            )
+        )
 
 
 def _vectors(answer: Mapping[str, Any], texts: list[str], vectors: Any) -> None:
@@ -136,22 +145,17 @@ def on_a_plane(vectors: Any) -> Any:
     return np.pad(places, ((0, 0), (0, 2 - places.shape[1])))
 
 
-def _short(text: str) -> str:
-    return text if len(text) <= _LABEL else text[: _LABEL - 1].rstrip() + "…"
-
-
-def _heat_map(nearness: Any, labels: list[str]) -> Any:
-    count = len(labels)
+def _heat_map(nearness: Any, texts: list[str]) -> Any:
+    count = len(texts)
     rows = [
-        {"row": labels[a], "column": str(b + 1), "cosine": round(float(nearness[a, b]), 3)}
+        {"row": a + 1, "column": b + 1, "one": texts[a], "other": texts[b], "cosine": round(float(nearness[a, b]), 3)}
         for a in range(count)
         for b in range(count)
     ]
-    # Both axes are numbered: long names along the top would have to stand on their heads.
     base = alt.Chart(pd.DataFrame(rows)).encode(
-        x=alt.X("column:O", sort=None, title=None, axis=alt.Axis(orient="top", labelAngle=0)),
-        y=alt.Y("row:N", sort=None, title=None, axis=alt.Axis(labelLimit=230)),
-        tooltip=["row:N", "column:O", "cosine:Q"],
+        x=alt.X("column:O", title=None, axis=alt.Axis(orient="top", labelAngle=0)),
+        y=alt.Y("row:O", title=None),
+        tooltip=["one:N", "other:N", "cosine:Q"],
     )
     # Cividis reads alike for every kind of colour vision, and in grey.
     cells = base.mark_rect().encode(
@@ -162,22 +166,23 @@ def _heat_map(nearness: Any, labels: list[str]) -> Any:
         text=alt.Text("cosine:Q", format=".2f"),
         color=alt.condition(f"datum.cosine > {middle}", alt.value("#111111"), alt.value("#ffffff")),
     )
-    return _dressed((cells + numbers if count <= 12 else cells).properties(height=max(160, 34 * count)))
+    return _dressed((cells + numbers if count <= MOST_NUMBERED else cells).properties(height=max(160, 34 * count)))
 
 
-def _map(places: Any, labels: list[str]) -> Any:
-    rows = [{"x": float(x), "y": float(y), "text": label} for (x, y), label in zip(places, labels, strict=True)]
-    hidden = alt.Axis(labels=False, ticks=False, title=None, grid=True, domain=False)
-    # The labels stand to the right of their points and need the room.
-    reach = float(np.abs(places).max()) or 1.0
+def _map(places: Any, texts: list[str]) -> Any:
+    rows = [
+        {"x": float(x), "y": float(y), "number": number, "text": text}
+        for number, ((x, y), text) in enumerate(zip(places, texts, strict=True), 1)
+    ]
+    bare = alt.Axis(labels=False, ticks=False, title=None, grid=True, domain=False)
+    reach = 1.25 * (float(np.abs(places).max()) or 1.0)
+    scale = alt.Scale(domain=[-reach, reach])
     base = alt.Chart(pd.DataFrame(rows)).encode(
-        x=alt.X("x:Q", axis=hidden, scale=alt.Scale(domain=[-1.2 * reach, 2.2 * reach])),
-        y=alt.Y("y:Q", axis=hidden, scale=alt.Scale(domain=[-1.2 * reach, 1.2 * reach])),
-        tooltip=["text:N"],
+        x=alt.X("x:Q", axis=bare, scale=scale), y=alt.Y("y:Q", axis=bare, scale=scale), tooltip=["number:O", "text:N"]
     )
-    points = base.mark_circle(size=130, color="#d98200", opacity=1)
-    names = base.mark_text(align="left", dx=10, fontSize=12, limit=320, color=_ink()).encode(text="text:N")
-    return _dressed((points + names).properties(height=380))
+    points = base.mark_circle(size=520, color="#f0a830", opacity=0.9, stroke="#5c3b00")
+    numbers = base.mark_text(fontSize=13, fontWeight="bold", color="#17110a").encode(text="number:O")
+    return _dressed((points + numbers).properties(height=380))
 
 
 def _ink() -> str:
