@@ -69,6 +69,10 @@ class Client:
             trust_env=not stage.local,
         )
 
+    def close(self) -> None:
+        """Ends its connections."""
+        self._http.close()
+
     def get(self, use_case: str, path: str, **query: str | int | None) -> dict[str, Any]:
         """A resource or a list; a `query` of None is left out."""
         asked = {name: value for name, value in query.items() if value is not None}
