@@ -13,7 +13,10 @@ export REDOCLY_SUPPRESS_UPDATE_NOTICE := true
 export PATH := $(CURDIR)/$(BIN):$(CURDIR)/node_modules/.bin:$(PATH)
 CDK = cdk -c stage=$(STAGE)
 
-.PHONY: help setup setup-local setup-clients local local-stop local-reset test test-clients lint format synth snapshots deploy destroy doctor lock openapi curl bench bench-ingestion evaluate
+# The page's tests run in the page's environment.
+UI_TESTS = .venv-ui/bin/python -m pytest -o addopts="--strict-markers --import-mode=importlib -q" tests/ui
+
+.PHONY: help setup setup-local setup-clients setup-ui ui test-ui screenshots local local-stop local-reset test test-clients lint format synth snapshots deploy destroy doctor lock openapi curl bench bench-ingestion evaluate
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -50,7 +53,29 @@ setup-clients: setup .venv-clients/ready
 	@uv pip install --quiet --require-hashes --only-binary :all: --python .venv-clients/bin/python -r clients/requirements.txt
 	@touch $@
 
-local: setup-local ## set up, deploy every use case to the emulated AWS on this machine, print the URLs
+setup-ui: setup .venv-ui/ready
+
+.venv-ui/ready: ui/requirements.txt .venv/ready
+	@echo "setting up .venv-ui (the page)"
+	@uv venv --quiet --clear --python $(BIN)/python .venv-ui
+	@uv pip install --quiet --require-hashes --python .venv-ui/bin/python -r ui/requirements.txt
+	@touch $@
+
+# What only the tests need comes on top of it.
+.venv-ui/tests: ui/requirements-dev.txt .venv-ui/ready
+	@uv pip install --quiet --require-hashes --python .venv-ui/bin/python -r ui/requirements-dev.txt
+	@touch $@
+
+ui: setup-ui ## start the page over STAGE's APIs: make ui [STAGE=local]
+	@.venv-ui/bin/python -m ui --stage $(if $(filter file,$(origin STAGE)),local,$(STAGE))
+
+test-ui: setup-ui .venv-ui/tests ## run the page's tests, with a browser
+	@$(UI_TESTS)
+
+screenshots: setup-ui .venv-ui/tests ## take the pictures in docs/images
+	@SCREENSHOTS=docs/images $(UI_TESTS) -k screenshots
+
+local: setup-local setup-ui ## set up, deploy every use case to the emulated AWS on this machine, print the URLs
 	@python -m local up
 
 local-stop: setup ## end the local stage's processes, keep its data
@@ -59,9 +84,10 @@ local-stop: setup ## end the local stage's processes, keep its data
 local-reset: setup ## end the local stage and delete its data
 	@python -m local reset
 
-test: setup-local setup-clients lint ## set up, run all tests
+test: setup-local setup-ui .venv-ui/tests setup-clients lint ## set up, run all tests
 	@python -m pytest
 	@cd clients && ../.venv-clients/bin/python -m pytest
+	@$(UI_TESTS)
 	@python -m local up
 	@status=0; { STAGE=local python -m pytest -o addopts="--strict-markers --import-mode=importlib -q" tests/e2e && $(MAKE) test-clients STAGE=local; } || status=$$?; python -m local stop; exit $$status
 
@@ -98,7 +124,7 @@ doctor: setup ## check versions, credentials, models and quotas: make doctor STA
 	@python -m tools.doctor --stage $(STAGE)
 
 lock: setup ## lock the versions named in the .in files
-	@for f in requirements-bootstrap requirements requirements-dev lambda_src/requirements lambda_src/requirements-stream lambda_src/hr_qa/ingestion/requirements local/requirements local/requirements-models clients/requirements; do \
+	@for f in requirements-bootstrap requirements requirements-dev lambda_src/requirements lambda_src/requirements-stream lambda_src/hr_qa/ingestion/requirements local/requirements local/requirements-models clients/requirements ui/requirements ui/requirements-dev; do \
 	  uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate -o $$f.txt $$f.in; done
 
 openapi: setup ## write the OpenAPI documents and the collections from the route tables

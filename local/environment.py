@@ -127,6 +127,11 @@ def for_search(source: Mapping[str, str] = os.environ) -> dict[str, str]:
     }
 
 
+def for_page(source: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """The page's environment: it finds the stage in `.local/`."""
+    return {**_picked(source, _BASE), "PYTHONUNBUFFERED": "1"}
+
+
 def for_cdk(endpoint: Endpoint, programs: Path, source: Mapping[str, str] = os.environ) -> dict[str, str]:
     """The CDK CLI's environment. `programs` holds the Python, node and uv that it must find first."""
     uv = {name: value for name, value in source.items() if name.startswith("UV_")}

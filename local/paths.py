@@ -74,6 +74,11 @@ class Paths:
         return self.root / ".venv-local" / "bin" / "python"
 
     @property
+    def page_python(self) -> Path:
+        """The interpreter that the page (`ui/`) runs with."""
+        return self.root / ".venv-ui" / "bin" / "python"
+
+    @property
     def cdk(self) -> Path:
         return self.root / "node_modules" / ".bin" / "cdk"
 

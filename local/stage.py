@@ -20,9 +20,9 @@ from local.errors import LocalError
 from local.paths import Paths, write_private
 from local.processes import Process
 
-EMULATOR, MODELS, SEARCH = "emulator", "models", "search"
+EMULATOR, MODELS, SEARCH, PAGE = "emulator", "models", "search", "page"
 # In the order of starting; they are stopped in the other one.
-SERVICES = (SEARCH, MODELS, EMULATOR)
+SERVICES = (SEARCH, MODELS, EMULATOR, PAGE)
 # The launcher's own modules do not run in the services: a change there must not restart them.
 _EMULATOR_SOURCES = tuple(
     f"local/{name}"
@@ -48,6 +48,7 @@ _SEARCH_SOURCES = tuple(f"local/search/{name}.py" for name in ("__main__", "dist
 _SEARCH_SECONDS = 1200.0
 # It answers before it has opened its indices.
 _SEARCH_READY = "/_cluster/health?wait_for_status=yellow&timeout=1s"
+_PAGE_SOURCES = ("ui",)
 _COMMON_SOURCES = ("local/requirements.txt", "local/requirements-models.txt", "local/environment.py")
 
 
@@ -78,9 +79,12 @@ class Stage:
             urls = self._write_for_callers(endpoint, chosen, keys, outputs)
             self._load_samples(urls)
             self._save(endpoint)
+            self._start_page(chosen[PAGE])
             for use_case, url in urls.items():
                 self._say(f"{use_case}: {url}")
             self._say("try:\n" + example(urls))
+            if self._processes[PAGE].running():
+                self._say(f"or in a browser: http://localhost:{chosen[PAGE]}")
 
     def stop(self) -> None:
         """End every process; the state stays."""
@@ -149,6 +153,17 @@ class Stage:
         self._processes[SEARCH].wait(lambda: _answers(search_url + _SEARCH_READY, None), _SEARCH_SECONDS)
         if started:
             self._say("emulator, models and search answer")
+
+    def _start_page(self, port: int) -> None:
+        """The page over the APIs, if it is set up. Last, as it reads what is written for callers."""
+        if not self._paths.page_python.exists():
+            self._say("no page in a browser: `make setup-ui` sets it up")
+            return
+        # It reads the outputs once, so that a changed address is a reason to start again.
+        written = fingerprint(self._paths.home, ("outputs.json", "env"))
+        command = [str(self._paths.page_python), "-m", "ui", "--stage", "local", "--port", str(port)]
+        self._ensure(PAGE, command, environment.for_page(), _PAGE_SOURCES, written)
+        self._processes[PAGE].wait(lambda: _answers(f"http://{ports.LOOPBACK}:{port}/_stcore/health", None), 60)
 
     def _ensure_emulator(
         self, endpoint: Endpoint, certificates: tls.Certificates, models_url: str, search_url: str

@@ -55,7 +55,9 @@ class TestEveryPost:
         check_error(caller.call("POST", use_case, path, {**body, "model": "other.model"}), 400, "invalid_request")
 
 
-@pytest.mark.parametrize("use_case", ["image-generation", "summarization", "embeddings", "chatbot", "hr-qa", "playground"])
+@pytest.mark.parametrize(
+    "use_case", ["image-generation", "summarization", "embeddings", "chatbot", "hr-qa", "playground"]
+)
 def test_an_unknown_route(caller: Any, use_case: str) -> None:
     check_error(caller.call("GET", use_case, "/nothing/here"), 404, "not_found")
 

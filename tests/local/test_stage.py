@@ -32,4 +32,4 @@ def test_reset_forgets_everything(project: Paths) -> None:
 def test_status_tells_that_nothing_runs(project: Paths) -> None:
     said: list[str] = []
     assert not Stage(project, said.append).status()
-    assert said == ["search: stopped", "models: stopped", "emulator: stopped"]
+    assert said == ["search: stopped", "models: stopped", "emulator: stopped", "page: stopped"]

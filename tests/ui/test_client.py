@@ -1,0 +1,77 @@
+"""Calls, and what becomes of those that fail."""
+
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from fake_api import FakeApi, Refusal
+
+from ui.client import Client, Event, Failure, _events
+from ui.stage import read
+
+IMAGES = "image-generation"
+
+
+@pytest.fixture
+def client(api: FakeApi, tmp_path: Path) -> Iterator[Client]:
+    with closing(Client(read({"UI_STAGE_FOLDER": str(api.write_stage(tmp_path))}))) as client:
+        yield client
+
+
+def test_an_error_is_the_contracts(client: Client, api: FakeApi) -> None:
+    api.refusals.append(Refusal(429, "throttled", "Slowly.", retry_after=7))
+    with pytest.raises(Failure) as raised:
+        client.post(IMAGES, "/images", {"prompt": "A lighthouse"})
+    failure = raised.value
+    assert (failure.code, failure.message, failure.status) == ("throttled", "Slowly.", 429)
+    assert failure.request_id
+    assert 5 < (failure.retry_at or 0) - time.monotonic() <= 7
+
+
+def test_details_name_the_field(client: Client) -> None:
+    with pytest.raises(Failure) as raised:
+        client.post(IMAGES, "/images", {"prompt": "A lighthouse", "count": 9})
+    assert [one["path"] for one in raised.value.details] == ["body.count"]
+
+
+def test_what_is_being_made_is_waited_for(client: Client, api: FakeApi) -> None:
+    api.refusals += [Refusal(409, "in_progress", retry_after=0), Refusal(409, "in_progress", retry_after=0)]
+    assert client.post(IMAGES, "/images", {"prompt": "A lighthouse"}, "key")["items"]
+    assert [call.key for call in api.posts("/images")] == ["key"] * 3
+
+
+def test_a_use_case_that_is_not_there(client: Client) -> None:
+    with pytest.raises(Failure, match="not_deployed"):
+        client.get("chatbot", "/conversations")
+
+
+def test_nobody_listens(tmp_path: Path, api: FakeApi) -> None:
+    api.write_stage(tmp_path)
+    outputs = tmp_path / "outputs.json"
+    outputs.write_text(outputs.read_text().replace(api.url, "http://127.0.0.1:9"))
+    with (
+        closing(Client(read({"UI_STAGE_FOLDER": str(tmp_path)}))) as client,
+        pytest.raises(Failure, match="unreachable"),
+    ):
+        client.get(IMAGES, "/images")
+
+
+def test_a_path_that_is_unknown_answers_a_probe(client: Client) -> None:
+    assert client.probe("embeddings", "/embeddings") < 5
+
+
+def test_a_bearer_token_goes_instead_of_a_signature(api: FakeApi, tmp_path: Path) -> None:
+    settings = {"UI_STAGE_FOLDER": str(api.write_stage(tmp_path)), "UI_BEARER_TOKEN": "token"}
+    request = SimpleNamespace(headers={})
+    auth = Client(read(settings))._auth()
+    assert auth is not None
+    next(auth.auth_flow(request))
+    assert request.headers == {"Authorization": "Bearer token"}
+
+
+def test_events_are_read_as_they_come() -> None:
+    lines = ["event: delta", 'data: {"text": "a"}', "", ": still here", "", "event: message", 'data: {"id": "1"}', ""]
+    assert list(_events(iter(lines))) == [Event("delta", {"text": "a"}), Event("message", {"id": "1"})]

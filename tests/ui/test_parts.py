@@ -1,0 +1,50 @@
+"""The parts of pages."""
+
+import json
+import shlex
+import subprocess
+
+from ui.parts import curl, plain
+from ui.stage import Stage
+
+URL = "https://abc.execute-api.eu-central-1.amazonaws.com/v1/"
+ON_AWS = Stage("dev", {"image-generation": URL}, "eu-central-1")
+
+
+def _arguments(script: str) -> list[str]:
+    """What a shell would give to curl."""
+    command = script.replace("curl ", "printf '%s\\0' curl ", 1)
+    keys = {"AWS_ACCESS_KEY_ID": "AK", "AWS_SECRET_ACCESS_KEY": "SK", "AWS_SESSION_TOKEN": "ST"}
+    told = subprocess.run(
+        ["bash", "-uc", command],
+        env={**keys, "PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return told.stdout.split("\0")[:-1]
+
+
+def test_a_shell_reads_what_was_sent() -> None:
+    body = {"prompt": 'It\'s "loud" $HOME `id` \\ é', "count": 2}
+    arguments = _arguments(curl(ON_AWS, "image-generation", "POST", "/images", body))
+    assert json.loads(arguments[arguments.index("-d") + 1]) == body
+    assert arguments[arguments.index("--user") + 1] == "AK:SK"
+    assert arguments[-1] == f"{URL}images"
+
+
+def test_no_secret_is_shown() -> None:
+    local = Stage("local", {"embeddings": "https://localhost/"}, "us-west-2", "credentials", "secret-token")
+    shown = curl(local, "embeddings", "POST", "/embeddings", {"texts": ["a"]})
+    assert "secret-token" not in shown
+    assert shlex.split(shown.splitlines()[0]) == ["source", ".local/env"]
+
+
+def test_photos_are_cut() -> None:
+    shown = curl(ON_AWS, "image-generation", "POST", "/images", {"photos": [{"data": "A" * 5000}]})
+    assert "<base64>" in shown
+    assert len(shown) < 600
+
+
+def test_markdown_is_escaped() -> None:
+    assert plain("**a** [b](c)\n$d$") == r"\*\*a\*\* \[b\]\(c\) \$d\$"

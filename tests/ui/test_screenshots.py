@@ -1,0 +1,48 @@
+"""The pictures in the documents: `make screenshots`. They are no comparison, and only taken when asked for."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from browser import ROOT, Visit
+from fake_api import FakeApi
+
+pytestmark = pytest.mark.skipif("SCREENSHOTS" not in os.environ, reason="make screenshots")
+
+
+def _take(looking: Visit, name: str, height: int = 900) -> None:
+    looking.page.set_viewport_size({"width": looking.page.viewport_size["width"], "height": height})
+    looking.settle()
+    folder = ROOT / Path(os.environ["SCREENSHOTS"])
+    folder.mkdir(parents=True, exist_ok=True)
+    looking.page.mouse.move(5, 5)
+    looking.page.wait_for_timeout(500)
+    looking.page.screenshot(path=str(folder / f"ui-{name}.png"))
+
+
+def test_screenshots_home(visit: Callable[..., Visit]) -> None:
+    looking = visit()
+    looking.open()
+    _take(looking, "home", 740)
+
+
+def test_screenshots_summarization(visit: Callable[..., Visit], api: FakeApi) -> None:
+    api.services["summarization"].more = {"title": "Booster pump P-204 tripped on over-temperature"}
+    looking = visit()
+    page = looking.open("summarization")
+    page.get_by_role("button", name="Take an example").click()
+    looking.settle()
+    page.get_by_role("button", name="Write the report").click()
+    page.get_by_text("Severity: high").first.wait_for()
+    _take(looking, "summarization", 1500)
+
+
+def test_screenshots_embeddings(visit: Callable[..., Visit]) -> None:
+    looking = visit(width=400, language="pt", scheme="dark")
+    page = looking.open("embeddings")
+    page.get_by_role("button", name="Usar um exemplo").click()
+    looking.settle()
+    page.get_by_role("button", name="Vetorizar e comparar").click()
+    page.get_by_role("heading", name="Em um mapa").wait_for()
+    _take(looking, "embeddings", 2250)

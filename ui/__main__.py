@@ -1,0 +1,50 @@
+"""`python -m ui [--stage dev] [--port 8501]`, from the project's root."""
+
+import argparse
+import os
+import socket
+import sys
+from pathlib import Path
+
+FOLDER = Path(__file__).parent
+LOOPBACK = "127.0.0.1"
+FIRST_PORT = 8501
+
+
+def free_port() -> int:
+    """Streamlit's usual port if nobody listens there, else one given by the kernel."""
+    for port in (FIRST_PORT, 0):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((LOOPBACK, port))
+            except OSError:
+                continue
+            return int(probe.getsockname()[1])
+    raise OSError("no port is free")
+
+
+def main() -> None:
+    """Become Streamlit: its process takes this one's place, so that a signal to this one ends it."""
+    parser = argparse.ArgumentParser(prog="python -m ui", description="The page over a stage's APIs.")
+    parser.add_argument("--stage", default="local", help="local, or the name of a stage on AWS")
+    parser.add_argument("--port", type=int, help="free port by default")
+    options = parser.parse_args()
+    port = options.port or free_port()
+    # Streamlit itself greets on its own address; this one line is what a person needs.
+    sys.stdout.write(f"the page for the stage {options.stage}: http://localhost:{port}\n")
+    sys.stdout.flush()
+    # The folder has .streamlit/config.toml, which Streamlit looks for where it is started.
+    os.chdir(FOLDER)
+    os.environ.update(
+        UI_STAGE=options.stage,
+        PYTHONPATH=os.pathsep.join(filter(None, (str(FOLDER.parent), os.environ.get("PYTHONPATH")))),
+    )
+    os.execv(  # noqa: S606
+        sys.executable,
+        [sys.executable, "-m", "streamlit", "run", "start/app.py", "--server.port", str(port)],
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,66 @@
+"""The start: which endpoints answer, and how fast."""
+
+import html
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import streamlit as st
+
+from ui import parts, stage
+from ui.client import Client, Failure
+from ui.session import client
+from ui.texts import say, words
+
+
+def page() -> None:
+    """A card an endpoint."""
+    # Imported late: the menu knows this page, too.
+    from ui.navigation import ENTRIES
+
+    parts.header("home")
+    with st.spinner(say("home.asking")):
+        found = _look([(entry.use_case, entry.probe) for entry in ENTRIES if stage.current().has(entry.use_case)])
+    with st.container(key="cards"):
+        for entry in ENTRIES:
+            with st.container(border=True, key=f"card-{entry.use_case}"):
+                st.subheader(f"{entry.icon} {say(f'home.{entry.key}')}", anchor=False)
+                st.html(f'<p class="lead">{html.escape(say(f"home.{entry.key}_lead"))}</p>')
+                _state(found.get(entry.use_case))
+                made = st.session_state["pages"].get(entry.use_case)
+                if made and entry.use_case in found:
+                    st.page_link(
+                        made, label=say("home.open", name=say(f"home.{entry.key}")), icon=":material/arrow_forward:"
+                    )
+    st.button(say("home.again"), icon=":material/refresh:")
+
+
+def _look(probes: list[tuple[str, str]]) -> dict[str, float | Failure]:
+    """Seconds until each API answered, or why it did not; all at once."""
+    with ThreadPoolExecutor(max_workers=len(probes) or 1) as pool:
+        calling: Client = client()
+        results = pool.map(lambda probe: _probe(calling, *probe), probes)
+        return dict(zip((use_case for use_case, _ in probes), results, strict=True))
+
+
+def _probe(calling: Client, use_case: str, path: str) -> float | Failure:
+    try:
+        return calling.probe(use_case, path)
+    except Failure as failure:
+        return failure
+
+
+def _state(found: Any) -> None:
+    if found is None:
+        _badge("off", say("home.not_deployed"), say("home.not_deployed_do", command=parts.stage_command()))
+    elif isinstance(found, Failure):
+        known = found.code if f"errors.{found.code}_what" in words() else "unexpected"
+        _badge("bad", say(f"errors.{known}_what"), say(f"errors.{known}_do", command=parts.stage_command()))
+    else:
+        _badge("good", say("home.answers"), say("home.answered_in", milliseconds=f"{found * 1000:,.0f}"))
+
+
+def _badge(kind: str, state: str, more: str) -> None:
+    st.html(
+        f'<p class="state"><span class="badge {kind}">{html.escape(state)}</span> '
+        f"<span>{html.escape(more.replace('`', ''))}</span></p>"
+    )

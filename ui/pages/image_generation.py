@@ -1,0 +1,191 @@
+"""Image generation: a prompt, its pictures, and a gallery of all that the caller made."""
+
+import html
+from collections.abc import Mapping
+from typing import Any
+
+import streamlit as st
+
+from ui import parts
+from ui.client import Failure
+from ui.session import client
+from ui.texts import say
+from ui.work import Work
+
+USE_CASE = "image-generation"
+EXAMPLES = ("example_lighthouse", "example_train", "example_market")
+SHAPES = ("2:3", "1:1", "16:9", "3:2", "4:5", "9:16")
+STYLES = (
+    "photographic", "animated-film", "design-sketch", "flat-vector", "graphic-novel", "maximalist",
+    "midcentury-retro", "digital-painting",
+)  # fmt: skip
+MOST = 4
+_PAGE = 8
+_CHARACTERS = 2000
+_PROMPT = "images.prompt"
+_SHOWN = "images.shown"
+
+
+def page() -> None:
+    """What can be asked for, what came of it, and what there was before."""
+    work = Work(USE_CASE, "/images")
+    parts.header("image_generation")
+    _examples()
+    body = _form(work)
+    work.run(body, say("image_generation.drawing"), None if body["prompt"] else say("image_generation.no_prompt"))
+    parts.outcome(work)
+    if work.answer:
+        _made(work.answer)
+    if work.body:
+        parts.request_box(USE_CASE, "POST", "/images", work.body)
+    _gallery(work)
+
+
+def _examples() -> None:
+    st.caption(say("image_generation.examples"))
+    with st.container(horizontal=True, gap="small"):
+        for name in EXAMPLES:
+            st.button(
+                say(f"image_generation.{name}_label"),
+                key=f"images {name}",
+                on_click=_take,
+                args=(say(f"image_generation.{name}"),),
+            )
+
+
+def _take(prompt: str) -> None:
+    st.session_state[_PROMPT] = prompt
+
+
+def _form(work: Work) -> dict[str, Any]:
+    with st.form("images", border=True):
+        prompt = st.text_area(
+            say("image_generation.prompt"),
+            key=_PROMPT,
+            max_chars=_CHARACTERS,
+            placeholder=say("image_generation.prompt_hint"),
+            persist_state="session",
+        )
+        left, middle, right = st.columns(3)
+        style = left.selectbox(
+            say("image_generation.style"),
+            ("", *STYLES),
+            format_func=lambda one: say(f"image_generation.style_{one.replace('-', '_') or 'any'}"),
+            key="images.style",
+            persist_state="session",
+        )
+        shape = middle.selectbox(
+            say("image_generation.shape"),
+            SHAPES,
+            format_func=lambda one: f"{say(f'image_generation.shape_{_orientation(one)}')} {one}",
+            key="images.shape",
+            persist_state="session",
+        )
+        count = right.number_input(
+            say("image_generation.count"), 1, MOST, 1, key="images.count", persist_state="session"
+        )
+        st.form_submit_button(
+            say("image_generation.draw"),
+            type="primary",
+            icon=":material/brush:",
+            on_click=work.begin,
+            disabled=work.running,
+        )
+    body = {"prompt": (prompt or "").strip(), "count": int(count), "aspectRatio": shape}
+    return {**body, "style": style} if style else body
+
+
+def _orientation(shape: str) -> str:
+    width, height = map(int, shape.split(":"))
+    return "square" if width == height else "wide" if width > height else "tall"
+
+
+def _made(answer: Mapping[str, Any]) -> None:
+    parts.section(say("image_generation.made"))
+    _pictures(answer["items"], "made")
+    parts.usage_line(answer)
+
+
+def _gallery(work: Work) -> None:
+    parts.section(say("image_generation.gallery"))
+    new = {image["id"] for image in work.answer["items"]} if work.answer else set()
+    try:
+        pictures, more = _listed(st.session_state.get(_SHOWN, _PAGE))
+    except Failure as failure:
+        parts.error_box(failure, "gallery")
+        return
+    earlier = [image for image in pictures if image["id"] not in new]
+    if not earlier:
+        st.caption(say("image_generation.nothing_yet"))
+    _pictures(earlier, "gallery")
+    if more and st.button(say("parts.more"), key="images more", icon=":material/expand_more:"):
+        st.session_state[_SHOWN] = st.session_state.get(_SHOWN, _PAGE) + _PAGE
+        st.rerun()
+
+
+def _listed(count: int) -> tuple[list[dict[str, Any]], bool]:
+    """The newest `count` pictures, and whether there are more."""
+    found: list[dict[str, Any]] = []
+    cursor = None
+    while len(found) < count:
+        answer = client().get(USE_CASE, "/images", limit=min(100, count - len(found)), cursor=cursor)
+        found += answer["items"]
+        cursor = answer.get("nextCursor")
+        if not cursor:
+            break
+    return found, bool(cursor)
+
+
+def _pictures(images: list[dict[str, Any]], key: str) -> None:
+    with st.container(key=f"pictures-{key}"):
+        for image in images:
+            with st.container(border=True, key=f"picture-{key}-{image['id']}"):
+                _picture(image)
+
+
+def _picture(image: Mapping[str, Any]) -> None:
+    # By way of this process: the browser may not trust, or reach, where a stage keeps its files.
+    try:
+        data = _bytes(image["id"], image["url"])
+    except Failure:
+        st.warning(say("image_generation.not_loaded"))
+        data = None
+    if data:
+        st.image(data, alt=image["prompt"], width="stretch")
+    st.html(f'<p class="prompt" dir="auto" title="{html.escape(image["prompt"])}">{html.escape(image["prompt"])}</p>')
+    st.caption(f"{image['width']} × {image['height']} · {say('image_generation.seed')} {image['seed']}")
+    with st.container(horizontal=True, gap="small"):
+        if data:
+            kind = image["contentType"].rpartition("/")[2]
+            st.download_button(
+                say("image_generation.download"),
+                data,
+                f"{image['id']}.{kind}",
+                image["contentType"],
+                key=f"download {image['id']}",
+                icon=":material/download:",
+                on_click="ignore",
+            )
+        parts.delete_button(
+            say("parts.delete"),
+            say("image_generation.sure"),
+            USE_CASE,
+            f"/images/{image['id']}",
+            lambda: _forget(image),
+        )
+
+
+def _bytes(image_id: str, url: str) -> bytes:
+    """A picture never changes, so its id stands for it; its URL is another one every time."""
+    kept: dict[str, bytes] = st.session_state.setdefault("images.bytes", {})
+    if image_id not in kept:
+        kept[image_id] = client().fetch(url)
+    return kept[image_id]
+
+
+def _forget(image: Mapping[str, Any]) -> None:
+    work = Work(USE_CASE, "/images")
+    st.session_state.get("images.bytes", {}).pop(image["id"], None)
+    if work.answer:
+        left = [one for one in work.answer["items"] if one["id"] != image["id"]]
+        work.show({**work.answer, "items": left} if left else None)

@@ -1,0 +1,194 @@
+"""Summarization: a technician's notes and photos as a report that a manager can read, print and keep."""
+
+import base64
+import html
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from ui import parts
+from ui.client import Failure
+from ui.session import client
+from ui.texts import language, say
+from ui.work import Work
+
+USE_CASE = "summarization"
+SAMPLES = {"en": "incident-report.txt", "pt": "incident-report-pt.txt"}
+FOLDER = Path(__file__).parents[2] / "samples"
+# The API's limits (docs/api.md).
+MOST_PHOTOS = 5
+PHOTO_BYTES = 4 * 1024 * 1024
+_CHARACTERS = 50_000
+AUDIENCES = ("technician", "manager", "customer")
+# In the report's order: what a reader wants first.
+SECTIONS = ("symptoms", "causes", "actionsTaken", "actionsNeeded", "parts", "safety", "missing")
+FACTS = ("equipment", "location", "occurredAt")
+_BADGES = {"low": "good", "medium": "warn", "high": "bad", "critical": "bad"}
+# By their first bytes, as the API goes by them, too; the browser only knows the file's name.
+_KINDS = ((b"\xff\xd8\xff", "image/jpeg"), (b"\x89PNG", "image/png"), (b"RIFF", "image/webp"))
+_TEXT = "reports.text"
+
+
+def page() -> None:
+    """Notes in, report out, and the reports there were before."""
+    work = Work(USE_CASE, "/summaries")
+    with st.container(key="no-print-above"):
+        parts.header("summarization")
+        st.button(
+            say("summarization.example"), icon=":material/description:", on_click=_take_example, args=(language(),)
+        )
+        body, problem = _form(work)
+    work.run(body, say("summarization.writing"), problem)
+    parts.outcome(work)
+    if work.answer:
+        _report(work.answer)
+    with st.container(key="no-print-below"):
+        if work.body:
+            parts.request_box(USE_CASE, "POST", "/summaries", work.body)
+        _earlier(work)
+
+
+def _take_example(of: str) -> None:
+    st.session_state[_TEXT] = (FOLDER / SAMPLES[of]).read_text(encoding="utf-8")
+
+
+def _form(work: Work) -> tuple[dict[str, Any], str | None]:
+    with st.form("reports"):
+        text = st.text_area(
+            say("summarization.text"),
+            key=_TEXT,
+            height=220,
+            max_chars=_CHARACTERS,
+            placeholder=say("summarization.text_hint"),
+            persist_state="session",
+        )
+        photos = st.file_uploader(
+            say("summarization.photos"), ["jpg", "jpeg", "png", "webp"], accept_multiple_files=True, max_upload_size=4
+        )
+        left, right = st.columns(2)
+        audience = left.selectbox(
+            say("summarization.audience"),
+            AUDIENCES,
+            format_func=lambda one: say(f"summarization.audience_{one}"),
+            key="reports.audience",
+            persist_state="session",
+        )
+        lines = right.number_input(say("summarization.lines"), 1, 20, 5, key="reports.lines", persist_state="session")
+        st.form_submit_button(
+            say("summarization.write"),
+            type="primary",
+            icon=":material/summarize:",
+            on_click=work.begin,
+            disabled=work.running,
+        )
+    body: dict[str, Any] = {"audience": audience, "lines": int(lines)}
+    if text and text.strip():
+        body["text"] = text.strip()
+    if photos:
+        body["photos"] = [_photo(one.getvalue()) for one in photos]
+    return body, _problem(body, [one.getvalue() for one in photos or ()])
+
+
+def _photo(data: bytes) -> dict[str, str]:
+    kind = next((kind for head, kind in _KINDS if data.startswith(head)), "image/jpeg")
+    return {"contentType": kind, "data": base64.b64encode(data).decode()}
+
+
+def _problem(body: Mapping[str, Any], photos: list[bytes]) -> str | None:
+    if "text" not in body and not photos:
+        return say("summarization.nothing")
+    if len(photos) > MOST_PHOTOS or sum(map(len, photos)) > PHOTO_BYTES:
+        return say("summarization.too_much")
+    return None
+
+
+def _report(answer: Mapping[str, Any]) -> None:
+    report = answer["report"]
+    with st.container(border=True, key="report"):
+        st.html(as_html(report, parts.when(answer["createdAt"])))
+    with st.container(key="no-print-report"):
+        parts.usage_line(answer)
+        with st.container(horizontal=True):
+            parts.print_button()
+            st.download_button(
+                say("summarization.download"),
+                as_text(report),
+                f"{answer['id']}.txt",
+                "text/plain",
+                icon=":material/download:",
+                on_click="ignore",
+            )
+            parts.delete_button(
+                say("parts.delete"),
+                say("summarization.sure"),
+                USE_CASE,
+                f"/summaries/{answer['id']}",
+                lambda: Work(USE_CASE, "/summaries").show(None),
+            )
+        with st.expander(say("summarization.copy"), icon=":material/content_copy:"):
+            st.code(as_text(report), language=None, wrap_lines=True)
+        parts.json_box(report, answer["id"])
+
+
+def as_html(report: Mapping[str, Any], made: str) -> str:
+    """The report as a page. Every word of it is the model's: all is escaped."""
+    lines = [
+        f'<article class="report" dir="auto" lang="{html.escape(report["language"])}">',
+        f"<h2>{html.escape(report['title'])}</h2>",
+        f'<p><span class="badge {_BADGES[report["severity"]]}">{html.escape(_severity(report))}</span></p>',
+        f'<p class="model-text">{html.escape(report["summary"])}</p>',
+    ]
+    facts = [(say(f"summarization.{name}"), report[name]) for name in FACTS if report.get(name)]
+    facts.append((say("summarization.made"), made))
+    cells = "".join(f"<div><dt>{html.escape(name)}</dt><dd>{html.escape(value)}</dd></div>" for name, value in facts)
+    lines.append(f"<dl>{cells}</dl>")
+    for name in SECTIONS:
+        items = "".join(f"<li>{html.escape(one)}</li>" for one in report[name])
+        if items:
+            lines.append(f'<section class="{name}"><h3>{html.escape(_heading(name))}</h3><ul>{items}</ul></section>')
+    return "".join([*lines, "</article>"])
+
+
+def as_text(report: Mapping[str, Any]) -> str:
+    """The report for a mail or a ticket."""
+    lines = [report["title"], _severity(report), "", report["summary"]]
+    lines += [f"{say(f'summarization.{name}')}: {report[name]}" for name in FACTS if report.get(name)]
+    for name in SECTIONS:
+        if report[name]:
+            lines += ["", _heading(name), *(f"- {one}" for one in report[name])]
+    return "\n".join(lines) + "\n"
+
+
+def _severity(report: Mapping[str, Any]) -> str:
+    return say("summarization.severity", severity=say(f"summarization.severity_{report['severity']}"))
+
+
+def _heading(name: str) -> str:
+    return say(f"summarization.section_{name}")
+
+
+def _earlier(work: Work) -> None:
+    parts.section(say("summarization.earlier"))
+    shown = st.session_state.setdefault("reports.shown", 5)
+    try:
+        answer = client().get(USE_CASE, "/summaries", limit=shown)
+    except Failure as failure:
+        parts.error_box(failure, "earlier")
+        return
+    if not answer["items"]:
+        st.caption(say("summarization.nothing_yet"))
+    for one in answer["items"]:
+        # A title is the model's: in a button's label Streamlit reads Markdown.
+        st.button(
+            f"{parts.plain(one['report']['title'])} · {parts.when(one['createdAt'])}",
+            key=f"report {one['id']}",
+            type="tertiary",
+            icon=":material/article:",
+            on_click=work.show,
+            args=(one,),
+        )
+    if "nextCursor" in answer and shown < 100 and st.button(say("parts.more"), icon=":material/expand_more:"):
+        st.session_state["reports.shown"] = min(100, shown + 20)
+        st.rerun()
