@@ -105,7 +105,7 @@ doctor: setup ## check versions, credentials, models and quotas: make doctor STA
 	@python -m tools.doctor --stage $(STAGE)
 
 lock: setup ## lock the versions named in the .in files
-	@for f in requirements-bootstrap requirements requirements-dev lambda_src/requirements lambda_src/hr_qa/ingestion/requirements local/requirements local/requirements-models ui/requirements ui/requirements-dev; do \
+	@for f in requirements-bootstrap requirements requirements-dev lambda_src/requirements lambda_src/requirements-stream lambda_src/hr_qa/ingestion/requirements local/requirements local/requirements-models ui/requirements ui/requirements-dev; do \
 	  uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate -o $$f.txt $$f.in; done
 
 bench: setup ## measure the functions' start beside a peer (Linux x86-64)

@@ -8,6 +8,7 @@ sys.path.insert(0, str(Path(__file__).parent / "lambda_src"))
 
 from aws_cdk import App
 
+from stacks.chatbot_stack import ChatbotStack
 from stacks.common.checks import check_everything
 from stacks.common.vector_store import floor_price
 from stacks.config import ConfigError, StageSettings, load_stage
@@ -24,6 +25,7 @@ def add_stacks(app: App, settings: StageSettings, today: date) -> None:
     ImageGenerationStack(app, settings=settings, today=today)
     SummarizationStack(app, settings=settings, today=today)
     EmbeddingsStack(app, settings=settings, today=today)
+    ChatbotStack(app, settings=settings, today=today)
     HrQaStack(app, settings=settings, today=today)
     ModelLifecycleStack(app, settings=settings, today=today)
     PlaygroundStack(app, settings=settings, today=today)

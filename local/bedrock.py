@@ -9,15 +9,18 @@ import http.client
 import json
 import re
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from local import seams
+from local import eventstream, seams, streaming
 from local.catalogue import Catalogue
 from local.iam import Answer, ModelAccess, error, guardrail_of, model_call
+from local.streaming import Intervention, Relay
 
 # Longer than anything the gateway waits for; a stand-in that hangs is noticed all the same.
 _MODELS_SECONDS = 120
+_STREAM = "converse-stream"
 _PASSED = ("content-type", "accept", "x-amzn-bedrock-accept")
 
 # What content filters and the managed word list catch here: enough to see a refusal, and nothing a report would say.
@@ -30,6 +33,7 @@ _CONTENT_FILTERS = {
 }
 _PROFANITY = r"\b(?:fuck\w*|shit\w*|asshole\w*)\b"
 
+_NOTHING_USED = {"inputTokens": 0, "outputTokens": 0, "totalTokens": 0}
 Evaluation = dict[str, Any]
 
 
@@ -127,17 +131,21 @@ class Runtime:
                 "The guardrail identifier or version provided in the request does not exist.",
                 400,
             )
-        if operation != "converse":
+        if operation not in ("converse", _STREAM):
             return self._forward(model_id, operation, headers, body)
+        asked = self._original._evaluate_guardrail(guardrail, "INPUT", guarded_text(json.loads(body)))
+        if asked["blocked"]:
+            message = _message(guardrail, "BlockedInputMessaging")
+            if operation == _STREAM:
+                return 200, {"Content-Type": eventstream.CONTENT_TYPE}, streaming.intervened(message, _NOTHING_USED)
+            return _intervened(message, _NOTHING_USED)
+        if operation == _STREAM:
+            evaluate = partial(self._original._evaluate_guardrail, guardrail, "OUTPUT")
+            intervention = Intervention(evaluate, _message(guardrail, "BlockedOutputsMessaging"))
+            return self._forward(model_id, operation, headers, body, intervention)
         return self._guarded(guardrail, model_id, headers, body)
 
     def _guarded(self, guardrail: dict[str, Any], model_id: str, headers: dict[str, str], body: bytes) -> Answer:
-        content = json.loads(body)
-        asked = self._original._evaluate_guardrail(guardrail, "INPUT", guarded_text(content))
-        if asked["blocked"]:
-            return _intervened(
-                guardrail.get("BlockedInputMessaging"), {"inputTokens": 0, "outputTokens": 0, "totalTokens": 0}
-            )
         status, sent, raw = self._forward(model_id, "converse", headers, body)
         if status != 200:
             return status, sent, raw
@@ -147,27 +155,39 @@ class Runtime:
                 continue
             said = self._original._evaluate_guardrail(guardrail, "OUTPUT", block["text"])
             if said["blocked"]:
-                return _intervened(guardrail.get("BlockedOutputsMessaging"), answer["usage"])
+                return _intervened(_message(guardrail, "BlockedOutputsMessaging"), answer["usage"])
             block["text"] = said["masked_text"]
         return status, sent, json.dumps(answer).encode()
 
-    def _forward(self, model_id: str, operation: str, headers: dict[str, str], body: bytes) -> Answer:
+    def _forward(
+        self,
+        model_id: str,
+        operation: str,
+        headers: dict[str, str],
+        body: bytes,
+        intervention: Intervention | None = None,
+    ) -> Answer:
+        """The stand-in's answer. A stream's body is still to come, in the emulator's form for that."""
         connection = http.client.HTTPConnection(self._models.hostname or "", self._models.port, timeout=_MODELS_SECONDS)
+        relay: Relay | None = None
         try:
             passed = {name: headers[name] for name in _PASSED if name in headers}
             connection.request("POST", f"/model/{quote(model_id, safe='')}/{operation}", body, passed)
             response = connection.getresponse()
-            content = response.read()
             kept = {
                 name: value
                 for name, value in response.getheaders()
                 if name.lower() in ("content-type", "retry-after") or name.lower().startswith("x-amzn-")
             }
-            return response.status, kept, content
+            if response.status == 200 and operation == _STREAM:
+                relay = Relay(connection, response, intervention)
+                return 200, kept, self._scope.StreamingResponse(relay)
+            return response.status, kept, response.read()
         except OSError as failure:
             return error("ServiceUnavailableException", f"The model stand-in does not answer: {failure}", 503)
         finally:
-            connection.close()
+            if not relay:
+                connection.close()
 
 
 def _not_here(model_id: str, has_profiles: bool) -> Answer:
@@ -180,10 +200,13 @@ def _not_here(model_id: str, has_profiles: bool) -> Answer:
     return error("ValidationException", "The provided model identifier is invalid.", 400)
 
 
-def _intervened(message: str | None, usage: dict[str, int]) -> Answer:
-    content = [{"text": message or "Blocked by guardrail."}]
+def _message(guardrail: dict[str, Any], name: str) -> str:
+    return str(guardrail.get(name) or "Blocked by guardrail.")
+
+
+def _intervened(message: str, usage: dict[str, int]) -> Answer:
     answer = {
-        "output": {"message": {"role": "assistant", "content": content}},
+        "output": {"message": {"role": "assistant", "content": [{"text": message}]}},
         "stopReason": "guardrail_intervened",
         "usage": usage,
         "metrics": {"latencyMs": 1},

@@ -25,7 +25,9 @@ SEAMS: dict[str, tuple[str, ...]] = {
     "ministack.core.iam_evaluator": (
         "AuthError", "caller_arn", "enforce", "pin_request_origin", "pin_signed_request", "resolve_credential",
     ),
-    "ministack.core.responses": ("get_account_id", "get_region", "set_request_account_id", "set_request_region"),
+    "ministack.core.responses": (
+        "StreamingResponse", "get_account_id", "get_region", "set_request_account_id", "set_request_region",
+    ),
     "ministack.core.router": ("SERVICE_PATTERNS", "extract_access_key_id", "extract_region"),
     "ministack.services.apigateway_v1": (
         "_check_request_validation", "_create_request_validator", "_execute_in_scope", "_gateway_error_response",

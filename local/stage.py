@@ -32,15 +32,17 @@ _EMULATOR_SOURCES = tuple(
         "catalogue.py",
         "cloudformation.py",
         "emulator.py",
+        "eventstream.py",
         "gateway.py",
         "iam.py",
         "s3.py",
         "search",
         "seams.py",
+        "streaming.py",
         "textract.py",
     )
 )
-_MODELS_SOURCES = ("local/models",)
+_MODELS_SOURCES = ("local/models", "local/eventstream.py")
 _SEARCH_SOURCES = tuple(f"local/search/{name}.py" for name in ("__main__", "distribution", "process"))
 # The first start downloads 200 MB.
 _SEARCH_SECONDS = 1200.0

@@ -72,6 +72,7 @@ class Models(Settings, frozen=True, kw_only=True):
         "us.amazon.nova-micro-v1:0",
         "us.meta.llama3-1-8b-instruct-v1:0",
     )
+    chatbot: tuple[str, ...] = ("us.anthropic.claude-haiku-4-5-20251001-v1:0", "us.amazon.nova-lite-v1:0")
     hr_qa: tuple[str, ...] = ("us.anthropic.claude-haiku-4-5-20251001-v1:0",)
     # One model, for documents and questions alike: after a change the documents have to be uploaded again.
     hr_qa_embeddings: tuple[str, ...] = ("amazon.titan-embed-text-v2:0",)
@@ -94,6 +95,27 @@ class Throttling(Settings, frozen=True, kw_only=True):
     burst: Annotated[int, msgspec.Meta(ge=1, le=5_000)] = 40
     model_rate: Annotated[float, msgspec.Meta(gt=0, le=10_000)] = 5
     model_burst: Annotated[int, msgspec.Meta(ge=1, le=5_000)] = 10
+
+
+class ChatbotSettings(Settings, frozen=True, kw_only=True):
+    """The chatbot's own settings."""
+
+    # How much of a conversation the model is given word by word, estimated; what is older, it is given as a summary.
+    window_tokens: Annotated[int, msgspec.Meta(ge=500, le=100_000)] = 8_000
+    # A conversation expires, with all in it, so many days after it was begun. 0: never.
+    retention_days: Annotated[int, msgspec.Meta(ge=0, le=3_650)] = 0
+
+
+class StreamingSettings(Settings, frozen=True, kw_only=True):
+    """How the routes that stream answer: piece by piece through AWS Lambda Web Adapter, or all events at once.
+
+    The adapter is a public layer of AWS's; `layerArn` names another copy of it, with its version.
+    """
+
+    adapter: bool = True
+    layer_arn: (
+        Annotated[str, msgspec.Meta(pattern=r"^arn:[a-z-]+:lambda:[^:]+:[0-9]{12}:layer:[^:]+:[0-9]+$")] | None
+    ) = None
 
 
 class AlarmSettings(Settings, frozen=True, kw_only=True):
@@ -158,8 +180,10 @@ class StageSettings(Settings, frozen=True, kw_only=True):
     # Ids of models that may be used after their end of life (accounts with extended access).
     allow_ended_models: tuple[str, ...] = ()
     guardrail: GuardrailSettings = GuardrailSettings()
+    chatbot: ChatbotSettings = ChatbotSettings()
     hr_qa: HrQaSettings = HrQaSettings()
     throttling: Throttling = Throttling()
+    streaming: StreamingSettings = StreamingSettings()
     log_retention_days: int = 90
     # Write prompts and answers to the function's log, personal data included. Off, unless someone decides otherwise.
     payload_logging: bool = False
@@ -225,6 +249,8 @@ def _combination_problems(settings: StageSettings) -> Iterable[str]:
     yield from _auth_problems(settings)
     yield from _guardrail_problems(settings)
     yield from _search_problems(settings.hr_qa.search)
+    if settings.streaming.layer_arn and not settings.streaming.adapter:
+        yield "streaming.layerArn: only with `adapter`"
     if settings.log_retention_days not in RETENTION_DAYS:
         allowed = ", ".join(map(str, RETENTION_DAYS))
         yield f"logRetentionDays: CloudWatch Logs cannot keep {settings.log_retention_days} days; one of {allowed}"

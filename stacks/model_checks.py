@@ -16,6 +16,7 @@ PURPOSES: dict[str, Purpose] = {
     "summarization": "text",
     "embeddings": "embedding",
     "playground": "text",
+    "chatbot": "text",
     "hr_qa": "text",
     "hr_qa_embeddings": "embedding",
     "hr_qa_rerank": "rerank",

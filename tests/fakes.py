@@ -9,6 +9,7 @@ import struct
 import threading
 import time
 import zlib
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import expressions
@@ -66,6 +67,10 @@ class FakeModel:
     def converse(self, **request: Any) -> Any:
         return self._next(request)
 
+    def converse_stream(self, **request: Any) -> Any:
+        """The queued answer is a list of events; an exception among them is raised in its place."""
+        return {"stream": FakeStream(self._next(request))}
+
     def apply_guardrail(self, **request: Any) -> Any:
         return self._next(request)
 
@@ -86,6 +91,38 @@ def said(text: str, stop: str = "end_turn") -> dict[str, Any]:
         "stopReason": stop,
         "usage": {"inputTokens": 10, "outputTokens": 5, "totalTokens": 15},
     }
+
+
+class FakeStream:
+    """What botocore gives for a stream: iterated once, and closed to hang up. A callable among the events is called."""
+
+    def __init__(self, events: Iterable[Any]) -> None:
+        self._events = iter(events)
+        self.closed = False
+
+    def __iter__(self) -> Iterator[Any]:
+        for event in self._events:
+            if isinstance(event, BaseException):
+                raise event
+            if callable(event):
+                event()
+            else:
+                yield event
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def streamed(*pieces: str, stop: str = "end_turn") -> list[Any]:
+    """ConverseStream's events for an answer in pieces."""
+    deltas = [{"contentBlockDelta": {"delta": {"text": piece}, "contentBlockIndex": 0}} for piece in pieces]
+    return [
+        {"messageStart": {"role": "assistant"}},
+        *deltas,
+        {"contentBlockStop": {"contentBlockIndex": 0}},
+        {"messageStop": {"stopReason": stop}},
+        {"metadata": {"usage": {"inputTokens": 10, "outputTokens": 5, "totalTokens": 15}}},
+    ]
 
 
 def picture(*seeds: int) -> dict[str, Any]:
@@ -144,6 +181,43 @@ class FakeTable:
             self.items[at] = item
             return {"Attributes": copy.deepcopy(item)}
 
+    def transact_write_items(self, *, TransactItems: list[dict[str, Any]]) -> None:
+        """All of the writes, or none and the reasons why, one for each."""
+        self._begin("transact_write_items")
+        with self._lock:
+            entries = [next(iter(entry.items())) for entry in TransactItems]
+            places = [self._at(request["Item"] if kind == "Put" else request["Key"]) for kind, request in entries]
+            assert len({*places}) == len(places), "DynamoDB takes one write an item in a transaction"
+            allowed = [
+                "ConditionExpression" not in request
+                or expressions.holds(request["ConditionExpression"], self.items.get(at), request)
+                for (_, request), at in zip(entries, places, strict=True)
+            ]
+            if not all(allowed):
+                error = client_error("TransactionCanceledException")
+                reasons = [{"Code": "None" if good else "ConditionalCheckFailed"} for good in allowed]
+                raise ClientError({**error.response, "CancellationReasons": reasons}, "TransactWriteItems")
+            for (kind, request), at in zip(entries, places, strict=True):
+                self._write(kind, request, at)
+
+    def _write(self, kind: str, request: dict[str, Any], at: tuple[str, str]) -> None:
+        if kind == "Put":
+            self.items[at] = request["Item"]
+        elif kind == "Update":
+            item = copy.deepcopy(self.items.get(at, request["Key"]))
+            expressions.update(item, request)
+            self.items[at] = item
+        elif kind == "Delete":
+            self.items.pop(at, None)
+
+    def batch_write_item(self, *, RequestItems: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
+        self._begin("batch_write_item")
+        (requests,) = RequestItems.values()
+        assert 1 <= len(requests) <= 25
+        for request in requests:
+            self.items.pop(self._at(request["DeleteRequest"]["Key"]), None)
+        return {"UnprocessedItems": {}}
+
     def query(self, **request: Any) -> dict[str, Any]:
         self._begin("query")
         pk = request["ExpressionAttributeValues"][":pk"]["S"]
@@ -172,14 +246,23 @@ class FakeBucket:
         content = self._content(Key, "404")
         return {"ETag": etag(content), "ContentLength": len(content)}
 
-    def get_object(self, *, Bucket: str, Key: str, IfMatch: str) -> dict[str, Any]:
+    def get_object(self, *, Bucket: str, Key: str, IfMatch: str | None = None) -> dict[str, Any]:
         content = self._content(Key, "NoSuchKey")
-        if etag(content) != IfMatch:
+        if IfMatch is not None and etag(content) != IfMatch:
             raise client_error("PreconditionFailed")
         return {"Body": io.BytesIO(content)}
 
     def delete_object(self, *, Bucket: str, Key: str) -> None:
         self.objects.pop(Key, None)
+
+    def list_objects_v2(self, *, Bucket: str, Prefix: str) -> dict[str, Any]:
+        found = [{"Key": key} for key in sorted(self.objects) if key.startswith(Prefix)][:1000]
+        return {"Contents": found} if found else {}
+
+    def delete_objects(self, *, Bucket: str, Delete: dict[str, Any]) -> dict[str, Any]:
+        for one in Delete["Objects"]:
+            self.objects.pop(one["Key"], None)
+        return {}
 
     def generate_presigned_url(self, operation: str, *, Params: dict[str, str], ExpiresIn: int) -> str:
         return f"https://{Params['Bucket']}.example/{Params['Key']}?expires={ExpiresIn}"

@@ -16,7 +16,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
 ROOT = Path(__file__).parents[1]
-USE_CASES = ("image-generation", "summarization", "embeddings", "hr-qa", "playground")
+USE_CASES = ("image-generation", "summarization", "embeddings", "chatbot", "hr-qa", "playground")
 SECONDS = 40
 
 

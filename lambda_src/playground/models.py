@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from msgspec import UNSET, Meta, UnsetType
 
 from shared.catalogue import Lifecycle, Number, Price, Purpose, Range
-from shared.contract import ModelId, Request, Response, Text, Usage
+from shared.contract import ModelId, Parameters, Request, Response, Text, Usage
 
 
 class Message(Request):
@@ -13,20 +13,6 @@ class Message(Request):
 
     role: Literal["user", "assistant"]
     text: Text
-
-
-class Parameters(Request):
-    """How the model is to write. Which of these a model takes, and from where to where, its row in `/models` says."""
-
-    temperature: float | None = None
-    top_p: float | None = None
-    top_k: int | None = None
-    max_tokens: int | None = None
-    stop_sequences: list[Annotated[str, Meta(min_length=1, max_length=1_000)]] | None = None
-    length_penalty: float | None = None
-    repetition_penalty: float | None = None
-    presence_penalty: float | None = None
-    frequency_penalty: float | None = None
 
 
 class Task(Request):

@@ -16,6 +16,17 @@ ROUTES = (
     ),
     Route(
         method="POST",
+        path="/completions/stream",
+        operation="stream_completion",
+        summary="The same as it is written: events `delta`, and at last `completion` or `error`",
+        request=CreateCompletion,
+        response=Completion,
+        stream="completion",
+        idempotent=True,
+        calls_model=True,
+    ),
+    Route(
+        method="POST",
         path="/comparisons",
         operation="compare_completions",
         summary="The answers of 2 to 4 models, side by side",

@@ -1,6 +1,6 @@
 """Completions: one, or several models' side by side; and the catalogue of what can be asked."""
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from typing import Any
@@ -17,13 +17,13 @@ from playground.models import (
     ModelList,
     Task,
 )
-from playground.parameters import fields, given, in_force, ranges
 from shared.bedrock import Bedrock
 from shared.catalogue import MODELS, Invocation, Model, resolve
 from shared.context import Context
 from shared.contract import Usage
 from shared.errors import ApiError, InvalidRequest
 from shared.observability import logger
+from shared.parameters import Values, fields, given, in_force, ranges
 from shared.settings import Settings
 
 
@@ -37,6 +37,22 @@ class PlaygroundService:
     def create_completion(self, context: Context, *, body: CreateCompletion) -> Completion:
         """Raises `InvalidRequest`, `Refused`, and what the model's failures are."""
         return self._complete(context, self._settings.model(body.model), body, _conversation(body))
+
+    def stream_completion(self, context: Context, *, body: CreateCompletion) -> Generator[str | Completion]:
+        """The text in pieces, and at last the completion. Raises as `create_completion`."""
+        invocation = self._settings.model(body.model)
+        request, parameters = _request(invocation, body, _conversation(body))
+        stream = self._bedrock.converse_stream(context, invocation, request)
+
+        def pieces() -> Generator[str | Completion]:
+            said = []
+            for text in stream:
+                said.append(text)
+                yield text
+            stop_reason = stream.stop_reason or ""
+            yield self._completion(context, invocation, request, "".join(said), stop_reason, parameters)
+
+        return pieces()
 
     def compare_completions(self, context: Context, *, body: CompareCompletions) -> Comparison:
         """A model that fails is an error in its place. Raises `InvalidRequest` for what no model could answer."""
@@ -70,24 +86,41 @@ class PlaygroundService:
     def _complete(
         self, context: Context, invocation: Invocation, task: Task, conversation: dict[str, Any]
     ) -> Completion:
-        values = given(task.parameters)
-        parameters = in_force(invocation.model, values)
-        # Other defaults are Bedrock's own and left to it: some models take one of two parameters and refuse both.
-        request = fields(invocation.model, {**values, "maxTokens": parameters["maxTokens"]})
-        answer = self._bedrock.converse(context, invocation, {**conversation, **request})
+        request, parameters = _request(invocation, task, conversation)
+        answer = self._bedrock.converse(context, invocation, request)
         text = "".join(block.get("text", "") for block in answer["output"]["message"]["content"])
+        return self._completion(context, invocation, request, text, answer["stopReason"], parameters)
+
+    def _completion(
+        self,
+        context: Context,
+        invocation: Invocation,
+        request: dict[str, Any],
+        text: str,
+        stop_reason: str,
+        parameters: Values,
+    ) -> Completion:
         if self._settings.payload_logging:
-            logger.info("payload", request_id=context.request_id, conversation=conversation, text=text)
+            logger.info("payload", request_id=context.request_id, messages=request["messages"], text=text)
         use = context.used(invocation)
         return Completion(
             text=text,
-            stop_reason=answer["stopReason"],
+            stop_reason=stop_reason,
             model=invocation.id,
             parameters=parameters,
             usage=Usage(input_tokens=use.input_tokens, output_tokens=use.output_tokens),
             latency_ms=use.latency_ms,
             request_id=context.request_id,
         )
+
+
+def _request(invocation: Invocation, task: Task, conversation: dict[str, Any]) -> tuple[dict[str, Any], Values]:
+    """Converse's request, and the parameters in force."""
+    values = given(task.parameters)
+    parameters = in_force(invocation.model, values)
+    # Other defaults are Bedrock's own and left to it: some models take one of two parameters and refuse both.
+    request = fields(invocation.model, {**values, "maxTokens": parameters["maxTokens"]})
+    return {**conversation, **request}, parameters
 
 
 def _conversation(task: Task) -> dict[str, Any]:

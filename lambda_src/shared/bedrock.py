@@ -7,10 +7,13 @@ the longest that ends before the deadline does.
 import json
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
+from botocore.eventstream import ParserError
 from botocore.exceptions import BotoCoreError, ClientError, ConnectionError, HTTPClientError, ReadTimeoutError
+from urllib3.exceptions import HTTPError
+from urllib3.exceptions import ReadTimeoutError as StreamTimeoutError
 
 from shared import aws
 from shared.catalogue import Invocation
@@ -27,7 +30,9 @@ from shared.errors import (
 from shared.observability import logger
 from shared.settings import Settings
 
-READ_SECONDS = (26, 20, 15, 10, 7, 5, 3, 2, 1)
+# The first is for streams: how long a model may think between two pieces. A plain request is over before.
+READ_SECONDS = (60, 26, 20, 15, 10, 7, 5, 3, 2, 1)
+STREAM_READ_SECONDS, PLAIN_READ_SECONDS = READ_SECONDS[:2]
 MARGIN_SECONDS = 0.8
 ATTEMPTS = 4
 FIRST_PAUSE_SECONDS = 0.3
@@ -58,17 +63,18 @@ class Bedrock:
 
     def converse(self, context: Context, invocation: Invocation, request: dict[str, Any]) -> dict[str, Any]:
         """Bedrock's Converse answer. Raises `Refused` when the guardrail intervenes."""
-        guard = self._guardrail()
-        if guard:
-            request = {**request, "guardrailConfig": guard}
-        answer = self._timed(context, invocation, lambda client: client.converse(modelId=invocation.id, **request))
-        usage = answer.get("usage", {})
-        use = context.used(invocation)
-        use.input_tokens += usage.get("inputTokens", 0)
-        use.output_tokens += usage.get("outputTokens", 0)
-        if answer.get("stopReason") in ("guardrail_intervened", "content_filtered", "refusal"):
-            raise Refused("The request or its answer is against the content policy of this service.")
+        request = self._guarded_request(invocation, request)
+        answer = self._timed(context, invocation, lambda client: client.converse(**request))
+        _count(context, invocation, answer.get("usage", {}))
+        _refuse(answer.get("stopReason"))
         return dict(answer)
+
+    def converse_stream(self, context: Context, invocation: Invocation, request: dict[str, Any]) -> "AnswerStream":
+        """The answer's text as it is written. What goes wrong before the first piece, raises here and is repeated."""
+        request = self._guarded_request(invocation, request)
+        begun = time.perf_counter()
+        answer = self._retried(context, lambda client: client.converse_stream(**request))
+        return AnswerStream(context, invocation, answer["stream"], begun)
 
     def invoke(self, context: Context, invocation: Invocation, body: dict[str, Any]) -> tuple[Any, int]:
         """InvokeModel's decoded answer, and the input tokens that Bedrock counted (0 when it did not say)."""
@@ -109,6 +115,10 @@ class Bedrock:
             return {}
         return {"guardrailIdentifier": settings.guardrail_id, "guardrailVersion": settings.guardrail_version}
 
+    def _guarded_request(self, invocation: Invocation, request: dict[str, Any]) -> dict[str, Any]:
+        guard = self._guardrail()
+        return {"modelId": invocation.id, **request, **({"guardrailConfig": guard} if guard else {})}
+
     def _timed(self, context: Context, invocation: Invocation, call: Callable[[Any], Any]) -> Any:
         started = time.perf_counter()
         try:
@@ -137,8 +147,69 @@ class Bedrock:
         raise DeadlineExceeded("The request was not finished in time. Try again, or ask for less.")
 
 
+class AnswerStream:
+    """The pieces of one answer's text, to be iterated once; `stop_reason` is Bedrock's, known at the end.
+
+    Raises as `Bedrock.converse` does, and `Unavailable` when the stream ends before the model has said that the answer
+    is complete: a connection that is cut at the right place looks like an end.
+    """
+
+    def __init__(self, context: Context, invocation: Invocation, stream: Any, begun: float) -> None:
+        self._context = context
+        self._invocation = invocation
+        self._stream = stream
+        self._begun = begun
+        self.stop_reason: str | None = None
+
+    def __iter__(self) -> Iterator[str]:
+        try:
+            for event in self._stream:
+                self._context.deadline.require(0)
+                text = event.get("contentBlockDelta", {}).get("delta", {}).get("text")
+                if text:
+                    yield text
+                self._note(event)
+        except (ClientError, BotoCoreError, HTTPError, ParserError, OSError) as error:
+            raise _translated(error) from error
+        finally:
+            self.close()
+            self._context.count_call(self._invocation, round((time.perf_counter() - self._begun) * 1000))
+        if self.stop_reason is None:
+            logger.warning("model stream cut", model=self._invocation.id)
+            raise Unavailable("The model's answer was cut off. Try again.", retry_after=RETRY_AFTER_SECONDS)
+        _refuse(self.stop_reason)
+
+    def close(self) -> None:
+        """Hang up: the model stops writing."""
+        self._stream.close()
+
+    def _note(self, event: dict[str, Any]) -> None:
+        if "messageStop" in event:
+            self.stop_reason = event["messageStop"]["stopReason"]
+        if "metadata" in event:
+            _count(self._context, self._invocation, event["metadata"].get("usage", {}))
+
+
+def _count(context: Context, invocation: Invocation, usage: dict[str, int]) -> None:
+    """Bedrock counts tokens that were written to the prompt cache, or read from it, apart from the others."""
+    use = context.used(invocation)
+    read = usage.get("cacheReadInputTokens", 0)
+    use.input_tokens += usage.get("inputTokens", 0) + usage.get("cacheWriteInputTokens", 0) + read
+    use.cached_tokens += read
+    use.output_tokens += usage.get("outputTokens", 0)
+
+
+def _refuse(stop_reason: str | None) -> None:
+    if stop_reason in ("guardrail_intervened", "content_filtered", "refusal"):
+        raise Refused("The request or its answer is against the content policy of this service.")
+
+
 def _code(error: Exception) -> str:
-    return str(error.response["Error"]["Code"]) if isinstance(error, ClientError) else type(error).__name__
+    if not isinstance(error, ClientError):
+        return type(error).__name__
+    code = str(error.response["Error"]["Code"])
+    # In a stream the same errors begin with a small letter.
+    return code[:1].upper() + code[1:]
 
 
 def _worth_retrying(error: Exception) -> bool:
@@ -150,13 +221,13 @@ def _worth_retrying(error: Exception) -> bool:
 def _translated(error: Exception) -> ApiError:
     code = _code(error)
     logger.warning("model call failed", error=code, reason=str(error))
-    if isinstance(error, ReadTimeoutError) or code == "ModelTimeoutException":
+    if isinstance(error, (ReadTimeoutError, StreamTimeoutError)) or code == "ModelTimeoutException":
         return DeadlineExceeded("The model did not answer in time. Try again, or ask for less.")
     if code in ("ThrottlingException", "TooManyRequestsException", "ServiceQuotaExceededException"):
         return Throttled("The model takes no more requests at the moment.", retry_after=RETRY_AFTER_SECONDS)
     if code == "ValidationException" and isinstance(error, ClientError):
         return _rejected(error.response["Error"].get("Message", ""))
-    if code == "ModelErrorException":
+    if code in ("ModelErrorException", "ModelStreamErrorException"):
         return ModelFailed("The model failed on this request.")
     # Access denied and an unknown model are faults of the deployment: the log says which, the caller can only wait.
     return Unavailable("The model cannot be reached at the moment.", retry_after=RETRY_AFTER_SECONDS)

@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable
+from typing import Any
 
 import msgspec
 
@@ -36,6 +37,8 @@ class ModelUse(msgspec.Struct):
     output_tokens: int = 0
     images: int = 0
     latency_ms: int = 0
+    # Of the input tokens, those that came from the model's prompt cache.
+    cached_tokens: int = 0
 
     @property
     def estimated_cost(self) -> float | None:
@@ -56,6 +59,9 @@ class Context:
         self.request_id = request_id
         self.deadline = deadline
         self.uses: dict[str, ModelUse] = {}
+        # Called with the response: DynamoDB's writes (none or one) that keep it under the request's idempotency key. A
+        # service that puts them into the transaction of its own writes can never do the work of one key twice.
+        self.finishing_writes: Callable[[Any], list[dict[str, Any]]] = lambda response: []
         self._lock = threading.Lock()
 
     def used(self, invocation: catalogue.Invocation) -> ModelUse:

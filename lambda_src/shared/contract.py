@@ -18,11 +18,26 @@ class Response(msgspec.Struct, rename="camel"):
 
 
 class Usage(Response):
-    """What the call used of the model."""
+    """What the call used of the model. `cachedInputTokens` are those of `inputTokens` read from the prompt cache."""
 
     input_tokens: int | UnsetType = UNSET
+    cached_input_tokens: int | UnsetType = UNSET
     output_tokens: int | UnsetType = UNSET
     images: int | UnsetType = UNSET
+
+
+class Parameters(Request):
+    """How the model is to write. Which of these a model takes, and in which ranges, its row in the catalogue says."""
+
+    temperature: float | None = None
+    top_p: float | None = None
+    top_k: int | None = None
+    max_tokens: int | None = None
+    stop_sequences: list[Annotated[str, Meta(min_length=1, max_length=1_000)]] | None = None
+    length_penalty: float | None = None
+    repetition_penalty: float | None = None
+    presence_penalty: float | None = None
+    frequency_penalty: float | None = None
 
 
 class ListQuery(Request):

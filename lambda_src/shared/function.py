@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from shared import aws
-from shared.bedrock import READ_SECONDS, Bedrock
+from shared.bedrock import PLAIN_READ_SECONDS, Bedrock
 from shared.http import Api
 from shared.idempotency import Idempotency
 from shared.routes import Route
@@ -21,5 +21,5 @@ def make_handler(
     Raises `msgspec.ValidationError` when the environment lacks a setting.
     """
     settings = read_settings(settings_type)
-    aws.model_client(READ_SECONDS[0], settings.model_region)  # made at start, when the processor is free
+    aws.model_client(PLAIN_READ_SECONDS, settings.model_region)  # made at start, when the processor is free
     return Api(routes, make_service(settings, Bedrock(settings)), settings, Idempotency(settings.table_name))

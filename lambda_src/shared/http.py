@@ -3,12 +3,13 @@
 import base64
 import binascii
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Generator, Sequence
 from typing import Any
 
 import msgspec
 from botocore.exceptions import BotoCoreError, ClientError
 
+from shared import events
 from shared.context import Context, Deadline
 from shared.errors import ApiError, InvalidRequest, NotFound, TooLarge, Unauthorized
 from shared.idempotency import Answer, Claim, Idempotency
@@ -28,6 +29,14 @@ class Reply(msgspec.Struct, frozen=True):
     status: int
 
 
+class Opened(msgspec.Struct, frozen=True):
+    """An answer on its way: a plain one has one piece, a stream many."""
+
+    status: int
+    headers: dict[str, str]
+    pieces: Generator[bytes]
+
+
 class Api:
     """The Lambda handler of one use case, made from its route table and its service."""
 
@@ -40,34 +49,51 @@ class Api:
         self._idempotency = idempotency
 
     def __call__(self, event: dict[str, Any], lambda_context: Any) -> dict[str, Any]:
-        started = time.perf_counter()
+        """The Lambda handler: the whole answer at once, a stream's too."""
+        opened = self.open(event, lambda_context)
+        return {
+            "statusCode": opened.status,
+            "headers": opened.headers,
+            "body": b"".join(opened.pieces).decode(),
+        }
+
+    def open(self, event: dict[str, Any], lambda_context: Any) -> Opened:
+        """The answer's status and headers, and its body in pieces as they become ready.
+
+        Whoever stops reading has to close `pieces`: that ends the work and gives an idempotency key back.
+        """
+        begun = time.perf_counter()
         context = Context(
             caller="",
             request_id=event.get("requestContext", {}).get("requestId") or new_id(),
             deadline=Deadline(lambda_context.get_remaining_time_in_millis() / 1000 - RESERVED_SECONDS),
         )
+        body: bytes | Generator[bytes]
         error: ApiError | None = None
         try:
             status, body, headers = self._answer(event, context)
-        except ApiError as raised:
-            error = raised
-            status, body, headers = _error(raised, context)
-        except Exception as bug:
-            logger.exception("unhandled", request_id=context.request_id)
-            error = ApiError("Something went wrong on our side.")
-            error.__cause__ = bug
+        except Exception as raised:
+            error = _known(raised, context)
             status, body, headers = _error(error, context)
-        log_request(
-            context,
-            method=event.get("httpMethod"),
-            route=event.get("resource"),
-            status=status,
-            error=error.code if error else None,
-            duration_ms=round((time.perf_counter() - started) * 1000),
-        )
-        return {"statusCode": status, "headers": {**headers, **self._cors(event)}, "body": body.decode()}
 
-    def _answer(self, event: dict[str, Any], context: Context) -> tuple[int, bytes, dict[str, str]]:
+        def log(error: ApiError | None, **more: Any) -> None:
+            log_request(
+                context,
+                method=event.get("httpMethod"),
+                route=event.get("resource"),
+                status=status,
+                error=error.code if error else None,
+                duration_ms=round((time.perf_counter() - begun) * 1000),
+                **more,
+            )
+
+        headers |= self._cors(event)
+        if not isinstance(body, bytes):
+            return Opened(status, headers, _logged(body, context, log))
+        log(error)
+        return Opened(status, headers, _whole(body))
+
+    def _answer(self, event: dict[str, Any], context: Context) -> tuple[int, bytes | Generator[bytes], dict[str, str]]:
         route = self._routes.get((event.get("httpMethod", ""), event.get("resource", "")))
         context.caller = _caller(event)
         if route is None:
@@ -78,34 +104,37 @@ class Api:
         if route.request is not None:
             arguments["body"] = _body(event, route)
         key = _header(event, "idempotency-key")
-        if route.idempotent and key is not None and self._idempotency is not None:
-            return self._once(self._idempotency, route, key, context, arguments)
-        status, body = self._run(route, context, arguments)
-        return status, body, _headers(body)
-
-    def _run(self, route: Route, context: Context, arguments: dict[str, Any]) -> tuple[int, bytes]:
-        result = self._operations[route.operation](context, **arguments)
-        reply = result if isinstance(result, Reply) else Reply(result, route.status)
-        return reply.status, b"" if reply.body is None else msgspec.json.encode(reply.body)
-
-    def _once(
-        self, idempotency: Idempotency, route: Route, key: str, context: Context, arguments: dict[str, Any]
-    ) -> tuple[int, bytes, dict[str, str]]:
-        begun = idempotency.begin(
+        if not route.idempotent or key is None or self._idempotency is None:
+            status, body = self._run(route, context, arguments, _Unkept())
+            return status, body, _headers(body, route)
+        first = self._idempotency.begin(
             caller=context.caller,
             route=f"{route.method} {route.path} {sorted((k, v) for k, v in arguments.items() if k != 'body')}",
             key=key,
             body=msgspec.json.encode(arguments["body"]),
+            seconds=context.deadline.seconds_left + RESERVED_SECONDS,
         )
-        if isinstance(begun, Answer):
-            return begun.status, begun.body, {**_headers(begun.body), "Idempotency-Replayed": "true"}
+        if isinstance(first, Answer):
+            return first.status, first.body, {**_headers(first.body, route), "Idempotency-Replayed": "true"}
+        status, body = self._run(route, context, arguments, _Kept(self._idempotency, first))
+        return status, body, _headers(body, route)
+
+    def _run(
+        self, route: Route, context: Context, arguments: dict[str, Any], record: "_Unkept"
+    ) -> tuple[int, bytes | Generator[bytes]]:
+        if not route.stream:
+            context.finishing_writes = lambda response: record.writes(route.status, _encoded(response))
         try:
-            status, body = self._run(route, context, arguments)
+            result = self._operations[route.operation](context, **arguments)
         except BaseException:
-            _quietly(idempotency.give_back, begun)
+            record.give_back()
             raise
-        _quietly(idempotency.finish, begun, status, body)
-        return status, body, _headers(body)
+        if route.stream:
+            return route.status, _events(route.stream, route.status, result, context, record)
+        reply = result if isinstance(result, Reply) else Reply(result, route.status)
+        body = _encoded(reply.body)
+        record.finish(reply.status, body)
+        return reply.status, body
 
     def _cors(self, event: dict[str, Any]) -> dict[str, str]:
         origin = _header(event, "origin")
@@ -118,12 +147,103 @@ class Api:
         }
 
 
+class _Unkept:
+    """What becomes of a request's answer when there is no idempotency key: nothing is kept."""
+
+    def writes(self, status: int, body: bytes) -> list[dict[str, Any]]:
+        """For a transaction of the service's own."""
+        return []
+
+    def finish(self, status: int, body: bytes) -> None:
+        """The work is done."""
+
+    def give_back(self) -> None:
+        """The work failed."""
+
+
+class _Kept(_Unkept):
+    """The answer is kept under the request's idempotency key."""
+
+    def __init__(self, idempotency: Idempotency, claim: Claim) -> None:
+        self._idempotency = idempotency
+        self._claim = claim
+        self._written = False
+
+    def writes(self, status: int, body: bytes) -> list[dict[str, Any]]:
+        self._written = True
+        return [self._idempotency.finishing_write(self._claim, status, body)]
+
+    def finish(self, status: int, body: bytes) -> None:
+        if not self._written:
+            _quietly(self._idempotency.finish, self._claim, status, body)
+
+    def give_back(self) -> None:
+        _quietly(self._idempotency.give_back, self._claim)
+
+
 def _quietly(step: Any, claim: Claim, *arguments: Any) -> None:
     """The work is done or has failed already: trouble with the record must not change the caller's answer."""
     try:
         step(claim, *arguments)
     except (ApiError, ClientError, BotoCoreError) as error:
         logger.warning("idempotency record not written", error=type(error).__name__)
+
+
+def _events(name: str, status: int, items: Generator[Any], context: Context, record: _Unkept) -> Generator[bytes]:
+    """A stream's events. A replay has the text in one piece, as has what is kept."""
+    said: list[str] = []
+
+    def kept(response: Any) -> bytes:
+        return events.delta("".join(said)) + events.event(name, response)
+
+    context.finishing_writes = lambda response: record.writes(status, kept(response))
+    done = False
+    try:
+        for item in items:
+            if isinstance(item, str):
+                said.append(item)
+                yield events.delta(item)
+            else:
+                record.finish(status, kept(item))
+                done = True
+                yield events.event(name, item)
+    finally:
+        # Also when the client goes away and this generator is closed: the model stops, and the key is free again.
+        items.close()
+        if not done:
+            record.give_back()
+
+
+def _logged(pieces: Generator[bytes], context: Context, log: Callable[..., None]) -> Generator[bytes]:
+    """A stream whose failure is its last event, and whose line in the log is written when it has ended."""
+    error: ApiError | None = None
+    gone = True
+    try:
+        yield from pieces
+        gone = False
+    except Exception as raised:
+        error = _known(raised, context)
+        yield events.event("error", error.body(context.request_id))
+        gone = False
+    finally:
+        pieces.close()
+        log(error, **({"client_gone": True} if gone else {}))
+
+
+def _whole(body: bytes) -> Generator[bytes]:
+    yield body
+
+
+def _known(raised: Exception, context: Context) -> ApiError:
+    """What the caller is told of a failure; a bug goes to the log whole."""
+    if isinstance(raised, ApiError):
+        return raised
+    logger.exception("unhandled", request_id=context.request_id)
+    return ApiError("Something went wrong on our side.")
+
+
+def _encoded(response: Any) -> bytes:
+    return b"" if response is None else msgspec.json.encode(response)
 
 
 def _caller(event: dict[str, Any]) -> str:
@@ -178,10 +298,13 @@ def _invalid(root: str, error: msgspec.ValidationError) -> InvalidRequest:
     return InvalidRequest.at(root + where.rstrip("`").removeprefix("$"), message.replace("Object", "The object"))
 
 
-def _headers(body: bytes) -> dict[str, str]:
+def _headers(body: bytes | Generator[bytes], route: Route | None = None) -> dict[str, str]:
     # Answers are a caller's own: nothing on the way may keep them.
     common = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
-    return {**common, "Content-Type": "application/json; charset=utf-8"} if body else common
+    if not body:
+        return common
+    streams = route is not None and route.stream
+    return {**common, "Content-Type": events.CONTENT_TYPE if streams else "application/json; charset=utf-8"}
 
 
 def _error(error: ApiError, context: Context) -> tuple[int, bytes, dict[str, str]]:

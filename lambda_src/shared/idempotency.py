@@ -6,6 +6,7 @@ the lease, and the next request with the key takes over. A failed request gives 
 """
 
 import hashlib
+import math
 import secrets
 import time
 import zlib
@@ -20,8 +21,8 @@ from shared.errors import IdempotencyKeyReused, InProgress, InvalidRequest
 from shared.store import unavailable
 
 KEPT_SECONDS = 24 * 3600
-# A little over the gateway's 29 s: when it has passed, the first request can no longer be running.
-LEASE_SECONDS = 32
+# A lease outlasts its request's deadline by so much: when it has passed, the request can no longer be running.
+LEASE_MARGIN_SECONDS = 5
 PART_BYTES = 350_000
 RETRY_AFTER_SECONDS = 1
 
@@ -48,8 +49,8 @@ class Idempotency:
         self._dynamodb = client or aws.store_client("dynamodb")
         self._now = now
 
-    def begin(self, *, caller: str, route: str, key: str, body: bytes) -> Claim | Answer:
-        """A claim to do the work, or the first answer.
+    def begin(self, *, caller: str, route: str, key: str, body: bytes, seconds: float) -> Claim | Answer:
+        """A claim to do the work within so many seconds, or the first answer.
 
         Raises `InProgress` while the first request runs, `IdempotencyKeyReused` for another body under the same key,
         `InvalidRequest` for a key that is not 1-64 printable ASCII characters.
@@ -59,7 +60,7 @@ class Idempotency:
         claim = Claim(_digest("\n".join((caller, route, key)).encode()), secrets.token_hex(16))
         fingerprint = _digest(body)
         try:
-            if self._claim(claim, fingerprint):
+            if self._claim(claim, fingerprint, math.ceil(seconds) + LEASE_MARGIN_SECONDS):
                 return claim
             return self._first_answer(claim.pk, fingerprint)
         except BotoCoreError as error:
@@ -67,6 +68,21 @@ class Idempotency:
 
     def finish(self, claim: Claim, status: int, body: bytes) -> None:
         """Keep the answer. Does nothing when the lease was lost to another request."""
+        _if_owned(self._dynamodb.update_item, self._finishing(claim, status, body))
+
+    def finishing_write(self, claim: Claim, status: int, body: bytes) -> dict[str, Any]:
+        """The same as a part of a transaction, which then fails when the lease was lost."""
+        return {"Update": self._finishing(claim, status, body)}
+
+    def give_back(self, claim: Claim) -> None:
+        """The work failed: the key is free again. An answer that was kept stays: it may not be known to have been."""
+        _if_owned(
+            self._dynamodb.delete_item,
+            self._owned(claim, "attribute_not_exists(#status)", {}, {"#status": "status"}),
+        )
+
+    def _finishing(self, claim: Claim, status: int, body: bytes) -> dict[str, Any]:
+        """The last write that keeps an answer, after those of a large answer's further parts."""
         packed = zlib.compress(body, 6)
         parts = [packed[start : start + PART_BYTES] for start in range(0, len(packed), PART_BYTES)]
         expires = self._seconds(KEPT_SECONDS)
@@ -75,25 +91,16 @@ class Idempotency:
                 TableName=self._table,
                 Item={**_key(claim.pk, _part(claim.owner, number)), "part": {"B": part}, "expiresAt": expires},
             )
-        self._owned(
-            claim,
-            "update_item",
-            UpdateExpression="SET #status = :status, part = :part, parts = :parts, expiresAt = :expires "
-            "REMOVE leaseUntil",
-            ExpressionAttributeNames={"#status": "status"},
-            ExpressionAttributeValues={
-                ":status": {"N": str(status)},
-                ":part": {"B": parts[0]},
-                ":parts": {"N": str(len(parts))},
-                ":expires": expires,
-            },
-        )
+        update = "SET #status = :status, part = :part, parts = :parts, expiresAt = :expires REMOVE leaseUntil"
+        values = {
+            ":status": {"N": str(status)},
+            ":part": {"B": parts[0]},
+            ":parts": {"N": str(len(parts))},
+            ":expires": expires,
+        }
+        return {"UpdateExpression": update, **self._owned(claim, "", values, {"#status": "status"})}
 
-    def give_back(self, claim: Claim) -> None:
-        """The work failed: the key is free again."""
-        self._owned(claim, "delete_item")
-
-    def _claim(self, claim: Claim, fingerprint: str) -> bool:
+    def _claim(self, claim: Claim, fingerprint: str, lease: int) -> bool:
         try:
             self._dynamodb.put_item(
                 TableName=self._table,
@@ -101,7 +108,7 @@ class Idempotency:
                     **_key(claim.pk, "request"),
                     "owner": {"S": claim.owner},
                     "fingerprint": {"S": fingerprint},
-                    "leaseUntil": self._seconds(LEASE_SECONDS),
+                    "leaseUntil": self._seconds(lease),
                     "expiresAt": self._seconds(KEPT_SECONDS),
                 },
                 ConditionExpression="attribute_not_exists(pk) OR expiresAt < :now OR leaseUntil < :now",
@@ -132,24 +139,26 @@ class Idempotency:
         item: dict[str, Any] = answer.get("Item", {})
         return item
 
-    def _owned(self, claim: Claim, operation: str, **arguments: Any) -> None:
-        values = {**arguments.pop("ExpressionAttributeValues", {}), ":owner": {"S": claim.owner}}
-        names = {**arguments.pop("ExpressionAttributeNames", {}), "#owner": "owner"}
-        try:
-            getattr(self._dynamodb, operation)(
-                TableName=self._table,
-                Key=_key(claim.pk, "request"),
-                ConditionExpression="#owner = :owner",
-                ExpressionAttributeValues=values,
-                ExpressionAttributeNames=names,
-                **arguments,
-            )
-        except ClientError as error:
-            if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
-                raise
+    def _owned(self, claim: Claim, condition: str, values: dict[str, Any], names: dict[str, str]) -> dict[str, Any]:
+        """A write to the claim's record on condition that it is still its owner's."""
+        return {
+            "TableName": self._table,
+            "Key": _key(claim.pk, "request"),
+            "ConditionExpression": " AND ".join(filter(None, ("#owner = :owner", condition))),
+            "ExpressionAttributeValues": {**values, ":owner": {"S": claim.owner}},
+            "ExpressionAttributeNames": {**names, "#owner": "owner"},
+        }
 
     def _seconds(self, ahead: int) -> dict[str, str]:
         return {"N": str(int(self._now()) + ahead)}
+
+
+def _if_owned(write: Callable[..., Any], request: dict[str, Any]) -> None:
+    try:
+        write(**request)
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
+            raise
 
 
 def _key(pk: str, sk: str) -> dict[str, Any]:

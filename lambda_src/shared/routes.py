@@ -14,6 +14,9 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     the work: it is called with the request's `Context`, then by name the path parameters, `body` and `query` as
     declared. `request` and `query` are msgspec types; the fields of a `query` type are scalars. `response` is None for
     an empty answer.
+
+    `stream` is the name of a stream's last event, None for a plain answer. Such an operation does its checks and opens
+    the model's stream before it returns an iterator of text pieces whose last item is the response.
     """
 
     method: Literal["GET", "POST", "PATCH", "DELETE"]
@@ -24,6 +27,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     request: type | None = None
     query: type | None = None
     response: type | None = None
+    stream: str | None = None
     idempotent: bool = False
     calls_model: bool = False
     max_body_bytes: int = MEGABYTE

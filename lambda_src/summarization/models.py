@@ -5,16 +5,10 @@ from typing import Annotated, Literal
 from msgspec import UNSET, Meta, UnsetType
 
 from shared.contract import ModelId, Request, Response, Text, Usage
+from shared.photos import Photo
 
 Line = Annotated[str, Meta(min_length=1)]
 Audience = Literal["technician", "manager", "customer"]
-
-
-class Photo(Request):
-    """A photo; `data` is base64. What it is, its first bytes say: `contentType` is not believed."""
-
-    content_type: Literal["image/jpeg", "image/png", "image/webp"]
-    data: bytes
 
 
 class CreateSummary(Request):

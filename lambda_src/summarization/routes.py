@@ -1,11 +1,9 @@
 """Summarization's route table."""
 
 from shared.contract import ListQuery
+from shared.photos import MAX_BODY_BYTES
 from shared.routes import Route
 from summarization.models import CreateSummary, SummaryAnswer, SummaryList
-
-# Four megabytes of photos are 5.6 million characters of base64, and a function takes 6 MB at most.
-MAX_BODY_BYTES = 5_800_000
 
 ROUTES = (
     Route(

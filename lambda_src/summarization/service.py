@@ -8,15 +8,15 @@ from shared.bedrock import Bedrock
 from shared.catalogue import Invocation
 from shared.context import Context
 from shared.contract import ListQuery, Usage
-from shared.errors import InvalidRequest, TooLarge
+from shared.errors import InvalidRequest
 from shared.ids import new_id, timestamp
 from shared.observability import logger
+from shared.photos import photo_blocks
 from shared.settings import Settings
 from shared.store import Store
 from shared.structured import ask
-from summarization.models import CreateSummary, Photo, Report, SummaryAnswer, SummaryList, SummaryRecord
+from summarization.models import CreateSummary, Report, SummaryAnswer, SummaryList, SummaryRecord
 
-MAX_PHOTO_BYTES = 4 * 1024 * 1024
 MAX_TOKENS = 2000
 
 AUDIENCES = {
@@ -88,15 +88,6 @@ def fit_lines(text: str, lines: int) -> str:
     return "\n".join([*kept[: lines - 1], *filter(None, [" ".join(kept[lines - 1 :])])])
 
 
-def photo_format(data: bytes) -> str | None:
-    """What the first bytes say: Converse's name of the format, or None for anything but JPEG, PNG and WebP."""
-    if data.startswith(b"\xff\xd8\xff"):
-        return "jpeg"
-    if data.startswith(b"\x89PNG\r\n\x1a\n"):
-        return "png"
-    return "webp" if data[:4] == b"RIFF" and data[8:12] == b"WEBP" else None
-
-
 def _too_long(report: Report, lines: int) -> str | None:
     count = len([line for line in report.summary.splitlines() if line.strip()])
     return f"`summary` has {count} lines, at most {lines} are allowed." if count > lines else None
@@ -110,26 +101,12 @@ def _system(body: CreateSummary) -> str:
 def _content(body: CreateSummary, invocation: Invocation) -> list[dict[str, Any]]:
     if not body.photos and not (body.text and body.text.strip()):
         raise InvalidRequest.at("body", "needs a text, photos, or both")
-    blocks = _photo_blocks(body.photos, invocation)
+    blocks = photo_blocks(body.photos, invocation.model)
     if not body.text:
         return blocks
     # The report must not be able to close its own bracket.
     text = body.text.replace("</report>", "&lt;/report&gt;")
     return [*blocks, {"text": f"<report>\n{text}\n</report>"}]
-
-
-def _photo_blocks(photos: list[Photo], invocation: Invocation) -> list[dict[str, Any]]:
-    if photos and "image" not in invocation.model.inputs:
-        raise InvalidRequest.at("body.photos", f"{invocation.model.name} takes no photos")
-    if sum(len(photo.data) for photo in photos) > MAX_PHOTO_BYTES:
-        raise TooLarge(f"The photos are over {MAX_PHOTO_BYTES // 1024**2} MB together.")
-    blocks = []
-    for number, photo in enumerate(photos):
-        kind = photo_format(photo.data)
-        if kind is None:
-            raise InvalidRequest.at(f"body.photos[{number}].data", "neither a JPEG, PNG nor WebP picture")
-        blocks.append({"image": {"format": kind, "source": {"bytes": photo.data}}})
-    return blocks
 
 
 def _answer(record: SummaryRecord, context: Context) -> SummaryAnswer:

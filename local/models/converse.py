@@ -1,19 +1,26 @@
-"""Converse: checks a request as Bedrock does, has the answer written, and puts it in Bedrock's form."""
+"""
+Converse and ConverseStream: checks a request as Bedrock does, has the answer written, and puts it in Bedrock's form.
+
+Every answer is made as a stream's events; a whole one is what they come to.
+"""
 
 import base64
 import binascii
 import json
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
 
-from local.models import citing, sight
+from local.models import citing, memory, sight
+from local.models.caching import Block, Cached, PromptCache
 from local.models.citing import Numbered
 from local.models.errors import ModelError, invalid
-from local.models.runtimes import Runtimes
-from local.models.simulate import Simulator, without_markers
+from local.models.pieces import in_pieces, trimmed, until_stop
+from local.models.runtimes import Piece, Runtimes
+from local.models.simulate import Asked, Event, Events, Simulator, without_markers
 from local.models.structured import Filler
 
 _FORMATS = {"png", "jpeg", "gif", "webp"}
@@ -21,13 +28,12 @@ _MAX_IMAGE_BYTES = 3_750_000
 _MAX_IMAGES = 20
 # Whatever is asked for, the gateway waits 29 seconds, and two cores write about 100 tokens a second.
 _WRITTEN_TOKENS = 400
-_PROMPT_CHARACTERS = 9_000
+_SYSTEM_CHARACTERS = 2_000
+_PROMPT_CHARACTERS = 7_000
 _REFUSAL = "I can't help with that request."
 _MAX_OUTPUT = 64_000
 # Families that have parameters besides `inferenceConfig`, by what stands in the model's id.
 _ADDITIONAL = {"anthropic.claude": {"top_k", "thinking", "anthropic_beta"}, "amazon.nova": {"inferenceConfig"}}
-# Blocks, stop reason, and the output tokens where the language model counted them itself, else 0.
-Content = tuple[list[dict[str, Any]], str, int]
 
 
 @dataclass
@@ -46,13 +52,17 @@ class Conversation:
         return "\n\n".join(turn["content"] for turn in self.turns if turn["role"] == "user")
 
 
-@dataclass(frozen=True)
+@dataclass
 class Answer:
-    """`usage` as Bedrock counts it; `text` is what was written, for the call log."""
+    """
+    One content block in pieces: a text, or a tool's input if `tool` says which. `stop` and `output_tokens` are final
+    when the last piece was taken; 0 tokens were not counted yet.
+    """
 
-    body: dict[str, Any]
-    input_tokens: int
-    output_tokens: int
+    pieces: Generator[str, None, None]
+    stop: str = "end_turn"
+    output_tokens: int = 0
+    tool: dict[str, str] | None = None
 
 
 class Converser:
@@ -61,34 +71,64 @@ class Converser:
     def __init__(self, runtimes: Runtimes, simulator: Simulator) -> None:
         self._runtimes = runtimes
         self._simulator = simulator
+        self._cache = PromptCache(self._tokens)
 
-    def converse(self, model: str, request: Mapping[str, Any]) -> Answer:
-        """Raises `ModelError`."""
+    def converse(self, model: str, request: Mapping[str, Any]) -> dict[str, Any]:
+        """The body. Raises `ModelError`."""
+        events, _ = self._begin(model, request, streamed=False)
+        return collected(events)
+
+    def stream(self, model: str, request: Mapping[str, Any]) -> Events:
+        """The events. Raises `ModelError` at once, `StreamError` and `StreamCut` on the way."""
+        events, asked = self._begin(model, request, streamed=True)
+        return self._simulator.disturb(events, asked)
+
+    def _begin(self, model: str, request: Mapping[str, Any], *, streamed: bool) -> tuple[Events, Asked]:
+        """Everything that can be refused is, before the first event."""
         begun = time.perf_counter()
         _check_additional(model, request.get("additionalModelRequestFields") or {})
         conversation = self._read(request)
-        system = "\n".join(block["text"] for block in request.get("system") or [] if "text" in block)
+        system = "\n".join(filter(None, map(_plain, request.get("system") or [])))
         config = _inference(request.get("inferenceConfig") or {})
-        asked = self._simulator.apply(conversation.source)
-        content, stop, counted = self._answer(request, conversation, system, config, asked)
-        embedder = self._runtimes.embedder
-        written = "".join(_written(block) for block in content)
+        asked = self._simulator.apply(conversation.source, streamed=streamed)
+        cached = self._cache.look(model, request)
+        answer = self._answer(request, conversation, system, config, asked)
         tools = json.dumps(request["toolConfig"]) if request.get("toolConfig") else ""
         schema = json.dumps(request["outputConfig"]) if request.get("outputConfig") else ""
         prompt = "\n".join([system, tools, schema, *(turn["content"] for turn in conversation.turns)])
-        input_tokens = embedder.count(prompt) + conversation.image_tokens
-        output_tokens = counted or (embedder.count(written) if written else 0)
-        body = {
-            "output": {"message": {"role": "assistant", "content": content}},
-            "stopReason": stop,
-            "usage": {
-                "inputTokens": input_tokens,
-                "outputTokens": output_tokens,
-                "totalTokens": input_tokens + output_tokens,
+        input_tokens = self._runtimes.embedder.count(prompt) + conversation.image_tokens
+        return self._events(answer, input_tokens, cached, begun), asked
+
+    def _events(self, answer: Answer, input_tokens: int, cached: Cached | None, begun: float) -> Events:
+        yield "messageStart", {"role": "assistant"}
+        if answer.tool:
+            yield "contentBlockStart", {"start": {"toolUse": answer.tool}, "contentBlockIndex": 0}
+        written = []
+        with closing(answer.pieces):
+            for piece in answer.pieces:
+                written.append(piece)
+                delta = {"toolUse": {"input": piece}} if answer.tool else {"text": piece}
+                yield "contentBlockDelta", {"delta": delta, "contentBlockIndex": 0}
+        yield "contentBlockStop", {"contentBlockIndex": 0}
+        yield "messageStop", {"stopReason": answer.stop}
+        output_tokens = answer.output_tokens or self._runtimes.embedder.count("".join(written))
+        yield (
+            "metadata",
+            {
+                "usage": _usage(input_tokens, output_tokens, cached),
+                "metrics": {"latencyMs": round((time.perf_counter() - begun) * 1000)},
             },
-            "metrics": {"latencyMs": round((time.perf_counter() - begun) * 1000)},
-        }
-        return Answer(body, input_tokens, output_tokens)
+        )
+
+    def _tokens(self, blocks: list[Block]) -> int:
+        """The input tokens of some blocks that were read without complaint."""
+        pictures = sum(
+            sight.tokens(base64.b64decode(found["image"]["source"]["bytes"]))
+            for block in blocks
+            if "image" in (found := block.get("guardContent") or block)
+        )
+        text = "\n".join(filter(None, map(_plain, blocks)))
+        return pictures + (self._runtimes.embedder.count(text) if text else 0)
 
     def _read(self, request: Mapping[str, Any]) -> Conversation:
         messages = request.get("messages")
@@ -118,21 +158,13 @@ class Converser:
         if "text" in block:
             if not isinstance(block["text"], str) or not block["text"].strip():
                 raise invalid("The text field in the ContentBlock object is blank. Add text to the text field.")
-            return block["text"]
-        if "guardContent" in block:
-            return str(block["guardContent"].get("text", {}).get("text", ""))
-        if "image" in block:
-            self._image(block["image"], conversation)
-            return ""
-        if "toolUse" in block:
-            return json.dumps(block["toolUse"].get("input", {}))
-        if "toolResult" in block:
+        elif "image" in (shown := block.get("guardContent") or block):
+            self._image(shown["image"], conversation)
+        elif "toolResult" in block:
             conversation.has_tool_result = True
-            parts = block["toolResult"].get("content") or []
-            return "\n".join(part.get("text") or json.dumps(part.get("json", {})) for part in parts)
-        if "cachePoint" in block:
-            return ""
-        raise invalid(f"The model doesn't support the content block {sorted(block)}.")
+        elif not {"guardContent", "toolUse", "cachePoint"} & set(block):
+            raise invalid(f"The model doesn't support the content block {sorted(block)}.")
+        return _plain(block)
 
     @staticmethod
     def _image(image: Mapping[str, Any], conversation: Conversation) -> None:
@@ -151,10 +183,10 @@ class Converser:
         conversation.image_tokens += sight.tokens(data)
 
     def _answer(
-        self, request: Mapping[str, Any], conversation: Conversation, system: str, config: "Inference", asked: set[str]
-    ) -> Content:
+        self, request: Mapping[str, Any], conversation: Conversation, system: str, config: "Inference", asked: Asked
+    ) -> Answer:
         if "refusal" in asked:
-            return [{"text": _REFUSAL}], "content_filtered", 0
+            return Answer(in_pieces(_REFUSAL), "content_filtered")
         tool = _forced_tool(request.get("toolConfig"))
         schema = tool["schema"] if tool else _schema(request.get("outputConfig"))
         if schema is None and not conversation.has_tool_result:
@@ -165,39 +197,101 @@ class Converser:
         if "invalid-json" in asked:
             broken: Any = {"unexpected": "simulated"}
             if tool:
-                return [_tool_use(tool["name"], broken)], "tool_use", 0
-            return [{"text": '{"title": "cut off'}], "end_turn", 0
+                return _tool_use(tool["name"], broken)
+            return Answer(in_pieces('{"title": "cut off'))
         filler = Filler(self._runtimes)
         source = without_markers(conversation.source)
         value = filler.fill(schema, source, conversation.images, system, conversation.numbered)
         if tool:
-            return [_tool_use(tool["name"], value)], "tool_use", 0
+            return _tool_use(tool["name"], value)
         text = json.dumps(value, ensure_ascii=False)
         if self._runtimes.embedder.count(text) > config.max_tokens:
-            return [{"text": text[: config.max_tokens * 3]}], "max_tokens", config.max_tokens
-        return [{"text": text}], "end_turn", 0
+            return Answer(in_pieces(text[: config.max_tokens * 3]), "max_tokens", config.max_tokens)
+        return Answer(in_pieces(text))
 
-    def _write(self, conversation: Conversation, system: str, config: "Inference", asked: set[str]) -> Content:
+    def _write(self, conversation: Conversation, system: str, config: "Inference", asked: Asked) -> Answer:
         if "invalid-json" in asked:
-            return [{"text": "Here is what I found, in my own words."}], "end_turn", 0
-        messages = [{"role": "system", "content": system[:2000]}] if system else []
+            return Answer(in_pieces("Here is what I found, in my own words."))
+        noted = memory.read(system, without_markers(conversation.source))
+        if noted is not None:
+            return Answer(in_pieces(noted))
+        messages = [{"role": "system", "content": system[:_SYSTEM_CHARACTERS]}] if system else []
         seen = "\n".join(conversation.images)
-        for turn in conversation.turns[-8:]:
-            messages.append({"role": turn["role"], "content": without_markers(turn["content"])[:_PROMPT_CHARACTERS]})
+        messages += memory.last_turns(conversation.turns, _PROMPT_CHARACTERS)
         if seen:
             messages[-1]["content"] = f"{seen}\n{messages[-1]['content']}".strip()
-        written = self._runtimes.writer.chat(
+        answer = Answer(in_pieces(""))
+        answer.pieces = self._written(messages, config, answer)
+        return answer
+
+    def _written(
+        self, messages: list[dict[str, str]], config: "Inference", answer: Answer
+    ) -> Generator[str, None, None]:
+        """What the language model writes; `answer` is told how it ended."""
+        stream = self._runtimes.writer.stream(
             messages,
             max_tokens=min(config.max_tokens, _WRITTEN_TOKENS),
             temperature=config.temperature,
             top_p=config.top_p,
         )
-        # Stopped here and not by the runtime: Bedrock says which way an answer ended.
-        text, stop = written.text.strip(), "end_turn" if written.finish == "stop" else "max_tokens"
-        for sequence in config.stop_sequences:
-            if sequence in text:
-                text, stop = text.split(sequence, 1)[0], "stop_sequence"
-        return [{"text": text or "..."}], stop, written.output_tokens
+        with closing(stream):
+            # Stopped here and not by the runtime: Bedrock says which way an answer ended.
+            text = _stopped(until_stop(_counted(stream, answer), config.stop_sequences), answer)
+            nothing = True
+            for piece in trimmed(text):
+                nothing = False
+                yield piece
+        if nothing:
+            yield "..."
+
+
+def _counted(stream: Iterable[Piece], answer: Answer) -> Iterator[str]:
+    for piece in stream:
+        answer.output_tokens += bool(piece.text)
+        if piece.finish == "length":
+            answer.stop = "max_tokens"
+        yield piece.text
+
+
+def _stopped(text: Iterable[str | None], answer: Answer) -> Iterator[str]:
+    for piece in text:
+        if piece is None:
+            answer.stop = "stop_sequence"
+        else:
+            yield piece
+
+
+def collected(events: Iterable[Event]) -> dict[str, Any]:
+    """Converse's body, of a stream's events."""
+    tool: dict[str, Any] | None = None
+    written, body = "", dict[str, Any]()
+    for kind, content in events:
+        if kind == "contentBlockStart":
+            tool = content["start"]["toolUse"]
+        elif kind == "contentBlockDelta":
+            written += content["delta"]["toolUse"]["input"] if tool else content["delta"]["text"]
+        elif kind in ("messageStop", "metadata"):
+            body |= content
+    block = {"toolUse": {**tool, "input": json.loads(written)}} if tool else {"text": written}
+    return {"output": {"message": {"role": "assistant", "content": [block]}}, **body}
+
+
+def _usage(input_tokens: int, output_tokens: int, cached: Cached | None) -> dict[str, int]:
+    """Tokens of the cache are not among the input's, but in the total."""
+    if not cached:
+        return _total({"inputTokens": input_tokens, "outputTokens": output_tokens})
+    return _total(
+        {
+            "inputTokens": max(input_tokens - cached.read - cached.written, 0),
+            "outputTokens": output_tokens,
+            "cacheReadInputTokens": cached.read,
+            "cacheWriteInputTokens": cached.written,
+        }
+    )
+
+
+def _total(usage: dict[str, int]) -> dict[str, int]:
+    return {**usage, "totalTokens": sum(usage.values())}
 
 
 @dataclass(frozen=True)
@@ -280,9 +374,20 @@ def _schema(config: Any) -> dict[str, Any] | None:
     return schema
 
 
-def _tool_use(name: str, value: Any) -> dict[str, Any]:
-    return {"toolUse": {"toolUseId": f"tooluse_{uuid.uuid4().hex[:22]}", "name": name, "input": value}}
+def _tool_use(name: str, value: Any) -> Answer:
+    used = {"toolUseId": f"tooluse_{uuid.uuid4().hex[:22]}", "name": name}
+    return Answer(in_pieces(json.dumps(value, ensure_ascii=False)), "tool_use", tool=used)
 
 
-def _written(block: Mapping[str, Any]) -> str:
-    return str(block["text"]) if "text" in block else json.dumps(block["toolUse"]["input"], ensure_ascii=False)
+def _plain(block: Block) -> str:
+    """A block's text, of whatever kind it is."""
+    if "text" in block:
+        return str(block["text"])
+    if "guardContent" in block:
+        return str((block["guardContent"].get("text") or {}).get("text", ""))
+    if "toolUse" in block:
+        return json.dumps(block["toolUse"].get("input", {}))
+    if "toolResult" in block:
+        parts = block["toolResult"].get("content") or []
+        return "\n".join(part.get("text") or json.dumps(part.get("json", {})) for part in parts)
+    return json.dumps(block) if "toolSpec" in block else ""

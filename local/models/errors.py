@@ -28,6 +28,18 @@ class ModelError(Exception):
         self.status = STATUSES[code]
 
 
+class StreamError(Exception):
+    """An error after the first byte: an exception within the stream. `kind` is its type, in camel case."""
+
+    def __init__(self, kind: str, message: str) -> None:
+        super().__init__(message)
+        self.kind = kind
+
+
+class StreamCut(Exception):
+    """A simulated loss of the connection in the middle of a stream."""
+
+
 def invalid(message: str) -> ModelError:
     """What Bedrock answers to a request it cannot serve as it is."""
     return ModelError("ValidationException", message)

@@ -1,19 +1,24 @@
 """The two real models: SmolLM2-135M writes, multilingual-e5-small embeds. Each is loaded once."""
 
 import json
+import logging
 import os
 import threading
+from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 Vectors: TypeAlias = npt.NDArray[np.float32]
+
+logger = logging.getLogger("local.models")
 
 _CONTEXT_TOKENS = 4096
 # The embedding model reads 512 tokens. A longer text is read in windows of this many characters, at most so many,
@@ -82,6 +87,14 @@ class Written:
     output_tokens: int
 
 
+@dataclass(frozen=True)
+class Piece:
+    """A token of what is being written. `finish` is empty before the last one."""
+
+    text: str
+    finish: str
+
+
 class Writer:
     """SmolLM2-135M-Instruct: fluent English, not to be believed."""
 
@@ -104,7 +117,7 @@ class Writer:
 
         :param sampling: llama.cpp's names (`temperature`, `top_p`, `stop`, `response_format`, ...).
         """
-        request = {"messages": messages, "max_tokens": max_tokens, "repeat_penalty": 1.1, "seed": 7, **sampling}
+        request = _request(messages, max_tokens, sampling)
         with self._lock:
             answer = self._server.handle_chat_completions(request)
         content = json.loads(answer) if isinstance(answer, (str, bytes)) else answer
@@ -117,6 +130,50 @@ class Writer:
             input_tokens=usage["prompt_tokens"],
             output_tokens=usage["completion_tokens"],
         )
+
+    def stream(
+        self, messages: list[dict[str, str]], *, max_tokens: int, **sampling: Any
+    ) -> Generator[Piece, None, None]:
+        """
+        Continue a conversation, token by token. Closing the iterator ends the writing.
+
+        Written in a thread of its own: a caller that takes its time does not keep the next one waiting.
+        """
+        request = {**_request(messages, max_tokens, sampling), "stream": True}
+        written: SimpleQueue[Piece | None] = SimpleQueue()
+        unwanted = threading.Event()
+
+        def take(chunk: dict[str, Any]) -> bool:
+            """Called by the runtime for each token; True ends the writing."""
+            if "choices" not in chunk:
+                logger.error("the language model failed: %s", chunk)
+                return True
+            choice = chunk["choices"][0]
+            written.put(Piece(choice["delta"].get("content") or "", choice["finish_reason"] or ""))
+            return unwanted.is_set()
+
+        def write() -> None:
+            try:
+                with self._lock:
+                    if not unwanted.is_set():
+                        self._server.handle_chat_completions(request, take)
+            finally:
+                written.put(None)
+
+        threading.Thread(target=write, name="writer", daemon=True).start()
+        finish = ""
+        try:
+            while piece := written.get():
+                finish = piece.finish
+                yield piece
+        finally:
+            unwanted.set()
+        if not finish:
+            raise RuntimeError("the language model did not end its answer")
+
+
+def _request(messages: list[dict[str, str]], max_tokens: int, sampling: dict[str, Any]) -> dict[str, Any]:
+    return {"messages": messages, "max_tokens": max_tokens, "repeat_penalty": 1.1, "seed": 7, **sampling}
 
 
 class Runtimes:

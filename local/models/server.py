@@ -9,17 +9,20 @@ import json
 import logging
 import threading
 import time
+from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from local import eventstream
 from local.models import embeddings, images, scans
 from local.models.calls import Call, Calls, now, prompt_hash
 from local.models.converse import Converser
-from local.models.errors import ModelError, invalid
+from local.models.errors import ModelError, StreamCut, StreamError, invalid
 from local.models.runtimes import Runtimes
-from local.models.simulate import Simulator, without_markers
+from local.models.simulate import Events, Simulator, without_markers
 
 logger = logging.getLogger("local.models")
 
@@ -31,12 +34,19 @@ _DRAWING = 2
 
 @dataclass(frozen=True)
 class Reply:
-    """What a call came to."""
+    """What a call came to: a body, or events that are still to come."""
 
     body: dict[str, Any]
     input_tokens: int = 0
     output_tokens: int = 0
     images: int = 0
+    events: Events | None = None
+
+    @classmethod
+    def used(cls, body: dict[str, Any]) -> "Reply":
+        """With the tokens of its `usage`."""
+        usage = body.get("usage") or {}
+        return cls(body, usage.get("inputTokens", 0), usage.get("outputTokens", 0))
 
 
 class StandIn:
@@ -52,13 +62,14 @@ class StandIn:
     def answer(self, model: str, operation: str, request: dict[str, Any]) -> Reply:
         """Raises `ModelError`."""
         if operation == "converse":
-            answer = self._converser.converse(model, request)
-            return Reply(answer.body, answer.input_tokens, answer.output_tokens)
+            return Reply.used(self._converser.converse(model, request))
+        if operation == "converse-stream":
+            return Reply({}, events=self._converser.stream(model, request))
         if operation == "invoke":
             return self._invoke(model, request)
         if (model, operation) == ("textract", "detect-document-text"):
             return Reply(scans.detect(request, self._reader))
-        raise invalid(f"The stand-in does not stream yet ({operation}).")
+        raise invalid(f"The stand-in has no operation {operation} for {model}; only Converse streams.")
 
     def _invoke(self, model: str, request: dict[str, Any]) -> Reply:
         asked = self._simulator.apply(_strings(request))
@@ -97,6 +108,11 @@ def _cleaned(value: Any) -> Any:
     return [_cleaned(item) for item in value] if isinstance(value, list) else value
 
 
+def _chunk(content: bytes) -> bytes:
+    """A piece of a body whose length is not known; an empty one ends it."""
+    return b"%x\r\n%b\r\n" % (len(content), content)
+
+
 class Server(ThreadingHTTPServer):
     """One thread a connection; `at_work` bounds those that do something."""
 
@@ -115,6 +131,8 @@ class Handler(BaseHTTPRequestHandler):
     """One request."""
 
     protocol_version = "HTTP/1.1"
+    # A stream's pieces are small and leave at once.
+    disable_nagle_algorithm = True
     server: Server
 
     def do_GET(self) -> None:
@@ -136,26 +154,65 @@ class Handler(BaseHTTPRequestHandler):
         _, _, rest = self.path.partition("/model/")
         model, _, operation = rest.rpartition("/")
         model = unquote(model)
-        reply, error = self._run(model, operation, text)
-        status = error.status if error else 200
-        spent = round((time.perf_counter() - begun) * 1000)
+        note = partial(self._note, model, operation, text, begun)
+        # A simulated wait keeps its place: a slow model is slow for the others, too.
+        with self.server.at_work:
+            reply, error = self._run(model, operation, text)
+            if reply and reply.events:
+                self._stream(reply.events, note)
+                return
         told = reply or Reply({})
-        self.server.calls.add(
-            Call(
-                now(), model, operation, status, spent, prompt_hash(text), told.input_tokens, told.output_tokens,
-                told.images, error.code if error else "",
-            ),
-            # A page's picture is megabytes, and has no text to look for.
-            "" if model == "textract" else text,
-        )  # fmt: skip
+        spent = note(told, error.status if error else 200, error.code if error else "")
         if error:
-            self._send(status, {"message": str(error)}, {"x-amzn-ErrorType": error.code})
+            self._send(error.status, {"message": str(error)}, {"x-amzn-ErrorType": error.code})
             return
         headers = {"X-Amzn-Bedrock-Invocation-Latency": str(spent)}
         if operation == "invoke" and not told.images:
             headers["X-Amzn-Bedrock-Input-Token-Count"] = str(told.input_tokens)
             headers["X-Amzn-Bedrock-Output-Token-Count"] = str(told.output_tokens)
         self._send(200, told.body, headers)
+
+    def _note(self, model: str, operation: str, text: str, begun: float, told: Reply, status: int, error: str) -> int:
+        """Log a call. Returns the milliseconds it took."""
+        spent = round((time.perf_counter() - begun) * 1000)
+        self.server.calls.add(
+            Call(
+                now(), model, operation, status, spent, prompt_hash(text), told.input_tokens, told.output_tokens,
+                told.images, error,
+            ),
+            # A page's picture is megabytes, and has no text to look for.
+            "" if model == "textract" else text,
+        )  # fmt: skip
+        return spent
+
+    def _stream(self, events: Events, note: "partial[int]") -> None:
+        """Send each event when it is there. Once the first byte is out, an error is an event, too."""
+        told, failure, last = Reply({}), "", b""
+        try:
+            self.send_response(200)
+            self.send_header("Content-Type", eventstream.CONTENT_TYPE)
+            self.send_header("Transfer-Encoding", "chunked")
+            self.end_headers()
+            # Closed by hand: the model writes on until it hears that nobody reads any more.
+            with closing(events):
+                for kind, content in events:
+                    self.wfile.write(_chunk(eventstream.event(kind, content)))
+                    told = Reply.used(content) if kind == "metadata" else told
+        except StreamCut:
+            failure = "cut"
+        except (BrokenPipeError, ConnectionResetError):
+            failure = "callerGone"
+        except StreamError as error:
+            failure, last = error.kind, eventstream.exception(error.kind, {"message": str(error)})
+        except Exception:
+            logger.exception("a stream failed")
+            failure = "internalServerException"
+            last = eventstream.exception(failure, {"message": "The stand-in failed; see .local/logs/models.log."})
+        note(told, 200, failure)
+        if failure in ("cut", "callerGone"):
+            self.close_connection = True
+        else:
+            self._write((_chunk(last) if last else b"") + _chunk(b""))
 
     def _run(self, model: str, operation: str, text: str) -> tuple[Reply | None, ModelError | None]:
         try:
@@ -165,9 +222,7 @@ class Handler(BaseHTTPRequestHandler):
                 raise invalid("Malformed input request, please reformat your input and try again.") from failure
             if not isinstance(request, dict):
                 raise invalid("Malformed input request: expected type: JSONObject")
-            # A simulated wait keeps its place: a slow model is slow for the others, too.
-            with self.server.at_work:
-                return self.server.stand_in.answer(model, operation, request), None
+            return self.server.stand_in.answer(model, operation, request), None
         except ModelError as failure:
             return None, failure
         except Exception:
@@ -185,6 +240,9 @@ class Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
+        self._write(content)
+
+    def _write(self, content: bytes) -> None:
         try:
             self.wfile.write(content)
         except (BrokenPipeError, ConnectionResetError):

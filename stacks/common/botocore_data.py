@@ -15,11 +15,11 @@ from typing import Any
 OPERATIONS: Mapping[str, tuple[str, ...]] = {
     "bedrock": ("GetFoundationModel",),
     "bedrock-agent-runtime": ("Rerank",),
-    "bedrock-runtime": ("ApplyGuardrail", "Converse", "InvokeModel"),
-    "dynamodb": ("DeleteItem", "GetItem", "PutItem", "Query", "UpdateItem"),
+    "bedrock-runtime": ("ApplyGuardrail", "Converse", "ConverseStream", "InvokeModel"),
+    "dynamodb": ("DeleteItem", "GetItem", "PutItem", "Query", "TransactWriteItems", "UpdateItem"),
     # CreateBucket is not called: botocore signs forms for uploads by its description.
-    "s3": ("CreateBucket", "DeleteObject", "GetObject", "HeadObject", "PutObject"),
-    "sqs": ("ChangeMessageVisibility", "SendMessageBatch"),
+    "s3": ("CreateBucket", "DeleteObject", "DeleteObjects", "GetObject", "HeadObject", "ListObjectsV2", "PutObject"),
+    "sqs": ("ChangeMessageVisibility", "SendMessage", "SendMessageBatch"),
     "textract": ("DetectDocumentText",),
 }
 

@@ -27,11 +27,25 @@ class PrivateBucket(Construct):
     would take a function with the right to delete everything.
     """
 
-    def __init__(self, scope: Construct, construct_id: str, *, settings: StageSettings, uploads: bool = False) -> None:
-        """`uploads`: whether browsers of the stage's origins may post forms to it and read what is there by link."""
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        settings: StageSettings,
+        uploads: bool = False,
+        versions: bool = True,
+        expires: Duration | None = None,
+    ) -> None:
+        """`uploads`: whether browsers of the stage's origins may post forms to it and read what is there by link.
+
+        Without `versions` what is deleted is gone in any stage; `expires` deletes objects of that age.
+        """
         super().__init__(scope, construct_id)
         logs = self._bucket("Logs", settings, expires=Duration.days(settings.log_retention_days))
-        self._data = self._bucket("Resource", settings, logs=logs)
+        self._data = self._bucket(
+            "Resource", settings, logs=logs, versioned=versions and settings.keeps_data, expires=expires
+        )
         if uploads and settings.cors_origins:
             self._data.add_cors_rule(
                 allowed_origins=list(settings.cors_origins),
@@ -53,6 +67,16 @@ class PrivateBucket(Construct):
         acknowledge(
             role,
             {f"AwsSolutions-IAM5[Resource::<{logical_id}.Arn>/{prefix}/*]": "Object names are not known before"},
+        )
+
+    def grant_list(self, role: iam.Role, prefix: str) -> None:
+        """Lets the role list the objects below a prefix, and no others."""
+        role.add_to_policy(
+            iam.PolicyStatement(
+                actions=["s3:ListBucket"],
+                resources=[self._data.bucket_arn],
+                conditions={"StringLike": {"s3:prefix": f"{prefix}/*"}},
+            )
         )
 
     def send_events(self, queue: sqs.Queue, dead_letters: sqs.Queue, prefix: str) -> None:
@@ -83,9 +107,9 @@ class PrivateBucket(Construct):
         settings: StageSettings,
         *,
         logs: s3.IBucket | None = None,
+        versioned: bool = False,
         expires: Duration | None = None,
     ) -> s3.Bucket:
-        versioned = logs is not None and settings.keeps_data
         return s3.Bucket(
             self,
             construct_id,

@@ -48,9 +48,11 @@ class Package(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def requirements(self) -> tuple[Path, ...]:
-        """The locked requirements: those of every function, of the use case, and of the handler's part of it."""
+        """The locked requirements: of every function, of such a part in every use case, of the use case, and of the
+        handler's part of it."""
         folders = dict.fromkeys((SOURCES, SOURCES / self.use_case, self.folder))
-        return tuple(path for folder in folders if (path := folder / "requirements.txt").is_file())
+        paths = [SOURCES / f"requirements-{self.part}.txt", *(folder / "requirements.txt" for folder in folders)]
+        return tuple(path for path in paths if path.is_file())
 
     @property
     def sources(self) -> tuple[Path, ...]:

@@ -7,11 +7,9 @@ from constructs import Construct
 
 from shared.routes import Route
 from stacks.common.alarms import Alarms
+from stacks.common.api_functions import ApiFunctions
 from stacks.common.guardrail import Guardrail
-from stacks.common.model_access import ModelAccess
-from stacks.common.python_function import PythonFunction
 from stacks.common.table import Table
-from stacks.common.use_case_api import UseCaseApi
 from stacks.common.use_case_stack import UseCaseStack
 from stacks.config import StageSettings
 
@@ -29,14 +27,13 @@ class GuardedModelStack(UseCaseStack):
         alarms = Alarms(self, "Alarms", settings=settings.alarms)
         table = Table(self, "Table", settings=settings)
         guardrail = Guardrail(self, "Guardrail", settings=settings)
-        function = PythonFunction(
+        api = ApiFunctions(
             self,
-            "Function",
+            routes=routes,
             services=("bedrock-runtime", "dynamodb"),
             environment={**table.environment, **guardrail.environment},
             alarms=alarms,
         )
-        table.grant_use(function.role)
-        guardrail.grant_apply(function.role)
-        ModelAccess(self).grant(function.role)
-        UseCaseApi(self, "Api", routes=routes, function=function.function, alarms=alarms)
+        for role in api.roles:
+            table.grant_use(role)
+            guardrail.grant_apply(role)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from aws_cdk import Duration, aws_logs
+from aws_cdk import Aws, Duration, aws_logs
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
@@ -16,6 +16,12 @@ from stacks.common.use_case_stack import UseCaseStack, kebab
 
 # API Gateway gives up on an integration after 29 s.
 TIMEOUT = Duration.seconds(29)
+# AWS Lambda Web Adapter 1.0, in every region of the partition `aws`.
+# https://github.com/awslabs/aws-lambda-web-adapter
+_ADAPTER = "753240598075:layer:LambdaAdapterLayer{machine}:26"
+# The gateway lets a stream last three times as long; nobody waits so long for a chat's answer.
+STREAM_TIMEOUT = Duration.minutes(5)
+STREAM_PART = "stream"
 # By cdk-nag's two rules about it.
 _NEWEST_RUNTIME = "3.14"
 # What a request that is about to time out has taken.
@@ -27,6 +33,7 @@ class PythonFunction(Construct):
 
     `services` are the AWS services it calls, by botocore's names. `memory_size` in MB decides on the CPU as well.
     `part` is the folder of a handler that does not answer the API but works behind a queue, for up to `timeout`.
+    `streams` is for a server behind the web adapter that answers the API's streams, in the part `stream`.
     `scheduled` is for a handler that nobody waits for: it runs at its times, with the `models` of all use cases.
     """
 
@@ -42,11 +49,16 @@ class PythonFunction(Construct):
         part: str = "",
         timeout: Duration = TIMEOUT,
         scheduled: bool = False,
+        streams: bool = False,
     ) -> None:
         super().__init__(scope, construct_id)
         self._behind_queue = bool(part)
         self._scheduled = scheduled
+        self._streams = streams
         target = package_target(scope.settings)
+        if streams:
+            part, timeout = STREAM_PART, STREAM_TIMEOUT
+            environment = {**environment, **_ADAPTER_ENVIRONMENT}
         package = Package(use_case=scope.use_case, target=target, services=services, part=part)
         logs = log_group(self, "Logs", scope.settings)
         self.role = self._own_role(logs)
@@ -54,7 +66,8 @@ class PythonFunction(Construct):
             self,
             "Resource",
             code=package_code(package),
-            handler=package.handler,
+            handler="shared/run.sh" if streams else package.handler,
+            layers=[self._adapter(scope, target)] if streams else None,
             runtime=target.runtime,
             architecture=target.architecture,
             role=self.role,
@@ -75,8 +88,15 @@ class PythonFunction(Construct):
         )
         return role
 
+    def _adapter(self, scope: UseCaseStack, target: PackageTarget) -> lambda_.ILayerVersion:
+        machine = "Arm64" if target.machine == "arm64" else "X86"
+        public = f"arn:{Aws.PARTITION}:lambda:{Aws.REGION}:{_ADAPTER.format(machine=machine)}"
+        return lambda_.LayerVersion.from_layer_version_arn(
+            self, "Adapter", scope.settings.streaming.layer_arn or public
+        )
+
     def _watch(self, alarms: Alarms) -> None:
-        name = self.node.id if self._behind_queue else ""
+        name = self.node.id if self._behind_queue or self._streams else ""
         alarms.add(
             f"{name}FunctionErrors",
             self.function.metric_errors(period=PERIOD),
@@ -91,7 +111,7 @@ class PythonFunction(Construct):
             periods=1,
             says="The account's or the function's concurrency is used up",
         )
-        if self._behind_queue or self._scheduled:
+        if self._behind_queue or self._scheduled or self._streams:
             return
         alarms.add(
             "FunctionSlow",
@@ -122,6 +142,15 @@ class PythonFunction(Construct):
         if self._behind_queue:
             return "Its queue has the dead-letter queue"
         return "Only API Gateway invokes it, and waits: there is no queue to fall out of"
+
+
+# Waits for the port instead of asking a path: no route is there for it.
+_ADAPTER_ENVIRONMENT = {
+    "AWS_LAMBDA_EXEC_WRAPPER": "/opt/bootstrap",
+    "AWS_LWA_INVOKE_MODE": "response_stream",
+    "AWS_LWA_READINESS_CHECK_PROTOCOL": "tcp",
+    "AWS_LWA_PORT": "8080",
+}
 
 
 def _common_environment(scope: UseCaseStack, scheduled: bool) -> dict[str, str]:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-from aws_cdk import CfnOutput
+from aws_cdk import CfnOutput, Duration
 from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_ssm as ssm
@@ -17,6 +17,7 @@ from stacks.common.checks import acknowledge
 from stacks.common.gateway_responses import add_gateway_responses
 from stacks.common.json_schema import gateway_schema
 from stacks.common.log_group import log_group
+from stacks.common.python_function import STREAM_TIMEOUT
 from stacks.common.use_case_stack import UseCaseStack, kebab
 from stacks.config import StageSettings
 
@@ -47,6 +48,8 @@ class UseCaseApi(Construct):
     The function answers what it has no route for with 404 in our shape, where the gateway would say 403. So each
     resource takes any method, and a last resource any path; they need the same authorization as the routes.
 
+    A `stream_function` answers the routes that stream, and the gateway passes each piece on at once.
+
     Its URL is an output of the stack and the SSM parameter `/bedrock-endpoints/<stage>/<use-case>/url`.
     """
 
@@ -57,6 +60,7 @@ class UseCaseApi(Construct):
         *,
         routes: Sequence[Route],
         function: lambda_.IFunction,
+        stream_function: lambda_.IFunction | None = None,
         alarms: Alarms,
     ) -> None:
         super().__init__(scope, construct_id)
@@ -68,6 +72,7 @@ class UseCaseApi(Construct):
         )
         # One permission for the API instead of one a method: the last resource takes any path anyhow.
         self._integration = apigateway.LambdaIntegration(function, scope_permission_to_method=False)
+        self._stream_integration = _stream_integration(stream_function) if stream_function else self._integration
         for route in routes:
             self._add_route(route)
         self._add_catch_all()
@@ -113,7 +118,7 @@ class UseCaseApi(Construct):
     def _add_route(self, route: Route) -> None:
         self._api.root.resource_for_path(route.path).add_method(
             route.method,
-            self._integration,
+            self._stream_integration if route.stream else self._integration,
             operation_name=route.operation,
             authorizer=self._access.authorizer,
             authorization_type=self._access.authorization_type,
@@ -194,6 +199,16 @@ class UseCaseApi(Construct):
         )
         if self._access.authorizer is None:
             acknowledge(self._api, {"AwsSolutions-COG4": "Callers sign with IAM credentials; Cognito is a setting"})
+
+
+def _stream_integration(function: lambda_.IFunction) -> apigateway.LambdaIntegration:
+    return apigateway.LambdaIntegration(
+        function,
+        scope_permission_to_method=False,
+        response_transfer_mode=apigateway.ResponseTransferMode.STREAM,
+        # The function ends by itself before.
+        timeout=STREAM_TIMEOUT.plus(Duration.seconds(10)),
+    )
 
 
 def _model_limits(settings: StageSettings) -> apigateway.MethodDeploymentOptions:

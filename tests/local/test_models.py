@@ -4,14 +4,17 @@ import base64
 import json
 import re
 import struct
+import time
 import zlib
+from contextlib import closing
 from typing import Any
 
 import boto3
 import msgspec
 import pytest
+import urllib3
 from botocore.config import Config
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, EventStreamError
 
 from summarization.models import Report
 from tests.local.conftest import StandIn
@@ -294,3 +297,174 @@ def test_an_unsafe_prompt_is_declined_in_the_models_own_way(bedrock: Any) -> Non
             "amazon.titan-image-generator-v2:0",
             {"taskType": "TEXT_IMAGE", "textToImageParams": {"text": "gore"}},
         )
+
+
+def _stream(bedrock: Any, text: str, **asked: Any) -> list[dict[str, Any]]:
+    answer = bedrock.converse_stream(modelId=HAIKU, **{"messages": _user({"text": text}), **asked})
+    return list(answer["stream"])
+
+
+def _text(events: list[dict[str, Any]]) -> str:
+    deltas = [event["contentBlockDelta"]["delta"] for event in events if "contentBlockDelta" in event]
+    return "".join(delta["text"] if "text" in delta else delta["toolUse"]["input"] for delta in deltas)
+
+
+def test_a_stream_comes_to_the_whole_answer(bedrock: Any) -> None:
+    # given the same request in both forms
+    config = {"maxTokens": 30, "temperature": 0}
+    question = "What does a mechanical seal do?"
+    whole = bedrock.converse(modelId=HAIKU, messages=_user({"text": question}), inferenceConfig=config)
+    # when
+    events = _stream(bedrock, question, inferenceConfig=config)
+    # then
+    kinds = [next(iter(event)) for event in events]
+    pieces = kinds.count("contentBlockDelta")
+    assert kinds == ["messageStart", *["contentBlockDelta"] * pieces, "contentBlockStop", "messageStop", "metadata"]
+    assert pieces > 10
+    assert _text(events) == whole["output"]["message"]["content"][0]["text"]
+    assert events[-2]["messageStop"]["stopReason"] == whole["stopReason"] == "max_tokens"
+    assert events[-1]["metadata"]["usage"] == whole["usage"]
+
+
+def test_pieces_arrive_while_the_rest_is_written(bedrock: Any) -> None:
+    begun = time.monotonic()
+    answer = bedrock.converse_stream(
+        modelId=HAIKU,
+        messages=_user({"text": "Tell me about pumps. [[simulate:slow-stream:0.3]]"}),
+        inferenceConfig={"maxTokens": 20},
+    )
+    arrived = [(next(iter(event)), time.monotonic() - begun) for event in answer["stream"]]
+    pieces = [at for kind, at in arrived if kind == "contentBlockDelta"]
+    # then the first is here long before the end, and each of the first ones has its pause
+    assert arrived[0][1] < 0.3 < pieces[0]
+    assert pieces[1] - pieces[0] >= 0.25
+    assert pieces[2] - pieces[1] >= 0.25
+    assert arrived[-1][1] - pieces[2] < 2
+
+
+def test_a_stream_ends_before_its_stop_sequence(bedrock: Any) -> None:
+    config = {"maxTokens": 40, "temperature": 0}
+    question = "What does a mechanical seal do?"
+    whole = _text(_stream(bedrock, question, inferenceConfig=config))
+    # given a sequence that begins within a word and ends within another
+    stop = whole[20:31]
+    events = _stream(bedrock, question, inferenceConfig={**config, "stopSequences": [stop]})
+    assert events[-2]["messageStop"]["stopReason"] == "stop_sequence"
+    assert _text(events) == whole[: whole.index(stop)].rstrip()
+    assert events[-1]["metadata"]["usage"]["outputTokens"] < 20
+
+
+def test_a_streamed_tool_call_comes_in_pieces(bedrock: Any) -> None:
+    schema = {"type": "object", "properties": {"symptoms": {"type": "array", "items": {"type": "string"}}}}
+    events = _stream(
+        bedrock,
+        REPORT,
+        toolConfig={
+            "tools": [{"toolSpec": {"name": "note", "inputSchema": {"json": schema}}}],
+            "toolChoice": {"tool": {"name": "note"}},
+        },
+    )
+    assert events[1]["contentBlockStart"]["start"]["toolUse"]["name"] == "note"
+    assert any("lost pressure" in symptom for symptom in json.loads(_text(events))["symptoms"])
+    assert sum("contentBlockDelta" in event for event in events) > 1
+    assert events[-2]["messageStop"]["stopReason"] == "tool_use"
+
+
+def test_what_can_be_refused_is_refused_before_the_first_byte(bedrock: Any) -> None:
+    with pytest.raises(bedrock.exceptions.ThrottlingException):
+        _stream(bedrock, "hello [[simulate:ThrottlingException]]")
+    with pytest.raises(bedrock.exceptions.ValidationException):
+        _stream(bedrock, "hello", inferenceConfig={"stopSequences": ["."]}, additionalModelRequestFields={"topK": 1})
+    with pytest.raises(bedrock.exceptions.ValidationException, match="only Converse streams"):
+        bedrock.invoke_model_with_response_stream(modelId=TITAN, body="{}")
+
+
+def test_a_stream_can_fail_on_its_way(bedrock: Any, stand_in: StandIn) -> None:
+    def broken(fault: str) -> tuple[list[dict[str, Any]], Exception | None]:
+        """What arrived before the failure, and the failure."""
+        events: list[dict[str, Any]] = []
+        asked = _user({"text": f"Tell me about pumps. [[simulate:{fault}:1:{fault}]]"})
+        try:
+            answer = bedrock.converse_stream(modelId=HAIKU, messages=asked, inferenceConfig={"maxTokens": 9})
+            with closing(answer["stream"]) as stream:
+                events.extend(stream)
+        except (EventStreamError, urllib3.exceptions.ProtocolError) as failure:
+            return events, failure
+        return events, None
+
+    for fault, error in (("cut", "cut"), ("stream-error", "modelStreamErrorException"), ("no-stop", "")):
+        # when
+        events, failure = broken(fault)
+        # then some pieces arrived, and no end
+        assert sum("contentBlockDelta" in event for event in events) == 3
+        assert not any("messageStop" in event for event in events)
+        assert type(failure) is {"cut": urllib3.exceptions.ProtocolError, "stream-error": EventStreamError}.get(
+            fault, type(None)
+        )
+        if isinstance(failure, EventStreamError):
+            assert failure.response["Error"]["Code"] == "modelStreamErrorException"
+        (call,) = stand_in.calls(f"simulate:{fault}:1:{fault}")["calls"]
+        assert (call["operation"], call["status"], call["error"]) == ("converse-stream", 200, error)
+        # and the next one is whole
+        events, failure = broken(fault)
+        assert (failure, "messageStop" in events[-2]) == (None, True)
+
+
+def test_a_stream_fault_does_nothing_to_a_whole_answer_and_is_not_used_up(bedrock: Any) -> None:
+    asked = {"messages": _user({"text": "Hello. [[simulate:no-stop:1:unused]]"}), "inferenceConfig": {"maxTokens": 5}}
+    assert bedrock.converse(modelId=HAIKU, **asked)["stopReason"]
+    assert not any("messageStop" in event for event in _stream(bedrock, "", **asked))
+
+
+def test_streams_are_logged_with_their_tokens(bedrock: Any, stand_in: StandIn) -> None:
+    events = _stream(bedrock, "Hello, remember this one.", inferenceConfig={"maxTokens": 5})
+    (call,) = stand_in.calls("remember")["calls"]
+    usage = events[-1]["metadata"]["usage"]
+    assert (call["input_tokens"], call["output_tokens"]) == (usage["inputTokens"], usage["outputTokens"])
+    assert call["operation"] == "converse-stream"
+
+
+def test_a_caller_that_goes_ends_the_writing(bedrock: Any, stand_in: StandIn) -> None:
+    # given a long answer
+    asked = _user({"text": "Write a long story about gone pumps."})
+    answer = bedrock.converse_stream(modelId=HAIKU, messages=asked, inferenceConfig={"maxTokens": 400})
+    stream = iter(answer["stream"])
+    next(stream)
+    next(stream)
+    # when
+    answer["stream"].close()
+    # then it is not written to its end
+    until = time.monotonic() + 3
+    while not (calls := stand_in.calls("gone")["calls"]):
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    assert (calls[0]["error"], calls[0]["output_tokens"]) == ("callerGone", 0)
+    # and the next one does not wait until it would have been
+    begun = time.monotonic()
+    _stream(bedrock, "Hello.", inferenceConfig={"maxTokens": 2})
+    assert time.monotonic() - begun < 2.5
+
+
+@pytest.mark.parametrize("operation", ["converse", "converse_stream"])
+def test_cached_tokens_are_counted_apart(bedrock: Any, operation: str) -> None:
+    def usage(question: str) -> dict[str, int]:
+        system = [{"text": f"You help technicians. {operation} " * 20}, {"cachePoint": {"type": "default"}}]
+        answer = getattr(bedrock, operation)(
+            modelId=HAIKU, system=system, messages=_user({"text": question}), inferenceConfig={"maxTokens": 3}
+        )
+        told = answer if operation == "converse" else list(answer["stream"])[-1]["metadata"]
+        counted: dict[str, int] = told["usage"]
+        return counted
+
+    first, second = usage("Why does it leak?"), usage("Why is it loud?")
+    assert (first["cacheReadInputTokens"], first["cacheWriteInputTokens"] > 100) == (0, True)
+    assert (second["cacheReadInputTokens"], second["cacheWriteInputTokens"]) == (first["cacheWriteInputTokens"], 0)
+    assert 0 < second["inputTokens"] < 15
+    assert second["totalTokens"] == second["inputTokens"] + second["outputTokens"] + second["cacheReadInputTokens"]
+
+
+def test_the_model_sees_what_is_marked_for_the_guardrail(bedrock: Any) -> None:
+    marked = {"guardContent": {"text": {"text": REPORT}}}
+    schema = {"type": "object", "properties": {"equipment": {"type": "string"}}, "required": ["equipment"]}
+    answer = bedrock.converse(modelId=HAIKU, messages=_user(marked), outputConfig=_schema_form(schema))
+    assert "P-203" in answer["output"]["message"]["content"][0]["text"]

@@ -23,7 +23,7 @@ from stacks.config import StageSettings, load_stage  # noqa: E402
 
 TODAY = date(2026, 11, 24)
 STAGES = ("local", "dev", "prod")
-USE_CASES = ("image-generation", "summarization", "embeddings", "hr-qa", "playground")
+USE_CASES = ("image-generation", "summarization", "embeddings", "chatbot", "hr-qa", "playground")
 # What a stage has beside its use cases: no API, nothing kept.
 LIFECYCLE = "model-lifecycle"
 STACKS = (*USE_CASES, LIFECYCLE)
@@ -47,6 +47,7 @@ EXTRA_STAGES: dict[str, dict[str, Any]] = {
         "guardrail": {"type": "existing", "id": "abc123", "version": "3"},
         "models": {"summarization": ["global.anthropic.claude-haiku-5-5", "us.amazon.nova-lite-v1:0"]},
         "tags": {"cost-center": "4711"},
+        "chatbot": {"retentionDays": 30, "windowTokens": 4000},
     },
     "classic": {
         "region": "us-west-2",
@@ -67,7 +68,12 @@ EXTRA_STAGES: dict[str, dict[str, Any]] = {
             }
         },
     },
-    "elsewhere": {"modelRegion": "us-west-2", "region": "eu-central-1", "guardrail": {"type": "off"}},
+    "elsewhere": {
+        "modelRegion": "us-west-2",
+        "region": "eu-central-1",
+        "guardrail": {"type": "off"},
+        "streaming": {"layerArn": "arn:aws:lambda:eu-central-1:111122223333:layer:web-adapter:4"},
+    },
     "anywhere": {},
 }
 

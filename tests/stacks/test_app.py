@@ -26,7 +26,7 @@ def test_it_writes_the_stacks_of_a_stage(tmp_path: Path) -> None:
     done = run(tmp_path, stage="local", today="2026-11-24")
 
     assert done.returncode == 0, done.stderr
-    assert len(list(tmp_path.glob("bedrock-endpoints-local-*.template.json"))) == 6
+    assert len(list(tmp_path.glob("bedrock-endpoints-local-*.template.json"))) == 7
     assert "hr-qa search: OpenSearch Serverless NextGen scales to zero, floor 0 USD" in done.stderr
 
 

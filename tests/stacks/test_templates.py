@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,8 +19,13 @@ WITHOUT_RESOURCES = {
 ALLOWED_ACTIONS = {
     *("logs:CreateLogStream", "logs:PutLogEvents"),
     *("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem", "dynamodb:Query"),
-    *("s3:PutObject", "s3:GetObject", "s3:DeleteObject"),
-    *("bedrock:InvokeModel", "bedrock:ApplyGuardrail", "bedrock:GetFoundationModel"),
+    *("s3:PutObject", "s3:GetObject", "s3:DeleteObject", "s3:ListBucket"),
+    *(
+        "bedrock:InvokeModel",
+        "bedrock:InvokeModelWithResponseStream",
+        "bedrock:ApplyGuardrail",
+        "bedrock:GetFoundationModel",
+    ),
     *("sqs:SendMessage", "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility"),
     *("sqs:GetQueueAttributes", "aoss:APIAccessAll", "es:ESHttpPost", "es:ESHttpPut"),
     *WITHOUT_RESOURCES,
@@ -29,6 +35,15 @@ ALLOWED_ACTIONS = {
 def settings_for(template: Template) -> StageSettings:
     name = template.name.removeprefix("bedrock-endpoints-").split("-")[0]
     return settings_of(name)
+
+
+def queued(function: dict[str, Any]) -> bool:
+    """Whether it works behind a queue: its handler is in a folder of the use case's folder."""
+    return str(function["Handler"]).count(".") > 2
+
+
+def streams(function: dict[str, Any]) -> bool:
+    return bool(function["Handler"] == "shared/run.sh")
 
 
 def test_one_stack_a_use_case_and_one_beside(assembly: Assembly) -> None:
@@ -69,8 +84,10 @@ def test_resources_are_exact(assembly: Assembly) -> None:
             for resource in statement["Resource"]:
                 if set(statement["Action"]) <= WITHOUT_RESOURCES:
                     assert resource == "*"
+                elif statement["Action"] == ["s3:ListBucket"]:
+                    assert statement["Condition"] == {"StringLike": {"s3:prefix": "photos/*"}}
                 elif statement["Action"][0].startswith("s3:"):
-                    assert resource.endswith((".Arn}/images/*", ".Arn}/documents/*"))
+                    assert resource.endswith((".Arn}/images/*", ".Arn}/documents/*", ".Arn}/photos/*"))
                 else:
                     assert "*" not in resource, f"{template.name}: {statement}"
 
@@ -84,9 +101,12 @@ def test_roles_have_no_managed_policies(assembly: Assembly) -> None:
 def test_only_the_gateway_invokes_the_function(assembly: Assembly) -> None:
     for template in assembly.apis:
         # Behind a queue nobody invokes: the queue's reader is Lambda itself, by the function's role.
-        permission = template.only("AWS::Lambda::Permission")
-        assert permission["Principal"] == "apigateway.amazonaws.com"
-        assert "execute-api" in plain(permission["SourceArn"])
+        permissions = template.properties("AWS::Lambda::Permission")
+        behind_the_api = [one for one in template.properties("AWS::Lambda::Function") if not queued(one)]
+        assert len(permissions) == len(behind_the_api)
+        for permission in permissions:
+            assert permission["Principal"] == "apigateway.amazonaws.com"
+            assert "execute-api" in plain(permission["SourceArn"])
 
 
 def test_buckets_are_private_and_encrypted(assembly: Assembly) -> None:
@@ -108,9 +128,11 @@ def test_buckets_log_access_and_keep_versions_with_the_data(assembly: Assembly) 
     for template in assembly.templates:
         kept = settings_for(template).keeps_data
         logging = [one for one in template.properties("AWS::S3::Bucket") if "LoggingConfiguration" in one]
-        assert len(logging) == (1 if template.name.endswith(("image-generation", "hr-qa")) else 0)
+        assert len(logging) == (1 if template.name.endswith(("image-generation", "hr-qa", "chatbot")) else 0)
+        # What a caller deletes of a chat is gone.
+        versioned = kept and not template.name.endswith("chatbot")
         for bucket in logging:
-            assert ("VersioningConfiguration" in bucket) == kept
+            assert ("VersioningConfiguration" in bucket) == versioned
 
 
 def test_tables_are_on_demand_restorable_and_expire(assembly: Assembly) -> None:
@@ -150,7 +172,7 @@ def test_alarms_watch_function_and_api(assembly: Assembly) -> None:
             *(("AWS/Lambda", name) for name in ("Errors", "Throttles", "Duration")),
             *(("AWS/ApiGateway", name) for name in ("5XXError", "4XXError", "Latency")),
         }
-        assert (queued <= watched) == template.name.endswith("hr-qa")
+        assert (queued <= watched) == template.name.endswith(("hr-qa", "chatbot"))
         slow = [alarm for alarm in alarms if alarm["MetricName"] == "Duration"]
         assert [alarm["ExtendedStatistic"] for alarm in slow] == ["p99"]
         settings = settings_for(template).alarms
@@ -162,7 +184,8 @@ def test_functions_are_traced_and_end_with_the_gateway(assembly: Assembly) -> No
     for template in assembly.templates:
         for function in template.properties("AWS::Lambda::Function"):
             assert function["TracingConfig"] == {"Mode": "Active"}
-            assert function["Timeout"] <= (300 if "ingestion" in function["Handler"] else 29)
+            longer = queued(function) or streams(function)
+            assert function["Timeout"] <= (300 if longer else 29)
             assert "LogGroup" in function["LoggingConfig"]
 
 

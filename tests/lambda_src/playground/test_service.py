@@ -7,17 +7,29 @@ from typing import Any
 import msgspec
 import pytest
 from botocore.exceptions import ReadTimeoutError
-from fakes import FakeModel, FakeTable, LambdaContext, client_error, context, event, said, settings
+from fakes import (
+    FakeModel,
+    FakeStream,
+    FakeTable,
+    LambdaContext,
+    client_error,
+    context,
+    event,
+    said,
+    settings,
+    streamed,
+)
 
-from playground.models import CompareCompletions, Completion, CreateCompletion, Message, Parameters
-from playground.parameters import CONVERSE, FAMILY_FIELDS, MAX_TOKENS, ranges
+from playground.models import CompareCompletions, Completion, CreateCompletion, Message
 from playground.routes import ROUTES
 from playground.service import PlaygroundService
 from shared.bedrock import Bedrock
 from shared.catalogue import MODELS
+from shared.contract import Parameters
 from shared.errors import ApiError, InvalidRequest, Refused
 from shared.http import Api
 from shared.idempotency import Idempotency
+from shared.parameters import CONVERSE, FAMILY_FIELDS, MAX_TOKENS, ranges
 
 CLAUDE = "us.anthropic.claude-haiku-4-5-20251001-v1:0"
 NOVA = "us.amazon.nova-lite-v1:0"
@@ -326,3 +338,40 @@ def test_of_two_ways_to_a_model_the_first_is_the_one_its_id_means() -> None:
     made = make(FakeModel(), models=(NOVA, "amazon.nova-lite-v1:0"))
     (listed,) = [one for one in made.list_models(context()).items if one.offered]
     assert listed.invocation_id == NOVA
+
+
+def stream(fake: FakeModel, **body: Any) -> list[Any]:
+    asked = CreateCompletion(**{"prompt": "Why?", **body})
+    return list(make(fake).stream_completion(context(), body=asked))
+
+
+def test_a_stream_asks_and_answers_as_a_completion_does() -> None:
+    plain, streaming = FakeModel(said("Because.")), FakeModel(streamed("Be", "cause."))
+    body: dict[str, Any] = {"instructions": "Be brief", "parameters": Parameters(temperature=0.5, top_k=7)}
+
+    whole = complete(plain, **body)
+    *pieces, last = stream(streaming, **body)
+
+    assert streaming.requests == plain.requests
+    assert pieces == ["Be", "cause."]
+    assert msgspec.structs.replace(last, latency_ms=0) == msgspec.structs.replace(whole, latency_ms=0)
+
+
+def test_a_stream_s_bad_parameter_is_refused_before_the_model_is_asked() -> None:
+    with pytest.raises(InvalidRequest):
+        make(FakeModel()).stream_completion(
+            context(), body=CreateCompletion(prompt="Why?", parameters=Parameters(temperature=7))
+        )
+
+
+def test_a_stream_that_is_left_hangs_up() -> None:
+    events = FakeStream(streamed("Be", "cause."))
+
+    class Model(FakeModel):
+        def converse_stream(self, **request: Any) -> Any:
+            return {"stream": events}
+
+    pieces = make(Model()).stream_completion(context(), body=CreateCompletion(prompt="Why?"))
+    next(pieces)
+    pieces.close()
+    assert events.closed

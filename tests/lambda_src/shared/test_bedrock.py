@@ -3,12 +3,14 @@
 from typing import Any
 
 import pytest
-from botocore.exceptions import EndpointConnectionError, ReadTimeoutError
-from fakes import FakeModel, client_error, context, said, settings
+import urllib3
+from botocore.exceptions import EndpointConnectionError, EventStreamError, ReadTimeoutError
+from fakes import FakeModel, FakeStream, client_error, context, said, settings, streamed
 
 from shared import errors
-from shared.bedrock import ATTEMPTS, Bedrock
+from shared.bedrock import ATTEMPTS, AnswerStream, Bedrock
 from shared.catalogue import resolve
+from shared.context import Deadline
 
 HAIKU = resolve("us.anthropic.claude-haiku-4-5-20251001-v1:0")
 GUARDED = {"guardrail_id": "g", "guardrail_version": "1"}
@@ -92,3 +94,76 @@ def test_screening_masks_or_refuses() -> None:
     with pytest.raises(errors.Refused):
         bedrock(FakeModel(guarded("BLOCKED")), **GUARDED).screen(context(), "mail a@b")
     assert bedrock(FakeModel()).screen(context(), "as it is") == "as it is"
+
+
+CUT = urllib3.exceptions.ProtocolError("Connection broken: IncompleteRead")
+
+
+def stream_error(code: str) -> EventStreamError:
+    return EventStreamError({"Error": {"Code": code, "Message": "it failed"}}, "ConverseStream")
+
+
+def test_a_stream_is_text_in_pieces_and_then_known_whole() -> None:
+    asked = context()
+    stream = bedrock(FakeModel(streamed("Hello", " you"))).converse_stream(asked, HAIKU, {})
+    assert stream.stop_reason is None
+    assert list(stream) == ["Hello", " you"]
+    assert stream.stop_reason == "end_turn"
+    assert (asked.used(HAIKU).input_tokens, asked.used(HAIKU).output_tokens, asked.used(HAIKU).calls) == (10, 5, 1)
+
+
+@pytest.mark.parametrize(
+    ("events", "expected"),
+    [
+        ([*streamed("Hel")[:2], CUT], errors.Unavailable),
+        ([*streamed("Hel")[:2], ConnectionResetError()], errors.Unavailable),
+        # It ends well and in order, but the model never said that it was done.
+        (streamed("Hel")[:3], errors.Unavailable),
+        ([*streamed("Hel")[:2], urllib3.exceptions.ReadTimeoutError(None, "", "")], errors.DeadlineExceeded),
+        ([*streamed("Hel")[:2], stream_error("modelStreamErrorException")], errors.ModelFailed),
+        ([*streamed("Hel")[:2], stream_error("throttlingException")], errors.Throttled),
+        (streamed("Hel", stop="guardrail_intervened"), errors.Refused),
+    ],
+)
+def test_a_stream_that_fails_says_so_after_its_pieces(events: list[Any], expected: type[Exception]) -> None:
+    stream = bedrock(FakeModel(events)).converse_stream(context(), HAIKU, {})
+    pieces = iter(stream)
+    assert next(pieces) == "Hel"
+    with pytest.raises(expected):
+        next(pieces)
+
+
+def test_what_fails_before_the_first_piece_is_repeated() -> None:
+    model = FakeModel(client_error("ThrottlingException"), streamed("Hello"))
+    assert list(bedrock(model).converse_stream(context(), HAIKU, {})) == ["Hello"]
+
+
+def test_a_stream_that_is_past_its_deadline_ends() -> None:
+    asked = context()
+    stream = bedrock(FakeModel(streamed("Hello", " you"))).converse_stream(asked, HAIKU, {})
+    pieces = iter(stream)
+    next(pieces)
+    asked.deadline = Deadline(-1)
+    with pytest.raises(errors.DeadlineExceeded):
+        next(pieces)
+
+
+def test_who_stops_reading_hangs_up() -> None:
+    events = FakeStream(streamed("Hello", " you"))
+    pieces = iter(AnswerStream(context(), HAIKU, events, 0.0))
+    next(pieces)
+    pieces.close()  # type: ignore[attr-defined]
+    assert events.closed
+
+
+def test_a_model_may_think_longer_between_pieces_than_a_plain_request_may_last() -> None:
+    model = FakeModel(streamed("Hello"))
+    bedrock(model).converse_stream(context(290), HAIKU, {})
+    assert model.timeouts == [60]
+
+
+def test_tokens_from_the_prompt_cache_are_input_too() -> None:
+    asked, answer = context(), said("good")
+    answer["usage"] = {"inputTokens": 3, "outputTokens": 5, "cacheReadInputTokens": 100, "cacheWriteInputTokens": 20}
+    bedrock(FakeModel(answer)).converse(asked, HAIKU, {})
+    assert (asked.used(HAIKU).input_tokens, asked.used(HAIKU).cached_tokens) == (123, 100)

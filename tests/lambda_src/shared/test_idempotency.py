@@ -3,10 +3,11 @@
 import random
 
 import pytest
+from botocore.exceptions import ClientError
 from fakes import CALLER, FakeTable, client_error
 
 from shared.errors import InProgress, InvalidRequest, Unavailable
-from shared.idempotency import KEPT_SECONDS, LEASE_SECONDS, PART_BYTES, Answer, Claim, Idempotency
+from shared.idempotency import KEPT_SECONDS, LEASE_MARGIN_SECONDS, PART_BYTES, Answer, Claim, Idempotency
 
 
 class Clock:
@@ -17,7 +18,7 @@ class Clock:
 
 
 def begin(idempotency: Idempotency, key: str = "k") -> Claim | Answer:
-    return idempotency.begin(caller=CALLER, route="POST /x", key=key, body=b"{}")
+    return idempotency.begin(caller=CALLER, route="POST /x", key=key, body=b"{}", seconds=27.5)
 
 
 def claim(idempotency: Idempotency) -> Claim:
@@ -40,7 +41,7 @@ def test_a_dead_process_loses_its_lease() -> None:
     clock = Clock()
     idempotency = Idempotency("t", FakeTable(), clock)
     dead = claim(idempotency)
-    clock.seconds += LEASE_SECONDS
+    clock.seconds += 28 + LEASE_MARGIN_SECONDS
     with pytest.raises(InProgress):
         begin(idempotency)
     clock.seconds += 1
@@ -72,3 +73,23 @@ def test_a_store_out_of_reach_is_unavailable() -> None:
     table.fail["put_item"] = client_error("ProvisionedThroughputExceededException")
     with pytest.raises(Unavailable):
         begin(Idempotency("t", table))
+
+
+def test_an_answer_that_was_kept_is_not_given_back() -> None:
+    """The transaction that kept it may have been done though its caller was told nothing."""
+    table = FakeTable()
+    idempotency = Idempotency("t", table)
+    mine = claim(idempotency)
+    table.update_item(**idempotency.finishing_write(mine, 200, b"kept")["Update"])
+    idempotency.give_back(mine)
+    assert begin(idempotency) == Answer(200, b"kept")
+
+
+def test_a_lost_lease_makes_the_transactions_part_fail() -> None:
+    clock, table = Clock(), FakeTable()
+    idempotency = Idempotency("t", table, clock)
+    dead = claim(idempotency)
+    clock.seconds += 60
+    claim(idempotency)
+    with pytest.raises(ClientError, match="ConditionalCheckFailed"):
+        table.update_item(**idempotency.finishing_write(dead, 200, b"late")["Update"])

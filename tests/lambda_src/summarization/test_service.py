@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from shared.bedrock import Bedrock
 from shared.contract import ListQuery
 from shared.errors import InvalidRequest, ModelFailed, NotFound, TooLarge
+from shared.photos import MAX_PHOTO_BYTES, Photo
 from shared.store import Store
-from summarization.models import CreateSummary, Photo, SummaryRecord
-from summarization.service import MAX_PHOTO_BYTES, SummaryService, fit_lines, photo_format
+from summarization.models import CreateSummary, SummaryRecord
+from summarization.service import SummaryService, fit_lines
 
 REPORT = {
     "title": "Pump 4 leaks",
@@ -139,15 +140,3 @@ def test_the_line_limit_holds_and_no_word_is_lost(text: str, lines: int) -> None
     fitted = fit_lines(text, lines)
     assert len(fitted.splitlines()) <= lines
     assert fitted.split() == text.split()
-
-
-@given(st.binary(max_size=32))
-def test_photo_formats_are_told_by_their_first_bytes(data: bytes) -> None:
-    known = (
-        data[:3] == b"\xff\xd8\xff" or data[:8] == b"\x89PNG\r\n\x1a\n" or (data[:4], data[8:12]) == (b"RIFF", b"WEBP")
-    )
-    assert (photo_format(data) is not None) == known
-
-
-def test_webp() -> None:
-    assert photo_format(b"RIFF\0\0\0\0WEBPVP8 ") == "webp"

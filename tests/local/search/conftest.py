@@ -46,7 +46,7 @@ class Answer:
 class Emulator:
     """A running emulator. It can be killed and started again with the same state."""
 
-    def __init__(self, folder: Path, search_port: int) -> None:
+    def __init__(self, folder: Path, search_port: int, models_url: str = "http://127.0.0.1:1") -> None:
         self._folder = folder
         certificates = tls.ensure(folder)
         self._endpoint = Endpoint(ports.choose(), certificates.authority, REGION)
@@ -58,7 +58,7 @@ class Emulator:
         ]  # fmt: skip
         source = {"PATH": os.environ["PATH"], "LOCAL_SEARCH_REFRESH": f"{REFRESH_SECONDS}s"}
         self._environment = environment.for_emulator(
-            self._endpoint, "http://127.0.0.1:1", f"http://127.0.0.1:{search_port}", folder, folder, source
+            self._endpoint, models_url, f"http://127.0.0.1:{search_port}", folder, folder, source
         ) | {"LOCAL_CATALOGUE": str(folder / "catalogue.json")}
         self._http = urllib3.PoolManager(ca_certs=str(certificates.authority), retries=False)
         self.start()
@@ -73,14 +73,16 @@ class Emulator:
     def save(self) -> None:
         assert self._http.request("POST", f"{self._endpoint.url}/_local/save").status == 204
 
-    def client(self, service: str) -> Any:
+    def client(self, service: str, who: Credentials | None = None) -> Any:
+        """With the keys that skip every policy unless others are given."""
         return boto3.client(
             service,
             endpoint_url=self._endpoint.url,
             region_name=REGION,
             verify=str(self._endpoint.authority),
-            aws_access_key_id=environment.ROOT_KEY,
-            aws_secret_access_key=environment.ROOT_KEY,
+            aws_access_key_id=who.access_key if who else environment.ROOT_KEY,
+            aws_secret_access_key=who.secret_key if who else environment.ROOT_KEY,
+            aws_session_token=who.token if who else None,
             config=Config(proxies={}, retries={"total_max_attempts": 1}),
         )
 

@@ -4,15 +4,19 @@ import _imp
 import filecmp
 import importlib.util
 import io
+import json
 import os
 import subprocess
 import sys
+import time
 import zipfile
 from collections.abc import Callable
+from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
 
+from local.ports import choose
 from stacks.common import bundling
 from stacks.common.bundling import Package
 from stacks.common.bytecode import CompileError
@@ -24,12 +28,33 @@ SERVICES = {
     "summarization": ("bedrock-runtime", "dynamodb"),
     "embeddings": ("bedrock-runtime", "dynamodb"),
     "playground": ("bedrock-runtime", "dynamodb"),
+    "chatbot": ("bedrock-runtime", "dynamodb", "s3", "sqs"),
+    "chatbot.stream": ("bedrock-runtime", "dynamodb", "s3", "sqs"),
+    "chatbot.memory": ("bedrock-runtime", "dynamodb", "s3", "sqs"),
+    "playground.stream": ("bedrock-runtime", "dynamodb"),
     "hr_qa": ("bedrock-runtime", "dynamodb", "s3", "sqs"),
     "hr_qa.ingestion": ("bedrock-runtime", "dynamodb", "s3", "sqs"),
     "model_lifecycle": ("bedrock",),
 }
+STREAMS = {name for name in SERVICES if name.endswith(".stream")}
+ENVIRONMENT = {
+    "AWS_REGION": "us-west-2",
+    "AWS_DEFAULT_REGION": "us-west-2",
+    "AWS_LAMBDA_FUNCTION_NAME": "function",
+    "AWS_EC2_METADATA_DISABLED": "true",
+    "STAGE": "test",
+    "MODELS": "amazon.titan-embed-text-v2:0",
+    "TABLE_NAME": "table",
+    "BUCKET_NAME": "bucket",
+    "QUEUE_URL": "https://queue.example",
+    "SEARCH_ENDPOINT": "https://search.example",
+    "SEARCH_INDEX": "chunks",
+    "EMBEDDING_MODEL": "amazon.titan-embed-text-v2:0",
+    "POWERTOOLS_SERVICE_NAME": "test",
+    "POWERTOOLS_METRICS_NAMESPACE": "test",
+}
 # Behind a queue: nobody waits for its start.
-NOT_CALLED_BY_THE_GATEWAY = {"hr_qa.ingestion"}
+NOT_CALLED_BY_THE_GATEWAY = {"hr_qa.ingestion", "chatbot.memory"}
 LAMBDA = PackageTarget("3.13", "arm64", "aarch64-manylinux2014")
 PYTHON_313_MAGIC = (3571).to_bytes(2, "little") + b"\r\n"
 MEGABYTE = 1024 * 1024
@@ -125,27 +150,51 @@ def source_of(compiled: Path) -> Path:
 @pytest.mark.parametrize("use_case", SERVICES)
 def test_it_can_be_imported_with_nothing_else(use_case: str, package: Callable[[str, PackageTarget], Path]) -> None:
     folder = package(use_case, host_target())
-    variables = {
-        "AWS_REGION": "us-west-2",
-        "AWS_DEFAULT_REGION": "us-west-2",
-        "AWS_LAMBDA_FUNCTION_NAME": "function",
-        "AWS_EC2_METADATA_DISABLED": "true",
-        "STAGE": "test",
-        "USE_CASE": use_case,
-        "MODELS": "amazon.titan-embed-text-v2:0",
-        "TABLE_NAME": "table",
-        "BUCKET_NAME": "bucket",
-        "QUEUE_URL": "https://queue.example",
-        "SEARCH_ENDPOINT": "https://search.example",
-        "SEARCH_INDEX": "chunks",
-        "EMBEDDING_MODEL": "amazon.titan-embed-text-v2:0",
-        "POWERTOOLS_SERVICE_NAME": "test",
-        "POWERTOOLS_METRICS_NAMESPACE": "test",
-    }
+    module = "__main__" if use_case in STREAMS else "handler"
 
-    done = run_alone(IMPORT_ALONE, variables, str(folder), f"{use_case}.handler")
+    done = run_alone(IMPORT_ALONE, {**ENVIRONMENT, "USE_CASE": use_case}, str(folder), f"{use_case}.{module}")
 
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("name", sorted(STREAMS))
+def test_the_adapter_s_handler_starts_a_server_with_nothing_else(
+    name: str, package: Callable[[str, PackageTarget], Path], tmp_path: Path
+) -> None:
+    folder = package(name, host_target())
+    python = tmp_path / "python3"
+    # Without site packages: only what the package has.
+    python.write_text(f'#!/bin/sh\nexec "{sys.executable}" -E -S -B "$@"\n')
+    python.chmod(0o755)
+    port = choose()
+    environment = {
+        **ENVIRONMENT,
+        "USE_CASE": name.removesuffix(".stream"),
+        "LAMBDA_TASK_ROOT": str(folder),
+        "AWS_LWA_PORT": str(port),
+        "PATH": f"{tmp_path}:{os.environ['PATH']}",
+    }
+    with subprocess.Popen([folder / "shared" / "run.sh"], env=environment, cwd="/") as server:
+        try:
+            assert answer(port) == (401, "unauthorized")
+        finally:
+            server.terminate()
+
+
+def answer(port: int) -> tuple[int, str]:
+    """Status and error code of a request without the gateway's context, asked until the server is there."""
+    until = time.monotonic() + 10
+    while True:
+        connection = HTTPConnection("127.0.0.1", port, timeout=5)
+        try:
+            connection.request("POST", "/")
+            response = connection.getresponse()
+            return response.status, json.loads(response.read())["error"]["code"]
+        except ConnectionRefusedError:
+            assert time.monotonic() < until, "no server came up"
+            time.sleep(0.05)
+        finally:
+            connection.close()
 
 
 @pytest.mark.parametrize("use_case", SERVICES)

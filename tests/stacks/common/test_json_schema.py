@@ -3,6 +3,7 @@ from typing import Annotated, Literal
 import msgspec
 import pytest
 
+from chatbot import routes as chatbot
 from embeddings import routes as embeddings
 from image_generation import routes as image_generation
 from playground import routes as playground
@@ -12,7 +13,7 @@ from summarization import routes as summarization
 
 BODIES = [
     pytest.param(route, id=route.operation)
-    for module in (image_generation, summarization, embeddings, playground)
+    for module in (image_generation, summarization, embeddings, playground, chatbot)
     for route in module.ROUTES
     if route.request
 ]

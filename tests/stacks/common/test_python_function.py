@@ -1,21 +1,23 @@
 from collections.abc import Callable
 
+from chatbot.settings import ChatSettings
 from hr_qa.settings import HrSettings
 from shared.settings import Settings, read_settings
 from tests.stacks.assemblies import Assembly
 
 
 def test_the_environment_is_what_the_function_reads(assembly: Assembly) -> None:
+    kinds: dict[str, type[Settings]] = {"hr-qa": HrSettings, "chatbot": ChatSettings}
     for template in assembly.apis:
         for function in template.properties("AWS::Lambda::Function"):
             variables = function["Environment"]["Variables"]
             settings = read_settings(
-                HrSettings if template.name.endswith("hr-qa") else Settings,
+                kinds.get(template.name.split("-", 3)[3], Settings),
                 {name: value if isinstance(value, str) else "deployed" for name, value in variables.items()},
             )
             assert settings.use_case == template.name.split("-", 3)[3].replace("-", "_")
             assert settings.model(None).id == settings.models[0]
-            assert (settings.bucket_name is not None) == (settings.use_case in ("image_generation", "hr_qa"))
+            assert (settings.bucket_name is not None) == (settings.use_case in ("image_generation", "hr_qa", "chatbot"))
 
 
 def test_choices_of_the_stage_reach_the_function(assembly_of: Callable[[str], Assembly]) -> None:

@@ -4,8 +4,8 @@ from typing import Any
 
 import msgspec
 
-from playground.models import Parameters
 from shared.catalogue import Model, Number, Range
+from shared.contract import Parameters
 from shared.errors import InvalidRequest
 
 # What Converse itself has a field for; a family's own parameters travel beside these.
@@ -50,6 +50,12 @@ def in_force(model: Model, values: Values) -> Values:
         raise InvalidRequest("; ".join(f"{one['path']}: {one['message']}" for one in details), details=details)
     defaults = {name: one.default for name, one in allowed.items() if one.default is not None}
     return {**defaults, **values}
+
+
+def taken(model: Model, values: Values) -> Values:
+    """Those of the values that the model takes: for values that were checked against another model."""
+    allowed = ranges(model)
+    return {name: value for name, value in values.items() if not _problem(model, allowed, name, value)}
 
 
 def fields(model: Model, values: Values) -> dict[str, Any]:

@@ -1,0 +1,94 @@
+"""The conversations' photos in the bucket, each under its conversation and the digest of its bytes.
+
+So a turn that is tried again writes the same objects, and a deletion finds what a killed turn has left behind.
+"""
+
+import hashlib
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from chatbot.conversations import KeptPhoto
+from chatbot.models import ShownPhoto
+from shared import aws
+from shared.ids import timestamp
+from shared.photos import ContentType, Photo, photo_format
+from shared.store import unavailable
+
+PREFIX = "photos"
+URL_SECONDS = 3600
+# Reads side by side: twenty photos one after the other would be felt.
+READERS = 8
+
+_CONTENT_TYPES: dict[str, ContentType] = {"jpeg": "image/jpeg", "png": "image/png", "webp": "image/webp"}
+
+
+class Album:
+    """The photos' bucket."""
+
+    def __init__(self, bucket: str, client: Any = None, now: Callable[[], float] = time.time) -> None:
+        self._bucket = bucket
+        self._s3 = client or aws.store_client("s3")
+        self._now = now
+
+    def put(self, conversation: str, photos: Sequence[Photo]) -> None:
+        """Stores photos that were checked before."""
+        for photo in photos:
+            kept = described(photo)
+            self._call("put_object", Key=_key(conversation, kept), Body=photo.data, ContentType=kept.content_type)
+
+    def read(self, conversation: str, photos: Sequence[KeptPhoto]) -> list[bytes | None]:
+        """Their bytes; None for one that is no longer there."""
+        if not photos:
+            return []
+        with ThreadPoolExecutor(max_workers=min(READERS, len(photos))) as pool:
+            return list(pool.map(lambda photo: self._read(_key(conversation, photo)), photos))
+
+    def shown(self, conversation: str, photo: KeptPhoto) -> ShownPhoto:
+        """The photo with a link for an hour."""
+        parameters = {"Bucket": self._bucket, "Key": _key(conversation, photo)}
+        url = self._s3.generate_presigned_url("get_object", Params=parameters, ExpiresIn=URL_SECONDS)
+        return ShownPhoto(photo.content_type, url=url, url_expires_at=timestamp(self._now() + URL_SECONDS))
+
+    def forget(self, conversation: str) -> None:
+        """Deletes all photos of a conversation."""
+        while True:
+            # As many as one deletion takes; asked again, those that are gone are no longer listed.
+            listed = self._call("list_objects_v2", Prefix=f"{PREFIX}/{conversation}/")
+            keys = [{"Key": one["Key"]} for one in listed.get("Contents", [])]
+            if not keys:
+                return
+            answer = self._call("delete_objects", Delete={"Objects": keys, "Quiet": True})
+            if answer.get("Errors"):
+                raise unavailable(RuntimeError(answer["Errors"][0].get("Code", "")))
+
+    def _read(self, key: str) -> bytes | None:
+        try:
+            # The body is read here, too: it may break off on its way.
+            return bytes(self._s3.get_object(Bucket=self._bucket, Key=key)["Body"].read())
+        except ClientError as error:
+            if error.response["Error"]["Code"] == "NoSuchKey":
+                return None
+            raise unavailable(error) from error
+        except BotoCoreError as error:
+            raise unavailable(error) from error
+
+    def _call(self, operation: str, **arguments: Any) -> Any:
+        try:
+            return getattr(self._s3, operation)(Bucket=self._bucket, **arguments)
+        except (ClientError, BotoCoreError) as error:
+            raise unavailable(error) from error
+
+
+def described(photo: Photo) -> KeptPhoto:
+    """What is kept of a photo in its message."""
+    kind = photo_format(photo.data)
+    assert kind, "photos are checked before they are kept"
+    return KeptPhoto(hashlib.sha256(photo.data).hexdigest(), _CONTENT_TYPES[kind], len(photo.data))
+
+
+def _key(conversation: str, photo: KeptPhoto) -> str:
+    return f"{PREFIX}/{conversation}/{photo.digest}"

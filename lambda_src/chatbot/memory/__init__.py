@@ -1,0 +1,1 @@
+"""What is done to a conversation after its turns: titles, summaries, deletion."""

@@ -1,0 +1,24 @@
+"""The memory's Lambda handler: messages of its queue, some at a time."""
+
+import msgspec
+
+from chatbot.memory.worker import Worker
+from chatbot.queue import LookAfter, Queue
+from chatbot.settings import ChatSettings
+from shared.queue_batch import QueueBatch
+
+# A summary and a title, each by a model that takes its time.
+LEFT_SECONDS = 40
+
+
+def make_batch(settings: ChatSettings, worker: Worker, queue: Queue) -> QueueBatch[LookAfter]:
+    """A message that is none raises `msgspec.MsgspecError`, and ends in the dead-letter queue."""
+    return QueueBatch(
+        caller="memory",
+        max_receives=settings.max_receives,
+        left_seconds=LEFT_SECONDS,
+        read=lambda body: msgspec.json.decode(body, type=LookAfter),
+        do=worker.look_after,
+        retry_after=queue.retry_after,
+        name=lambda step: "lookAfter" if step else "none",
+    )

@@ -1,0 +1,90 @@
+"""Looks after a conversation: takes it apart when it was deleted, else shortens and names it as far as that is due.
+
+Every step is conditional and may be done again: a message that comes twice, late or after a kill does no harm.
+"""
+
+import time
+from collections.abc import Callable
+
+from chatbot.album import Album
+from chatbot.conversations import Conversations, Record, Superseded
+from chatbot.queue import LookAfter, Queue
+from chatbot.settings import ChatSettings
+from chatbot.summaries import Summaries, tokens
+from chatbot.titles import title_of
+from shared.bedrock import Bedrock
+from shared.context import Context
+from shared.errors import Refused
+from shared.observability import logger
+
+# The longest that a function lives, and that SQS delays a message. A turn which was begun before the deletion may put
+# its photos in the bucket so much later; its messages it cannot.
+SETTLED_SECONDS = 900
+
+
+class Worker:
+    """The steps, over the stores of one stage."""
+
+    def __init__(
+        self,
+        settings: ChatSettings,
+        bedrock: Bedrock,
+        *,
+        conversations: Conversations,
+        album: Album,
+        queue: Queue,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self._settings = settings
+        self._bedrock = bedrock
+        self._conversations = conversations
+        self._album = album
+        self._queue = queue
+        self._summaries = Summaries(settings, bedrock, conversations)
+        self._now = now
+
+    def look_after(self, context: Context, step: LookAfter) -> None:
+        """Whatever is due; nothing for a conversation that is no longer there."""
+        record = self._conversations.find(step.caller, step.conversation)
+        if record is None:
+            return
+        if record.deleted is not None:
+            self._take_apart(step.caller, record.id, record.deleted)
+            return
+        try:
+            self._shorten(context, step.caller, record)
+            self._name(context, step.caller, record)
+        except Superseded:
+            # Somebody else has done it, or the conversation is being deleted: that has a message of its own.
+            logger.info("write superseded", request_id=context.request_id)
+
+    def _take_apart(self, caller: str, conversation: str, deleted: int) -> None:
+        self._album.forget(conversation)
+        self._conversations.forget_messages(caller, conversation)
+        left = deleted + SETTLED_SECONDS - self._now()
+        if left > 0:
+            # The mark stays until nothing can come up any more.
+            self._queue.look_after(caller, conversation, delay=min(int(left) + 1, SETTLED_SECONDS))
+            return
+        try:
+            self._conversations.forget(caller, conversation)
+        except Superseded:
+            logger.info("conversation already gone")
+
+    def _shorten(self, context: Context, caller: str, record: Record) -> None:
+        messages = self._conversations.messages(caller, record.id, record.reaches_to)
+        if tokens(messages) <= self._settings.window_tokens:
+            return
+        try:
+            self._summaries.condense(context, caller, record, messages)
+        except Refused:
+            # It stays whole, and is tried again after the next turn: nothing that was said may be lost.
+            logger.warning("summary refused", request_id=context.request_id, conversation=record.id)
+
+    def _name(self, context: Context, caller: str, record: Record) -> None:
+        if record.title is not None:
+            return
+        messages = self._conversations.messages(caller, record.id, limit=2)
+        if messages:
+            title = title_of(self._settings, self._bedrock, context, record, messages)
+            self._conversations.name(caller, record.id, title)

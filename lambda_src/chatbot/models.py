@@ -1,0 +1,94 @@
+"""What goes in and out of the chatbot."""
+
+from typing import Annotated, Literal
+
+from msgspec import UNSET, Meta, UnsetType
+
+from shared.catalogue import Number
+from shared.contract import ModelId, Parameters, Request, Response, Text, Usage
+from shared.photos import ContentType, Photo
+
+Role = Literal["user", "assistant"]
+Title = Annotated[str, Meta(min_length=1, max_length=100)]
+# They go to the model in every turn, and are in every item of a list.
+Instructions = Annotated[str, Meta(min_length=1, max_length=10_000)]
+
+
+class CreateConversation(Request):
+    """A conversation to be. Without a title it gets one from its first messages."""
+
+    title: Title | None = None
+    instructions: Instructions | None = None
+    model: ModelId | None = None
+    parameters: Parameters | None = None
+
+
+class ChangeConversation(Request):
+    """At least one of them. Parameters which another model does not take are left out in its turns."""
+
+    title: Title | None = None
+    model: ModelId | None = None
+
+
+class SendMessage(Request):
+    """What the user says."""
+
+    text: Text
+    photos: Annotated[list[Photo], Meta(max_length=5)] = []
+
+
+class Conversation(Response, kw_only=True):
+    """`title` is empty until the first message, unless it was given. When the stage no longer offers `model`, its
+    default answers."""
+
+    id: str
+    title: str
+    instructions: str | UnsetType = UNSET
+    model: str
+    parameters: dict[str, Number | list[str]] | UnsetType = UNSET
+    created_at: str
+    updated_at: str
+    message_count: int
+    expires_at: str | UnsetType = UNSET
+
+
+class ConversationAnswer(Conversation, kw_only=True):
+    request_id: str
+
+
+class ConversationList(Response, kw_only=True):
+    items: list[Conversation]
+    next_cursor: str | UnsetType = UNSET
+    request_id: str
+
+
+class ShownPhoto(Response):
+    """A photo of a message, to be fetched from `url` until `urlExpiresAt`."""
+
+    content_type: ContentType
+    url: str
+    url_expires_at: str
+
+
+class Message(Response):
+    id: str
+    role: Role
+    text: str
+    created_at: str
+    photos: list[ShownPhoto] | UnsetType = UNSET
+
+
+class MessageList(Response, kw_only=True):
+    items: list[Message]
+    next_cursor: str | UnsetType = UNSET
+    request_id: str
+
+
+class Answer(Response):
+    """The assistant's turn. `stopReason` is Bedrock's; `model` is the one that answered."""
+
+    message: Message
+    stop_reason: str
+    model: str
+    usage: Usage
+    request_id: str

@@ -1,0 +1,88 @@
+"""The chatbot's route table."""
+
+from chatbot.models import (
+    Answer,
+    ChangeConversation,
+    ConversationAnswer,
+    ConversationList,
+    CreateConversation,
+    MessageList,
+    SendMessage,
+)
+from shared.contract import ListQuery
+from shared.photos import MAX_BODY_BYTES
+from shared.routes import Route
+
+ROUTES = (
+    Route(
+        method="POST",
+        path="/conversations",
+        operation="create_conversation",
+        summary="Begin a conversation",
+        status=201,
+        request=CreateConversation,
+        response=ConversationAnswer,
+        idempotent=True,
+    ),
+    Route(
+        method="GET",
+        path="/conversations",
+        operation="list_conversations",
+        summary="List your conversations",
+        query=ListQuery,
+        response=ConversationList,
+    ),
+    Route(
+        method="GET",
+        path="/conversations/{id}",
+        operation="get_conversation",
+        summary="One conversation, without its messages",
+        response=ConversationAnswer,
+    ),
+    Route(
+        method="PATCH",
+        path="/conversations/{id}",
+        operation="change_conversation",
+        summary="Change a conversation's title or model",
+        request=ChangeConversation,
+        response=ConversationAnswer,
+    ),
+    Route(
+        method="DELETE",
+        path="/conversations/{id}",
+        operation="delete_conversation",
+        summary="Delete a conversation with all that was said",
+        status=204,
+    ),
+    Route(
+        method="GET",
+        path="/conversations/{id}/messages",
+        operation="list_messages",
+        summary="List a conversation's messages",
+        query=ListQuery,
+        response=MessageList,
+    ),
+    Route(
+        method="POST",
+        path="/conversations/{id}/messages",
+        operation="send_message",
+        summary="Say something and get the answer",
+        request=SendMessage,
+        response=Answer,
+        idempotent=True,
+        calls_model=True,
+        max_body_bytes=MAX_BODY_BYTES,
+    ),
+    Route(
+        method="POST",
+        path="/conversations/{id}/messages/stream",
+        operation="stream_message",
+        summary="Say something and get the answer while it is made",
+        request=SendMessage,
+        response=Answer,
+        idempotent=True,
+        calls_model=True,
+        max_body_bytes=MAX_BODY_BYTES,
+        stream="message",
+    ),
+)

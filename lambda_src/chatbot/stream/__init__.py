@@ -1,0 +1,1 @@
+"""The chatbot's API as a server behind the web adapter."""

@@ -1,0 +1,1 @@
+"""The playground's API as a server behind the web adapter."""

@@ -1,0 +1,79 @@
+"""Chatbot: conversations that remember, answered at once or piece by piece."""
+
+from datetime import date
+
+from aws_cdk import Duration
+from constructs import Construct
+
+from chatbot.album import PREFIX
+from chatbot.routes import ROUTES
+from stacks.common.alarms import Alarms
+from stacks.common.api_functions import ApiFunctions
+from stacks.common.bucket import PrivateBucket
+from stacks.common.guardrail import Guardrail
+from stacks.common.model_access import ModelAccess
+from stacks.common.python_function import PythonFunction
+from stacks.common.table import Table
+from stacks.common.use_case_stack import UseCaseStack
+from stacks.common.work_queue import WorkQueue
+from stacks.config import StageSettings
+
+MEMORY_TIMEOUT = Duration.minutes(2)
+# Summaries and titles are in no hurry, and the chats themselves shall have the model's quota.
+MEMORY_CONCURRENCY = 2
+
+
+class ChatbotStack(UseCaseStack):
+    """The conversations API, and behind a queue the function that looks after them: titles, summaries, deletions.
+
+    Conversations are in a table, their photos in a bucket below `photos/`. Photos keep no old versions: what a caller
+    deletes is gone. Needs access to the stage's text models, and a role for API Gateway's logs in the account.
+    """
+
+    def __init__(self, scope: Construct, *, settings: StageSettings, today: date) -> None:
+        super().__init__(scope, "chatbot", settings=settings, today=today)
+        days = settings.chatbot.retention_days
+        alarms = Alarms(self, "Alarms", settings=settings.alarms)
+        table = Table(self, "Table", settings=settings)
+        bucket = PrivateBucket(
+            self, "Bucket", settings=settings, versions=False, expires=Duration.days(days) if days else None
+        )
+        guardrail = Guardrail(self, "Guardrail", settings=settings)
+        queue = WorkQueue(self, "Queue", timeout=MEMORY_TIMEOUT, alarms=alarms)
+        environment = {
+            **table.environment,
+            **bucket.environment,
+            **queue.environment,
+            **guardrail.environment,
+            "WINDOW_TOKENS": str(settings.chatbot.window_tokens),
+            "RETENTION_DAYS": str(days),
+        }
+        services = ("bedrock-runtime", "dynamodb", "s3", "sqs")
+        api = ApiFunctions(
+            self,
+            routes=ROUTES,
+            services=services,
+            environment=environment,
+            alarms=alarms,
+            # A conversation that has grown past its window is summarized first.
+            converse_in_streams=True,
+        )
+        memory = PythonFunction(
+            self,
+            "Memory",
+            part="memory",
+            services=services,
+            environment=environment,
+            alarms=alarms,
+            timeout=MEMORY_TIMEOUT,
+        )
+        for role in (*api.roles, memory.role):
+            table.grant_use(role)
+            guardrail.grant_apply(role)
+        for role in api.roles:
+            queue.grant_send(role)
+            bucket.grant_objects(role, PREFIX, ("s3:PutObject", "s3:GetObject"))
+        ModelAccess(self).grant(memory.role)
+        bucket.grant_objects(memory.role, PREFIX, ("s3:DeleteObject",))
+        bucket.grant_list(memory.role, PREFIX)
+        queue.feed(memory.function, memory.role, concurrency=MEMORY_CONCURRENCY)

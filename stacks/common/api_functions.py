@@ -1,0 +1,56 @@
+"""What answers a use case's API: one function, and a second one for its streams."""
+
+from collections.abc import Mapping, Sequence
+
+from aws_cdk import aws_iam as iam
+
+from shared.routes import Route
+from stacks.common.alarms import Alarms
+from stacks.common.model_access import ModelAccess
+from stacks.common.python_function import PythonFunction
+from stacks.common.use_case_api import UseCaseApi
+from stacks.common.use_case_stack import UseCaseStack
+
+
+class ApiFunctions:
+    """The functions behind one route table, with the API in front of them, allowed to call the use case's models.
+
+    Streams have a function of their own where the stage has the web adapter: the adapter would slow the other routes'
+    start, and a stream may last longer than they do. Without it the one function answers all events at once.
+    """
+
+    def __init__(
+        self,
+        scope: UseCaseStack,
+        *,
+        routes: Sequence[Route],
+        services: tuple[str, ...],
+        environment: Mapping[str, str],
+        alarms: Alarms,
+        converse_in_streams: bool = False,
+    ) -> None:
+        """`converse_in_streams`: whether a stream's request also has a model answer at once, beside the stream."""
+        function = PythonFunction(scope, "Function", services=services, environment=environment, alarms=alarms)
+        streams = any(route.stream for route in routes)
+        self.functions = [function]
+        if streams and scope.settings.streaming.adapter:
+            self.functions.append(
+                PythonFunction(scope, "Stream", services=services, environment=environment, alarms=alarms, streams=True)
+            )
+        models = ModelAccess(scope)
+        models.grant(function.role, streams=streams and len(self.functions) == 1)
+        for stream in self.functions[1:]:
+            models.grant(stream.role, plain=converse_in_streams, streams=True)
+        UseCaseApi(
+            scope,
+            "Api",
+            routes=routes,
+            function=function.function,
+            stream_function=self.functions[-1].function if len(self.functions) > 1 else None,
+            alarms=alarms,
+        )
+
+    @property
+    def roles(self) -> list[iam.Role]:
+        """For what else they are granted: all of them do the same work."""
+        return [one.role for one in self.functions]

@@ -1,0 +1,524 @@
+"""Conversations as their callers see them: turns, photos, what the model is asked, and what is kept."""
+
+import json
+from typing import Any
+
+import msgspec
+import pytest
+from fakes import CALLER, OTHER, LambdaContext, client_error, event, png, said
+
+from chatbot import prompt
+from chatbot.models import Answer, ChangeConversation, ConversationAnswer, CreateConversation, SendMessage
+from chatbot.routes import ROUTES
+from chatbot.service import MAX_ANSWER_TOKENS
+from shared.contract import ListQuery, Parameters
+from shared.errors import (
+    Conflict,
+    InvalidRequest,
+    ModelFailed,
+    NotFound,
+    Refused,
+    TooLarge,
+    Unavailable,
+)
+from shared.http import Api
+from shared.photos import MAX_PHOTO_BYTES, Photo
+from tests.lambda_src.chatbot.world import HAIKU, LLAMA, MICRO, NOVA, ChatContext, World, broken, sent
+
+UNKNOWN = "00000000-0000-7000-8000-000000000000"
+
+
+def photo(data: bytes = png()) -> Photo:
+    return Photo(content_type="image/png", data=data)
+
+
+def ask(world: World, conversation: str, *photos: Photo, text: str = "Why?") -> Answer:
+    world.model.queue.append(said("Because."))
+    body = SendMessage(text=text, photos=list(photos))
+    return world.service().send_message(ChatContext(), id=conversation, body=body)
+
+
+def last_request(world: World) -> dict[str, Any]:
+    return world.model.requests[-1]
+
+
+def test_a_conversation_is_begun_read_changed_and_listed() -> None:
+    world = World()
+    service = world.service()
+    body = CreateConversation(title=" Pumps \n and seals ", instructions="Be brief.", model="amazon.nova-lite-v1:0")
+
+    made = service.create_conversation(ChatContext(), body=body)
+
+    assert (made.title, made.instructions, made.model, made.message_count) == ("Pumps and seals", "Be brief.", NOVA, 0)
+    assert msgspec.structs.asdict(service.get_conversation(ChatContext(), id=made.id)) == msgspec.structs.asdict(made)
+    world.now += 60
+    changed = service.change_conversation(
+        ChatContext(), id=made.id, body=ChangeConversation(title="Pumps", model=HAIKU)
+    )
+    assert (changed.title, changed.model, changed.instructions) == ("Pumps", HAIKU, "Be brief.")
+    assert changed.updated_at > made.updated_at == changed.created_at
+    second = world.begin()
+    listed = service.list_conversations(ChatContext(), query=ListQuery())
+    assert [one.id for one in listed.items] == [second, made.id]
+
+
+@pytest.mark.parametrize(
+    ("body", "path"),
+    [
+        ({"title": " "}, "body.title"),
+        ({"instructions": "\n"}, "body.instructions"),
+        ({"model": "other"}, "body.model"),
+        ({"parameters": Parameters(top_k=5), "model": LLAMA}, "body.parameters.topK"),
+        ({"parameters": Parameters(max_tokens=MAX_ANSWER_TOKENS + 1)}, "body.parameters.maxTokens"),
+    ],
+)
+def test_what_is_no_conversation_is_not_begun(body: dict[str, Any], path: str) -> None:
+    world = World()
+    with pytest.raises(InvalidRequest) as error:
+        world.begin(**body)
+    assert [one["path"] for one in error.value.details or []] == [path]
+    assert not world.table.items
+
+
+@pytest.mark.parametrize("body", [{}, {"title": "  "}, {"model": "other"}])
+def test_what_is_no_change(body: dict[str, Any]) -> None:
+    world = World()
+    conversation = world.begin()
+    with pytest.raises(InvalidRequest):
+        world.service().change_conversation(ChatContext(), id=conversation, body=ChangeConversation(**body))
+
+
+def test_turns_follow_each_other_and_are_listed_newest_first() -> None:
+    world = World()
+    conversation = world.begin(instructions="Be brief.")
+    first = world.say(conversation, "Who?", "Ana.")
+    second = world.say(conversation, "When?", "In March.")
+
+    assert (first.message.role, first.message.text, first.stop_reason) == ("assistant", "Ana.", "end_turn")
+    assert (second.model, second.usage.input_tokens, second.usage.output_tokens) == (HAIKU, 10, 5)
+    request = last_request(world)
+    texts = [(one["role"], one["content"][0]["text"]) for one in request["messages"]]
+    assert texts == [("user", "Who?"), ("assistant", "Ana."), ("user", "When?")]
+    assert request["system"][0] == {"text": "Be brief."}
+    assert request["inferenceConfig"] == {"maxTokens": 1000}
+    world.assert_whole(conversation, 2)
+
+    page = world.service().list_messages(ChatContext(), id=conversation, query=ListQuery(limit=3))
+    assert [one.text for one in page.items] == ["In March.", "When?", "Ana."]
+    rest = world.service().list_messages(
+        ChatContext(), id=conversation, query=ListQuery(limit=3, cursor=str(page.next_cursor))
+    )
+    assert [one.text for one in rest.items] == ["Who?"]
+    with pytest.raises(InvalidRequest):
+        world.service().list_messages(ChatContext(), id=conversation, query=ListQuery(cursor=UNKNOWN))
+
+
+def test_a_stream_is_the_answer_in_pieces_and_then_the_turn() -> None:
+    world = World(said("It is the seal."))
+    conversation = world.begin()
+
+    *pieces, answer = world.service().stream_message(ChatContext(), id=conversation, body=SendMessage(text="Why?"))
+
+    assert isinstance(answer, Answer)
+    assert len(pieces) > 1
+    assert "".join(map(str, pieces)) == answer.message.text == "It is the seal."
+    assert [one.text for one in world.messages(conversation)] == ["Why?", "It is the seal."]
+    assert world.streams[0].closed
+
+
+@pytest.mark.parametrize("read", [0, 1, 2, 3])
+def test_a_caller_who_goes_away_ends_the_model_s_work_and_nothing_is_kept(read: int) -> None:
+    world = World(said("It is the seal."))
+    conversation = world.begin()
+    pieces: Any = world.service().stream_message(ChatContext(), id=conversation, body=SendMessage(text="Why?"))
+    for _ in range(read):
+        assert isinstance(next(pieces), str)
+
+    pieces.close()
+
+    assert world.streams[0].closed
+    world.assert_whole(conversation, 0)
+
+
+def test_a_stream_that_breaks_off_is_an_error_and_nothing_is_kept() -> None:
+    world = World(said("It is the seal."))
+    world.breaks = broken()
+    conversation = world.begin()
+    pieces: Any = world.service().stream_message(ChatContext(), id=conversation, body=SendMessage(text="Why?"))
+    assert next(pieces)
+    with pytest.raises(ModelFailed, match="broke off"):
+        next(pieces)
+    assert world.streams[0].closed
+    world.assert_whole(conversation, 0)
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        (said(" \n"), ModelFailed),
+        (said("No.", "guardrail_intervened"), Refused),
+        (client_error("ModelErrorException"), ModelFailed),
+    ],
+)
+@pytest.mark.parametrize("operation", ["send_message", "stream_message"])
+def test_an_answer_that_is_none_keeps_nothing(answer: Any, error: type[Exception], operation: str) -> None:
+    world = World(answer)
+    conversation = world.begin()
+    with pytest.raises(error):
+        list(
+            getattr(world.service(), operation)(
+                ChatContext(), id=conversation, body=SendMessage(text="Why?", photos=[photo()])
+            )
+        )
+    world.assert_whole(conversation, 0)
+    assert not world.bucket.objects
+
+
+def test_failures_before_the_answer_are_raised_before_the_stream() -> None:
+    world = World(client_error("ModelErrorException"))
+    conversation = world.begin()
+    with pytest.raises(ModelFailed):
+        world.service().stream_message(ChatContext(), id=conversation, body=SendMessage(text="Why?"))
+    with pytest.raises(NotFound):
+        world.service().stream_message(ChatContext(), id=UNKNOWN, body=SendMessage(text="Why?"))
+
+
+@pytest.mark.parametrize(
+    ("body", "error"),
+    [
+        ({"text": " "}, InvalidRequest),
+        ({"photos": [photo(b"GIF89a")]}, InvalidRequest),
+        ({"photos": [photo(png() + b"\0" * MAX_PHOTO_BYTES)]}, TooLarge),
+    ],
+)
+def test_bad_messages_cost_no_call(body: dict[str, Any], error: type[Exception]) -> None:
+    world = World()
+    conversation = world.begin()
+    with pytest.raises(error):
+        world.service().send_message(ChatContext(), id=conversation, body=SendMessage(**{"text": "Why?", **body}))
+    assert not world.model.requests
+
+
+def test_a_model_without_eyes_takes_no_photos_and_is_told_of_old_ones() -> None:
+    world = World()
+    conversation = world.begin()
+    ask(world, conversation, photo(), text="What is this?")
+    world.service().change_conversation(ChatContext(), id=conversation, body=ChangeConversation(model=MICRO))
+
+    with pytest.raises(InvalidRequest, match="takes no photos"):
+        ask(world, conversation, photo())
+    world.model.queue.clear()
+    ask(world, conversation)
+
+    assert last_request(world)["messages"][0]["content"] == [{"text": "[photo]"}, {"text": "What is this?"}]
+
+
+def test_photos_are_kept_shown_and_sent_again() -> None:
+    world = World()
+    conversation = world.begin()
+    data = b"\xff\xd8\xff\xe0 jpeg"
+    ask(world, conversation, photo(data), text="What is this?")
+    first = last_request(world)["messages"][0]["content"]
+    ask(world, conversation)
+
+    assert first[0] == {"image": {"format": "jpeg", "source": {"bytes": data}}}
+    assert last_request(world)["messages"][0]["content"] == first
+    (key,) = world.bucket.objects
+    assert key.startswith(f"photos/{conversation}/")
+    shown = world.service().list_messages(ChatContext(), id=conversation, query=ListQuery()).items[-1].photos
+    assert isinstance(shown, list)
+    (link,) = shown
+    assert (link.content_type, link.url) == ("image/jpeg", f"https://bucket.example/{key}?expires=3600")
+    assert link.url_expires_at == "2027-01-15T09:00:00.010Z"
+
+
+def test_of_many_photos_the_newest_go_along(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(prompt, "MAX_PHOTOS", 4)
+    world = World()
+    conversation = world.begin()
+    same = photo()
+    for number in range(2):
+        ask(world, conversation, same, photo(png(2 + number, 9)))
+    ask(world, conversation, photo(png(9, 9)))
+
+    contents = [list(block) for message in last_request(world)["messages"] for block in message["content"]]
+    assert contents.count(["image"]) == 4
+    assert last_request(world)["messages"][0]["content"][0] == {"text": "[photo]"}
+
+
+def test_photos_over_eight_megabytes_stay_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World()
+    conversation = world.begin()
+    big = [photo(png(2, 2 + number) + b"\0" * (3 * 1024 * 1024)) for number in range(3)]
+    for one in big:
+        ask(world, conversation, one)
+    contents = [list(block) for message in last_request(world)["messages"] for block in message["content"]]
+    assert contents.count(["image"]) == 2
+
+
+def test_a_photo_that_is_gone_is_told_as_one() -> None:
+    world = World()
+    conversation = world.begin()
+    ask(world, conversation, photo())
+    world.bucket.objects.clear()
+    ask(world, conversation)
+    assert last_request(world)["messages"][0]["content"][0] == {"text": "[photo]"}
+
+
+def test_only_the_new_message_is_screened() -> None:
+    world = World(guardrail_id="g", guardrail_version="1")
+    conversation = world.begin(instructions="Be brief.")
+    ask(world, conversation, text="Who?")
+    ask(world, conversation, photo(), text="When?")
+
+    request = last_request(world)
+    assert request["guardrailConfig"]["guardrailIdentifier"] == "g"
+    assert request["messages"][0]["content"] == [{"text": "Who?"}]
+    assert request["messages"][-1]["content"][1] == {"guardContent": {"text": {"text": "When?"}}}
+    assert request["system"][0] == {"text": "Be brief."}
+
+
+def test_what_stays_the_same_is_marked_for_the_cache() -> None:
+    world = World()
+    conversation = world.begin(instructions="Be brief.")
+    ask(world, conversation)
+    assert last_request(world)["system"][-1] == prompt.CACHE_POINT
+    assert prompt.CACHE_POINT not in last_request(world)["messages"][-1]["content"]
+    world.cached = 7
+    answer = ask(world, conversation)
+
+    request = last_request(world)
+    marked = [prompt.CACHE_POINT in one["content"] for one in request["messages"]]
+    assert marked == [False, True, False]
+    assert answer.usage.cached_input_tokens == 7
+
+
+def test_a_model_without_a_cache_is_given_no_marks() -> None:
+    world = World()
+    conversation = world.begin(instructions="Be brief.", model=LLAMA)
+    ask(world, conversation)
+    ask(world, conversation)
+    assert "cachePoint" not in str(last_request(world))
+
+
+def test_nothing_cached_is_not_told() -> None:
+    world = World()
+    assert ask(world, world.begin()).usage.cached_input_tokens is msgspec.UNSET
+
+
+def test_a_model_that_is_no_longer_offered_is_followed_by_the_default() -> None:
+    world = World()
+    conversation = world.begin(model=HAIKU, parameters=Parameters(top_k=5, temperature=0.5))
+    world.settings = msgspec.structs.replace(world.settings, models=(LLAMA,))
+
+    answer = ask(world, conversation)
+
+    assert answer.model == LLAMA
+    assert last_request(world)["inferenceConfig"] == {"temperature": 0.5, "maxTokens": 512}
+    assert "additionalModelRequestFields" not in last_request(world)
+
+
+def test_the_first_words_are_the_title_until_there_is_one() -> None:
+    world = World()
+    conversation = world.begin()
+    assert world.service().get_conversation(ChatContext(), id=conversation).title == ""
+    world.say(conversation, "Why does pump 4 leak\nat its upper seal whenever it rains for more than a day?")
+    shown = world.service().get_conversation(ChatContext(), id=conversation)
+    assert shown.title == "Why does pump 4 leak at its upper seal whenever it rains for"
+    world.say(conversation, "And now?")
+    assert world.service().get_conversation(ChatContext(), id=conversation).title == shown.title
+
+
+def test_the_memory_is_told_of_conversations_without_title_and_of_long_ones() -> None:
+    world = World(window_tokens=400)
+    untitled = world.begin()
+    world.say(untitled)
+    assert sent(world) == [{"caller": CALLER, "conversation": untitled}]
+    titled = world.begin(title="Pumps")
+    world.say(titled)
+    assert len(sent(world)) == 1
+    world.say(titled, "x" * 1_500)
+    assert sent(world)[1:] == [{"caller": CALLER, "conversation": titled}]
+
+
+def test_a_memory_out_of_reach_does_not_change_the_answer() -> None:
+    world = World()
+    world.sqs.fail = client_error("ServiceUnavailable")
+    conversation = world.begin()
+    assert world.say(conversation).message.text == "Because."
+    world.assert_whole(conversation, 1)
+
+
+def test_a_deleted_conversation_is_nowhere() -> None:
+    world = World()
+    conversation = world.begin()
+    world.say(conversation)
+    service = world.service()
+
+    service.delete_conversation(ChatContext(), id=conversation)
+    service.delete_conversation(ChatContext(), id=conversation)
+
+    assert sent(world)[1:] == [{"caller": CALLER, "conversation": conversation}] * 2
+    assert_nowhere(world, conversation)
+    with pytest.raises(NotFound):
+        service.delete_conversation(ChatContext(), id=UNKNOWN)
+
+
+def test_a_deletion_that_could_not_be_sent_is_done_again() -> None:
+    world = World()
+    conversation = world.begin()
+    world.sqs.fail = client_error("ServiceUnavailable")
+    with pytest.raises(Unavailable):
+        world.service().delete_conversation(ChatContext(), id=conversation)
+    world.sqs.fail = None
+    world.service().delete_conversation(ChatContext(), id=conversation)
+    assert len(sent(world)) == 1
+
+
+def test_an_expired_conversation_is_nowhere() -> None:
+    world = World(retention_days=2)
+    conversation = world.begin()
+    world.say(conversation)
+    assert {item.get("expiresAt", {}).get("N") for item in world.table.items.values()} == {"1800172800"}
+    shown = world.service().get_conversation(ChatContext(), id=conversation)
+    assert shown.expires_at == "2027-01-17T08:00:00.000Z"
+    world.now += 2 * 24 * 3600
+    assert_nowhere(world, conversation)
+    with pytest.raises(NotFound):
+        world.service().delete_conversation(ChatContext(), id=conversation)
+
+
+def assert_nowhere(world: World, conversation: str) -> None:
+    """No route finds it, though its items are still there."""
+    calls = len(world.model.requests)
+    service = world.service()
+    message, change = SendMessage(text="Why?"), ChangeConversation(title="a")
+    for call in (
+        lambda: service.get_conversation(ChatContext(), id=conversation),
+        lambda: service.change_conversation(ChatContext(), id=conversation, body=change),
+        lambda: service.list_messages(ChatContext(), id=conversation, query=ListQuery()),
+        lambda: service.send_message(ChatContext(), id=conversation, body=message),
+        lambda: service.stream_message(ChatContext(), id=conversation, body=message),
+    ):
+        with pytest.raises(NotFound):
+            call()
+    assert service.list_conversations(ChatContext(), query=ListQuery()).items == []
+    assert len(world.model.requests) == calls
+
+
+def test_pages_are_full_though_some_are_deleted() -> None:
+    world = World()
+    made = [world.begin(title=str(number)) for number in range(9)]
+    for number in (8, 7, 5, 3):
+        world.service().delete_conversation(ChatContext(), id=made[number])
+    pages, cursor = [], None
+    while True:
+        page = world.service().list_conversations(ChatContext(), query=ListQuery(limit=2, cursor=cursor))
+        pages.append([one.title for one in page.items])
+        if page.next_cursor is msgspec.UNSET:
+            break
+        cursor = str(page.next_cursor)
+    assert pages == [["6", "4"], ["2", "1"], ["0"]]
+
+
+def test_a_turn_that_comes_second_is_a_conflict() -> None:
+    world = World()
+    conversation = world.begin()
+
+    def other_first(request: dict[str, Any]) -> Any:
+        world.say(conversation, "Me first.", "So be it.")
+        return said("Because.")
+
+    with pytest.raises(Conflict):
+        world.say(conversation, "Why?", other_first)
+    world.assert_whole(conversation, 1)
+    assert world.messages(conversation)[0].text == "Me first."
+
+
+def test_a_conversation_deleted_during_a_turn_is_not_found() -> None:
+    world = World()
+    conversation = world.begin()
+
+    def deleted_first(request: dict[str, Any]) -> Any:
+        world.service().delete_conversation(ChatContext(), id=conversation)
+        return said("Because.")
+
+    with pytest.raises(NotFound):
+        world.say(conversation, "Why?", deleted_first)
+    world.assert_whole(conversation, 0)
+
+
+def test_a_passing_conflict_of_transactions_is_not_seen() -> None:
+    world = World()
+    conversation = world.begin()
+    reasons = [{"Code": "TransactionConflict"}, {"Code": "None"}, {"Code": "None"}]
+    failures = [reasons]
+    write = world.table.transact_write_items
+
+    def busy(**request: Any) -> None:
+        if failures:
+            error = client_error("TransactionCanceledException")
+            error.response["CancellationReasons"] = failures.pop()  # type: ignore[typeddict-item]
+            raise error
+        write(**request)
+
+    world.table.transact_write_items = busy  # type: ignore[method-assign]
+    assert world.say(conversation).message.text == "Because."
+    failures[:] = [reasons] * 3
+    with pytest.raises(Conflict):
+        world.say(conversation)
+    failures[:] = [[{"Code": "ThrottlingError"}, {"Code": "None"}, {"Code": "None"}]]
+    with pytest.raises(Unavailable):
+        world.say(conversation)
+    world.assert_whole(conversation, 1)
+
+
+def test_nobody_reaches_another_s_conversation() -> None:
+    world = World()
+    conversation = world.begin()
+    world.say(conversation)
+    service, other = world.service(), ChatContext(OTHER)
+    for call in (
+        lambda: service.get_conversation(other, id=conversation),
+        lambda: service.change_conversation(other, id=conversation, body=ChangeConversation(title="mine")),
+        lambda: service.list_messages(other, id=conversation, query=ListQuery()),
+        lambda: service.send_message(other, id=conversation, body=SendMessage(text="Why?")),
+        lambda: service.delete_conversation(other, id=conversation),
+    ):
+        with pytest.raises(NotFound):
+            call()
+    assert service.list_conversations(other, query=ListQuery()).items == []
+    world.assert_whole(conversation, 1)
+
+
+@pytest.mark.parametrize("logged", [False, True])
+def test_payloads_are_logged_only_when_asked_for(logged: bool, caplog: pytest.LogCaptureFixture) -> None:
+    world = World(payload_logging=logged)
+    with caplog.at_level("INFO"):
+        world.say(world.begin(), "a secret question", "a secret answer")
+    assert ("secret" in str([vars(record) for record in caplog.records])) == logged
+
+
+def test_the_wire_s_names() -> None:
+    world = World()
+    api = Api([route for route in ROUTES if route.stream is None], world.service(), world.settings)
+    answer = api(event("PATCH", "/conversations/{id}", {"title": "a"}, path={"id": UNKNOWN}), LambdaContext())
+    assert answer["statusCode"] == 404
+    conversation = world.begin(parameters=Parameters(top_p=0.5))
+    told = api(event("GET", "/conversations/{id}", path={"id": conversation}), LambdaContext())
+    assert set(json.loads(told["body"])) == {
+        *("id", "title", "model", "parameters", "createdAt", "updatedAt", "messageCount", "requestId")
+    }
+    assert json.loads(told["body"])["parameters"] == {"topP": 0.5}
+    gone = api(event("DELETE", "/conversations/{id}", path={"id": conversation}), LambdaContext())
+    assert (gone["statusCode"], gone["body"]) == (204, "")
+
+
+def test_a_key_makes_one_conversation() -> None:
+    world = World()
+
+    def begin(context: ChatContext) -> Any:
+        return world.service().create_conversation(context, body=CreateConversation(title="a"))
+
+    first = world.once("key", begin, ConversationAnswer)
+    assert world.once("key", begin, ConversationAnswer).id == first.id

@@ -1,0 +1,37 @@
+"""First words, and what is left of a model's title."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chatbot.titles import OPENING_CHARACTERS, TITLE_CHARACTERS, first_words, tidied
+
+
+@given(st.text())
+def test_first_words_fit_and_are_the_beginning(text: str) -> None:
+    words = first_words(text, OPENING_CHARACTERS)
+    assert len(words) <= OPENING_CHARACTERS
+    assert " ".join(text.split()).startswith(words)
+    assert bool(words) == bool(text.split())
+
+
+@given(st.text())
+def test_a_title_is_one_short_line(text: str) -> None:
+    title = tidied(text)
+    assert len(title) <= TITLE_CHARACTERS
+    assert len(title.splitlines()) <= 1
+
+
+@pytest.mark.parametrize(
+    ("answer", "title"),
+    [
+        ("Pumps", "Pumps"),
+        ('\n "A leak at pump 4" \nMore of it', "A leak at pump 4"),
+        ("**Leaking pump**", "Leaking pump"),
+        ("“Undichte Pumpe”", "Undichte Pumpe"),
+        ("word " * 30, ("word " * 16).strip()),
+        (' "" ', ""),
+    ],
+)
+def test_what_models_put_around_a_title_goes(answer: str, title: str) -> None:
+    assert tidied(answer) == title

@@ -1,0 +1,18 @@
+"""What a photo is, its bytes say."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.photos import photo_format
+
+
+@given(st.binary(max_size=32))
+def test_photo_formats_are_told_by_their_first_bytes(data: bytes) -> None:
+    known = (
+        data[:3] == b"\xff\xd8\xff" or data[:8] == b"\x89PNG\r\n\x1a\n" or (data[:4], data[8:12]) == (b"RIFF", b"WEBP")
+    )
+    assert (photo_format(data) is not None) == known
+
+
+def test_webp() -> None:
+    assert photo_format(b"RIFF\0\0\0\0WEBPVP8 ") == "webp"
