@@ -100,7 +100,9 @@ class Client:
             if failure.code != "not_found":
                 raise
 
-    def events(self, use_case: str, path: str, body: Mapping[str, Any], key: str | None = None) -> Iterator[Event]:
+    def events(
+        self, use_case: str, path: str, body: Mapping[str, Any], key: str | None = None
+    ) -> Generator[Event, None, None]:
         """The events of a stream as they come, which can be repeated with a `key` as a `post` can.
 
         An `error` event is raised; so is, as `cut`, an end before the last event, which tells that all is there.

@@ -127,7 +127,11 @@ class FakeApi:
                 return *replayed, {"Idempotency-Replayed": "true"}
             status, found = self._run(use_case, route, names, body, dict(parse_qsl(parts.query)), request_id)
             if route.stream:
-                keep = (lambda kept: self._replays.__setitem__((f"{use_case}{path}", key), (status, kept))) if key else None
+                keep = (
+                    (lambda kept: self._replays.__setitem__((f"{use_case}{path}", key), (status, kept)))
+                    if key
+                    else None
+                )
                 return status, _events(route, found, request_id, keep), {"Content-Type": "text/event-stream"}
             if key:
                 self._replays[f"{use_case}{path}", key] = status, found
@@ -484,4 +488,9 @@ class Chat:
 
 def services() -> dict[str, Any]:
     """Every use case that has a page. Others add theirs here."""
-    return {"image-generation": Images(), "summarization": Summaries(), "embeddings": EmbeddingsService(), "chatbot": Chat()}
+    return {
+        "image-generation": Images(),
+        "summarization": Summaries(),
+        "embeddings": EmbeddingsService(),
+        "chatbot": Chat(),
+    }
