@@ -64,6 +64,8 @@ class Talk:
     answer: dict[str, Any] | None = None
     """The last turn's, since the page was opened."""
     body: dict[str, Any] | None = None
+    fresh: bool = False
+    """The answer has just come."""
     looks: int = 0
     """How often the page still looks for the title that the model is to find."""
 
@@ -75,7 +77,7 @@ class Talk:
         """The turn is done."""
         asked = {"id": f"before {answer['message']['id']}", "role": "user", "text": turn.text, "photos": turn.photos}
         self.messages += [asked, answer["message"]]
-        self.answer, self.body = answer, turn.body
+        self.answer, self.body, self.fresh = answer, turn.body, True
         unnamed = not self.conversation["title"]
         self.refresh()
         self.looks = LOOKS if unnamed else 0

@@ -37,6 +37,7 @@ def test_a_first_message_begins_a_conversation_that_a_reload_keeps(visit: Callab
     looking.settle()
     assert _texts(page) == ["Hello there", "You said: Hello there"]
     assert page.get_by_text("21 tokens in").count() == 1
+    page.wait_for_function("document.activeElement.dataset.testid === 'stChatInputTextArea'")
     page.get_by_role("heading", level=1, name="Greetings among **friends**").wait_for()
     _say(page, "And again")
     page.get_by_text("You said: And again").wait_for()
@@ -57,6 +58,8 @@ def test_an_answer_is_shown_as_it_comes(visit: Callable[..., Visit], api: FakeAp
     page = looking.open(PATH, conversation=chat.add("A talk"))
     _say(page, "Go")
     page.get_by_text("It begins and goes on", exact=True).wait_for()
+    page.get_by_text("Answering").wait_for()
+    assert page.get_by_test_id("stChatInputTextArea").is_disabled()
     assert chat.messages["conversation-0"] == []
     page.get_by_text("It begins and goes on and ends.", exact=True).wait_for()
 
@@ -188,8 +191,9 @@ def test_a_double_click_says_it_once(visit: Callable[..., Visit], api: FakeApi) 
     assert len(api.services[PATH].messages["conversation-0"]) == 2
 
 
-def _open(app: Callable[..., AppTest], conversation: str, lang: str = "en") -> AppTest:
-    page = app(PATH, lang=lang)
+def _open(app: Callable[..., AppTest], conversation: str, language: str = "en") -> AppTest:
+    page = app(PATH)
+    page.session_state["lang"] = language
     page.query_params["conversation"] = conversation
     return page.run()
 
@@ -204,12 +208,18 @@ def _press(page: AppTest, label: str) -> AppTest:
 
 def test_instructions_and_model_go_into_a_new_conversation(app: Callable[..., AppTest], api: FakeApi) -> None:
     page = app(PATH)
+    page.session_state["chat.models"] = ["amazon.nova-lite-v1:0"]
+    page.run()
     page.text_area[0].set_value("Answer in rhymes.")
+    page.selectbox[0].set_value("amazon.nova-lite-v1:0")
     page.chat_input[0].set_value("Hello").run()
-    assert api.posts("/conversations")[0].body == {"instructions": "Answer in rhymes."}
+    assert api.posts("/conversations")[0].body == {
+        "instructions": "Answer in rhymes.",
+        "model": "amazon.nova-lite-v1:0",
+    }
     assert api.posts("/conversations")[0].key
     assert _sent(api)[0].body == {"text": "Hello"}
-    assert page.query_params["conversation"] == ["conversation-0"]
+    assert page.query_params["conversation"] == "conversation-0"
 
 
 def test_a_conversation_that_cannot_begin_keeps_the_message(app: Callable[..., AppTest], api: FakeApi) -> None:

@@ -19,7 +19,15 @@ _CHARACTERS = 50_000
 _INSTRUCTIONS = 10_000
 _TITLE = 100
 _SHOWN = 10
+_MENU_WIDTH = 420
 _DRAWING_SECONDS = 0.08
+# The input was off while the answer came. On a phone its keyboard would hide the answer.
+_FOCUS = """<script>
+setTimeout(() => {
+  const idle = [null, document.body].includes(document.activeElement) && matchMedia("(pointer: fine)").matches;
+  if (idle) document.querySelector("[data-testid=stChatInputTextArea]")?.focus();
+}, 100);
+</script>"""
 _AVATARS = {"user": ":material/person:", "assistant": ":material/smart_toy:"}
 
 
@@ -97,15 +105,27 @@ def _talk(conversation: str, talk: Talk) -> None:
         _earlier(talk)
     for message in talk.messages:
         _said(message["role"], message["id"], message["text"], _photos_of(message))
-    if turn is None and talk.answer:
-        _footnote(talk.answer)
-    if turn is not None and not turn.running:
-        _unsent(conversation, turn)
-    if talk.body:
-        parts.request_box(USE_CASE, "POST", f"{talk.path}/messages/stream", talk.body)
     _input(conversation, say("chatbot.next"), disabled=turn is not None)
     if turn is not None and turn.running:
-        _answer(talk, turn)
+        # Emptied first: else what stood here, an error's box perhaps, would stay until the answer is whole.
+        with st.empty().container():
+            _answer(talk, turn)
+        st.rerun()
+    with st.container():
+        _below(conversation, talk, turn)
+
+
+def _below(conversation: str, talk: Talk, turn: Turn | None) -> None:
+    """What follows the messages while nothing is being answered."""
+    if turn is not None:
+        _unsent(conversation, turn)
+    elif talk.answer:
+        _footnote(talk.answer)
+    if talk.body:
+        parts.request_box(USE_CASE, "POST", f"{talk.path}/messages/stream", talk.body)
+    if talk.fresh:
+        talk.fresh = False
+        st.html(_FOCUS, unsafe_allow_javascript=True)
 
 
 def _head(talk: Talk, *, naming: bool) -> None:
@@ -114,7 +134,7 @@ def _head(talk: Talk, *, naming: bool) -> None:
         # Another key for each: one that was open for another conversation is not open for this one.
         menu = st.popover(say("chatbot.all"), icon=":material/forum:", key=f"chat all {talk.path}", on_change="rerun")
         if menu.open:
-            with menu:
+            with menu, st.container(width=_MENU_WIDTH):
                 _list("menu")
         with st.popover(say("chatbot.change"), icon=":material/tune:", key=f"chat change {talk.path}"):
             _change(talk)
@@ -243,7 +263,6 @@ def _answer(talk: Talk, turn: Turn) -> None:
 
         with st.spinner(say("chatbot.thinking"), show_time=True):
             chat.send(talk, turn, show)
-    st.rerun()
 
 
 def _footnote(answer: Mapping[str, Any]) -> None:
@@ -259,7 +278,7 @@ def _unsent(conversation: str, turn: Turn) -> None:
         with _said("assistant", "turn", turn.said, []):
             parts.badge("warn", say("chatbot.not_kept"), say("chatbot.not_kept_more"))
     with st.container(border=True, key="chat-unsent"):
-        parts.badge("warn", say("chatbot.not_sent"), "")
+        parts.badge("warn", say("chatbot.not_sent" if turn.problem else "chatbot.not_answered"))
         text = st.text_area(say("chatbot.your_message"), turn.text, key=f"chat.text {conversation} {turn.attempt}")
         turn.text = text or ""
         _removable(turn)
@@ -347,16 +366,17 @@ def _list(where: str) -> None:
         return
     if not found:
         st.caption(say("chatbot.nothing_yet"))
-    for one in found:
-        title = parts.plain(one["title"] or say("chatbot.untitled"))
-        count = say("chatbot.messages", count=one["messageCount"])
-        st.button(
-            f"**{title}** · {parts.plain(parts.when(one['updatedAt']))} · {count}",
-            key=f"chat {where} {one['id']}",
-            type="tertiary",
-            on_click=chat.choose,
-            args=(one["id"],),
-        )
+    with st.container(key=f"chat-list-{where}", gap="small"):
+        for one in found:
+            title = parts.plain(one["title"] or say("chatbot.untitled"))
+            count = say("chatbot.messages", count=one["messageCount"])
+            st.button(
+                f"**{title}** · {parts.plain(parts.when(one['updatedAt']))} · {count}",
+                key=f"chat {where} {one['id']}",
+                type="tertiary",
+                on_click=chat.choose,
+                args=(one["id"],),
+            )
     if more and st.button(say("parts.more"), key=f"chat more {where}", icon=":material/expand_more:"):
         st.session_state[shown] = st.session_state.get(shown, _SHOWN) + _SHOWN
         st.rerun()
