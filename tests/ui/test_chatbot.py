@@ -11,6 +11,7 @@ from streamlit.testing.v1 import AppTest
 
 PATH = "chatbot"
 SENT = "/conversations/conversation-0/messages/stream"
+FOCUSED = "document.activeElement.dataset.testid === 'stChatInputTextArea'"
 PHOTO = {"name": "pump.png", "mimeType": "image/png", "buffer": png(40, 40, "#24516b")}
 
 
@@ -37,11 +38,12 @@ def test_a_first_message_begins_a_conversation_that_a_reload_keeps(visit: Callab
     looking.settle()
     assert _texts(page) == ["Hello there", "You said: Hello there"]
     assert page.get_by_text("21 tokens in").count() == 1
-    page.wait_for_function("document.activeElement.dataset.testid === 'stChatInputTextArea'")
+    page.wait_for_function(FOCUSED)
     page.get_by_role("heading", level=1, name="Greetings among **friends**").wait_for()
     _say(page, "And again")
     page.get_by_text("You said: And again").wait_for()
     looking.settle()
+    page.wait_for_function(FOCUSED)
     assert looking.barriers() == []
     page.reload()
     page.get_by_text("You said: And again").wait_for()
@@ -113,8 +115,11 @@ def test_a_cut_answer_is_told_and_not_doubled(visit: Callable[..., Visit], api: 
     page.get_by_text("The connection ended before the answer did.").wait_for()
     page.get_by_text("Once upon", exact=True).wait_for()
     page.get_by_text("Not kept", exact=True).wait_for()
+    chat.streams.append(["Long ago", 2.0, " it was."])
     page.get_by_role("button", name="Try again").click()
-    page.get_by_text("You said: Tell me a story").wait_for()
+    page.get_by_text("Long ago", exact=True).wait_for()
+    assert not page.get_by_label("Your message").is_visible()
+    page.get_by_text("Long ago it was.", exact=True).wait_for()
     looking.settle()
     assert page.get_by_text("Not kept", exact=True).count() == 0
     assert len({call.key for call in _sent(api)}) == 1
@@ -189,6 +194,20 @@ def test_a_double_click_says_it_once(visit: Callable[..., Visit], api: FakeApi) 
     looking.settle()
     assert len(api.services[PATH].conversations) == 1
     assert len(api.services[PATH].messages["conversation-0"]) == 2
+
+
+def test_a_click_meanwhile_begins_the_answer_again(visit: Callable[..., Visit], api: FakeApi) -> None:
+    chat = api.services[PATH]
+    chat.streams.append(["Half an answer", 0.3, ",", 3.0, Cut()])
+    looking = visit()
+    page = looking.open(PATH, conversation=chat.add("A talk"))
+    _say(page, "Go")
+    page.get_by_text("Half an answer").wait_for()
+    page.get_by_text("Português", exact=True).click()
+    page.get_by_text("You said: Go").wait_for()
+    looking.settle()
+    assert _texts(page) == ["Go", "You said: Go"]
+    assert len({call.key for call in _sent(api)}) == 1
 
 
 def _open(app: Callable[..., AppTest], conversation: str, language: str = "en") -> AppTest:

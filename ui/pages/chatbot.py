@@ -22,12 +22,16 @@ _SHOWN = 10
 _MENU_WIDTH = 420
 _DRAWING_SECONDS = 0.08
 # The input was off while the answer came. On a phone its keyboard would hide the answer.
-_FOCUS = """<script>
-setTimeout(() => {
-  const idle = [null, document.body].includes(document.activeElement) && matchMedia("(pointer: fine)").matches;
-  if (idle) document.querySelector("[data-testid=stChatInputTextArea]")?.focus();
-}, 100);
-</script>"""
+_FOCUS = """<script>{
+  let tries = 0;
+  const trying = setInterval(() => {
+    const input = document.querySelector("[data-testid=stChatInputTextArea]");
+    const idle = [null, document.body].includes(document.activeElement) && matchMedia("(pointer: fine)").matches;
+    if (idle && input && !input.disabled) input.focus();
+    else if (idle && ++tries < 20) return;
+    clearInterval(trying);
+  }, 50);
+}</script>"""
 _AVATARS = {"user": ":material/person:", "assistant": ":material/smart_toy:"}
 
 
@@ -61,12 +65,13 @@ def _start() -> None:
         with st.container():
             _input("", say("chatbot.first"))
     elif turn.running:
-        _said("user", "turn", turn.text, _photos(turn))
-        try:
-            with st.spinner(say("chatbot.thinking"), show_time=True):
-                chat.begin(turn, beginning)
-        except Failure as failure:
-            turn.failed(failure)
+        with st.container(key="chat-running"):
+            _said("user", "turn", turn.text, _photos(turn))
+            try:
+                with st.spinner(say("chatbot.thinking"), show_time=True):
+                    chat.begin(turn, beginning)
+            except Failure as failure:
+                turn.failed(failure)
         st.rerun()
     else:
         _unsent("", turn)
@@ -105,10 +110,12 @@ def _talk(conversation: str, talk: Talk) -> None:
         _earlier(talk)
     for message in talk.messages:
         _said(message["role"], message["id"], message["text"], _photos_of(message))
-    _input(conversation, say("chatbot.next"), disabled=turn is not None)
-    if turn is not None and turn.running:
-        # Emptied first: else what stood here, an error's box perhaps, would stay until the answer is whole.
-        with st.empty().container():
+    unsent = turn is not None and not turn.running
+    _input(conversation, say("chatbot.unsent_first" if unsent else "chatbot.next"), disabled=turn is not None)
+    if turn is not None and not unsent:
+        # In the place of what was below, an error's box perhaps: else that would stay until the answer is whole.
+        st.empty()
+        with st.container(key="chat-running"):
             _answer(talk, turn)
         st.rerun()
     with st.container():
@@ -314,7 +321,7 @@ def _input(conversation: str, hint: str, *, disabled: bool = False) -> None:
         _say(conversation, given.text, [photo(one.getvalue()) for one in given.files])
 
     st.chat_input(
-        say("chatbot.unsent_first") if disabled else hint,
+        hint,
         key=key,
         accept_file="multiple",
         file_type=ENDINGS,
