@@ -6,7 +6,7 @@ from typing import Any
 
 import streamlit as st
 
-from ui.pages import embeddings, home, image_generation, summarization
+from ui.pages import chatbot, embeddings, home, image_generation, summarization
 from ui.texts import say
 
 
@@ -34,7 +34,7 @@ ENTRIES = (
     Entry("embeddings", "/embeddings", ":material/scatter_plot:", embeddings.page),
     Entry("hr-qa", "/documents?limit=1", ":material/quiz:"),
     Entry("playground", "/models", ":material/tune:"),
-    Entry("chatbot", "/conversations?limit=1", ":material/forum:"),
+    Entry("chatbot", "/conversations?limit=1", ":material/forum:", chatbot.page),
 )
 
 

@@ -35,6 +35,14 @@ def header(use_case: str) -> None:
     st.html(f'<p class="lead">{html.escape(say(f"{use_case}.lead"))}</p>')
 
 
+def badge(kind: str, state: str, more: str = "") -> None:
+    """A state in colour (`good`, `warn`, `bad` or `off`) and in words, and what there is to say of it."""
+    st.html(
+        f'<p class="state"><span class="badge {kind}">{html.escape(state)}</span> '
+        f"<span>{html.escape(more.replace('`', ''))}</span></p>"
+    )
+
+
 def section(title: str) -> None:
     """A heading within a page."""
     st.subheader(title, anchor=False)
@@ -133,6 +141,8 @@ def curl(where: stage.Stage, use_case: str, method: str, path: str, body: Mappin
     else:
         lines = [f"AWS_REGION={where.region}", f"{variable}={_quoted(where.urls.get(use_case, ''))}"]
     command = ["curl -sS"] if method in ("GET", "POST") else [f"curl -sS -X {method}"]
+    if path.endswith("/stream"):
+        command.append("--no-buffer")
     if where.token:
         command.append('-H "Authorization: Bearer $UI_BEARER_TOKEN"')
     else:
