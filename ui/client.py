@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Generator, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,7 +22,7 @@ _PATIENCE_SECONDS = 60.0
 
 @dataclass(eq=False)
 class Failure(Exception):
-    """A call that did not succeed: the contract's error, or `unreachable` / `not_deployed` where none came."""
+    """A call that did not succeed: the contract's error, or `unreachable`, `cut` or `not_deployed` where none came."""
 
     code: str
     message: str = ""
@@ -85,10 +86,7 @@ class Client:
             try:
                 return _body(self._send("POST", use_case, path, json=body, headers=_idempotency(key)))
             except Failure as failure:
-                now = time.monotonic()
-                if failure.code != "in_progress" or now > until:
-                    raise
-                time.sleep(max(0.2, (failure.retry_at or now + 1) - now))
+                _await_first(failure, until)
 
     def patch(self, use_case: str, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
         """Changes something."""
@@ -102,21 +100,41 @@ class Client:
             if failure.code != "not_found":
                 raise
 
-    def events(self, use_case: str, path: str, body: Mapping[str, Any]) -> Iterator[Event]:
-        """The events of a stream as they come. An `error` event is raised."""
-        sent = self._request("POST", use_case, path, json=body, headers={"Accept": "text/event-stream"})
-        try:
-            answer = self._http.send(sent, auth=self._auth(), stream=True)
-            with answer:
-                if answer.is_error:
-                    answer.read()
-                    raise _failure(answer)
+    def events(self, use_case: str, path: str, body: Mapping[str, Any], key: str | None = None) -> Iterator[Event]:
+        """The events of a stream as they come, which can be repeated with a `key` as a `post` can.
+
+        An `error` event is raised; so is, as `cut`, an end before the last event, which tells that all is there.
+        """
+        until = time.monotonic() + _PATIENCE_SECONDS
+        while True:
+            try:
+                yield from self._stream(use_case, path, body, key)
+                return
+            except Failure as failure:
+                _await_first(failure, until)
+
+    def _stream(self, use_case: str, path: str, body: Mapping[str, Any], key: str | None) -> Iterator[Event]:
+        headers = {"Accept": "text/event-stream", **_idempotency(key)}
+        with self._opened(self._request("POST", use_case, path, json=body, headers=headers)) as answer:
+            last = "delta"
+            try:
                 for event in _events(answer.iter_lines()):
                     if event.name == "error":
                         raise _described(event.data.get("error", {}), answer)
+                    last = event.name
                     yield event
-        except httpx.HTTPError as error:
-            raise Failure("unreachable", str(error)) from error
+            except httpx.HTTPError as error:
+                raise _cut(answer, str(error)) from error
+            if last == "delta":
+                raise _cut(answer)
+
+    @contextmanager
+    def _opened(self, request: httpx.Request) -> Iterator[httpx.Response]:
+        answer = self._try(request, self._auth(), stream=True)
+        try:
+            yield answer
+        finally:
+            answer.close()
 
     def probe(self, use_case: str, path: str) -> float:
         """Seconds that a cheap GET takes. A path that the API does not know is an answer, too: it was authorized."""
@@ -145,9 +163,11 @@ class Client:
     def _send(self, method: str, use_case: str, path: str, **request: Any) -> httpx.Response:
         return self._try(self._request(method, use_case, path, **request), self._auth())
 
-    def _try(self, request: httpx.Request, auth: httpx.Auth | None) -> httpx.Response:
+    def _try(self, request: httpx.Request, auth: httpx.Auth | None, *, stream: bool = False) -> httpx.Response:
         try:
-            answer = self._http.send(request, auth=auth)
+            answer = self._http.send(request, auth=auth, stream=stream)
+            if answer.is_error:
+                answer.read()
         except httpx.TimeoutException as error:
             raise Failure("deadline", str(error)) from error
         except httpx.HTTPError as error:
@@ -181,6 +201,18 @@ def _trust(stage: Stage) -> Any:
 
 def _idempotency(key: str | None) -> dict[str, str]:
     return {"Idempotency-Key": key} if key else {}
+
+
+def _await_first(failure: Failure, until: float) -> None:
+    """Sleeps while the first request with the same key runs. Raises any other `failure`, and this one after `until`."""
+    now = time.monotonic()
+    if failure.code != "in_progress" or now > until:
+        raise failure
+    time.sleep(max(0.2, (failure.retry_at or now + 1) - now))
+
+
+def _cut(answer: httpx.Response, message: str = "") -> Failure:
+    return Failure("cut", message, answer.status_code, answer.headers.get("x-amzn-requestid"))
 
 
 def _body(answer: httpx.Response) -> dict[str, Any]:

@@ -14,6 +14,7 @@ import threading
 import time
 import uuid
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -47,6 +48,10 @@ class Refusal(Exception):
     message: str = "as the test asked"
     retry_after: int | None = None
     details: list[dict[str, str]] = field(default_factory=list)
+
+
+class Cut(Exception):
+    """A service's stream raises it: the connection breaks."""
 
 
 def route_table(use_case: str) -> Any:
@@ -99,7 +104,7 @@ class FakeApi:
         return folder
 
     def answer(self, method: str, target: str, headers: Any, raw: bytes) -> tuple[int, Any, dict[str, str]]:
-        """Status, body (bytes as they are, else JSON) and headers."""
+        """Status, body (bytes as they are, an iterator piece by piece, else JSON) and headers."""
         parts = urlsplit(target)
         if parts.path.startswith("/files/"):
             return 200, base64.urlsafe_b64decode(parts.path.rsplit("/", 1)[1]), {"Content-Type": "image/png"}
@@ -121,6 +126,9 @@ class FakeApi:
             if key and replayed:
                 return *replayed, {"Idempotency-Replayed": "true"}
             status, found = self._run(use_case, route, names, body, dict(parse_qsl(parts.query)), request_id)
+            if route.stream:
+                keep = (lambda kept: self._replays.__setitem__((f"{use_case}{path}", key), (status, kept))) if key else None
+                return status, _events(route, found, request_id, keep), {"Content-Type": "text/event-stream"}
             if key:
                 self._replays[f"{use_case}{path}", key] = status, found
         except Refusal as refusal:
@@ -141,8 +149,8 @@ class FakeApi:
             arguments["query"] = msgspec.convert(query, route.query, strict=False)
         with self._lock:
             found = getattr(self.services[use_case], route.operation)(**arguments)
-        if route.response is None:
-            return route.status, None
+        if route.response is None or route.stream:
+            return route.status, found
         answer = {**found, "requestId": request_id}
         msgspec.convert(answer, route.response)
         return route.status, answer
@@ -156,6 +164,9 @@ class FakeApi:
             def _serve(self) -> None:
                 raw = self.rfile.read(int(self.headers.get("Content-Length", 0)))
                 status, body, headers = fake.answer(self.command, self.path, self.headers, raw)
+                if isinstance(body, Iterator):
+                    self._in_pieces(status, body, headers)
+                    return
                 data = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
                 self.send_response(status)
                 for name, value in {"Content-Type": "application/json", **headers}.items():
@@ -163,6 +174,19 @@ class FakeApi:
                 self.send_header("Content-Length", str(len(data)))
                 self.end_headers()
                 self.wfile.write(data)
+
+            def _in_pieces(self, status: int, pieces: Iterator[bytes], headers: dict[str, str]) -> None:
+                self.send_response(status)
+                for name, value in {**headers, "Transfer-Encoding": "chunked"}.items():
+                    self.send_header(name, value)
+                self.end_headers()
+                try:
+                    for piece in pieces:
+                        self.wfile.write(b"%x\r\n%b\r\n" % (len(piece), piece))
+                        self.wfile.flush()
+                    self.wfile.write(b"0\r\n\r\n")
+                except (Cut, OSError):
+                    self.close_connection = True
 
             do_GET = do_POST = do_DELETE = do_PATCH = _serve
 
@@ -194,6 +218,30 @@ def _decoded(raw: bytes, kind: Any) -> Any:
         message, _, path = str(error).partition(" - at `$")
         place = "body" + path.rstrip("`")
         raise Refusal(400, "invalid_request", message, details=[{"path": place, "message": message}]) from error
+
+
+def _event(name: str, data: Any) -> bytes:
+    return f"event: {name}\ndata: {json.dumps(data)}\n\n".encode()
+
+
+def _events(route: Any, items: Iterator[Any], request_id: str, keep: Any) -> Iterator[bytes]:
+    """A service's texts and its last item as events; what is kept for a replay has the text in one piece."""
+    said = ""
+    yield b": heartbeat\n\n"
+    try:
+        for item in items:
+            if isinstance(item, str):
+                said += item
+                yield _event("delta", {"text": item})
+                continue
+            answer = {**item, "requestId": request_id}
+            msgspec.convert(answer, route.response)
+            last = _event(route.stream, answer)
+            if keep:
+                keep(_event("delta", {"text": said}) + last)
+            yield last
+    except Refusal as refusal:
+        yield _event("error", {"error": {"code": refusal.code, "message": refusal.message, "requestId": request_id}})
 
 
 def page_of(items: list[Any], query: Any) -> dict[str, Any]:
@@ -342,6 +390,98 @@ class EmbeddingsService:
         }  # fmt: skip
 
 
+class Chat:
+    """The chatbot: an echo in pieces, unless a test has put something else into `streams`."""
+
+    url = ""
+    MODEL = "us.anthropic.claude-haiku-4-5-20251001-v1:0"
+
+    def __init__(self) -> None:
+        self.conversations: list[dict[str, Any]] = []
+        self.messages: dict[str, list[dict[str, Any]]] = {}
+        self.streams: deque[list[Any]] = deque()
+        """What the next answers are made of: pieces, pauses (seconds), `Refusal` or `Cut` to raise, None for an end."""
+        self.stops = "end_turn"
+        self.name: str | None = None
+        """The title that the model finds, a little after the first turn."""
+
+    def add(self, title: str = "", turns: int = 0, **more: Any) -> str:
+        """A conversation, as old as it is early in the list."""
+        count = len(self.conversations)
+        made = {
+            "id": f"conversation-{count}", "title": title, "model": self.MODEL, "createdAt": times(count),
+            "updatedAt": times(count), "messageCount": 0, **more,
+        }  # fmt: skip
+        self.conversations.append(made)
+        self.messages[made["id"]] = []
+        for number in range(turns):
+            self.turn(made["id"], f"Question {number}", f"Answer {number}")
+        return str(made["id"])
+
+    def turn(self, id: str, asked: str, said: str, photos: Any = ()) -> dict[str, Any]:
+        conversation, messages = self.get_conversation(id), self.messages[id]
+        for role, text in (("user", asked), ("assistant", said)):
+            number = len(messages)
+            messages.append({"id": f"{id}-{number}", "role": role, "text": text, "createdAt": times(number)})
+        if photos:
+            messages[-2]["photos"] = [
+                {
+                    "contentType": photo.content_type, "urlExpiresAt": "2026-11-03T23:00:00Z",
+                    "url": f"{self.url}/files/{base64.urlsafe_b64encode(photo.data).decode()}",
+                }
+                for photo in photos
+            ]  # fmt: skip
+        conversation["messageCount"] = len(messages)
+        conversation["title"] = conversation["title"] or asked[:40]
+        return messages[-1]
+
+    def create_conversation(self, body: Any) -> dict[str, Any]:
+        told = {"instructions": body.instructions} if body.instructions else {}
+        made = self.add(body.title or "", **told)
+        self.get_conversation(made)["model"] = body.model or self.MODEL
+        return self.get_conversation(made)
+
+    def list_conversations(self, query: Any) -> dict[str, Any]:
+        return page_of(self.conversations[::-1], query)
+
+    def get_conversation(self, id: str) -> dict[str, Any]:
+        return next((one for one in self.conversations if one["id"] == id), None) or _missing()
+
+    def change_conversation(self, id: str, body: Any) -> dict[str, Any]:
+        changes = {"title": body.title, "model": body.model}
+        self.get_conversation(id).update({name: value for name, value in changes.items() if value})
+        return self.get_conversation(id)
+
+    def delete_conversation(self, id: str) -> None:
+        self.conversations.remove(self.get_conversation(id))
+
+    def list_messages(self, id: str, query: Any) -> dict[str, Any]:
+        return page_of(self.messages[id][::-1], query) if self.get_conversation(id) else {}
+
+    def stream_message(self, id: str, body: Any) -> Iterator[Any]:
+        self.get_conversation(id)
+        parts = self.streams.popleft() if self.streams else ["You said: ", body.text]
+        return self._pieces(id, body, parts)
+
+    def _pieces(self, id: str, body: Any, parts: list[Any]) -> Iterator[Any]:
+        for part in parts:
+            if isinstance(part, float):
+                time.sleep(part)
+            elif isinstance(part, str):
+                yield part
+            elif part is None:
+                return
+            else:
+                raise part
+        message = self.turn(id, body.text, "".join(part for part in parts if isinstance(part, str)), body.photos)
+        if self.name and len(self.messages[id]) == 2:
+            threading.Timer(0.5, self.get_conversation(id).update, [{"title": self.name}]).start()
+        yield {
+            "message": message, "stopReason": self.stops, "model": self.MODEL,
+            "usage": {"inputTokens": 21, "outputTokens": 9},
+        }  # fmt: skip
+
+
 def services() -> dict[str, Any]:
     """Every use case that has a page. Others add theirs here."""
-    return {"image-generation": Images(), "summarization": Summaries(), "embeddings": EmbeddingsService()}
+    return {"image-generation": Images(), "summarization": Summaries(), "embeddings": EmbeddingsService(), "chatbot": Chat()}

@@ -7,7 +7,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from fake_api import FakeApi, Refusal
+from fake_api import Cut, FakeApi, Refusal
 
 from ui.client import Client, Event, Failure, _events
 from ui.stage import read
@@ -45,7 +45,7 @@ def test_what_is_being_made_is_waited_for(client: Client, api: FakeApi) -> None:
 
 def test_a_use_case_that_is_not_there(client: Client) -> None:
     with pytest.raises(Failure, match="not_deployed"):
-        client.get("chatbot", "/conversations")
+        client.get("weather", "/forecasts")
 
 
 def test_nobody_listens(tmp_path: Path, api: FakeApi) -> None:
@@ -75,3 +75,34 @@ def test_a_bearer_token_goes_instead_of_a_signature(api: FakeApi, tmp_path: Path
 def test_events_are_read_as_they_come() -> None:
     lines = ["event: delta", 'data: {"text": "a"}', "", ": still here", "", "event: message", 'data: {"id": "1"}', ""]
     assert list(_events(iter(lines))) == [Event("delta", {"text": "a"}), Event("message", {"id": "1"})]
+
+
+def _said(client: Client, api: FakeApi, key: str | None = None) -> list[Event]:
+    path = f"/conversations/{api.services['chatbot'].add()}/messages/stream"
+    return list(client.events("chatbot", path, {"text": "Hello"}, key))
+
+
+def test_a_stream_ends_with_the_whole(client: Client, api: FakeApi) -> None:
+    *pieces, last = _said(client, api)
+    assert [one.data["text"] for one in pieces] == ["You said: ", "Hello"]
+    assert (last.name, last.data["message"]["text"]) == ("message", "You said: Hello")
+
+
+@pytest.mark.parametrize("end", [None, Cut()])
+def test_a_stream_without_its_last_event_was_cut(client: Client, api: FakeApi, end: Cut | None) -> None:
+    api.services["chatbot"].streams.append(["You ", end])
+    with pytest.raises(Failure, match="cut"):
+        _said(client, api)
+
+
+def test_an_error_within_a_stream_is_raised(client: Client, api: FakeApi) -> None:
+    api.services["chatbot"].streams.append(["You ", Refusal(502, "model_error", "It stopped.")])
+    with pytest.raises(Failure) as raised:
+        _said(client, api)
+    assert (raised.value.code, raised.value.message) == ("model_error", "It stopped.")
+
+
+def test_a_stream_that_is_being_made_is_waited_for(client: Client, api: FakeApi) -> None:
+    api.refusals.append(Refusal(409, "in_progress", retry_after=0))
+    assert _said(client, api, "key")[-1].name == "message"
+    assert [call.key for call in api.calls if call.method == "POST"] == ["key", "key"]
