@@ -35,6 +35,14 @@ def header(use_case: str) -> None:
     st.html(f'<p class="lead">{html.escape(say(f"{use_case}.lead"))}</p>')
 
 
+def badge(kind: str, state: str, more: str = "") -> None:
+    """A state in colour (`good`, `warn`, `bad` or `off`) and in words, and what there is to say of it."""
+    st.html(
+        f'<p class="state"><span class="badge {kind}">{html.escape(state)}</span> '
+        f"<span>{html.escape(more.replace('`', ''))}</span></p>"
+    )
+
+
 def section(title: str) -> None:
     """A heading within a page."""
     st.subheader(title, anchor=False)

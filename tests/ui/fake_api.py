@@ -108,6 +108,9 @@ class FakeApi:
         parts = urlsplit(target)
         if parts.path.startswith("/files/"):
             return 200, base64.urlsafe_b64decode(parts.path.rsplit("/", 1)[1]), {"Content-Type": "image/png"}
+        if parts.path.startswith("/stored/"):
+            _, _, use_case, name = parts.path.split("/", 3)
+            return self.services[use_case].store(method, name, headers, raw)
         _, use_case, path = parts.path.split("/", 2)
         path = "/" + path
         request_id = str(uuid.uuid4())
@@ -127,7 +130,11 @@ class FakeApi:
                 return *replayed, {"Idempotency-Replayed": "true"}
             status, found = self._run(use_case, route, names, body, dict(parse_qsl(parts.query)), request_id)
             if route.stream:
-                keep = (lambda kept: self._replays.__setitem__((f"{use_case}{path}", key), (status, kept))) if key else None
+                keep = (
+                    (lambda kept: self._replays.__setitem__((f"{use_case}{path}", key), (status, kept)))
+                    if key
+                    else None
+                )
                 return status, _events(route, found, request_id, keep), {"Content-Type": "text/event-stream"}
             if key:
                 self._replays[f"{use_case}{path}", key] = status, found
@@ -484,4 +491,14 @@ class Chat:
 
 def services() -> dict[str, Any]:
     """Every use case that has a page. Others add theirs here."""
-    return {"image-generation": Images(), "summarization": Summaries(), "embeddings": EmbeddingsService(), "chatbot": Chat()}
+    from fake_hr_qa import HrQa
+    from fake_playground import Playground
+
+    return {
+        "image-generation": Images(),
+        "summarization": Summaries(),
+        "embeddings": EmbeddingsService(),
+        "hr-qa": HrQa(),
+        "playground": Playground(),
+        "chatbot": Chat(),
+    }
