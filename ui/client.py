@@ -100,7 +100,9 @@ class Client:
             if failure.code != "not_found":
                 raise
 
-    def events(self, use_case: str, path: str, body: Mapping[str, Any], key: str | None = None) -> Iterator[Event]:
+    def events(
+        self, use_case: str, path: str, body: Mapping[str, Any], key: str | None = None
+    ) -> Generator[Event, None, None]:
         """The events of a stream as they come, which can be repeated with a `key` as a `post` can.
 
         An `error` event is raised; so is, as `cut`, an end before the last event, which tells that all is there.
@@ -124,7 +126,7 @@ class Client:
                     last = event.name
                     yield event
             except httpx.HTTPError as error:
-                raise _cut(answer, str(error)) from error
+                raise _cut(answer) from error
             if last == "delta":
                 raise _cut(answer)
 
@@ -211,8 +213,8 @@ def _await_first(failure: Failure, until: float) -> None:
     time.sleep(max(0.2, (failure.retry_at or now + 1) - now))
 
 
-def _cut(answer: httpx.Response, message: str = "") -> Failure:
-    return Failure("cut", message, answer.status_code, answer.headers.get("x-amzn-requestid"))
+def _cut(answer: httpx.Response) -> Failure:
+    return Failure("cut", "", answer.status_code, answer.headers.get("x-amzn-requestid"))
 
 
 def _body(answer: httpx.Response) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import Any
 
 import streamlit as st
 
-from ui.pages import embeddings, home, hr_qa, image_generation, playground, summarization
+from ui.pages import chatbot, embeddings, home, hr_qa, image_generation, playground, summarization
 from ui.texts import say
 
 
@@ -34,7 +34,7 @@ ENTRIES = (
     Entry("embeddings", "/embeddings", ":material/scatter_plot:", embeddings.page),
     Entry("hr-qa", "/documents?limit=1", ":material/quiz:", hr_qa.page),
     Entry("playground", "/models", ":material/tune:", playground.page),
-    Entry("chatbot", "/conversations?limit=1", ":material/forum:"),
+    Entry("chatbot", "/conversations?limit=1", ":material/forum:", chatbot.page),
 )
 
 

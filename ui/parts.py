@@ -141,6 +141,8 @@ def curl(where: stage.Stage, use_case: str, method: str, path: str, body: Mappin
     else:
         lines = [f"AWS_REGION={where.region}", f"{variable}={_quoted(where.urls.get(use_case, ''))}"]
     command = ["curl -sS"] if method in ("GET", "POST") else [f"curl -sS -X {method}"]
+    if path.endswith("/stream"):
+        command.append("--no-buffer")
     if where.token:
         command.append('-H "Authorization: Bearer $UI_BEARER_TOKEN"')
     else:

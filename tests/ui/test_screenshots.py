@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from browser import ROOT, Visit
-from fake_api import FakeApi
+from fake_api import FakeApi, png
 
 pytestmark = pytest.mark.skipif("SCREENSHOTS" not in os.environ, reason="make screenshots")
 
@@ -76,3 +76,28 @@ def test_screenshots_playground(visit: Callable[..., Visit]) -> None:
     page.get_by_role("button", name="Ask", exact=True).click()
     page.get_by_text("Llama 3.1 8B Instruct says:").wait_for()
     _take(looking, "playground", 1900)
+
+
+def test_screenshots_chatbot(visit: Callable[..., Visit], api: FakeApi) -> None:
+    chat = api.services["chatbot"]
+    chat.turn(
+        chat.add("A pump that runs hot", expiresAt="2027-01-31T12:00:00Z"),
+        "What could make a pump's bearing run hot?",
+        "Most often it is one of three:\n\n"
+        "1. Too little oil, or the wrong one\n"
+        "2. Pump and motor out of line\n"
+        "3. A bearing that is worn out\n\n"
+        "A photo of the oil gauge would help.",
+    )
+    chat.streams.append(
+        ["The gauge stands near its lowest mark. ", "Top it up, then measure the temperature again after half an hour."]
+    )
+    looking = visit()
+    page = looking.open("chatbot", conversation="conversation-0")
+    photo = {"name": "gauge.png", "mimeType": "image/png", "buffer": png(200, 150, "#24516b")}
+    page.locator("input[type=file]").set_input_files([photo])
+    page.get_by_text("gauge.png").first.wait_for()
+    page.get_by_test_id("stChatInputTextArea").fill("Here it is. Is that enough?")
+    page.get_by_test_id("stChatInputTextArea").press("Enter")
+    page.get_by_text("tokens in").wait_for()
+    _take(looking, "chatbot", 1000)

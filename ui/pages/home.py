@@ -51,16 +51,9 @@ def _probe(calling: Client, use_case: str, path: str) -> float | Failure:
 
 def _state(found: Any) -> None:
     if found is None:
-        _badge("off", say("home.not_deployed"), say("home.not_deployed_do", command=parts.stage_command()))
+        parts.badge("off", say("home.not_deployed"), say("home.not_deployed_do", command=parts.stage_command()))
     elif isinstance(found, Failure):
         known = found.code if f"errors.{found.code}_what" in words() else "unexpected"
-        _badge("bad", say(f"errors.{known}_what"), say(f"errors.{known}_do", command=parts.stage_command()))
+        parts.badge("bad", say(f"errors.{known}_what"), say(f"errors.{known}_do", command=parts.stage_command()))
     else:
-        _badge("good", say("home.answers"), say("home.answered_in", milliseconds=f"{found * 1000:,.0f}"))
-
-
-def _badge(kind: str, state: str, more: str) -> None:
-    st.html(
-        f'<p class="state"><span class="badge {kind}">{html.escape(state)}</span> '
-        f"<span>{html.escape(more.replace('`', ''))}</span></p>"
-    )
+        parts.badge("good", say("home.answers"), say("home.answered_in", milliseconds=f"{found * 1000:,.0f}"))

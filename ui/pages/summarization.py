@@ -1,6 +1,5 @@
 """Summarization: a technician's notes and photos as a report that a manager can read, print and keep."""
 
-import base64
 import html
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,6 +9,7 @@ import streamlit as st
 
 from ui import parts
 from ui.client import Failure
+from ui.photos import ENDINGS, photo, too_much
 from ui.session import client
 from ui.texts import language, say
 from ui.work import Work
@@ -17,17 +17,12 @@ from ui.work import Work
 USE_CASE = "summarization"
 SAMPLES = {"en": "incident-report.txt", "pt": "incident-report-pt.txt"}
 FOLDER = Path(__file__).parents[2] / "samples"
-# The API's limits (docs/api.md).
-MOST_PHOTOS = 5
-PHOTO_BYTES = 4 * 1024 * 1024
 _CHARACTERS = 50_000
 AUDIENCES = ("technician", "manager", "customer")
 # In the report's order: what a reader wants first.
 SECTIONS = ("symptoms", "causes", "actionsTaken", "actionsNeeded", "parts", "safety", "missing")
 FACTS = ("equipment", "location", "occurredAt")
 _BADGES = {"low": "good", "medium": "warn", "high": "bad", "critical": "bad"}
-# By their first bytes, as the API goes by them, too; the browser only knows the file's name.
-_KINDS = ((b"\xff\xd8\xff", "image/jpeg"), (b"\x89PNG", "image/png"), (b"RIFF", "image/webp"))
 _TEXT = "reports.text"
 
 
@@ -64,9 +59,7 @@ def _form(work: Work) -> tuple[dict[str, Any], str | None]:
             placeholder=say("summarization.text_hint"),
             persist_state="session",
         )
-        photos = st.file_uploader(
-            say("summarization.photos"), ["jpg", "jpeg", "png", "webp"], accept_multiple_files=True, max_upload_size=4
-        )
+        photos = st.file_uploader(say("summarization.photos"), ENDINGS, accept_multiple_files=True, max_upload_size=4)
         left, right = st.columns(2)
         audience = left.selectbox(
             say("summarization.audience"),
@@ -87,21 +80,14 @@ def _form(work: Work) -> tuple[dict[str, Any], str | None]:
     if text and text.strip():
         body["text"] = text.strip()
     if photos:
-        body["photos"] = [_photo(one.getvalue()) for one in photos]
+        body["photos"] = [photo(one.getvalue()) for one in photos]
     return body, _problem(body, [one.getvalue() for one in photos or ()])
-
-
-def _photo(data: bytes) -> dict[str, str]:
-    kind = next((kind for head, kind in _KINDS if data.startswith(head)), "image/jpeg")
-    return {"contentType": kind, "data": base64.b64encode(data).decode()}
 
 
 def _problem(body: Mapping[str, Any], photos: list[bytes]) -> str | None:
     if "text" not in body and not photos:
         return say("summarization.nothing")
-    if len(photos) > MOST_PHOTOS or sum(map(len, photos)) > PHOTO_BYTES:
-        return say("summarization.too_much")
-    return None
+    return say("summarization.too_much") if too_much(photos) else None
 
 
 def _report(answer: Mapping[str, Any]) -> None:

@@ -1,0 +1,382 @@
+"""Chatbot: conversations that a model remembers, with its answers as they come."""
+
+import base64
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import streamlit as st
+
+from ui import chat, parts
+from ui.chat import USE_CASE, Talk, Turn
+from ui.client import Failure
+from ui.photos import ENDINGS, photo, too_much
+from ui.session import client
+from ui.texts import say
+
+STARTERS = ("starter_plan", "starter_explain", "starter_letter")
+_CHARACTERS = 50_000
+_INSTRUCTIONS = 10_000
+_TITLE = 100
+_SHOWN = 10
+_MENU_WIDTH = 420
+_DRAWING_SECONDS = 0.08
+# The input was off while the answer came. On a phone its keyboard would hide the answer.
+_FOCUS = """<script>
+setTimeout(() => {
+  const idle = [null, document.body].includes(document.activeElement) && matchMedia("(pointer: fine)").matches;
+  if (idle) document.querySelector("[data-testid=stChatInputTextArea]")?.focus();
+}, 100);
+</script>"""
+_AVATARS = {"user": ":material/person:", "assistant": ":material/smart_toy:"}
+
+
+def page() -> None:
+    """The conversation that is open; without one, the start of a new one and the list of all."""
+    conversation = chat.chosen()
+    if not conversation:
+        _start()
+        return
+    try:
+        talk = chat.talk(conversation)
+    except Failure as failure:
+        parts.header("chatbot")
+        parts.error_box(failure, "talk")
+        st.button(say("chatbot.new"), icon=":material/edit_square:", on_click=chat.choose, args=("",))
+        return
+    _talk(conversation, talk)
+
+
+def _start() -> None:
+    parts.header("chatbot")
+    turn = chat.turns().get("")
+    beginning = _beginning()
+    if turn is None:
+        st.caption(say("chatbot.starters"))
+        with st.container(horizontal=True, gap="small"):
+            for name in STARTERS:
+                told = say(f"chatbot.{name}")
+                st.button(say(f"chatbot.{name}_label"), key=f"chat {name}", on_click=_say, args=("", told, []))
+        # In a container it stands here, not at the window's end: the list follows it.
+        with st.container():
+            _input("", say("chatbot.first"))
+    elif turn.running:
+        _said("user", "turn", turn.text, _photos(turn))
+        try:
+            with st.spinner(say("chatbot.thinking"), show_time=True):
+                chat.begin(turn, beginning)
+        except Failure as failure:
+            turn.failed(failure)
+        st.rerun()
+    else:
+        _unsent("", turn)
+    parts.section(say("chatbot.yours"))
+    _list("start")
+    parts.request_box(USE_CASE, "POST", "/conversations", beginning)
+
+
+def _beginning() -> dict[str, str]:
+    """What a new conversation is to have."""
+    with st.expander(say("chatbot.settings"), icon=":material/tune:"):
+        instructions = st.text_area(
+            say("chatbot.instructions"),
+            key="chat.instructions",
+            max_chars=_INSTRUCTIONS,
+            placeholder=say("chatbot.instructions_hint"),
+            persist_state="session",
+        )
+        model = st.selectbox(
+            say("chatbot.model"),
+            chat.models(),
+            index=None,
+            key="chat.model",
+            placeholder=say("chatbot.model_usual"),
+            accept_new_options=True,
+            persist_state="session",
+        )
+    told = {"instructions": (instructions or "").strip(), "model": (model or "").strip()}
+    return {name: value for name, value in told.items() if value}
+
+
+def _talk(conversation: str, talk: Talk) -> None:
+    turn = chat.turns().get(conversation)
+    _head(talk, naming=bool(talk.looks) and turn is None)
+    if talk.cursor:
+        _earlier(talk)
+    for message in talk.messages:
+        _said(message["role"], message["id"], message["text"], _photos_of(message))
+    _input(conversation, say("chatbot.next"), disabled=turn is not None)
+    if turn is not None and turn.running:
+        # Emptied first: else what stood here, an error's box perhaps, would stay until the answer is whole.
+        with st.empty().container():
+            _answer(talk, turn)
+        st.rerun()
+    with st.container():
+        _below(conversation, talk, turn)
+
+
+def _below(conversation: str, talk: Talk, turn: Turn | None) -> None:
+    """What follows the messages while nothing is being answered."""
+    if turn is not None:
+        _unsent(conversation, turn)
+    elif talk.answer:
+        _footnote(talk.answer)
+    if talk.body:
+        parts.request_box(USE_CASE, "POST", f"{talk.path}/messages/stream", talk.body)
+    if talk.fresh:
+        talk.fresh = False
+        st.html(_FOCUS, unsafe_allow_javascript=True)
+
+
+def _head(talk: Talk, *, naming: bool) -> None:
+    with st.container(horizontal=True, gap="small", key="chat-menu"):
+        st.button(say("chatbot.new"), key="chat new", icon=":material/edit_square:", on_click=chat.choose, args=("",))
+        # Another key for each: one that was open for another conversation is not open for this one.
+        menu = st.popover(say("chatbot.all"), icon=":material/forum:", key=f"chat all {talk.path}", on_change="rerun")
+        if menu.open:
+            with menu, st.container(width=_MENU_WIDTH):
+                _list("menu")
+        with st.popover(say("chatbot.change"), icon=":material/tune:", key=f"chat change {talk.path}"):
+            _change(talk)
+    # The model finds a title a little after the first turn.
+    st.fragment(_title, run_every=chat.LOOK_SECONDS if naming else None)(talk, naming)
+
+
+def _title(talk: Talk, naming: bool) -> None:
+    named = naming and talk.looks > 0 and _look(talk)
+    conversation = talk.conversation
+    with st.container(key="chat-title"):
+        parts.model_text(conversation["title"] or say("chatbot.untitled"), kind="h1")
+    told = [parts.plain(conversation["model"])]
+    if "expiresAt" in conversation:
+        told.append(say("chatbot.expires", time=parts.plain(parts.when(conversation["expiresAt"]))))
+    st.caption(" · ".join(told))
+    if named or (naming and not talk.looks):
+        # Once without the clock: the fragment keeps its own until the page is drawn again.
+        talk.looks = 0
+        st.rerun()
+
+
+def _look(talk: Talk) -> bool:
+    talk.looks -= 1
+    return talk.refresh()
+
+
+def _change(talk: Talk) -> None:
+    conversation = talk.conversation
+    with st.form(f"chat change form {talk.path}", border=False):
+        title = st.text_input(say("chatbot.name"), conversation["title"], max_chars=_TITLE)
+        known = list(dict.fromkeys([conversation["model"], *chat.models()]))
+        model = st.selectbox(say("chatbot.model"), known, accept_new_options=True)
+        saved = st.form_submit_button(say("chatbot.save"), type="primary")
+    if saved:
+        _save(talk, (title or "").strip(), (model or "").strip())
+    if conversation.get("instructions"):
+        st.caption(say("chatbot.told"))
+        parts.model_text(conversation["instructions"])
+    parts.delete_button(
+        say("parts.delete"), say("chatbot.sure"), USE_CASE, talk.path, lambda: _deleted(conversation["id"])
+    )
+
+
+def _save(talk: Talk, title: str, model: str) -> None:
+    wanted = {"title": title, "model": model}
+    changes = {name: value for name, value in wanted.items() if value and value != talk.conversation[name]}
+    if not changes:
+        return
+    try:
+        talk.conversation = client().patch(USE_CASE, talk.path, changes)
+    except Failure as failure:
+        parts.error_box(failure, "change")
+    else:
+        talk.looks = 0
+        st.rerun()
+
+
+def _deleted(conversation: str) -> None:
+    chat.turns().pop(conversation, None)
+    chat.forget(conversation)
+    chat.choose("")
+
+
+def _earlier(talk: Talk) -> None:
+    if st.button(say("chatbot.earlier"), icon=":material/expand_less:"):
+        try:
+            talk.earlier()
+        except Failure as failure:
+            parts.error_box(failure, "messages")
+        else:
+            st.rerun()
+
+
+def _said(role: str, key: str, text: str, photos: list[bytes | None]) -> Any:
+    """One message. Returns its place, for an answer that grows."""
+    name = "you" if role == "user" else "assistant"
+    with st.container(key=f"chat-{name}-{key}"):
+        said = st.chat_message(say(f"chatbot.{name}"), avatar=_AVATARS[role])
+    with said:
+        if photos:
+            _thumbnails(photos)
+        if text:
+            parts.model_text(text)
+    return said
+
+
+def _thumbnails(photos: list[bytes | None]) -> None:
+    with st.container(horizontal=True, gap="small"):
+        for number, data in enumerate(photos, 1):
+            if data is None:
+                st.caption(say("chatbot.photo_not_loaded"))
+            else:
+                st.image(data, alt=say("chatbot.photo", number=number), width=140)
+
+
+def _photos_of(message: Mapping[str, Any]) -> list[bytes | None]:
+    found: list[bytes | None] = []
+    for number in range(len(message.get("photos", ()))):
+        try:
+            found.append(chat.photo_bytes(message, number))
+        except Failure:
+            found.append(None)
+    return found
+
+
+def _photos(turn: Turn) -> list[bytes | None]:
+    return [base64.b64decode(one["data"]) for one in turn.photos]
+
+
+def _answer(talk: Talk, turn: Turn) -> None:
+    """What is said, and its answer while it comes."""
+    _said("user", "turn", turn.text, _photos(turn))
+    with _said("assistant", "turn", "", []):
+        place = st.empty()
+
+        drawn = 0.0
+
+        def show(text: str) -> None:
+            nonlocal drawn
+            # Pieces may come in hundreds a second; nobody reads so fast, and each drawing sends all of the text.
+            if time.monotonic() - drawn > _DRAWING_SECONDS:
+                with place:
+                    parts.model_text(text)
+                drawn = time.monotonic()
+
+        with st.spinner(say("chatbot.thinking"), show_time=True):
+            chat.send(talk, turn, show)
+
+
+def _footnote(answer: Mapping[str, Any]) -> None:
+    ended = {"max_tokens": "too_long", "guardrail_intervened": "declined", "content_filtered": "declined"}
+    if answer["stopReason"] in ended:
+        st.caption(say(f"chatbot.{ended[answer['stopReason']]}"))
+    parts.usage_line(answer)
+
+
+def _unsent(conversation: str, turn: Turn) -> None:
+    """What was not answered, to be sent again as it is or changed."""
+    if turn.said:
+        with _said("assistant", "turn", turn.said, []):
+            parts.badge("warn", say("chatbot.not_kept"), say("chatbot.not_kept_more"))
+    with st.container(border=True, key="chat-unsent"):
+        parts.badge("warn", say("chatbot.not_sent" if turn.problem else "chatbot.not_answered"))
+        text = st.text_area(say("chatbot.your_message"), turn.text, key=f"chat.text {conversation} {turn.attempt}")
+        turn.text = text or ""
+        _removable(turn)
+        if turn.problem:
+            st.warning(turn.problem, icon=":material/edit:")
+        elif turn.failure and turn.failure.code == "conflict":
+            st.warning(say("chatbot.meanwhile"), icon=":material/forum:")
+        elif turn.failure:
+            parts.error_box(turn.failure, "turn")
+        with st.container(horizontal=True):
+            st.button(
+                say("chatbot.again"), type="primary", icon=":material/refresh:", on_click=_again, args=(conversation,)
+            )
+            st.button(say("chatbot.drop"), icon=":material/close:", on_click=_drop, args=(conversation,))
+
+
+def _removable(turn: Turn) -> None:
+    with st.container(horizontal=True):
+        for number, data in enumerate(_photos(turn), 1):
+            with st.container(width=160):
+                _thumbnails([data])
+                name = say("chatbot.photo_drop", number=number)
+                st.button(
+                    name, key=f"chat drop {number}", type="tertiary", on_click=turn.photos.pop, args=(number - 1,)
+                )
+
+
+def _input(conversation: str, hint: str, *, disabled: bool = False) -> None:
+    key = f"chat.input {conversation}"
+
+    def submitted() -> None:
+        given = st.session_state[key]
+        _say(conversation, given.text, [photo(one.getvalue()) for one in given.files])
+
+    st.chat_input(
+        say("chatbot.unsent_first") if disabled else hint,
+        key=key,
+        accept_file="multiple",
+        file_type=ENDINGS,
+        max_upload_size=4,
+        disabled=disabled,
+        on_submit=submitted,
+    )
+
+
+def _say(conversation: str, text: str, photos: list[dict[str, str]]) -> None:
+    """The click. A second one, of a double click, finds the first one's turn."""
+    if conversation not in chat.turns():
+        turn = chat.turns()[conversation] = Turn(text.strip(), photos)
+        _check(turn)
+
+
+def _again(conversation: str) -> None:
+    turn = chat.turns()[conversation]
+    turn.text = str(st.session_state[f"chat.text {conversation} {turn.attempt}"]).strip()
+    turn.failure = None
+    _check(turn)
+
+
+def _check(turn: Turn) -> None:
+    turn.problem = _problem(turn)
+    turn.running = turn.problem is None
+
+
+def _problem(turn: Turn) -> str | None:
+    if not turn.text:
+        return say("chatbot.no_text")
+    if len(turn.text) > _CHARACTERS:
+        return say("chatbot.too_many_characters", most=f"{_CHARACTERS:,}")
+    return say("chatbot.too_much") if too_much([base64.b64decode(one["data"]) for one in turn.photos]) else None
+
+
+def _drop(conversation: str) -> None:
+    chat.turns().pop(conversation, None)
+    # It may have been written after all, only its answer did not arrive.
+    chat.forget(conversation)
+
+
+def _list(where: str) -> None:
+    shown = f"chat.shown {where}"
+    try:
+        found, more = chat.listed(st.session_state.get(shown, _SHOWN))
+    except Failure as failure:
+        parts.error_box(failure, f"conversations {where}")
+        return
+    if not found:
+        st.caption(say("chatbot.nothing_yet"))
+    with st.container(key=f"chat-list-{where}", gap="small"):
+        for one in found:
+            title = parts.plain(one["title"] or say("chatbot.untitled"))
+            count = say("chatbot.messages", count=one["messageCount"])
+            st.button(
+                f"**{title}** · {parts.plain(parts.when(one['updatedAt']))} · {count}",
+                key=f"chat {where} {one['id']}",
+                type="tertiary",
+                on_click=chat.choose,
+                args=(one["id"],),
+            )
+    if more and st.button(say("parts.more"), key=f"chat more {where}", icon=":material/expand_more:"):
+        st.session_state[shown] = st.session_state.get(shown, _SHOWN) + _SHOWN
+        st.rerun()
