@@ -141,12 +141,18 @@ def test_a_double_click_sends_a_file_once(visit: Callable[..., Visit], hr: HrQa)
     assert len(hr.documents) == 1
 
 
-def test_what_is_no_pdf_is_not_sent(visit: Callable[..., Visit], api: FakeApi) -> None:
+def test_what_is_no_pdf_is_not_sent_and_the_others_are(visit: Callable[..., Visit], hr: HrQa) -> None:
     page = visit().open(PATH)
-    _choose_file(page, "letter.pdf", b"Dear Sir or Madam")
+    files = {"letter.pdf": b"Dear Sir or Madam", "Handbook.pdf": HANDBOOK.read_bytes()}
+    page.locator("input[type=file]").set_input_files(
+        [{"name": name, "mimeType": "application/pdf", "buffer": content} for name, content in files.items()]
+    )
+    page.get_by_text("Handbook.pdf").first.wait_for()
     page.get_by_role("button", name="Add to the documents").click()
-    page.get_by_text("The file is not a PDF.").wait_for()
-    assert api.posts("/documents") == []
+    page.get_by_text("Ready", exact=True).wait_for()
+    # It still stands there when the other one's state has changed.
+    assert page.get_by_text("The file is not a PDF.").is_visible()
+    assert [one["name"] for one in hr.documents] == ["Handbook.pdf"]
 
 
 def test_deleting_asks_first(visit: Callable[..., Visit], hr: HrQa) -> None:
@@ -164,6 +170,13 @@ def test_the_sample_is_sent(app: Callable[..., AppTest], hr: HrQa) -> None:
     page = app("hr_qa")
     next(one for one in page.button if one.label == "Take a sample handbook").click().run()
     assert [one["name"] for one in hr.documents] == [HANDBOOK.name]
+
+
+def test_nothing_is_sent_without_a_file(app: Callable[..., AppTest], api: FakeApi) -> None:
+    page = app("hr_qa")
+    next(one for one in page.button if one.label == "Add to the documents").click().run()
+    assert [one.value for one in page.warning] == ["Choose a PDF first."]
+    assert api.posts("/documents") == []
 
 
 def test_documents_and_language_are_sent(app: Callable[..., AppTest], api: FakeApi, hr: HrQa) -> None:

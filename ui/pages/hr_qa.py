@@ -297,37 +297,45 @@ def _upload(*, first: bool) -> None:
         )
         asked = st.form_submit_button(say("hr_qa.upload"), type="primary", icon=":material/upload_file:")
     sample = first and st.button(say("hr_qa.example"), icon=":material/description:")
-    if asked and not files:
-        st.warning(say("hr_qa.no_file_chosen"), icon=":material/edit:")
-    elif asked:
+    if asked:
         _send([(one.name, one.getvalue(), one.file_id) for one in files])
     elif sample:
         name = SAMPLES[language()]
         _send([(name, (FOLDER / name).read_bytes(), f"sample {turn}")])
+    _problems()
+
+
+def _problems() -> None:
+    """What kept files from being sent the last time, with the files' names."""
+    for number, (name, problem) in enumerate(st.session_state.get("hr.problems", ())):
+        if name:
+            st.html(f'<p class="source">{html.escape(name)}</p>')
+        if isinstance(problem, Failure):
+            parts.error_box(problem, f"upload {number}")
+        else:
+            st.warning(say(problem), icon=":material/edit:")
 
 
 def _send(files: Sequence[tuple[str, bytes, str]]) -> None:
     """Sends each file that has not been sent. What fails is told, and stays in the field."""
-    failed = False
     arrived: set[str] = st.session_state.setdefault("hr.arrived", set())
+    problems: list[tuple[str, str | Failure]] = [] if files else [("", "hr_qa.no_file_chosen")]
+    st.session_state["hr.problems"] = problems
     for name, content, file_id in files:
         # The second run of a double click finds here what the first one has sent.
         if file_id in arrived:
             continue
         if b"%PDF-" not in content[:_HEAD]:
-            failed = True
-            st.warning(say("hr_qa.failed_not_a_pdf"), icon=":material/edit:")
-            parts.model_text(name)
+            problems.append((name, "hr_qa.failed_not_a_pdf"))
             continue
         try:
             with st.spinner(say("hr_qa.sending", name=parts.plain(name)), show_time=True):
                 _send_one(name, content, file_id, arrived)
         except Failure as failure:
-            failed = True
-            parts.error_box(failure, f"upload {file_id}")
-    if not failed:
+            problems.append((name, failure))
+    if not problems:
         st.session_state["hr.turn"] += 1
-        st.rerun()
+    st.rerun()
 
 
 def _send_one(name: str, content: bytes, file_id: str, arrived: set[str]) -> None:
