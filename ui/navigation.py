@@ -6,7 +6,7 @@ from typing import Any
 
 import streamlit as st
 
-from ui.pages import chatbot, embeddings, home, image_generation, summarization
+from ui.pages import chatbot, embeddings, home, hr_qa, image_generation, playground, summarization
 from ui.texts import say
 
 
@@ -32,8 +32,8 @@ ENTRIES = (
     Entry("image-generation", "/images?limit=1", ":material/image:", image_generation.page),
     Entry("summarization", "/summaries?limit=1", ":material/summarize:", summarization.page),
     Entry("embeddings", "/embeddings", ":material/scatter_plot:", embeddings.page),
-    Entry("hr-qa", "/documents?limit=1", ":material/quiz:"),
-    Entry("playground", "/models", ":material/tune:"),
+    Entry("hr-qa", "/documents?limit=1", ":material/quiz:", hr_qa.page),
+    Entry("playground", "/models", ":material/tune:", playground.page),
     Entry("chatbot", "/conversations?limit=1", ":material/forum:", chatbot.page),
 )
 

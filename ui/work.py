@@ -10,7 +10,7 @@ import hashlib
 import json
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -77,8 +77,17 @@ class Work:
             self._state.running = True
             st.query_params[_PARAMETER] = _attempt()
 
-    def run(self, body: Mapping[str, Any], waiting: str, problem: str | None = None) -> None:
-        """If it was begun: sends `body`, or says the `problem`, and keeps what comes of it."""
+    def run(
+        self,
+        body: Mapping[str, Any],
+        waiting: str,
+        problem: str | None = None,
+        show: Callable[[str], None] | None = None,
+    ) -> None:
+        """If it was begun: sends `body`, or says the `problem`, and keeps what comes of it.
+
+        With `show` the answer comes as a stream, from the path's `/stream`: it is given the text so far each time.
+        """
         state = self._state
         if not state.running:
             return
@@ -86,7 +95,7 @@ class Work:
         if not problem:
             state.body, state.answer = body, None
             with st.spinner(waiting, show_time=True):
-                self._send(state, body)
+                self._send(state, body, show)
         state.running = False
         st.rerun()
 
@@ -94,10 +103,13 @@ class Work:
         """Puts another answer (an earlier one, or none) in the place of the last."""
         self._state.answer, self._state.failure = answer, None
 
-    def _send(self, state: _State, body: Mapping[str, Any]) -> None:
+    def _send(self, state: _State, body: Mapping[str, Any], show: Callable[[str], None] | None) -> None:
         # All is kept before anything is drawn: after a click meanwhile, this run ends at the next drawing.
         try:
-            state.answer = client().post(self.use_case, self.path, body, self._key(body))
+            if show:
+                state.answer = self._streamed(body, show)
+            else:
+                state.answer = client().post(self.use_case, self.path, body, self._key(body))
         except Failure as failure:
             state.failure = failure
             if failure.code == "idempotency_key_reused":
@@ -106,6 +118,17 @@ class Work:
             _forget_attempt()
         finally:
             state.running, state.ended = False, time.monotonic()
+
+    def _streamed(self, body: Mapping[str, Any], show: Callable[[str], None]) -> dict[str, Any]:
+        """The stream's last event. After a click meanwhile the next attempt has the same key, and gets its answer."""
+        said, answer = "", dict[str, Any]()
+        for event in client().events(self.use_case, f"{self.path}/stream", body, self._key(body)):
+            if event.name == "delta":
+                said += event.data["text"]
+                show(said)
+            else:
+                answer = event.data
+        return answer
 
     def _key(self, body: Mapping[str, Any]) -> str:
         wish = json.dumps([_attempt(), self.use_case, self.path, body], sort_keys=True)

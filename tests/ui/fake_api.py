@@ -108,6 +108,9 @@ class FakeApi:
         parts = urlsplit(target)
         if parts.path.startswith("/files/"):
             return 200, base64.urlsafe_b64decode(parts.path.rsplit("/", 1)[1]), {"Content-Type": "image/png"}
+        if parts.path.startswith("/stored/"):
+            _, _, use_case, name = parts.path.split("/", 3)
+            return self.services[use_case].store(method, name, headers, raw)
         _, use_case, path = parts.path.split("/", 2)
         path = "/" + path
         request_id = str(uuid.uuid4())
@@ -488,9 +491,14 @@ class Chat:
 
 def services() -> dict[str, Any]:
     """Every use case that has a page. Others add theirs here."""
+    from fake_hr_qa import HrQa
+    from fake_playground import Playground
+
     return {
         "image-generation": Images(),
         "summarization": Summaries(),
         "embeddings": EmbeddingsService(),
+        "hr-qa": HrQa(),
+        "playground": Playground(),
         "chatbot": Chat(),
     }

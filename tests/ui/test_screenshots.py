@@ -17,6 +17,7 @@ def _take(looking: Visit, name: str, height: int = 900) -> None:
     folder = ROOT / Path(os.environ["SCREENSHOTS"])
     folder.mkdir(parents=True, exist_ok=True)
     looking.page.mouse.move(5, 5)
+    looking.page.get_by_test_id("stMain").evaluate("main => main.scrollTo(0, 0)")
     looking.page.wait_for_timeout(500)
     looking.page.screenshot(path=str(folder / f"ui-{name}.png"))
 
@@ -46,6 +47,35 @@ def test_screenshots_embeddings(visit: Callable[..., Visit]) -> None:
     page.get_by_role("button", name="Vetorizar e comparar").click()
     page.get_by_role("heading", name="Em um mapa").wait_for()
     _take(looking, "embeddings", 2250)
+
+
+def test_screenshots_hr_qa(visit: Callable[..., Visit], api: FakeApi) -> None:
+    service = api.services["hr-qa"]
+    service.add("Benefits guide.pdf", "failed", error={"code": "encrypted", "message": "The PDF is protected."})
+    service.add("Leave handbook.pdf")
+    looking = visit()
+    page = looking.open("hr-qa")
+    page.get_by_role("textbox").first.fill("How many hours of annual leave can I carry over?")
+    page.get_by_role("button", name="Ask", exact=True).click()
+    page.get_by_text("See it on page 4").click()
+    page.locator("[class*=st-key-citation-] img").wait_for()
+    _take(looking, "hr-qa", 1960)
+
+
+def test_screenshots_playground(visit: Callable[..., Visit]) -> None:
+    looking = visit()
+    page = looking.open("playground")
+    page.get_by_role("combobox").first.fill("Llama")
+    page.get_by_role("option", name="Llama").first.click()
+    page.keyboard.press("Escape")
+    page.get_by_text("Parameters", exact=True).click()
+    page.get_by_text("Temperature", exact=True).click()
+    looking.settle()
+    page.get_by_role("button", name="Explain something").click()
+    looking.settle()
+    page.get_by_role("button", name="Ask", exact=True).click()
+    page.get_by_text("Llama 3.1 8B Instruct says:").wait_for()
+    _take(looking, "playground", 1900)
 
 
 def test_screenshots_chatbot(visit: Callable[..., Visit], api: FakeApi) -> None:
