@@ -13,7 +13,7 @@ export REDOCLY_SUPPRESS_UPDATE_NOTICE := true
 export PATH := $(CURDIR)/$(BIN):$(CURDIR)/node_modules/.bin:$(PATH)
 CDK = cdk -c stage=$(STAGE)
 
-.PHONY: help setup setup-local local local-stop local-reset test lint format synth snapshots deploy destroy doctor lock openapi curl bench bench-ingestion evaluate
+.PHONY: help setup setup-local local local-stop local-reset test lint format synth snapshots deploy destroy doctor lock openapi curl bench bench-chat bench-ingestion evaluate
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -96,6 +96,9 @@ curl: setup ## print ready curl calls: make curl USE_CASE=embeddings [STAGE=loca
 
 bench: setup ## measure the functions' start beside a peer (Linux x86-64)
 	@python -m benchmarks.cold_start
+
+bench-chat: setup ## measure what the chatbot adds to its model, beside a peer (Linux)
+	@python -m benchmarks.chat_overhead
 
 bench-ingestion: setup-local ## measure how fast documents are taken in, beside a peer (Linux)
 	@python -m benchmarks.ingestion
