@@ -16,7 +16,7 @@ CDK = cdk -c stage=$(STAGE)
 # The page's tests run in the page's environment.
 UI_TESTS = .venv-ui/bin/python -m pytest -o addopts="--strict-markers --import-mode=importlib -q" tests/ui
 
-.PHONY: help setup setup-local setup-clients setup-ui ui test-ui screenshots local local-stop local-reset test test-clients lint format synth snapshots deploy destroy doctor lock openapi curl bench bench-ingestion evaluate
+.PHONY: help setup setup-local setup-clients setup-ui ui test-ui screenshots local local-stop local-reset test test-clients lint format synth snapshots deploy destroy doctor lock openapi curl bench bench-chat bench-ingestion evaluate
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -137,6 +137,9 @@ curl: setup ## print ready curl calls: make curl USE_CASE=embeddings [STAGE=loca
 
 bench: setup ## measure the functions' start beside a peer (Linux x86-64)
 	@python -m benchmarks.cold_start
+
+bench-chat: setup ## measure what the chatbot adds to its model, beside a peer (Linux)
+	@python -m benchmarks.chat_overhead
 
 bench-ingestion: setup-local ## measure how fast documents are taken in, beside a peer (Linux)
 	@python -m benchmarks.ingestion

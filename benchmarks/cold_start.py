@@ -165,10 +165,10 @@ def _arguments() -> argparse.Namespace:
 def _compare(runs: int, use_cases: list[UseCase]) -> list[Comparison]:
     # It has the runtime interface client and the emulator.
     python = environment_for("tools", HERE / "tools.txt", "--no-deps")
-    peer = _peer_package()
+    peer = peer_package("peer", HERE / "peer" / "requirements.txt")
     comparisons = []
     for case in use_cases:
-        ours_function = Function("ours", case, _our_package(case), f"{case.name}.handler.handler")
+        ours_function = Function("ours", case, our_package(case.name, case.services), f"{case.name}.handler.handler")
         peer_function = Function("peer", case, peer, f"peer.{case.name}.handler")
         # Not counted: it brings the files of both into memory.
         _start(ours_function, python), _start(peer_function, python)
@@ -189,8 +189,8 @@ def environment_for(name: str, requirements: Path, *options: str) -> Path:
     return python
 
 
-def _our_package(case: UseCase) -> Path:
-    """As `cdk deploy` would zip it for a runtime like this interpreter."""
+def our_package(use_case: str, services: tuple[str, ...], part: str = "") -> Path:
+    """As `cdk deploy` would zip it for a runtime like this interpreter. `part` is the folder of another handler."""
     # The CDK starts Node when it is imported.
     os.environ["PATH"] = os.pathsep.join((str(ROOT / "node_modules" / ".bin"), os.environ["PATH"]))
     # The stacks read the functions' catalogue of models.
@@ -198,16 +198,15 @@ def _our_package(case: UseCase) -> Path:
     from stacks.common.bundling import Package, build
     from stacks.common.package_target import host_target
 
-    folder = WORK / f"ours-{case.name}"
+    folder = WORK / "-".join(filter(None, ("ours", use_case, part)))
     shutil.rmtree(folder, ignore_errors=True)
-    build(Package(use_case=case.name, target=host_target(), services=case.services), folder)
+    build(Package(use_case=use_case, part=part, target=host_target(), services=services), folder)
     return folder
 
 
-def _peer_package() -> Path:
+def peer_package(name: str, requirements: Path) -> Path:
     """As `pip install --target` leaves it: nothing trimmed, and everything compiled with pip's kind of `.pyc`."""
-    requirements = HERE / "peer" / "requirements.txt"
-    folder = _folder("peer", requirements)
+    folder = _folder(name, requirements)
     if not (folder / "ready").exists():
         shutil.rmtree(folder, ignore_errors=True)
         _install(requirements, "--compile-bytecode", "--python", sys.executable, "--target", str(folder))

@@ -1,1 +1,1 @@
-"""The three use cases in the common way: what the cold start benchmark compares ours with."""
+"""The use cases in the common way: what the benchmarks compare ours with."""

@@ -1,0 +1,1 @@
+"""What the chatbot's benchmark is made of."""

@@ -1,0 +1,1 @@
+"""The chatbot as LangChain has it since `ConversationChain`, whose deprecation names `RunnableWithMessageHistory`."""
