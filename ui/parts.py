@@ -72,7 +72,7 @@ def error_box(failure: Failure, key: str) -> None:
                 model_text("\n".join(dict.fromkeys(filter(None, said))))
         if failure.request_id:
             st.caption(say("errors.quote"))
-            st.code(failure.request_id, language=None)
+            st.code(failure.request_id, language=None, wrap_lines=True)
 
 
 @st.fragment(run_every=1)

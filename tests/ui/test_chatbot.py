@@ -17,7 +17,8 @@ PHOTO = {"name": "pump.png", "mimeType": "image/png", "buffer": png(40, 40, "#24
 
 def _say(page: Any, text: str) -> None:
     page.get_by_test_id("stChatInputTextArea").fill(text)
-    page.get_by_test_id("stChatInputTextArea").press("Enter")
+    # Waits until the button can be clicked: nothing is sent while a photo is on its way.
+    page.get_by_test_id("stChatInputSubmitButton").click()
 
 
 def _texts(page: Any) -> list[str]:
@@ -40,7 +41,8 @@ def test_a_first_message_begins_a_conversation_that_a_reload_keeps(visit: Callab
     assert page.get_by_text("21 tokens in").count() == 1
     page.wait_for_function(FOCUSED)
     page.get_by_role("heading", level=1, name="Greetings among **friends**").wait_for()
-    _say(page, "And again")
+    page.keyboard.type("And again")
+    page.keyboard.press("Enter")
     page.get_by_text("You said: And again").wait_for()
     looking.settle()
     page.wait_for_function(FOCUSED)
