@@ -131,14 +131,17 @@ def test_a_refused_file_leaves_no_document_and_stays_in_the_field(
     assert len(hr.documents) == 1
 
 
-def test_a_double_click_sends_a_file_once(visit: Callable[..., Visit], hr: HrQa) -> None:
+def test_a_double_click_sends_a_file_once(visit: Callable[..., Visit], api: FakeApi, hr: HrQa) -> None:
     looking = visit()
     page = looking.open(PATH)
+    # The second click comes while the first one's request is under way.
+    api.seconds = 0.5
     _choose_file(page, "Handbook.pdf", HANDBOOK.read_bytes())
     page.get_by_role("button", name="Add to the documents").dblclick()
     page.get_by_text("Ready", exact=True).first.wait_for()
     looking.settle()
     assert len(hr.documents) == 1
+    assert page.get_by_text("Choose a PDF first.").count() == 0
 
 
 def test_what_is_no_pdf_is_not_sent_and_the_others_are(visit: Callable[..., Visit], hr: HrQa) -> None:

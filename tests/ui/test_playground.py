@@ -245,7 +245,7 @@ def test_a_day_that_is_only_the_earliest_is_no_end() -> None:
     assert said == {
         "2026-06-01": ("good", "In service until 2027-01-31 at least"),
         "2026-12-01": ("warn", "In service until 2027-01-31 at least"),
-        "2027-02-01": ("warn", "In service; may end any day since 2027-01-31"),
+        "2027-02-01": ("warn", "May end any day (earliest: 2027-01-31)"),
     }
 
 

@@ -2,6 +2,9 @@
 
 import hashlib
 import html
+import math
+import threading
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -29,6 +32,8 @@ _BADGES = {"ready": "good", "failed": "bad", "processing": "warn", "awaitingUplo
 _MOVING = ("processing", "awaitingUpload")
 _QUESTION, _CHOSEN, _SHOWN = "hr.question", "hr.chosen", "hr.shown"
 _PAGE = 20
+# Who sends the same file again so soon has clicked twice.
+_AGAIN_SECONDS = 10.0
 # A stage that reads many documents at once is asked as often as for four.
 _LOOK_SECONDS, _LOOK_SECONDS_EACH = 2.0, 0.5
 # The form's fields first, the file last; Python is there as the project needs it.
@@ -287,6 +292,7 @@ def _why(error: Mapping[str, str]) -> None:
 def _upload(*, first: bool) -> None:
     # Another key is an empty field: files that have arrived leave it, files that have not stay.
     turn = st.session_state.setdefault("hr.turn", 0)
+    st.session_state.setdefault("hr.one_at_a_time", threading.Lock())
     with st.form("documents"):
         files = st.file_uploader(
             say("hr_qa.files", megabytes=MEGABYTES),
@@ -298,10 +304,10 @@ def _upload(*, first: bool) -> None:
         asked = st.form_submit_button(say("hr_qa.upload"), type="primary", icon=":material/upload_file:")
     sample = first and st.button(say("hr_qa.example"), icon=":material/description:")
     if asked:
-        _send([(one.name, one.getvalue(), one.file_id) for one in files])
+        _send([(one.name, one.getvalue()) for one in files])
     elif sample:
         name = SAMPLES[language()]
-        _send([(name, (FOLDER / name).read_bytes(), f"sample {turn}")])
+        _send([(name, (FOLDER / name).read_bytes())])
     _problems()
 
 
@@ -316,21 +322,20 @@ def _problems() -> None:
             st.warning(say(problem), icon=":material/edit:")
 
 
-def _send(files: Sequence[tuple[str, bytes, str]]) -> None:
-    """Sends each file that has not been sent. What fails is told, and stays in the field."""
-    arrived: set[str] = st.session_state.setdefault("hr.arrived", set())
-    problems: list[tuple[str, str | Failure]] = [] if files else [("", "hr_qa.no_file_chosen")]
+def _send(files: Sequence[tuple[str, bytes]]) -> None:
+    """Sends each file. What fails is told, and stays in the field."""
+    arrived: dict[str, float] = st.session_state.setdefault("hr.arrived", {})
+    # The second click of a double click may come when the first one's files have arrived and left the field.
+    again = any(time.monotonic() - at < _AGAIN_SECONDS for at in arrived.values())
+    problems: list[tuple[str, str | Failure]] = [] if files or again else [("", "hr_qa.no_file_chosen")]
     st.session_state["hr.problems"] = problems
-    for name, content, file_id in files:
-        # The second run of a double click finds here what the first one has sent.
-        if file_id in arrived:
-            continue
+    for name, content in files:
         if b"%PDF-" not in content[:_HEAD]:
             problems.append((name, "hr_qa.failed_not_a_pdf"))
             continue
         try:
             with st.spinner(say("hr_qa.sending", name=parts.plain(name)), show_time=True):
-                _send_one(name, content, file_id, arrived)
+                _send_one(name, content, arrived)
         except Failure as failure:
             problems.append((name, failure))
     if not problems:
@@ -338,22 +343,27 @@ def _send(files: Sequence[tuple[str, bytes, str]]) -> None:
     st.rerun()
 
 
-def _send_one(name: str, content: bytes, file_id: str, arrived: set[str]) -> None:
+def _send_one(name: str, content: bytes, arrived: dict[str, float]) -> None:
     """The API gives a form, and the file goes to where it says: past the API, whose requests are small."""
     calling, sent = client(), st.session_state.setdefault("hr.sent", set())
     digest = hashlib.sha256(content).hexdigest()
+    file = f"{digest} {name}"
     shown = "".join(one if one.isprintable() else " " for one in name).strip()[:_NAME] or "document.pdf"
     body = {"name": shown, "contentType": "application/pdf", "bytes": len(content), "sha256": digest}
-    # Nothing of Streamlit's is touched from here on: after a click meanwhile, it would end this run half-way.
-    made = calling.post(USE_CASE, "/documents", body)
-    try:
-        calling.upload(made["upload"], shown, content)
-    except Failure:
-        # Nobody else will use its form.
-        calling.delete(USE_CASE, f"/documents/{made['id']}")
-        raise
-    sent.add(made["id"])
-    arrived.add(file_id)
+    # A second click begins its run while this one waits for the API. Nothing of Streamlit's is touched with the lock
+    # held: it would end this run half-way.
+    with st.session_state["hr.one_at_a_time"]:
+        if time.monotonic() - arrived.get(file, -math.inf) < _AGAIN_SECONDS:
+            return
+        made = calling.post(USE_CASE, "/documents", body)
+        try:
+            calling.upload(made["upload"], shown, content)
+        except Failure:
+            # Nobody else will use its form.
+            calling.delete(USE_CASE, f"/documents/{made['id']}")
+            raise
+        sent.add(made["id"])
+        arrived[file] = time.monotonic()
 
 
 def _upload_as_curl() -> None:
