@@ -9,9 +9,10 @@ address: nobody pays twice for one wish.
 import hashlib
 import json
 import secrets
+import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import streamlit as st
@@ -32,6 +33,7 @@ class _State:
     answer: dict[str, Any] | None = None
     failure: Failure | None = None
     problem: str | None = None
+    one_at_a_time: threading.Lock = field(default_factory=threading.Lock)
 
 
 class Work:
@@ -89,14 +91,16 @@ class Work:
         With `show` the answer comes as a stream, from the path's `/stream`: it is given the text so far each time.
         """
         state = self._state
-        if not state.running:
-            return
-        state.problem, state.failure = problem, None
-        if not problem:
-            state.body, state.answer = body, None
-            with st.spinner(waiting, show_time=True):
-                self._send(state, body, show)
-        state.running = False
+        # The second click of a double click has a run of its own, beside the first one that waits for its answer.
+        with state.one_at_a_time:
+            if not state.running:
+                return
+            state.problem, state.failure = problem, None
+            if not problem:
+                state.body, state.answer = body, None
+                with st.spinner(waiting, show_time=True):
+                    self._send(state, body, show)
+            state.running = False
         st.rerun()
 
     def show(self, answer: dict[str, Any] | None) -> None:
