@@ -87,7 +87,8 @@ local-reset: setup ## end the local stage and delete its data
 test: setup-local setup-ui .venv-ui/tests setup-clients lint ## set up, run all tests
 	@python -m pytest
 	@cd clients && ../.venv-clients/bin/python -m pytest
-	@$(UI_TESTS)
+# A browser on a busy machine is late now and then: what failed is tried once more, alone.
+	@$(UI_TESTS) || $(UI_TESTS) --last-failed
 	@python -m local up
 	@status=0; { STAGE=local python -m pytest -o addopts="--strict-markers --import-mode=importlib -q" tests/e2e && $(MAKE) test-clients STAGE=local; } || status=$$?; python -m local stop; exit $$status
 
