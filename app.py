@@ -18,17 +18,23 @@ from stacks.image_generation_stack import ImageGenerationStack
 from stacks.model_lifecycle_stack import ModelLifecycleStack
 from stacks.playground_stack import PlaygroundStack
 from stacks.summarization_stack import SummarizationStack
+from stacks.ui_stack import UiStack
+from stacks.ui_stack import floor_price as ui_floor_price
 
 
 def add_stacks(app: App, settings: StageSettings, today: date) -> None:
     """Adds the stacks of one stage."""
-    ImageGenerationStack(app, settings=settings, today=today)
-    SummarizationStack(app, settings=settings, today=today)
-    EmbeddingsStack(app, settings=settings, today=today)
-    ChatbotStack(app, settings=settings, today=today)
-    HrQaStack(app, settings=settings, today=today)
+    apis = [
+        ImageGenerationStack(app, settings=settings, today=today),
+        SummarizationStack(app, settings=settings, today=today),
+        EmbeddingsStack(app, settings=settings, today=today),
+        ChatbotStack(app, settings=settings, today=today),
+        HrQaStack(app, settings=settings, today=today),
+        PlaygroundStack(app, settings=settings, today=today),
+    ]
     ModelLifecycleStack(app, settings=settings, today=today)
-    PlaygroundStack(app, settings=settings, today=today)
+    if settings.ui.deployed:
+        UiStack(app, settings=settings, today=today, apis=apis)
     check_everything(app)
 
 
@@ -43,6 +49,8 @@ def main() -> None:
         sys.exit(str(error))
     # Said here because the CLI shows a stack's warnings and errors, but no mere information.
     sys.stderr.write(f"hr-qa {floor_price(settings.hr_qa.search)}\n")
+    if settings.ui.deployed:
+        sys.stderr.write(f"ui {ui_floor_price()}\n")
     add_stacks(app, settings, today)
     app.synth()
 

@@ -167,6 +167,32 @@ class HrQaSettings(Settings, frozen=True, kw_only=True):
     shared_documents: bool = False
 
 
+class UiSettings(Settings, frozen=True, kw_only=True):
+    """Where the page (`ui/`) runs: where somebody starts it (`off`), or on AWS, in ECS Express Mode (`express`)."""
+
+    type: Literal["off", "express"] = "off"
+    # The image made from `ui/Dockerfile`, in ECR, with its tag or digest.
+    image: (
+        Annotated[
+            str,
+            msgspec.Meta(
+                pattern=r"^[0-9]{12}\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com(\.cn)?/[a-z0-9][a-z0-9._/-]*"
+                r"(:[A-Za-z0-9_][A-Za-z0-9_.-]*|@sha256:[0-9a-f]{64})$"
+            ),
+        ]
+        | None
+    ) = None
+    # Of the page where people sign in; nobody else in the region may have it.
+    sign_in_domain_prefix: Annotated[str, msgspec.Meta(pattern="^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")] | None = None
+    # The page's address, which ECS makes up: known after the first deployment, and sign-in works from the second on.
+    url: Annotated[str, msgspec.Meta(pattern=r"^https://[a-z0-9.-]+$")] | None = None
+
+    @property
+    def deployed(self) -> bool:
+        """Whether there is a stack for it."""
+        return self.type == "express"
+
+
 class StageSettings(Settings, frozen=True, kw_only=True):
     """One stage. Without `account` and `region` the stacks go where the caller's credentials and region point."""
 
@@ -182,6 +208,7 @@ class StageSettings(Settings, frozen=True, kw_only=True):
     guardrail: GuardrailSettings = GuardrailSettings()
     chatbot: ChatbotSettings = ChatbotSettings()
     hr_qa: HrQaSettings = HrQaSettings()
+    ui: UiSettings = UiSettings()
     throttling: Throttling = Throttling()
     streaming: StreamingSettings = StreamingSettings()
     log_retention_days: int = 90
@@ -249,6 +276,7 @@ def _combination_problems(settings: StageSettings) -> Iterable[str]:
     yield from _auth_problems(settings)
     yield from _guardrail_problems(settings)
     yield from _search_problems(settings.hr_qa.search)
+    yield from _ui_problems(settings)
     if settings.streaming.layer_arn and not settings.streaming.adapter:
         yield "streaming.layerArn: only with `adapter`"
     if settings.log_retention_days not in RETENTION_DAYS:
@@ -289,6 +317,23 @@ def _search_problems(search: SearchSettings) -> Iterable[str]:
         yield "hrQa.search.collectionGeneration: only with `type` collection"
     if search.standby and search.type != "classic":
         yield "hrQa.search.standby: only with `type` classic; nextgen always has one"
+
+
+def _ui_problems(settings: StageSettings) -> Iterable[str]:
+    ui = settings.ui
+    if not ui.deployed:
+        for field in msgspec.structs.fields(UiSettings):
+            if field.name != "type" and getattr(ui, field.name) is not None:
+                yield f"ui.{field.encode_name}: only with `type` express"
+        return
+    if ui.image is None:
+        yield "ui.image: express needs it; docs/ui.md tells how it is made"
+    if ui.sign_in_domain_prefix is None:
+        yield "ui.signInDomainPrefix: express needs it"
+    elif any(word in ui.sign_in_domain_prefix for word in ("aws", "amazon", "cognito")):
+        yield "ui.signInDomainPrefix: Cognito refuses one with `aws`, `amazon` or `cognito` in it"
+    if settings.auth.type != "iam":
+        yield "ui.type: express calls the APIs as its own role, for which `auth` has to be iam"
 
 
 def _guardrail_problems(settings: StageSettings) -> Iterable[str]:

@@ -5,8 +5,8 @@ from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_cognito as cognito
 from constructs import Construct
 
-from stacks.common.checks import acknowledge
-from stacks.common.use_case_stack import UseCaseStack, removal_policy
+from stacks.common.use_case_stack import UseCaseStack
+from stacks.common.user_pool import new_user_pool
 
 
 class Access(Construct):
@@ -29,28 +29,7 @@ class Access(Construct):
     def _user_pool(self) -> cognito.IUserPool:
         if self._settings.auth.user_pool_arn:
             return cognito.UserPool.from_user_pool_arn(self, "UserPool", self._settings.auth.user_pool_arn)
-        pool = cognito.UserPool(
-            self,
-            "UserPool",
-            self_sign_up_enabled=False,
-            sign_in_aliases=cognito.SignInAliases(email=True),
-            password_policy=cognito.PasswordPolicy(
-                min_length=12,
-                require_digits=True,
-                require_lowercase=True,
-                require_uppercase=True,
-                require_symbols=True,
-                temp_password_validity=Duration.days(3),
-            ),
-            mfa=cognito.Mfa.REQUIRED,
-            mfa_second_factor=cognito.MfaSecondFactor(sms=False, otp=True),
-            account_recovery=cognito.AccountRecovery.EMAIL_ONLY,
-            removal_policy=removal_policy(self._settings),
-            deletion_protection=self._settings.keeps_data,
-        )
-        acknowledge(
-            pool, {"AwsSolutions-COG8": "The Plus plan costs more a user; a pool that has it is set as userPoolArn"}
-        )
+        pool = new_user_pool(self, "UserPool", self._settings, elsewhere="a pool that has it is set as userPoolArn")
         client = pool.add_client(
             "Client",
             auth_flows=cognito.AuthFlow(user_srp=True),

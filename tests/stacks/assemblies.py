@@ -27,6 +27,8 @@ USE_CASES = ("image-generation", "summarization", "embeddings", "chatbot", "hr-q
 # What a stage has beside its use cases: no API, nothing kept.
 LIFECYCLE = "model-lifecycle"
 STACKS = (*USE_CASES, LIFECYCLE)
+# The page's, where a stage's settings ask for it: no API either.
+PAGE = "ui"
 # Choices that the stages of cdk.json do not make, each in one stage of its own.
 EXTRA_STAGES: dict[str, dict[str, Any]] = {
     "browser": {
@@ -73,6 +75,25 @@ EXTRA_STAGES: dict[str, dict[str, Any]] = {
         "region": "eu-central-1",
         "guardrail": {"type": "off"},
         "streaming": {"layerArn": "arn:aws:lambda:eu-central-1:111122223333:layer:web-adapter:4"},
+    },
+    "page": {
+        "account": "111122223333",
+        "region": "us-west-2",
+        "ui": {
+            "type": "express",
+            "image": "444455556666.dkr.ecr.us-east-1.amazonaws.com/pages/bedrock:1",
+            "signInDomainPrefix": "example-pages",
+            "url": "https://be-0123.ecs.us-west-2.on.aws",
+        },
+    },
+    # As it is deployed first, when nobody knows the page's address yet, and wherever the caller is.
+    "newpage": {
+        "removalPolicy": "destroy",
+        "ui": {
+            "type": "express",
+            "image": "111122223333.dkr.ecr.us-west-2.amazonaws.com/page@sha256:" + 64 * "a",
+            "signInDomainPrefix": "example",
+        },
     },
     "anywhere": {},
 }
@@ -144,7 +165,7 @@ class Assembly:
     @property
     def apis(self) -> list[Template]:
         """The templates of the use cases, which all have an API and a table."""
-        return [template for template in self.templates if not template.name.endswith(f"-{LIFECYCLE}")]
+        return [one for one in self.templates if not one.name.endswith((f"-{LIFECYCLE}", f"-{PAGE}"))]
 
     def template(self, use_case: str) -> Template:
         """The template of a use case's stack."""
@@ -181,6 +202,10 @@ def plain(value: Any) -> str:
         return "${" + ".".join(map(str, argument)) + "}"
     if function == "Fn::Join":
         return str(argument[0]).join(plain(part) for part in argument[1])
+    if function == "Fn::Select":
+        return f"{plain(argument[1])}[{argument[0]}]"
+    if function == "Fn::Split":
+        return f"{plain(argument[1])}/{argument[0]}/"
     raise AssertionError(f"{function} is not expected here")
 
 

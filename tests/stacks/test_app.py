@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from tests.stacks.assemblies import ROOT, cdk_context
+from tests.stacks.assemblies import EXTRA_STAGES, ROOT, cdk_context
 
 
 def run(tmp_path: Path, **context: Any) -> subprocess.CompletedProcess[str]:
@@ -27,7 +27,17 @@ def test_it_writes_the_stacks_of_a_stage(tmp_path: Path) -> None:
 
     assert done.returncode == 0, done.stderr
     assert len(list(tmp_path.glob("bedrock-endpoints-local-*.template.json"))) == 7
+    assert "ui page" not in done.stderr
     assert "hr-qa search: OpenSearch Serverless NextGen scales to zero, floor 0 USD" in done.stderr
+
+
+def test_it_tells_what_the_page_costs_where_there_is_one(tmp_path: Path) -> None:
+    context = {"stages": {"page": EXTRA_STAGES["page"]}, "stage": "page", "today": "2026-11-24"}
+
+    done = run(tmp_path, **context)
+
+    assert done.returncode == 0, done.stderr
+    assert "ui page: ECS Express Mode, floor about 46 USD a month, used or not" in done.stderr
 
 
 def test_it_fails_with_the_problems_and_no_traceback(tmp_path: Path) -> None:

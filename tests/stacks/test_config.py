@@ -170,3 +170,34 @@ def test_vectors_have_a_length_that_the_model_gives() -> None:
 )
 def test_one_embedding_model_and_a_rerank_model_at_most(models: dict[str, Any], problem: str) -> None:
     assert any(one.startswith(f"stages.test.{problem}") for one in problems({"models": models}))
+
+
+EXPRESS = {
+    "type": "express",
+    "image": "111122223333.dkr.ecr.us-west-2.amazonaws.com/page:1",
+    "signInDomainPrefix": "example",
+}
+
+
+@pytest.mark.parametrize(
+    ("settings", "found"),
+    [
+        ({"ui": {"type": "express"}}, ["ui.image", "ui.signInDomainPrefix"]),
+        ({"ui": {**EXPRESS, "type": "off"}}, ["ui.image", "ui.signInDomainPrefix"]),
+        ({"ui": {"url": "https://a.example"}}, ["ui.url"]),
+        ({"ui": {**EXPRESS, "url": "https://a.example/"}}, ["ui.url"]),
+        ({"ui": {**EXPRESS, "url": "http://a.example"}}, ["ui.url"]),
+        ({"ui": {**EXPRESS, "image": "page:1"}}, ["ui.image"]),
+        ({"ui": {**EXPRESS, "image": EXPRESS["image"].removesuffix(":1")}}, ["ui.image"]),
+        ({"ui": {**EXPRESS, "signInDomainPrefix": "my-aws-page"}}, ["ui.signInDomainPrefix"]),
+        ({"ui": {**EXPRESS, "signInDomainPrefix": "Page"}}, ["ui.signInDomainPrefix"]),
+        ({"ui": EXPRESS, "auth": {"type": "cognito"}}, ["ui.type"]),
+    ],
+)
+def test_a_page_that_could_not_be_deployed_is_told(settings: dict[str, Any], found: list[str]) -> None:
+    assert [one.partition(":")[0].removeprefix("stages.test.") for one in problems(settings)] == found
+
+
+def test_there_is_no_page_unless_it_is_asked_for() -> None:
+    assert not load().ui.deployed
+    assert load(ui=EXPRESS).ui.deployed

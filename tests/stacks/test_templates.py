@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 
 from stacks.config import StageSettings
-from tests.stacks.assemblies import STACKS, TODAY, USE_CASES, Assembly, Template, plain, settings_of
+from tests.stacks.assemblies import PAGE, STACKS, TODAY, USE_CASES, Assembly, Template, plain, settings_of
 
 # AWS offers no resource level for these.
 WITHOUT_RESOURCES = {
     *("xray:PutTraceSegments", "xray:PutTelemetryRecords"),
     *("bedrock:Rerank", "textract:DetectDocumentText"),
+    "ecr:GetAuthorizationToken",
 }
 ALLOWED_ACTIONS = {
     *("logs:CreateLogStream", "logs:PutLogEvents"),
@@ -29,6 +30,8 @@ ALLOWED_ACTIONS = {
     ),
     *("sqs:SendMessage", "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility"),
     *("sqs:GetQueueAttributes", "aoss:APIAccessAll", "es:ESHttpPost", "es:ESHttpPut"),
+    *("ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"),
+    *("secretsmanager:GetSecretValue", "ssm:GetParameters", "execute-api:Invoke"),
     *WITHOUT_RESOURCES,
 }
 
@@ -36,6 +39,10 @@ ALLOWED_ACTIONS = {
 def settings_for(template: Template) -> StageSettings:
     name = template.name.removeprefix("bedrock-endpoints-").split("-")[0]
     return settings_of(name)
+
+
+def is_page(template: Template) -> bool:
+    return template.name.endswith(f"-{PAGE}")
 
 
 def queued(function: dict[str, Any]) -> bool:
@@ -48,7 +55,8 @@ def streams(function: dict[str, Any]) -> bool:
 
 
 def test_one_stack_a_use_case_and_one_beside(assembly: Assembly) -> None:
-    assert {template.name.split("-", 3)[3] for template in assembly.templates} == set(STACKS)
+    page = {PAGE} if settings_for(assembly.templates[0]).ui.type == "express" else set()
+    assert {template.name.split("-", 3)[3] for template in assembly.templates} == {*STACKS, *page}
     assert {template.name.split("-", 3)[3] for template in assembly.apis} == set(USE_CASES)
 
 
@@ -87,6 +95,11 @@ def test_resources_are_exact(assembly: Assembly) -> None:
                     assert resource == "*"
                 elif statement["Action"] == ["s3:ListBucket"]:
                     assert statement["Condition"] == {"StringLike": {"s3:prefix": "photos/*"}}
+                elif statement["Action"] == ["execute-api:Invoke"]:
+                    # Every route, of one API: its id is cut out of its URL.
+                    assert is_page(template)
+                    assert resource.endswith("Parameter}///[2]/./[0]/v1/*")
+                    assert resource.count("*") == 1
                 elif statement["Action"][0].startswith("s3:"):
                     assert resource.endswith((".Arn}/images/*", ".Arn}/documents/*", ".Arn}/photos/*"))
                 else:
@@ -95,8 +108,11 @@ def test_resources_are_exact(assembly: Assembly) -> None:
 
 def test_roles_have_no_managed_policies(assembly: Assembly) -> None:
     for template in assembly.templates:
-        for role in template.properties("AWS::IAM::Role"):
-            assert "ManagedPolicyArns" not in role
+        managed = [
+            one["ManagedPolicyArns"] for one in template.properties("AWS::IAM::Role") if "ManagedPolicyArns" in one
+        ]
+        # But for what ECS makes a load balancer with, which AWS has one for.
+        assert len(managed) == (1 if is_page(template) else 0)
 
 
 def test_only_the_gateway_invokes_the_function(assembly: Assembly) -> None:
@@ -160,7 +176,10 @@ def test_logs_have_the_stage_s_retention(assembly: Assembly) -> None:
         groups = template.properties("AWS::Logs::LogGroup")
         functions = template.resources("AWS::Lambda::Function")
         of_the_api = 2 if template in assembly.apis else 0
-        assert len(groups) == of_the_api + len(functions), "each function's, the access log and the gateway's own"
+        of_the_page = 1 if is_page(template) else 0
+        assert len(groups) == of_the_api + of_the_page + len(functions), (
+            "each function's, the access log and the gateway's own; the page's"
+        )
         assert {group["RetentionInDays"] for group in groups} == {settings_for(template).log_retention_days}
 
 

@@ -12,6 +12,7 @@ import streamlit as st
 from ui import stage
 from ui.navigation import pages
 from ui.parts import stage_missing
+from ui.sign_in import let_in
 from ui.texts import LANGUAGES, from_browser, language, say
 
 FOLDER = Path(__file__).parents[1]
@@ -39,6 +40,10 @@ def main() -> None:
     st.set_page_config(page_title="Bedrock endpoints", page_icon=str(FOLDER / "images" / "icon.svg"), layout="wide")
     st.html(FOLDER / "style.css")
     st.logo(str(FOLDER / "images" / "logo.svg"), icon_image=str(FOLDER / "images" / "icon.svg"), size="large")
+    if not let_in():
+        # An address of one of the pages is not taken for a wrong one meanwhile.
+        st.navigation(list(pages().values()), position="hidden")
+        return
     made = pages()
     st.session_state["pages"] = made
     chosen = st.navigation(list(made.values()))
