@@ -56,7 +56,8 @@ class UiStack(UseCaseStack):
             cognito_domain=cognito.CognitoDomainOptions(domain_prefix=str(settings.ui.sign_in_domain_prefix)),
         )
         self._execution_role = self._made_execution_role()
-        self._task_role = self._made_task_role(apis)
+        self._task_role = iam.Role(self, "TaskRole", assumed_by=iam.ServicePrincipal("ecs-tasks.amazonaws.com"))
+        self._caller_role = self._made_caller_role(apis)
         for api in apis:
             # Nothing is taken over from them at synthesis: their parameters have to be there when this is deployed.
             self.add_stack_dependency(api)
@@ -65,6 +66,7 @@ class UiStack(UseCaseStack):
             "UI_SIGN_IN": "oidc",
             # What botocore goes by; in a container on Fargate it is not told.
             "AWS_DEFAULT_REGION": Aws.REGION,
+            "UI_CALLER_ROLE": self._caller_role.role_arn,
         }
         secrets: dict[str, str] = {}
         if settings.ui.url:
@@ -93,9 +95,14 @@ class UiStack(UseCaseStack):
         acknowledge(role, {"AwsSolutions-IAM5[Resource::*]": "ecr:GetAuthorizationToken has no resource level"})
         return role
 
-    def _made_task_role(self, apis: Sequence[UseCaseStack]) -> iam.Role:
-        """What the page itself acts as: a caller of the stage's APIs, which it finds by their parameters."""
-        role = iam.Role(self, "TaskRole", assumed_by=iam.ServicePrincipal("ecs-tasks.amazonaws.com"))
+    def _made_caller_role(self, apis: Sequence[UseCaseStack]) -> iam.Role:
+        """What the page itself acts as: a caller of the stage's APIs, which it finds by their parameters.
+
+        Not the task's role: the APIs keep what is made under the caller's name, in which a session has its part, and
+        ECS calls the session of a task by the task. After each deployment, nothing would be found again.
+        """
+        role = iam.Role(self, "CallerRole", assumed_by=iam.ArnPrincipal(self._task_role.role_arn))
+        self._task_role.add_to_policy(iam.PolicyStatement(actions=["sts:AssumeRole"], resources=[role.role_arn]))
         names = [f"/bedrock-endpoints/{self.settings.name}/{kebab(api.use_case)}/url" for api in apis]
         parameters = [f"arn:{Aws.PARTITION}:ssm:{Aws.REGION}:{Aws.ACCOUNT_ID}:parameter{name}" for name in names]
         role.add_to_policy(iam.PolicyStatement(actions=["ssm:GetParameters"], resources=parameters))
@@ -198,7 +205,7 @@ class UiStack(UseCaseStack):
             scaling_target=kind.ExpressGatewayScalingTargetProperty(min_task_count=1, max_task_count=1),
         )
         # Their policies are resources of their own, which have to be there when the task starts, and until it ends.
-        service.node.add_dependency(self._execution_role, self._task_role)
+        service.node.add_dependency(self._execution_role, self._task_role, self._caller_role)
         return service
 
 

@@ -45,6 +45,7 @@ def main() -> None:
         UI_STAGE=options.stage,
         PYTHONPATH=os.pathsep.join(filter(None, (str(FOLDER.parent), os.environ.get("PYTHONPATH")))),
     )
+    sign_in_settings.become_caller(os.environ)
     server = ["--server.address", options.address, "--server.port", str(port)]
     command = [sys.executable, "-m", "streamlit", "run", "start/app.py", *server]
     os.execv(sys.executable, [*command, *sign_in_settings.hand_over(os.environ)])  # noqa: S606

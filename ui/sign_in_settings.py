@@ -1,7 +1,7 @@
 """What the environment says about sign-in, and the file that tells Streamlit. Without Streamlit: it is not started yet.
 
 `UI_SIGN_IN=oidc` asks for it. `UI_URL` is the page's address, `UI_ISSUER`, `UI_CLIENT_ID` and `UI_CLIENT_SECRET` are
-the provider's, `UI_COOKIE_SECRET` signs the cookies.
+the provider's, `UI_COOKIE_SECRET` signs the cookies. `UI_CALLER_ROLE` is the role that a container calls the APIs as.
 """
 
 import json
@@ -31,13 +31,26 @@ def hand_over(environment: MutableMapping[str, str]) -> list[str]:
     missing = [name for name in _NEEDED if not environment.get(name)]
     if missing:
         raise ValueError(f"sign-in needs {', '.join(missing)} in the environment")
-    # A folder of its own (0700): what is written never lies where others could have put something before.
-    file = Path(tempfile.mkdtemp(prefix="sign-in-")) / "secrets.toml"
-    with open(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as written:
-        written.write(_secrets_file(environment))
+    file = _write("secrets.toml", _secrets_file(environment))
     for name in SECRETS:
         del environment[name]
     return ["--secrets.files", str(file)]
+
+
+def become_caller(environment: MutableMapping[str, str]) -> None:
+    """Has botocore call as the role that `UI_CALLER_ROLE` names, always under one name: the APIs know callers by it."""
+    role = environment.get("UI_CALLER_ROLE")
+    if role:
+        lines = ("[default]", f"role_arn = {role}", "credential_source = EcsContainer", "role_session_name = page", "")
+        environment["AWS_CONFIG_FILE"] = str(_write("config", "\n".join(lines)))
+
+
+def _write(name: str, text: str) -> Path:
+    # A folder of its own (0700): what is written never lies where others could have put something before.
+    file = Path(tempfile.mkdtemp(prefix="page-")) / name
+    with open(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as written:
+        written.write(text)
+    return file
 
 
 def _secrets_file(environment: Mapping[str, str]) -> str:

@@ -31,7 +31,7 @@ ALLOWED_ACTIONS = {
     *("sqs:SendMessage", "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility"),
     *("sqs:GetQueueAttributes", "aoss:APIAccessAll", "es:ESHttpPost", "es:ESHttpPut"),
     *("ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"),
-    *("secretsmanager:GetSecretValue", "ssm:GetParameters", "execute-api:Invoke"),
+    *("secretsmanager:GetSecretValue", "ssm:GetParameters", "execute-api:Invoke", "sts:AssumeRole"),
     *WITHOUT_RESOURCES,
 }
 

@@ -25,11 +25,12 @@ def page(assembly_of: Assemble) -> Template:
 
 def granted(template: Template, role: str) -> dict[str, list[str]]:
     """Action -> resources of the service's role under a property."""
-    (name,) = [
-        key
-        for key in template.resources("AWS::IAM::Role")
-        if plain(template.only(SERVICE)[role]) == "${" + f"{key}.Arn" + "}"
-    ]
+    return granted_to(template, plain(template.only(SERVICE)[role]))
+
+
+def granted_to(template: Template, arn: str) -> dict[str, list[str]]:
+    """Action -> resources of the role with an ARN."""
+    (name,) = [key for key in template.resources("AWS::IAM::Role") if arn == "${" + f"{key}.Arn" + "}"]
     statements = []
     for policy in template.properties("AWS::IAM::Policy"):
         if policy["Roles"] == [{"Ref": name}]:
@@ -47,7 +48,7 @@ def environment(template: Template) -> dict[str, Any]:
 
 
 def test_the_page_calls_the_apis_of_its_stage_and_nothing_else(template: Template) -> None:
-    allowed = granted(template, "TaskRoleArn")
+    allowed = granted_to(template, plain(environment(template)["UI_CALLER_ROLE"]))
     stage = template.name.split("-")[2]
     parameters = {f"/bedrock-endpoints/{stage}/{use_case}/url" for use_case in USE_CASES}
 
@@ -55,6 +56,15 @@ def test_the_page_calls_the_apis_of_its_stage_and_nothing_else(template: Templat
     assert {one.partition(":parameter")[2] for one in allowed["ssm:GetParameters"]} == parameters
     apis = {one.partition("${AWS::AccountId}:${")[2].partition("}")[0] for one in allowed["execute-api:Invoke"]}
     assert {template.content["Parameters"][name]["Default"] for name in apis} == parameters
+
+
+def test_the_task_may_only_become_the_caller(template: Template) -> None:
+    caller = plain(environment(template)["UI_CALLER_ROLE"])
+    trust = template.resources("AWS::IAM::Role")[caller.removeprefix("${").removesuffix(".Arn}")]["Properties"]
+
+    assert granted(template, "TaskRoleArn") == {"sts:AssumeRole": [caller]}
+    (statement,) = trust["AssumeRolePolicyDocument"]["Statement"]
+    assert statement["Principal"] == {"AWS": template.only(SERVICE)["TaskRoleArn"]}
 
 
 def test_the_task_is_started_with_its_own_image_log_and_secret(page: Template) -> None:
@@ -102,6 +112,7 @@ def test_it_is_one_task_that_is_asked_whether_it_lives(template: Template) -> No
 def test_the_policies_of_its_roles_are_there_before_it(template: Template) -> None:
     (service,) = template.resources(SERVICE).values()
 
+    assert len(template.resources("AWS::IAM::Policy")) == 3
     assert set(template.resources("AWS::IAM::Policy")) <= set(service["DependsOn"])
 
 

@@ -9,6 +9,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+import botocore.session
 import pytest
 from fake_api import FakeApi
 from streamlit.testing.v1 import AppTest
@@ -107,6 +108,27 @@ def test_streamlit_is_told_in_a_file_for_this_user_alone() -> None:
         "client_kwargs": {"scope": "openid email profile", "prompt": "login"},
     }
     assert not environment.keys() & set(sign_in_settings.SECRETS)
+
+
+def test_a_container_calls_under_one_name_whatever_task_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    environment = {"UI_CALLER_ROLE": "arn:aws:iam::111122223333:role/caller"}
+
+    sign_in_settings.become_caller(environment)
+
+    monkeypatch.setenv("AWS_CONFIG_FILE", environment["AWS_CONFIG_FILE"])
+    assert botocore.session.Session().get_scoped_config() == {
+        "role_arn": "arn:aws:iam::111122223333:role/caller",
+        "credential_source": "EcsContainer",
+        "role_session_name": "page",
+    }
+
+
+def test_elsewhere_the_person_s_own_configuration_stays() -> None:
+    environment = {"AWS_CONFIG_FILE": "mine"}
+
+    sign_in_settings.become_caller(environment)
+
+    assert environment == {"AWS_CONFIG_FILE": "mine"}
 
 
 def test_half_a_provider_is_refused() -> None:
