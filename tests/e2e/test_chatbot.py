@@ -59,11 +59,13 @@ def test_it_remembers_what_no_longer_fits_into_its_window(caller: Caller) -> Non
     for user, assistant in turns:
         added = call(caller, "POST", f"/{conversation}/turns", {"user": user, "assistant": assistant})
         assert added.status == 201, added.raw
-    answer = say(caller, conversation, "What is my name?")
-    assert "Ana" in answer["message"]["text"]
-    # 16,000 characters were said, about 3,000 tokens by any count: the model was given a summary of them.
-    assert answer["usage"]["inputTokens"] < 2_500
-    assert len(messages(caller, conversation)) == 2 * len(turns) + 2
+    # Where nobody has summarized yet, the first of these turns does, and its usage has that call's tokens, too.
+    for _ in range(2):
+        answer = say(caller, conversation, "What is my name?")
+        assert "Ana" in answer["message"]["text"]
+    # 14,000 characters were said, about 3,000 tokens by any count: the model was given a summary of most of them.
+    assert answer["usage"]["inputTokens"] < 1_800
+    assert len(messages(caller, conversation)) == 2 * len(turns) + 4
 
 
 def test_a_title_is_given_or_made(caller: Caller) -> None:
