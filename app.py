@@ -2,9 +2,6 @@
 
 import sys
 from datetime import date
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).parent / "lambda_src"))
 
 from aws_cdk import App
 

@@ -5,8 +5,8 @@ from datetime import date
 from aws_cdk import Duration
 from constructs import Construct
 
-from chatbot.album import PREFIX
-from chatbot.routes import ROUTES
+from lambda_src.chatbot.album import PREFIX
+from lambda_src.chatbot.routes import ROUTES
 from stacks.common.alarms import Alarms
 from stacks.common.api_functions import ApiFunctions
 from stacks.common.bucket import PrivateBucket

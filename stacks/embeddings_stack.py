@@ -4,7 +4,7 @@ from datetime import date
 
 from constructs import Construct
 
-from embeddings.routes import ROUTES
+from lambda_src.embeddings.routes import ROUTES
 from stacks.common.alarms import Alarms
 from stacks.common.model_access import ModelAccess
 from stacks.common.python_function import PythonFunction

@@ -6,8 +6,8 @@ from aws_cdk import Duration
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-from hr_qa.resources import INDEX_PREFIX, PREFIX, index_definition, index_name
-from hr_qa.routes import ROUTES
+from lambda_src.hr_qa.resources import INDEX_PREFIX, PREFIX, index_definition, index_name
+from lambda_src.hr_qa.routes import ROUTES
 from stacks.common.alarms import Alarms
 from stacks.common.bucket import PrivateBucket
 from stacks.common.guardrail import Guardrail

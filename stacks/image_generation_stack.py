@@ -4,7 +4,7 @@ from datetime import date
 
 from constructs import Construct
 
-from image_generation.routes import ROUTES
+from lambda_src.image_generation.routes import ROUTES
 from stacks.common.alarms import Alarms
 from stacks.common.bucket import PrivateBucket
 from stacks.common.guardrail import Guardrail

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from datetime import date
 from typing import TYPE_CHECKING
 
-from shared.catalogue import MODELS, Invocation, Model, Purpose, UnknownModel, resolve
-from shared.lifecycle import NEAR
+from lambda_src.shared.catalogue import MODELS, Invocation, Model, Purpose, UnknownModel, resolve
+from lambda_src.shared.lifecycle import NEAR
 
 if TYPE_CHECKING:
     from stacks.config import StageSettings

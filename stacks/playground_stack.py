@@ -4,7 +4,7 @@ from datetime import date
 
 from constructs import Construct
 
-from playground.routes import ROUTES
+from lambda_src.playground.routes import ROUTES
 from stacks.common.guarded_model_stack import GuardedModelStack
 from stacks.config import StageSettings
 

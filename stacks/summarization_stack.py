@@ -4,9 +4,9 @@ from datetime import date
 
 from constructs import Construct
 
+from lambda_src.summarization.routes import ROUTES
 from stacks.common.guarded_model_stack import GuardedModelStack
 from stacks.config import StageSettings
-from summarization.routes import ROUTES
 
 
 class SummarizationStack(GuardedModelStack):

@@ -12,11 +12,11 @@ import zlib
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-import expressions
 from botocore.exceptions import ClientError
 
-from shared.context import Context, Deadline
-from shared.settings import Settings
+from lambda_src.shared.context import Context, Deadline
+from lambda_src.shared.settings import Settings
+from tests import expressions
 
 CALLER = "arn:aws:iam::000000000000:user/ana"
 OTHER = "arn:aws:iam::000000000000:user/bob"

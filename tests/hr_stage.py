@@ -5,7 +5,7 @@ import threading
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from tools.caller import Answer
+from dev.tools.caller import Answer
 
 Canned = Mapping[str, Any] | Answer | Exception
 

@@ -11,13 +11,13 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from chatbot.conversations import KeptPhoto
-from chatbot.models import ShownPhoto
-from shared import aws
-from shared.ids import timestamp
-from shared.observability import logger
-from shared.photos import ContentType, Photo, photo_format
-from shared.store import unavailable
+from lambda_src.chatbot.conversations import KeptPhoto
+from lambda_src.chatbot.models import ShownPhoto
+from lambda_src.shared import aws
+from lambda_src.shared.ids import timestamp
+from lambda_src.shared.observability import logger
+from lambda_src.shared.photos import ContentType, Photo, photo_format
+from lambda_src.shared.store import unavailable
 
 PREFIX = "photos"
 URL_SECONDS = 3600

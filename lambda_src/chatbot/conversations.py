@@ -17,13 +17,13 @@ from typing import Any
 import msgspec
 from botocore.exceptions import BotoCoreError, ClientError
 
-from chatbot.models import Role
-from shared import aws
-from shared.errors import Conflict, InProgress, InvalidRequest, NotFound
-from shared.ids import timestamp
-from shared.parameters import Values
-from shared.photos import ContentType
-from shared.store import CURSOR, unavailable
+from lambda_src.chatbot.models import Role
+from lambda_src.shared import aws
+from lambda_src.shared.errors import Conflict, InProgress, InvalidRequest, NotFound
+from lambda_src.shared.ids import timestamp
+from lambda_src.shared.parameters import Values
+from lambda_src.shared.photos import ContentType
+from lambda_src.shared.store import CURSOR, unavailable
 
 # Wide enough for more messages than anybody writes; as text they sort as their numbers do.
 POSITION_DIGITS = 8

@@ -1,12 +1,12 @@
 """The function's entry: the REST API."""
 
-from shared import start  # isort: skip  (first: it stops the collector while the rest is imported)
+from lambda_src.shared import start  # isort: skip  (first: it stops the collector while the rest is imported)
 
-from shared.function import make_handler
+from lambda_src.shared.function import make_handler
 
-from chatbot.routes import ROUTES
-from chatbot.service import ChatService
-from chatbot.settings import ChatSettings
+from lambda_src.chatbot.routes import ROUTES
+from lambda_src.chatbot.service import ChatService
+from lambda_src.chatbot.settings import ChatSettings
 
 handler = make_handler(ROUTES, ChatService, ChatSettings)
 start.done()

@@ -4,9 +4,9 @@ from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, UnsetType
 
-from shared.catalogue import Number
-from shared.contract import ModelId, Parameters, Request, Response, Text, Usage
-from shared.photos import ContentType, Photo
+from lambda_src.shared.catalogue import Number
+from lambda_src.shared.contract import ModelId, Parameters, Request, Response, Text, Usage
+from lambda_src.shared.photos import ContentType, Photo
 
 Role = Literal["user", "assistant"]
 Title = Annotated[str, Meta(min_length=1, max_length=100)]

@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from typing import Any
 
-from chatbot.album import Album
-from chatbot.conversations import KeptPhoto, MessageRecord, Record
-from chatbot.models import SendMessage
-from shared.catalogue import Model
-from shared.parameters import fields, in_force, taken
-from shared.photos import photo_block
+from lambda_src.chatbot.album import Album
+from lambda_src.chatbot.conversations import KeptPhoto, MessageRecord, Record
+from lambda_src.chatbot.models import SendMessage
+from lambda_src.shared.catalogue import Model
+from lambda_src.shared.parameters import fields, in_force, taken
+from lambda_src.shared.photos import photo_block
 
 # Bedrock's Converse takes at most 20 pictures in a request; 8 MB of them are read from the bucket in good time.
 MAX_PHOTOS = 20

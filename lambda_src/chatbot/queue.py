@@ -5,8 +5,8 @@ from typing import Any
 import msgspec
 from botocore.exceptions import BotoCoreError, ClientError
 
-from shared import aws
-from shared.store import unavailable
+from lambda_src.shared import aws
+from lambda_src.shared.store import unavailable
 
 
 class LookAfter(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -1,6 +1,6 @@
 """The chatbot's route table."""
 
-from chatbot.models import (
+from lambda_src.chatbot.models import (
     AddedTurn,
     AddTurn,
     Answer,
@@ -11,10 +11,10 @@ from chatbot.models import (
     MessageList,
     SendMessage,
 )
-from shared.contract import ListQuery
-from shared.errors import Conflict, Refused
-from shared.photos import MAX_BODY_BYTES
-from shared.routes import Route
+from lambda_src.shared.contract import ListQuery
+from lambda_src.shared.errors import Conflict, Refused
+from lambda_src.shared.photos import MAX_BODY_BYTES
+from lambda_src.shared.routes import Route
 
 ROUTES = (
     Route(

@@ -7,10 +7,10 @@ from typing import Any
 import msgspec
 from msgspec import UNSET
 
-from chatbot import prompt
-from chatbot.album import Album, described
-from chatbot.conversations import Beginning, Conversations, MessageRecord, Record, Superseded
-from chatbot.models import (
+from lambda_src.chatbot import prompt
+from lambda_src.chatbot.album import Album, described
+from lambda_src.chatbot.conversations import Beginning, Conversations, MessageRecord, Record, Superseded
+from lambda_src.chatbot.models import (
     AddedTurn,
     AddTurn,
     Answer,
@@ -23,19 +23,19 @@ from chatbot.models import (
     MessageList,
     SendMessage,
 )
-from chatbot.queue import Queue
-from chatbot.settings import ChatSettings
-from chatbot.summaries import Summaries, tokens
-from chatbot.titles import OPENING_CHARACTERS, first_words
-from shared.bedrock import AnswerStream, Bedrock
-from shared.catalogue import Invocation
-from shared.context import Context, ModelUse
-from shared.contract import ListQuery, Usage
-from shared.errors import ApiError, Conflict, DeadlineExceeded, InvalidRequest, ModelFailed
-from shared.ids import new_id, timestamp
-from shared.observability import logger
-from shared.parameters import given, in_force
-from shared.photos import photo_blocks
+from lambda_src.chatbot.queue import Queue
+from lambda_src.chatbot.settings import ChatSettings
+from lambda_src.chatbot.summaries import Summaries, tokens
+from lambda_src.chatbot.titles import OPENING_CHARACTERS, first_words
+from lambda_src.shared.bedrock import AnswerStream, Bedrock
+from lambda_src.shared.catalogue import Invocation
+from lambda_src.shared.context import Context, ModelUse
+from lambda_src.shared.contract import ListQuery, Usage
+from lambda_src.shared.errors import ApiError, Conflict, DeadlineExceeded, InvalidRequest, ModelFailed
+from lambda_src.shared.ids import new_id, timestamp
+from lambda_src.shared.observability import logger
+from lambda_src.shared.parameters import given, in_force
+from lambda_src.shared.photos import photo_blocks
 
 # A message is one item of the table, which has 400 KB at most.
 MAX_ANSWER_TOKENS = 16_384

@@ -1,8 +1,8 @@
 """What a stage says about the chatbot, beside what it says about every use case."""
 
-from shared.catalogue import Invocation
-from shared.errors import InvalidRequest
-from shared.settings import Settings
+from lambda_src.shared.catalogue import Invocation
+from lambda_src.shared.errors import InvalidRequest
+from lambda_src.shared.settings import Settings
 
 
 class ChatSettings(Settings, frozen=True, kw_only=True):

@@ -8,14 +8,14 @@ every turn, which is what its prompt cache lives on.
 import math
 from collections.abc import Sequence
 
-from chatbot.conversations import Conversations, MessageRecord, Record
-from chatbot.prompt import NO_PHOTO, fenced, text_of
-from chatbot.settings import ChatSettings
-from shared.bedrock import Bedrock
-from shared.catalogue import Model
-from shared.context import Context
-from shared.errors import ModelFailed
-from shared.observability import logger
+from lambda_src.chatbot.conversations import Conversations, MessageRecord, Record
+from lambda_src.chatbot.prompt import NO_PHOTO, fenced, text_of
+from lambda_src.chatbot.settings import ChatSettings
+from lambda_src.shared.bedrock import Bedrock
+from lambda_src.shared.catalogue import Model
+from lambda_src.shared.context import Context
+from lambda_src.shared.errors import ModelFailed
+from lambda_src.shared.observability import logger
 
 # English has about four bytes a token in today's models, other languages fewer: an estimate on the safe side.
 BYTES_PER_TOKEN = 3.5

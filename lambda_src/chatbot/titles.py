@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 
-from chatbot.conversations import MessageRecord, Record
-from chatbot.prompt import fenced, text_of
-from chatbot.settings import ChatSettings
-from shared.bedrock import Bedrock
-from shared.context import Context
-from shared.errors import Refused
+from lambda_src.chatbot.conversations import MessageRecord, Record
+from lambda_src.chatbot.prompt import fenced, text_of
+from lambda_src.chatbot.settings import ChatSettings
+from lambda_src.shared.bedrock import Bedrock
+from lambda_src.shared.context import Context
+from lambda_src.shared.errors import Refused
 
 OPENING_CHARACTERS = 60
 TITLE_CHARACTERS = 80

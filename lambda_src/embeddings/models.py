@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, UnsetType
 
-from shared.contract import ModelId, Request, Response, Text, Usage
+from lambda_src.shared.contract import ModelId, Request, Response, Text, Usage
 
 Dimensions = Literal[1024, 512, 256]
 Texts = Annotated[list[Text], Meta(min_length=1, max_length=96)]

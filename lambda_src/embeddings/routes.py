@@ -1,7 +1,7 @@
 """The embeddings' route table."""
 
-from embeddings.models import CompareTexts, CreateEmbeddings, Embeddings, Similarities
-from shared.routes import Route
+from lambda_src.embeddings.models import CompareTexts, CreateEmbeddings, Embeddings, Similarities
+from lambda_src.shared.routes import Route
 
 # 96 texts of 50,000 characters are 4.8 million, and a function takes 6 MB at most.
 MAX_BODY_BYTES = 5_800_000

@@ -4,13 +4,13 @@ import math
 
 from msgspec import UNSET
 
-from embeddings.models import CompareTexts, CreateEmbeddings, Embedding, Embeddings, Similarities, Similarity
-from shared.bedrock import Bedrock
-from shared.context import Context
-from shared.contract import Usage
-from shared.embedding import Embedder, Vector
-from shared.observability import logger
-from shared.settings import Settings
+from lambda_src.embeddings.models import CompareTexts, CreateEmbeddings, Embedding, Embeddings, Similarities, Similarity
+from lambda_src.shared.bedrock import Bedrock
+from lambda_src.shared.context import Context
+from lambda_src.shared.contract import Usage
+from lambda_src.shared.embedding import Embedder, Vector
+from lambda_src.shared.observability import logger
+from lambda_src.shared.settings import Settings
 
 
 class EmbeddingService:

@@ -12,8 +12,8 @@ from typing import Any
 
 import msgspec
 
-from hr_qa.models import Citation, Claim, Draft
-from hr_qa.ranking import Hit
+from lambda_src.hr_qa.models import Citation, Claim, Draft
+from lambda_src.hr_qa.ranking import Hit
 
 MAX_CHUNKS = 10
 MAX_CHARACTERS = 9_000

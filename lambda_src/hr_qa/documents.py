@@ -15,10 +15,10 @@ from typing import Any, Literal
 import msgspec
 from botocore.exceptions import BotoCoreError, ClientError
 
-from shared import aws
-from shared.errors import InvalidRequest
-from shared.ids import timestamp
-from shared.store import CURSOR, unavailable
+from lambda_src.shared import aws
+from lambda_src.shared.errors import InvalidRequest
+from lambda_src.shared.ids import timestamp
+from lambda_src.shared.store import CURSOR, unavailable
 
 # A form that nobody used leaves no document behind.
 AWAITING_SECONDS = 24 * 3600

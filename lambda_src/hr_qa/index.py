@@ -18,12 +18,12 @@ from botocore.awsrequest import AWSRequest
 from botocore.exceptions import HTTPClientError
 from botocore.httpsession import URLLib3Session
 
-from hr_qa.ranking import Hit
-from hr_qa.settings import HrSettings
-from shared import aws
-from shared.context import Deadline
-from shared.errors import DeadlineExceeded, Throttled, Unavailable
-from shared.observability import logger
+from lambda_src.hr_qa.ranking import Hit
+from lambda_src.hr_qa.settings import HrSettings
+from lambda_src.shared import aws
+from lambda_src.shared.context import Deadline
+from lambda_src.shared.errors import DeadlineExceeded, Throttled, Unavailable
+from lambda_src.shared.observability import logger
 
 ATTEMPTS = 4
 FIRST_PAUSE_SECONDS = 0.2

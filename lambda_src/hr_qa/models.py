@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, UnsetType
 
-from shared.contract import ModelId, Request, Response, Usage
+from lambda_src.shared.contract import ModelId, Request, Response, Usage
 
 DocumentId = Annotated[str, Meta(min_length=36, max_length=36, pattern="^[0-9a-f-]{36}$")]
 DocumentIds = Annotated[list[DocumentId], Meta(min_length=1, max_length=100)]

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from hr_qa.language import content_words, names
+from lambda_src.hr_qa.language import content_words, names
 
 # What the search by words counts beside the search by meaning. From 0.4 to 0.7 it makes no difference.
 WORDS_WEIGHT = 0.5

@@ -4,12 +4,12 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from hr_qa.ranking import Ranked
-from hr_qa.settings import HrSettings
-from shared import aws
-from shared.catalogue import Invocation, resolve
-from shared.context import Context
-from shared.observability import logger
+from lambda_src.hr_qa.ranking import Ranked
+from lambda_src.hr_qa.settings import HrSettings
+from lambda_src.shared import aws
+from lambda_src.shared.catalogue import Invocation, resolve
+from lambda_src.shared.context import Context
+from lambda_src.shared.observability import logger
 
 # What the model reads: beyond these, retrieval has put little that matters.
 CANDIDATES = 30

@@ -1,6 +1,6 @@
 """HR Q&A's route table."""
 
-from hr_qa.models import (
+from lambda_src.hr_qa.models import (
     Answer,
     AskQuestion,
     CreateDocument,
@@ -11,9 +11,9 @@ from hr_qa.models import (
     Search,
     SearchAnswer,
 )
-from shared.contract import ListQuery
-from shared.errors import Conflict, NotFound
-from shared.routes import Route
+from lambda_src.shared.contract import ListQuery
+from lambda_src.shared.errors import Conflict, NotFound
+from lambda_src.shared.routes import Route
 
 ROUTES = (
     Route(

@@ -5,11 +5,11 @@ from typing import Any
 
 from msgspec import UNSET
 
-from hr_qa import answering, ranking, uploads
-from hr_qa.documents import Documents, Record, Superseded
-from hr_qa.index import Index, Query
-from hr_qa.language import detect, terms
-from hr_qa.models import (
+from lambda_src.hr_qa import answering, ranking, uploads
+from lambda_src.hr_qa.documents import Documents, Record, Superseded
+from lambda_src.hr_qa.index import Index, Query
+from lambda_src.hr_qa.language import detect, terms
+from lambda_src.hr_qa.models import (
     Answer,
     AskQuestion,
     CreateDocument,
@@ -24,17 +24,17 @@ from hr_qa.models import (
     Search,
     SearchAnswer,
 )
-from hr_qa.queue import Queue
-from hr_qa.rerank import Reranker
-from hr_qa.settings import HrSettings
-from shared.bedrock import Bedrock
-from shared.context import Context
-from shared.contract import ListQuery, Usage
-from shared.embedding import Embedder
-from shared.errors import Conflict, Forbidden, NotFound, TooLarge
-from shared.ids import new_id, timestamp
-from shared.observability import count, logger
-from shared.structured import ask
+from lambda_src.hr_qa.queue import Queue
+from lambda_src.hr_qa.rerank import Reranker
+from lambda_src.hr_qa.settings import HrSettings
+from lambda_src.shared.bedrock import Bedrock
+from lambda_src.shared.context import Context
+from lambda_src.shared.contract import ListQuery, Usage
+from lambda_src.shared.embedding import Embedder
+from lambda_src.shared.errors import Conflict, Forbidden, NotFound, TooLarge
+from lambda_src.shared.ids import new_id, timestamp
+from lambda_src.shared.observability import count, logger
+from lambda_src.shared.structured import ask
 
 # A reading that has not moved for so long will not end by itself: its messages are in the dead-letter queue.
 STALLED_SECONDS = 2 * 3600

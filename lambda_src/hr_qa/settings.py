@@ -2,8 +2,8 @@
 
 import hashlib
 
-from shared.catalogue import Invocation, resolve
-from shared.settings import Settings
+from lambda_src.shared.catalogue import Invocation, resolve
+from lambda_src.shared.settings import Settings
 
 # Of a stage where everybody asks from the same documents; no caller's digest looks like this.
 SHARED_SPACE = "shared"

@@ -8,11 +8,11 @@ from urllib.parse import quote
 import msgspec
 from botocore.exceptions import BotoCoreError, ClientError
 
-from hr_qa.models import Upload
-from hr_qa.resources import key
-from shared import aws
-from shared.ids import timestamp
-from shared.store import unavailable
+from lambda_src.hr_qa.models import Upload
+from lambda_src.hr_qa.resources import key
+from lambda_src.shared import aws
+from lambda_src.shared.ids import timestamp
+from lambda_src.shared.store import unavailable
 
 UPLOAD_SECONDS = 3600
 URL_SECONDS = 3600

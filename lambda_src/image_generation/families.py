@@ -11,8 +11,8 @@ from typing import Any
 
 import msgspec
 
-from image_generation.models import CreateImages
-from shared.errors import InvalidRequest, ModelFailed, Refused
+from lambda_src.image_generation.models import CreateImages
+from lambda_src.shared.errors import InvalidRequest, ModelFailed, Refused
 
 PNG = b"\x89PNG\r\n\x1a\n"
 

@@ -1,11 +1,11 @@
 """The function's entry."""
 
-from shared import start  # isort: skip  (first: it stops the collector while the rest is imported)
+from lambda_src.shared import start  # isort: skip  (first: it stops the collector while the rest is imported)
 
-from shared.function import make_handler
+from lambda_src.shared.function import make_handler
 
-from image_generation.routes import ROUTES
-from image_generation.service import ImageService
+from lambda_src.image_generation.routes import ROUTES
+from lambda_src.image_generation.service import ImageService
 
 handler = make_handler(ROUTES, ImageService)
 start.done()

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, UnsetType
 
-from shared.contract import ListQuery, ModelId, Request, Response, Usage
+from lambda_src.shared.contract import ListQuery, ModelId, Request, Response, Usage
 
 AspectRatio = Literal["1:1", "2:3", "3:2", "4:5", "5:4", "9:16", "16:9", "9:21", "21:9"]
 Style = Literal[

@@ -1,7 +1,7 @@
 """Image generation's route table."""
 
-from image_generation.models import CreatedImages, CreateImages, ImageAnswer, ImageList, ListOrCreateQuery
-from shared.routes import Route
+from lambda_src.image_generation.models import CreatedImages, CreateImages, ImageAnswer, ImageList, ListOrCreateQuery
+from lambda_src.shared.routes import Route
 
 ROUTES = (
     Route(

@@ -8,8 +8,8 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 from msgspec import UNSET, structs
 
-from image_generation.families import FAMILIES, Family, Picture
-from image_generation.models import (
+from lambda_src.image_generation.families import FAMILIES, Family, Picture
+from lambda_src.image_generation.models import (
     CreatedImages,
     CreateImages,
     Image,
@@ -18,17 +18,17 @@ from image_generation.models import (
     ImageRecord,
     ListOrCreateQuery,
 )
-from shared import aws
-from shared.bedrock import Bedrock
-from shared.catalogue import Invocation
-from shared.context import Context
-from shared.contract import Usage
-from shared.errors import InvalidRequest, ModelFailed
-from shared.http import Reply
-from shared.ids import new_id, timestamp
-from shared.observability import logger
-from shared.settings import Settings
-from shared.store import Store, unavailable
+from lambda_src.shared import aws
+from lambda_src.shared.bedrock import Bedrock
+from lambda_src.shared.catalogue import Invocation
+from lambda_src.shared.context import Context
+from lambda_src.shared.contract import Usage
+from lambda_src.shared.errors import InvalidRequest, ModelFailed
+from lambda_src.shared.http import Reply
+from lambda_src.shared.ids import new_id, timestamp
+from lambda_src.shared.observability import logger
+from lambda_src.shared.settings import Settings
+from lambda_src.shared.store import Store, unavailable
 
 URL_SECONDS = 3600
 # Writing up to four pictures of a few megabytes each takes a second or two; begun later it could not end in time.

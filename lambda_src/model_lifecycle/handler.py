@@ -1,12 +1,12 @@
 """The function's entry: the schedule's event, which says nothing."""
 
-from shared import start  # isort: skip  (first: it stops the collector while the rest is imported)
+from lambda_src.shared import start  # isort: skip  (first: it stops the collector while the rest is imported)
 
 from typing import Any
 
-from model_lifecycle.service import Checkup, LifecycleSettings
-from shared import aws
-from shared.settings import read_settings
+from lambda_src.model_lifecycle.service import Checkup, LifecycleSettings
+from lambda_src.shared import aws
+from lambda_src.shared.settings import read_settings
 
 READ_SECONDS = 5
 ATTEMPTS = 3

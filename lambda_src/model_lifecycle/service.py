@@ -8,9 +8,9 @@ import msgspec
 from aws_lambda_powertools.metrics import MetricUnit
 from botocore.exceptions import BotoCoreError, ClientError
 
-from shared.catalogue import Model, resolve
-from shared.lifecycle import NEAR, SOON, Told, earliest_end, told, updated
-from shared.observability import logger, metrics
+from lambda_src.shared.catalogue import Model, resolve
+from lambda_src.shared.lifecycle import NEAR, SOON, Told, earliest_end, told, updated
+from lambda_src.shared.observability import logger, metrics
 
 
 class LifecycleSettings(msgspec.Struct, frozen=True, kw_only=True):

@@ -4,8 +4,8 @@ from typing import Annotated, Any, Literal
 
 from msgspec import UNSET, Meta, UnsetType
 
-from shared.catalogue import Lifecycle, Number, Price, Purpose, Range
-from shared.contract import ModelId, Parameters, Request, Response, Text, Usage
+from lambda_src.shared.catalogue import Lifecycle, Number, Price, Purpose, Range
+from lambda_src.shared.contract import ModelId, Parameters, Request, Response, Text, Usage
 
 
 class Message(Request):

@@ -1,7 +1,7 @@
 """The playground's route table."""
 
-from playground.models import CompareCompletions, Comparison, Completion, CreateCompletion, ModelList
-from shared.routes import Route
+from lambda_src.playground.models import CompareCompletions, Comparison, Completion, CreateCompletion, ModelList
+from lambda_src.shared.routes import Route
 
 ROUTES = (
     Route(

@@ -7,7 +7,7 @@ from typing import Any
 
 from msgspec import UNSET
 
-from playground.models import (
+from lambda_src.playground.models import (
     CompareCompletions,
     Comparison,
     Completion,
@@ -17,14 +17,14 @@ from playground.models import (
     ModelList,
     Task,
 )
-from shared.bedrock import Bedrock
-from shared.catalogue import MODELS, Invocation, Model, resolve
-from shared.context import Context
-from shared.contract import Usage
-from shared.errors import ApiError, InvalidRequest
-from shared.observability import logger
-from shared.parameters import Values, fields, given, in_force, ranges
-from shared.settings import Settings
+from lambda_src.shared.bedrock import Bedrock
+from lambda_src.shared.catalogue import MODELS, Invocation, Model, resolve
+from lambda_src.shared.context import Context
+from lambda_src.shared.contract import Usage
+from lambda_src.shared.errors import ApiError, InvalidRequest
+from lambda_src.shared.observability import logger
+from lambda_src.shared.parameters import Values, fields, given, in_force, ranges
+from lambda_src.shared.settings import Settings
 
 
 class PlaygroundService:

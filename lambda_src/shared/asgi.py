@@ -15,8 +15,8 @@ from typing import Any
 
 import msgspec
 
-from shared.events import HEARTBEAT
-from shared.http import Api
+from lambda_src.shared.events import HEARTBEAT
+from lambda_src.shared.http import Api
 
 # Well below the idle limit of anything on the way: load balancers and proxies begin at 30 s.
 HEARTBEAT_SECONDS = 10.0

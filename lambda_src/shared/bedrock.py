@@ -15,10 +15,10 @@ from botocore.exceptions import BotoCoreError, ClientError, ConnectionError, HTT
 from urllib3.exceptions import HTTPError
 from urllib3.exceptions import ReadTimeoutError as StreamTimeoutError
 
-from shared import aws
-from shared.catalogue import Invocation
-from shared.context import Context
-from shared.errors import (
+from lambda_src.shared import aws
+from lambda_src.shared.catalogue import Invocation
+from lambda_src.shared.context import Context
+from lambda_src.shared.errors import (
     ApiError,
     DeadlineExceeded,
     InvalidRequest,
@@ -27,8 +27,8 @@ from shared.errors import (
     Throttled,
     Unavailable,
 )
-from shared.observability import logger
-from shared.settings import Settings
+from lambda_src.shared.observability import logger
+from lambda_src.shared.settings import Settings
 
 # The first is for streams: how long a model may think between two pieces. A plain request is over before.
 READ_SECONDS = (60, 26, 20, 15, 10, 7, 5, 3, 2, 1)

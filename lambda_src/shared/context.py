@@ -7,8 +7,8 @@ from typing import Any
 
 import msgspec
 
-from shared import catalogue
-from shared.errors import DeadlineExceeded
+from lambda_src.shared import catalogue
+from lambda_src.shared.errors import DeadlineExceeded
 
 
 class Deadline:

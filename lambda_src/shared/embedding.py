@@ -5,10 +5,10 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Literal
 
-from shared.bedrock import Bedrock
-from shared.catalogue import Invocation
-from shared.context import Context
-from shared.errors import InvalidRequest, ModelFailed
+from lambda_src.shared.bedrock import Bedrock
+from lambda_src.shared.catalogue import Invocation
+from lambda_src.shared.context import Context
+from lambda_src.shared.errors import InvalidRequest, ModelFailed
 
 # Titan takes one text a call and its quota counts requests: with this many at once, no caller takes all of it.
 CONCURRENT_CALLS = 8

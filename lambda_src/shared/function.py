@@ -3,12 +3,12 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from shared import aws
-from shared.bedrock import PLAIN_READ_SECONDS, Bedrock
-from shared.http import Api
-from shared.idempotency import Idempotency
-from shared.routes import Route
-from shared.settings import Settings, SettingsType, read_settings
+from lambda_src.shared import aws
+from lambda_src.shared.bedrock import PLAIN_READ_SECONDS, Bedrock
+from lambda_src.shared.http import Api
+from lambda_src.shared.idempotency import Idempotency
+from lambda_src.shared.routes import Route
+from lambda_src.shared.settings import Settings, SettingsType, read_settings
 
 
 def make_handler(

@@ -9,14 +9,14 @@ from typing import Any
 import msgspec
 from botocore.exceptions import BotoCoreError, ClientError
 
-from shared import events
-from shared.context import Context, Deadline
-from shared.errors import ApiError, InvalidRequest, NotFound, TooLarge, Unauthorized
-from shared.idempotency import Answer, Claim, Idempotency
-from shared.ids import new_id
-from shared.observability import log_request, logger
-from shared.routes import Route
-from shared.settings import Settings
+from lambda_src.shared import events
+from lambda_src.shared.context import Context, Deadline
+from lambda_src.shared.errors import ApiError, InvalidRequest, NotFound, TooLarge, Unauthorized
+from lambda_src.shared.idempotency import Answer, Claim, Idempotency
+from lambda_src.shared.ids import new_id
+from lambda_src.shared.observability import log_request, logger
+from lambda_src.shared.routes import Route
+from lambda_src.shared.settings import Settings
 
 # Left for encoding, logging and the way back through the gateway.
 RESERVED_SECONDS = 1.5

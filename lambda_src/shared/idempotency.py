@@ -16,9 +16,9 @@ from typing import Any
 import msgspec
 from botocore.exceptions import BotoCoreError, ClientError
 
-from shared import aws
-from shared.errors import IdempotencyKeyReused, InProgress, InvalidRequest
-from shared.store import unavailable
+from lambda_src.shared import aws
+from lambda_src.shared.errors import IdempotencyKeyReused, InProgress, InvalidRequest
+from lambda_src.shared.store import unavailable
 
 KEPT_SECONDS = 24 * 3600
 # A lease outlasts its request's deadline by so much: when it has passed, the request can no longer be running.

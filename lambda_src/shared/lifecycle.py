@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from shared.catalogue import Lifecycle
+from lambda_src.shared.catalogue import Lifecycle
 
 NEAR = timedelta(days=90)
 SOON = timedelta(days=30)

@@ -5,7 +5,7 @@ from typing import Any
 from aws_lambda_powertools.logging import Logger
 from aws_lambda_powertools.metrics import Metrics, MetricUnit
 
-from shared.context import Context, ModelUse
+from lambda_src.shared.context import Context, ModelUse
 
 logger = Logger()
 metrics = Metrics()

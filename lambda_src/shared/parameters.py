@@ -4,9 +4,9 @@ from typing import Any
 
 import msgspec
 
-from shared.catalogue import Model, Number, Range
-from shared.contract import Parameters
-from shared.errors import InvalidRequest
+from lambda_src.shared.catalogue import Model, Number, Range
+from lambda_src.shared.contract import Parameters
+from lambda_src.shared.errors import InvalidRequest
 
 # What Converse itself has a field for; a family's own parameters travel beside these.
 CONVERSE = ("temperature", "topP", "maxTokens", "stopSequences")

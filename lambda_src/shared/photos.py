@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import Any, Literal
 
-from shared.catalogue import Model
-from shared.contract import Request
-from shared.errors import InvalidRequest, TooLarge
+from lambda_src.shared.catalogue import Model
+from lambda_src.shared.contract import Request
+from lambda_src.shared.errors import InvalidRequest, TooLarge
 
 ContentType = Literal["image/jpeg", "image/png", "image/webp"]
 MAX_PHOTO_BYTES = 4 * 1024 * 1024

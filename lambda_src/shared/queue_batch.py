@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
-from shared.context import Context, Deadline
-from shared.ids import new_id
-from shared.observability import log_request, logger
+from lambda_src.shared.context import Context, Deadline
+from lambda_src.shared.ids import new_id
+from lambda_src.shared.observability import log_request, logger
 
 # Enough for the way back to the queue.
 RESERVED_SECONDS = 5

@@ -4,7 +4,7 @@ from typing import Literal
 
 import msgspec
 
-from shared.errors import ApiError
+from lambda_src.shared.errors import ApiError
 
 MEGABYTE = 1024 * 1024
 

@@ -6,8 +6,8 @@ from typing import TypeVar
 
 import msgspec
 
-from shared.catalogue import Invocation, resolve
-from shared.errors import InvalidRequest
+from lambda_src.shared.catalogue import Invocation, resolve
+from lambda_src.shared.errors import InvalidRequest
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):

@@ -10,8 +10,8 @@ from typing import Any
 import msgspec
 from botocore.exceptions import BotoCoreError, ClientError
 
-from shared import aws
-from shared.errors import InvalidRequest, NotFound, Unavailable
+from lambda_src.shared import aws
+from lambda_src.shared.errors import InvalidRequest, NotFound, Unavailable
 
 CURSOR = re.compile(r"[0-9a-f-]{36}")
 RETRY_AFTER_SECONDS = 2

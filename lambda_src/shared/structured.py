@@ -6,11 +6,11 @@ from typing import Any
 
 import msgspec
 
-from shared.bedrock import Bedrock
-from shared.catalogue import Invocation
-from shared.context import Context
-from shared.errors import ModelFailed
-from shared.observability import logger
+from lambda_src.shared.bedrock import Bedrock
+from lambda_src.shared.catalogue import Invocation
+from lambda_src.shared.context import Context
+from lambda_src.shared.errors import ModelFailed
+from lambda_src.shared.observability import logger
 
 REPAIRS = 2
 # A repair that could not end in time is not begun.

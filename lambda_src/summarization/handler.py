@@ -1,11 +1,11 @@
 """The function's entry."""
 
-from shared import start  # isort: skip  (first: it stops the collector while the rest is imported)
+from lambda_src.shared import start  # isort: skip  (first: it stops the collector while the rest is imported)
 
-from shared.function import make_handler
+from lambda_src.shared.function import make_handler
 
-from summarization.routes import ROUTES
-from summarization.service import SummaryService
+from lambda_src.summarization.routes import ROUTES
+from lambda_src.summarization.service import SummaryService
 
 handler = make_handler(ROUTES, SummaryService)
 start.done()

@@ -4,8 +4,8 @@ from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, UnsetType
 
-from shared.contract import ModelId, Request, Response, Text, Usage
-from shared.photos import Photo
+from lambda_src.shared.contract import ModelId, Request, Response, Text, Usage
+from lambda_src.shared.photos import Photo
 
 Line = Annotated[str, Meta(min_length=1)]
 Audience = Literal["technician", "manager", "customer"]

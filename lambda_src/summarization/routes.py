@@ -1,9 +1,9 @@
 """Summarization's route table."""
 
-from shared.contract import ListQuery
-from shared.photos import MAX_BODY_BYTES
-from shared.routes import Route
-from summarization.models import CreateSummary, SummaryAnswer, SummaryList
+from lambda_src.shared.contract import ListQuery
+from lambda_src.shared.photos import MAX_BODY_BYTES
+from lambda_src.shared.routes import Route
+from lambda_src.summarization.models import CreateSummary, SummaryAnswer, SummaryList
 
 ROUTES = (
     Route(

@@ -4,18 +4,18 @@ from typing import Any
 
 from msgspec import UNSET, structs
 
-from shared.bedrock import Bedrock
-from shared.catalogue import Invocation
-from shared.context import Context
-from shared.contract import ListQuery, Usage
-from shared.errors import InvalidRequest
-from shared.ids import new_id, timestamp
-from shared.observability import logger
-from shared.photos import photo_blocks
-from shared.settings import Settings
-from shared.store import Store
-from shared.structured import ask
-from summarization.models import CreateSummary, Report, SummaryAnswer, SummaryList, SummaryRecord
+from lambda_src.shared.bedrock import Bedrock
+from lambda_src.shared.catalogue import Invocation
+from lambda_src.shared.context import Context
+from lambda_src.shared.contract import ListQuery, Usage
+from lambda_src.shared.errors import InvalidRequest
+from lambda_src.shared.ids import new_id, timestamp
+from lambda_src.shared.observability import logger
+from lambda_src.shared.photos import photo_blocks
+from lambda_src.shared.settings import Settings
+from lambda_src.shared.store import Store
+from lambda_src.shared.structured import ask
+from lambda_src.summarization.models import CreateSummary, Report, SummaryAnswer, SummaryList, SummaryRecord
 
 MAX_TOKENS = 2000
 

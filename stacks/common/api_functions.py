@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from aws_cdk import aws_iam as iam
 
-from shared.routes import Route
+from lambda_src.shared.routes import Route
 from stacks.common.alarms import Alarms
 from stacks.common.model_access import ModelAccess
 from stacks.common.python_function import PythonFunction

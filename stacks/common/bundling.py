@@ -44,7 +44,7 @@ class Package(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def handler(self) -> str:
         """The handler as Lambda finds it."""
-        return ".".join((*self.folder.relative_to(SOURCES).parts, "handler", "handler"))
+        return ".".join((*self.folder.relative_to(ROOT).parts, "handler", "handler"))
 
     @property
     def requirements(self) -> tuple[Path, ...]:
@@ -113,7 +113,8 @@ def _sources(package: Package) -> Path:
 def _copy_and_compile(package: Package, folder: Path) -> None:
     for source in package.sources:
         ignored = shutil.ignore_patterns("__pycache__", "requirements.*")
-        shutil.copytree(source, folder / source.name, ignore=ignored)
+        shutil.copytree(source, folder / source.relative_to(ROOT), ignore=ignored)
+    shutil.copyfile(SOURCES / "__init__.py", folder / SOURCES.name / "__init__.py")
     bytecode.compile_folder(folder, package.target)
 
 

@@ -5,7 +5,7 @@ from datetime import date
 
 from constructs import Construct
 
-from shared.routes import Route
+from lambda_src.shared.routes import Route
 from stacks.common.alarms import Alarms
 from stacks.common.api_functions import ApiFunctions
 from stacks.common.guardrail import Guardrail

@@ -66,7 +66,7 @@ class PythonFunction(Construct):
             self,
             "Resource",
             code=package_code(package),
-            handler="shared/run.sh" if streams else package.handler,
+            handler="lambda_src/shared/run.sh" if streams else package.handler,
             layers=[self._adapter(scope, target)] if streams else None,
             runtime=target.runtime,
             architecture=target.architecture,

@@ -10,7 +10,7 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_ssm as ssm
 from constructs import Construct
 
-from shared.routes import Route
+from lambda_src.shared.routes import Route
 from stacks.common.access import Access
 from stacks.common.alarms import PERIOD, Alarms
 from stacks.common.checks import acknowledge

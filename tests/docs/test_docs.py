@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from shared import errors
-from shared.routes import Route
+from lambda_src.shared import errors
+from lambda_src.shared.routes import Route
 
 ROOT = Path(__file__).parents[2]
 API = (ROOT / "docs" / "api.md").read_text()

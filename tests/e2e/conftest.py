@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from tools.caller import Caller, StageMissing, Target, UnknownCaller
+from dev.tools.caller import Caller, StageMissing, Target, UnknownCaller
 
 STAGE = os.environ.get("STAGE", "local")
 

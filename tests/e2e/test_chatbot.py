@@ -8,10 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from fakes import png
 
+from dev.tools.caller import Answer, Caller
 from tests.e2e.streams import events
-from tools.caller import Answer, Caller
+from tests.fakes import png
 
 pytestmark = pytest.mark.e2e
 

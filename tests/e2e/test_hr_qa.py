@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from pdfs import text_pdf
 
-from tools.caller import Answer, Caller
+from dev.tools.caller import Answer, Caller
+from tests.pdfs import text_pdf
 
 pytestmark = pytest.mark.e2e
 

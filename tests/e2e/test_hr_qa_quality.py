@@ -2,11 +2,11 @@
 
 import pytest
 
-from evaluation import baseline
-from evaluation.client import Client
-from evaluation.evaluate import Plan, evaluate
-from evaluation.library import Progress
-from tools.caller import Caller, Target
+from dev.evaluation import baseline
+from dev.evaluation.client import Client
+from dev.evaluation.evaluate import Plan, evaluate
+from dev.evaluation.library import Progress
+from dev.tools.caller import Caller, Target
 
 pytestmark = pytest.mark.e2e
 

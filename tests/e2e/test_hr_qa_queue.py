@@ -7,10 +7,10 @@ from typing import Any
 import boto3
 import pytest
 from botocore.config import Config
-from pdfs import text_pdf
 
+from dev.tools.caller import ROOT, Caller, Target
 from tests.e2e.test_hr_qa import PARKING, announce, until
-from tools.caller import ROOT, Caller, Target
+from tests.pdfs import text_pdf
 
 pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("local_only")]
 

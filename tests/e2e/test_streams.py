@@ -19,10 +19,10 @@ import boto3
 import pytest
 from botocore.config import Config
 
-from local.ports import choose, is_free
+from dev.local.ports import choose, is_free
+from dev.tools.caller import ROOT, Caller, Target
 from tests.e2e.streams import read
 from tests.e2e.test_chatbot import begin, messages
-from tools.caller import ROOT, Caller, Target
 
 pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("local_only")]
 
@@ -81,7 +81,7 @@ def start(target: Target, use_case: str) -> tuple[subprocess.Popen[bytes], int]:
     environment = {
         **function["Environment"]["Variables"],
         "PATH": os.environ["PATH"],
-        "PYTHONPATH": str(ROOT / "lambda_src"),
+        "PYTHONPATH": str(ROOT),
         "AWS_LWA_PORT": str(port),
         "AWS_ENDPOINT_URL": endpoint,
         "AWS_CA_BUNDLE": bundle,
@@ -93,7 +93,7 @@ def start(target: Target, use_case: str) -> tuple[subprocess.Popen[bytes], int]:
         "AWS_LAMBDA_FUNCTION_NAME": function["FunctionName"],
         "NO_PROXY": "127.0.0.1",
     }
-    server = subprocess.Popen([sys.executable, "-m", f"{use_case}.stream"], env=environment, cwd="/")
+    server = subprocess.Popen([sys.executable, "-m", f"lambda_src.{use_case}.stream"], env=environment, cwd="/")
     until = time.monotonic() + 20
     while time.monotonic() < until:
         if not is_free(port):

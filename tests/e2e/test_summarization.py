@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fakes import png
+
+from tests.fakes import png
 
 pytestmark = pytest.mark.e2e
 REPORT = (Path(__file__).parents[2] / "samples" / "incident-report.txt").read_text()

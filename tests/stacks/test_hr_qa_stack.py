@@ -42,11 +42,11 @@ def test_each_principal_may_do_only_what_it_needs_in_the_index(assembly_of: Asse
     index = [f"index/{collection}/{template.only('AWS::OpenSearchServerless::Index')['IndexName']}"]
 
     assert len(rules) == 3
-    assert rules[function_role(template, "hr_qa.handler.handler")] == (
+    assert rules[function_role(template, "lambda_src.hr_qa.handler.handler")] == (
         index,
         ["aoss:ReadDocument", "aoss:DescribeIndex"],
     )
-    assert rules[function_role(template, "hr_qa.ingestion.handler.handler")] == (
+    assert rules[function_role(template, "lambda_src.hr_qa.ingestion.handler.handler")] == (
         index,
         ["aoss:ReadDocument", "aoss:WriteDocument", "aoss:DescribeIndex"],
     )

@@ -4,8 +4,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from shared.catalogue import MODELS, Lifecycle, Model, resolve
-from shared.lifecycle import NEAR
+from lambda_src.shared.catalogue import MODELS, Lifecycle, Model, resolve
+from lambda_src.shared.lifecycle import NEAR
 from stacks.config import ConfigError, load_stage
 from stacks.model_checks import has_ended, lifecycle_warning
 

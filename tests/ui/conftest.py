@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from browser import Visit, launch
-from fake_api import FakeApi, services
 from streamlit.testing.v1 import AppTest
 
+from tests.ui.browser import Visit, launch
+from tests.ui.fake_api import FakeApi, services
 from ui.__main__ import free_port
 
 ROOT = Path(__file__).parents[2]

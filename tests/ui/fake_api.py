@@ -491,8 +491,8 @@ class Chat:
 
 def services() -> dict[str, Any]:
     """Every use case that has a page. Others add theirs here."""
-    from fake_hr_qa import HrQa
-    from fake_playground import Playground
+    from tests.ui.fake_hr_qa import HrQa
+    from tests.ui.fake_playground import Playground
 
     return {
         "image-generation": Images(),

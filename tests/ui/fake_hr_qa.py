@@ -4,7 +4,7 @@ import email
 from pathlib import Path
 from typing import Any
 
-from fake_api import Refusal, page_of, times
+from tests.ui.fake_api import Refusal, page_of, times
 
 HANDBOOK = Path(__file__).parents[2] / "samples" / "handbooks" / "tts_leave_handbook.pdf"
 QUOTE = "You can carry over a maximum of 240 annual leave hours, from one leave year to the next."

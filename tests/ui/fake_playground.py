@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import msgspec
-from fake_api import Refusal
+
+from tests.ui.fake_api import Refusal
 
 LITE, HAIKU, LLAMA = (
     "us.amazon.nova-lite-v1:0",

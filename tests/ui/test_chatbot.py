@@ -5,9 +5,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from browser import Visit
-from fake_api import HOSTILE, Call, Cut, FakeApi, Refusal, png
 from streamlit.testing.v1 import AppTest
+
+from tests.ui.browser import Visit
+from tests.ui.fake_api import HOSTILE, Call, Cut, FakeApi, Refusal, png
 
 PATH = "chatbot"
 SENT = "/conversations/conversation-0/messages/stream"

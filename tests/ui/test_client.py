@@ -7,8 +7,8 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from fake_api import Cut, FakeApi, Refusal
 
+from tests.ui.fake_api import Cut, FakeApi, Refusal
 from ui.client import Client, Event, Failure, _events
 from ui.stage import read
 

@@ -4,10 +4,10 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from browser import Visit
-from fake_api import FakeApi, Refusal
 from streamlit.testing.v1 import AppTest
 
+from tests.ui.browser import Visit
+from tests.ui.fake_api import FakeApi, Refusal
 from ui.pages.embeddings import cosines, on_a_plane
 
 PATH = "embeddings"

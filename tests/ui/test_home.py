@@ -3,8 +3,9 @@
 from collections.abc import Callable
 
 import pytest
-from browser import Visit
-from fake_api import FakeApi
+
+from tests.ui.browser import Visit
+from tests.ui.fake_api import FakeApi
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -4,10 +4,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from browser import Visit
-from fake_api import HOSTILE, FakeApi, Refusal
-from fake_hr_qa import HANDBOOK, QUOTE, HrQa
 from streamlit.testing.v1 import AppTest
+
+from tests.ui.browser import Visit
+from tests.ui.fake_api import HOSTILE, FakeApi, Refusal
+from tests.ui.fake_hr_qa import HANDBOOK, QUOTE, HrQa
 
 PATH = "hr-qa"
 

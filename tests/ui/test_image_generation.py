@@ -4,9 +4,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from browser import Visit
-from fake_api import HOSTILE, FakeApi, Refusal
 from streamlit.testing.v1 import AppTest
+
+from tests.ui.browser import Visit
+from tests.ui.fake_api import HOSTILE, FakeApi, Refusal
 
 PATH = "image-generation"
 

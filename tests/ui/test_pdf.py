@@ -4,9 +4,9 @@ import io
 from pathlib import Path
 
 import pytest
-from fake_hr_qa import HANDBOOK, QUOTE, QUOTE_PAGE
 from PIL import Image
 
+from tests.ui.fake_hr_qa import HANDBOOK, QUOTE, QUOTE_PAGE
 from ui.pdf import Unreadable, found, lines, picture
 
 SCANNED = Path(HANDBOOK).with_name("tts_veterans_resources_scanned.pdf")

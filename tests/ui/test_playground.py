@@ -5,11 +5,11 @@ from datetime import date
 from typing import Any
 
 import pytest
-from browser import Visit
-from fake_api import HOSTILE, FakeApi, Refusal
-from fake_playground import HAIKU, LITE, LLAMA, Playground, model
 from streamlit.testing.v1 import AppTest
 
+from tests.ui.browser import Visit
+from tests.ui.fake_api import HOSTILE, FakeApi, Refusal
+from tests.ui.fake_playground import HAIKU, LITE, LLAMA, Playground, model
 from ui.pages.playground import common, cost, life, money
 
 PATH = "playground"

@@ -5,8 +5,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from browser import ROOT, Visit
-from fake_api import FakeApi, png
+
+from tests.ui.browser import ROOT, Visit
+from tests.ui.fake_api import FakeApi, png
 
 pytestmark = pytest.mark.skipif("SCREENSHOTS" not in os.environ, reason="make screenshots")
 

@@ -11,9 +11,9 @@ from typing import Any
 
 import botocore.session
 import pytest
-from fake_api import FakeApi
 from streamlit.testing.v1 import AppTest
 
+from tests.ui.fake_api import FakeApi
 from ui import sign_in, sign_in_settings
 
 ROOT = Path(__file__).parents[2]

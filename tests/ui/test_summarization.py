@@ -2,9 +2,10 @@
 
 from collections.abc import Callable
 
-from browser import Visit
-from fake_api import HOSTILE, FakeApi, Refusal, png
 from streamlit.testing.v1 import AppTest
+
+from tests.ui.browser import Visit
+from tests.ui.fake_api import HOSTILE, FakeApi, Refusal, png
 
 PATH = "summarization"
 

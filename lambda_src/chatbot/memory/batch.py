@@ -2,10 +2,10 @@
 
 import msgspec
 
-from chatbot.memory.worker import Worker
-from chatbot.queue import LookAfter, Queue
-from chatbot.settings import ChatSettings
-from shared.queue_batch import QueueBatch
+from lambda_src.chatbot.memory.worker import Worker
+from lambda_src.chatbot.queue import LookAfter, Queue
+from lambda_src.chatbot.settings import ChatSettings
+from lambda_src.shared.queue_batch import QueueBatch
 
 # A summary and a title, each by a model that takes its time.
 LEFT_SECONDS = 40

@@ -1,16 +1,16 @@
 """The function's entry: the memory's queue."""
 
-from shared import start  # isort: skip  (first: it stops the collector while the rest is imported)
+from lambda_src.shared import start  # isort: skip  (first: it stops the collector while the rest is imported)
 
-from chatbot.album import Album
-from chatbot.conversations import Conversations
-from chatbot.memory.batch import make_batch
-from chatbot.memory.worker import Worker
-from chatbot.queue import LookAfter, Queue
-from chatbot.settings import ChatSettings
-from shared.bedrock import Bedrock
-from shared.queue_batch import QueueBatch
-from shared.settings import read_settings
+from lambda_src.chatbot.album import Album
+from lambda_src.chatbot.conversations import Conversations
+from lambda_src.chatbot.memory.batch import make_batch
+from lambda_src.chatbot.memory.worker import Worker
+from lambda_src.chatbot.queue import LookAfter, Queue
+from lambda_src.chatbot.settings import ChatSettings
+from lambda_src.shared.bedrock import Bedrock
+from lambda_src.shared.queue_batch import QueueBatch
+from lambda_src.shared.settings import read_settings
 
 
 def make_handler() -> QueueBatch[LookAfter]:

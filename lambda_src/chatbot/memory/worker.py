@@ -6,16 +6,16 @@ Every step is conditional and may be done again: a message that comes twice, lat
 import time
 from collections.abc import Callable
 
-from chatbot.album import Album
-from chatbot.conversations import Conversations, Record, Superseded
-from chatbot.queue import LookAfter, Queue
-from chatbot.settings import ChatSettings
-from chatbot.summaries import Summaries, tokens
-from chatbot.titles import title_of
-from shared.bedrock import Bedrock
-from shared.context import Context
-from shared.errors import Refused
-from shared.observability import logger
+from lambda_src.chatbot.album import Album
+from lambda_src.chatbot.conversations import Conversations, Record, Superseded
+from lambda_src.chatbot.queue import LookAfter, Queue
+from lambda_src.chatbot.settings import ChatSettings
+from lambda_src.chatbot.summaries import Summaries, tokens
+from lambda_src.chatbot.titles import title_of
+from lambda_src.shared.bedrock import Bedrock
+from lambda_src.shared.context import Context
+from lambda_src.shared.errors import Refused
+from lambda_src.shared.observability import logger
 
 # The longest that a function lives, and that SQS delays a message. A turn which was begun before the deletion may put
 # its photos in the bucket so much later; its messages it cannot.

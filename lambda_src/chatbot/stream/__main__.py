@@ -1,7 +1,7 @@
 """The entry of the function that streams."""
 
-from chatbot.handler import handler
-from shared.asgi import serve
+from lambda_src.chatbot.handler import handler
+from lambda_src.shared.asgi import serve
 
 if __name__ == "__main__":
     serve(handler)

@@ -4,12 +4,12 @@ from typing import Any
 
 import msgspec
 
-from hr_qa.ingestion.worker import Worker
-from hr_qa.queue import AnyStep, Queue
-from hr_qa.resources import owner_of
-from hr_qa.settings import HrSettings
-from shared.context import Context
-from shared.queue_batch import QueueBatch
+from lambda_src.hr_qa.ingestion.worker import Worker
+from lambda_src.hr_qa.queue import AnyStep, Queue
+from lambda_src.hr_qa.resources import owner_of
+from lambda_src.hr_qa.settings import HrSettings
+from lambda_src.shared.context import Context
+from lambda_src.shared.queue_batch import QueueBatch
 
 # A message that could not be begun in this invocation comes back soon and as good as new.
 LEFT_SECONDS = 60

@@ -6,8 +6,8 @@ from itertools import takewhile
 
 import msgspec
 
-from hr_qa.ingestion.pages import Block, Page
-from hr_qa.language import detect
+from lambda_src.hr_qa.ingestion.pages import Block, Page
+from lambda_src.hr_qa.language import detect
 
 # Characters. A chunk is closed before the sentence that would make it longer than `_FULL`; under a new heading from
 # `_ENOUGH` on.

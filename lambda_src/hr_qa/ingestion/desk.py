@@ -5,8 +5,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from hr_qa.ingestion.pdf import Document, open_document
-from hr_qa.uploads import Files
+from lambda_src.hr_qa.ingestion.pdf import Document, open_document
+from lambda_src.hr_qa.uploads import Files
 
 _BLOCK = 1024 * 1024
 

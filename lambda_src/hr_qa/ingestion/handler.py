@@ -1,21 +1,21 @@
 """The function's entry: the ingestion's queue."""
 
-from shared import start  # isort: skip  (first: it stops the collector while the rest is imported)
+from lambda_src.shared import start  # isort: skip  (first: it stops the collector while the rest is imported)
 
-from hr_qa.documents import Documents
-from hr_qa.index import Index
-from hr_qa.ingestion.batch import Ingestion
-from hr_qa.ingestion.ocr import Ocr
-from hr_qa.ingestion.pace import Pace
-from hr_qa.ingestion.worker import Worker
-from hr_qa.queue import Queue
-from hr_qa.resources import index_definition
-from hr_qa.settings import HrSettings
-from hr_qa.uploads import Files
-from shared.bedrock import Bedrock
-from shared.context import Deadline
-from shared.embedding import Embedder
-from shared.settings import read_settings
+from lambda_src.hr_qa.documents import Documents
+from lambda_src.hr_qa.index import Index
+from lambda_src.hr_qa.ingestion.batch import Ingestion
+from lambda_src.hr_qa.ingestion.ocr import Ocr
+from lambda_src.hr_qa.ingestion.pace import Pace
+from lambda_src.hr_qa.ingestion.worker import Worker
+from lambda_src.hr_qa.queue import Queue
+from lambda_src.hr_qa.resources import index_definition
+from lambda_src.hr_qa.settings import HrSettings
+from lambda_src.hr_qa.uploads import Files
+from lambda_src.shared.bedrock import Bedrock
+from lambda_src.shared.context import Deadline
+from lambda_src.shared.embedding import Embedder
+from lambda_src.shared.settings import read_settings
 
 # Calls to the embedding model at once; `Pace` keeps them to the stage's rate.
 CONCURRENT_CALLS = 32

@@ -9,9 +9,9 @@ from typing import Literal
 
 import msgspec
 
-from hr_qa.ingestion.cleaning import join_cut_words, words
-from hr_qa.ingestion.lines import Line
-from hr_qa.ingestion.pages import Block
+from lambda_src.hr_qa.ingestion.cleaning import join_cut_words, words
+from lambda_src.hr_qa.ingestion.lines import Line
+from lambda_src.hr_qa.ingestion.pages import Block
 
 # Headers and footers stand in this share of the page's height, above and below.
 _MARGIN = 0.1

@@ -13,7 +13,7 @@ import msgspec
 import pypdfium2 as pdfium
 import pypdfium2.raw as raw
 
-from hr_qa.ingestion.cleaning import clean
+from lambda_src.hr_qa.ingestion.cleaning import clean
 
 # Far above what a page can show; a page made to exhaust memory ends here.
 MAX_CHARACTERS = 100_000

@@ -4,10 +4,10 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from hr_qa.ingestion.pages import Page, page_from_text
-from hr_qa.ingestion.pdf import Document
-from shared import aws
-from shared.errors import Unavailable
+from lambda_src.hr_qa.ingestion.pages import Page, page_from_text
+from lambda_src.hr_qa.ingestion.pdf import Document
+from lambda_src.shared import aws
+from lambda_src.shared.errors import Unavailable
 
 # What OCR engines are made for; a page in letter size is then about 100 KB.
 DPI = 200

@@ -5,7 +5,7 @@ from typing import Literal
 
 import msgspec
 
-from hr_qa.ingestion.cleaning import clean
+from lambda_src.hr_qa.ingestion.cleaning import clean
 
 # Fewer letters and digits than this are a stamp or a stray mark, not a page's text.
 _MEANINGFUL = 12

@@ -9,8 +9,8 @@ from typing import Literal
 import pypdfium2 as pdfium
 import pypdfium2.raw as raw
 
-from hr_qa.ingestion.bombs import unpacks_too_large
-from hr_qa.ingestion.layout import (
+from lambda_src.hr_qa.ingestion.bombs import unpacks_too_large
+from lambda_src.hr_qa.ingestion.layout import (
     Heading,
     SampledPage,
     Style,
@@ -20,9 +20,9 @@ from hr_qa.ingestion.layout import (
     in_force,
     without_furniture,
 )
-from hr_qa.ingestion.lines import Line, read_lines
-from hr_qa.ingestion.pages import Page
-from hr_qa.ingestion.png import grayscale_png
+from lambda_src.hr_qa.ingestion.lines import Line, read_lines
+from lambda_src.hr_qa.ingestion.pages import Page
+from lambda_src.hr_qa.ingestion.png import grayscale_png
 
 _HEADER_BYTES = 1024
 # Pages that are read for what all have in common: pairs, as odd and even pages may differ.

@@ -19,22 +19,22 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from hr_qa import index as index_module
-from hr_qa.documents import Documents, Progress, Range, Record, Superseded
-from hr_qa.index import Index
-from hr_qa.ingestion.chunks import Chunk, chunk_pages, embedding_text
-from hr_qa.ingestion.desk import Desk, on_disk
-from hr_qa.ingestion.ocr import Ocr
-from hr_qa.ingestion.pages import Page
-from hr_qa.ingestion.pdf import Document, PdfError, open_document
-from hr_qa.language import terms
-from hr_qa.queue import AnyStep, Clean, Publish, Queue, ReadRange
-from hr_qa.settings import HrSettings
-from hr_qa.uploads import Changed, Files
-from shared.context import Context
-from shared.embedding import Embedder
-from shared.ids import new_id
-from shared.observability import count, logger
+from lambda_src.hr_qa import index as index_module
+from lambda_src.hr_qa.documents import Documents, Progress, Range, Record, Superseded
+from lambda_src.hr_qa.index import Index
+from lambda_src.hr_qa.ingestion.chunks import Chunk, chunk_pages, embedding_text
+from lambda_src.hr_qa.ingestion.desk import Desk, on_disk
+from lambda_src.hr_qa.ingestion.ocr import Ocr
+from lambda_src.hr_qa.ingestion.pages import Page
+from lambda_src.hr_qa.ingestion.pdf import Document, PdfError, open_document
+from lambda_src.hr_qa.language import terms
+from lambda_src.hr_qa.queue import AnyStep, Clean, Publish, Queue, ReadRange
+from lambda_src.hr_qa.settings import HrSettings
+from lambda_src.hr_qa.uploads import Changed, Files
+from lambda_src.shared.context import Context
+from lambda_src.shared.embedding import Embedder
+from lambda_src.shared.ids import new_id
+from lambda_src.shared.observability import count, logger
 
 # A range is embedded within half a minute at a usual quota; a document of 5,000 pages has 200 of them.
 RANGE_PAGES = 25

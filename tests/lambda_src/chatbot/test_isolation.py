@@ -4,15 +4,15 @@ import json
 from typing import Any
 
 import msgspec
-from fakes import png, said
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chatbot.models import AddTurn, ChangeConversation, CreateConversation, SendMessage
-from chatbot.routes import ROUTES
-from shared.contract import ListQuery
-from shared.errors import NotFound
-from shared.photos import Photo
+from lambda_src.chatbot.models import AddTurn, ChangeConversation, CreateConversation, SendMessage
+from lambda_src.chatbot.routes import ROUTES
+from lambda_src.shared.contract import ListQuery
+from lambda_src.shared.errors import NotFound
+from lambda_src.shared.photos import Photo
+from tests.fakes import png, said
 from tests.lambda_src.chatbot.world import ChatContext, World
 
 # Names that an unguarded key could take for one another.

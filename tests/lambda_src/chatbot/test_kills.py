@@ -3,11 +3,11 @@
 from collections.abc import Callable
 
 import pytest
-from fakes import OTHER, png, said
 
-from chatbot.models import ChangeConversation, CreateConversation, SendMessage
-from shared.contract import ListQuery
-from shared.photos import Photo
+from lambda_src.chatbot.models import ChangeConversation, CreateConversation, SendMessage
+from lambda_src.shared.contract import ListQuery
+from lambda_src.shared.photos import Photo
+from tests.fakes import OTHER, png, said
 from tests.lambda_src.chatbot.world import ChatContext, Killed, Killer, World
 
 PHOTOS = [Photo(content_type="image/png", data=png(2, height)) for height in (2, 3)]

@@ -5,14 +5,13 @@ from typing import Any
 
 import msgspec
 import pytest
-from fakes import CALLER, OTHER, LambdaContext, client_error, event, png, said
 
-from chatbot import prompt
-from chatbot.models import AddTurn, Answer, ChangeConversation, CreateConversation, SendMessage
-from chatbot.routes import ROUTES
-from chatbot.service import MAX_ANSWER_TOKENS
-from shared.contract import ListQuery, Parameters
-from shared.errors import (
+from lambda_src.chatbot import prompt
+from lambda_src.chatbot.models import AddTurn, Answer, ChangeConversation, CreateConversation, SendMessage
+from lambda_src.chatbot.routes import ROUTES
+from lambda_src.chatbot.service import MAX_ANSWER_TOKENS
+from lambda_src.shared.contract import ListQuery, Parameters
+from lambda_src.shared.errors import (
     Conflict,
     InvalidRequest,
     ModelFailed,
@@ -21,8 +20,9 @@ from shared.errors import (
     TooLarge,
     Unavailable,
 )
-from shared.http import Api
-from shared.photos import MAX_PHOTO_BYTES, Photo
+from lambda_src.shared.http import Api
+from lambda_src.shared.photos import MAX_PHOTO_BYTES, Photo
+from tests.fakes import CALLER, OTHER, LambdaContext, client_error, event, png, said
 from tests.lambda_src.chatbot.world import HAIKU, LLAMA, MICRO, NOVA, ChatContext, Killer, World, sent
 
 UNKNOWN = "00000000-0000-7000-8000-000000000000"

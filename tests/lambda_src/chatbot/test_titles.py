@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatbot.titles import OPENING_CHARACTERS, TITLE_CHARACTERS, first_words, tidied
+from lambda_src.chatbot.titles import OPENING_CHARACTERS, TITLE_CHARACTERS, first_words, tidied
 
 
 @given(st.text())

@@ -5,12 +5,12 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from fakes import said
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chatbot.models import Answer, SendMessage
-from shared.errors import Conflict
+from lambda_src.chatbot.models import Answer, SendMessage
+from lambda_src.shared.errors import Conflict
+from tests.fakes import said
 from tests.lambda_src.chatbot.world import ChatContext, World
 
 

@@ -5,21 +5,32 @@ from collections.abc import Callable
 from typing import Any
 
 import msgspec
-from fakes import CALLER, FakeBucket, FakeModel, FakeStream, FakeTable, LambdaContext, event, said, settings, streamed
 
-from chatbot.album import Album
-from chatbot.conversations import Conversations, MessageRecord, Record
-from chatbot.memory.batch import make_batch
-from chatbot.memory.worker import Worker
-from chatbot.models import Answer, CreateConversation, SendMessage
-from chatbot.queue import Queue
-from chatbot.routes import ROUTES
-from chatbot.service import ChatService
-from chatbot.settings import ChatSettings
-from shared.bedrock import Bedrock
-from shared.context import Context, Deadline
-from shared.http import Api
-from shared.idempotency import Idempotency
+from lambda_src.chatbot.album import Album
+from lambda_src.chatbot.conversations import Conversations, MessageRecord, Record
+from lambda_src.chatbot.memory.batch import make_batch
+from lambda_src.chatbot.memory.worker import Worker
+from lambda_src.chatbot.models import Answer, CreateConversation, SendMessage
+from lambda_src.chatbot.queue import Queue
+from lambda_src.chatbot.routes import ROUTES
+from lambda_src.chatbot.service import ChatService
+from lambda_src.chatbot.settings import ChatSettings
+from lambda_src.shared.bedrock import Bedrock
+from lambda_src.shared.context import Context, Deadline
+from lambda_src.shared.http import Api
+from lambda_src.shared.idempotency import Idempotency
+from tests.fakes import (
+    CALLER,
+    FakeBucket,
+    FakeModel,
+    FakeStream,
+    FakeTable,
+    LambdaContext,
+    event,
+    said,
+    settings,
+    streamed,
+)
 from tests.lambda_src.hr_qa import world as hr_world
 from tests.lambda_src.hr_qa.world import Killed, Mortal
 

@@ -5,13 +5,13 @@ import threading
 from typing import Any
 
 import pytest
-from fakes import FakeModel, client_error, context, settings
 
-from embeddings.models import CompareTexts, CreateEmbeddings
-from embeddings.service import EmbeddingService
-from shared.bedrock import Bedrock
-from shared.embedding import CONCURRENT_CALLS
-from shared.errors import InvalidRequest, ModelFailed, Throttled
+from lambda_src.embeddings.models import CompareTexts, CreateEmbeddings
+from lambda_src.embeddings.service import EmbeddingService
+from lambda_src.shared.bedrock import Bedrock
+from lambda_src.shared.embedding import CONCURRENT_CALLS
+from lambda_src.shared.errors import InvalidRequest, ModelFailed, Throttled
+from tests.fakes import FakeModel, client_error, context, settings
 
 TITAN = "amazon.titan-embed-text-v2:0"
 COHERE = "cohere.embed-multilingual-v3"

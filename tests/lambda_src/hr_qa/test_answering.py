@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from hr_qa import answering
-from hr_qa.answering import checked, citations, inert, source
-from hr_qa.models import Claim, Draft
-from hr_qa.ranking import Hit
+from lambda_src.hr_qa import answering
+from lambda_src.hr_qa.answering import checked, citations, inert, source
+from lambda_src.hr_qa.models import Claim, Draft
+from lambda_src.hr_qa.ranking import Hit
 
 TEXT = "Sick leave is 12 days a year. A note is needed after three days. Unused days are lost."
 NAMES = {"d1": "Leave Handbook", "d2": "Manual"}

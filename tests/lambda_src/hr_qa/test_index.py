@@ -4,12 +4,12 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ConnectionClosedError
-from search_engine import FakeSearch
 
-from hr_qa.index import Chunk, Index, Query, _sender
-from shared.context import Deadline
-from shared.errors import DeadlineExceeded, Throttled, Unavailable
+from lambda_src.hr_qa.index import Chunk, Index, Query, _sender
+from lambda_src.shared.context import Deadline
+from lambda_src.shared.errors import DeadlineExceeded, Throttled, Unavailable
 from tests.lambda_src.hr_qa.world import DIMENSIONS, hr_settings, vector
+from tests.search_engine import FakeSearch
 
 
 def chunk(ordinal: int, text: str = "words", **changes: Any) -> Chunk:
@@ -61,7 +61,7 @@ def test_a_chunk_that_is_stored_twice_is_found_once() -> None:
 
 
 def test_ordinals_are_read_page_by_page(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("hr_qa.index.PAGE", 3)
+    monkeypatch.setattr("lambda_src.hr_qa.index.PAGE", 3)
     index, _ = filled(*(chunk(ordinal) for ordinal in (1, 2, 2, 3, 4, 5, 6)))
     found = index.ordinals(Deadline(9), "g")
     assert sorted(found) == [1, 2, 3, 4, 5, 6]
@@ -135,7 +135,7 @@ def test_requests_are_signed_with_their_body_s_hash(monkeypatch: pytest.MonkeyPa
             sent.append(request)
             return type("Response", (), {"status_code": 200, "content": b"{}"})()
 
-    monkeypatch.setattr("hr_qa.index._http", lambda seconds: Session())
+    monkeypatch.setattr("lambda_src.hr_qa.index._http", lambda seconds: Session())
     _sender("https://abc.us-west-2.aoss.amazonaws.com", "aoss")("POST", "/chunks/_search", b"{}", 3)
 
     headers = sent[0].headers

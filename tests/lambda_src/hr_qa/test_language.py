@@ -2,10 +2,10 @@ from pathlib import Path
 
 import pytest
 
-from evaluation.questions import read_questions
-from hr_qa.language import content_words, detect, names, terms
+from dev.evaluation.questions import read_questions
+from lambda_src.hr_qa.language import content_words, detect, names, terms
 
-QUESTIONS = Path(__file__).resolve().parents[3] / "evaluation" / "questions" / "dev.jsonl"
+QUESTIONS = Path(__file__).resolve().parents[3] / "dev" / "evaluation" / "questions" / "dev.jsonl"
 
 
 def test_the_language_of_every_question_is_known() -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from hr_qa.ranking import Hit, Ranked, fits, fuse
+from lambda_src.hr_qa.ranking import Hit, Ranked, fits, fuse
 
 SOURCES = Path(__file__).resolve().parents[3] / "lambda_src"
 QUESTION = "How long is parental leave at Clef?"

@@ -5,17 +5,17 @@ from typing import Any
 
 import msgspec
 import pytest
-from fakes import CALLER, OTHER, client_error, context, said
-from pdfs import text_pdf
 
-from hr_qa import ranking
-from hr_qa import service as service_module
-from hr_qa.models import AskQuestion, CreateDocument, Search
-from hr_qa.rerank import Reranker
-from shared.catalogue import resolve
-from shared.contract import ListQuery
-from shared.errors import Conflict, Forbidden, InvalidRequest, ModelFailed, NotFound, Refused, TooLarge
+from lambda_src.hr_qa import ranking
+from lambda_src.hr_qa import service as service_module
+from lambda_src.hr_qa.models import AskQuestion, CreateDocument, Search
+from lambda_src.hr_qa.rerank import Reranker
+from lambda_src.shared.catalogue import resolve
+from lambda_src.shared.contract import ListQuery
+from lambda_src.shared.errors import Conflict, Forbidden, InvalidRequest, ModelFailed, NotFound, Refused, TooLarge
+from tests.fakes import CALLER, OTHER, client_error, context, said
 from tests.lambda_src.hr_qa.world import World
+from tests.pdfs import text_pdf
 
 LEAVE = [
     "# Leave",

@@ -7,21 +7,21 @@ from collections.abc import Callable
 from typing import Any
 
 import msgspec
-from fakes import CALLER, FakeBucket, FakeModel, FakeTable, LambdaContext, settings
-from search_engine import FakeSearch
 
-from hr_qa.documents import Documents, Record
-from hr_qa.index import Index
-from hr_qa.ingestion.batch import Ingestion
-from hr_qa.ingestion.worker import Worker
-from hr_qa.queue import Queue
-from hr_qa.resources import key
-from hr_qa.service import QaService
-from hr_qa.settings import HrSettings
-from hr_qa.uploads import Files
-from shared.bedrock import Bedrock
-from shared.embedding import Embedder
-from shared.ids import new_id
+from lambda_src.hr_qa.documents import Documents, Record
+from lambda_src.hr_qa.index import Index
+from lambda_src.hr_qa.ingestion.batch import Ingestion
+from lambda_src.hr_qa.ingestion.worker import Worker
+from lambda_src.hr_qa.queue import Queue
+from lambda_src.hr_qa.resources import key
+from lambda_src.hr_qa.service import QaService
+from lambda_src.hr_qa.settings import HrSettings
+from lambda_src.hr_qa.uploads import Files
+from lambda_src.shared.bedrock import Bedrock
+from lambda_src.shared.embedding import Embedder
+from lambda_src.shared.ids import new_id
+from tests.fakes import CALLER, FakeBucket, FakeModel, FakeTable, LambdaContext, settings
+from tests.search_engine import FakeSearch
 
 DIMENSIONS = 256
 

@@ -3,14 +3,14 @@
 from typing import Any
 
 import pytest
-from fakes import CALLER, OTHER, FakeBucket, FakeModel, FakeTable, client_error, context, picture, settings
 
-from image_generation.models import CreateImages, ImageRecord, ListOrCreateQuery
-from image_generation.service import ImageService
-from shared.bedrock import Bedrock
-from shared.errors import InvalidRequest, ModelFailed, NotFound, Refused, Unavailable
-from shared.http import Reply
-from shared.store import Store
+from lambda_src.image_generation.models import CreateImages, ImageRecord, ListOrCreateQuery
+from lambda_src.image_generation.service import ImageService
+from lambda_src.shared.bedrock import Bedrock
+from lambda_src.shared.errors import InvalidRequest, ModelFailed, NotFound, Refused, Unavailable
+from lambda_src.shared.http import Reply
+from lambda_src.shared.store import Store
+from tests.fakes import CALLER, OTHER, FakeBucket, FakeModel, FakeTable, client_error, context, picture, settings
 
 STABILITY = "stability.stable-image-core-v1:1"
 TITAN = "amazon.titan-image-generator-v2:0"

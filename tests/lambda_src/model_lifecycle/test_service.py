@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import EndpointConnectionError
-from fakes import client_error
 
-from model_lifecycle.service import Checkup, Life, LifecycleSettings, life
-from shared.catalogue import Lifecycle, Model
-from shared.lifecycle import Told
-from shared.observability import logger
-from shared.settings import read_settings
+from lambda_src.model_lifecycle.service import Checkup, Life, LifecycleSettings, life
+from lambda_src.shared.catalogue import Lifecycle, Model
+from lambda_src.shared.lifecycle import Told
+from lambda_src.shared.observability import logger
+from lambda_src.shared.settings import read_settings
+from tests.fakes import client_error
 
 TODAY = date(2026, 8, 1)
 CLAUDE, TITAN = "anthropic.claude-haiku-4-5-20251001-v1:0", "amazon.titan-embed-text-v2:0"

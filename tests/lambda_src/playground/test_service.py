@@ -7,7 +7,18 @@ from typing import Any
 import msgspec
 import pytest
 from botocore.exceptions import ReadTimeoutError
-from fakes import (
+
+from lambda_src.playground.models import CompareCompletions, Completion, CreateCompletion, Message
+from lambda_src.playground.routes import ROUTES
+from lambda_src.playground.service import PlaygroundService
+from lambda_src.shared.bedrock import Bedrock
+from lambda_src.shared.catalogue import MODELS
+from lambda_src.shared.contract import Parameters
+from lambda_src.shared.errors import ApiError, InvalidRequest, Refused
+from lambda_src.shared.http import Api
+from lambda_src.shared.idempotency import Idempotency
+from lambda_src.shared.parameters import CONVERSE, FAMILY_FIELDS, MAX_TOKENS, ranges
+from tests.fakes import (
     FakeModel,
     FakeStream,
     FakeTable,
@@ -19,17 +30,6 @@ from fakes import (
     settings,
     streamed,
 )
-
-from playground.models import CompareCompletions, Completion, CreateCompletion, Message
-from playground.routes import ROUTES
-from playground.service import PlaygroundService
-from shared.bedrock import Bedrock
-from shared.catalogue import MODELS
-from shared.contract import Parameters
-from shared.errors import ApiError, InvalidRequest, Refused
-from shared.http import Api
-from shared.idempotency import Idempotency
-from shared.parameters import CONVERSE, FAMILY_FIELDS, MAX_TOKENS, ranges
 
 CLAUDE = "us.anthropic.claude-haiku-4-5-20251001-v1:0"
 NOVA = "us.amazon.nova-lite-v1:0"

@@ -11,12 +11,12 @@ from typing import Any
 import msgspec
 import pytest
 import uvicorn
-from fakes import CALLER, settings
 
-from shared.asgi import App, Remaining
-from shared.contract import ListQuery, Request, Response
-from shared.http import Api
-from shared.routes import Route
+from lambda_src.shared.asgi import App, Remaining
+from lambda_src.shared.contract import ListQuery, Request, Response
+from lambda_src.shared.http import Api
+from lambda_src.shared.routes import Route
+from tests.fakes import CALLER, settings
 
 
 class Wish(Request):

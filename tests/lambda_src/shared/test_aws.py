@@ -4,7 +4,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from shared import aws
+from lambda_src.shared import aws
 
 
 @pytest.mark.parametrize(

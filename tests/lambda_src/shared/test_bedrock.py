@@ -5,12 +5,12 @@ from typing import Any
 import pytest
 import urllib3
 from botocore.exceptions import EndpointConnectionError, EventStreamError, ReadTimeoutError
-from fakes import FakeModel, FakeStream, client_error, context, said, settings, streamed
 
-from shared import errors
-from shared.bedrock import ATTEMPTS, AnswerStream, Bedrock
-from shared.catalogue import resolve
-from shared.context import Deadline
+from lambda_src.shared import errors
+from lambda_src.shared.bedrock import ATTEMPTS, AnswerStream, Bedrock
+from lambda_src.shared.catalogue import resolve
+from lambda_src.shared.context import Deadline
+from tests.fakes import FakeModel, FakeStream, client_error, context, said, settings, streamed
 
 HAIKU = resolve("us.anthropic.claude-haiku-4-5-20251001-v1:0")
 GUARDED = {"guardrail_id": "g", "guardrail_version": "1"}

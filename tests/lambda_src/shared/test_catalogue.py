@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from shared import catalogue
+from lambda_src.shared import catalogue
 
 
 def test_ids_are_unique() -> None:

@@ -7,15 +7,15 @@ from typing import Annotated, Any
 
 import msgspec
 import pytest
-from fakes import CALLER, FakeTable, LambdaContext, event, settings
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.contract import Request, Response
-from shared.errors import ApiError, Refused, Throttled
-from shared.http import Api
-from shared.idempotency import Idempotency
-from shared.routes import Route
+from lambda_src.shared.contract import Request, Response
+from lambda_src.shared.errors import ApiError, Refused, Throttled
+from lambda_src.shared.http import Api
+from lambda_src.shared.idempotency import Idempotency
+from lambda_src.shared.routes import Route
+from tests.fakes import CALLER, FakeTable, LambdaContext, event, settings
 
 
 class Wish(Request):

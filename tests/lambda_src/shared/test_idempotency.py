@@ -4,10 +4,10 @@ import random
 
 import pytest
 from botocore.exceptions import ClientError
-from fakes import CALLER, FakeTable, client_error
 
-from shared.errors import InProgress, InvalidRequest, Unavailable
-from shared.idempotency import KEPT_SECONDS, LEASE_MARGIN_SECONDS, PART_BYTES, Answer, Claim, Idempotency
+from lambda_src.shared.errors import InProgress, InvalidRequest, Unavailable
+from lambda_src.shared.idempotency import KEPT_SECONDS, LEASE_MARGIN_SECONDS, PART_BYTES, Answer, Claim, Idempotency
+from tests.fakes import CALLER, FakeTable, client_error
 
 
 class Clock:

@@ -5,7 +5,7 @@ import uuid
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.ids import new_id, timestamp
+from lambda_src.shared.ids import new_id, timestamp
 
 MILLISECONDS = st.integers(0, 2**48 - 1)
 

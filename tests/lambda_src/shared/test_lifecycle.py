@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from shared.catalogue import Lifecycle
-from shared.lifecycle import Told, earliest_end, told, updated
+from lambda_src.shared.catalogue import Lifecycle
+from lambda_src.shared.lifecycle import Told, earliest_end, told, updated
 
 TODAY = date(2026, 11, 24)
 LATER, EARLIER = date(2027, 5, 1), date(2026, 10, 1)

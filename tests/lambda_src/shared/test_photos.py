@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.photos import photo_format
+from lambda_src.shared.photos import photo_format
 
 
 @given(st.binary(max_size=32))

@@ -5,13 +5,13 @@ from collections.abc import Generator
 from typing import Any
 
 import pytest
-from fakes import FakeTable, LambdaContext, event, settings
 
-from shared.contract import Request, Response
-from shared.errors import ApiError, Refused, Throttled
-from shared.http import Api
-from shared.idempotency import Idempotency
-from shared.routes import Route
+from lambda_src.shared.contract import Request, Response
+from lambda_src.shared.errors import ApiError, Refused, Throttled
+from lambda_src.shared.http import Api
+from lambda_src.shared.idempotency import Idempotency
+from lambda_src.shared.routes import Route
+from tests.fakes import FakeTable, LambdaContext, event, settings
 
 
 class Wish(Request):
@@ -161,7 +161,7 @@ def test_who_stops_reading_ends_the_work_and_frees_the_key(api: Api, teller: Tel
 
 def test_the_log_tells_of_a_stream_when_it_has_ended(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     lines: list[dict[str, Any]] = []
-    monkeypatch.setattr("shared.http.log_request", lambda context, **fields: lines.append(fields))
+    monkeypatch.setattr("lambda_src.shared.http.log_request", lambda context, **fields: lines.append(fields))
     opened = api.open(event("POST", "/things/stream", {"text": "a"}), LambdaContext())
     assert lines == []
     next(opened.pieces)

@@ -5,13 +5,13 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 import pytest
-from fakes import FakeModel, context, said, settings
 
-from shared.bedrock import Bedrock
-from shared.catalogue import resolve
-from shared.contract import Response
-from shared.errors import ModelFailed, Refused
-from shared.structured import TOOL, ask, schema_of
+from lambda_src.shared.bedrock import Bedrock
+from lambda_src.shared.catalogue import resolve
+from lambda_src.shared.contract import Response
+from lambda_src.shared.errors import ModelFailed, Refused
+from lambda_src.shared.structured import TOOL, ask, schema_of
+from tests.fakes import FakeModel, context, said, settings
 
 NATIVE = "us.anthropic.claude-haiku-4-5-20251001-v1:0"
 FORCED_TOOL = "us.amazon.nova-lite-v1:0"

@@ -4,17 +4,17 @@ import json
 from typing import Any
 
 import pytest
-from fakes import OTHER, FakeModel, FakeTable, context, png, said, settings
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.bedrock import Bedrock
-from shared.contract import ListQuery
-from shared.errors import InvalidRequest, ModelFailed, NotFound, TooLarge
-from shared.photos import MAX_PHOTO_BYTES, Photo
-from shared.store import Store
-from summarization.models import CreateSummary, SummaryRecord
-from summarization.service import SummaryService, fit_lines
+from lambda_src.shared.bedrock import Bedrock
+from lambda_src.shared.contract import ListQuery
+from lambda_src.shared.errors import InvalidRequest, ModelFailed, NotFound, TooLarge
+from lambda_src.shared.photos import MAX_PHOTO_BYTES, Photo
+from lambda_src.shared.store import Store
+from lambda_src.summarization.models import CreateSummary, SummaryRecord
+from lambda_src.summarization.service import SummaryService, fit_lines
+from tests.fakes import OTHER, FakeModel, FakeTable, context, png, said, settings
 
 REPORT = {
     "title": "Pump 4 leaks",

@@ -48,7 +48,7 @@ def test_the_other_routes_stay_with_the_plain_function(assembly_of: Callable[[st
 
     address, integration = uri(template, "/completions")
 
-    assert functions(template)["playground.handler.handler"]["id"] in address
+    assert functions(template)["lambda_src.playground.handler.handler"]["id"] in address
     assert address.endswith("/invocations")
     assert "ResponseTransferMode" not in integration
 
@@ -71,7 +71,7 @@ def test_each_function_may_do_what_it_does_and_no_more(assembly_of: Callable[[st
 
     found = functions(template)
 
-    assert actions(template, found["playground.handler.handler"]) == {"bedrock:InvokeModel"}
+    assert actions(template, found["lambda_src.playground.handler.handler"]) == {"bedrock:InvokeModel"}
     assert actions(template, found["shared/run.sh"]) == {"bedrock:InvokeModelWithResponseStream"}
 
 
@@ -81,7 +81,7 @@ def test_without_the_adapter_one_function_answers_all(assembly_of: Callable[[str
     (handler,) = functions(template)
     _, integration = uri(template, "/completions/stream")
 
-    assert handler == "playground.handler.handler"
+    assert handler == "lambda_src.playground.handler.handler"
     assert actions(template, functions(template)[handler]) == {
         "bedrock:InvokeModel",
         "bedrock:InvokeModelWithResponseStream",

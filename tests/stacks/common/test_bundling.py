@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from local.ports import choose
+from dev.local.ports import choose
 from stacks.common import bundling
 from stacks.common.bundling import Package
 from stacks.common.bytecode import CompileError
@@ -82,7 +82,7 @@ CALL_STORES = """
 import sys
 sys.path.append(sys.argv[1])
 from botocore.exceptions import EndpointConnectionError
-from shared import aws
+from lambda_src.shared import aws
 calls = {
     "dynamodb": [("get_item", {"TableName": "t", "Key": {"pk": {"S": "a"}}}), ("query", {"TableName": "t"})],
     "s3": [

@@ -3,13 +3,13 @@ from typing import Annotated, Literal
 import msgspec
 import pytest
 
-from chatbot import routes as chatbot
-from embeddings import routes as embeddings
-from image_generation import routes as image_generation
-from playground import routes as playground
-from shared.routes import Route
+from lambda_src.chatbot import routes as chatbot
+from lambda_src.embeddings import routes as embeddings
+from lambda_src.image_generation import routes as image_generation
+from lambda_src.playground import routes as playground
+from lambda_src.shared.routes import Route
+from lambda_src.summarization import routes as summarization
 from stacks.common.json_schema import DRAFT_04, NotExpressible, gateway_schema
-from summarization import routes as summarization
 
 BODIES = [
     pytest.param(route, id=route.operation)

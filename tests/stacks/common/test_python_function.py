@@ -1,8 +1,8 @@
 from collections.abc import Callable
 
-from chatbot.settings import ChatSettings
-from hr_qa.settings import HrSettings
-from shared.settings import Settings, read_settings
+from lambda_src.chatbot.settings import ChatSettings
+from lambda_src.hr_qa.settings import HrSettings
+from lambda_src.shared.settings import Settings, read_settings
 from tests.stacks.assemblies import Assembly
 
 
@@ -34,7 +34,7 @@ def test_choices_of_the_stage_reach_the_function(assembly_of: Callable[[str], As
 def test_the_handler_is_the_use_case_s(assembly_of: Callable[[str], Assembly]) -> None:
     function = assembly_of("prod").template("image-generation").only("AWS::Lambda::Function")
 
-    assert function["Handler"] == "image_generation.handler.handler"
+    assert function["Handler"] == "lambda_src.image_generation.handler.handler"
     assert function["Runtime"] == "python3.13"
     assert function["Architectures"] == ["arm64"]
     assert function["Environment"]["Variables"]["PAYLOAD_LOGGING"] == "false"

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from image_generation.routes import ROUTES as IMAGE_ROUTES
+from lambda_src.image_generation.routes import ROUTES as IMAGE_ROUTES
 from stacks.common.gateway_responses import GATEWAY_ERRORS
 from stacks.common.use_case_api import ACCESS_LOG_FIELDS
 from tests.stacks.assemblies import Assembly, Template

@@ -4,19 +4,19 @@ import re
 from typing import Any
 
 import pytest
-from fakes import CALLER, OTHER, LambdaContext, client_error, png, said
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chatbot.conversations import MessageRecord
-from chatbot.memory.worker import SETTLED_SECONDS
-from chatbot.models import ChangeConversation, SendMessage
-from chatbot.prompt import SUMMARY
-from chatbot.summaries import MIN_SUMMARY_TOKENS, PHOTO_TOKENS, SYSTEM, due, tokens
-from chatbot.titles import SYSTEM as TITLE_SYSTEM
-from shared.contract import ListQuery
-from shared.errors import NotFound
-from shared.photos import Photo
+from lambda_src.chatbot.conversations import MessageRecord
+from lambda_src.chatbot.memory.worker import SETTLED_SECONDS
+from lambda_src.chatbot.models import ChangeConversation, SendMessage
+from lambda_src.chatbot.prompt import SUMMARY
+from lambda_src.chatbot.summaries import MIN_SUMMARY_TOKENS, PHOTO_TOKENS, SYSTEM, due, tokens
+from lambda_src.chatbot.titles import SYSTEM as TITLE_SYSTEM
+from lambda_src.shared.contract import ListQuery
+from lambda_src.shared.errors import NotFound
+from lambda_src.shared.photos import Photo
+from tests.fakes import CALLER, OTHER, LambdaContext, client_error, png, said
 from tests.lambda_src.chatbot.world import LLAMA, ChatContext, World, sent
 
 MARK = re.compile(r"<m(\d+)>")

@@ -4,10 +4,10 @@ import json
 from typing import Any
 
 import pytest
-from fakes import LambdaContext, client_error
 
-from hr_qa.ingestion.batch import NotAStep, read_step
-from hr_qa.queue import Clean, Publish, ReadRange
+from lambda_src.hr_qa.ingestion.batch import NotAStep, read_step
+from lambda_src.hr_qa.queue import Clean, Publish, ReadRange
+from tests.fakes import LambdaContext, client_error
 from tests.lambda_src.hr_qa.ingestion.test_worker import assert_whole, handbook
 from tests.lambda_src.hr_qa.world import World, s3_event
 

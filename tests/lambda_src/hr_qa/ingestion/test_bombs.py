@@ -4,12 +4,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from handbooks import FOLDER
-from pdfs import Sheet, Text, write_pdf
 
-from hr_qa.ingestion import bombs
-from hr_qa.ingestion.bombs import unpacks_too_large
-from hr_qa.ingestion.pdf import PdfError, open_document
+from lambda_src.hr_qa.ingestion import bombs
+from lambda_src.hr_qa.ingestion.bombs import unpacks_too_large
+from lambda_src.hr_qa.ingestion.pdf import PdfError, open_document
+from tests.handbooks import FOLDER
+from tests.pdfs import Sheet, Text, write_pdf
 
 
 def pdf_with(path: Path, *streams: bytes) -> Path:

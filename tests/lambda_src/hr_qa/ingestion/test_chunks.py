@@ -1,8 +1,8 @@
 import pytest
-from handbooks import pages_of, readable
 
-from hr_qa.ingestion.chunks import MAX_CHARACTERS, Chunk, chunk_pages, embedding_text, sentences
-from hr_qa.ingestion.pages import Block, Page
+from lambda_src.hr_qa.ingestion.chunks import MAX_CHARACTERS, Chunk, chunk_pages, embedding_text, sentences
+from lambda_src.hr_qa.ingestion.pages import Block, Page
+from tests.handbooks import pages_of, readable
 
 
 def parts(chunk: Chunk) -> list[str]:

@@ -1,6 +1,6 @@
 import pytest
 
-from hr_qa.ingestion.cleaning import HYPHEN_AT_LINE_END, clean, join_cut_words, words
+from lambda_src.hr_qa.ingestion.cleaning import HYPHEN_AT_LINE_END, clean, join_cut_words, words
 
 
 @pytest.mark.parametrize(

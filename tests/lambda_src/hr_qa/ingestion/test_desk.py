@@ -3,13 +3,13 @@
 from pathlib import Path
 
 import pytest
-from fakes import FakeBucket, etag
-from pdfs import text_pdf
 
-from hr_qa.ingestion.desk import Desk
-from hr_qa.ingestion.pdf import PdfError, open_document
-from hr_qa.resources import key
-from hr_qa.uploads import Changed, Files
+from lambda_src.hr_qa.ingestion.desk import Desk
+from lambda_src.hr_qa.ingestion.pdf import PdfError, open_document
+from lambda_src.hr_qa.resources import key
+from lambda_src.hr_qa.uploads import Changed, Files
+from tests.fakes import FakeBucket, etag
+from tests.pdfs import text_pdf
 
 PAGES = [
     ["# Leave", "Parental leave is sixteen weeks for every employee."],

@@ -4,11 +4,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fakes import client_error
 
-from hr_qa.ingestion.ocr import Ocr
-from hr_qa.ingestion.pdf import open_document
-from shared.errors import Unavailable
+from lambda_src.hr_qa.ingestion.ocr import Ocr
+from lambda_src.hr_qa.ingestion.pdf import open_document
+from lambda_src.shared.errors import Unavailable
+from tests.fakes import client_error
 
 SCAN = Path(__file__).parents[4] / "samples" / "handbooks" / "tts_veterans_resources_scanned.pdf"
 

@@ -1,6 +1,6 @@
 """Calls keep to a rate."""
 
-from hr_qa.ingestion.pace import Pace
+from lambda_src.hr_qa.ingestion.pace import Pace
 
 
 class Clock:

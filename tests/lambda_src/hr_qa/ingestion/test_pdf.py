@@ -4,15 +4,15 @@ import time
 from pathlib import Path
 
 import pytest
-from handbooks import FOLDER, MAX_PAGES, pages_of, readable
-from pdfs import Sheet, Text, paragraph, write_pdf
 
-from evaluation.questions import read_questions
-from hr_qa.ingestion.chunks import MAX_CHARACTERS, chunk_pages
-from hr_qa.ingestion.pages import Page, page_from_text
-from hr_qa.ingestion.pdf import PdfError, open_document
+from dev.evaluation.questions import read_questions
+from lambda_src.hr_qa.ingestion.chunks import MAX_CHARACTERS, chunk_pages
+from lambda_src.hr_qa.ingestion.pages import Page, page_from_text
+from lambda_src.hr_qa.ingestion.pdf import PdfError, open_document
+from tests.handbooks import FOLDER, MAX_PAGES, pages_of, readable
+from tests.pdfs import Sheet, Text, paragraph, write_pdf
 
-QUESTIONS = Path(__file__).resolve().parents[4] / "evaluation" / "questions" / "dev.jsonl"
+QUESTIONS = Path(__file__).resolve().parents[4] / "dev" / "evaluation" / "questions" / "dev.jsonl"
 SENTENCE = "All of the staff may take leave on every working day of the year, as is said below."
 
 

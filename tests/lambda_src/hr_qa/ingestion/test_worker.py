@@ -5,13 +5,13 @@ import random
 from typing import Any
 
 import pytest
-from fakes import client_error
-from pdfs import text_pdf
 
-from hr_qa.documents import Record
-from hr_qa.ingestion import worker as worker_module
-from hr_qa.resources import key
+from lambda_src.hr_qa.documents import Record
+from lambda_src.hr_qa.ingestion import worker as worker_module
+from lambda_src.hr_qa.resources import key
+from tests.fakes import client_error
 from tests.lambda_src.hr_qa.world import Killed, Killer, World, s3_event
+from tests.pdfs import text_pdf
 
 SENTENCES = [
     "Parental leave is sixteen weeks for every employee.",

@@ -1,1 +1,0 @@
-"""How fast documents are taken in, beside the pipeline that tutorials show: `python -m benchmarks.ingestion`."""

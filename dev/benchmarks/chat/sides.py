@@ -1,0 +1,194 @@
+"""Both sides' functions as processes: one that is invoked for a turn, and a server for streams."""
+
+import http.client
+import json
+import os
+import socket
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Any, NamedTuple
+
+from dev.benchmarks.chat.stand_in import HOST, PIECES, TEXT
+from dev.benchmarks.cold_start import BenchmarkError
+
+START_SECONDS = 30
+# How often it is asked whether a server takes requests yet; the web adapter does so every 10.
+POLL_SECONDS = 0.002
+CALLER = "arn:aws:iam::123456789012:user/benchmark"
+CONVERSATION = "/conversations/{id}"
+QUESTION = "And what do I do when it has lost pressure over night although the valve was closed?"
+_INVOKE = Path(__file__).with_name("invoke.py")
+
+
+class Side(NamedTuple):
+    """`handler` is in the folder `package`; `server` is a module in `stream_package`. Folders are as unpacked."""
+
+    name: str
+    package: Path
+    handler: str
+    stream_package: Path
+    server: str
+
+
+class Streamed(NamedTuple):
+    """Milliseconds until the first piece of the answer, and until the stream's end; and what was sent."""
+
+    first_ms: float
+    last_ms: float
+    sent: bytes
+
+
+class _Process:
+    """Ends with its context; `cpu_ms` is then the processor time that it has used."""
+
+    def __init__(self, command: list[str], package: Path, environment: dict[str, str], *, pipes: bool) -> None:
+        self.cpu_ms = 0.0
+        self._command = " ".join(command)
+        self._log = tempfile.TemporaryFile("w+")  # noqa: SIM115  (closed with the process)
+        self._process = subprocess.Popen(
+            command,
+            cwd=package,
+            env={**environment, "PYTHONPATH": str(package)},
+            stdin=subprocess.PIPE if pipes else subprocess.DEVNULL,
+            stdout=subprocess.PIPE if pipes else subprocess.DEVNULL,
+            stderr=self._log,
+            text=True,
+        )
+
+    def __enter__(self) -> Any:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._process.kill()
+        _, status, used = os.wait4(self._process.pid, 0)
+        self._process.returncode = os.waitstatus_to_exitcode(status)
+        self.cpu_ms = (used.ru_utime + used.ru_stime) * 1000
+        for pipe in (self._process.stdin, self._process.stdout, self._log):
+            if pipe:
+                pipe.close()
+
+    def failed(self, what: object) -> BenchmarkError:
+        """With what the process has said."""
+        self._log.seek(0)
+        return BenchmarkError(f"{self._command}: {what}\n{self._log.read()}")
+
+
+class Turns(_Process):
+    """A function that answers at once."""
+
+    def __init__(self, side: Side, python: Path, environment: dict[str, str]) -> None:
+        super().__init__([str(python), "-P", str(_INVOKE), side.handler], side.package, environment, pipes=True)
+
+    def ask(self, event: dict[str, Any]) -> dict[str, Any]:
+        """One invocation; the answer's body."""
+        assert self._process.stdin
+        assert self._process.stdout
+        try:
+            self._process.stdin.write(json.dumps(event) + "\n")
+            self._process.stdin.flush()
+            answer = json.loads(self._process.stdout.readline() or "{}")
+        except BrokenPipeError as error:
+            raise self.failed(error) from error
+        if answer.get("statusCode") not in (200, 201):
+            raise self.failed(answer)
+        body: dict[str, Any] = json.loads(answer["body"])
+        return body
+
+
+class Streams(_Process):
+    """A server behind the web adapter, which stays connected to it."""
+
+    def __init__(self, side: Side, python: Path, environment: dict[str, str]) -> None:
+        self._port = _free_port()
+        environment = {**environment, "AWS_LWA_PORT": str(self._port)}
+        super().__init__([str(python), "-m", side.server], side.stream_package, environment, pipes=False)
+        self._connection: http.client.HTTPConnection | None = None
+
+    def ask(self, conversation: str) -> Streamed:
+        """One stream, read to its end; the first one waits for the server."""
+        begun = time.perf_counter()
+        if self._connection is None:
+            self._connection = http.client.HTTPConnection(HOST, self._port, timeout=START_SECONDS)
+            self._connection.sock = self._connected()
+        path, body, headers = stream_request(conversation)
+        self._connection.request("POST", path, body, headers)
+        answer = self._connection.getresponse()
+        first_ms, sent = 0.0, b""
+        while line := answer.readline():
+            sent += line
+            if not first_ms and is_first_piece(line):
+                first_ms = (time.perf_counter() - begun) * 1000
+        last_ms = (time.perf_counter() - begun) * 1000
+        if answer.status != 200 or not first_ms or not is_whole(sent):
+            raise self.failed(f"answered {answer.status}: {sent!r}")
+        return Streamed(first_ms, last_ms, sent)
+
+    def _connected(self) -> socket.socket:
+        end = time.monotonic() + START_SECONDS
+        while time.monotonic() < end and self._process.poll() is None:
+            try:
+                connected = socket.create_connection((HOST, self._port), 1)
+            except ConnectionRefusedError:
+                time.sleep(POLL_SECONDS)
+            else:
+                connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                return connected
+        raise self.failed("does not take requests")
+
+
+def event(route: str, conversation: str | None, body: dict[str, Any]) -> dict[str, Any]:
+    """API Gateway's event of a POST."""
+    return {
+        "httpMethod": "POST",
+        "resource": route,
+        "path": route.replace("{id}", conversation or ""),
+        "headers": {"Content-Type": "application/json"},
+        "queryStringParameters": None,
+        "pathParameters": {"id": conversation} if conversation else None,
+        "requestContext": _request_context(route),
+        "body": json.dumps(body),
+        "isBase64Encoded": False,
+    }
+
+
+def turn(conversation: str) -> dict[str, Any]:
+    """The event of the question that is asked throughout."""
+    return event(f"{CONVERSATION}/messages", conversation, {"text": QUESTION})
+
+
+def stream_request(conversation: str) -> tuple[str, bytes, dict[str, str]]:
+    """The same question as the web adapter sends it: path, body, headers."""
+    route = f"{CONVERSATION}/messages/stream"
+    headers = {
+        "Content-Type": "application/json",
+        "x-amzn-request-context": json.dumps(_request_context(route)),
+        "x-amzn-lambda-context": json.dumps({"deadline": round((time.time() + START_SECONDS) * 1000)}),
+    }
+    return route.replace("{id}", conversation), json.dumps({"text": QUESTION}).encode(), headers
+
+
+def is_first_piece(line: bytes) -> bool:
+    """Whether a stream's line brings text of the answer: both sides send pieces of JSON with it."""
+    return line.startswith(b"data: ") and PIECES[0].encode() in line
+
+
+def is_whole(sent: bytes) -> bool:
+    """Whether a stream brought the whole answer, and no error."""
+    pieces = [json.loads(line[6:]) for line in sent.splitlines() if line.startswith(b"data: ")]
+    return "".join(piece.get("text", "") for piece in pieces) == TEXT
+
+
+def _request_context(route: str) -> dict[str, Any]:
+    return {"requestId": "benchmark", "resourcePath": route, "stage": "benchmark", "identity": {"userArn": CALLER}}
+
+
+def _free_port() -> int:
+    with socket.socket() as one:
+        one.bind((HOST, 0))
+        port: int = one.getsockname()[1]
+        return port

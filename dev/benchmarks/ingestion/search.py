@@ -1,0 +1,71 @@
+"""The search engine that both sides write into: a real OpenSearch, on a port and in a folder of its own."""
+
+import os
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from dev.local import ports
+from dev.local.search.engine import Engine, EngineDown
+from dev.local.search.indices import for_engine
+
+ROOT = Path(__file__).resolve().parents[3]
+PYTHON = ROOT / ".venv-local" / "bin" / "python"
+START_SECONDS = 180
+# As long as the local stage keeps a write from being found.
+REFRESH = "3s"
+
+
+@contextmanager
+def running(folder: Path) -> Iterator[tuple[str, Engine]]:
+    """The engine's address, and a way to ask it. The first time it is downloaded."""
+    port = ports.choose()
+    command = [str(PYTHON), "-m", "dev.local.search", "--port", str(port), "--folder", str(folder)]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    with (folder / "log").open("w") as log:
+        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
+    address = f"http://{ports.LOOPBACK}:{port}"
+    try:
+        engine = Engine(address)
+        _wait(process, engine, folder / "log")
+        yield address, engine
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def _wait(process: "subprocess.Popen[bytes]", engine: Engine, log: Path) -> None:
+    end = time.monotonic() + START_SECONDS
+    while time.monotonic() < end and process.poll() is None:
+        try:
+            engine.ask("GET", "/_cluster/health?wait_for_status=yellow&timeout=1s")
+        except EngineDown:
+            time.sleep(0.2)
+        else:
+            return
+    raise RuntimeError(f"the search engine did not start: {log.read_text('utf-8')}")
+
+
+@contextmanager
+def index(engine: Engine, name: str, definition: dict[str, Any]) -> Iterator[None]:
+    """An empty index, gone again at the end."""
+    engine.ask("PUT", f"/{name}", for_engine(definition, REFRESH))
+    try:
+        yield
+    finally:
+        engine.ask("DELETE", f"/{name}")
+
+
+def count(engine: Engine, name: str) -> int:
+    """How many chunks there are."""
+    engine.ask("POST", f"/{name}/_refresh")
+    return int(engine.ask("GET", f"/{name}/_count")["count"])
+
+
+def peer_definition(ours: dict[str, Any]) -> dict[str, Any]:
+    """The index as LangChain's store makes it, with our vectors' settings."""
+    vector = ours["mappings"]["properties"]["vector"]
+    return {**ours, "mappings": {"properties": {"vector_field": vector, "text": {"type": "text"}}}}

@@ -1,0 +1,71 @@
+"""The pipeline that tutorials show, as LangChain's documentation has it: load, split, embed one by one, store.
+
+`python -m dev.benchmarks.peer.ingestion.pipeline PDF` prints its figures as JSON. `--pages` takes the first pages only;
+`--load-only` only loads the file.
+"""
+
+import argparse
+import json
+import time
+from itertools import islice
+
+from langchain_community.document_loaders import PyPDFLoader
+from langchain_community.vectorstores import OpenSearchVectorSearch
+from langchain_core.embeddings import Embeddings
+from langchain_text_splitters import RecursiveCharacterTextSplitter
+
+from dev.benchmarks.ingestion.memory import peak_megabytes
+from dev.benchmarks.ingestion.model import answer
+
+
+class OneByOne(Embeddings):
+    """As `BedrockEmbeddings` of langchain-community: one call after the other."""
+
+    def __init__(self, dimensions: int) -> None:
+        self._dimensions = dimensions
+        self.seconds = 0.0
+
+    def embed_documents(self, texts: list[str]) -> list[list[float]]:
+        began = time.perf_counter()
+        vectors = [self.embed_query(text) for text in texts]
+        self.seconds += time.perf_counter() - began
+        return vectors
+
+    def embed_query(self, text: str) -> list[float]:
+        vector: list[float] = json.loads(answer(text, self._dimensions))["embedding"]
+        return vector
+
+
+def main() -> None:
+    arguments = _arguments()
+    answer("", arguments.dimensions, 0)  # the model's own start
+    began = time.perf_counter()
+    loader = PyPDFLoader(arguments.pdf)
+    pages = list(islice(loader.lazy_load(), arguments.pages)) if arguments.pages else loader.load()
+    loaded = time.perf_counter()
+    figures = {"pages": len(pages), "seconds": {"extract": loaded - began}, "chunks": 0}
+    if not arguments.load_only:
+        chunks = RecursiveCharacterTextSplitter(chunk_size=1000, chunk_overlap=200).split_documents(pages)
+        split = time.perf_counter()
+        embeddings = OneByOne(arguments.dimensions)
+        store = OpenSearchVectorSearch(arguments.endpoint, arguments.index, embeddings)
+        store.add_documents(chunks, bulk_size=len(chunks), engine="lucene", space_type="cosinesimil")
+        stored = time.perf_counter() - split - embeddings.seconds
+        figures["seconds"] |= {"chunk": split - loaded, "embed": embeddings.seconds, "store": stored}
+        figures["chunks"] = len(chunks)
+    print(json.dumps({**figures, "peakMb": peak_megabytes()}))
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("pdf")
+    parser.add_argument("--endpoint")
+    parser.add_argument("--index")
+    parser.add_argument("--dimensions", type=int, default=1024)
+    parser.add_argument("--pages", type=int)
+    parser.add_argument("--load-only", action="store_true")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()

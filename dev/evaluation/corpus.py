@@ -1,0 +1,77 @@
+"""The documents of a folder as pages and chunks, as the ingestion reads them."""
+
+import json
+from pathlib import Path
+
+import msgspec
+
+from lambda_src.hr_qa.ingestion.chunks import Chunk, chunk_pages, embedding_text
+from lambda_src.hr_qa.ingestion.pages import Page
+from lambda_src.hr_qa.ingestion.pdf import PdfError, open_document
+from lambda_src.hr_qa.language import terms
+from lambda_src.hr_qa.ranking import Hit
+
+MAX_PAGES = 5000
+
+
+class Read(msgspec.Struct, frozen=True):
+    """One document, read."""
+
+    name: str
+    title: str
+    pages: list[Page]
+    chunks: list[Chunk]
+
+
+def read_folder(folder: Path) -> tuple[list[Read], dict[str, str]]:
+    """The documents that can be read, and for the others what is wrong with them."""
+    names = titles(folder)
+    documents: list[Read] = []
+    refused: dict[str, str] = {}
+    for path in sorted(folder.glob("*.pdf")):
+        try:
+            with open_document(path, MAX_PAGES) as document:
+                pages = document.read(1, document.page_count)
+        except PdfError as error:
+            refused[path.name] = error.code
+            continue
+        title = names.get(path.name) or path.stem.replace("_", " ")
+        documents.append(Read(path.name, title, pages, chunk_pages(pages)))
+    return documents, refused
+
+
+def hits_of(documents: list[Read]) -> list[Hit]:
+    """Every chunk as a search would give it, without a score."""
+    return [
+        Hit(
+            document=document.name,
+            ordinal=chunk.ordinal,
+            page=chunk.page,
+            title=document.title,
+            heading=chunk.heading,
+            text=chunk.text,
+            sentences=chunk.sentences,
+            language=chunk.language,
+            score=0.0,
+        )
+        for document in documents
+        for chunk in document.chunks
+    ]
+
+
+def texts_to_embed(documents: list[Read]) -> list[str]:
+    """In the order of `hits_of`."""
+    return [embedding_text(document.title, chunk) for document in documents for chunk in document.chunks]
+
+
+def search_terms(hit: Hit) -> str:
+    """What the index holds of a chunk for the search by words."""
+    return terms(f"{hit.title}\n{hit.heading}\n{hit.text}", hit.language)
+
+
+def titles(folder: Path) -> dict[str, str]:
+    """The title of each file, if the folder has a `MANIFEST.json`."""
+    manifest = folder / "MANIFEST.json"
+    if not manifest.is_file():
+        return {}
+    return {Path(entry["file"]).name: entry["title"] for entry in json.loads(manifest.read_bytes())}

@@ -1,0 +1,69 @@
+"""Questions with known answers, read from a JSON Lines file (see `dev/evaluation/questions/README.md`)."""
+
+from pathlib import Path
+
+import msgspec
+
+PageKey = tuple[str, int]
+
+
+class Place(msgspec.Struct, frozen=True):
+    """A document's pages, any one of which holds the evidence."""
+
+    document: str
+    pages: tuple[int, ...]
+    evidence: str = ""
+
+    def keys(self) -> frozenset[PageKey]:
+        """Document and page of each."""
+        return frozenset((self.document, page) for page in self.pages)
+
+
+class Question(msgspec.Struct, frozen=True, kw_only=True):
+    """`document` is None for a question that the documents do not answer."""
+
+    id: str
+    question: str
+    language: str
+    kind: str
+    document: str | None = None
+    pages: tuple[int, ...] = ()
+    answer: str = ""
+    evidence: str = ""
+    note: str = ""
+    also_ok: tuple[Place, ...] = ()
+    all_of: tuple[Place, ...] = ()
+
+    @property
+    def answerable(self) -> bool:
+        """Whether the documents hold an answer."""
+        return self.document is not None
+
+    @property
+    def needed(self) -> tuple[frozenset[PageKey], ...]:
+        """What has to be found: one page of each set."""
+        if self.document is None:
+            return ()
+        if self.all_of:
+            return tuple(place.keys() for place in self.all_of)
+        places = (Place(self.document, self.pages), *self.also_ok)
+        return (frozenset[PageKey]().union(*(place.keys() for place in places)),)
+
+    @property
+    def evidences(self) -> tuple[Place, ...]:
+        """Every place with evidence."""
+        if self.document is None:
+            return ()
+        return (*(self.all_of or (Place(self.document, self.pages, self.evidence),)), *self.also_ok)
+
+
+def read_questions(path: Path) -> list[Question]:
+    """Raises `msgspec.ValidationError` naming the line that does not fit."""
+    found = []
+    for number, line in enumerate(path.read_bytes().splitlines(), 1):
+        if line.strip():
+            try:
+                found.append(msgspec.json.decode(line, type=Question))
+            except msgspec.DecodeError as error:
+                raise msgspec.ValidationError(f"{path.name}, line {number}: {error}") from error
+    return found

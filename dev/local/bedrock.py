@@ -1,0 +1,214 @@
+"""
+Bedrock's runtime in the emulator: IAM and guardrails here, the models in a process of their own.
+
+The emulator answers every request on one event loop, so whatever takes time runs in its thread pool.
+"""
+
+import asyncio
+import http.client
+import json
+import re
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+from dev.local import eventstream, seams, streaming
+from dev.local.catalogue import Catalogue
+from dev.local.iam import Answer, ModelAccess, error, guardrail_of, model_call
+from dev.local.streaming import Intervention, Relay
+
+# Longer than anything the gateway waits for; a stand-in that hangs is noticed all the same.
+_MODELS_SECONDS = 120
+_STREAM = "converse-stream"
+_PASSED = ("content-type", "accept", "x-amzn-bedrock-accept")
+
+# What content filters and the managed word list catch here: enough to see a refusal, and nothing a report would say.
+_CONTENT_FILTERS = {
+    "VIOLENCE": r"\b(?:pipe bombs?|beheading|torture someone|kill (?:him|her|them|someone))\b",
+    "MISCONDUCT": r"\b(?:build a bomb|make a bomb|cook meth|launder money)\b",
+    "HATE": r"\b(?:ethnic cleansing|racial slurs?)\b",
+    "SEXUAL": r"\b(?:pornograph\w+|explicit nud\w+)\b",
+    "INSULTS": r"\b(?:worthless idiots?|you moron)\b",
+}
+_PROFANITY = r"\b(?:fuck\w*|shit\w*|asshole\w*)\b"
+
+_NOTHING_USED = {"inputTokens": 0, "outputTokens": 0, "totalTokens": 0}
+Evaluation = dict[str, Any]
+
+
+def extended_evaluation(evaluate: Callable[[Any, str, str], Evaluation]) -> Callable[[Any, str, str], Evaluation]:
+    """The emulator's evaluation of words and personal data, with content filters and the managed word list beside."""
+
+    def extended(record: dict[str, Any], source: str, text: str) -> Evaluation:
+        result = evaluate(record, source, text)
+        strength = "inputStrength" if source == "INPUT" else "outputStrength"
+        filters = [
+            {
+                "type": kind,
+                "confidence": "HIGH",
+                "filterStrength": entry[strength],
+                "action": "BLOCKED",
+                "detected": True,
+            }
+            for entry in (record.get("ContentPolicy") or {}).get("filtersConfig") or []
+            if entry.get(strength, "NONE") != "NONE"
+            and (kind := entry.get("type", "")) in _CONTENT_FILTERS
+            and re.search(_CONTENT_FILTERS[kind], text, re.IGNORECASE)
+        ]
+        if filters:
+            result["assessment"]["contentPolicy"] = {"filters": filters}
+        lists = (record.get("WordPolicy") or {}).get("managedWordListsConfig") or []
+        profane = re.search(_PROFANITY, text, re.IGNORECASE) if lists else None
+        if profane:
+            found = {"match": profane.group(0), "type": "PROFANITY", "action": "BLOCKED", "detected": True}
+            result["assessment"].setdefault("wordPolicy", {})["managedWordLists"] = [found]
+        result["blocked"] = bool(result["blocked"] or filters or profane)
+        return result
+
+    return extended
+
+
+def guarded_text(content: dict[str, Any]) -> str:
+    """What the guardrail reads of a Converse request: the blocks marked for it, else all text of the user's turns."""
+    marked: list[str] = []
+    plain: list[str] = []
+    turns = [*content.get("messages", []), {"role": "system", "content": content.get("system", [])}]
+    for turn in turns:
+        for block in turn.get("content") or []:
+            if not isinstance(block, dict):
+                continue
+            guarded = (block.get("guardContent") or {}).get("text", {}).get("text")
+            if guarded:
+                marked.append(guarded)
+            elif turn.get("role") == "user" and isinstance(block.get("text"), str):
+                plain.append(block["text"])
+    return "\n".join(marked or plain)
+
+
+class Runtime:
+    """Bedrock's runtime API, in the form in which the emulator calls a service."""
+
+    def __init__(self, models_url: str, catalogue: Catalogue) -> None:
+        self._models = urlsplit(models_url)
+        self._catalogue = catalogue
+        self._access = ModelAccess(catalogue)
+        self._original = seams.module("ministack.services.bedrock_runtime")
+        self._emulated: Any = self._original.handle_request
+        self._scope = seams.module("ministack.core.responses")
+
+    def extend(self) -> None:
+        """Put this runtime in the place of the emulator's, and IAM's questions in the place of its own."""
+        self._access.extend()
+        self._original._evaluate_guardrail = extended_evaluation(self._original._evaluate_guardrail)
+        self._original.handle_request = self.handle
+
+    async def handle(self, method: str, path: str, headers: dict[str, str], body: bytes, query: Any) -> Answer:
+        call = model_call(path)
+        if method != "POST" or not call:
+            answer: Answer = await self._emulated(method, path, headers, body, query)
+            return answer
+        refusal = self._access.refusal(path, headers, query, body)
+        if refusal:
+            return refusal
+        return await asyncio.to_thread(self._answer, *call, headers, body)
+
+    def _answer(self, identifier: str, operation: str, headers: dict[str, str], body: bytes) -> Answer:
+        model = self._catalogue.model(identifier)
+        if not model:
+            return error("ValidationException", "The provided model identifier is invalid.", 400)
+        model_id, row = model
+        region = self._scope.get_region()
+        if not self._catalogue.profile(identifier) and region not in row["regions"]:
+            return _not_here(model_id, bool(row["profiles"]))
+        named = guardrail_of(headers, operation, body)
+        if not named:
+            return self._forward(model_id, operation, headers, body)
+        guardrail = self._original._resolve_guardrail(*named)
+        if guardrail is None:
+            return error(
+                "ValidationException",
+                "The guardrail identifier or version provided in the request does not exist.",
+                400,
+            )
+        if operation not in ("converse", _STREAM):
+            return self._forward(model_id, operation, headers, body)
+        asked = self._original._evaluate_guardrail(guardrail, "INPUT", guarded_text(json.loads(body)))
+        if asked["blocked"]:
+            message = _message(guardrail, "BlockedInputMessaging")
+            if operation == _STREAM:
+                return 200, {"Content-Type": eventstream.CONTENT_TYPE}, streaming.intervened(message, _NOTHING_USED)
+            return _intervened(message, _NOTHING_USED)
+        if operation == _STREAM:
+            evaluate = partial(self._original._evaluate_guardrail, guardrail, "OUTPUT")
+            intervention = Intervention(evaluate, _message(guardrail, "BlockedOutputsMessaging"))
+            return self._forward(model_id, operation, headers, body, intervention)
+        return self._guarded(guardrail, model_id, headers, body)
+
+    def _guarded(self, guardrail: dict[str, Any], model_id: str, headers: dict[str, str], body: bytes) -> Answer:
+        status, sent, raw = self._forward(model_id, "converse", headers, body)
+        if status != 200:
+            return status, sent, raw
+        answer = json.loads(raw)
+        for block in answer["output"]["message"]["content"]:
+            if "text" not in block:
+                continue
+            said = self._original._evaluate_guardrail(guardrail, "OUTPUT", block["text"])
+            if said["blocked"]:
+                return _intervened(_message(guardrail, "BlockedOutputsMessaging"), answer["usage"])
+            block["text"] = said["masked_text"]
+        return status, sent, json.dumps(answer).encode()
+
+    def _forward(
+        self,
+        model_id: str,
+        operation: str,
+        headers: dict[str, str],
+        body: bytes,
+        intervention: Intervention | None = None,
+    ) -> Answer:
+        """The stand-in's answer. A stream's body is still to come, in the emulator's form for that."""
+        connection = http.client.HTTPConnection(self._models.hostname or "", self._models.port, timeout=_MODELS_SECONDS)
+        relay: Relay | None = None
+        try:
+            passed = {name: headers[name] for name in _PASSED if name in headers}
+            connection.request("POST", f"/model/{quote(model_id, safe='')}/{operation}", body, passed)
+            response = connection.getresponse()
+            kept = {
+                name: value
+                for name, value in response.getheaders()
+                if name.lower() in ("content-type", "retry-after") or name.lower().startswith("x-amzn-")
+            }
+            if response.status == 200 and operation == _STREAM:
+                relay = Relay(connection, response, intervention)
+                return 200, kept, self._scope.StreamingResponse(relay)
+            return response.status, kept, response.read()
+        except OSError as failure:
+            return error("ServiceUnavailableException", f"The model stand-in does not answer: {failure}", 503)
+        finally:
+            if not relay:
+                connection.close()
+
+
+def _not_here(model_id: str, has_profiles: bool) -> Answer:
+    if has_profiles:
+        message = (
+            f"Invocation of model ID {model_id} with on-demand throughput isn't supported. Retry your request with "
+            "the ID or ARN of an inference profile that contains this model."
+        )
+        return error("ValidationException", message, 400)
+    return error("ValidationException", "The provided model identifier is invalid.", 400)
+
+
+def _message(guardrail: dict[str, Any], name: str) -> str:
+    return str(guardrail.get(name) or "Blocked by guardrail.")
+
+
+def _intervened(message: str, usage: dict[str, int]) -> Answer:
+    answer = {
+        "output": {"message": {"role": "assistant", "content": [{"text": message}]}},
+        "stopReason": "guardrail_intervened",
+        "usage": usage,
+        "metrics": {"latencyMs": 1},
+    }
+    return 200, {"Content-Type": "application/json"}, json.dumps(answer).encode()

@@ -1,0 +1,71 @@
+"""
+The project's model catalogue as the emulator needs it.
+
+The catalogue itself needs msgspec, which the emulator's environment must not have (functions run in it, and a package
+that misses it would work here and fail on AWS). So the launcher writes what is needed as JSON.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dev.local.paths import write_private
+
+
+@dataclass(frozen=True)
+class Profile:
+    """An inference profile: the model behind it and the regions it may route to."""
+
+    model: str
+    regions: tuple[str, ...]
+    is_global: bool
+
+
+class Catalogue:
+    """The models by id, and their inference profiles."""
+
+    def __init__(self, models: dict[str, dict[str, Any]]) -> None:
+        self._models = models
+        self._profiles = {
+            f"{prefix}.{model_id}": Profile(model_id, tuple(regions), prefix == "global")
+            for model_id, model in models.items()
+            for prefix, regions in model["profiles"].items()
+        }
+
+    @classmethod
+    def read(cls, path: Path) -> "Catalogue":
+        return cls(json.loads(path.read_text(encoding="utf-8")))
+
+    def profile(self, identifier: str) -> Profile | None:
+        """The profile that an id or ARN names, if it names one."""
+        return self._profiles.get(_bare(identifier))
+
+    def model(self, identifier: str) -> tuple[str, dict[str, Any]] | None:
+        """The foundation model behind an id, a profile's id, or an ARN of either: its id and its row."""
+        bare = _bare(identifier)
+        profile = self._profiles.get(bare)
+        model_id = profile.model if profile else bare
+        return (model_id, self._models[model_id]) if model_id in self._models else None
+
+
+def _bare(identifier: str) -> str:
+    return identifier.rpartition("/")[2] if identifier.startswith("arn:") else identifier
+
+
+def write(target: Path) -> None:
+    """Write the rows of `lambda_src/shared/catalogue.py` for the emulator. Runs in the launcher's environment."""
+    from lambda_src.shared import catalogue
+
+    rows = {
+        model.id: {
+            "purpose": model.purpose,
+            "family": model.family,
+            "inputs": list(model.inputs),
+            "regions": list(model.regions),
+            "profiles": {prefix: list(regions) for prefix, regions in model.profiles.items()},
+            "maxTokens": model.parameters["maxTokens"].max if "maxTokens" in model.parameters else None,
+        }
+        for model in catalogue.MODELS
+    }
+    write_private(target, json.dumps(rows, indent=1) + "\n")

@@ -1,0 +1,200 @@
+"""CloudFormation types that the emulator lacks, or records without effect, and that the stacks use."""
+
+import json
+from typing import Any
+
+from dev.local import seams
+
+Props = dict[str, Any]
+Created = tuple[str, dict[str, Any]]
+
+
+def _call(answer: tuple[int, dict[str, str], bytes], what: str) -> dict[str, Any]:
+    status, _, body = answer
+    content: dict[str, Any] = json.loads(body or b"{}")
+    if status >= 300:
+        raise ValueError(f"{what}: {content.get('message', content)}")
+    return content
+
+
+def _wire(value: Any) -> Any:
+    """CloudFormation spells `TopicPolicyConfig`, the service's own API `topicPolicyConfig`."""
+    if isinstance(value, dict):
+        return {name[:1].lower() + name[1:]: _wire(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_wire(item) for item in value]
+    # Templates may carry booleans as words.
+    return {"true": True, "false": False}.get(value, value) if isinstance(value, str) else value
+
+
+class Guardrails:
+    """`AWS::Bedrock::Guardrail` and its versions, made by the emulator's own Bedrock control plane."""
+
+    def __init__(self) -> None:
+        self._bedrock = seams.module("ministack.services.bedrock")
+
+    def _attributes(self, identifier: str) -> dict[str, Any]:
+        record = self._bedrock._guardrails[identifier]
+        return {
+            "GuardrailId": record["GuardrailId"],
+            "GuardrailArn": record["GuardrailArn"],
+            "Version": "DRAFT",
+            "Status": "READY",
+            "CreatedAt": record["CreatedAt"],
+            "UpdatedAt": record["UpdatedAt"],
+        }
+
+    def create(self, logical_id: str, props: Props, stack: str) -> Created:
+        body = json.dumps(_wire(props)).encode()
+        made = _call(self._bedrock._create_guardrail(body), logical_id)
+        attributes = self._attributes(made["guardrailId"])
+        # Ref is the ARN: Fn::GetAtt gives the id.
+        return attributes["GuardrailArn"], attributes
+
+    def update(self, physical_id: str, _old: Props, new: Props, _stack: str) -> Created:
+        body = json.dumps(_wire(new)).encode()
+        made = _call(self._bedrock._update_guardrail(physical_id, body), physical_id)
+        return physical_id, self._attributes(made["guardrailId"])
+
+    def delete(self, physical_id: str, _props: Props) -> None:
+        # A guardrail that is gone already is deleted: CloudFormation repeats deletions.
+        self._bedrock._delete_guardrail(physical_id, {})
+
+    def create_version(self, logical_id: str, props: Props, _stack: str) -> Created:
+        identifier = str(props.get("GuardrailIdentifier", ""))
+        body = json.dumps({"description": props.get("Description", "")}).encode()
+        made = _call(self._bedrock._create_guardrail_version(identifier, body), logical_id)
+        arn = self._bedrock._guardrail_arn(made["guardrailId"])
+        return f"{made['guardrailId']}|{made['version']}", {
+            "GuardrailId": made["guardrailId"],
+            "GuardrailArn": arn,
+            "Version": made["version"],
+        }
+
+    def update_version(self, physical_id: str, old: Props, new: Props, stack: str) -> Created:
+        """Every property asks for replacement."""
+        if old == new:
+            identifier, _, version = physical_id.partition("|")
+            arn = self._bedrock._guardrail_arn(identifier)
+            return physical_id, {"GuardrailId": identifier, "GuardrailArn": arn, "Version": version}
+        return self.create_version(physical_id, new, stack)
+
+    def delete_version(self, physical_id: str, _props: Props) -> None:
+        self._bedrock._guardrail_versions.pop(physical_id.replace("|", "/"), None)
+
+
+class WebAcls:
+    """`AWS::WAFv2::WebACLAssociation` and `LoggingConfiguration`. The emulator keeps rules but does not apply them."""
+
+    def __init__(self) -> None:
+        self._waf = seams.module("ministack.services.waf")
+
+    def associate(self, logical_id: str, props: Props, _stack: str) -> Created:
+        _call(self._waf._associate_web_acl(props), logical_id)
+        return f"{props['WebACLArn']}|{props['ResourceArn']}", {}
+
+    def reassociate(self, physical_id: str, old: Props, new: Props, stack: str) -> Created:
+        self.disassociate(physical_id, old)
+        return self.associate(physical_id, new, stack)
+
+    def disassociate(self, _physical_id: str, props: Props) -> None:
+        self._waf._disassociate_web_acl(props)
+
+    def log(self, _logical_id: str, props: Props, _stack: str) -> Created:
+        return str(props["ResourceArn"]), {"ManagedByFirewallManager": False}
+
+    def relog(self, _physical_id: str, _old: Props, new: Props, stack: str) -> Created:
+        return self.log("", new, stack)
+
+    def unlog(self, _physical_id: str, _props: Props) -> None:
+        """Nothing was made."""
+
+
+class Validators:
+    """
+    `AWS::ApiGateway::RequestValidator` with effect.
+
+    The emulator's gateway validates requests, but its CloudFormation handlers neither make the validator nor tell the
+    method about it.
+    """
+
+    def __init__(self, handlers: dict[str, dict[str, Any]]) -> None:
+        self._gateway = seams.module("ministack.services.apigateway_v1")
+        method = handlers["AWS::ApiGateway::Method"]
+        self._create_method, self._update_method = method["create"], method["update"]
+
+    @staticmethod
+    def _data(props: Props) -> dict[str, Any]:
+        return {
+            "name": props.get("Name", ""),
+            "validateRequestBody": props.get("ValidateRequestBody") in (True, "true"),
+            "validateRequestParameters": props.get("ValidateRequestParameters") in (True, "true"),
+        }
+
+    def create(self, logical_id: str, props: Props, _stack: str) -> Created:
+        answer = self._gateway._create_request_validator(props.get("RestApiId", ""), self._data(props))
+        made = _call(answer, logical_id)
+        return made["id"], {"RequestValidatorId": made["id"]}
+
+    def update(self, physical_id: str, old: Props, new: Props, stack: str) -> Created:
+        if any(old.get(key) != new.get(key) for key in ("RestApiId", "Name")):
+            return self.create(physical_id, new, stack)
+        kept = self._gateway._request_validators.get(new.get("RestApiId", ""), {}).get(physical_id)
+        if kept is not None:
+            kept.update(self._data(new))
+        return physical_id, {"RequestValidatorId": physical_id}
+
+    def delete(self, physical_id: str, props: Props) -> None:
+        self._gateway._request_validators.get(props.get("RestApiId", ""), {}).pop(physical_id, None)
+
+    def _tell(self, props: Props) -> None:
+        resources = self._gateway._resources.get(props.get("RestApiId", ""), {})
+        resource = resources.get(props.get("ResourceId", ""), {})
+        method = resource.get("resourceMethods", {}).get(props.get("HttpMethod", "ANY"))
+        if method is not None:
+            method["requestValidatorId"] = props.get("RequestValidatorId")
+
+    def create_method(self, logical_id: str, props: Props, stack: str) -> Created:
+        made: Created = self._create_method(logical_id, props, stack)
+        self._tell(props)
+        return made
+
+    def update_method(self, physical_id: str, old: Props, new: Props, stack: str) -> Created:
+        made: Created = self._update_method(physical_id, old, new, stack)
+        self._tell(new)
+        return made
+
+
+def extend() -> None:
+    """Register the types. Called once, before the emulator serves."""
+    handlers = seams.module("ministack.services.cloudformation.provisioners")._RESOURCE_HANDLERS
+    guardrails, acls, validators = Guardrails(), WebAcls(), Validators(handlers)
+    handlers["AWS::Bedrock::Guardrail"] = {
+        "create": guardrails.create,
+        "update": guardrails.update,
+        "delete": guardrails.delete,
+    }
+    handlers["AWS::Bedrock::GuardrailVersion"] = {
+        "create": guardrails.create_version,
+        "update": guardrails.update_version,
+        "delete": guardrails.delete_version,
+    }
+    handlers["AWS::WAFv2::WebACLAssociation"] = {
+        "create": acls.associate,
+        "update": acls.reassociate,
+        "delete": acls.disassociate,
+    }
+    handlers["AWS::WAFv2::LoggingConfiguration"] = {
+        "create": acls.log,
+        "update": acls.relog,
+        "delete": acls.unlog,
+    }
+    handlers["AWS::ApiGateway::RequestValidator"] = {
+        "create": validators.create,
+        "update": validators.update,
+        "delete": validators.delete,
+    }
+    handlers["AWS::ApiGateway::Method"] |= {
+        "create": validators.create_method,
+        "update": validators.update_method,
+    }

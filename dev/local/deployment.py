@@ -1,0 +1,151 @@
+"""The real CDK CLI against the emulator: bootstrap, deploy what changed, and the outputs in a form that works here."""
+
+import hashlib
+import json
+import re
+import subprocess
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from dev.local.environment import ACCOUNT
+from dev.local.errors import LocalError
+from dev.local.paths import Paths, write_private
+
+# What the templates and packages are made from. A change in any of them asks for a new deployment.
+_SOURCES = ("app.py", "cdk.json", "package-lock.json", "requirements.txt", "stacks", "lambda_src")
+_IGNORED = {"__pycache__", ".mypy_cache", ".ruff_cache", ".pytest_cache"}
+_EXECUTE_API = re.compile(r"^https://(?P<api>[a-z0-9]+)\.execute-api\.[a-z0-9.:-]+/(?P<rest>.*)$")
+_TOOLKIT = "CDKToolkit"
+
+
+def _files(root: Path, sources: Iterable[str]) -> Iterable[Path]:
+    for source in sources:
+        path = root / source
+        if path.is_file():
+            yield path
+        elif path.is_dir():
+            yield from (
+                file
+                for file in sorted(path.rglob("*"))
+                if file.is_file() and not _IGNORED.intersection(file.relative_to(root).parts)
+            )
+
+
+def fingerprint(root: Path, sources: Iterable[str] = _SOURCES) -> str:
+    """A hash over names and contents of files."""
+    digest = hashlib.sha256()
+    for file in _files(root, sources):
+        digest.update(str(file.relative_to(root)).encode() + b"\0")
+        digest.update(hashlib.sha256(file.read_bytes()).digest())
+    return digest.hexdigest()
+
+
+def local_url(url: str, port: int) -> str | None:
+    """The address on this machine of an API whose template names AWS's; None for anything else."""
+    found = _EXECUTE_API.match(url)
+    return f"https://localhost:{port}/_aws/execute-api/{found['api']}/{found['rest']}" if found else None
+
+
+def local_outputs(outputs: Mapping[str, Mapping[str, str]], port: int) -> dict[str, dict[str, str]]:
+    """CDK's outputs with every API's address replaced."""
+    return {
+        stack: {name: local_url(value, port) or value for name, value in values.items()}
+        for stack, values in outputs.items()
+    }
+
+
+class Deployment:
+    """Brings the emulator to what the sources say."""
+
+    def __init__(self, paths: Paths, environment: Mapping[str, str], cloudformation: Any) -> None:
+        self._paths = paths
+        self._environment = environment
+        self._cloudformation = cloudformation
+
+    def is_current(self) -> bool:
+        """Whether the sources are those of the last deployment and the emulator still holds its stacks."""
+        try:
+            last = json.loads(self._paths.deployed.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return False
+        if last.get("fingerprint") != fingerprint(self._paths.root):
+            return False
+        holds = self._stacks()
+        return all(holds.get(stack, "").endswith("_COMPLETE") for stack in last["stacks"])
+
+    def _stacks(self) -> dict[str, str]:
+        pages = self._cloudformation.get_paginator("describe_stacks").paginate()
+        found = {stack["StackName"]: stack["StackStatus"] for page in pages for stack in page["Stacks"]}
+        return {name: status for name, status in found.items() if "ROLLBACK" not in status}
+
+    def bootstrap(self) -> bool:
+        """Once for each emulator state. Returns whether there was something to do."""
+        if _TOOLKIT in self._stacks():
+            return False
+        # Where no cdk.json is, the CLI bootstraps the named environment without synthesizing the application.
+        region = self._environment["AWS_REGION"]
+        self._cdk(self._paths.home, "bootstrap", f"aws://{ACCOUNT}/{region}")
+        return True
+
+    def deploy(self) -> None:
+        """Deploy all stacks and write the outputs as CDK gives them. Raises `LocalError`."""
+        target = self._paths.home / "cdk-outputs.json"
+        target.unlink(missing_ok=True)
+        before = fingerprint(self._paths.root)
+        self._cdk(
+            self._paths.root, "deploy", "--all", "-c", "stage=local", "--require-approval", "never",
+            "--concurrency", "3",
+            "--method", "direct", "--output", str(self._paths.home / "cdk.out"), "--outputs-file", str(target),
+        )  # fmt: skip
+        outputs = self.outputs()
+        # The fingerprint from before: what changed meanwhile is not deployed.
+        deployed = {"fingerprint": before, "stacks": sorted(outputs)}
+        write_private(self._paths.deployed, json.dumps(deployed, indent=2) + "\n")
+
+    def outputs(self) -> dict[str, dict[str, str]]:
+        """The last deployment's outputs, as CDK wrote them."""
+        try:
+            found: dict[str, dict[str, str]] = json.loads((self._paths.home / "cdk-outputs.json").read_text("utf-8"))
+        except (OSError, ValueError) as failure:
+            raise LocalError(f"the deployment left no outputs: {failure}") from failure
+        return found
+
+    def _cdk(self, folder: Path, command: str, *arguments: str) -> None:
+        log = self._paths.logs / f"cdk-{command}.log"
+        if not self._paths.cdk.exists():
+            raise LocalError(f"the CDK CLI is missing ({self._paths.cdk}); run `npm ci`")
+        with log.open("wb") as sink:
+            ended = subprocess.run(
+                [str(self._paths.cdk), command, *arguments],
+                cwd=folder,
+                env=dict(self._environment),
+                stdin=subprocess.DEVNULL,
+                stdout=sink,
+                stderr=subprocess.STDOUT,
+                check=False,
+            )
+        if ended.returncode:
+            raise LocalError(f"cdk {command} failed: {_reason(log.read_text('utf-8', errors='replace'))}", log)
+
+
+def _reason(text: str) -> str:
+    """The lines of a CDK log that say what went wrong."""
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", text)
+    lines = [line.strip() for line in plain.splitlines() if line.strip()]
+    telling = [line for line in lines if re.search(r"failed|error|exception|❌", line, re.IGNORECASE)]
+    return "\n  ".join((telling or lines or ["it said nothing"])[-6:])
+
+
+def use_case_urls(ssm: Any, port: int) -> dict[str, str]:
+    """Use case -> URL on this machine, from the parameters in which the stacks publish them."""
+    prefix = "/bedrock-endpoints/local/"
+    pages = ssm.get_paginator("get_parameters_by_path").paginate(Path=prefix, Recursive=True)
+    found = {}
+    for page in pages:
+        for parameter in page["Parameters"]:
+            use_case, _, last = parameter["Name"].removeprefix(prefix).partition("/")
+            url = local_url(parameter["Value"], port) if last == "url" else None
+            if url:
+                found[use_case] = url
+    return dict(sorted(found.items()))

@@ -1,0 +1,88 @@
+"""
+The emulator's ASGI application: ministack, taught what it lacks. Served by hypercorn as `local.emulator:app`.
+
+Importing this module extends ministack; it expects the environment made by `local.environment.for_emulator`.
+"""
+
+import asyncio
+import os
+from pathlib import Path
+from typing import Any
+
+from dev.local import cloudformation, gateway, s3, seams
+from dev.local.bedrock import Runtime
+from dev.local.catalogue import Catalogue
+from dev.local.search import addresses, resources
+from dev.local.search.dataplane import DataPlane
+from dev.local.search.engine import Engine
+from dev.local.search.service import PREFIX, Service
+from dev.local.textract import Textract
+
+seams.check()
+cloudformation.extend()
+gateway.extend()
+s3.extend()
+Runtime(os.environ["LOCAL_MODELS_URL"], Catalogue.read(Path(os.environ["LOCAL_CATALOGUE"]))).extend()
+Textract(os.environ["LOCAL_MODELS_URL"]).extend()
+
+_refresh = os.environ["LOCAL_SEARCH_REFRESH"]
+_service, _engine = Service(), Engine(os.environ["LOCAL_SEARCH_URL"])
+_service.extend()
+addresses.extend()
+resources.extend(_service, _engine, _refresh)
+_search = DataPlane(_service, _engine, _refresh)
+
+_ministack = seams.module("ministack.app")
+_SAVE = "/_local/save"
+_SAVE_SECONDS = 20.0
+
+
+class Saving:
+    """
+    Writes the state now and then.
+
+    ministack writes it when it ends; an emulator that is killed, or a machine that goes down, would forget the stacks
+    and leave the pictures, which have files of their own.
+    """
+
+    def __init__(self) -> None:
+        self._changed = False
+        self._task: asyncio.Task[None] | None = None
+
+    def note(self, method: str) -> None:
+        """A request that may have changed something."""
+        self._changed = self._changed or method not in ("GET", "HEAD", "OPTIONS")
+        if self._task is None:
+            self._task = asyncio.get_running_loop().create_task(self._run())
+
+    def save(self) -> None:
+        """On the event loop, so that nothing changes meanwhile; it takes some tenths of a second."""
+        self._changed = False
+        _ministack.save_all(_ministack._build_persistence_save_dict())
+
+    async def _run(self) -> None:
+        while True:
+            await asyncio.sleep(_SAVE_SECONDS)
+            if self._changed:
+                self.save()
+
+
+_saving = Saving()
+
+
+async def app(scope: dict[str, Any], receive: Any, send: Any) -> None:
+    """
+    ministack's application, the search collections' endpoints, and `POST /_local/save`: write the state now. The
+    launcher asks for that after a deployment.
+    """
+    if scope["type"] == "http" and scope["path"] == _SAVE:
+        _saving.save()
+        await send({"type": "http.response.start", "status": 204, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+        return
+    if scope["type"] == "http" and scope["path"].startswith(PREFIX):
+        await _search(scope, receive, send)
+        return
+    if scope["type"] == "http":
+        _saving.note(scope["method"])
+    await _ministack.app(scope, receive, send)

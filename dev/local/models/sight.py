@@ -1,0 +1,68 @@
+"""
+What the stand-in says about a photo. It cannot see: it measures.
+
+Size, brightness, sharpness and colours are facts about the picture; what it shows, nobody here knows, and no sentence
+pretends to.
+"""
+
+import io
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from dev.local.models.errors import invalid
+
+_MAX_PIXELS = 64_000_000
+_NAMES = {
+    "black": (20, 20, 20), "white": (240, 240, 240), "grey": (128, 128, 128), "red": (190, 40, 40),
+    "orange": (225, 130, 40), "yellow": (230, 210, 60), "green": (60, 140, 70), "turquoise": (60, 170, 170),
+    "blue": (50, 90, 180), "violet": (120, 70, 160), "pink": (225, 150, 180), "brown": (110, 75, 45),
+    "beige": (215, 195, 160),
+}  # fmt: skip
+
+
+def _open(data: bytes, declared: str) -> Image.Image:
+    try:
+        picture = Image.open(io.BytesIO(data))
+        if picture.width * picture.height > _MAX_PIXELS:
+            raise invalid("The image is too large.")
+        found = (picture.format or "").lower()
+        if found != declared:
+            raise invalid(f"The image is {found or 'unknown'}, its format says {declared}.")
+        return ImageOps.exif_transpose(picture).convert("RGB")
+    except (UnidentifiedImageError, OSError, SyntaxError, Image.DecompressionBombError) as failure:
+        raise invalid("Could not process image.") from failure
+
+
+def _colours(pixels: "np.ndarray[tuple[int, ...], np.dtype[np.float32]]") -> list[str]:
+    names = list(_NAMES)
+    table = np.array(list(_NAMES.values()), dtype=np.float32)
+    distances = ((pixels[:, None, :] - table[None]) ** 2).sum(axis=2)
+    counts = np.bincount(distances.argmin(axis=1), minlength=len(names)) / len(pixels)
+    order = np.argsort(-counts)
+    return [f"{names[index]} ({counts[index]:.0%})" for index in order[:3] if counts[index] >= 0.08]
+
+
+def describe(data: bytes, declared: str) -> str:
+    """One or two sentences of measured facts. Raises `ModelError` for what is not a picture of the declared format."""
+    picture = _open(data, declared)
+    width, height = picture.size
+    shape = "square" if abs(width - height) < 0.05 * width else ("landscape" if width > height else "portrait")
+    small = np.asarray(picture.resize((64, 64), Image.Resampling.BOX), dtype=np.float32)
+    grey = small.mean(axis=2)
+    light = "dark" if grey.mean() < 70 else ("bright" if grey.mean() > 175 else "medium")
+    contrast = "low" if grey.std() < 25 else ("strong" if grey.std() > 65 else "moderate")
+    colours = ", ".join(_colours(small.reshape(-1, 3)))
+    return (
+        f"The photo is a {shape} picture of {width} x {height} pixels, {light} in brightness with {contrast} contrast. "
+        f"Its main colours are {colours or 'mixed'}."
+    )
+
+
+def tokens(data: bytes) -> int:
+    """What Anthropic's rule of thumb counts for an image: pixels / 750, of at most 1.15 megapixels."""
+    try:
+        width, height = Image.open(io.BytesIO(data)).size
+    except (UnidentifiedImageError, OSError):
+        return 0
+    return min(width * height, 1_150_000) // 750

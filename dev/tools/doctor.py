@@ -1,0 +1,159 @@
+"""`python -m dev.tools.doctor --stage STAGE`: what stands between this machine and a stage that works.
+
+One line a check: `ok`, `warning` or `fail`, what was found, and what to do. The exit code is 1 when a check fails.
+It only reads.
+"""
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+from dev.local import environment, ports
+from dev.local.environment import Endpoint
+from dev.local.paths import ROOT, Paths
+from dev.local.stage import EMULATOR
+from dev.tools import account, models
+from dev.tools.findings import CALL_ERRORS, Finding, Target, fail, ok, one_line, warning
+from dev.tools.machine import machine_findings
+from dev.tools.quotas import quotas
+from stacks.config import ConfigError, StageSettings, load_stage
+from stacks.model_checks import PURPOSES
+
+LOCAL = "local"
+_LIMITS: dict[str, Any] = {"connect_timeout": 3, "read_timeout": 10, "retries": {"total_max_attempts": 2}}
+
+
+def read_context(root: Path) -> Mapping[str, Any]:
+    """The context in cdk.json. Raises ConfigError when there is none."""
+    try:
+        context = json.loads((root / "cdk.json").read_text(encoding="utf-8"))["context"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ConfigError([f"cdk.json cannot be read: {one_line(repr(error))}"]) from error
+    if not isinstance(context, dict):
+        raise ConfigError(["cdk.json: `context` is not an object"])
+    return context
+
+
+def configuration(context: Mapping[str, Any], stage: str, today: date) -> tuple[list[Finding], StageSettings | None]:
+    """A line for each problem of the stage's settings; the settings when there is none."""
+    try:
+        settings = load_stage(context.get("stages"), stage, today=today)
+    except ConfigError as error:
+        return [fail("configuration", one_line(problem), "mend it in cdk.json") for problem in error.problems], None
+    return [ok("configuration", f"stage {stage} of cdk.json")], settings
+
+
+def aws_target(settings: StageSettings) -> Target:
+    """The account that the shell's credentials lead to."""
+    session = boto3.Session()
+    return Target(settings.name, session, settings.region or session.region_name, options={"config": Config(**_LIMITS)})
+
+
+def local_target(paths: Paths, settings: StageSettings, environ: MutableMapping[str, str]) -> Target | None:
+    """The emulator, as the one who deploys to it; None when it was never started.
+
+    Its callers' keys (`.local/env`) may only call the APIs.
+    """
+    port = ports.read(paths.ports).get(EMULATOR)
+    authority = paths.tls / "ca.pem"
+    if port is None or not authority.exists():
+        return None
+    endpoint = Endpoint(port, authority, settings.region or environment.DEFAULT_REGION)
+    # Profiles and addresses of the machine's user must not decide anything here.
+    for name in [name for name in environ if name.startswith("AWS_")]:
+        del environ[name]
+    environ.update(AWS_CONFIG_FILE=os.devnull, AWS_SHARED_CREDENTIALS_FILE=os.devnull)
+    session = boto3.Session(environment.ROOT_KEY, environment.ROOT_KEY, region_name=endpoint.region)
+    options = {
+        "endpoint_url": endpoint.url,
+        "verify": str(endpoint.authority),
+        "config": Config(proxies={}, **_LIMITS),
+    }
+    return Target(LOCAL, session, endpoint.region, emulated=True, options=options)
+
+
+def target_findings(
+    target: Target,
+    settings: StageSettings,
+    context: Mapping[str, Any],
+    today: date,
+    environ: Mapping[str, str],
+    port: int | None = None,
+) -> Iterator[Finding]:
+    """Everything that is asked of AWS, or of the emulator (at `port`)."""
+    yield from account.region(target, settings.bedrock_region, environ)
+    chosen = models.invocations(settings)
+    for invocation in chosen:
+        yield models.life_cycle(invocation, settings, today)
+    if target.region is None:
+        return
+    who, number = account.credentials(target, settings.account)
+    yield who
+    if number is None:
+        yield warning("account", "bootstrap, models, quotas and endpoints were not looked at", "mend the line above")
+        return
+    yield account.bootstrap(target, number, context)
+    yield account.api_logs(target)
+    region = settings.bedrock_region or target.region
+    for invocation in chosen:
+        yield from models.bedrock(invocation, target, region, today)
+    yield from quotas(chosen, target, region, settings.throttling.model_rate)
+    yield from account.endpoints(target, list(PURPOSES), port)
+
+
+def diagnose(stage: str, today: date, paths: Paths, environ: MutableMapping[str, str]) -> Iterator[Finding]:
+    """All the checks of a stage."""
+    yield from machine_findings(paths.root)
+    try:
+        context = read_context(paths.root)
+    except ConfigError as error:
+        yield fail("configuration", one_line(error.problems[0]), "restore cdk.json from the repository")
+        return
+    found, settings = configuration(context, stage, today)
+    yield from found
+    if settings is None:
+        yield warning("account", "was not looked at: its checks need the configuration", "mend the lines above")
+        return
+    try:
+        target = local_target(paths, settings, environ) if stage == LOCAL else aws_target(settings)
+    except CALL_ERRORS as error:
+        yield fail("credentials", one_line(error), "mend the AWS settings of the shell (AWS_PROFILE, AWS_REGION)")
+        return
+    if target is None:
+        yield fail("local stage", "is not running", account.START_LOCAL)
+        return
+    port = ports.read(paths.ports).get(EMULATOR) if target.emulated else None
+    yield from target_findings(target, settings, context, today, environ, port)
+
+
+def report(findings: Iterable[Finding]) -> int:
+    """Prints each line as soon as it is known, and the sum. The exit code: 1 when a check failed."""
+    counts = {"ok": 0, "warning": 0, "fail": 0}
+    for finding in findings:
+        counts[finding.level] += 1
+        print(finding, flush=True)
+    print(", ".join(f"{count} {level}" for level, count in counts.items()))
+    return 1 if counts["fail"] else 0
+
+
+def main() -> int:
+    """The exit code."""
+    parser = argparse.ArgumentParser(prog="python -m dev.tools.doctor", description="Checks what a stage needs.")
+    parser.add_argument("--stage", required=True, help="a stage of cdk.json: local, dev, ...")
+    stage = parser.parse_args().stage
+    try:
+        return report(diagnose(stage, date.today(), Paths(ROOT), os.environ))
+    except KeyboardInterrupt:
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

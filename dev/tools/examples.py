@@ -1,0 +1,238 @@
+"""Requests that work on a stage as it is deployed, and answers as they look, for documents and collections.
+
+A request has its body here, by the route's operation; one that has none, and every answer, is made from its schema, so
+a new route has an example from the start.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from lambda_src.shared.routes import Route
+
+Schema = Mapping[str, Any]
+
+REQUESTS: Mapping[str, Any] = {
+    "create_images": {
+        "prompt": "A film poster: a lighthouse keeper and her dog watch a comet",
+        "aspectRatio": "2:3",
+        "seed": 7,
+    },
+    "create_summary": {
+        "text": "Pump 4 lost pressure at 6:10. I replaced the mechanical seal and ran it for an hour; no leak. "
+        "The coupling is worn and should be changed at the next stop.",
+        "lines": 2,
+        "audience": "technician",
+    },
+    "create_embeddings": {"texts": ["The pump lost pressure at six."], "dimensions": 256},
+    "compare_texts": {
+        "text": "The pump lost pressure.",
+        "candidates": ["Pressure fell in pump 4.", "The canteen opens at noon."],
+    },
+    "create_completion": {
+        "prompt": "What does a mechanical seal do?",
+        "parameters": {"temperature": 0.2, "maxTokens": 80},
+    },
+    "compare_completions": {
+        "models": ["us.amazon.nova-lite-v1:0", "us.anthropic.claude-haiku-4-5-20251001-v1:0"],
+        "prompt": "What does a mechanical seal do?",
+        "parameters": {"maxTokens": 80},
+    },
+    "create_document": {"name": "My handbook", "contentType": "application/pdf"},
+    "answer_question": {"question": "How many hours of annual leave can I carry over?"},
+    "search": {"query": "annual leave carry over", "limit": 3},
+}
+
+# What a field holds, by its name on the wire.
+VALUES: Mapping[str, Any] = {
+    "answer": "You can carry over up to 240 hours of annual leave.",
+    "answered": True,
+    "bytes": 482133,
+    "chunks": 214,
+    "contentType": "image/png",
+    "cursor": "0199b2c4-5d1e-7c3a-9f42-6b8f0d2a7e11",
+    "dimensions": 256,
+    "document": "Leave handbook",
+    "family": "nova",
+    "fields": {"key": "uploads/0199b2c4", "policy": "eyJ..."},
+    "height": 1536,
+    "id": "0199b2c4-5d1e-7c3a-9f42-6b8f0d2a7e11",
+    "index": 0,
+    "inputs": ["text", "image"],
+    "inputTokens": 21,
+    "instructions": "Answer in one sentence.",
+    "invocationId": "us.amazon.nova-lite-v1:0",
+    "language": "en",
+    "latencyMs": 812,
+    "messageCount": 2,
+    "model": "us.anthropic.claude-haiku-4-5-20251001-v1:0",
+    "name": "Leave handbook",
+    "nextCursor": "0199b2c4-5d1e-7c3a-9f42-6b8f0d2a7e11",
+    "outputTokens": 64,
+    "page": 12,
+    "pages": 48,
+    "pagesDone": 48,
+    "pagesWithoutText": 0,
+    "prompt": "A film poster: a lighthouse keeper and her dog watch a comet",
+    "provider": "Amazon",
+    "query": "annual leave carry over",
+    "question": "How many hours of annual leave can I carry over?",
+    "quote": "You may carry over a maximum of 240 hours.",
+    "requestId": "7c1f0c52-8a3d-4a2e-9d55-0f6f5c3b1e90",
+    "score": 0.83,
+    "seed": 7,
+    "severity": "medium",
+    "status": "ready",
+    "stopReason": "end_turn",
+    "summary": "Pump 4 lost pressure at 6:10.\nThe mechanical seal was replaced; the coupling is worn.",
+    "text": "A mechanical seal keeps the liquid in where the shaft leaves the pump.",
+    "title": "Pressure loss at pump 4",
+    "url": "https://bucket.s3.us-west-2.amazonaws.com/object?X-Amz-Signature=...",
+    "vector": [0.0213, -0.0871, 0.0442],
+    "width": 1024,
+}
+
+# Where a name means something else in one type, or one field follows from another.
+OVERRIDES: Mapping[str, Mapping[str, Any]] = {
+    "CreatedImages": {"model": "stability.stable-image-core-v1:1", "usage": {"images": 1}},
+    "Completion": {"parameters": {"temperature": 0.2, "maxTokens": 80}},
+    "Deleted": {"status": "deleting"},
+    "DocumentCreated": {"status": "awaitingUpload"},
+    "Embeddings": {"model": "amazon.titan-embed-text-v2:0", "usage": {"inputTokens": 7}},
+    "ErrorContent": {"code": "throttled", "message": "The model takes no more requests at the moment."},
+    "Found": {"text": "Full-time employees may carry over a maximum of 240 hours of annual leave."},
+    "Image": {"model": "stability.stable-image-core-v1:1"},
+    "ImageAnswer": {"model": "stability.stable-image-core-v1:1"},
+    "Lifecycle": {"status": "active", "endOfLifeAt": "2026-12-01"},
+    "ListedModel": {
+        "id": "amazon.nova-lite-v1:0",
+        "name": "Nova Lite",
+        "parameters": {"topK": {"min": 0, "max": 128}, "maxTokens": {"min": 1, "max": 5000}},
+        "purpose": "text",
+    },
+    "Price": {"inputPerMillion": 0.06, "outputPerMillion": 0.24, "currency": "USD", "asOf": "2026-01-15"},
+    "Report": {
+        "symptoms": ["Pressure loss at 6:10"],
+        "causes": ["Worn mechanical seal"],
+        "actionsTaken": ["Mechanical seal replaced"],
+        "actionsNeeded": ["Change the coupling at the next stop"],
+        "parts": ["Mechanical seal, 1"],
+        "safety": [],
+        "missing": ["Who released the pump"],
+        "equipment": "Pump 4",
+        "occurredAt": "6:10",
+    },
+    "Similarities": {"model": "amazon.titan-embed-text-v2:0", "usage": {"inputTokens": 18}},
+    "Upload": {"url": "https://bucket.s3.us-west-2.amazonaws.com/"},
+}
+
+# Left out where they may be: a success has no error, and what a list's last page does not have.
+_RARE = {"details", "error", "images", "legacyAt", "location", "nextCursor", "perImage"}
+_TYPES: Mapping[str, type | tuple[type, ...]] = {
+    "string": str,
+    "integer": int,
+    "number": (int, float),
+    "boolean": bool,
+    "array": list,
+    "object": dict,
+}
+_TIME = "2026-01-15T09:30:00Z"
+
+
+def request_example(route: Route, schema: Schema, components: Mapping[str, Schema]) -> Any:
+    """A body for the route: the one above, or the required fields; of a type that requires none, what is known."""
+    if route.operation in REQUESTS:
+        return REQUESTS[route.operation]
+    body = _resolved(schema, components)
+    required = body.get("required") or [name for name in body.get("properties", {}) if name in VALUES][:1]
+    wanted = {name: one for name, one in body.get("properties", {}).items() if name in required}
+    return {name: example(one, components, name) for name, one in wanted.items()}
+
+
+def example(schema: Schema, components: Mapping[str, Schema], name: str = "") -> Any:
+    """A value that fits the schema. `name` is the field's, which says more than its type."""
+    if "$ref" in schema:
+        kind = str(schema["$ref"]).rpartition("/")[2]
+        return _fields(components[kind], components, OVERRIDES.get(kind, {}), name)
+    if "anyOf" in schema:
+        return example(_first(schema), components, name)
+    known = VALUES.get(name)
+    if known is not None and _fits(known, schema):
+        return known
+    if "examples" in schema:
+        return schema["examples"][0]
+    if "enum" in schema:
+        return schema["enum"][0]
+    if schema.get("type") == "object":
+        return _fields(schema, components, {}, name)
+    if schema.get("type") == "array":
+        return _array(schema, components, name)
+    return _scalar(schema, name)
+
+
+def _fields(schema: Schema, components: Mapping[str, Schema], known: Mapping[str, Any], name: str) -> Any:
+    if schema.get("type") != "object":
+        return example(schema, components, name)
+    properties: Mapping[str, Schema] = schema.get("properties", {})
+    required = schema.get("required", ())
+    return {
+        field: known[field] if field in known else example(one, components, field)
+        for field, one in properties.items()
+        if field in required or field in known or (field not in _RARE and not _nullable(one))
+    }
+
+
+def _array(schema: Schema, components: Mapping[str, Schema], name: str) -> list[Any]:
+    """One item, or as many as there must be; of items of several kinds one each."""
+    items = schema.get("items")
+    if not isinstance(items, Mapping):
+        return []
+    kinds = items.get("anyOf", [items])
+    one_each: list[Any] = [example(kind, components, name.removesuffix("s")) for kind in kinds]
+    missing = int(schema.get("minItems", 0)) - len(one_each)
+    return one_each + one_each[-1:] * missing
+
+
+def _scalar(schema: Schema, name: str) -> Any:
+    kind = schema.get("type")
+    if kind == "boolean":
+        return True
+    if kind in ("integer", "number"):
+        return max(schema.get("minimum", 1), 1) if schema.get("maximum", 1) >= 1 else schema["maximum"]
+    if kind == "string":
+        return _text(schema, name)
+    return None
+
+
+def _text(schema: Schema, name: str) -> str:
+    if name.endswith(("Id", "document")) and schema.get("maxLength", 36) >= 36:
+        return str(VALUES["id"])
+    if name.endswith("At"):
+        return _TIME
+    if schema.get("contentEncoding") == "base64":
+        return "iVBORw0KGgo="
+    return (name or "text").ljust(schema.get("minLength", 0), "-")[: schema.get("maxLength")]
+
+
+def _resolved(schema: Schema, components: Mapping[str, Schema]) -> Schema:
+    return components[str(schema["$ref"]).rpartition("/")[2]] if "$ref" in schema else schema
+
+
+def _first(schema: Schema) -> Schema:
+    choice: Schema = next(one for one in schema["anyOf"] if one.get("type") != "null")
+    return choice
+
+
+def _nullable(schema: Schema) -> bool:
+    return any(one.get("type") == "null" for one in schema.get("anyOf", ()))
+
+
+def _fits(value: Any, schema: Schema) -> bool:
+    """As far as a type, a choice and a length tell; the test of the documents knows exactly."""
+    if "enum" in schema:
+        return value in schema["enum"]
+    kind = _TYPES.get(str(schema.get("type")))
+    if kind is None or not isinstance(value, kind) or isinstance(value, bool) != (kind is bool):
+        return False
+    if isinstance(value, str):
+        return len(value) in range(schema.get("minLength", 0), schema.get("maxLength", len(value)) + 1)
+    return "properties" not in schema

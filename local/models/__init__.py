@@ -1,1 +1,0 @@
-"""Bedrock's models, stood in for by small ones on this machine. A process of its own: `python -m local.models`."""

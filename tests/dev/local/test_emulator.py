@@ -1,0 +1,114 @@
+"""The emulator's extension: each place in ministack that it replaces is still there, and does what we say of it."""
+
+import json
+from pathlib import Path
+
+from dev.local import catalogue
+from tests.dev.local.conftest import run_local
+
+_PROFILE = "us.anthropic.claude-haiku-4-5-20251001-v1:0"
+
+
+def test_no_seam_of_ministack_has_moved() -> None:
+    run_local("from local import seams; seams.check()")
+
+
+def test_the_emulator_can_be_imported_and_knows_our_types(tmp_path: Path) -> None:
+    target = tmp_path / "catalogue.json"
+    catalogue.write(target)
+    out = run_local(
+        """
+import json, local.emulator
+from ministack.services.cloudformation.provisioners import _RESOURCE_HANDLERS as handlers
+print(json.dumps([name for name in (
+    "AWS::Bedrock::Guardrail", "AWS::Bedrock::GuardrailVersion", "AWS::WAFv2::WebACLAssociation",
+    "AWS::WAFv2::LoggingConfiguration", "AWS::OpenSearchServerless::SecurityPolicy",
+    "AWS::OpenSearchServerless::AccessPolicy", "AWS::OpenSearchServerless::CollectionGroup",
+    "AWS::OpenSearchServerless::Collection", "AWS::OpenSearchServerless::Index",
+) if set(handlers[name]) != {"create", "update", "delete"}]))
+""",
+        env={
+            "LOCAL_MODELS_URL": "http://127.0.0.1:1",
+            "LOCAL_SEARCH_URL": "http://127.0.0.1:2",
+            "LOCAL_SEARCH_REFRESH": "1s",
+            "LOCAL_CATALOGUE": str(target),
+            "STATE_DIR": str(tmp_path),
+        },
+    )
+    assert json.loads(out.splitlines()[-1]) == []
+
+
+def test_guardrails_of_templates_are_real_ones() -> None:
+    out = run_local(
+        """
+import json
+from dev.local.bedrock import extended_evaluation
+from dev.local.cloudformation import Guardrails
+from ministack.services import bedrock_runtime as runtime
+guardrails = Guardrails()
+props = {"Name": "g", "BlockedInputMessaging": "no", "BlockedOutputsMessaging": "no",
+         "WordPolicyConfig": {"WordsConfig": [{"Text": "tinfoil"}], "ManagedWordListsConfig": [{"Type": "PROFANITY"}]},
+         "ContentPolicyConfig": {"FiltersConfig": [
+             {"Type": "MISCONDUCT", "InputStrength": "HIGH", "OutputStrength": "HIGH"}]},
+         "SensitiveInformationPolicyConfig": {"PiiEntitiesConfig": [{"Type": "EMAIL", "Action": "ANONYMIZE"}]}}
+arn, attributes = guardrails.create("G", props, "stack")
+_, version = guardrails.create_version("V", {"GuardrailIdentifier": attributes["GuardrailId"]}, "stack")
+record = runtime._resolve_guardrail(attributes["GuardrailId"], version["Version"])
+evaluate = extended_evaluation(runtime._evaluate_guardrail)
+found = [evaluate(record, "INPUT", text) for text in (
+    "a tinfoil hat", "how to make a bomb", "this is shit", "write to a@b.org", "the pump leaks")]
+print(json.dumps([version["Version"], [item["blocked"] for item in found], found[3]["masked_text"]]))
+guardrails.delete(arn, props)
+assert runtime._resolve_guardrail(attributes["GuardrailId"], "DRAFT") is None
+"""
+    )
+    assert json.loads(out.splitlines()[-1]) == ["1", [True, True, True, False, False], "write to {EMAIL}"]
+
+
+def test_calls_are_known_by_their_iam_action_and_resource(tmp_path: Path) -> None:
+    target = tmp_path / "catalogue.json"
+    catalogue.write(target)
+    out = run_local(
+        f"""
+import json
+from pathlib import Path
+from dev.local import iam
+from dev.local.catalogue import Catalogue
+known = Catalogue.read(Path({str(target)!r}))
+where = ("us-west-2", "000000000000")
+config = {{"guardrailIdentifier": "g", "guardrailVersion": "1"}}
+print(json.dumps([
+    iam.action_of("/model/x/converse"), iam.action_of("/model/x/invoke"), iam.action_of("/model/x/converse-stream"),
+    iam.action_of("/guardrail/g/version/1/apply"), iam.action_of("/async-invoke"),
+    iam.model_arn("amazon.titan-embed-text-v2:0", known, *where), iam.model_arn({_PROFILE!r}, known, *where),
+    known.profile({_PROFILE!r}).model,
+    iam.guardrail_of({{}}, "converse", json.dumps({{"guardrailConfig": config}}).encode()),
+]))
+"""
+    )
+    invoke, stream = "bedrock:InvokeModel", "bedrock:InvokeModelWithResponseStream"
+    assert json.loads(out.splitlines()[-1]) == [
+        invoke,
+        invoke,
+        stream,
+        "bedrock:ApplyGuardrail",
+        None,
+        "arn:aws:bedrock:us-west-2::foundation-model/amazon.titan-embed-text-v2:0",
+        f"arn:aws:bedrock:us-west-2:000000000000:inference-profile/{_PROFILE}",
+        _PROFILE.removeprefix("us."),
+        ["g", "1"],
+    ]
+
+
+def test_bodies_over_the_limits_are_told_apart() -> None:
+    out = run_local(
+        """
+import json
+from dev.local.gateway import too_large
+print(json.dumps([too_large(b"x" * size) for size in (10, 7 * 2**20, 11 * 2**20)]))
+"""
+    )
+    small, middle, large = json.loads(out.splitlines()[-1])
+    assert small is None
+    assert middle == "Request Too Long"
+    assert "10485760" in large

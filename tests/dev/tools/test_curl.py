@@ -1,0 +1,230 @@
+"""A printed call is one that bash runs as it stands, and it holds no secret."""
+
+import json
+import re
+import shlex
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+
+from dev.tools import curl as module
+from dev.tools.caller import ROOT, StageMissing
+from dev.tools.curl import curl
+from dev.tools.openapi import body_of
+from dev.tools.use_cases import UseCase, load, load_all
+from lambda_src.shared.routes import Route
+
+KEYS = {"AWS_ACCESS_KEY_ID": "AKIATEST", "AWS_SECRET_ACCESS_KEY": "sEcReT/+key"}
+REGION = "us-west-2"
+SHELLS = {"PATH": "/usr/bin:/bin", "NO_PROXY": "*", **KEYS}
+CREATE = Route(method="POST", path="/things", operation="create", summary="Make one")
+
+
+class Got:
+    """A request as it arrived."""
+
+    def __init__(self, handler: BaseHTTPRequestHandler) -> None:
+        self.method, self.path = handler.command, handler.path
+        self.headers = {name.lower(): value for name, value in handler.headers.items()}
+        self.body = handler.rfile.read(int(handler.headers.get("content-length", 0)))
+
+
+@pytest.fixture
+def server() -> Iterator[tuple[str, list[Got]]]:
+    got: list[Got] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def answer(self) -> None:
+            got.append(Got(self))
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b"{}")
+
+        do_GET = do_POST = do_PATCH = do_DELETE = answer
+
+        def log_message(self, *arguments: Any) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as listening:
+        thread = threading.Thread(target=listening.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{listening.server_port}/v1/", got
+        listening.shutdown()
+        thread.join()
+
+
+def run(command: str, **more: str) -> None:
+    ran = subprocess.run(
+        ["bash", "-c", command], env={**SHELLS, **more}, capture_output=True, text=True, timeout=20, check=False
+    )
+    assert (ran.returncode, ran.stdout, ran.stderr) == (0, "{}", "")
+
+
+def signature(base: str, got: Got, token: str | None = None) -> str:
+    """The `Authorization` that botocore would have sent for the request that came, at its time."""
+    names = got.headers["authorization"].split("SignedHeaders=")[1].split(",")[0].split(";")
+    headers = {name: got.headers[name] for name in names if name not in ("x-amz-date", "host", "x-amz-security-token")}
+    url = f"http://{urlsplit(base).netloc}{got.path}"
+    request = AWSRequest(method=got.method, url=url, data=got.body, headers=headers)
+    request.context["timestamp"] = got.headers["x-amz-date"]
+    request.headers["X-Amz-Date"] = got.headers["x-amz-date"]
+    if token:
+        request.headers["X-Amz-Security-Token"] = token
+    keys = Credentials(KEYS["AWS_ACCESS_KEY_ID"], KEYS["AWS_SECRET_ACCESS_KEY"])
+    signer = SigV4Auth(keys, "execute-api", REGION)
+    text = signer.string_to_sign(request, signer.canonical_request(request))
+    return str(signer.signature(text, request))
+
+
+@pytest.mark.parametrize("use_case", load_all(), ids=lambda one: one.name)
+def test_every_routes_call_sends_what_the_route_takes(use_case: UseCase, server: tuple[str, list[Got]]) -> None:
+    base, got = server
+    printed = list(module.calls(use_case, base, REGION))
+
+    for route, command in zip(use_case.routes, printed, strict=True):
+        run(command)
+        sent = got.pop()
+        assert sent.method == route.method
+        assert re.fullmatch("/v1" + re.sub(r"\{\w+\}", "[^/{}]+", route.path), sent.path.partition("?")[0])
+        assert (json.loads(sent.body) if sent.body else None) == body_of(use_case, route)
+        if sent.body:
+            assert sent.headers["content-type"] == "application/json"
+        assert sent.headers["authorization"].endswith("Signature=" + signature(base, sent))
+        assert f"{REGION}/execute-api/aws4_request" in sent.headers["authorization"]
+        assert "x-amz-security-token" not in sent.headers
+
+
+def test_a_session_token_goes_with_it_when_there_is_one(server: tuple[str, list[Got]]) -> None:
+    base, got = server
+
+    run(curl(CREATE, base, {"a": 1}, region=REGION), AWS_SESSION_TOKEN="to ken/==")
+
+    assert got[0].headers["x-amz-security-token"] == "to ken/=="
+    assert got[0].headers["authorization"].endswith(signature(base, got[0], "to ken/=="))
+
+
+def test_what_a_shell_would_read_arrives_as_it_is(server: tuple[str, list[Got]]) -> None:
+    base, got = server
+    body = {"text": 'it\'s $HOME, `id` \\ "quoted"\n@file ação !!'}
+    read = Route(method="GET", path="/things/{id}", operation="read", summary="Read one")
+
+    run(curl(CREATE, base, body, region=REGION))
+    run(curl(read, base, path={"id": "a b/[1]"}, query={"z": "1 & 2", "a": "{x}"}, headers={"X-Note": "it's"}))
+
+    assert json.loads(got[0].body) == body
+    assert got[1].path == "/v1/things/a%20b%2F%5B1%5D?a=%7Bx%7D&z=1%20%26%202"
+    assert got[1].headers["x-note"] == "it's"
+
+
+def test_methods_other_than_get_and_post_are_named(server: tuple[str, list[Got]]) -> None:
+    base, got = server
+    change = Route(method="PATCH", path="/things", operation="change", summary="Change one")
+    empty = Route(method="POST", path="/things", operation="start", summary="Start one")
+
+    run(curl(change, base, {"a": 1}, region=REGION))
+    run(curl(empty, base, region=REGION))
+
+    assert [(one.method, one.body) for one in got] == [("PATCH", b'{"a": 1}'), ("POST", b"")]
+
+
+def test_a_user_of_the_pool_sends_a_token_and_signs_nothing(server: tuple[str, list[Got]]) -> None:
+    base, got = server
+
+    run(curl(CREATE, base, {"a": 1}, bearer=True), ID_TOKEN="eyJ.x.y")
+
+    assert got[0].headers["authorization"] == "Bearer eyJ.x.y"
+
+
+def test_words_are_words_to_shlex_and_hold_no_secret() -> None:
+    command = curl(CREATE, "https://api.test/v1/", {"text": "it's"}, region=REGION)
+
+    words = shlex.split(command)
+    assert words[0] == "curl"
+    assert words[words.index("--data-raw") + 1] == '{"text": "it\'s"}'
+    assert words[words.index("--aws-sigv4") + 1] == f"aws:amz:{REGION}:execute-api"
+    assert words[words.index("--user") + 1] == "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY"
+    assert words[-1] == "https://api.test/v1/things"
+
+
+def test_without_a_region_the_shells_is_signed_for(server: tuple[str, list[Got]]) -> None:
+    base, got = server
+
+    run(curl(CREATE, base, {}), AWS_REGION="eu-west-1")
+
+    assert "/eu-west-1/execute-api/" in got[0].headers["authorization"]
+
+
+def test_a_stream_is_shown_as_it_comes() -> None:
+    class Streaming(Route, frozen=True, kw_only=True):
+        stream: str | None = None
+
+    route = Streaming(method="POST", path="/notes", operation="write", summary="Write", stream="message")
+
+    assert "-N" in shlex.split(curl(route, "https://api.test/v1/", {}))
+    assert "-N" not in shlex.split(curl(CREATE, "https://api.test/v1/", {}))
+
+
+def test_one_route_is_chosen_by_method_and_path() -> None:
+    use_case = load("embeddings")
+
+    assert len(list(module.calls(use_case, "https://api.test/v1/", REGION, only="POST /similarities"))) == 1
+    with pytest.raises(LookupError, match='"POST /embeddings", "POST /similarities"'):
+        list(module.calls(use_case, "https://api.test/v1/", REGION, only="GET /nothing"))
+
+
+class Deployed:
+    """A stage that is there."""
+
+    region = REGION
+    urls = {"embeddings": "https://api.test/v1/"}
+
+    def __init__(self, stage: str) -> None:
+        self.stage = stage
+
+
+def test_command_prints_the_calls_of_a_stage(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("tools.caller.Target", Deployed)
+
+    assert module.main(["embeddings", "--route", "POST /embeddings"]) == 0
+
+    shown = capsys.readouterr().out
+    assert shown.startswith("# The vectors of 1 to 96 texts\ncurl -sS ")
+    assert shown.rstrip().endswith("https://api.test/v1/embeddings")
+
+
+def test_command_says_what_is_missing(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def missing(stage: str) -> None:
+        raise StageMissing("the local stage is not there: make local")
+
+    monkeypatch.setattr("tools.caller.Target", missing)
+
+    assert module.main(["embeddings"]) == 1
+    assert "make local" in capsys.readouterr().err
+
+
+def test_writing_a_call_needs_the_standard_library_only() -> None:
+    code = "import sys; import dev.tools.curl; print(*sys.modules)"
+
+    loaded = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+
+    assert not {"botocore", "msgspec", "aws_cdk", "boto3"} & set(loaded.split())
+
+
+def test_make_hands_over_what_is_asked_for() -> None:
+    command = ["make", "-n", "curl", "USE_CASE=embeddings", "ROUTE=POST /embeddings"]
+
+    told = subprocess.run(command, cwd=Path(ROOT), capture_output=True, text=True, check=True).stdout
+
+    assert 'python -m dev.tools.curl "embeddings" --stage local --route "POST /embeddings"' in told

@@ -1,0 +1,259 @@
+"""The OpenAPI documents are those of the route tables, are valid, and say what a caller can rely on."""
+
+import json
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from jsonschema import Draft202012Validator
+
+from dev.tools import openapi
+from dev.tools.caller import USE_CASES
+from dev.tools.use_cases import UseCase, load, load_all
+from lambda_src.shared.errors import ApiError, Conflict
+from lambda_src.shared.routes import Route
+
+Json = dict[str, Any]
+ROOT = Path(__file__).parents[3]
+DOCUMENTS = {name: openapi.document(load(name)) for name in USE_CASES}
+
+
+class Note(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
+    text: str
+    note_id: str | None = None
+
+
+class Noted(msgspec.Struct, rename="camel"):
+    request_id: str
+    created_at: str
+
+
+class StreamingRoute(Route, frozen=True, kw_only=True):
+    stream: str | None = None
+
+
+MADE_UP = UseCase(
+    "note-taking",
+    "Notes.",
+    (
+        StreamingRoute(
+            method="POST",
+            path="/notes/{id}/messages/stream",
+            operation="stream_note",
+            summary="A note while it is written",
+            request=Note,
+            response=Noted,
+            calls_model=True,
+            stream="message",
+        ),
+        StreamingRoute(
+            method="DELETE", path="/notes/{id}", operation="drop", summary="Drop it", status=204, raises=(Conflict,)
+        ),
+    ),
+)
+
+
+@pytest.mark.parametrize("use_case", load_all(), ids=lambda one: one.name)
+def test_the_document_is_the_tables(use_case: UseCase) -> None:
+    written = (ROOT / "docs" / "openapi" / f"{use_case.name}.json").read_text()
+
+    assert openapi.files([use_case])[f"{use_case.name}.json"] == written, "run `make openapi`"
+
+
+def test_no_document_is_left_over() -> None:
+    assert {path.name for path in (ROOT / "docs" / "openapi").iterdir()} == {f"{name}.json" for name in USE_CASES}
+
+
+def test_linter_has_nothing_to_say(tmp_path: Path) -> None:
+    made_up = tmp_path / "made-up.json"
+    made_up.write_text(json.dumps(openapi.document(MADE_UP)))
+
+    for path in [*sorted((ROOT / "docs" / "openapi").glob("*.json")), made_up]:
+        told = redocly(path)
+        assert told["totals"] == {"errors": 0, "warnings": 0, "ignored": 0}, told["problems"]
+
+
+def test_linter_would_say_it(tmp_path: Path) -> None:
+    broken = openapi.document(MADE_UP)
+    operation = broken["paths"]["/notes/{id}/messages/stream"]["post"]
+    operation["requestBody"]["content"]["application/json"]["example"] = {"text": 1}
+    (tmp_path / "broken.json").write_text(json.dumps(broken))
+
+    assert redocly(tmp_path / "broken.json")["totals"]["errors"] == 1
+
+
+@pytest.mark.parametrize("document", [*DOCUMENTS.values(), openapi.document(MADE_UP)], ids=[*USE_CASES, "made-up"])
+def test_examples_fit_their_schemas(document: Json) -> None:
+    examples = list(_examples(document))
+
+    assert len(examples) > len(document["paths"])
+    for value, schema in examples:
+        Draft202012Validator.check_schema(schema)
+        errors = list(Draft202012Validator({**schema, "components": document["components"]}).iter_errors(value))
+        assert not errors, errors
+
+
+def test_gateway_takes_the_examples_too() -> None:
+    for use_case in load_all():
+        for route in use_case.routes:
+            if route.request:
+                msgspec.convert(openapi.body_of(use_case, route), route.request)
+
+
+def test_every_error_has_the_one_shape_and_is_there_where_it_can_happen() -> None:
+    document = DOCUMENTS["hr-qa"]
+
+    assert statuses(document, "/questions", "post") == {
+        *("200", "400", "401", "403", "404", "409", "413", "422", "429", "500", "502", "503", "504")
+    }
+    # Nothing that a model says is behind it, and it has no body.
+    assert statuses(document, "/documents", "get") == {"200", "400", "401", "403", "429", "500", "503", "504"}
+    for response in document["components"]["responses"].values():
+        assert response["content"]["application/json"]["schema"] == {"$ref": "#/components/schemas/Error"}
+
+
+def test_a_route_without_input_has_no_invalid_request() -> None:
+    assert "400" not in statuses(DOCUMENTS["playground"], "/models", "get")
+    assert "409" in statuses(openapi.document(MADE_UP), "/notes/{id}", "delete")
+
+
+@pytest.mark.parametrize("use_case", load_all(), ids=lambda one: one.name)
+def test_what_a_service_says_it_raises_is_documented(use_case: UseCase) -> None:
+    package = use_case.name.replace("-", "_")
+    source = (ROOT / "lambda_src" / package / "service.py").read_text()
+    errors = {error.__name__: error for error in ApiError.__subclasses__()}
+    for route in use_case.routes:
+        docstring = re.search(rf'def {route.operation}\([^"]*"""([^"]*)"""', source)
+        raised = docstring[1].partition("Raises")[2] if docstring else ""
+        for name in errors.keys() & set(re.findall(r"`(\w+)`", raised)):
+            assert errors[name] in openapi.errors_of(route), f"{route.operation}: {name}"
+
+
+def test_retry_after_is_told_where_it_is_sent() -> None:
+    for document in DOCUMENTS.values():
+        for name, response in document["components"]["responses"].items():
+            expected = any(error in name for error in ("InProgress", "Throttled", "Unavailable"))
+            assert ("Retry-After" in response.get("headers", {})) is expected
+
+
+def test_idempotent_routes_and_no_others_take_a_key() -> None:
+    for use_case in load_all():
+        for route in use_case.routes:
+            operation = DOCUMENTS[use_case.name]["paths"][route.path][route.method.lower()]
+            reference = {"$ref": "#/components/parameters/IdempotencyKey"}
+            assert (reference in operation.get("parameters", [])) is route.idempotent
+            answer = operation["responses"][str(route.status)]
+            assert ("Idempotency-Replayed" in answer.get("headers", {})) is route.idempotent
+
+
+def test_a_status_of_its_own_has_a_type_of_its_own() -> None:
+    responses = DOCUMENTS["image-generation"]["paths"]["/images"]["get"]["responses"]
+
+    shown = {status: responses[status]["content"]["application/json"]["schema"]["$ref"] for status in ("200", "201")}
+    assert shown == {"200": "#/components/schemas/ImageList", "201": "#/components/schemas/CreatedImages"}
+
+
+def test_query_has_defaults_and_no_null() -> None:
+    parameters = {one["name"]: one for one in DOCUMENTS["image-generation"]["paths"]["/images"]["get"]["parameters"]}
+
+    assert parameters["limit"]["schema"] == {"type": "integer", "minimum": 1, "maximum": 100, "default": 20}
+    assert parameters["prompt"]["schema"] == {"type": "string", "minLength": 1, "maxLength": 2000}
+    assert not parameters["prompt"]["required"]
+
+
+def test_comparison_says_what_its_items_are() -> None:
+    items = DOCUMENTS["playground"]["components"]["schemas"]["Comparison"]["properties"]["items"]
+
+    assert items["items"]["anyOf"] == [
+        {"$ref": "#/components/schemas/Completion"},
+        {"$ref": "#/components/schemas/Error"},
+    ]
+
+
+def test_callers_sign_or_bring_a_token() -> None:
+    document = DOCUMENTS["embeddings"]
+    schemes = document["components"]["securitySchemes"]
+
+    assert document["security"] == [{"sigv4": []}, {"cognito": []}]
+    assert schemes["sigv4"]["x-amazon-apigateway-authtype"] == "awsSigv4"
+    assert (schemes["sigv4"]["type"], schemes["sigv4"]["in"], schemes["sigv4"]["name"]) == (
+        *("apiKey", "header", "Authorization"),
+    )
+    assert (schemes["cognito"]["type"], schemes["cognito"]["scheme"]) == ("http", "bearer")
+
+
+def test_a_stream_is_described_event_by_event() -> None:
+    document = openapi.document(MADE_UP)
+    operation = document["paths"]["/notes/{id}/messages/stream"]["post"]
+
+    content = operation["responses"]["200"]["content"]
+    assert list(content) == ["text/event-stream"]
+    events = content["text/event-stream"]["schema"]["items"]["oneOf"]
+    told = {
+        one["properties"]["event"]["enum"][0]: one["properties"]["data"]["contentSchema"]["$ref"].rpartition("/")[2]
+        for one in events
+    }
+    assert told == {"delta": "Delta", "message": "Noted", "error": "Error"}
+    # What the string of each event holds is what its schema says.
+    for event in content["text/event-stream"]["example"]:
+        schema = {"$ref": f"#/components/schemas/{told[event['event']]}", "components": document["components"]}
+        Draft202012Validator(schema).validate(json.loads(event["data"]))
+    assert operation["responses"]["502"]["$ref"].endswith("/ModelFailed")
+
+
+def test_a_new_route_has_an_example_from_its_type() -> None:
+    assert openapi.body_of(MADE_UP, MADE_UP.routes[0]) == {
+        "text": "A mechanical seal keeps the liquid in where the shaft leaves the pump."
+    }
+
+
+def test_files_that_no_table_has_go(tmp_path: Path) -> None:
+    (tmp_path / "old").mkdir()
+    (tmp_path / "old" / "gone.json").write_text("{}")
+    (tmp_path / ".env").write_text("KEY=mine")
+
+    openapi.write(tmp_path, {"new/one.json": "{}"}, lambda said: None)
+
+    left = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
+    assert left == {"new/one.json", ".env"}
+
+
+def redocly(path: Path) -> Json:
+    ran = subprocess.run(
+        [ROOT / "node_modules" / ".bin" / "redocly", "lint", "--format=json", path],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=ROOT,
+        env={
+            "PATH": f"{ROOT / '.venv' / 'bin'}:/usr/bin:/bin",
+            "REDOCLY_TELEMETRY": "off",
+            "REDOCLY_SUPPRESS_UPDATE_NOTICE": "true",
+        },
+    )
+    told: Json = json.loads(ran.stdout)
+    return told
+
+
+def statuses(document: Json, path: str, method: str) -> set[str]:
+    return set(document["paths"][path][method]["responses"])
+
+
+def _examples(node: Any) -> Iterator[tuple[Any, Json]]:
+    """Every example of a document with the schema that it stands beside."""
+    if isinstance(node, list):
+        for one in node:
+            yield from _examples(one)
+    if not isinstance(node, dict):
+        return
+    if isinstance(node.get("schema"), dict):
+        if "example" in node:
+            yield node["example"], node["schema"]
+        for one in node.get("examples", {}).values():
+            yield one["value"], node["schema"]
+    for one in node.values():
+        yield from _examples(one)
