@@ -11,7 +11,7 @@ from constructs import Construct
 
 from lambda_src.shared.catalogue import resolve
 from stacks.common.alarms import Alarms
-from stacks.common.checks import acknowledge
+from stacks.common.nag import acknowledge
 from stacks.common.python_function import PythonFunction
 from stacks.common.use_case_stack import UseCaseStack, kebab
 from stacks.config import StageSettings

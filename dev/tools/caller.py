@@ -15,8 +15,10 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
+from lambda_src import registry
+
 ROOT = Path(__file__).parents[2]
-USE_CASES = ("image-generation", "summarization", "embeddings", "chatbot", "hr-qa", "playground")
+USE_CASES = tuple(use_case.id for use_case in registry.USE_CASES)
 SECONDS = 40
 
 

@@ -8,7 +8,7 @@ from dev.tools.findings import CALL_ERRORS, Finding, Target, cannot_look, error_
 from lambda_src.shared.catalogue import Invocation, Lifecycle, Model, UnknownModel, resolve
 from lambda_src.shared.lifecycle import NEAR, SOON, Told, told, updated
 from stacks.config import StageSettings
-from stacks.model_checks import PURPOSES, end_of_life, has_ended, lifecycle_warning
+from stacks.model_checks import end_of_life, has_ended, lifecycle_warning
 
 # Bedrock says "The provided model identifier is invalid" of a model it does not have.
 _UNKNOWN = {"ResourceNotFoundException", "ValidationException"}
@@ -20,12 +20,11 @@ _ROW = ", and write what Bedrock says into its row in lambda_src/shared/catalogu
 def invocations(settings: StageSettings) -> list[Invocation]:
     """Every model of the stage once, in the order of the use cases; those without a row are the configuration's."""
     found: dict[str, Invocation] = {}
-    for use_case in PURPOSES:
-        for invocation_id in settings.models_for(use_case):
-            try:
-                found.setdefault(invocation_id, resolve(invocation_id))
-            except UnknownModel:
-                continue
+    for invocation_id in settings.all_models:
+        try:
+            found.setdefault(invocation_id, resolve(invocation_id))
+        except UnknownModel:
+            continue
     return list(found.values())
 
 

@@ -8,7 +8,7 @@ from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
 
-from stacks.common.checks import acknowledge
+from stacks.common.nag import acknowledge
 from stacks.config import AlarmSettings
 
 PERIOD = Duration.minutes(5)

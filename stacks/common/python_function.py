@@ -9,8 +9,8 @@ from constructs import Construct
 
 from stacks.common.alarms import PERIOD, Alarms
 from stacks.common.bundling import Package, package_code
-from stacks.common.checks import acknowledge
 from stacks.common.log_group import log_group
+from stacks.common.nag import acknowledge
 from stacks.common.package_target import PackageTarget, package_target
 from stacks.common.use_case_stack import UseCaseStack, kebab
 

@@ -13,10 +13,10 @@ from constructs import Construct
 from lambda_src.shared.routes import Route
 from stacks.common.access import Access
 from stacks.common.alarms import PERIOD, Alarms
-from stacks.common.checks import acknowledge
 from stacks.common.gateway_responses import add_gateway_responses
 from stacks.common.json_schema import gateway_schema
 from stacks.common.log_group import log_group
+from stacks.common.nag import acknowledge
 from stacks.common.python_function import STREAM_TIMEOUT
 from stacks.common.use_case_stack import UseCaseStack, kebab
 from stacks.config import StageSettings

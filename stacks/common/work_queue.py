@@ -7,7 +7,7 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from stacks.common.alarms import PERIOD, Alarms
-from stacks.common.checks import acknowledge
+from stacks.common.nag import acknowledge
 
 # So often a message is tried before it is put aside: over a quarter of an hour, as a model may be throttled so long.
 MAX_RECEIVES = 8

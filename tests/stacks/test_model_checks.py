@@ -6,7 +6,7 @@ import pytest
 
 from lambda_src.shared.catalogue import MODELS, Lifecycle, Model, resolve
 from lambda_src.shared.lifecycle import NEAR
-from stacks.config import ConfigError, load_stage
+from stacks.loading import ConfigError, load_stage
 from stacks.model_checks import has_ended, lifecycle_warning
 
 TODAY = date(2026, 11, 24)

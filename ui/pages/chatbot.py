@@ -309,8 +309,12 @@ def _removable(turn: Turn) -> None:
                 _thumbnails([data])
                 name = say("chatbot.photo_drop", number=number)
                 st.button(
-                    name, key=f"chat drop {number}", type="tertiary", on_click=turn.photos.pop, args=(number - 1,)
+                    name, key=f"chat drop {number}", type="tertiary", on_click=_remove_photo, args=(turn, number - 1)
                 )
+
+
+def _remove_photo(turn: Turn, index: int) -> None:
+    del turn.photos[index]
 
 
 def _input(conversation: str, hint: str, *, disabled: bool = False) -> None:

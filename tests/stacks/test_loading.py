@@ -4,7 +4,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from stacks.config import ConfigError, StageSettings, load_stage
+from stacks.config import StageSettings
+from stacks.loading import ConfigError, load_stage
 from tests.stacks.assemblies import STAGES, cdk_context
 
 TODAY = date(2026, 11, 24)
