@@ -5,7 +5,7 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from lambda_src.shared.catalogue import MODELS, Invocation, Model, Purpose, UnknownModel, resolve
-from lambda_src.shared.lifecycle import NEAR
+from lambda_src.shared.lifecycle import NEAR_END
 
 if TYPE_CHECKING:
     from stacks.config import StageSettings
@@ -72,7 +72,7 @@ def has_ended(model: Model, today: date) -> bool:
 def lifecycle_warning(invocation: Invocation, today: date, region: str | None) -> str | None:
     """What to say at synthesis about a model that is near its end or past it; None: nothing."""
     model, ends = invocation.model, end_of_life(invocation.model)
-    if ends is None or ends - today > NEAR:
+    if ends is None or ends - today > NEAR_END:
         return f"{model.name} is legacy: AWS refuses new customers" if model.lifecycle.status == "legacy" else None
     if has_ended(model, today):
         what = f"ended on {ends} and is used by special permission (allowEndedModels)"
@@ -143,7 +143,7 @@ def _living_alternative(model: Model, today: date, region: str | None) -> str | 
     candidates = [other for other in MODELS if other.purpose == model.purpose and other.id != model.id]
     for other in sorted(candidates, key=lambda candidate: candidate.provider != model.provider):
         ends = end_of_life(other)
-        if other.lifecycle.status != "active" or (ends and ends - today <= NEAR):
+        if other.lifecycle.status != "active" or (ends and ends - today <= NEAR_END):
             continue
         for invocation in _ways(other):
             if region is None or is_served(invocation, region):
