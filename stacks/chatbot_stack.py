@@ -5,7 +5,7 @@ from datetime import date
 from aws_cdk import Duration
 from constructs import Construct
 
-from lambda_src.chatbot.album import PREFIX
+from lambda_src.chatbot.photo_store import PREFIX
 from lambda_src.chatbot.routes import ROUTES
 from stacks.common.alarms import Alarms
 from stacks.common.api_functions import ApiFunctions

@@ -5,7 +5,7 @@ from datetime import date
 
 from lambda_src.registry import MODEL_SETTINGS, ModelSetting
 from lambda_src.shared.catalogue import MODELS, Invocation, Model, UnknownModel, resolve
-from lambda_src.shared.lifecycle import NEAR
+from lambda_src.shared.lifecycle import NEAR_END
 from stacks.config import StageSettings
 
 # The regions that a profile's prefix can be called from, by the start of their names.
@@ -60,7 +60,7 @@ def has_ended(model: Model, today: date) -> bool:
 def lifecycle_warning(invocation: Invocation, today: date, region: str | None) -> str | None:
     """What to say at synthesis about a model that is near its end or past it; None: nothing."""
     model, ends = invocation.model, end_of_life(invocation.model)
-    if ends is None or ends - today > NEAR:
+    if ends is None or ends - today > NEAR_END:
         return f"{model.name} is legacy: AWS refuses new customers" if model.lifecycle.status == "legacy" else None
     if has_ended(model, today):
         what = f"ended on {ends} and is used by special permission (allowEndedModels)"
@@ -133,7 +133,7 @@ def _living_alternative(model: Model, today: date, region: str | None) -> str | 
     candidates = [other for other in MODELS if other.purpose == model.purpose and other.id != model.id]
     for other in sorted(candidates, key=lambda candidate: candidate.provider != model.provider):
         ends = end_of_life(other)
-        if other.lifecycle.status != "active" or (ends and ends - today <= NEAR):
+        if other.lifecycle.status != "active" or (ends and ends - today <= NEAR_END):
             continue
         for invocation in _ways(other):
             if region is None or is_served(invocation, region):

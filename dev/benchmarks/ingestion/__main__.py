@@ -133,13 +133,13 @@ class Stage:
 
     def take_in(self, sample: Sample) -> tuple[float, float, Any]:
         """Seconds until the document is stored and until it is ready, and its record then."""
-        from lambda_src.hr_qa.documents import Record
+        from lambda_src.hr_qa.documents import DocumentItem
         from lambda_src.hr_qa.resources import key
 
         self._wait(lambda: len(self.queue.polling) == FUNCTIONS)
         document = "document"
         fields: dict[str, Any] = {"id": document, "name": sample.name, "owner": SPACE, "status": "awaitingUpload"}
-        self._documents.announce(SPACE, Record(**fields, created_at="", updated_at=""))
+        self._documents.announce(SPACE, DocumentItem(**fields, created_at="", updated_at=""))
         target = self._folder / key(SPACE, document)
         target.parent.mkdir(parents=True)
         target.symlink_to(sample.path)

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 
 
-class Pace:
+class RateLimiter:
     """Spaces calls out to so many a second, over all threads; after a pause up to a second's worth may go at once."""
 
     def __init__(

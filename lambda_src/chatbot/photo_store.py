@@ -11,8 +11,8 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from lambda_src.chatbot.conversations import KeptPhoto
-from lambda_src.chatbot.models import ShownPhoto
+from lambda_src.chatbot.conversations import StoredPhoto
+from lambda_src.chatbot.models import MessagePhoto
 from lambda_src.shared import aws
 from lambda_src.shared.ids import timestamp
 from lambda_src.shared.observability import logger
@@ -27,7 +27,7 @@ READERS = 8
 _CONTENT_TYPES: dict[str, ContentType] = {"jpeg": "image/jpeg", "png": "image/png", "webp": "image/webp"}
 
 
-class Album:
+class PhotoStore:
     """The photos' bucket."""
 
     def __init__(self, bucket: str, client: Any = None, now: Callable[[], float] = time.time) -> None:
@@ -41,18 +41,18 @@ class Album:
             kept = described(photo)
             self._call("put_object", Key=_key(conversation, kept), Body=photo.data, ContentType=kept.content_type)
 
-    def read(self, conversation: str, photos: Sequence[KeptPhoto]) -> list[bytes | None]:
+    def read(self, conversation: str, photos: Sequence[StoredPhoto]) -> list[bytes | None]:
         """Their bytes; None for one that is no longer there."""
         if not photos:
             return []
         with ThreadPoolExecutor(max_workers=min(READERS, len(photos))) as pool:
             return list(pool.map(lambda photo: self._read(_key(conversation, photo)), photos))
 
-    def shown(self, conversation: str, photo: KeptPhoto) -> ShownPhoto:
+    def shown(self, conversation: str, photo: StoredPhoto) -> MessagePhoto:
         """The photo with a link for an hour."""
         parameters = {"Bucket": self._bucket, "Key": _key(conversation, photo)}
         url = self._s3.generate_presigned_url("get_object", Params=parameters, ExpiresIn=URL_SECONDS)
-        return ShownPhoto(photo.content_type, url=url, url_expires_at=timestamp(self._now() + URL_SECONDS))
+        return MessagePhoto(photo.content_type, url=url, url_expires_at=timestamp(self._now() + URL_SECONDS))
 
     def forget(self, conversation: str) -> None:
         """Deletes all photos of a conversation."""
@@ -86,12 +86,12 @@ class Album:
             raise unavailable(error) from error
 
 
-def described(photo: Photo) -> KeptPhoto:
+def described(photo: Photo) -> StoredPhoto:
     """What is kept of a photo in its message."""
     kind = photo_format(photo.data)
     assert kind, "photos are checked before they are kept"
-    return KeptPhoto(hashlib.sha256(photo.data).hexdigest(), _CONTENT_TYPES[kind], len(photo.data))
+    return StoredPhoto(hashlib.sha256(photo.data).hexdigest(), _CONTENT_TYPES[kind], len(photo.data))
 
 
-def _key(conversation: str, photo: KeptPhoto) -> str:
+def _key(conversation: str, photo: StoredPhoto) -> str:
     return f"{PREFIX}/{conversation}/{photo.digest}"

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from lambda_src.hr_qa.ingestion.desk import Desk
+from lambda_src.hr_qa.file_store import FileChangedError, FileStore
+from lambda_src.hr_qa.ingestion.document_cache import OpenDocumentCache
 from lambda_src.hr_qa.ingestion.pdf import PdfError, open_document
 from lambda_src.hr_qa.resources import key
-from lambda_src.hr_qa.uploads import Changed, Files
 from tests.fakes import FakeBucket, etag
 from tests.pdfs import text_pdf
 
@@ -47,34 +47,34 @@ def source(bucket: FakeBucket, name: str) -> str:
 
 
 def test_ranges_of_one_file_fetch_it_once(bucket: CountingBucket, tmp_path: Path) -> None:
-    desk = Desk(Files("bucket", bucket), max_pages=10)
+    cache = OpenDocumentCache(FileStore("bucket", bucket), max_pages=10)
 
     for first in (1, 3):
-        desk.document("space", "one", source(bucket, "one")).read(first, first + 1)
+        cache.document("space", "one", source(bucket, "one")).read(first, first + 1)
 
     assert bucket.reads == 1
-    desk.clear()
+    cache.clear()
     assert not list(tmp_path.iterdir())
 
 
 def test_another_file_takes_the_place_of_the_first(bucket: CountingBucket, tmp_path: Path) -> None:
-    desk = Desk(Files("bucket", bucket), max_pages=10)
+    cache = OpenDocumentCache(FileStore("bucket", bucket), max_pages=10)
 
-    desk.document("space", "one", source(bucket, "one"))
-    (page,) = desk.document("space", "other", source(bucket, "other")).read(5, 5)
+    cache.document("space", "one", source(bucket, "one"))
+    (page,) = cache.document("space", "other", source(bucket, "other")).read(5, 5)
 
     assert "other handbook" in page.text
     assert len(list(tmp_path.iterdir())) == 1
-    desk.clear()
+    cache.clear()
 
 
 def test_a_file_that_was_replaced_or_cannot_be_read_leaves_nothing(bucket: CountingBucket, tmp_path: Path) -> None:
-    desk = Desk(Files("bucket", bucket), max_pages=4)
+    cache = OpenDocumentCache(FileStore("bucket", bucket), max_pages=4)
 
-    with pytest.raises(Changed):
-        desk.document("space", "one", '"older"')
+    with pytest.raises(FileChangedError):
+        cache.document("space", "one", '"older"')
     with pytest.raises(PdfError):
-        desk.document("space", "one", source(bucket, "one"))
+        cache.document("space", "one", source(bucket, "one"))
 
     assert not list(tmp_path.iterdir())
 

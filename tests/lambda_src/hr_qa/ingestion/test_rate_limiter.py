@@ -1,6 +1,6 @@
 """Calls keep to a rate."""
 
-from lambda_src.hr_qa.ingestion.pace import Pace
+from lambda_src.hr_qa.ingestion.rate_limiter import RateLimiter
 
 
 class Clock:
@@ -18,7 +18,7 @@ class Clock:
 
 def test_calls_are_spaced_out() -> None:
     clock = Clock()
-    pace = Pace(4, clock, clock.sleep)
+    pace = RateLimiter(4, clock, clock.sleep)
     for _ in range(9):
         pace()
     assert clock.now - 100 == 2.0
@@ -27,7 +27,7 @@ def test_calls_are_spaced_out() -> None:
 
 def test_a_pause_saves_up_a_second_at_most() -> None:
     clock = Clock()
-    pace = Pace(4, clock, clock.sleep)
+    pace = RateLimiter(4, clock, clock.sleep)
     clock.now += 60
     for _ in range(6):
         pace()

@@ -5,23 +5,23 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from lambda_src.hr_qa.file_store import FileStore
 from lambda_src.hr_qa.ingestion.pdf import Document, open_document
-from lambda_src.hr_qa.uploads import Files
 
 _BLOCK = 1024 * 1024
 
 
-class Desk:
-    """One open document, until another one is asked for or the desk is cleared."""
+class OpenDocumentCache:
+    """One open document, until another one is asked for or the cache is cleared."""
 
-    def __init__(self, files: Files, max_pages: int) -> None:
+    def __init__(self, files: FileStore, max_pages: int) -> None:
         self._files = files
         self._max_pages = max_pages
         self._open: tuple[tuple[str, str, str], Document] | None = None
         self._leaving = ExitStack()
 
     def document(self, space: str, document: str, source: str) -> Document:
-        """The file as it was with this ETag. Raises `Changed` and `PdfError`."""
+        """The file as it was with this ETag. Raises `FileChangedError` and `PdfError`."""
         key = (space, document, source)
         if self._open is None or self._open[0] != key:
             self.clear()
@@ -40,8 +40,8 @@ class Desk:
 
 
 @contextmanager
-def on_disk(files: Files, space: str, document: str, source: str) -> Iterator[Path]:
-    """The file as long as it is needed, on disk: a document of 100 MB must not be in memory. Raises `Changed`."""
+def on_disk(files: FileStore, space: str, document: str, source: str) -> Iterator[Path]:
+    """The file on disk while it is needed: a document of 100 MB must not be in memory. Raises `FileChangedError`."""
     with TemporaryDirectory() as folder:
         path = Path(folder) / "document.pdf"
         body = files.read(space, document, source)

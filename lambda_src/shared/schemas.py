@@ -9,15 +9,15 @@ ModelId = Annotated[str, Meta(min_length=1, max_length=200, description="A model
 Text = Annotated[str, Meta(min_length=1, max_length=50_000)]
 
 
-class Request(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
+class RequestModel(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
     """What a caller sends."""
 
 
-class Response(msgspec.Struct, rename="camel"):
+class ResponseModel(msgspec.Struct, rename="camel"):
     """What a caller gets; a field that is UNSET is left out."""
 
 
-class Usage(Response):
+class Usage(ResponseModel):
     """What the call used of the model. `cachedInputTokens` are those of `inputTokens` read from its prompt cache."""
 
     input_tokens: int | UnsetType = UNSET
@@ -26,7 +26,7 @@ class Usage(Response):
     cached_input_tokens: int | UnsetType = UNSET
 
 
-class Parameters(Request):
+class Parameters(RequestModel):
     """How the model is to write. Which of these a model takes, and in which ranges, its row in the catalogue says."""
 
     temperature: float | None = None
@@ -40,7 +40,7 @@ class Parameters(Request):
     frequency_penalty: float | None = None
 
 
-class ListQuery(Request):
+class ListQuery(RequestModel):
     """The page of a list that is asked for."""
 
     limit: Annotated[int, Meta(ge=1, le=100)] = 20

@@ -1,6 +1,6 @@
 import pytest
 
-from lambda_src.hr_qa.ingestion.chunks import MAX_CHARACTERS, Chunk, chunk_pages, embedding_text, sentences
+from lambda_src.hr_qa.ingestion.chunking import MAX_CHARACTERS, Chunk, chunk_pages, embedding_text, sentences
 from lambda_src.hr_qa.ingestion.pages import Block, Page
 from tests.handbooks import pages_of, readable
 

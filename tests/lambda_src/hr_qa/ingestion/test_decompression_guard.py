@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from lambda_src.hr_qa.ingestion import bombs
-from lambda_src.hr_qa.ingestion.bombs import unpacks_too_large
+from lambda_src.hr_qa.ingestion import decompression_guard
+from lambda_src.hr_qa.ingestion.decompression_guard import unpacks_too_large
 from lambda_src.hr_qa.ingestion.pdf import PdfError, open_document
 from tests.handbooks import FOLDER
 from tests.pdfs import Sheet, Text, write_pdf
@@ -38,7 +38,7 @@ def test_a_stream_that_unpacks_to_a_gigabyte_is_refused_at_once(tmp_path: Path, 
 
 
 def test_streams_count_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bombs, "MAX_ALL", 5 * 1024**2)
+    monkeypatch.setattr(decompression_guard, "MAX_ALL", 5 * 1024**2)
     assert not unpacks_too_large(pdf_with(tmp_path / "a.pdf", *[zeros(1024**2)] * 4))
     assert unpacks_too_large(pdf_with(tmp_path / "a.pdf", *[zeros(1024**2)] * 6))
 

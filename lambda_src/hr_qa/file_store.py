@@ -19,7 +19,7 @@ URL_SECONDS = 3600
 _MISSING = {"404", "NoSuchKey", "NotFound"}
 
 
-class Changed(Exception):
+class FileChangedError(Exception):
     """The object is not the one that was asked for: it was replaced or deleted meanwhile."""
 
 
@@ -30,7 +30,7 @@ class Head(msgspec.Struct, frozen=True):
     bytes: int
 
 
-class Files:
+class FileStore:
     """The documents' bucket."""
 
     def __init__(self, bucket: str, client: Any = None, now: Callable[[], float] = time.time) -> None:
@@ -78,12 +78,12 @@ class Files:
         return Head(answer["ETag"], answer["ContentLength"])
 
     def read(self, space: str, document: str, source: str) -> Any:
-        """The file's bytes as a stream, if it is still that one. Raises `Changed`."""
+        """The file's bytes as a stream, if it is still that one. Raises `FileChangedError`."""
         try:
             return self._s3.get_object(Bucket=self._bucket, Key=key(space, document), IfMatch=source)["Body"]
         except ClientError as error:
             if error.response["Error"]["Code"] in {*_MISSING, "412", "PreconditionFailed"}:
-                raise Changed from error
+                raise FileChangedError from error
             raise unavailable(error) from error
         except BotoCoreError as error:
             raise unavailable(error) from error
