@@ -12,7 +12,7 @@ from stacks.common.alarms import Alarms
 from stacks.common.bucket import PrivateBucket
 from stacks.common.guardrail import Guardrail
 from stacks.common.model_access import ModelAccess
-from stacks.common.python_function import PythonFunction
+from stacks.common.python_function import ApiFunction, QueueFunction
 from stacks.common.table import Table
 from stacks.common.use_case_api import UseCaseApi
 from stacks.common.use_case_stack import UseCaseStack
@@ -56,14 +56,14 @@ class HrQaStack(UseCaseStack):
             **store.environment,
             **self._environment(),
         }
-        api = PythonFunction(
+        api = ApiFunction(
             self,
             "Function",
             services=("bedrock-runtime", "dynamodb", "s3", "sqs", *self._rerank_services()),
             environment={**common, **guardrail.environment},
             alarms=alarms,
         )
-        ingestion = PythonFunction(
+        ingestion = QueueFunction(
             self,
             "Ingestion",
             part="ingestion",
@@ -110,7 +110,7 @@ class HrQaStack(UseCaseStack):
     def _rerank_services(self) -> tuple[str, ...]:
         return ("bedrock-agent-runtime",) if self._rerank_models else ()
 
-    def _grant_without_resources(self, api: PythonFunction, ingestion: PythonFunction) -> None:
+    def _grant_without_resources(self, api: ApiFunction, ingestion: QueueFunction) -> None:
         """Two actions that AWS has no resource level for; Rerank asks for InvokeModel on the model beside."""
         if self._rerank_models:
             api.role.add_to_policy(iam.PolicyStatement(actions=["bedrock:Rerank"], resources=["*"]))
