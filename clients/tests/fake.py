@@ -199,10 +199,7 @@ class FakeApis:
                 request = Received(self.command, parts.path, query, dict(self.headers.items()), body)
                 apis.received.append(request)
                 plan = apis.planned.popleft() if apis.planned else None
-                if callable(plan):
-                    response = plan(apis, request)
-                else:
-                    response = plan or apis.respond(request)
+                response = plan(apis, request) if callable(plan) else plan or apis.respond(request)
                 if response.status == 0:
                     self.close_connection = True
                 else:

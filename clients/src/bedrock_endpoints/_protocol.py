@@ -14,6 +14,7 @@ import httpx
 from bedrock_endpoints._version import __version__
 from bedrock_endpoints.discovery import Stage
 from bedrock_endpoints.errors import (
+    REQUEST_ID_HEADER,
     ConnectionFailed,
     EndpointError,
     InProgress,
@@ -91,15 +92,6 @@ def connection_errors() -> Iterator[None]:
         raise ConnectionFailed(f"The connection to the API failed: {_reason(error)}") from error
 
 
-@contextmanager
-def stream_errors() -> Iterator[None]:
-    """Turns httpx's exceptions while a stream is read into this package's."""
-    try:
-        yield
-    except httpx.RequestError as error:
-        raise StreamInterrupted(f"The stream was cut: {_reason(error)}") from error
-
-
 def _reason(error: Exception) -> str:
     return str(error) or type(error).__name__
 
@@ -107,24 +99,33 @@ def _reason(error: Exception) -> str:
 class StreamReader:
     """Events of a stream; raises its `error` event, and an end without a last event."""
 
-    def __init__(self) -> None:
+    def __init__(self, response: httpx.Response) -> None:
         self._parser = EventParser()
         self._complete = False
+        self._request_id = response.headers.get(REQUEST_ID_HEADER)
+
+    @contextmanager
+    def connection(self) -> Iterator[None]:
+        """For the time that the stream is read. Raises `StreamInterrupted` when it ends too early."""
+        try:
+            yield
+        except httpx.RequestError as error:
+            raise self._interrupted(_reason(error)) from error
+        if not self._complete:
+            raise self._interrupted("its last event is missing")
 
     def feed(self, received: bytes) -> Iterator[Event]:
         try:
             for event in self._parser.feed(received):
                 if event.name == "error":
-                    raise from_content(event.data)
+                    raise from_content(event.data, request_id=self._request_id)
                 self._complete = event.name != "delta"
                 yield event
         except ValueError as error:
             raise UnexpectedResponse("The stream does not follow the API's contract.") from error
 
-    def end(self) -> None:
-        """Call when the connection has ended. Raises `StreamInterrupted`."""
-        if not self._complete:
-            raise StreamInterrupted("The stream was cut before its last event.")
+    def _interrupted(self, reason: str) -> StreamInterrupted:
+        return StreamInterrupted(f"The stream was cut: {reason}", request_id=self._request_id)
 
 
 class RetryPolicy:

@@ -16,7 +16,6 @@ from bedrock_endpoints._protocol import (
     decode,
     http_options,
     next_page,
-    stream_errors,
     upload_request,
 )
 from bedrock_endpoints.discovery import Stage, find_stage
@@ -85,12 +84,12 @@ class Client(_BaseClient):
         Closing the generator closes the connection, which stops the model.
         """
         arguments = build_request("POST", self.stage.url(use_case) + path, body, None, idempotency_key)
-        response, reader = self._send(arguments, self.stage.auth, stream=True), StreamReader()
+        response = self._send(arguments, self.stage.auth, stream=True)
+        reader = StreamReader(response)
         try:
-            with stream_errors():
+            with reader.connection():
                 for received in response.iter_bytes():
                     yield from reader.feed(received)
-            reader.end()
         finally:
             response.close()
 
@@ -160,13 +159,13 @@ class AsyncClient(_BaseClient):
     ) -> AsyncGenerator[Event]:
         """See `Client.stream`."""
         arguments = build_request("POST", await self._url(use_case) + path, body, None, idempotency_key)
-        response, reader = await self._send(arguments, self.stage.auth, stream=True), StreamReader()
+        response = await self._send(arguments, self.stage.auth, stream=True)
+        reader = StreamReader(response)
         try:
-            with stream_errors():
+            with reader.connection():
                 async for received in response.aiter_bytes():
                     for event in reader.feed(received):
                         yield event
-            reader.end()
         finally:
             await response.aclose()
 

@@ -4,6 +4,9 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+# The gateway's id of a request, for responses whose body has none.
+REQUEST_ID_HEADER = "x-amzn-requestid"
+
 
 class ConfigurationError(ValueError):
     """The API's address, region or credentials are unknown. The message says what to set."""
@@ -146,7 +149,7 @@ def from_response(status: int, headers: Mapping[str, str], body: bytes) -> Endpo
     return from_content(
         content,
         status=status,
-        request_id=headers.get("x-amzn-requestid"),
+        request_id=headers.get(REQUEST_ID_HEADER),
         retry_after=int(retry_after) if retry_after.isascii() and retry_after.isdigit() else None,
     )
 

@@ -223,10 +223,12 @@ class TestStreams:
 
     async def test_a_lost_connection_is_an_interruption(self, apis: FakeApis, run: Run) -> None:
         chunks = [event("delta", {"text": "Water"})]
-        apis.planned.append(Response(200, headers={"Content-Length": "1000"}, events=chunks))
+        headers = {"Content-Length": "1000", "x-amzn-requestid": "r-gateway"}
+        apis.planned.append(Response(200, headers=headers, events=chunks))
 
-        with pytest.raises(errors.StreamInterrupted):
+        with pytest.raises(errors.StreamInterrupted) as raised:
             await run("stream", "playground", "/completions/stream", MESSAGE)
+        assert raised.value.request_id == "r-gateway"
 
     async def test_a_first_attempt_that_still_runs_is_waited_for(
         self, apis: FakeApis, run: Run, delays: list[float]

@@ -127,10 +127,12 @@ class Api:
 
     async def astream(self, request: Request) -> AsyncGenerator[Event]:
         """A stream's events. Raises `EndpointError`."""
-        async with self._async_client() as client:
-            async with aclosing(client.stream(self._use_case, request.path, request.body)) as events:
-                async for event in events:
-                    yield event
+        async with (
+            self._async_client() as client,
+            aclosing(client.stream(self._use_case, request.path, request.body)) as events,
+        ):
+            async for event in events:
+                yield event
 
     def items(self, path: str) -> Iterator[Any]:
         """The items of a list, newest first. Raises `EndpointError`."""

@@ -52,7 +52,7 @@ class BedrockEndpointsEmbeddings(Endpoint, Embeddings):
 
 
 def _batches(texts: list[str]) -> Iterator[list[str]]:
-    """As many texts as a request may have. A text over the limit is sent alone, so that the API's error describes it."""
+    """As many texts as a request may have. A text over the limit is sent alone, so that only its request fails."""
     batch: list[str] = []
     batch_size = 0
     for text in texts:
