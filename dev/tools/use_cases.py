@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 from lambda_src.shared.routes import Route
 
+USE_CASES = ("image-generation", "summarization", "embeddings", "chatbot", "hr-qa", "playground")
+
 
 @dataclass(frozen=True)
 class UseCase:
@@ -33,6 +35,4 @@ def load(name: str) -> UseCase:
 
 def load_all() -> list[UseCase]:
     """Every use case that a stage has."""
-    from dev.tools.caller import USE_CASES
-
     return [load(name) for name in USE_CASES]

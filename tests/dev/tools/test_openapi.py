@@ -12,8 +12,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from dev.tools import openapi
-from dev.tools.caller import USE_CASES
-from dev.tools.use_cases import UseCase, load, load_all
+from dev.tools.use_cases import USE_CASES, UseCase, load, load_all
 from lambda_src.shared.errors import ApiError, Conflict
 from lambda_src.shared.routes import Route
 
