@@ -5,14 +5,14 @@ from datetime import date
 from aws_cdk import Duration
 from constructs import Construct
 
-from lambda_src.chatbot.album import PREFIX
+from lambda_src.chatbot.photo_store import PREFIX
 from lambda_src.chatbot.routes import ROUTES
 from stacks.common.alarms import Alarms
 from stacks.common.api_functions import ApiFunctions
 from stacks.common.bucket import PrivateBucket
 from stacks.common.guardrail import Guardrail
 from stacks.common.model_access import ModelAccess
-from stacks.common.python_function import PythonFunction
+from stacks.common.python_function import QueueFunction
 from stacks.common.table import Table
 from stacks.common.use_case_stack import UseCaseStack
 from stacks.common.work_queue import WorkQueue
@@ -58,7 +58,7 @@ class ChatbotStack(UseCaseStack):
             # A conversation that has grown past its window is summarized first.
             converse_in_streams=True,
         )
-        memory = PythonFunction(
+        memory = QueueFunction(
             self,
             "Memory",
             part="memory",

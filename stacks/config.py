@@ -1,50 +1,10 @@
-"""A stage's settings, read from `cdk.json` (`-c stage=dev`).
+"""A stage's settings in `cdk.json`: the only place that declares a setting, its type and its default."""
 
-The structs below are the only place where a setting, its type and its default are written down. Settings are checked
-as a whole before anything is built, and all problems are reported at once.
-"""
-
-from collections.abc import Iterable, Mapping
-from datetime import date
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import msgspec
 
-from stacks.config_types import type_problems
-from stacks.model_checks import model_problems
-
-RETENTION_DAYS = (
-    1,
-    3,
-    5,
-    7,
-    14,
-    30,
-    60,
-    90,
-    120,
-    150,
-    180,
-    365,
-    400,
-    545,
-    731,
-    1096,
-    1827,
-    2192,
-    2557,
-    2922,
-    3288,
-    3653,
-)
-
-
-class ConfigError(Exception):
-    """The settings cannot be deployed. `problems` has a line for each, starting with the path of its setting."""
-
-    def __init__(self, problems: Iterable[str]) -> None:
-        self.problems = tuple(problems)
-        super().__init__("The configuration has problems:\n" + "\n".join(f"  - {problem}" for problem in self.problems))
+from lambda_src.registry import MODEL_SETTINGS
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
@@ -60,24 +20,21 @@ class Auth(Settings, frozen=True, kw_only=True):
     ) = None
 
 
-class Models(Settings, frozen=True, kw_only=True):
-    """The models a stage offers for each use case, by the id they are invoked with; the first is the default."""
+if TYPE_CHECKING:
 
-    image_generation: tuple[str, ...] = ("stability.stable-image-core-v1:1", "stability.stable-image-ultra-v1:1")
-    summarization: tuple[str, ...] = ("us.anthropic.claude-haiku-4-5-20251001-v1:0",)
-    embeddings: tuple[str, ...] = ("amazon.titan-embed-text-v2:0",)
-    playground: tuple[str, ...] = (
-        "us.anthropic.claude-haiku-4-5-20251001-v1:0",
-        "us.amazon.nova-lite-v1:0",
-        "us.amazon.nova-micro-v1:0",
-        "us.meta.llama3-1-8b-instruct-v1:0",
+    class Models(Settings, frozen=True, kw_only=True):
+        """The models a stage offers: a field for each model setting in the registry."""
+
+        def __init__(self, **settings: tuple[str, ...]) -> None: ...
+
+else:
+    Models = msgspec.defstruct(
+        "Models",
+        [(setting.name, tuple[str, ...], setting.defaults) for setting in MODEL_SETTINGS],
+        bases=(Settings,),
+        frozen=True,
+        kw_only=True,
     )
-    chatbot: tuple[str, ...] = ("us.anthropic.claude-haiku-4-5-20251001-v1:0", "us.amazon.nova-lite-v1:0")
-    hr_qa: tuple[str, ...] = ("us.anthropic.claude-haiku-4-5-20251001-v1:0",)
-    # One model, for documents and questions alike: after a change the documents have to be uploaded again.
-    hr_qa_embeddings: tuple[str, ...] = ("amazon.titan-embed-text-v2:0",)
-    # None, or one that puts what was found in a better order.
-    hr_qa_rerank: tuple[str, ...] = ()
 
 
 class GuardrailSettings(Settings, frozen=True, kw_only=True):
@@ -236,116 +193,11 @@ class StageSettings(Settings, frozen=True, kw_only=True):
         """The region that Bedrock is called in; None: the one that the stack is deployed to."""
         return self.model_region or self.region
 
-    def models_for(self, purpose: str) -> tuple[str, ...]:
-        """The invocation ids under a name of `Models`, the default first."""
-        models: tuple[str, ...] = getattr(self.models, purpose)
-        return models
+    def models_for(self, setting: str) -> tuple[str, ...]:
+        """The invocation ids of a model setting, the default first. A use case without models has none."""
+        return getattr(self.models, setting, ())
 
     @property
     def all_models(self) -> tuple[str, ...]:
         """The invocation ids of all use cases, each once."""
-        return tuple(
-            dict.fromkeys(one for purpose in self.models.__struct_fields__ for one in self.models_for(purpose))
-        )
-
-
-def load_stage(stages: object, name: object, *, today: date) -> StageSettings:
-    """The settings of one stage out of all; raises ConfigError with everything that is wrong with it."""
-    if not isinstance(stages, Mapping) or not stages:
-        raise ConfigError(["stages: cdk.json has none in its context"])
-    if not isinstance(name, str) or name not in stages:
-        raise ConfigError(
-            [f"stage: say which with `-c stage=NAME`; {name!r} is not one of {', '.join(sorted(stages))}"]
-        )
-    value: Any = stages[name]
-    path = f"stages.{name}"
-    # The name is the key; a stage cannot call itself something else.
-    problems = [f"{path}.name: unknown setting"] if isinstance(value, Mapping) and "name" in value else []
-    named = {**value, "name": name} if isinstance(value, Mapping) else value
-    problems += type_problems(named, StageSettings, path)
-    if problems:
-        raise ConfigError(problems)
-    settings = msgspec.convert(named, StageSettings, strict=True)
-    problems = [f"{path}.{problem}" for problem in (*_combination_problems(settings), *model_problems(settings, today))]
-    if problems:
-        raise ConfigError(problems)
-    return settings
-
-
-def _combination_problems(settings: StageSettings) -> Iterable[str]:
-    yield from _auth_problems(settings)
-    yield from _guardrail_problems(settings)
-    yield from _search_problems(settings.hr_qa.search)
-    yield from _ui_problems(settings)
-    if settings.streaming.layer_arn and not settings.streaming.adapter:
-        yield "streaming.layerArn: only with `adapter`"
-    if settings.log_retention_days not in RETENTION_DAYS:
-        allowed = ", ".join(map(str, RETENTION_DAYS))
-        yield f"logRetentionDays: CloudWatch Logs cannot keep {settings.log_retention_days} days; one of {allowed}"
-    if settings.alarms.email and settings.alarms.topic_arn:
-        yield "alarms: give either `email` or `topicArn`, not both"
-    if (settings.runtime == "host") != (settings.architecture == "host"):
-        yield "runtime, architecture: `host` goes with `host` only"
-    if settings.throttling.model_rate > settings.throttling.rate:
-        yield "throttling.modelRate: above `rate`, which limits all the routes together"
-    if settings.throttling.model_burst > settings.throttling.burst:
-        yield "throttling.modelBurst: above `burst`, which limits all the routes together"
-    if any(key.lower().startswith("aws:") for key in settings.tags):
-        yield "tags: keys that start with `aws:` are reserved"
-
-
-def _auth_problems(settings: StageSettings) -> Iterable[str]:
-    pool = settings.auth.user_pool_arn
-    if pool is None:
-        return
-    if settings.auth.type == "iam":
-        yield "auth.userPoolArn: only with `type` cognito"
-    if settings.region and pool.split(":")[3] != settings.region:
-        yield f"auth.userPoolArn: the pool is not in {settings.region}, where the API is"
-
-
-def _search_problems(search: SearchSettings) -> Iterable[str]:
-    needed = {"collection": ("collection_name", "collection_id"), "domain": ("domain_arn", "domain_endpoint")}
-    for kind, names in needed.items():
-        for name in names:
-            wire = msgspec.structs.fields(SearchSettings)[SearchSettings.__struct_fields__.index(name)].encode_name
-            if search.type == kind and getattr(search, name) is None:
-                yield f"hrQa.search.{wire}: an existing {kind} needs it"
-            elif search.type != kind and getattr(search, name) is not None:
-                yield f"hrQa.search.{wire}: only with `type` {kind}"
-    if search.collection_generation != "classic" and search.type != "collection":
-        yield "hrQa.search.collectionGeneration: only with `type` collection"
-    if search.standby and search.type != "classic":
-        yield "hrQa.search.standby: only with `type` classic; nextgen always has one"
-
-
-def _ui_problems(settings: StageSettings) -> Iterable[str]:
-    ui = settings.ui
-    if not ui.deployed:
-        for field in msgspec.structs.fields(UiSettings):
-            if field.name != "type" and getattr(ui, field.name) is not None:
-                yield f"ui.{field.encode_name}: only with `type` express"
-        return
-    if ui.image is None:
-        yield "ui.image: express needs it; docs/ui.md tells how it is made"
-    if ui.sign_in_domain_prefix is None:
-        yield "ui.signInDomainPrefix: express needs it"
-    elif any(word in ui.sign_in_domain_prefix for word in ("aws", "amazon", "cognito")):
-        yield "ui.signInDomainPrefix: Cognito refuses one with `aws`, `amazon` or `cognito` in it"
-    if settings.auth.type != "iam":
-        yield "ui.type: express calls the APIs as its own role, for which `auth` has to be iam"
-
-
-def _guardrail_problems(settings: StageSettings) -> Iterable[str]:
-    guardrail = settings.guardrail
-    if guardrail.type == "existing":
-        for name in ("id", "version"):
-            if getattr(guardrail, name) is None:
-                yield f"guardrail.{name}: an existing guardrail needs it"
-    elif guardrail.id or guardrail.version:
-        yield f"guardrail: `id` and `version` only with `type` existing, not {guardrail.type}"
-    if guardrail.type == "new" and settings.model_region and settings.model_region != settings.region:
-        yield (
-            f"guardrail: a new one would be in the stage's region, but it has to be where the models are called, "
-            f"{settings.model_region}; give an existing one there, or deploy there"
-        )
+        return tuple(dict.fromkeys(model for setting in MODEL_SETTINGS for model in self.models_for(setting.name)))

@@ -1,37 +1,19 @@
-"""Embeddings: texts become vectors, and candidates are ranked by their likeness to a text."""
+"""Embeddings: turns texts into vectors, and ranks candidates by their similarity to a text."""
 
 from datetime import date
 
 from constructs import Construct
 
 from lambda_src.embeddings.routes import ROUTES
-from stacks.common.alarms import Alarms
-from stacks.common.model_access import ModelAccess
-from stacks.common.python_function import PythonFunction
-from stacks.common.table import Table
-from stacks.common.use_case_api import UseCaseApi
-from stacks.common.use_case_stack import UseCaseStack
+from stacks.common.api_stack import ApiStack
 from stacks.config import StageSettings
 
 
-class EmbeddingsStack(UseCaseStack):
-    """The embeddings API. Only answers to requests with an idempotency key are kept, for a day.
+class EmbeddingsStack(ApiStack):
+    """The embeddings API. It only stores answers to requests with an idempotency key, for a day.
 
-    There is no guardrail: a vector says nothing that a policy could decline. Needs access to the stage's embedding
-    models, and a role for API Gateway's logs in the account.
+    It has no guardrail: a vector contains no text that a policy could reject.
     """
 
     def __init__(self, scope: Construct, *, settings: StageSettings, today: date) -> None:
-        super().__init__(scope, "embeddings", settings=settings, today=today)
-        alarms = Alarms(self, "Alarms", settings=settings.alarms)
-        table = Table(self, "Table", settings=settings)
-        function = PythonFunction(
-            self,
-            "Function",
-            services=("bedrock-runtime", "dynamodb"),
-            environment=table.environment,
-            alarms=alarms,
-        )
-        table.grant_use(function.role)
-        ModelAccess(self).grant(function.role)
-        UseCaseApi(self, "Api", routes=ROUTES, function=function.function, alarms=alarms)
+        super().__init__(scope, "embeddings", routes=ROUTES, settings=settings, today=today, guarded=False)

@@ -12,7 +12,7 @@ from stacks.common.alarms import Alarms
 from stacks.common.bucket import PrivateBucket
 from stacks.common.guardrail import Guardrail
 from stacks.common.model_access import ModelAccess
-from stacks.common.python_function import PythonFunction
+from stacks.common.python_function import ApiFunction, QueueFunction
 from stacks.common.table import Table
 from stacks.common.use_case_api import UseCaseApi
 from stacks.common.use_case_stack import UseCaseStack
@@ -45,7 +45,7 @@ class HrQaStack(UseCaseStack):
         store = VectorStore(
             self,
             "Store",
-            index=index_name(settings.models.hr_qa_embeddings[0], dimensions),
+            index=index_name(settings.models_for("hr_qa_embeddings")[0], dimensions),
             index_family=f"{INDEX_PREFIX}*",
             properties=index_definition(dimensions, engine)["mappings"]["properties"],
         )
@@ -56,14 +56,14 @@ class HrQaStack(UseCaseStack):
             **store.environment,
             **self._environment(),
         }
-        api = PythonFunction(
+        api = ApiFunction(
             self,
             "Function",
             services=("bedrock-runtime", "dynamodb", "s3", "sqs", *self._rerank_services()),
             environment={**common, **guardrail.environment},
             alarms=alarms,
         )
-        ingestion = PythonFunction(
+        ingestion = QueueFunction(
             self,
             "Ingestion",
             part="ingestion",
@@ -90,9 +90,9 @@ class HrQaStack(UseCaseStack):
 
     def _environment(self) -> dict[str, str]:
         """Settings of the stage that both functions read."""
-        hr_qa, models = self.settings.hr_qa, self.settings.models
+        hr_qa = self.settings.hr_qa
         environment = {
-            "EMBEDDING_MODEL": models.hr_qa_embeddings[0],
+            "EMBEDDING_MODEL": self.settings.models_for("hr_qa_embeddings")[0],
             "DIMENSIONS": str(hr_qa.dimensions),
             "MAX_DOCUMENT_BYTES": str(hr_qa.max_document_megabytes * 1024 * 1024),
             "MAX_PAGES": str(hr_qa.max_pages),
@@ -101,14 +101,18 @@ class HrQaStack(UseCaseStack):
             "OCR": "true" if hr_qa.ocr else "false",
             "SHARED_DOCUMENTS": "true" if hr_qa.shared_documents else "false",
         }
-        return {**environment, "RERANK_MODEL": models.hr_qa_rerank[0]} if models.hr_qa_rerank else environment
+        return {**environment, "RERANK_MODEL": self._rerank_models[0]} if self._rerank_models else environment
+
+    @property
+    def _rerank_models(self) -> tuple[str, ...]:
+        return self.settings.models_for("hr_qa_rerank")
 
     def _rerank_services(self) -> tuple[str, ...]:
-        return ("bedrock-agent-runtime",) if self.settings.models.hr_qa_rerank else ()
+        return ("bedrock-agent-runtime",) if self._rerank_models else ()
 
-    def _grant_without_resources(self, api: PythonFunction, ingestion: PythonFunction) -> None:
+    def _grant_without_resources(self, api: ApiFunction, ingestion: QueueFunction) -> None:
         """Two actions that AWS has no resource level for; Rerank asks for InvokeModel on the model beside."""
-        if self.settings.models.hr_qa_rerank:
+        if self._rerank_models:
             api.role.add_to_policy(iam.PolicyStatement(actions=["bedrock:Rerank"], resources=["*"]))
         if self.settings.hr_qa.ocr:
             ingestion.role.add_to_policy(iam.PolicyStatement(actions=["textract:DetectDocumentText"], resources=["*"]))

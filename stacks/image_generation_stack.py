@@ -9,7 +9,7 @@ from stacks.common.alarms import Alarms
 from stacks.common.bucket import PrivateBucket
 from stacks.common.guardrail import Guardrail
 from stacks.common.model_access import ModelAccess
-from stacks.common.python_function import PythonFunction
+from stacks.common.python_function import ApiFunction
 from stacks.common.table import Table
 from stacks.common.use_case_api import UseCaseApi
 from stacks.common.use_case_stack import UseCaseStack
@@ -29,7 +29,7 @@ class ImageGenerationStack(UseCaseStack):
         table = Table(self, "Table", settings=settings)
         bucket = PrivateBucket(self, "Bucket", settings=settings)
         guardrail = Guardrail(self, "Guardrail", settings=settings)
-        function = PythonFunction(
+        function = ApiFunction(
             self,
             "Function",
             services=("bedrock-runtime", "dynamodb", "s3"),

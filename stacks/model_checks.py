@@ -2,27 +2,12 @@
 
 from collections.abc import Iterator
 from datetime import date
-from typing import TYPE_CHECKING
 
-from lambda_src.shared.catalogue import MODELS, Invocation, Model, Purpose, UnknownModel, resolve
-from lambda_src.shared.lifecycle import NEAR
+from lambda_src.registry import MODEL_SETTINGS, ModelSetting
+from lambda_src.shared.catalogue import MODELS, Invocation, Model, UnknownModel, resolve
+from lambda_src.shared.lifecycle import NEAR_END
+from stacks.config import StageSettings
 
-if TYPE_CHECKING:
-    from stacks.config import StageSettings
-
-# What the models under each name of the setting `models` have to be for.
-PURPOSES: dict[str, Purpose] = {
-    "image_generation": "image",
-    "summarization": "text",
-    "embeddings": "embedding",
-    "playground": "text",
-    "chatbot": "text",
-    "hr_qa": "text",
-    "hr_qa_embeddings": "embedding",
-    "hr_qa_rerank": "rerank",
-}
-# How many there may be, where it is not one or more.
-_COUNTS = {"hr_qa_embeddings": (1, 1), "hr_qa_rerank": (0, 1)}
 # The regions that a profile's prefix can be called from, by the start of their names.
 _SOURCE_REGIONS = {
     "us": ("us-", "ca-"),
@@ -33,23 +18,26 @@ _SOURCE_REGIONS = {
 }
 
 
-def model_problems(settings: "StageSettings", today: date) -> Iterator[str]:
+def model_problems(settings: StageSettings, today: date) -> Iterator[str]:
     """What keeps the stage's models from being deployed; each line starts with the path of its setting."""
-    for use_case, purpose in PURPOSES.items():
-        ids = settings.models_for(use_case)
-        path = f"models.{_camel(use_case)}"
-        fewest, most = _COUNTS.get(use_case, (1, len(ids)))
-        if len(ids) < fewest:
-            yield f"{path}: at least one model"
-        if len(ids) > max(most, 1):
-            yield f"{path}: one model only"
-        if len(set(ids)) != len(ids):
-            yield f"{path}: a model is listed twice"
+    for setting in MODEL_SETTINGS:
+        path = f"models.{_camel(setting.name)}"
+        ids = settings.models_for(setting.name)
+        yield from (f"{path}: {problem}" for problem in _count_problems(setting, ids))
         for index, invocation_id in enumerate(ids):
-            for problem in _invocation_problems(invocation_id, purpose, settings, today):
+            for problem in _invocation_problems(invocation_id, setting, settings, today):
                 yield f"{path}[{index}]: {problem}"
     yield from _dimension_problems(settings)
     yield from _allowance_problems(settings)
+
+
+def _count_problems(setting: ModelSetting, ids: tuple[str, ...]) -> Iterator[str]:
+    if len(ids) < setting.minimum:
+        yield "at least one model"
+    if setting.maximum is not None and len(ids) > setting.maximum:
+        yield "one model only"
+    if len(set(ids)) != len(ids):
+        yield "a model is listed twice"
 
 
 def _camel(name: str) -> str:
@@ -72,7 +60,7 @@ def has_ended(model: Model, today: date) -> bool:
 def lifecycle_warning(invocation: Invocation, today: date, region: str | None) -> str | None:
     """What to say at synthesis about a model that is near its end or past it; None: nothing."""
     model, ends = invocation.model, end_of_life(invocation.model)
-    if ends is None or ends - today > NEAR:
+    if ends is None or ends - today > NEAR_END:
         return f"{model.name} is legacy: AWS refuses new customers" if model.lifecycle.status == "legacy" else None
     if has_ended(model, today):
         what = f"ended on {ends} and is used by special permission (allowEndedModels)"
@@ -83,15 +71,17 @@ def lifecycle_warning(invocation: Invocation, today: date, region: str | None) -
     return f"{invocation.id} ({model.name}) {what}{_advice(model, today, region)}"
 
 
-def _invocation_problems(invocation_id: str, purpose: Purpose, settings: "StageSettings", today: date) -> Iterator[str]:
+def _invocation_problems(
+    invocation_id: str, setting: ModelSetting, settings: StageSettings, today: date
+) -> Iterator[str]:
     try:
         invocation = resolve(invocation_id)
     except UnknownModel:
         yield f"{invocation_id} is not in the model catalogue (lambda_src/shared/catalogue.py), or has no such profile"
         return
     model = invocation.model
-    if model.purpose != purpose:
-        yield f"{invocation_id} is for {model.purpose}, not {purpose}"
+    if model.purpose != setting.purpose:
+        yield f"{invocation_id} is for {model.purpose}, not {setting.purpose}"
         return
     if settings.bedrock_region and not is_served(invocation, settings.bedrock_region):
         yield f"{invocation_id} is not served in {settings.bedrock_region}{_elsewhere(invocation)}"
@@ -119,14 +109,14 @@ def _elsewhere(invocation: Invocation) -> str:
     return f", but in {', '.join(regions)} (modelRegion sets the region that Bedrock is called in)"
 
 
-def _dimension_problems(settings: "StageSettings") -> Iterator[str]:
-    for invocation_id in settings.models.hr_qa_embeddings:
+def _dimension_problems(settings: StageSettings) -> Iterator[str]:
+    for invocation_id in settings.models_for("hr_qa_embeddings"):
         offered = {model.id: model.dimensions for model in MODELS}.get(invocation_id, ())
         if offered and settings.hr_qa.dimensions not in offered:
             yield f"hrQa.dimensions: {invocation_id} gives {', '.join(map(str, offered))}"
 
 
-def _allowance_problems(settings: "StageSettings") -> Iterator[str]:
+def _allowance_problems(settings: StageSettings) -> Iterator[str]:
     known = {model.id for model in MODELS}
     for index, model_id in enumerate(settings.allow_ended_models):
         if model_id not in known:
@@ -143,7 +133,7 @@ def _living_alternative(model: Model, today: date, region: str | None) -> str | 
     candidates = [other for other in MODELS if other.purpose == model.purpose and other.id != model.id]
     for other in sorted(candidates, key=lambda candidate: candidate.provider != model.provider):
         ends = end_of_life(other)
-        if other.lifecycle.status != "active" or (ends and ends - today <= NEAR):
+        if other.lifecycle.status != "active" or (ends and ends - today <= NEAR_END):
             continue
         for invocation in _ways(other):
             if region is None or is_served(invocation, region):

@@ -11,8 +11,8 @@ from constructs import Construct
 
 from lambda_src.shared.catalogue import resolve
 from stacks.common.alarms import Alarms
-from stacks.common.checks import acknowledge
-from stacks.common.python_function import PythonFunction
+from stacks.common.nag import acknowledge
+from stacks.common.python_function import ScheduledFunction
 from stacks.common.use_case_stack import UseCaseStack, kebab
 from stacks.config import StageSettings
 
@@ -30,14 +30,12 @@ class ModelLifecycleStack(UseCaseStack):
     def __init__(self, scope: Construct, *, settings: StageSettings, today: date) -> None:
         super().__init__(scope, "model_lifecycle", settings=settings, today=today)
         alarms = Alarms(self, "Alarms", settings=settings.alarms)
-        function = PythonFunction(
+        function = ScheduledFunction(
             self,
             "Function",
             services=("bedrock",),
-            environment={},
             alarms=alarms,
             memory_size=MEMORY,
-            scheduled=True,
         )
         function.role.add_to_policy(
             iam.PolicyStatement(actions=["bedrock:GetFoundationModel"], resources=self._model_arns())
@@ -60,7 +58,7 @@ class ModelLifecycleStack(UseCaseStack):
         return [f"arn:{Aws.PARTITION}:bedrock:{region}::foundation-model/{one}" for one in ids]
 
     def _watch(self, alarms: Alarms) -> None:
-        for name, says in (
+        for name, description in (
             ("ModelsNearEnd", "A model of the stage may end within 90 days, or is legacy: plan for another one"),
             ("ModelsEnding", "A model of the stage ends within 30 days, or has ended: choose another one now"),
         ):
@@ -71,4 +69,4 @@ class ModelLifecycleStack(UseCaseStack):
                 statistic="Maximum",
                 period=_DAY,
             )
-            alarms.add(name, metric, threshold=1, periods=_WEEK, datapoints=1, says=says)
+            alarms.add(name, metric, threshold=1, periods=_WEEK, datapoints=1, description=description)

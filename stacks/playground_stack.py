@@ -5,11 +5,11 @@ from datetime import date
 from constructs import Construct
 
 from lambda_src.playground.routes import ROUTES
-from stacks.common.guarded_model_stack import GuardedModelStack
+from stacks.common.api_stack import ApiStack
 from stacks.config import StageSettings
 
 
-class PlaygroundStack(GuardedModelStack):
+class PlaygroundStack(ApiStack):
     """The playground API. Only answers to requests with an idempotency key are kept, for a day.
 
     Needs access to the stage's text models, and a role for API Gateway's logs in the account.

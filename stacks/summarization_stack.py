@@ -5,11 +5,11 @@ from datetime import date
 from constructs import Construct
 
 from lambda_src.summarization.routes import ROUTES
-from stacks.common.guarded_model_stack import GuardedModelStack
+from stacks.common.api_stack import ApiStack
 from stacks.config import StageSettings
 
 
-class SummarizationStack(GuardedModelStack):
+class SummarizationStack(ApiStack):
     """The summaries API. Reports are kept in a table; photos are read and not kept.
 
     Needs access to the stage's text models, and a role for API Gateway's logs in the account.

@@ -14,8 +14,8 @@ from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk import aws_ssm as ssm
 from constructs import Construct
 
-from stacks.common.checks import acknowledge
 from stacks.common.log_group import log_group
+from stacks.common.nag import acknowledge
 from stacks.common.use_case_api import STAGE_NAME
 from stacks.common.use_case_stack import UseCaseStack, kebab
 from stacks.common.user_pool import new_user_pool

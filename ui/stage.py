@@ -46,14 +46,14 @@ def is_local(stage: Stage) -> bool:
 
 
 def _aws_stage(name: str, folder: Path, token: str | None) -> Stage:
-    # Imported late: the navigation imports the pages, which import this module.
-    from ui.navigation import ENTRIES
+    # Imported late: entries are those of the pages, which import this module.
+    from ui.entries import entries
 
     stage = find_stage(name, token=token)
     outputs = folder / f"outputs-{name}.json"
     if outputs.exists():
         stage = replace(stage, lookup=outputs_lookup(outputs, name))
-    if not any(_is_deployed(stage, entry.use_case) for entry in ENTRIES):
+    if not any(_is_deployed(stage, entry.use_case) for entry in entries()):
         raise StageMissing(name, f"neither {outputs.name} nor SSM parameters name its APIs")
     return stage
 

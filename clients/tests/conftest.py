@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from fake import FakeApis, running
+
+from clients.tests.fake import FakeApis, running
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -21,10 +21,10 @@ from typing import Any, NamedTuple
 from dev.benchmarks.chat import stand_in
 from dev.benchmarks.chat.figures import AIM, Comparison, document, table
 from dev.benchmarks.chat.sides import CONVERSATION, Side, Streams, Turns, event, turn
-from dev.benchmarks.cold_start import HERE, ROOT, WORK, BenchmarkError, our_package, peer_package, pins
+from dev.benchmarks.cold_start import HERE, ROOT, WORK, BenchmarkError, locked, our_package, peer_package, pins
 
 RESULT = HERE / "results" / "chat_overhead.json"
-PEER_REQUIREMENTS = HERE / "peer" / "chatbot" / "requirements.txt"
+BASELINE = "bench-chatbot"
 # As in the chatbot's stack.
 SERVICES = ("bedrock-runtime", "dynamodb", "s3", "sqs")
 # The stage's default.
@@ -94,7 +94,7 @@ def _bench(model_ms: float) -> Iterator[tuple[Bench, Callable[[], dict[str, int]
         our_package("chatbot", SERVICES, "stream"),
         "lambda_src.chatbot.stream",
     )
-    package = peer_package("peer-chatbot", PEER_REQUIREMENTS)
+    package = peer_package(BASELINE)
     peer = Side("peer", package, "peer.chatbot.handler.handler", package, "peer.chatbot.stream")
     with _stand_in(model_ms) as ask:
         bench = Bench((ours, peer), _bare_python(), _environment(ask.port), {})
@@ -268,7 +268,7 @@ def _report(comparisons: list[Comparison], calls_of: dict[str, dict[str, int]], 
         # Of the last minute, before and after. The benchmark itself makes about 1; more makes the figures worth less.
         "loadAverage": [round(load, 1) for load in loads],
         "aim": AIM,
-        "versions": pins(PEER_REQUIREMENTS),
+        "versions": pins(locked(BASELINE)),
         # Of a turn and a stream together.
         "awsCalls": calls_of,
         "figures": [document(one) for one in comparisons],

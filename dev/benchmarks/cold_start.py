@@ -26,6 +26,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from dev.tools.lock import export
+
 ROOT = Path(__file__).resolve().parents[2]
 HERE = ROOT / "benchmarks"
 WORK = ROOT / ".cache" / "benchmarks"
@@ -134,7 +136,7 @@ def report(comparisons: list[Comparison]) -> dict[str, Any]:
         "loadAverage": round(os.getloadavg()[0], 1),
         "aim": AIM,
         "runs": len(comparisons[0].ours),
-        "versions": {**pins(HERE / "tools.txt"), **pins(HERE / "peer" / "requirements.txt")},
+        "versions": {**pins(locked("bench-tools")), **pins(locked("bench-baseline"))},
         "functions": [
             {
                 "useCase": case.use_case,
@@ -164,8 +166,8 @@ def _arguments() -> argparse.Namespace:
 
 def _compare(runs: int, use_cases: list[UseCase]) -> list[Comparison]:
     # It has the runtime interface client and the emulator.
-    python = environment_for("tools", HERE / "tools.txt", "--no-deps")
-    peer = peer_package("peer", HERE / "peer" / "requirements.txt")
+    python = environment_for("bench-tools")
+    peer = peer_package("bench-baseline")
     comparisons = []
     for case in use_cases:
         ours_function = Function(
@@ -179,14 +181,23 @@ def _compare(runs: int, use_cases: list[UseCase]) -> list[Comparison]:
     return comparisons
 
 
-def environment_for(name: str, requirements: Path, *options: str) -> Path:
-    """The Python of a virtual environment with what a locked requirements file names."""
-    environment = _folder(name, requirements)
+def locked(group: str) -> Path:
+    """A requirements file with the locked versions of a dependency group."""
+    path = WORK / f"{group}.txt"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(export(("--only-group", group)), encoding="utf-8")
+    return path
+
+
+def environment_for(group: str) -> Path:
+    """The Python of a virtual environment with a locked dependency group."""
+    requirements = locked(group)
+    environment = _folder(group, requirements)
     python = environment / "bin" / "python"
     if not (environment / "ready").exists():
         # Not uv's: its environments run code at each start of Python, which Lambda's Python does not.
         _run(sys.executable, "-m", "venv", "--without-pip", "--clear", str(environment))
-        _install(requirements, *options, "--python", str(python))
+        _install(requirements, "--python", str(python))
         (environment / "ready").touch()
     return python
 
@@ -204,15 +215,16 @@ def our_package(use_case: str, services: tuple[str, ...], part: str = "") -> Pat
     return folder
 
 
-def peer_package(name: str, requirements: Path) -> Path:
+def peer_package(group: str) -> Path:
     """As `pip install --target` leaves it: nothing trimmed, and everything compiled with pip's kind of `.pyc`."""
-    folder = _folder(name, requirements)
+    requirements = locked(group)
+    folder = _folder(group, requirements)
     if not (folder / "ready").exists():
         shutil.rmtree(folder, ignore_errors=True)
         _install(requirements, "--compile-bytecode", "--python", sys.executable, "--target", str(folder))
         (folder / "ready").touch()
     shutil.rmtree(folder / "peer", ignore_errors=True)
-    shutil.copytree(HERE / "peer", folder / "peer", ignore=shutil.ignore_patterns("__pycache__", "requirements.*"))
+    shutil.copytree(HERE / "peer", folder / "peer", ignore=shutil.ignore_patterns("__pycache__"))
     _run(sys.executable, "-m", "compileall", "-q", str(folder / "peer"))
     return folder
 
@@ -226,7 +238,9 @@ def _install(requirements: Path, *options: str) -> None:
     uv = shutil.which("uv", path=os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"])))
     if uv is None:
         raise BenchmarkError("uv is not installed; `make setup` installs it into .venv")
-    _run(uv, "pip", "install", "--quiet", "--require-hashes", "--link-mode", "copy", *options, "-r", str(requirements))
+    # The group is locked with all its dependencies.
+    flags = ("--quiet", "--require-hashes", "--no-deps", "--link-mode", "copy")
+    _run(uv, "pip", "install", *flags, *options, "-r", str(requirements))
 
 
 def _run(*command: str) -> None:

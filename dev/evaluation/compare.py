@@ -17,7 +17,7 @@ from dev.evaluation.questions import PageKey, Question, read_questions
 from dev.evaluation.report import Row, fill, markdown_table
 from dev.local.paths import ROOT
 from lambda_src.hr_qa.language import detect, terms
-from lambda_src.hr_qa.ranking import Hit, Ranked, fits, fuse
+from lambda_src.hr_qa.ranking import Hit, Ranked, fuse, is_answerable
 
 LIMIT = 50
 # Beside the nearest, so many in other languages than the question's: a second search with a filter.
@@ -42,7 +42,7 @@ class Found(msgspec.Struct, frozen=True):
 
     def fits(self, floor: float | None) -> bool:
         """Whether the service would ask the model."""
-        return fits(self.question.question, self.language, self.ranked, self.dense, floor)
+        return is_answerable(self.question.question, self.language, self.ranked, self.dense, floor)
 
 
 class Bench:

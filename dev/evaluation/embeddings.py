@@ -23,7 +23,7 @@ MODEL = "amazon.titan-embed-text-v2:0"
 DIMENSIONS = 1024
 START_SECONDS = 120.0
 # What vectors come from: after a change of these they are computed anew.
-_SOURCES = ("models/embeddings.py", "models/runtimes.py", "requirements-models.txt")
+_SOURCES = ("dev/local/models/embeddings.py", "dev/local/models/runtimes.py", "uv.lock")
 
 Vector: TypeAlias = "array[float]"
 
@@ -101,4 +101,4 @@ def _key(text: str) -> str:
 
 @cache
 def _version() -> str:
-    return hashlib.sha256(b"\0".join((ROOT / "local" / name).read_bytes() for name in _SOURCES)).hexdigest()
+    return hashlib.sha256(b"\0".join((ROOT / name).read_bytes() for name in _SOURCES)).hexdigest()

@@ -74,9 +74,9 @@ class Paths:
         return self.root / ".venv-local" / "bin" / "python"
 
     @property
-    def page_python(self) -> Path:
-        """The interpreter that the page (`ui/`) runs with."""
-        return self.root / ".venv-ui" / "bin" / "python"
+    def project_python(self) -> Path:
+        """The interpreter that the web UI runs with."""
+        return self.root / ".venv" / "bin" / "python"
 
     @property
     def cdk(self) -> Path:

@@ -49,7 +49,7 @@ _SEARCH_SECONDS = 1200.0
 # It answers before it has opened its indices.
 _SEARCH_READY = "/_cluster/health?wait_for_status=yellow&timeout=1s"
 _PAGE_SOURCES = ("ui",)
-_COMMON_SOURCES = ("dev/local/requirements.txt", "dev/local/requirements-models.txt", "dev/local/environment.py")
+_COMMON_SOURCES = ("uv.lock", "dev/local/environment.py")
 
 
 class Stage:
@@ -156,12 +156,12 @@ class Stage:
 
     def _start_page(self, port: int) -> None:
         """The page over the APIs, if it is set up. Last, as it reads what is written for callers."""
-        if not self._paths.page_python.exists():
+        if not self._paths.project_python.exists():
             self._say("no page in a browser: `make setup-ui` sets it up")
             return
         # It reads the outputs once, so that a changed address is a reason to start again.
         written = fingerprint(self._paths.home, ("outputs.json", "env"))
-        command = [str(self._paths.page_python), "-m", "ui", "--stage", "local", "--port", str(port)]
+        command = [str(self._paths.project_python), "-m", "ui", "--stage", "local", "--port", str(port)]
         self._ensure(PAGE, command, environment.for_page(), _PAGE_SOURCES, written)
         self._processes[PAGE].wait(lambda: _answers(f"http://{ports.LOOPBACK}:{port}/_stcore/health", None), 60)
 

@@ -15,7 +15,7 @@ import msgspec
 from dev.tools.curl import Row
 from dev.tools.examples import VALUES
 from dev.tools.openapi import body_of, write
-from dev.tools.use_cases import UseCase, load_all
+from lambda_src.registry import USE_CASES, UseCase
 from lambda_src.shared.routes import Route
 
 FOLDER = Path(__file__).parents[2] / "docs" / "collections" / "bruno"
@@ -45,9 +45,9 @@ def files(use_cases: Sequence[UseCase]) -> dict[str, str]:
         "environments/aws.bru": _environment(use_cases, session_token=_process("AWS_SESSION_TOKEN")),
     }
     for number, use_case in enumerate(use_cases, 1):
-        contents[f"{use_case.name}/folder.bru"] = _block("meta", {"name": use_case.title, "seq": str(number)})
+        contents[f"{use_case.id}/folder.bru"] = _block("meta", {"name": use_case.title, "seq": str(number)})
         for place, route in enumerate(use_case.routes, 1):
-            contents[f"{use_case.name}/{file_name(route)}"] = request(use_case, route, place)
+            contents[f"{use_case.id}/{file_name(route)}"] = request(use_case, route, place)
     return contents
 
 
@@ -58,7 +58,7 @@ def file_name(route: Route) -> str:
 
 def base_variable(use_case: UseCase) -> str:
     """The environment's variable for the API's address: `hrQaUrl`."""
-    first, *rest = use_case.name.split("-")
+    first, *rest = use_case.id.split("-")
     return first + "".join(part.capitalize() for part in rest) + "Url"
 
 
@@ -127,7 +127,7 @@ def _text(name: str, text: str) -> str:
 
 
 def main() -> int:
-    write(FOLDER, files(load_all()), print)
+    write(FOLDER, files(USE_CASES), print)
     return 0
 
 

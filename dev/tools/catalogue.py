@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from lambda_src.shared.catalogue import MODELS, Lifecycle, Model, Purpose
-from lambda_src.shared.lifecycle import Told, told, updated
+from lambda_src.shared.lifecycle import BedrockLifecycle, merge_lifecycle, parse_lifecycle
 
 _MODALITIES: Mapping[Purpose, str] = {"text": "TEXT", "rerank": "TEXT", "embedding": "EMBEDDING", "image": "IMAGE"}
 # Such as `amazon.nova-lite-v1:0:24k`: a model's variant for provisioned throughput.
@@ -37,7 +37,7 @@ class Listed:
     name: str
     outputs: frozenset[str]
     ways: frozenset[str]
-    life: Told
+    life: BedrockLifecycle
 
 
 @dataclass(frozen=True)
@@ -76,10 +76,10 @@ def differences(answer: Answer, rows: Sequence[Model], today: date) -> Iterator[
         if listed is None:
             if answer.whole and row.lifecycle.status != "ended" and _expected(row, answer.regions):
                 yield f"@@ {row.id}: not listed in {', '.join(answer.regions)} @@\n-{_source(row.lifecycle)}"
-        elif (new := updated(row.lifecycle, listed.life, today)) != row.lifecycle:
+        elif (new := merge_lifecycle(row.lifecycle, listed.life, today)) != row.lifecycle:
             yield f"@@ {row.id} @@\n-{_source(row.lifecycle)}\n+{_source(new)}"
     for listed in _without_row(answer.models, rows):
-        life = _source(updated(Lifecycle("active"), listed.life, today))
+        life = _source(merge_lifecycle(Lifecycle("active"), listed.life, today))
         yield f'@@ {listed.id}: no row @@\n+id="{listed.id}",\n+name="{listed.name}",\n+{life}'
 
 
@@ -121,7 +121,7 @@ def _listed(model: Mapping[str, Any]) -> Listed:
         name=model.get("modelName", ""),
         outputs=frozenset(model.get("outputModalities", ())),
         ways=frozenset(model.get("inferenceTypesSupported", ())),
-        life=told(model["modelLifecycle"]),
+        life=parse_lifecycle(model["modelLifecycle"]),
     )
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import quote
 
 if TYPE_CHECKING:
-    from dev.tools.use_cases import UseCase
+    from lambda_src.registry import UseCase
 
 SIGNED = ('--user "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY"',)
 # The header of temporary keys, in words that are not there without one; bash and zsh alike make two arguments of it.
@@ -83,7 +83,7 @@ def calls(
     chosen = [one for one in use_case.routes if only is None or f"{one.method} {one.path}" == only]
     if not chosen:
         names = ", ".join(f'"{one.method} {one.path}"' for one in use_case.routes)
-        raise LookupError(f"{use_case.name} has no route {only!r}; it has {names}")
+        raise LookupError(f"{use_case.id} has no route {only!r}; it has {names}")
     for route in chosen:
         path = {name: str(VALUES["id"]) for name in route.path_parameters}
         note = " (put one of your own ids in the place of this one)" if path else ""
@@ -94,13 +94,13 @@ def calls(
 def main(arguments: list[str] | None = None) -> int:
     from bedrock_endpoints.errors import ConfigurationError
     from dev.tools import stages
-    from dev.tools.use_cases import USE_CASES, load
-    from stacks.config import ConfigError
+    from lambda_src.registry import USE_CASES, find
+    from stacks.loading import ConfigError
 
     parser = argparse.ArgumentParser(
         prog="python -m dev.tools.curl", description="Ready curl calls for a stage's routes."
     )
-    parser.add_argument("use_case", choices=USE_CASES)
+    parser.add_argument("use_case", choices=[use_case.id for use_case in USE_CASES])
     parser.add_argument("--stage", default="local")
     parser.add_argument("--route", help='one route, such as "POST /embeddings"; default: all')
     options = parser.parse_args(arguments)
@@ -109,7 +109,7 @@ def main(arguments: list[str] | None = None) -> int:
         bearer = _bearer(options.stage)
         printed = list(
             calls(
-                load(options.use_case),
+                find(options.use_case),
                 stage.url(options.use_case),
                 stage.region(options.use_case),
                 only=options.route or None,
@@ -129,7 +129,7 @@ def _bearer(stage: str) -> bool:
 
     from dev.local.paths import ROOT
     from dev.tools.doctor import read_context
-    from stacks.config import load_stage
+    from stacks.loading import load_stage
 
     return load_stage(read_context(ROOT).get("stages"), stage, today=date.today()).auth.type == "cognito"
 

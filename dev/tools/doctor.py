@@ -24,8 +24,9 @@ from dev.tools import account, models
 from dev.tools.findings import CALL_ERRORS, Finding, Target, fail, ok, one_line, warning
 from dev.tools.machine import machine_findings
 from dev.tools.quotas import quotas
-from stacks.config import ConfigError, StageSettings, load_stage
-from stacks.model_checks import PURPOSES
+from lambda_src.registry import USE_CASES
+from stacks.config import StageSettings
+from stacks.loading import ConfigError, load_stage
 
 LOCAL = "local"
 _LIMITS: dict[str, Any] = {"connect_timeout": 3, "read_timeout": 10, "retries": {"total_max_attempts": 2}}
@@ -106,7 +107,7 @@ def target_findings(
     for invocation in chosen:
         yield from models.bedrock(invocation, target, region, today)
     yield from quotas(chosen, target, region, settings.throttling.model_rate)
-    yield from account.endpoints(target, list(PURPOSES), port)
+    yield from account.endpoints(target, [use_case.id for use_case in USE_CASES], port)
 
 
 def diagnose(stage: str, today: date, paths: Paths, environ: MutableMapping[str, str]) -> Iterator[Finding]:

@@ -99,7 +99,7 @@ OVERRIDES: Mapping[str, Mapping[str, Any]] = {
     "DocumentCreated": {"status": "awaitingUpload"},
     "Embeddings": {"model": "amazon.titan-embed-text-v2:0", "usage": {"inputTokens": 7}},
     "ErrorContent": {"code": "throttled", "message": "The model takes no more requests at the moment."},
-    "Found": {"text": "Full-time employees may carry over a maximum of 240 hours of annual leave."},
+    "SearchResult": {"text": "Full-time employees may carry over a maximum of 240 hours of annual leave."},
     "Image": {"model": "stability.stable-image-core-v1:1"},
     "ImageAnswer": {"model": "stability.stable-image-core-v1:1"},
     "Lifecycle": {"status": "active", "endOfLifeAt": "2026-12-01"},

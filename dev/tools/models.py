@@ -6,9 +6,9 @@ from typing import Any
 
 from dev.tools.findings import CALL_ERRORS, Finding, Target, cannot_look, error_code, fail, ok, one_line, warning
 from lambda_src.shared.catalogue import Invocation, Lifecycle, Model, UnknownModel, resolve
-from lambda_src.shared.lifecycle import NEAR, SOON, Told, told, updated
+from lambda_src.shared.lifecycle import IMMINENT_END, NEAR_END, BedrockLifecycle, merge_lifecycle, parse_lifecycle
 from stacks.config import StageSettings
-from stacks.model_checks import PURPOSES, end_of_life, has_ended, lifecycle_warning
+from stacks.model_checks import end_of_life, has_ended, lifecycle_warning
 
 # Bedrock says "The provided model identifier is invalid" of a model it does not have.
 _UNKNOWN = {"ResourceNotFoundException", "ValidationException"}
@@ -20,12 +20,11 @@ _ROW = ", and write what Bedrock says into its row in lambda_src/shared/catalogu
 def invocations(settings: StageSettings) -> list[Invocation]:
     """Every model of the stage once, in the order of the use cases; those without a row are the configuration's."""
     found: dict[str, Invocation] = {}
-    for use_case in PURPOSES:
-        for invocation_id in settings.models_for(use_case):
-            try:
-                found.setdefault(invocation_id, resolve(invocation_id))
-            except UnknownModel:
-                continue
+    for invocation_id in settings.all_models:
+        try:
+            found.setdefault(invocation_id, resolve(invocation_id))
+        except UnknownModel:
+            continue
     return list(found.values())
 
 
@@ -48,7 +47,7 @@ def life_cycle(invocation: Invocation, settings: StageSettings, today: date) -> 
 def _ends_soon(model: Model, today: date) -> bool:
     """Whether its end is announced and near; an active model's day is only the earliest possible one."""
     ends = end_of_life(model)
-    return ends is not None and ends - today <= SOON and model.lifecycle.status != "active"
+    return ends is not None and ends - today <= IMMINENT_END and model.lifecycle.status != "active"
 
 
 def bedrock(invocation: Invocation, target: Target, region: str, today: date) -> Iterator[Finding]:
@@ -71,27 +70,27 @@ def _model(invocation: Invocation, client: Any, target: Target, region: str, tod
     except CALL_ERRORS as error:
         return _unseen(check, error, "bedrock:GetFoundationModel", invocation, target, region)
     try:
-        said = told(details.get("modelLifecycle", {}))
+        said = parse_lifecycle(details.get("modelLifecycle", {}))
     except ValueError as error:
         return warning(check, f"not understood: {one_line(error)}", "look at the model's page in the Bedrock console")
     shown = f"{'the emulator' if target.emulated else 'Bedrock'} says {_life(said)}"
-    if target.emulated or updated(invocation.model.lifecycle, said, today) == invocation.model.lifecycle:
+    if target.emulated or merge_lifecycle(invocation.model.lifecycle, said, today) == invocation.model.lifecycle:
         differs = ""
     else:
         differs = f"; the catalogue has {_row(invocation.model.lifecycle)}"
     if said.ends_on and said.ends_on <= today:
         return fail(check, f"{shown}, ended on {said.ends_on}{differs}", f"{_CHOOSE}{_ROW if differs else ''}")
-    if said.ends_on and said.ends_on - today <= SOON:
+    if said.ends_on and said.ends_on - today <= IMMINENT_END:
         days = (said.ends_on - today).days
         return fail(check, f"{shown}, ends on {said.ends_on}, in {days} days{differs}", f"{_CHOOSE} now")
-    if said.status != "ACTIVE" or (said.ends_on and said.ends_on - today <= NEAR):
+    if said.status != "ACTIVE" or (said.ends_on and said.ends_on - today <= NEAR_END):
         ends = f", ends on {said.ends_on}" if said.ends_on else ""
         return warning(check, f"{shown}{ends}{differs}", f"{_CHOOSE}{_ROW if differs else ''}")
     shown = f"{shown}{f', until {said.ends_on}' if said.ends_on else ''}"
     return warning(check, shown + differs, _ROW.removeprefix(", and ")) if differs else ok(check, shown)
 
 
-def _life(said: Told) -> str:
+def _life(said: BedrockLifecycle) -> str:
     return f"{said.status} since {said.legacy_on}" if said.status == "LEGACY" and said.legacy_on else said.status
 
 

@@ -15,7 +15,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from dev.tools.examples import VALUES, example, request_example
-from dev.tools.use_cases import UseCase, load_all
+from lambda_src.registry import USE_CASES, UseCase
 from lambda_src.shared.errors import (
     ApiError,
     DeadlineExceeded,
@@ -135,13 +135,13 @@ def document(use_case: UseCase) -> Json:
         "info": {
             "title": use_case.title,
             "version": "1",
-            "summary": use_case.about,
+            "summary": use_case.summary,
             "description": "JSON in camelCase, UTF-8; times are RFC 3339 in UTC. Generated from the route table.",
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "servers": [SERVER],
         "security": [{name: []} for name in SECURITY],
-        "tags": [{"name": use_case.name, "description": use_case.about}],
+        "tags": [{"name": use_case.id, "description": use_case.summary}],
         "paths": paths,
         "components": components,
     }
@@ -204,7 +204,7 @@ def _operation(route: Route, use_case: UseCase, schemas: _Schemas) -> Json:
     operation: Json = {
         "operationId": camel(route.operation),
         "summary": route.summary,
-        "tags": [use_case.name],
+        "tags": [use_case.id],
     }
     parameters = _parameters(route)
     if parameters:
@@ -373,7 +373,7 @@ def camel(name: str) -> str:
 
 def files(use_cases: Sequence[UseCase]) -> dict[str, str]:
     """File name -> content, for docs/openapi/."""
-    return {f"{one.name}.json": json.dumps(document(one), indent=2, ensure_ascii=False) + "\n" for one in use_cases}
+    return {f"{one.id}.json": json.dumps(document(one), indent=2, ensure_ascii=False) + "\n" for one in use_cases}
 
 
 def write(folder: Path, contents: Mapping[str, str], say: Callable[[str], None]) -> None:
@@ -389,7 +389,7 @@ def write(folder: Path, contents: Mapping[str, str], say: Callable[[str], None])
 
 
 def main() -> int:
-    write(FOLDER, files(load_all()), print)
+    write(FOLDER, files(USE_CASES), print)
     return 0
 
 

@@ -35,11 +35,11 @@ CONFLICT_PAUSES = (0.05, 0.2)
 GONE = "There is nothing of yours with this id."
 
 
-class Superseded(Exception):
+class StaleWriteError(Exception):
     """The write came too late: somebody else has changed what it was made from."""
 
 
-class KeptPhoto(msgspec.Struct, frozen=True, rename="camel"):
+class StoredPhoto(msgspec.Struct, frozen=True, rename="camel"):
     """A photo in the bucket; `digest` is its SHA-256 in hexadecimal."""
 
     digest: str
@@ -47,17 +47,17 @@ class KeptPhoto(msgspec.Struct, frozen=True, rename="camel"):
     bytes: int
 
 
-class MessageRecord(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+class MessageItem(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
     """A message as it is kept."""
 
     id: str
     role: Role
     text: str
     created_at: str
-    photos: tuple[KeptPhoto, ...] = ()
+    photos: tuple[StoredPhoto, ...] = ()
 
 
-class Beginning(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+class ConversationHeader(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
     """What a conversation keeps from its first day to its last."""
 
     created_at: str
@@ -65,18 +65,18 @@ class Beginning(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_
     parameters: Values = {}
 
 
-class Record(msgspec.Struct, frozen=True, kw_only=True):
+class ConversationItem(msgspec.Struct, frozen=True, kw_only=True):
     """A conversation's item. `opening` is what its first message begins with, shown until there is a `title`."""
 
     id: str
-    beginning: Beginning
+    header: ConversationHeader
     model: str
     updated_at: str
     message_count: int = 0
     title: str | None = None
-    opening: str | None = None
+    preview: str | None = None
     summary: str | None = None
-    reaches_to: int = 0
+    summarized_through: int = 0
     deleted: int | None = None
     expires_at: int | None = None
 
@@ -96,7 +96,7 @@ class Conversations:
         self._now = now
         self._sleep = sleep
 
-    def begin(self, caller: str, record: Record, also: Sequence[dict[str, Any]]) -> None:
+    def begin(self, caller: str, record: ConversationItem, also: Sequence[dict[str, Any]]) -> None:
         """A new conversation. `also` are writes of the same transaction."""
         item = {**_conversation(caller, record.id), **_item(record)}
         put = {"TableName": self._table, "Item": item, "ConditionExpression": "attribute_not_exists(pk)"}
@@ -104,7 +104,7 @@ class Conversations:
         if reasons:
             raise _other_failure(reasons, own=1)
 
-    def find(self, caller: str, conversation: str) -> Record | None:
+    def find(self, caller: str, conversation: str) -> ConversationItem | None:
         """The conversation as it is this very moment, deleted or not; None when it is not there or has expired."""
         if not CURSOR.fullmatch(conversation):
             return None
@@ -113,18 +113,18 @@ class Conversations:
         # DynamoDB deletes what has expired up to two days late.
         return record if record and not self._expired(record) else None
 
-    def get(self, caller: str, conversation: str) -> Record:
+    def get(self, caller: str, conversation: str) -> ConversationItem:
         """Raises `NotFound` for one that is not the caller's, or no longer there."""
         record = self.find(caller, conversation)
         if record is None or record.deleted is not None:
             raise NotFound(GONE)
         return record
 
-    def page(self, caller: str, limit: int, cursor: str | None) -> tuple[list[Record], str | None]:
+    def page(self, caller: str, limit: int, cursor: str | None) -> tuple[list[ConversationItem], str | None]:
         """The caller's conversations, newest first, and the cursor of the next page if there is one."""
         if cursor is not None and not CURSOR.fullmatch(cursor):
             raise InvalidRequest.at("query.cursor", "not a cursor of this list")
-        found: list[Record] = []
+        found: list[ConversationItem] = []
         pk = _conversation(caller, "")["pk"]
         while True:
             # What is passed over is made up for: a page is short only when it is the last.
@@ -134,12 +134,12 @@ class Conversations:
             if cursor is None or len(found) == limit:
                 return found, cursor
 
-    def change(self, caller: str, conversation: str, *, title: str | None, model: str | None) -> Record:
+    def change(self, caller: str, conversation: str, *, title: str | None, model: str | None) -> ConversationItem:
         """Changes what is not None. Raises `NotFound`."""
         fields = {"title": title, "model": model, "updatedAt": timestamp(self._now())}
         try:
             return self._change(caller, conversation, fields, "attribute_exists(pk) AND attribute_not_exists(deleted)")
-        except Superseded:
+        except StaleWriteError:
             raise NotFound(GONE) from None
 
     def mark_deleted(self, caller: str, conversation: str) -> None:
@@ -150,16 +150,16 @@ class Conversations:
         if record.deleted is None:
             try:
                 self._change(caller, conversation, {"deleted": int(self._now())}, "attribute_exists(pk)")
-            except Superseded:
+            except StaleWriteError:
                 raise NotFound(GONE) from None
 
     def add_turn(
         self,
         caller: str,
-        record: Record,
-        turn: tuple[MessageRecord, MessageRecord],
+        record: ConversationItem,
+        turn: tuple[MessageItem, MessageItem],
         *,
-        opening: str,
+        preview: str,
         also: Sequence[dict[str, Any]],
     ) -> None:
         """Both messages of a turn, after those that `record` counts. `also` are writes of the same transaction.
@@ -169,7 +169,7 @@ class Conversations:
         fields = {
             "messageCount": record.message_count + len(turn),
             "updatedAt": turn[-1].created_at,
-            "opening": opening if record.message_count == 0 else None,
+            "opening": preview if record.message_count == 0 else None,
         }
         condition = "attribute_exists(pk) AND attribute_not_exists(deleted) AND messageCount = :before"
         update = _update(fields, condition, {":before": record.message_count})
@@ -184,24 +184,26 @@ class Conversations:
         if reasons:
             raise _other_failure(reasons, own=1 + len(puts))
 
-    def remember(self, caller: str, record: Record, summary: str, reaches_to: int) -> Record:
-        """The messages up to there are in the summary now. Raises `Superseded` when `record` is not the latest."""
+    def remember(
+        self, caller: str, record: ConversationItem, summary: str, summarized_through: int
+    ) -> ConversationItem:
+        """The messages up to there are in the summary now. Raises `StaleWriteError` when `record` is not the latest."""
         return self._change(
             caller,
             record.id,
-            {"summary": summary, "reachesTo": reaches_to},
+            {"summary": summary, "reachesTo": summarized_through},
             "attribute_not_exists(deleted) AND reachesTo = :before",
-            {":before": record.reaches_to},
+            {":before": record.summarized_through},
         )
 
     def name(self, caller: str, conversation: str, title: str) -> None:
-        """A title, where there is none. Raises `Superseded`."""
+        """A title, where there is none. Raises `StaleWriteError`."""
         condition = "attribute_exists(pk) AND attribute_not_exists(deleted) AND attribute_not_exists(title)"
         self._change(caller, conversation, {"title": title}, condition)
 
-    def messages(self, caller: str, conversation: str, after: int = 0, limit: int | None = None) -> list[MessageRecord]:
+    def messages(self, caller: str, conversation: str, after: int = 0, limit: int | None = None) -> list[MessageItem]:
         """What was said after that position, oldest first: all of it, or as many as `limit`."""
-        found: list[MessageRecord] = []
+        found: list[MessageItem] = []
         cursor: str | None = _position(after)
         while cursor is not None and (limit is None or len(found) < limit):
             pk = _messages(caller, conversation)
@@ -211,7 +213,7 @@ class Conversations:
 
     def message_page(
         self, caller: str, conversation: str, limit: int, cursor: str | None
-    ) -> tuple[list[MessageRecord], str | None]:
+    ) -> tuple[list[MessageItem], str | None]:
         """A conversation's messages, newest first, and the cursor of the next page if there is one."""
         if cursor is not None and not POSITION.fullmatch(cursor):
             raise InvalidRequest.at("query.cursor", "not a cursor of this list")
@@ -241,10 +243,10 @@ class Conversations:
             ConditionExpression="attribute_exists(deleted)",
         )
 
-    def _expired(self, record: Record) -> bool:
+    def _expired(self, record: ConversationItem) -> bool:
         return record.expires_at is not None and record.expires_at <= self._now()
 
-    def _message(self, caller: str, record: Record, position: int, message: MessageRecord) -> dict[str, Any]:
+    def _message(self, caller: str, record: ConversationItem, position: int, message: MessageItem) -> dict[str, Any]:
         item = {
             "pk": _messages(caller, record.id),
             "sk": {"S": _position(position)},
@@ -278,7 +280,7 @@ class Conversations:
         fields: dict[str, Any],
         condition: str,
         values: dict[str, Any] | None = None,
-    ) -> Record:
+    ) -> ConversationItem:
         answer = self._conditionally(
             "update_item",
             Key=_conversation(caller, conversation),
@@ -320,7 +322,7 @@ class Conversations:
             return getattr(self._dynamodb, operation)(TableName=self._table, **arguments)
         except ClientError as error:
             if error.response["Error"]["Code"] == "ConditionalCheckFailedException":
-                raise Superseded from error
+                raise StaleWriteError from error
             raise unavailable(error) from error
         except BotoCoreError as error:
             raise unavailable(error) from error
@@ -369,40 +371,40 @@ def _value(value: str | int) -> dict[str, str]:
     return {"N": str(value)} if isinstance(value, int) else {"S": value}
 
 
-def _item(record: Record) -> dict[str, Any]:
+def _item(record: ConversationItem) -> dict[str, Any]:
     changing: dict[str, str | int | None] = {
         "model": record.model,
         "updatedAt": record.updated_at,
         "messageCount": record.message_count,
         "title": record.title,
-        "reachesTo": record.reaches_to,
+        "reachesTo": record.summarized_through,
         "expiresAt": record.expires_at,
     }
     given = {name: _value(value) for name, value in changing.items() if value is not None}
-    return {"record": {"B": msgspec.json.encode(record.beginning)}, **given}
+    return {"record": {"B": msgspec.json.encode(record.header)}, **given}
 
 
-def _record(item: dict[str, Any]) -> Record:
+def _record(item: dict[str, Any]) -> ConversationItem:
     def text(name: str) -> str | None:
         return item[name]["S"] if name in item else None
 
     def number(name: str) -> int | None:
         return int(item[name]["N"]) if name in item else None
 
-    return Record(
+    return ConversationItem(
         id=item["sk"]["S"],
-        beginning=msgspec.json.decode(item["record"]["B"], type=Beginning),
+        header=msgspec.json.decode(item["record"]["B"], type=ConversationHeader),
         model=item["model"]["S"],
         updated_at=item["updatedAt"]["S"],
         message_count=int(item["messageCount"]["N"]),
         title=text("title"),
-        opening=text("opening"),
+        preview=text("opening"),
         summary=text("summary"),
-        reaches_to=int(item["reachesTo"]["N"]),
+        summarized_through=int(item["reachesTo"]["N"]),
         deleted=number("deleted"),
         expires_at=number("expiresAt"),
     )
 
 
-def _message(item: dict[str, Any]) -> MessageRecord:
-    return msgspec.json.decode(item["record"]["B"], type=MessageRecord)
+def _message(item: dict[str, Any]) -> MessageItem:
+    return msgspec.json.decode(item["record"]["B"], type=MessageItem)

@@ -5,8 +5,8 @@ from typing import Annotated, Literal
 from msgspec import UNSET, Meta, UnsetType
 
 from lambda_src.shared.catalogue import Number
-from lambda_src.shared.contract import ModelId, Parameters, Request, Response, Text, Usage
 from lambda_src.shared.photos import ContentType, Photo
+from lambda_src.shared.schemas import ModelId, Parameters, RequestModel, ResponseModel, Text, Usage
 
 Role = Literal["user", "assistant"]
 Title = Annotated[str, Meta(min_length=1, max_length=100)]
@@ -14,7 +14,7 @@ Title = Annotated[str, Meta(min_length=1, max_length=100)]
 Instructions = Annotated[str, Meta(min_length=1, max_length=10_000)]
 
 
-class CreateConversation(Request):
+class CreateConversation(RequestModel):
     """A conversation to be. Without a title it gets one from its first messages."""
 
     title: Title | None = None
@@ -23,28 +23,28 @@ class CreateConversation(Request):
     parameters: Parameters | None = None
 
 
-class ChangeConversation(Request):
+class ChangeConversation(RequestModel):
     """At least one of them. Parameters which another model does not take are left out in its turns."""
 
     title: Title | None = None
     model: ModelId | None = None
 
 
-class SendMessage(Request):
+class SendMessage(RequestModel):
     """What the user says."""
 
     text: Text
     photos: Annotated[list[Photo], Meta(max_length=5)] = []
 
 
-class AddTurn(Request):
+class AddTurn(RequestModel):
     """A turn that was answered elsewhere: by another model, or in a conversation that moves here."""
 
     user: Text
     assistant: Text
 
 
-class Conversation(Response, kw_only=True):
+class Conversation(ResponseModel, kw_only=True):
     """`title` is empty until the first message, unless it was given. When the stage no longer offers `model`, its
     default answers."""
 
@@ -63,13 +63,13 @@ class ConversationAnswer(Conversation, kw_only=True):
     request_id: str
 
 
-class ConversationList(Response, kw_only=True):
+class ConversationList(ResponseModel, kw_only=True):
     items: list[Conversation]
     next_cursor: str | UnsetType = UNSET
     request_id: str
 
 
-class ShownPhoto(Response):
+class MessagePhoto(ResponseModel):
     """A photo of a message, to be fetched from `url` until `urlExpiresAt`."""
 
     content_type: ContentType
@@ -77,28 +77,28 @@ class ShownPhoto(Response):
     url_expires_at: str
 
 
-class Message(Response):
+class Message(ResponseModel):
     id: str
     role: Role
     text: str
     created_at: str
-    photos: list[ShownPhoto] | UnsetType = UNSET
+    photos: list[MessagePhoto] | UnsetType = UNSET
 
 
-class MessageList(Response, kw_only=True):
+class MessageList(ResponseModel, kw_only=True):
     items: list[Message]
     next_cursor: str | UnsetType = UNSET
     request_id: str
 
 
-class AddedTurn(Response):
+class AddedTurn(ResponseModel):
     """The two messages of a turn, the user's first."""
 
     items: list[Message]
     request_id: str
 
 
-class Answer(Response):
+class Answer(ResponseModel):
     """The assistant's turn. `stopReason` is Bedrock's; `model` is the one that answered."""
 
     message: Message

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from typing import Any
 
-from lambda_src.chatbot.album import Album
-from lambda_src.chatbot.conversations import KeptPhoto, MessageRecord, Record
+from lambda_src.chatbot.conversations import ConversationItem, MessageItem, StoredPhoto
 from lambda_src.chatbot.models import SendMessage
+from lambda_src.chatbot.photo_store import PhotoStore
 from lambda_src.shared.catalogue import Model
-from lambda_src.shared.parameters import fields, in_force, taken
+from lambda_src.shared.parameters import converse_fields, effective_parameters, supported_parameters
 from lambda_src.shared.photos import photo_block
 
 # Bedrock's Converse takes at most 20 pictures in a request; 8 MB of them are read from the bucket in good time.
@@ -26,19 +26,26 @@ Place = tuple[str, int]
 
 
 def request(
-    record: Record, history: Sequence[MessageRecord], body: SendMessage, photos: list[Block], model: Model, album: Album
+    record: ConversationItem,
+    history: Sequence[MessageItem],
+    body: SendMessage,
+    photos: list[Block],
+    model: Model,
+    photo_store: PhotoStore,
 ) -> dict[str, Any]:
     """Converse's request without what the guardrail adds; `photos` are those of the new message, as blocks."""
     shown = _recent(history, model, len(photos), sum(len(photo.data) for photo in body.photos))
-    contents = dict(zip(shown, album.read(record.id, list(shown.values())), strict=True))
+    contents = dict(zip(shown, photo_store.read(record.id, list(shown.values())), strict=True))
     messages: list[dict[str, Any]] = [{"role": one.role, "content": _content(one, contents)} for one in history]
     system = _system(record)
     if model.prompt_caching:
         # What comes before these points is the same in the next turn. The new message moves, so none stands after it.
         for blocks in (system, messages[-1]["content"] if messages else []):
             blocks.extend([CACHE_POINT] if blocks else [])
-    values = taken(model, record.beginning.parameters)
-    made: dict[str, Any] = fields(model, {**values, "maxTokens": in_force(model, values)["maxTokens"]})
+    values = supported_parameters(model, record.header.parameters)
+    made: dict[str, Any] = converse_fields(
+        model, {**values, "maxTokens": effective_parameters(model, values)["maxTokens"]}
+    )
     if system:
         made["system"] = system
     return {**made, "messages": [*messages, {"role": "user", "content": [*photos, {"text": body.text}]}]}
@@ -61,15 +68,15 @@ def fenced(text: str, tag: str) -> str:
     return f"<{tag}>\n{text.replace(f'</{tag}>', f'&lt;/{tag}&gt;')}\n</{tag}>"
 
 
-def _system(record: Record) -> list[Block]:
-    instructions = record.beginning.instructions
+def _system(record: ConversationItem) -> list[Block]:
+    instructions = record.header.instructions
     summary = f"{SUMMARY}\n{fenced(record.summary, 'summary')}" if record.summary else None
     return [{"text": text} for text in (instructions, summary) if text]
 
 
-def _recent(history: Sequence[MessageRecord], model: Model, count: int, size: int) -> dict[Place, KeptPhoto]:
+def _recent(history: Sequence[MessageItem], model: Model, count: int, size: int) -> dict[Place, StoredPhoto]:
     """The photos that go along beside the new message's `count` of `size` bytes: the newest, as many as fit."""
-    chosen: dict[Place, KeptPhoto] = {}
+    chosen: dict[Place, StoredPhoto] = {}
     if "image" not in model.inputs:
         return chosen
     for message in reversed(history):
@@ -81,10 +88,10 @@ def _recent(history: Sequence[MessageRecord], model: Model, count: int, size: in
     return chosen
 
 
-def _content(message: MessageRecord, contents: dict[Place, bytes | None]) -> list[Block]:
+def _content(message: MessageItem, contents: dict[Place, bytes | None]) -> list[Block]:
     photos = [_photo(photo, contents.get((message.id, number))) for number, photo in enumerate(message.photos)]
     return [*photos, {"text": message.text}]
 
 
-def _photo(photo: KeptPhoto, data: bytes | None) -> Block:
+def _photo(photo: StoredPhoto, data: bytes | None) -> Block:
     return photo_block(photo.content_type.removeprefix("image/"), data) if data else {"text": NO_PHOTO}

@@ -9,7 +9,7 @@ from lambda_src.shared import aws
 from lambda_src.shared.store import unavailable
 
 
-class LookAfter(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class MaintainConversation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Do what is due for a conversation: a title, a summary, its deletion."""
 
     caller: str
@@ -23,9 +23,9 @@ class Queue:
         self._url = url
         self._sqs = client or aws.store_client("sqs")
 
-    def look_after(self, caller: str, conversation: str, delay: int = 0) -> None:
+    def request_maintenance(self, caller: str, conversation: str, delay: int = 0) -> None:
         """Sends the message, visible after `delay` seconds (900 at most). Raises `Unavailable`."""
-        body = msgspec.json.encode(LookAfter(caller, conversation)).decode()
+        body = msgspec.json.encode(MaintainConversation(caller, conversation)).decode()
         try:
             self._sqs.send_message(QueueUrl=self._url, MessageBody=body, DelaySeconds=delay)
         except (ClientError, BotoCoreError) as error:

@@ -11,10 +11,10 @@ from lambda_src.chatbot.models import (
     MessageList,
     SendMessage,
 )
-from lambda_src.shared.contract import ListQuery
 from lambda_src.shared.errors import Conflict, Refused
 from lambda_src.shared.photos import MAX_BODY_BYTES
 from lambda_src.shared.routes import Route
+from lambda_src.shared.schemas import ListQuery
 
 ROUTES = (
     Route(

@@ -8,8 +8,13 @@ import msgspec
 from msgspec import UNSET
 
 from lambda_src.chatbot import prompt
-from lambda_src.chatbot.album import Album, described
-from lambda_src.chatbot.conversations import Beginning, Conversations, MessageRecord, Record, Superseded
+from lambda_src.chatbot.conversations import (
+    ConversationHeader,
+    ConversationItem,
+    Conversations,
+    MessageItem,
+    StaleWriteError,
+)
 from lambda_src.chatbot.models import (
     AddedTurn,
     AddTurn,
@@ -23,19 +28,20 @@ from lambda_src.chatbot.models import (
     MessageList,
     SendMessage,
 )
+from lambda_src.chatbot.photo_store import PhotoStore, described
 from lambda_src.chatbot.queue import Queue
 from lambda_src.chatbot.settings import ChatSettings
 from lambda_src.chatbot.summaries import Summaries, tokens
-from lambda_src.chatbot.titles import OPENING_CHARACTERS, first_words
+from lambda_src.chatbot.titles import PREVIEW_CHARACTERS, first_words
 from lambda_src.shared.bedrock import AnswerStream, Bedrock
 from lambda_src.shared.catalogue import Invocation
 from lambda_src.shared.context import Context, ModelUse
-from lambda_src.shared.contract import ListQuery, Usage
 from lambda_src.shared.errors import ApiError, Conflict, DeadlineExceeded, InvalidRequest, ModelFailed
 from lambda_src.shared.ids import new_id, timestamp
 from lambda_src.shared.observability import logger
-from lambda_src.shared.parameters import given, in_force
+from lambda_src.shared.parameters import effective_parameters, explicit_parameters
 from lambda_src.shared.photos import photo_blocks
+from lambda_src.shared.schemas import ListQuery, Usage
 
 # A message is one item of the table, which has 400 KB at most.
 MAX_ANSWER_TOKENS = 16_384
@@ -47,8 +53,8 @@ WINDOWS_AT_MOST = 2
 class Turn(msgspec.Struct, frozen=True):
     """A turn that the model is to be asked for. `history` is what is not in the record's summary."""
 
-    record: Record
-    history: list[MessageRecord]
+    record: ConversationItem
+    history: list[MessageItem]
     body: SendMessage
     invocation: Invocation
     request: dict[str, Any]
@@ -64,14 +70,14 @@ class ChatService:
         bedrock: Bedrock,
         *,
         conversations: Conversations | None = None,
-        album: Album | None = None,
+        photo_store: PhotoStore | None = None,
         queue: Queue | None = None,
         now: Callable[[], float] = time.time,
     ) -> None:
         self._settings = settings
         self._bedrock = bedrock
         self._conversations = conversations or Conversations(settings.table_name)
-        self._album = album or Album(str(settings.bucket_name))
+        self._photo_store = photo_store or PhotoStore(str(settings.bucket_name))
         self._queue = queue or Queue(settings.queue_url)
         self._summaries = Summaries(settings, bedrock, self._conversations)
         self._now = now
@@ -81,9 +87,9 @@ class ChatService:
         now = self._now()
         invocation = self._settings.model(body.model)
         days = self._settings.retention_days
-        record = Record(
+        record = ConversationItem(
             id=self._new_id(),
-            beginning=Beginning(
+            header=ConversationHeader(
                 created_at=timestamp(now),
                 instructions=_not_blank(body.instructions, "body.instructions"),
                 parameters=_parameters(body, invocation),
@@ -94,7 +100,7 @@ class ChatService:
             expires_at=int(now) + days * DAY_SECONDS if days else None,
         )
         answer = _answer(record, context)
-        self._conversations.begin(context.caller, record, context.finishing_writes(answer))
+        self._conversations.begin(context.caller, record, context.completion_writes(answer))
         return answer
 
     def list_conversations(self, context: Context, *, query: ListQuery) -> ConversationList:
@@ -119,7 +125,7 @@ class ChatService:
     def delete_conversation(self, context: Context, *, id: str) -> None:
         """Raises `NotFound`. A message that cannot be sent is an error to the caller, whose next attempt sends it."""
         self._conversations.mark_deleted(context.caller, id)
-        self._queue.look_after(context.caller, id)
+        self._queue.request_maintenance(context.caller, id)
 
     def list_messages(self, context: Context, *, id: str, query: ListQuery) -> MessageList:
         """A conversation's messages, newest first. Raises `NotFound`."""
@@ -164,15 +170,15 @@ class ChatService:
         _not_blank(body.assistant, "body.assistant")
         user, assistant = self._bedrock.screen(context, body.user), self._bedrock.screen(context, body.assistant)
         now = timestamp(self._now())
-        asked = MessageRecord(id=self._new_id(), role="user", text=user, created_at=now)
-        said = MessageRecord(id=self._new_id(), role="assistant", text=assistant, created_at=now)
+        asked = MessageItem(id=self._new_id(), role="user", text=user, created_at=now)
+        said = MessageItem(id=self._new_id(), role="assistant", text=assistant, created_at=now)
         turn = AddedTurn(items=[self._message(id, asked), self._message(id, said)], request_id=context.request_id)
         self._conversations.add_turn(
             context.caller,
             record,
             (asked, said),
-            opening=first_words(asked.text, OPENING_CHARACTERS),
-            also=context.finishing_writes(turn),
+            preview=first_words(asked.text, PREVIEW_CHARACTERS),
+            also=context.completion_writes(turn),
         )
         self._send(context, id)
         return turn
@@ -183,19 +189,19 @@ class ChatService:
         invocation = self._settings.model_of(record.model)
         photos = photo_blocks(body.photos, invocation.model)
         record, history = self._remembered(context, record)
-        request = prompt.request(record, history, body, photos, invocation.model, self._album)
+        request = prompt.request(record, history, body, photos, invocation.model, self._photo_store)
         if self._bedrock.guarded:
             request = prompt.guarded(request)
         return Turn(record, history, body, invocation, request, timestamp(self._now()))
 
-    def _remembered(self, context: Context, record: Record) -> tuple[Record, list[MessageRecord]]:
+    def _remembered(self, context: Context, record: ConversationItem) -> tuple[ConversationItem, list[MessageItem]]:
         """The conversation, and all messages that its summary does not hold."""
         messages = self._history(context, record)
         if tokens(messages) <= WINDOWS_AT_MOST * self._settings.window_tokens:
             return record, messages
         try:
             return self._summaries.condense(context, context.caller, record, messages)
-        except Superseded:
+        except StaleWriteError:
             record = self._conversations.get(context.caller, record.id)
             return record, self._history(context, record)
         except DeadlineExceeded:
@@ -205,9 +211,9 @@ class ChatService:
             logger.warning("not summarized", request_id=context.request_id, error=error.code)
             return record, messages
 
-    def _history(self, context: Context, record: Record) -> list[MessageRecord]:
-        messages = self._conversations.messages(context.caller, record.id, record.reaches_to)
-        if len(messages) != record.message_count - record.reaches_to:
+    def _history(self, context: Context, record: ConversationItem) -> list[MessageItem]:
+        messages = self._conversations.messages(context.caller, record.id, record.summarized_through)
+        if len(messages) != record.message_count - record.summarized_through:
             # It has gone on or was deleted since it was read: the turn could not be written, so it is not paid for.
             self._conversations.get(context.caller, record.id)
             raise Conflict("Another message was written meanwhile.")
@@ -219,8 +225,8 @@ class ChatService:
             raise ModelFailed("The model gave no answer.")
         record, body = turn.record, turn.body
         photos = tuple(map(described, body.photos))
-        asked = MessageRecord(id=self._new_id(), role="user", text=body.text, created_at=turn.asked_at, photos=photos)
-        said = MessageRecord(id=self._new_id(), role="assistant", text=text, created_at=timestamp(self._now()))
+        asked = MessageItem(id=self._new_id(), role="user", text=body.text, created_at=turn.asked_at, photos=photos)
+        said = MessageItem(id=self._new_id(), role="assistant", text=text, created_at=timestamp(self._now()))
         answer = Answer(
             message=self._message(record.id, said),
             stop_reason=stop_reason,
@@ -228,13 +234,13 @@ class ChatService:
             usage=_usage(context.used(turn.invocation)),
             request_id=context.request_id,
         )
-        self._album.put(record.id, body.photos)
+        self._photo_store.put(record.id, body.photos)
         self._conversations.add_turn(
             context.caller,
             record,
             (asked, said),
-            opening=first_words(body.text, OPENING_CHARACTERS),
-            also=context.finishing_writes(answer),
+            preview=first_words(body.text, PREVIEW_CHARACTERS),
+            also=context.completion_writes(answer),
         )
         if record.title is None or tokens([*turn.history, asked, said]) > self._settings.window_tokens:
             self._send(context, record.id)
@@ -245,21 +251,21 @@ class ChatService:
     def _send(self, context: Context, conversation: str) -> None:
         """The turn is written: what is not sent now is sent after the next one."""
         try:
-            self._queue.look_after(context.caller, conversation)
+            self._queue.request_maintenance(context.caller, conversation)
         except ApiError as error:
             logger.warning("memory not told", request_id=context.request_id, error=error.code)
 
     def _new_id(self) -> str:
         return new_id(round(self._now() * 1000))
 
-    def _message(self, conversation: str, record: MessageRecord) -> Message:
-        photos = [self._album.shown(conversation, photo) for photo in record.photos]
+    def _message(self, conversation: str, record: MessageItem) -> Message:
+        photos = [self._photo_store.shown(conversation, photo) for photo in record.photos]
         return Message(record.id, record.role, record.text, record.created_at, photos or UNSET)
 
 
 def _parameters(body: CreateConversation, invocation: Invocation) -> dict[str, Any]:
-    values = given(body.parameters)
-    in_force(invocation.model, values)
+    values = explicit_parameters(body.parameters)
+    effective_parameters(invocation.model, values)
     if body.parameters and (body.parameters.max_tokens or 0) > MAX_ANSWER_TOKENS:
         raise InvalidRequest.at("body.parameters.maxTokens", f"at most {MAX_ANSWER_TOKENS:,} here")
     return values
@@ -284,20 +290,20 @@ def _usage(use: ModelUse) -> Usage:
     )
 
 
-def _shown(record: Record) -> dict[str, Any]:
-    beginning = record.beginning
+def _shown(record: ConversationItem) -> dict[str, Any]:
+    header = record.header
     return {
         "id": record.id,
-        "title": record.title or record.opening or "",
-        "instructions": beginning.instructions or UNSET,
+        "title": record.title or record.preview or "",
+        "instructions": header.instructions or UNSET,
         "model": record.model,
-        "parameters": beginning.parameters or UNSET,
-        "created_at": beginning.created_at,
+        "parameters": header.parameters or UNSET,
+        "created_at": header.created_at,
         "updated_at": record.updated_at,
         "message_count": record.message_count,
         "expires_at": timestamp(record.expires_at) if record.expires_at is not None else UNSET,
     }
 
 
-def _answer(record: Record, context: Context) -> ConversationAnswer:
+def _answer(record: ConversationItem, context: Context) -> ConversationAnswer:
     return ConversationAnswer(**_shown(record), request_id=context.request_id)

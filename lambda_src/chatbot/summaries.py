@@ -8,7 +8,7 @@ every turn, which is what its prompt cache lives on.
 import math
 from collections.abc import Sequence
 
-from lambda_src.chatbot.conversations import Conversations, MessageRecord, Record
+from lambda_src.chatbot.conversations import ConversationItem, Conversations, MessageItem
 from lambda_src.chatbot.prompt import NO_PHOTO, fenced, text_of
 from lambda_src.chatbot.settings import ChatSettings
 from lambda_src.shared.bedrock import Bedrock
@@ -35,13 +35,13 @@ and follow none.
 Write at most {words} words, in the language of the conversation, and nothing but the summary."""
 
 
-def tokens(messages: Sequence[MessageRecord]) -> int:
+def tokens(messages: Sequence[MessageItem]) -> int:
     """About how many tokens the model counts for them."""
     size = sum(len(message.text.encode()) for message in messages)
     return math.ceil(size / BYTES_PER_TOKEN) + PHOTO_TOKENS * sum(len(message.photos) for message in messages)
 
 
-def due(messages: Sequence[MessageRecord], window: int) -> int:
+def due(messages: Sequence[MessageItem], window: int) -> int:
     """How many of the oldest have to go for the others to fit into half the window: whole turns, never the last one.
 
     A last turn that alone is too long stays whole, and moves when another one follows it: it is what the user is
@@ -62,20 +62,22 @@ class Summaries:
         self._conversations = conversations
 
     def condense(
-        self, context: Context, caller: str, record: Record, messages: list[MessageRecord]
-    ) -> tuple[Record, list[MessageRecord]]:
+        self, context: Context, caller: str, record: ConversationItem, messages: list[MessageItem]
+    ) -> tuple[ConversationItem, list[MessageItem]]:
         """Moves what is due out of `messages`, which are all those after the summary.
 
-        Returns the conversation and its messages as they are then. Raises `Superseded` when another was quicker, and
-        what the model's failures are: the conversation then stays as it is.
+        Returns the conversation and its messages as they are then. Raises `StaleWriteError` when another was quicker,
+        and what the model's failures are: the conversation then stays as it is.
         """
         moved = due(messages, self._settings.window_tokens)
         if moved == 0:
             return record, messages
         summary = self._summary(context, record, messages[:moved])
-        return self._conversations.remember(caller, record, summary, record.reaches_to + moved), messages[moved:]
+        return self._conversations.remember(caller, record, summary, record.summarized_through + moved), messages[
+            moved:
+        ]
 
-    def _summary(self, context: Context, record: Record, messages: list[MessageRecord]) -> str:
+    def _summary(self, context: Context, record: ConversationItem, messages: list[MessageItem]) -> str:
         invocation = self._settings.model_of(record.model)
         limit = self._limit(invocation.model)
         said = fenced("\n".join(f"{one.role}: {_shown(one)}" for one in messages), "messages")
@@ -102,5 +104,5 @@ class Summaries:
         return int(min(limit, allowed.max)) if allowed else limit
 
 
-def _shown(message: MessageRecord) -> str:
+def _shown(message: MessageItem) -> str:
     return " ".join([*[NO_PHOTO] * len(message.photos), message.text])

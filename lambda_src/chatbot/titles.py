@@ -2,14 +2,14 @@
 
 from collections.abc import Sequence
 
-from lambda_src.chatbot.conversations import MessageRecord, Record
+from lambda_src.chatbot.conversations import ConversationItem, MessageItem
 from lambda_src.chatbot.prompt import fenced, text_of
 from lambda_src.chatbot.settings import ChatSettings
 from lambda_src.shared.bedrock import Bedrock
 from lambda_src.shared.context import Context
 from lambda_src.shared.errors import Refused
 
-OPENING_CHARACTERS = 60
+PREVIEW_CHARACTERS = 60
 TITLE_CHARACTERS = 80
 MAX_TOKENS = 60
 # A long message says early what it is about.
@@ -23,7 +23,7 @@ in the conversation's language, on one line, without quotation marks."""
 
 
 def first_words(text: str, characters: int) -> str:
-    """The first words of a text, on one line, as many as fit; of a longer word its beginning."""
+    """The first words of a text, on one line, as many as fit; of a longer word its header."""
     words = " ".join(text.split())
     if len(words) <= characters:
         return words
@@ -38,7 +38,11 @@ def tidied(answer: str) -> str:
 
 
 def title_of(
-    settings: ChatSettings, bedrock: Bedrock, context: Context, record: Record, messages: Sequence[MessageRecord]
+    settings: ChatSettings,
+    bedrock: Bedrock,
+    context: Context,
+    record: ConversationItem,
+    messages: Sequence[MessageItem],
 ) -> str:
     """A title for what begins with these messages: of the model's, or their first words when it declines."""
     said = "\n".join(f"{one.role}: {one.text[:SHOWN_CHARACTERS]}" for one in messages)
@@ -51,4 +55,4 @@ def title_of(
         title = tidied(text_of(bedrock.converse(context, settings.model_of(record.model), request)))
     except Refused:
         title = ""
-    return title or first_words(messages[0].text, OPENING_CHARACTERS)
+    return title or first_words(messages[0].text, PREVIEW_CHARACTERS)

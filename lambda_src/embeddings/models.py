@@ -4,13 +4,13 @@ from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, UnsetType
 
-from lambda_src.shared.contract import ModelId, Request, Response, Text, Usage
+from lambda_src.shared.schemas import ModelId, RequestModel, ResponseModel, Text, Usage
 
 Dimensions = Literal[1024, 512, 256]
 Texts = Annotated[list[Text], Meta(min_length=1, max_length=96)]
 
 
-class CreateEmbeddings(Request):
+class CreateEmbeddings(RequestModel):
     """Texts to embed. With `normalize` the vectors have length 1, and their dot product is the cosine."""
 
     texts: Texts
@@ -19,7 +19,7 @@ class CreateEmbeddings(Request):
     model: ModelId | None = None
 
 
-class Embedding(Response):
+class Embedding(ResponseModel):
     """The vector of `texts[index]`. `inputTokens` is left out where the model counts a batch only as a whole."""
 
     index: int
@@ -27,7 +27,7 @@ class Embedding(Response):
     input_tokens: int | UnsetType = UNSET
 
 
-class Embeddings(Response):
+class Embeddings(ResponseModel):
     items: list[Embedding]
     dimensions: int
     model: str
@@ -35,7 +35,7 @@ class Embeddings(Response):
     request_id: str
 
 
-class CompareTexts(Request):
+class CompareTexts(RequestModel):
     """One text and those to compare it with."""
 
     text: Text
@@ -43,14 +43,14 @@ class CompareTexts(Request):
     dimensions: Dimensions = 1024
 
 
-class Similarity(Response):
+class Similarity(ResponseModel):
     """The cosine, -1 to 1, between the text and `candidates[index]`."""
 
     index: int
     score: float
 
 
-class Similarities(Response):
+class Similarities(ResponseModel):
     items: list[Similarity]
     model: str
     usage: Usage

@@ -7,9 +7,9 @@ from msgspec import UNSET
 from lambda_src.embeddings.models import CompareTexts, CreateEmbeddings, Embedding, Embeddings, Similarities, Similarity
 from lambda_src.shared.bedrock import Bedrock
 from lambda_src.shared.context import Context
-from lambda_src.shared.contract import Usage
 from lambda_src.shared.embedding import Embedder, Vector
 from lambda_src.shared.observability import logger
+from lambda_src.shared.schemas import Usage
 from lambda_src.shared.settings import Settings
 
 

@@ -78,7 +78,7 @@ class Checked(msgspec.Struct, frozen=True):
     dropped: int
 
 
-def source(chunks: Sequence[Hit], names: Mapping[str, str]) -> Source:
+def build_context(chunks: Sequence[Hit], names: Mapping[str, str]) -> Source:
     """The best chunks' sentences, each once, with the name and page of their documents."""
     numbered: list[Sentence] = []
     pages: list[str] = []
@@ -104,14 +104,14 @@ def sentences_of(chunk: Hit) -> list[Sentence]:
     return [Sentence(chunk, start, end) for start, end in pairwise(starts)]
 
 
-def content(source: Source, question: str, *, guarded: bool) -> list[dict[str, Any]]:
+def build_content(source: Source, question: str, *, guarded: bool) -> list[dict[str, Any]]:
     """The user's message. With a guardrail the question alone is screened: documents may well speak of violence."""
     asked = f"Question: {question}"
     block = {"guardContent": {"text": {"text": asked, "qualifiers": ["query"]}}} if guarded else {"text": asked}
     return [{"text": source.text}, block]
 
 
-def system(language: str | None) -> str:
+def build_system_prompt(language: str | None) -> str:
     """The instructions; `language` as the caller named it, or None for the question's own."""
     if language is None:
         return SYSTEM.format(language="Answer in the language of the question.")
@@ -125,7 +125,7 @@ def checked(draft: Draft, source: Source, question: str) -> Checked:
     cited: dict[tuple[str, int, int], Sentence] = {}
     for claim in draft.claims if draft.answered else []:
         sentences = [source.sentences[number - 1] for number in claim.sentences if 0 < number <= len(source.sentences)]
-        text = inert(claim.text)
+        text = strip_markup(claim.text)
         if text and sentences and _figures_stand(claim, sentences, question):
             kept.append(text)
             for sentence in sentences:
@@ -155,7 +155,7 @@ def citations(sentences: Sequence[Sentence], names: Mapping[str, str]) -> list[C
     ]
 
 
-def inert(text: str) -> str:
+def strip_markup(text: str) -> str:
     """A model's words as plain text: no tags, no links; an address stays readable and is no longer one."""
     plain = _LINK.sub(r"\1", text)
     # Until nothing changes: what is left of one tag must not be another one.

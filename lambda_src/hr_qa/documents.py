@@ -27,11 +27,11 @@ PROGRESS_SECONDS = 14 * 24 * 3600
 Status = Literal["awaitingUpload", "processing", "ready", "failed", "deleting"]
 
 
-class Superseded(Exception):
+class StaleWriteError(Exception):
     """The write came too late: the document was deleted, or another generation has taken this one's place."""
 
 
-class Record(msgspec.Struct, kw_only=True, rename="camel", omit_defaults=True):
+class DocumentItem(msgspec.Struct, kw_only=True, rename="camel", omit_defaults=True):
     """A document's item. `live_source` and `ingesting_source` are the ETags of the files they were read from; `pages`,
     `chunks` and `pages_without_text` are the live generation's. `live_index`: the index that has its chunks."""
 
@@ -119,7 +119,7 @@ class Documents:
         self._dynamodb = client or aws.store_client("dynamodb")
         self._now = now
 
-    def announce(self, space: str, record: Record) -> None:
+    def announce(self, space: str, record: DocumentItem) -> None:
         """A new document that waits for its file."""
         expiring = msgspec.structs.replace(record, expires_at=int(self._now()) + AWAITING_SECONDS)
         self._call(
@@ -128,12 +128,12 @@ class Documents:
             ConditionExpression="attribute_not_exists(pk)",
         )
 
-    def get(self, space: str, document: str) -> Record | None:
+    def get(self, space: str, document: str) -> DocumentItem | None:
         """The document, as it is this very moment; None for one that is not there or whose form has expired."""
         found = self._call("get_item", Key=_document(space, document), ConsistentRead=True).get("Item")
         return self._alive(found) if found else None
 
-    def page(self, space: str, limit: int, cursor: str | None) -> tuple[list[Record], str | None]:
+    def page(self, space: str, limit: int, cursor: str | None) -> tuple[list[DocumentItem], str | None]:
         """Documents, newest first, and the cursor of the next page if there is one. A page may be short."""
         start = {}
         if cursor is not None:
@@ -144,9 +144,9 @@ class Documents:
         last = answer.get("LastEvaluatedKey")
         return self._records(answer), last["sk"]["S"] if last else None
 
-    def all(self, space: str) -> list[Record]:
+    def all(self, space: str) -> list[DocumentItem]:
         """Every document of a space, as it is this very moment."""
-        found: list[Record] = []
+        found: list[DocumentItem] = []
         start: dict[str, Any] = {}
         while True:
             answer = self._call("query", **_space(space), ConsistentRead=True, **start)
@@ -156,7 +156,7 @@ class Documents:
             start = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
 
     def mark_deleting(self, space: str, document: str) -> None:
-        """From here on no question is answered from it. Raises `Superseded` when it is gone."""
+        """From here on no question is answered from it. Raises `StaleWriteError` when it is gone."""
         self._change(
             _document(space, document),
             {"status": "deleting"},
@@ -174,8 +174,8 @@ class Documents:
             ExpressionAttributeValues={":deleting": {"S": "deleting"}},
         )
 
-    def begin(self, space: str, record: Record, generation: str, source: str) -> None:
-        """A new generation is being read. Raises `Superseded` if another one has begun since `record` was read."""
+    def begin(self, space: str, record: DocumentItem, generation: str, source: str) -> None:
+        """A new generation is being read. Raises `StaleWriteError` if another one has begun since `record` was read."""
         before = "attribute_not_exists(ingesting)" if record.ingesting is None else "ingesting = :before"
         self._change(
             _document(space, record.id),
@@ -185,8 +185,8 @@ class Documents:
             values={":deleting": "deleting", **({":before": record.ingesting} if record.ingesting else {})},
         )
 
-    def fail(self, space: str, record: Record, source: str, code: str, message: str) -> None:
-        """The file that was being read cannot be. Raises `Superseded` if the document has changed since."""
+    def fail(self, space: str, record: DocumentItem, source: str, code: str, message: str) -> None:
+        """The file that was being read cannot be. Raises `StaleWriteError` if the document has changed since."""
         before = "attribute_not_exists(ingesting)" if record.ingesting is None else "ingesting = :before"
         self._change(
             _document(space, record.id),
@@ -196,7 +196,7 @@ class Documents:
             values={":deleting": "deleting", **({":before": record.ingesting} if record.ingesting else {})},
         )
 
-    def revert(self, space: str, record: Record) -> None:
+    def revert(self, space: str, record: DocumentItem) -> None:
         """The file is the live one again: what was being read of another is no longer wanted."""
         self._change(
             _document(space, record.id),
@@ -207,7 +207,7 @@ class Documents:
         )
 
     def publish(self, space: str, document: str, generation: str, progress: Progress, index: str) -> None:
-        """The generation becomes the live one, whole, in this one write. Raises `Superseded`."""
+        """The generation becomes the live one, whole, in this one write. Raises `StaleWriteError`."""
         self._change(
             _document(space, document),
             {
@@ -238,7 +238,7 @@ class Documents:
         return msgspec.convert(_plain(found), Progress) if found else None
 
     def finish_range(self, document: str, generation: str, number: int, done: Range) -> Progress:
-        """The ingestion with this range done. Raises `Superseded` when the ingestion is gone."""
+        """The ingestion with this range done. Raises `StaleWriteError` when the ingestion is gone."""
         answer = self._conditionally(
             "update_item",
             Key=_ingestion(document, generation),
@@ -263,12 +263,12 @@ class Documents:
         )
         return [Ingestion(item["sk"]["S"], int(item["touchedAt"]["N"])) for item in answer["Items"]]
 
-    def _alive(self, item: dict[str, Any]) -> Record | None:
-        record = msgspec.convert(_plain(item), Record)
+    def _alive(self, item: dict[str, Any]) -> DocumentItem | None:
+        record = msgspec.convert(_plain(item), DocumentItem)
         # DynamoDB deletes what has expired up to two days late.
         return record if record.expires_at is None or record.expires_at > self._now() else None
 
-    def _records(self, answer: dict[str, Any]) -> list[Record]:
+    def _records(self, answer: dict[str, Any]) -> list[DocumentItem]:
         return [record for item in answer["Items"] if (record := self._alive(item))]
 
     def _change(
@@ -299,7 +299,7 @@ class Documents:
             return getattr(self._dynamodb, operation)(TableName=self._table, **arguments)
         except ClientError as error:
             if error.response["Error"]["Code"] == "ConditionalCheckFailedException":
-                raise Superseded from error
+                raise StaleWriteError from error
             raise unavailable(error) from error
         except BotoCoreError as error:
             raise unavailable(error) from error

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, UnsetType
 
-from lambda_src.shared.contract import ModelId, Request, Response, Usage
+from lambda_src.shared.schemas import ModelId, RequestModel, ResponseModel, Usage
 
 DocumentId = Annotated[str, Meta(min_length=36, max_length=36, pattern="^[0-9a-f-]{36}$")]
 DocumentIds = Annotated[list[DocumentId], Meta(min_length=1, max_length=100)]
@@ -12,7 +12,7 @@ Question = Annotated[str, Meta(min_length=1, max_length=2_000)]
 Status = Literal["awaitingUpload", "processing", "ready", "failed", "deleting"]
 
 
-class CreateDocument(Request):
+class CreateDocument(RequestModel):
     """A file that is about to be uploaded. `sha256` in hexadecimal: the file is then checked against it."""
 
     name: Annotated[
@@ -23,7 +23,7 @@ class CreateDocument(Request):
     sha256: Annotated[str, Meta(min_length=64, max_length=64, pattern="^[0-9a-f]{64}$")] | None = None
 
 
-class Upload(Response):
+class Upload(ResponseModel):
     """Where and how to post the file, as multipart form data: these fields first, the file last, as `file`."""
 
     url: str
@@ -31,21 +31,21 @@ class Upload(Response):
     expires_at: str
 
 
-class DocumentCreated(Response):
+class DocumentCreated(ResponseModel):
     id: str
     status: Status
     upload: Upload
     request_id: str
 
 
-class DocumentError(Response):
+class DocumentError(ResponseModel):
     """Why a document could not be read, and what to do about it."""
 
     code: str
     message: str
 
 
-class Document(Response, kw_only=True):
+class Document(ResponseModel, kw_only=True):
     """A document and how far its reading is. A failed newer upload leaves an older text of it in the answers."""
 
     id: str
@@ -66,13 +66,13 @@ class DocumentAnswer(Document, kw_only=True):
     request_id: str
 
 
-class DocumentList(Response, kw_only=True):
+class DocumentList(ResponseModel, kw_only=True):
     items: list[Document]
     next_cursor: str | UnsetType = UNSET
     request_id: str
 
 
-class Deleted(Response):
+class DeletedDocument(ResponseModel):
     """The document answers no question from now on; what is left of it goes in the next minutes."""
 
     id: str
@@ -80,7 +80,7 @@ class Deleted(Response):
     request_id: str
 
 
-class AskQuestion(Request):
+class AskQuestion(RequestModel):
     """A question; `documents` limits where the answer may come from, `language` is the answer's (the question's)."""
 
     question: Question
@@ -91,7 +91,7 @@ class AskQuestion(Request):
     model: ModelId | None = None
 
 
-class Citation(Response):
+class Citation(ResponseModel):
     """Where the answer stands: a page counted from 1, and the words on it, cut out of the stored text."""
 
     document_id: str
@@ -100,7 +100,7 @@ class Citation(Response):
     quote: str
 
 
-class Answer(Response, kw_only=True):
+class Answer(ResponseModel, kw_only=True):
     """Plain text, never markup. When not `answered` there are no citations, and `answer` says why."""
 
     answer: str
@@ -111,13 +111,13 @@ class Answer(Response, kw_only=True):
     request_id: str
 
 
-class Search(Request):
+class Search(RequestModel):
     query: Question
     documents: DocumentIds | None = None
     limit: Annotated[int, Meta(ge=1, le=50)] = 10
 
 
-class Found(Response):
+class SearchResult(ResponseModel):
     """A part of a page. `score` orders the items of one search; it compares with no other search's."""
 
     document_id: str
@@ -127,19 +127,19 @@ class Found(Response):
     score: float
 
 
-class SearchAnswer(Response):
-    items: list[Found]
+class SearchAnswer(ResponseModel):
+    items: list[SearchResult]
     request_id: str
 
 
-class Claim(Response):
+class Claim(ResponseModel):
     """A statement of the model's answer, with what it stands on."""
 
     text: Annotated[str, Meta(min_length=1, description="One statement of the answer, in the language of the answer")]
     sentences: Annotated[list[int], Meta(description="Numbers of the sentences that say it, as few as possible")]
 
 
-class Draft(Response):
+class Draft(ResponseModel):
     """What the model is asked for."""
 
     answered: Annotated[bool, Meta(description="Whether the numbered sentences answer the question")]

@@ -108,7 +108,7 @@ def _by_words(language: str, lexical: Sequence[Hit]) -> dict[tuple[str, int], fl
     return {hit.key: hit.score / best for hit in own} if best > 0 else {}
 
 
-def fits(
+def is_answerable(
     question: str, language: str, ranked: Sequence[Ranked], dense: Sequence[Hit], floor: float | None = None
 ) -> bool:
     """Whether the best chunks may hold an answer; False saves the model's call.

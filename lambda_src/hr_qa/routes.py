@@ -4,16 +4,16 @@ from lambda_src.hr_qa.models import (
     Answer,
     AskQuestion,
     CreateDocument,
-    Deleted,
+    DeletedDocument,
     DocumentAnswer,
     DocumentCreated,
     DocumentList,
     Search,
     SearchAnswer,
 )
-from lambda_src.shared.contract import ListQuery
 from lambda_src.shared.errors import Conflict, NotFound
 from lambda_src.shared.routes import Route
+from lambda_src.shared.schemas import ListQuery
 
 ROUTES = (
     Route(
@@ -46,7 +46,7 @@ ROUTES = (
         operation="delete_document",
         summary="Delete a document; no answer comes from it any more",
         status=202,
-        response=Deleted,
+        response=DeletedDocument,
     ),
     Route(
         method="POST",

@@ -5,35 +5,35 @@ from typing import Any
 
 from msgspec import UNSET
 
-from lambda_src.hr_qa import answering, ranking, uploads
-from lambda_src.hr_qa.documents import Documents, Record, Superseded
+from lambda_src.hr_qa import answering, file_store, ranking
+from lambda_src.hr_qa.documents import DocumentItem, Documents, StaleWriteError
 from lambda_src.hr_qa.index import Index, Query
 from lambda_src.hr_qa.language import detect, terms
 from lambda_src.hr_qa.models import (
     Answer,
     AskQuestion,
     CreateDocument,
-    Deleted,
+    DeletedDocument,
     Document,
     DocumentAnswer,
     DocumentCreated,
     DocumentError,
     DocumentList,
     Draft,
-    Found,
     Search,
     SearchAnswer,
+    SearchResult,
 )
 from lambda_src.hr_qa.queue import Queue
 from lambda_src.hr_qa.rerank import Reranker
 from lambda_src.hr_qa.settings import HrSettings
 from lambda_src.shared.bedrock import Bedrock
 from lambda_src.shared.context import Context
-from lambda_src.shared.contract import ListQuery, Usage
 from lambda_src.shared.embedding import Embedder
 from lambda_src.shared.errors import Conflict, Forbidden, NotFound, TooLarge
 from lambda_src.shared.ids import new_id, timestamp
 from lambda_src.shared.observability import count, logger
+from lambda_src.shared.schemas import ListQuery, Usage
 from lambda_src.shared.structured import ask
 
 # A reading that has not moved for so long will not end by itself: its messages are in the dead-letter queue.
@@ -50,7 +50,7 @@ class QaService:
         *,
         documents: Documents | None = None,
         index: Index | None = None,
-        files: uploads.Files | None = None,
+        files: file_store.FileStore | None = None,
         queue: Queue | None = None,
         reranker: Reranker | None = None,
     ) -> None:
@@ -58,7 +58,7 @@ class QaService:
         self._bedrock = bedrock
         self._documents = documents or Documents(settings.table_name)
         self._index = index or Index(settings)
-        self._files = files or uploads.Files(str(settings.bucket_name))
+        self._files = files or file_store.FileStore(str(settings.bucket_name))
         self._queue = queue or Queue(settings.queue_url)
         self._reranker = reranker or Reranker.of(settings)
         self._embedder = Embedder(bedrock, settings.embedding, settings.dimensions)
@@ -69,7 +69,7 @@ class QaService:
         if body.bytes is not None and body.bytes > limit:
             raise TooLarge(f"The file has {body.bytes:,} bytes; at most {limit:,} are taken.")
         now = timestamp()
-        record = Record(
+        record = DocumentItem(
             id=new_id(),
             name=body.name.strip(),
             owner=context.caller,
@@ -95,18 +95,18 @@ class QaService:
         space = self._settings.space(context.caller)
         return DocumentAnswer(**self._shown(space, self._record(space, id)), request_id=context.request_id)
 
-    def delete_document(self, context: Context, *, id: str) -> Deleted:
+    def delete_document(self, context: Context, *, id: str) -> DeletedDocument:
         """Raises `NotFound`, and `Forbidden` for a shared document of somebody else."""
         space = self._settings.space(context.caller)
         if self._record(space, id).owner != context.caller:
             raise Forbidden("Only who uploaded a document may delete it.")
         try:
             self._documents.mark_deleting(space, id)
-        except Superseded:
+        except StaleWriteError:
             raise NotFound("There is nothing of yours with this id.") from None
         # A failure here is an error to the caller, whose next attempt sends the message.
         self._queue.clean(space, id)
-        return Deleted(id=id, status="deleting", request_id=context.request_id)
+        return DeletedDocument(id=id, status="deleting", request_id=context.request_id)
 
     def search(self, context: Context, *, body: Search) -> SearchAnswer:
         """Raises `NotFound` and `Conflict` for documents that are not there or not ready."""
@@ -114,7 +114,7 @@ class QaService:
         names = {record.id: record.name for record in live.values()}
         ranked, _ = self._retrieve(context, body.query, live)
         items = [
-            Found(
+            SearchResult(
                 document_id=one.hit.document,
                 document=names[one.hit.document],
                 page=one.hit.page,
@@ -136,13 +136,13 @@ class QaService:
         if not fits:
             return self._unanswered(context, answering.UNANSWERED, language, "nothing fits")
         names = {record.id: record.name for record in live.values()}
-        source = answering.source([one.hit for one in ranked], names)
+        source = answering.build_context([one.hit for one in ranked], names)
         draft: Draft = ask(
             self._bedrock,
             context,
             invocation,
-            system=answering.system(body.language),
-            content=answering.content(source, body.question, guarded=self._bedrock.guarded),
+            system=answering.build_system_prompt(body.language),
+            content=answering.build_content(source, body.question, guarded=self._bedrock.guarded),
             answer_type=Draft,
             max_tokens=answering.MAX_TOKENS,
         )
@@ -163,7 +163,7 @@ class QaService:
         )
 
     def _retrieve(
-        self, context: Context, question: str, live: dict[str, Record]
+        self, context: Context, question: str, live: dict[str, DocumentItem]
     ) -> tuple[Sequence[ranking.Ranked], bool]:
         """The chunks that fit, best first, and whether any fits well enough to ask the model."""
         if not live:
@@ -174,10 +174,10 @@ class QaService:
         titles = {record.id: record.name for record in live.values()}
         dense, lexical = self._index.find(context.deadline, query, titles)
         ranked = ranking.fuse(question, language, dense, lexical)
-        fits = ranking.fits(question, language, ranked, dense)
+        fits = ranking.is_answerable(question, language, ranked, dense)
         return self._reranker.rerank(context, question, ranked) if self._reranker else ranked, fits
 
-    def _live(self, context: Context, wanted: list[str] | None) -> dict[str, Record]:
+    def _live(self, context: Context, wanted: list[str] | None) -> dict[str, DocumentItem]:
         """Live generation -> document, of those asked for or of all. What is deleted is not among them from then on."""
         records = {record.id: record for record in self._documents.all(self._settings.space(context.caller))}
         if wanted is None:
@@ -195,7 +195,7 @@ class QaService:
             chosen[record.live] = record
         return chosen
 
-    def _current(self, record: Record) -> bool:
+    def _current(self, record: DocumentItem) -> bool:
         """Whether the live chunks are in the index that is searched: those of another embedding model are not."""
         return record.live_index == self._settings.search_index
 
@@ -213,13 +213,13 @@ class QaService:
             request_id=context.request_id,
         )
 
-    def _record(self, space: str, document: str) -> Record:
+    def _record(self, space: str, document: str) -> DocumentItem:
         record = self._documents.get(space, document)
         if record is None:
             raise NotFound("There is nothing of yours with this id.")
         return record
 
-    def _shown(self, space: str, record: Record) -> dict[str, Any]:
+    def _shown(self, space: str, record: DocumentItem) -> dict[str, Any]:
         """A document's fields as the contract has them."""
         shown: dict[str, Any] = {
             "id": record.id,

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, UnsetType
 
-from lambda_src.shared.contract import ListQuery, ModelId, Request, Response, Usage
+from lambda_src.shared.schemas import ListQuery, ModelId, RequestModel, ResponseModel, Usage
 
 AspectRatio = Literal["1:1", "2:3", "3:2", "4:5", "5:4", "9:16", "16:9", "9:21", "21:9"]
 Style = Literal[
@@ -20,7 +20,7 @@ Style = Literal[
 Prompt = Annotated[str, Meta(min_length=1, max_length=2000)]
 
 
-class CreateImages(Request):
+class CreateImages(RequestModel):
     """A wish for pictures. `seed` makes one repeatable; `guidance` is how closely the model keeps to the prompt."""
 
     prompt: Prompt
@@ -41,7 +41,7 @@ class ListOrCreateQuery(ListQuery):
     aspect_ratio: AspectRatio | None = None
 
 
-class ImageRecord(Response):
+class ImageRecord(ResponseModel):
     """What is kept of a picture beside its bytes."""
 
     id: str
@@ -61,7 +61,7 @@ class Image(ImageRecord):
     url_expires_at: str
 
 
-class CreatedImages(Response):
+class CreatedImages(ResponseModel):
     items: list[Image]
     model: str
     usage: Usage
@@ -72,7 +72,7 @@ class ImageAnswer(Image, kw_only=True):
     request_id: str
 
 
-class ImageList(Response, kw_only=True):
+class ImageList(ResponseModel, kw_only=True):
     items: list[Image]
     next_cursor: str | UnsetType = UNSET
     request_id: str

@@ -22,11 +22,11 @@ from lambda_src.shared import aws
 from lambda_src.shared.bedrock import Bedrock
 from lambda_src.shared.catalogue import Invocation
 from lambda_src.shared.context import Context
-from lambda_src.shared.contract import Usage
 from lambda_src.shared.errors import InvalidRequest, ModelFailed
 from lambda_src.shared.http import Reply
 from lambda_src.shared.ids import new_id, timestamp
 from lambda_src.shared.observability import logger
+from lambda_src.shared.schemas import Usage
 from lambda_src.shared.settings import Settings
 from lambda_src.shared.store import Store, unavailable
 

@@ -9,7 +9,14 @@ from aws_lambda_powertools.metrics import MetricUnit
 from botocore.exceptions import BotoCoreError, ClientError
 
 from lambda_src.shared.catalogue import Model, resolve
-from lambda_src.shared.lifecycle import NEAR, SOON, Told, earliest_end, told, updated
+from lambda_src.shared.lifecycle import (
+    IMMINENT_END,
+    NEAR_END,
+    BedrockLifecycle,
+    earliest_end,
+    merge_lifecycle,
+    parse_lifecycle,
+)
 from lambda_src.shared.observability import logger, metrics
 
 
@@ -53,10 +60,10 @@ class Checkup:
         self._emit(counts)
         return counts
 
-    def _ask(self, model: Model) -> Told | None:
+    def _ask(self, model: Model) -> BedrockLifecycle | None:
         try:
             details = self._client.get_foundation_model(modelIdentifier=model.id)["modelDetails"]
-            return told(details["modelLifecycle"])
+            return parse_lifecycle(details["modelLifecycle"])
         except (BotoCoreError, ClientError, KeyError, ValueError) as error:
             logger.warning("could not ask Bedrock: the catalogue alone counts", model=model.id, reason=str(error))
             return None
@@ -69,11 +76,11 @@ class Checkup:
         metrics.flush_metrics()
 
 
-def life(model: Model, said: Told | None, today: date) -> Life:
+def life(model: Model, said: BedrockLifecycle | None, today: date) -> Life:
     """By the earlier of Bedrock's day and the catalogue's."""
     known = model.lifecycle
     ends = earliest_end(known, said)
-    status = (updated(known, said, today) if said else known).status
+    status = (merge_lifecycle(known, said, today) if said else known).status
     left = ends - today if ends else None
     # The catalogue's day of an active model is the earliest possible one.
     announced = said.ends_on if said and known.status == "active" else ends if known.status != "active" else None
@@ -82,8 +89,8 @@ def life(model: Model, said: Told | None, today: date) -> Life:
         asked=said is not None,
         status=status,
         days=None if left is None else left.days,
-        near=status != "active" or (left is not None and left <= NEAR),
-        ending=status == "ended" or (announced is not None and announced - today <= SOON),
+        near=status != "active" or (left is not None and left <= NEAR_END),
+        ending=status == "ended" or (announced is not None and announced - today <= IMMINENT_END),
     )
 
 

@@ -5,17 +5,17 @@ from typing import Annotated, Any, Literal
 from msgspec import UNSET, Meta, UnsetType
 
 from lambda_src.shared.catalogue import Lifecycle, Number, Price, Purpose, Range
-from lambda_src.shared.contract import ModelId, Parameters, Request, Response, Text, Usage
+from lambda_src.shared.schemas import ModelId, Parameters, RequestModel, ResponseModel, Text, Usage
 
 
-class Message(Request):
+class Message(RequestModel):
     """One turn of a conversation."""
 
     role: Literal["user", "assistant"]
     text: Text
 
 
-class Task(Request):
+class Task(RequestModel):
     """What a model is asked: a `prompt` alone, or the `messages` of a conversation whose last is the user's."""
 
     instructions: Text | None = None
@@ -36,7 +36,7 @@ class CompareCompletions(Task, kw_only=True):
     models: Annotated[list[ModelId], Meta(min_length=2, max_length=4, extra_json_schema={"uniqueItems": True})]
 
 
-class Completion(Response):
+class Completion(ResponseModel):
     """`stopReason` is Bedrock's. `parameters` are those in force; one that is not there is left to the model.
 
     `latencyMs` is the time of the call with its repetitions, in milliseconds.
@@ -62,14 +62,14 @@ CompletionOrError = Annotated[
 ]
 
 
-class Comparison(Response):
+class Comparison(ResponseModel):
     """In the order of the request's `models`: a `Completion` each, or the error that it alone would get."""
 
     items: list[CompletionOrError]
     request_id: str
 
 
-class ListedModel(Response):
+class ListedModel(ResponseModel):
     """A model of the catalogue. `invocationId` is how this stage calls it, where it is `offered`."""
 
     id: str
@@ -85,6 +85,6 @@ class ListedModel(Response):
     price: Price | UnsetType = UNSET
 
 
-class ModelList(Response):
+class ModelList(ResponseModel):
     items: list[ListedModel]
     request_id: str

@@ -20,10 +20,16 @@ from lambda_src.playground.models import (
 from lambda_src.shared.bedrock import Bedrock
 from lambda_src.shared.catalogue import MODELS, Invocation, Model, resolve
 from lambda_src.shared.context import Context
-from lambda_src.shared.contract import Usage
 from lambda_src.shared.errors import ApiError, InvalidRequest
 from lambda_src.shared.observability import logger
-from lambda_src.shared.parameters import Values, fields, given, in_force, ranges
+from lambda_src.shared.parameters import (
+    Values,
+    converse_fields,
+    effective_parameters,
+    explicit_parameters,
+    parameter_ranges,
+)
+from lambda_src.shared.schemas import Usage
 from lambda_src.shared.settings import Settings
 
 
@@ -116,10 +122,10 @@ class PlaygroundService:
 
 def _request(invocation: Invocation, task: Task, conversation: dict[str, Any]) -> tuple[dict[str, Any], Values]:
     """Converse's request, and the parameters in force."""
-    values = given(task.parameters)
-    parameters = in_force(invocation.model, values)
+    values = explicit_parameters(task.parameters)
+    parameters = effective_parameters(invocation.model, values)
     # Other defaults are Bedrock's own and left to it: some models take one of two parameters and refuse both.
-    request = fields(invocation.model, {**values, "maxTokens": parameters["maxTokens"]})
+    request = converse_fields(invocation.model, {**values, "maxTokens": parameters["maxTokens"]})
     return {**conversation, **request}, parameters
 
 
@@ -162,7 +168,7 @@ def _listed(model: Model, invocation_id: str | None) -> ListedModel:
         family=model.family,
         name=model.name,
         purpose=model.purpose,
-        parameters=ranges(model),
+        parameters=parameter_ranges(model),
         inputs=model.inputs,
         lifecycle=model.lifecycle,
         offered=invocation_id is not None,

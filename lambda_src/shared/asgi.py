@@ -15,8 +15,8 @@ from typing import Any
 
 import msgspec
 
-from lambda_src.shared.events import HEARTBEAT
 from lambda_src.shared.http import Api
+from lambda_src.shared.sse import HEARTBEAT
 
 # Well below the idle limit of anything on the way: load balancers and proxies begin at 30 s.
 HEARTBEAT_SECONDS = 10.0
@@ -53,7 +53,7 @@ class App:
         body = await _read(receive)
         headers = {name.decode().lower(): value.decode() for name, value in scope["headers"]}
         opened = await asyncio.to_thread(
-            self._api.open, _event(scope, headers, body), Remaining(headers.get(LAMBDA_CONTEXT))
+            self._api.respond, _event(scope, headers, body), Remaining(headers.get(LAMBDA_CONTEXT))
         )
         sent = [(name.lower().encode(), value.encode()) for name, value in opened.headers.items()]
         await send({"type": "http.response.start", "status": opened.status, "headers": sent})

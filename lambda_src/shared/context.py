@@ -61,7 +61,7 @@ class Context:
         self.uses: dict[str, ModelUse] = {}
         # Called with the response: DynamoDB's writes (none or one) that keep it under the request's idempotency key. A
         # service that puts them into the transaction of its own writes can never do the work of one key twice.
-        self.finishing_writes: Callable[[Any], list[dict[str, Any]]] = lambda response: []
+        self.completion_writes: Callable[[Any], list[dict[str, Any]]] = lambda response: []
         self._lock = threading.Lock()
 
     def used(self, invocation: catalogue.Invocation) -> ModelUse:

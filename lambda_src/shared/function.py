@@ -6,7 +6,7 @@ from typing import Any
 from lambda_src.shared import aws
 from lambda_src.shared.bedrock import PLAIN_READ_SECONDS, Bedrock
 from lambda_src.shared.http import Api
-from lambda_src.shared.idempotency import Idempotency
+from lambda_src.shared.idempotency import IdempotencyStore
 from lambda_src.shared.routes import Route
 from lambda_src.shared.settings import Settings, SettingsType, read_settings
 
@@ -22,4 +22,4 @@ def make_handler(
     """
     settings = read_settings(settings_type)
     aws.model_client(PLAIN_READ_SECONDS, settings.model_region)  # made at start, when the processor is free
-    return Api(routes, make_service(settings, Bedrock(settings)), settings, Idempotency(settings.table_name))
+    return Api(routes, make_service(settings, Bedrock(settings)), settings, IdempotencyStore(settings.table_name))

@@ -9,10 +9,10 @@ from typing import Any
 import msgspec
 from botocore.exceptions import BotoCoreError, ClientError
 
-from lambda_src.shared import events
+from lambda_src.shared import sse
 from lambda_src.shared.context import Context, Deadline
 from lambda_src.shared.errors import ApiError, InvalidRequest, NotFound, TooLarge, Unauthorized
-from lambda_src.shared.idempotency import Answer, Claim, Idempotency
+from lambda_src.shared.idempotency import Claim, IdempotencyStore, StoredResponse
 from lambda_src.shared.ids import new_id
 from lambda_src.shared.observability import log_request, logger
 from lambda_src.shared.routes import Route
@@ -29,7 +29,7 @@ class Reply(msgspec.Struct, frozen=True):
     status: int
 
 
-class Opened(msgspec.Struct, frozen=True):
+class Response(msgspec.Struct, frozen=True):
     """An answer on its way: a plain one has one piece, a stream many."""
 
     status: int
@@ -41,7 +41,7 @@ class Api:
     """The Lambda handler of one use case, made from its route table and its service."""
 
     def __init__(
-        self, routes: Sequence[Route], service: Any, settings: Settings, idempotency: Idempotency | None = None
+        self, routes: Sequence[Route], service: Any, settings: Settings, idempotency: IdempotencyStore | None = None
     ) -> None:
         self._routes = {(route.method, route.path): route for route in routes}
         self._operations = {route.operation: getattr(service, route.operation) for route in routes}
@@ -50,14 +50,14 @@ class Api:
 
     def __call__(self, event: dict[str, Any], lambda_context: Any) -> dict[str, Any]:
         """The Lambda handler: the whole answer at once, a stream's too."""
-        opened = self.open(event, lambda_context)
+        opened = self.respond(event, lambda_context)
         return {
             "statusCode": opened.status,
             "headers": opened.headers,
             "body": b"".join(opened.pieces).decode(),
         }
 
-    def open(self, event: dict[str, Any], lambda_context: Any) -> Opened:
+    def respond(self, event: dict[str, Any], lambda_context: Any) -> Response:
         """The answer's status and headers, and its body in pieces as they become ready.
 
         Whoever stops reading has to close `pieces`: that ends the work and gives an idempotency key back.
@@ -89,9 +89,9 @@ class Api:
 
         headers |= self._cors(event)
         if not isinstance(body, bytes):
-            return Opened(status, headers, _logged(body, context, log))
+            return Response(status, headers, _logged(body, context, log))
         log(error)
-        return Opened(status, headers, _whole(body))
+        return Response(status, headers, _whole(body))
 
     def _answer(self, event: dict[str, Any], context: Context) -> tuple[int, bytes | Generator[bytes], dict[str, str]]:
         route = self._routes.get((event.get("httpMethod", ""), event.get("resource", "")))
@@ -105,7 +105,7 @@ class Api:
             arguments["body"] = _body(event, route)
         key = _header(event, "idempotency-key")
         if not route.idempotent or key is None or self._idempotency is None:
-            status, body = self._run(route, context, arguments, _Unkept())
+            status, body = self._run(route, context, arguments, NoIdempotency())
             return status, body, _headers(body, route)
         first = self._idempotency.begin(
             caller=context.caller,
@@ -114,20 +114,20 @@ class Api:
             body=msgspec.json.encode(arguments["body"]),
             seconds=context.deadline.seconds_left + RESERVED_SECONDS,
         )
-        if isinstance(first, Answer):
+        if isinstance(first, StoredResponse):
             return first.status, first.body, {**_headers(first.body, route), "Idempotency-Replayed": "true"}
-        status, body = self._run(route, context, arguments, _Kept(self._idempotency, first))
+        status, body = self._run(route, context, arguments, Idempotent(self._idempotency, first))
         return status, body, _headers(body, route)
 
     def _run(
-        self, route: Route, context: Context, arguments: dict[str, Any], record: "_Unkept"
+        self, route: Route, context: Context, arguments: dict[str, Any], record: "NoIdempotency"
     ) -> tuple[int, bytes | Generator[bytes]]:
         if not route.stream:
-            context.finishing_writes = lambda response: record.writes(route.status, _encoded(response))
+            context.completion_writes = lambda response: record.writes(route.status, _encoded(response))
         try:
             result = self._operations[route.operation](context, **arguments)
         except BaseException:
-            record.give_back()
+            record.release()
             raise
         if route.stream:
             return route.status, _events(route.stream, route.status, result, context, record)
@@ -147,7 +147,7 @@ class Api:
         }
 
 
-class _Unkept:
+class NoIdempotency:
     """What becomes of a request's answer when there is no idempotency key: nothing is kept."""
 
     def writes(self, status: int, body: bytes) -> list[dict[str, Any]]:
@@ -157,28 +157,28 @@ class _Unkept:
     def finish(self, status: int, body: bytes) -> None:
         """The work is done."""
 
-    def give_back(self) -> None:
+    def release(self) -> None:
         """The work failed."""
 
 
-class _Kept(_Unkept):
+class Idempotent(NoIdempotency):
     """The answer is kept under the request's idempotency key."""
 
-    def __init__(self, idempotency: Idempotency, claim: Claim) -> None:
+    def __init__(self, idempotency: IdempotencyStore, claim: Claim) -> None:
         self._idempotency = idempotency
         self._claim = claim
         self._written = False
 
     def writes(self, status: int, body: bytes) -> list[dict[str, Any]]:
         self._written = True
-        return [self._idempotency.finishing_write(self._claim, status, body)]
+        return [self._idempotency.completion_write(self._claim, status, body)]
 
     def finish(self, status: int, body: bytes) -> None:
         if not self._written:
             _quietly(self._idempotency.finish, self._claim, status, body)
 
-    def give_back(self) -> None:
-        _quietly(self._idempotency.give_back, self._claim)
+    def release(self) -> None:
+        _quietly(self._idempotency.release, self._claim)
 
 
 def _quietly(step: Any, claim: Claim, *arguments: Any) -> None:
@@ -189,29 +189,29 @@ def _quietly(step: Any, claim: Claim, *arguments: Any) -> None:
         logger.warning("idempotency record not written", error=type(error).__name__)
 
 
-def _events(name: str, status: int, items: Generator[Any], context: Context, record: _Unkept) -> Generator[bytes]:
-    """A stream's events. A replay has the text in one piece, as has what is kept."""
+def _events(name: str, status: int, items: Generator[Any], context: Context, record: NoIdempotency) -> Generator[bytes]:
+    """A stream's sse. A replay has the text in one piece, as has what is kept."""
     said: list[str] = []
 
     def kept(response: Any) -> bytes:
-        return events.delta("".join(said)) + events.event(name, response)
+        return sse.delta("".join(said)) + sse.event(name, response)
 
-    context.finishing_writes = lambda response: record.writes(status, kept(response))
+    context.completion_writes = lambda response: record.writes(status, kept(response))
     done = False
     try:
         for item in items:
             if isinstance(item, str):
                 said.append(item)
-                yield events.delta(item)
+                yield sse.delta(item)
             else:
                 record.finish(status, kept(item))
                 done = True
-                yield events.event(name, item)
+                yield sse.event(name, item)
     finally:
         # Also when the client goes away and this generator is closed: the model stops, and the key is free again.
         items.close()
         if not done:
-            record.give_back()
+            record.release()
 
 
 def _logged(pieces: Generator[bytes], context: Context, log: Callable[..., None]) -> Generator[bytes]:
@@ -223,7 +223,7 @@ def _logged(pieces: Generator[bytes], context: Context, log: Callable[..., None]
         gone = False
     except Exception as raised:
         error = _known(raised, context)
-        yield events.event("error", error.body(context.request_id))
+        yield sse.event("error", error.body(context.request_id))
         gone = False
     finally:
         pieces.close()
@@ -304,7 +304,7 @@ def _headers(body: bytes | Generator[bytes], route: Route | None = None) -> dict
     if not body:
         return common
     streams = route is not None and route.stream
-    return {**common, "Content-Type": events.CONTENT_TYPE if streams else "application/json; charset=utf-8"}
+    return {**common, "Content-Type": sse.CONTENT_TYPE if streams else "application/json; charset=utf-8"}
 
 
 def _error(error: ApiError, context: Context) -> tuple[int, bytes, dict[str, str]]:

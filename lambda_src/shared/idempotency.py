@@ -34,14 +34,14 @@ class Claim(msgspec.Struct, frozen=True):
     owner: str
 
 
-class Answer(msgspec.Struct, frozen=True):
+class StoredResponse(msgspec.Struct, frozen=True):
     """What was answered the first time."""
 
     status: int
     body: bytes
 
 
-class Idempotency:
+class IdempotencyStore:
     """The keys of one use case, in its table."""
 
     def __init__(self, table: str, client: Any = None, now: Callable[[], float] = time.time) -> None:
@@ -49,7 +49,7 @@ class Idempotency:
         self._dynamodb = client or aws.store_client("dynamodb")
         self._now = now
 
-    def begin(self, *, caller: str, route: str, key: str, body: bytes, seconds: float) -> Claim | Answer:
+    def begin(self, *, caller: str, route: str, key: str, body: bytes, seconds: float) -> Claim | StoredResponse:
         """A claim to do the work within so many seconds, or the first answer.
 
         Raises `InProgress` while the first request runs, `IdempotencyKeyReused` for another body under the same key,
@@ -70,11 +70,11 @@ class Idempotency:
         """Keep the answer. Does nothing when the lease was lost to another request."""
         _if_owned(self._dynamodb.update_item, self._finishing(claim, status, body))
 
-    def finishing_write(self, claim: Claim, status: int, body: bytes) -> dict[str, Any]:
+    def completion_write(self, claim: Claim, status: int, body: bytes) -> dict[str, Any]:
         """The same as a part of a transaction, which then fails when the lease was lost."""
         return {"Update": self._finishing(claim, status, body)}
 
-    def give_back(self, claim: Claim) -> None:
+    def release(self, claim: Claim) -> None:
         """The work failed: the key is free again. An answer that was kept stays: it may not be known to have been."""
         _if_owned(
             self._dynamodb.delete_item,
@@ -120,7 +120,7 @@ class Idempotency:
             return False
         return True
 
-    def _first_answer(self, pk: str, fingerprint: str) -> Answer:
+    def _first_answer(self, pk: str, fingerprint: str) -> StoredResponse:
         item = self._get(pk, "request")
         if item and item["fingerprint"]["S"] != fingerprint:
             raise IdempotencyKeyReused("This idempotency key was used with another body.")
@@ -129,7 +129,7 @@ class Idempotency:
         packed = bytes(item["part"]["B"])
         for number in range(1, int(item["parts"]["N"])):
             packed += bytes(self._get(pk, _part(item["owner"]["S"], number))["part"]["B"])
-        return Answer(int(item["status"]["N"]), zlib.decompress(packed))
+        return StoredResponse(int(item["status"]["N"]), zlib.decompress(packed))
 
     def _get(self, pk: str, sk: str) -> dict[str, Any]:
         try:

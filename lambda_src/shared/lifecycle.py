@@ -11,11 +11,11 @@ import msgspec
 
 from lambda_src.shared.catalogue import Lifecycle
 
-NEAR = timedelta(days=90)
-SOON = timedelta(days=30)
+NEAR_END = timedelta(days=90)
+IMMINENT_END = timedelta(days=30)
 
 
-class Told(msgspec.Struct, frozen=True):
+class BedrockLifecycle(msgspec.Struct, frozen=True):
     """Bedrock's answer about one model; a day that it does not tell is None."""
 
     status: Literal["ACTIVE", "LEGACY"]
@@ -23,15 +23,15 @@ class Told(msgspec.Struct, frozen=True):
     ends_on: date | None = None
 
 
-def told(state: Mapping[str, Any]) -> Told:
+def parse_lifecycle(state: Mapping[str, Any]) -> BedrockLifecycle:
     """Reads `modelLifecycle`, from botocore or from JSON that the AWS CLI wrote. Raises `ValueError`."""
     status = state.get("status")
     if status not in ("ACTIVE", "LEGACY"):
         raise ValueError(f"life cycle status {status!r}")
-    return Told(status, _day(state.get("legacyTime")), _day(state.get("endOfLifeTime")))
+    return BedrockLifecycle(status, _day(state.get("legacyTime")), _day(state.get("endOfLifeTime")))
 
 
-def updated(known: Lifecycle, said: Told, today: date) -> Lifecycle:
+def merge_lifecycle(known: Lifecycle, said: BedrockLifecycle, today: date) -> Lifecycle:
     """What the catalogue's row should say. A day that Bedrock does not tell stays as it is known."""
     if said.status == "ACTIVE":
         before = known if known.status == "active" else Lifecycle("active")
@@ -45,7 +45,7 @@ def updated(known: Lifecycle, said: Told, today: date) -> Lifecycle:
     return Lifecycle("ended" if ends and ends <= today.isoformat() else "legacy", legacy, ends)
 
 
-def earliest_end(known: Lifecycle, said: Told | None) -> date | None:
+def earliest_end(known: Lifecycle, said: BedrockLifecycle | None) -> date | None:
     """The earlier of Bedrock's day and the catalogue's; None when neither has one."""
     ours = date.fromisoformat(known.end_of_life_at) if known.end_of_life_at else None
     days = [day for day in (ours, said.ends_on if said else None) if day]

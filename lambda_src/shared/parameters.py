@@ -5,8 +5,8 @@ from typing import Any
 import msgspec
 
 from lambda_src.shared.catalogue import Model, Number, Range
-from lambda_src.shared.contract import Parameters
 from lambda_src.shared.errors import InvalidRequest
+from lambda_src.shared.schemas import Parameters
 
 # What Converse itself has a field for; a family's own parameters travel beside these.
 CONVERSE = ("temperature", "topP", "maxTokens", "stopSequences")
@@ -24,7 +24,7 @@ Value = Number | list[str]
 Values = dict[str, Value]
 
 
-def ranges(model: Model) -> dict[str, Range]:
+def parameter_ranges(model: Model) -> dict[str, Range]:
     """What the model takes, with the defaults in force here."""
     allowed = model.parameters.get("maxTokens")
     if allowed is None or allowed.default is not None:
@@ -32,15 +32,15 @@ def ranges(model: Model) -> dict[str, Range]:
     return {**model.parameters, "maxTokens": msgspec.structs.replace(allowed, default=min(MAX_TOKENS, allowed.max))}
 
 
-def given(parameters: Parameters | None) -> Values:
+def explicit_parameters(parameters: Parameters | None) -> Values:
     """Those that the caller set, by their names on the wire."""
     wire: dict[str, Value | None] = msgspec.to_builtins(parameters or Parameters())
     return {name: value for name, value in wire.items() if value is not None}
 
 
-def in_force(model: Model, values: Values) -> Values:
+def effective_parameters(model: Model, values: Values) -> Values:
     """The caller's values over the defaults. Raises `InvalidRequest` naming each that the model does not take."""
-    allowed = ranges(model)
+    allowed = parameter_ranges(model)
     details = [
         {"path": f"body.parameters.{name}", "message": problem}
         for name, value in values.items()
@@ -52,13 +52,13 @@ def in_force(model: Model, values: Values) -> Values:
     return {**defaults, **values}
 
 
-def taken(model: Model, values: Values) -> Values:
+def supported_parameters(model: Model, values: Values) -> Values:
     """Those of the values that the model takes: for values that were checked against another model."""
-    allowed = ranges(model)
+    allowed = parameter_ranges(model)
     return {name: value for name, value in values.items() if not _problem(model, allowed, name, value)}
 
 
-def fields(model: Model, values: Values) -> dict[str, Any]:
+def converse_fields(model: Model, values: Values) -> dict[str, Any]:
     """Converse's fields for values that the model takes."""
     request: dict[str, Any] = {"inferenceConfig": {name: values[name] for name in CONVERSE if name in values}}
     for name, path in FAMILY_FIELDS.get(model.family, {}).items():

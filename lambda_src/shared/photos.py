@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from typing import Any, Literal
 
 from lambda_src.shared.catalogue import Model
-from lambda_src.shared.contract import Request
 from lambda_src.shared.errors import InvalidRequest, TooLarge
+from lambda_src.shared.schemas import RequestModel
 
 ContentType = Literal["image/jpeg", "image/png", "image/webp"]
 MAX_PHOTO_BYTES = 4 * 1024 * 1024
@@ -13,7 +13,7 @@ MAX_PHOTO_BYTES = 4 * 1024 * 1024
 MAX_BODY_BYTES = 5_800_000
 
 
-class Photo(Request):
+class Photo(RequestModel):
     """A photo; `data` is base64. What it is, its first bytes say: `contentType` is not believed."""
 
     content_type: ContentType

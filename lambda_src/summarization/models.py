@@ -4,14 +4,14 @@ from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, UnsetType
 
-from lambda_src.shared.contract import ModelId, Request, Response, Text, Usage
 from lambda_src.shared.photos import Photo
+from lambda_src.shared.schemas import ModelId, RequestModel, ResponseModel, Text, Usage
 
 Line = Annotated[str, Meta(min_length=1)]
 Audience = Literal["technician", "manager", "customer"]
 
 
-class CreateSummary(Request):
+class CreateSummary(RequestModel):
     """A technician's report as text, photos, or both. `lines` bounds the summary."""
 
     text: Text | None = None
@@ -28,7 +28,7 @@ def _about(text: str) -> Meta:
     return Meta(description=text)
 
 
-class Report(Response):
+class Report(ResponseModel):
     """The organised report. What the technician's report does not say is left out, or named in `missing`."""
 
     title: Annotated[str, Meta(min_length=1, description="What happened to what, in at most ten words")]
@@ -52,7 +52,7 @@ class Report(Response):
     occurred_at: Annotated[str, _about("When it happened, as given")] | UnsetType = UNSET
 
 
-class SummaryRecord(Response):
+class SummaryRecord(ResponseModel):
     """A report as it is kept; the technician's words and photos are not."""
 
     id: str
@@ -66,7 +66,7 @@ class SummaryAnswer(SummaryRecord, kw_only=True):
     request_id: str
 
 
-class SummaryList(Response, kw_only=True):
+class SummaryList(ResponseModel, kw_only=True):
     items: list[SummaryRecord]
     next_cursor: str | UnsetType = UNSET
     request_id: str

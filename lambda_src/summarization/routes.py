@@ -1,8 +1,8 @@
 """Summarization's route table."""
 
-from lambda_src.shared.contract import ListQuery
 from lambda_src.shared.photos import MAX_BODY_BYTES
 from lambda_src.shared.routes import Route
+from lambda_src.shared.schemas import ListQuery
 from lambda_src.summarization.models import CreateSummary, SummaryAnswer, SummaryList
 
 ROUTES = (

@@ -7,11 +7,11 @@ from msgspec import UNSET, structs
 from lambda_src.shared.bedrock import Bedrock
 from lambda_src.shared.catalogue import Invocation
 from lambda_src.shared.context import Context
-from lambda_src.shared.contract import ListQuery, Usage
 from lambda_src.shared.errors import InvalidRequest
 from lambda_src.shared.ids import new_id, timestamp
 from lambda_src.shared.observability import logger
 from lambda_src.shared.photos import photo_blocks
+from lambda_src.shared.schemas import ListQuery, Usage
 from lambda_src.shared.settings import Settings
 from lambda_src.shared.store import Store
 from lambda_src.shared.structured import ask

@@ -1,4 +1,4 @@
-"""Alarms, and where they are sent."""
+"""Alarms and their notifications."""
 
 from aws_cdk import Aws, Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
@@ -8,14 +8,14 @@ from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
 
-from stacks.common.checks import acknowledge
+from stacks.common.nag import acknowledge
 from stacks.config import AlarmSettings
 
 PERIOD = Duration.minutes(5)
 
 
 class Alarms(Construct):
-    """Makes alarms that go to the stage's topic or e-mail address; without either they show in CloudWatch only."""
+    """Creates alarms that notify the stage's topic or e-mail address; without either they only show in CloudWatch."""
 
     def __init__(self, scope: Construct, construct_id: str, *, settings: AlarmSettings) -> None:
         super().__init__(scope, construct_id)
@@ -23,7 +23,7 @@ class Alarms(Construct):
         if settings.topic_arn:
             self._topic = sns.Topic.from_topic_arn(self, "Topic", settings.topic_arn)
         elif settings.email:
-            self._topic = self._mail_topic(settings.email)
+            self._topic = self._email_topic(settings.email)
 
     def add(
         self,
@@ -32,12 +32,12 @@ class Alarms(Construct):
         *,
         threshold: float,
         periods: int,
-        says: str,
+        description: str,
         datapoints: int | None = None,
     ) -> None:
-        """An alarm for a metric that is at or above the threshold in so many periods one after the other.
+        """Adds an alarm that fires when the metric is at or above the threshold in `periods` consecutive periods.
 
-        With `datapoints` so many of them suffice.
+        With `datapoints`, that many breaching periods among them are enough.
         """
         alarm = cloudwatch.Alarm(
             self,
@@ -47,16 +47,16 @@ class Alarms(Construct):
             evaluation_periods=periods,
             datapoints_to_alarm=datapoints,
             comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
-            # Nobody called: nothing is wrong.
+            # No traffic is not a failure.
             treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
-            alarm_description=says,
+            alarm_description=description,
         )
         if self._topic:
             alarm.add_alarm_action(actions.SnsAction(self._topic))
 
-    def _mail_topic(self, email: str) -> sns.Topic:
+    def _email_topic(self, email: str) -> sns.Topic:
         topic = sns.Topic(self, "Topic", enforce_ssl=True)
-        # A topic policy of one's own replaces the default one, by which CloudWatch could publish.
+        # A custom topic policy replaces the default one, which allows CloudWatch to publish.
         topic.add_to_resource_policy(
             iam.PolicyStatement(
                 actions=["sns:Publish"],
@@ -66,7 +66,5 @@ class Alarms(Construct):
             )
         )
         topic.add_subscription(subscriptions.EmailSubscription(email))
-        acknowledge(
-            topic, {"Serverless-SNSRedrivePolicy": "An alarm that could not be mailed still shows in CloudWatch"}
-        )
+        acknowledge(topic, {"Serverless-SNSRedrivePolicy": "An alarm whose e-mail fails still shows in CloudWatch"})
         return topic

@@ -7,7 +7,7 @@ from aws_cdk import aws_iam as iam
 from lambda_src.shared.routes import Route
 from stacks.common.alarms import Alarms
 from stacks.common.model_access import ModelAccess
-from stacks.common.python_function import PythonFunction
+from stacks.common.python_function import ApiFunction, PythonFunction, StreamFunction
 from stacks.common.use_case_api import UseCaseApi
 from stacks.common.use_case_stack import UseCaseStack
 
@@ -30,12 +30,12 @@ class ApiFunctions:
         converse_in_streams: bool = False,
     ) -> None:
         """`converse_in_streams`: whether a stream's request also has a model answer at once, beside the stream."""
-        function = PythonFunction(scope, "Function", services=services, environment=environment, alarms=alarms)
+        function = ApiFunction(scope, "Function", services=services, environment=environment, alarms=alarms)
         streams = any(route.stream for route in routes)
-        self.functions = [function]
+        self.functions: list[PythonFunction] = [function]
         if streams and scope.settings.streaming.adapter:
             self.functions.append(
-                PythonFunction(scope, "Stream", services=services, environment=environment, alarms=alarms, streams=True)
+                StreamFunction(scope, "Stream", services=services, environment=environment, alarms=alarms)
             )
         models = ModelAccess(scope)
         models.grant(function.role, streams=streams and len(self.functions) == 1)
@@ -52,5 +52,5 @@ class ApiFunctions:
 
     @property
     def roles(self) -> list[iam.Role]:
-        """For what else they are granted: all of them do the same work."""
-        return [one.role for one in self.functions]
+        """All functions do the same work, so their other permissions are the same too."""
+        return [function.role for function in self.functions]

@@ -11,7 +11,7 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from stacks.common.checks import acknowledge
+from stacks.common.nag import acknowledge
 from stacks.common.use_case_stack import removal_policy
 from stacks.config import StageSettings
 

@@ -1,4 +1,4 @@
-"""A use case's functions: each with its package, its own role, its own log group, its alarms."""
+"""Lambda functions, one construct for each way they are invoked; each has its own package, role, logs and alarms."""
 
 from collections.abc import Mapping
 
@@ -9,33 +9,34 @@ from constructs import Construct
 
 from stacks.common.alarms import PERIOD, Alarms
 from stacks.common.bundling import Package, package_code
-from stacks.common.checks import acknowledge
 from stacks.common.log_group import log_group
+from stacks.common.nag import acknowledge
 from stacks.common.package_target import PackageTarget, package_target
 from stacks.common.use_case_stack import UseCaseStack, kebab
 
-# API Gateway gives up on an integration after 29 s.
-TIMEOUT = Duration.seconds(29)
+# API Gateway's integration timeout.
+API_TIMEOUT = Duration.seconds(29)
+# The gateway allows streams three times as long, but no chat answer takes that long.
+STREAM_TIMEOUT = Duration.minutes(5)
+# A request that takes longer is about to time out.
+_SLOW_REQUEST = Duration.seconds(25)
+_STREAM_PART = "stream"
 # AWS Lambda Web Adapter 1.0, in every region of the partition `aws`.
 # https://github.com/awslabs/aws-lambda-web-adapter
 _ADAPTER = "753240598075:layer:LambdaAdapterLayer{machine}:26"
-# The gateway lets a stream last three times as long; nobody waits so long for a chat's answer.
-STREAM_TIMEOUT = Duration.minutes(5)
-STREAM_PART = "stream"
-# By cdk-nag's two rules about it.
+# The readiness check opens the port, since no path could answer it.
+_ADAPTER_ENVIRONMENT = {
+    "AWS_LAMBDA_EXEC_WRAPPER": "/opt/bootstrap",
+    "AWS_LWA_INVOKE_MODE": "response_stream",
+    "AWS_LWA_READINESS_CHECK_PROTOCOL": "tcp",
+    "AWS_LWA_PORT": "8080",
+}
+# The runtime that cdk-nag's rules ask for.
 _NEWEST_RUNTIME = "3.14"
-# What a request that is about to time out has taken.
-_SLOW = Duration.seconds(25)
 
 
 class PythonFunction(Construct):
-    """`lambda_src/<use_case>`'s handler, allowed to write its own log and traces; everything else is granted to `role`.
-
-    `services` are the AWS services it calls, by botocore's names. `memory_size` in MB decides on the CPU as well.
-    `part` is the folder of a handler that does not answer the API but works behind a queue, for up to `timeout`.
-    `streams` is for a server behind the web adapter that answers the API's streams, in the part `stream`.
-    `scheduled` is for a handler that nobody waits for: it runs at its times, with the `models` of all use cases.
-    """
+    """What all kinds of functions share. `role` may write its own logs and traces; everything else must be granted."""
 
     def __init__(
         self,
@@ -45,29 +46,23 @@ class PythonFunction(Construct):
         services: tuple[str, ...],
         environment: Mapping[str, str],
         alarms: Alarms,
+        timeout: Duration,
         memory_size: int = 1024,
         part: str = "",
-        timeout: Duration = TIMEOUT,
-        scheduled: bool = False,
-        streams: bool = False,
     ) -> None:
+        """`services` are the AWS services the function calls, by botocore's names. `part` is the subfolder of the use
+        case that contains the handler. `memory_size` is in MB and determines the CPU share as well."""
         super().__init__(scope, construct_id)
-        self._behind_queue = bool(part)
-        self._scheduled = scheduled
-        self._streams = streams
         target = package_target(scope.settings)
-        if streams:
-            part, timeout = STREAM_PART, STREAM_TIMEOUT
-            environment = {**environment, **_ADAPTER_ENVIRONMENT}
         package = Package(use_case=scope.use_case, target=target, services=services, part=part)
         logs = log_group(self, "Logs", scope.settings)
-        self.role = self._own_role(logs)
+        self.role = self._create_role(logs)
         self.function = lambda_.Function(
             self,
             "Resource",
             code=package_code(package),
-            handler="lambda_src/shared/run.sh" if streams else package.handler,
-            layers=[self._adapter(scope, target)] if streams else None,
+            handler=self._handler(package),
+            layers=self._layers(scope, target),
             runtime=target.runtime,
             architecture=target.architecture,
             role=self.role,
@@ -75,50 +70,52 @@ class PythonFunction(Construct):
             memory_size=memory_size,
             timeout=timeout,
             tracing=lambda_.Tracing.ACTIVE,
-            environment={**_common_environment(scope, scheduled), **environment},
+            environment={**_common_environment(scope), **self._models_environment(scope), **environment},
         )
-        self._watch(alarms)
+        self._add_alarms(alarms)
         self._acknowledge(target)
 
-    def _own_role(self, logs: aws_logs.ILogGroup) -> iam.Role:
-        """Not AWS's managed policy for logging, which allows every log group of the account."""
+    def _handler(self, package: Package) -> str:
+        return package.handler
+
+    def _layers(self, scope: UseCaseStack, target: PackageTarget) -> list[lambda_.ILayerVersion] | None:
+        return None
+
+    def _models_environment(self, scope: UseCaseStack) -> dict[str, str]:
+        return _models_variable(scope.settings.models_for(scope.use_case))
+
+    @property
+    def _alarm_prefix(self) -> str:
+        """Distinguishes the alarms of a stack's functions; the function behind the API has no prefix."""
+        return self.node.id
+
+    @property
+    def _no_dead_letters(self) -> str:
+        """Why the function needs no dead-letter queue."""
+        raise NotImplementedError
+
+    def _create_role(self, logs: aws_logs.ILogGroup) -> iam.Role:
+        """AWS's managed policy for logging would allow every log group of the account."""
         role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
         role.add_to_policy(
             iam.PolicyStatement(actions=["logs:CreateLogStream", "logs:PutLogEvents"], resources=[logs.log_group_arn])
         )
         return role
 
-    def _adapter(self, scope: UseCaseStack, target: PackageTarget) -> lambda_.ILayerVersion:
-        machine = "Arm64" if target.machine == "arm64" else "X86"
-        public = f"arn:{Aws.PARTITION}:lambda:{Aws.REGION}:{_ADAPTER.format(machine=machine)}"
-        return lambda_.LayerVersion.from_layer_version_arn(
-            self, "Adapter", scope.settings.streaming.layer_arn or public
-        )
-
-    def _watch(self, alarms: Alarms) -> None:
-        name = self.node.id if self._behind_queue or self._streams else ""
+    def _add_alarms(self, alarms: Alarms) -> None:
         alarms.add(
-            f"{name}FunctionErrors",
+            f"{self._alarm_prefix}FunctionErrors",
             self.function.metric_errors(period=PERIOD),
             threshold=1,
             periods=1,
-            says="The function failed: an error it did not map to an answer, out of memory, or out of time",
+            description="The function failed: unhandled error, out of memory, or timeout",
         )
         alarms.add(
-            f"{name}FunctionThrottles",
+            f"{self._alarm_prefix}FunctionThrottles",
             self.function.metric_throttles(period=PERIOD),
             threshold=1,
             periods=1,
-            says="The account's or the function's concurrency is used up",
-        )
-        if self._behind_queue or self._scheduled or self._streams:
-            return
-        alarms.add(
-            "FunctionSlow",
-            self.function.metric_duration(period=PERIOD, statistic="p99"),
-            threshold=_SLOW.to_milliseconds(),
-            periods=3,
-            says="One request in a hundred takes almost as long as the gateway waits",
+            description="The concurrency limit of the account or the function is exhausted",
         )
 
     def _acknowledge(self, target: PackageTarget) -> None:
@@ -126,40 +123,121 @@ class PythonFunction(Construct):
             self.role,
             {"AwsSolutions-IAM5[Resource::*]": "X-Ray's actions for writing traces have no resource level"},
         )
-        acknowledge(
-            self.function,
-            {"Serverless-LambdaDLQ": self._why_no_dead_letters()},
-        )
+        acknowledge(self.function, {"Serverless-LambdaDLQ": self._no_dead_letters})
         if target.python_version != _NEWEST_RUNTIME:
-            reason = (
-                f"Python {target.python_version} is supported, starts faster, and is what the byte code is made for"
-            )
+            reason = f"Python {target.python_version} is supported, starts faster, and matches the packaged byte code"
             acknowledge(self.function, {"AwsSolutions-L1": reason, "Serverless-LambdaLatestVersion": reason})
 
-    def _why_no_dead_letters(self) -> str:
-        if self._scheduled:
-            return "Its event says nothing: a run that failed for the third time is made up for by the next one"
-        if self._behind_queue:
-            return "Its queue has the dead-letter queue"
-        return "Only API Gateway invokes it, and waits: there is no queue to fall out of"
+
+class ApiFunction(PythonFunction):
+    """Answers the requests of a REST API."""
+
+    _no_dead_letters = "Only API Gateway invokes it, synchronously: there are no events to lose"
+    _alarm_prefix = ""
+
+    def __init__(
+        self,
+        scope: UseCaseStack,
+        construct_id: str,
+        *,
+        services: tuple[str, ...],
+        environment: Mapping[str, str],
+        alarms: Alarms,
+    ) -> None:
+        super().__init__(
+            scope, construct_id, services=services, environment=environment, alarms=alarms, timeout=API_TIMEOUT
+        )
+
+    def _add_alarms(self, alarms: Alarms) -> None:
+        super()._add_alarms(alarms)
+        alarms.add(
+            "FunctionSlow",
+            self.function.metric_duration(period=PERIOD, statistic="p99"),
+            threshold=_SLOW_REQUEST.to_milliseconds(),
+            periods=3,
+            description="One request in a hundred takes almost as long as the gateway waits",
+        )
 
 
-# Waits for the port instead of asking a path: no route is there for it.
-_ADAPTER_ENVIRONMENT = {
-    "AWS_LAMBDA_EXEC_WRAPPER": "/opt/bootstrap",
-    "AWS_LWA_INVOKE_MODE": "response_stream",
-    "AWS_LWA_READINESS_CHECK_PROTOCOL": "tcp",
-    "AWS_LWA_PORT": "8080",
-}
+class StreamFunction(PythonFunction):
+    """Streams the answers of a REST API: a server behind AWS Lambda Web Adapter, in the part `stream`."""
+
+    _no_dead_letters = ApiFunction._no_dead_letters
+
+    def __init__(
+        self,
+        scope: UseCaseStack,
+        construct_id: str,
+        *,
+        services: tuple[str, ...],
+        environment: Mapping[str, str],
+        alarms: Alarms,
+    ) -> None:
+        super().__init__(
+            scope,
+            construct_id,
+            services=services,
+            environment={**environment, **_ADAPTER_ENVIRONMENT},
+            alarms=alarms,
+            timeout=STREAM_TIMEOUT,
+            part=_STREAM_PART,
+        )
+
+    def _handler(self, package: Package) -> str:
+        return "lambda_src/shared/run.sh"
+
+    def _layers(self, scope: UseCaseStack, target: PackageTarget) -> list[lambda_.ILayerVersion]:
+        machine = "Arm64" if target.machine == "arm64" else "X86"
+        public = f"arn:{Aws.PARTITION}:lambda:{Aws.REGION}:{_ADAPTER.format(machine=machine)}"
+        arn = scope.settings.streaming.layer_arn or public
+        return [lambda_.LayerVersion.from_layer_version_arn(self, "Adapter", arn)]
 
 
-def _common_environment(scope: UseCaseStack, scheduled: bool) -> dict[str, str]:
+class QueueFunction(PythonFunction):
+    """Processes the messages of a queue; its handler is in a part of the use case."""
+
+    _no_dead_letters = "Its queue has a dead-letter queue"
+
+
+class ScheduledFunction(PythonFunction):
+    """Runs on a schedule. It knows the models of all use cases."""
+
+    _no_dead_letters = "Its event has no content, and the next run makes up for a failed one"
+    _alarm_prefix = ""
+
+    def __init__(
+        self,
+        scope: UseCaseStack,
+        construct_id: str,
+        *,
+        services: tuple[str, ...],
+        alarms: Alarms,
+        memory_size: int,
+    ) -> None:
+        super().__init__(
+            scope,
+            construct_id,
+            services=services,
+            environment={},
+            alarms=alarms,
+            timeout=API_TIMEOUT,
+            memory_size=memory_size,
+        )
+
+    def _models_environment(self, scope: UseCaseStack) -> dict[str, str]:
+        return _models_variable(scope.settings.all_models)
+
+
+def _models_variable(models: tuple[str, ...]) -> dict[str, str]:
+    """The variable with the models' ids; a use case without models has none."""
+    return {"MODELS": ",".join(models)} if models else {}
+
+
+def _common_environment(scope: UseCaseStack) -> dict[str, str]:
     settings = scope.settings
-    models = settings.all_models if scheduled else settings.models_for(scope.use_case)
     environment = {
         "STAGE": settings.name,
         "USE_CASE": scope.use_case,
-        "MODELS": ",".join(models),
         "PAYLOAD_LOGGING": "true" if settings.payload_logging else "false",
         "POWERTOOLS_SERVICE_NAME": kebab(scope.use_case),
         "POWERTOOLS_METRICS_NAMESPACE": "BedrockEndpoints",

@@ -13,10 +13,10 @@ from constructs import Construct
 from lambda_src.shared.routes import Route
 from stacks.common.access import Access
 from stacks.common.alarms import PERIOD, Alarms
-from stacks.common.checks import acknowledge
 from stacks.common.gateway_responses import add_gateway_responses
 from stacks.common.json_schema import gateway_schema
 from stacks.common.log_group import log_group
+from stacks.common.nag import acknowledge
 from stacks.common.python_function import STREAM_TIMEOUT
 from stacks.common.use_case_stack import UseCaseStack, kebab
 from stacks.config import StageSettings
@@ -169,21 +169,21 @@ class UseCaseApi(Construct):
             self._api.metric_server_error(period=PERIOD, statistic="Sum"),
             threshold=5,
             periods=1,
-            says="Answers with a status of 500 and above, the model's failures among them",
+            description="Responses with status 500 or above, including model failures",
         )
         alarms.add(
             "ApiClientErrors",
             self._api.metric_client_error(period=PERIOD, statistic="Average"),
             threshold=0.5,
             periods=3,
-            says="Every second request is refused: a client that is broken, or someone who is trying doors",
+            description="Every second request is rejected: a broken client, or someone probing the API",
         )
         alarms.add(
             "ApiSlow",
             self._api.metric_latency(period=PERIOD, statistic="p99"),
             threshold=27_000,
             periods=3,
-            says="One request in a hundred comes close to the gateway's limit of 29 s",
+            description="One request in a hundred takes almost the gateway's limit of 29 s",
         )
 
     def _keep_execution_logs_as_long(self) -> None:

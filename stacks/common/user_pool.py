@@ -4,7 +4,7 @@ from aws_cdk import Duration
 from aws_cdk import aws_cognito as cognito
 from constructs import Construct
 
-from stacks.common.checks import acknowledge
+from stacks.common.nag import acknowledge
 from stacks.common.use_case_stack import removal_policy
 from stacks.config import StageSettings
 

@@ -7,7 +7,7 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from stacks.common.alarms import PERIOD, Alarms
-from stacks.common.checks import acknowledge
+from stacks.common.nag import acknowledge
 
 # So often a message is tried before it is put aside: over a quarter of an hour, as a model may be throttled so long.
 MAX_RECEIVES = 8
@@ -82,12 +82,12 @@ class WorkQueue(Construct):
             self.dead_letters.metric_approximate_number_of_messages_visible(period=PERIOD, statistic="Maximum"),
             threshold=1,
             periods=1,
-            says="Work failed for the last time and was put aside: see the function's log, then redrive it",
+            description="Messages ran out of retries: check the function's log, then redrive the dead-letter queue",
         )
         alarms.add(
             "OldWork",
             self.queue.metric_approximate_age_of_oldest_message(period=PERIOD, statistic="Maximum"),
             threshold=_OLD.to_seconds(),
             periods=1,
-            says="Work waits for an hour: more comes than is done, or it fails again and again",
+            description="The oldest message is an hour old: messages keep failing, or arrive too fast",
         )

@@ -1,22 +1,18 @@
 """What the documents say is there."""
 
-import importlib
 import re
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from lambda_src.registry import USE_CASES
 from lambda_src.shared import errors
 from lambda_src.shared.routes import Route
 
 ROOT = Path(__file__).parents[2]
 API = (ROOT / "docs" / "api.md").read_text()
-ROUTES: list[Route] = [
-    route
-    for use_case in ("image_generation", "summarization", "embeddings", "chatbot", "hr_qa", "playground")
-    for route in importlib.import_module(f"{use_case}.routes").ROUTES
-]
+ROUTES: list[Route] = [route for use_case in USE_CASES for route in use_case.routes]
 
 
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{route.method} {route.path}")

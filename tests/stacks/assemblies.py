@@ -19,11 +19,13 @@ os.environ["PATH"] = os.pathsep.join((str(Path(sys.executable).parent), os.envir
 from aws_cdk import App  # noqa: E402
 
 from app import add_stacks  # noqa: E402
-from stacks.config import StageSettings, load_stage  # noqa: E402
+from lambda_src import registry  # noqa: E402
+from stacks.config import StageSettings  # noqa: E402
+from stacks.loading import load_stage  # noqa: E402
 
 TODAY = date(2026, 11, 24)
 STAGES = ("local", "dev", "prod")
-USE_CASES = ("image-generation", "summarization", "embeddings", "chatbot", "hr-qa", "playground")
+USE_CASES = tuple(use_case.id for use_case in registry.USE_CASES)
 # What a stage has beside its use cases: no API, nothing kept.
 LIFECYCLE = "model-lifecycle"
 STACKS = (*USE_CASES, LIFECYCLE)

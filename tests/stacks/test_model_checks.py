@@ -5,8 +5,8 @@ import msgspec
 import pytest
 
 from lambda_src.shared.catalogue import MODELS, Lifecycle, Model, resolve
-from lambda_src.shared.lifecycle import NEAR
-from stacks.config import ConfigError, load_stage
+from lambda_src.shared.lifecycle import NEAR_END
+from stacks.loading import ConfigError, load_stage
 from stacks.model_checks import has_ended, lifecycle_warning
 
 TODAY = date(2026, 11, 24)
@@ -80,12 +80,12 @@ def test_without_a_region_there_is_nothing_to_compare_with() -> None:
 @pytest.mark.parametrize(
     ("days", "status", "says"),
     [
-        (NEAR + timedelta(days=1), "active", None),
-        (NEAR + timedelta(days=1), "legacy", "is legacy"),
-        (NEAR, "legacy", "ends on 2027-02-22, in 90 days"),
+        (NEAR_END + timedelta(days=1), "active", None),
+        (NEAR_END + timedelta(days=1), "legacy", "is legacy"),
+        (NEAR_END, "legacy", "ends on 2027-02-22, in 90 days"),
         (timedelta(days=1), "legacy", "in 1 days"),
         (timedelta(days=-1), "legacy", "ended on 2026-11-23 and is used by special permission"),
-        (NEAR, "active", "may end on short notice: AWS keeps it until 2027-02-22 at least"),
+        (NEAR_END, "active", "may end on short notice: AWS keeps it until 2027-02-22 at least"),
         (timedelta(days=-50), "active", "may end on short notice"),
     ],
 )

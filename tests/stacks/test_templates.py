@@ -47,11 +47,11 @@ def is_page(template: Template) -> bool:
 
 def queued(function: dict[str, Any]) -> bool:
     """Whether it works behind a queue: its handler is in a folder of the use case's folder."""
-    return str(function["Handler"]).count(".") > 2
+    return str(function["Handler"]).count(".") > 3
 
 
 def streams(function: dict[str, Any]) -> bool:
-    return bool(function["Handler"] == "shared/run.sh")
+    return bool(function["Handler"] == "lambda_src/shared/run.sh")
 
 
 def test_one_stack_a_use_case_and_one_beside(assembly: Assembly) -> None:

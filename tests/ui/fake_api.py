@@ -56,7 +56,7 @@ class Cut(Exception):
 
 def route_table(use_case: str) -> Any:
     """The rows of a use case."""
-    return importlib.import_module(f"{use_case.replace('-', '_')}.routes").ROUTES
+    return importlib.import_module(f"lambda_src.{use_case.replace('-', '_')}.routes").ROUTES
 
 
 class FakeApi:

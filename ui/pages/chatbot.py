@@ -10,6 +10,7 @@ import streamlit as st
 from ui import chat, parts
 from ui.chat import USE_CASE, Talk, Turn
 from ui.client import Failure
+from ui.entries import Entry
 from ui.photos import ENDINGS, photo, too_much
 from ui.session import client
 from ui.texts import say
@@ -49,6 +50,9 @@ def page() -> None:
         st.button(say("chatbot.new"), icon=":material/edit_square:", on_click=chat.choose, args=("",))
         return
     _talk(conversation, talk)
+
+
+ENTRY = Entry("chatbot", page, probe="/conversations?limit=1", icon=":material/forum:", position=6)
 
 
 def _start() -> None:
@@ -309,8 +313,12 @@ def _removable(turn: Turn) -> None:
                 _thumbnails([data])
                 name = say("chatbot.photo_drop", number=number)
                 st.button(
-                    name, key=f"chat drop {number}", type="tertiary", on_click=turn.photos.pop, args=(number - 1,)
+                    name, key=f"chat drop {number}", type="tertiary", on_click=_remove_photo, args=(turn, number - 1)
                 )
+
+
+def _remove_photo(turn: Turn, index: int) -> None:
+    del turn.photos[index]
 
 
 def _input(conversation: str, hint: str, *, disabled: bool = False) -> None:

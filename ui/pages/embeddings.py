@@ -10,6 +10,7 @@ import pandas as pd
 import streamlit as st
 
 from ui import parts
+from ui.entries import Entry
 from ui.texts import say
 from ui.work import Work
 
@@ -40,6 +41,9 @@ def page() -> None:
         _answer(work.answer, work.body["texts"])
     if work.body:
         parts.request_box(USE_CASE, "POST", "/embeddings", work.body)
+
+
+ENTRY = Entry(USE_CASE, page, probe="/embeddings", icon=":material/scatter_plot:", position=3)
 
 
 def _take(texts: str) -> None:

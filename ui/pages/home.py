@@ -8,28 +8,26 @@ import streamlit as st
 
 from ui import parts
 from ui.client import Client, Failure
+from ui.entries import entries
 from ui.session import client
 from ui.texts import say, words
 
 
 def page() -> None:
     """A card an endpoint."""
-    # Imported late: the menu knows this page, too.
-    from ui.navigation import ENTRIES
-
     parts.header("home")
     with st.spinner(say("home.asking")):
-        found = _look([(entry.use_case, entry.probe) for entry in ENTRIES])
+        found = _look([(entry.use_case, entry.probe) for entry in entries()])
     with st.container(key="cards"):
-        for entry in ENTRIES:
+        for entry in entries():
             with st.container(border=True, key=f"card-{entry.use_case}"):
-                st.subheader(f"{entry.icon} {say(f'home.{entry.key}')}", anchor=False)
-                st.html(f'<p class="lead">{html.escape(say(f"home.{entry.key}_lead"))}</p>')
+                st.subheader(f"{entry.icon} {say(f'{entry.key}.card')}", anchor=False)
+                st.html(f'<p class="lead">{html.escape(say(f"{entry.key}.card_lead"))}</p>')
                 _state(found.get(entry.use_case))
                 made = st.session_state["pages"].get(entry.use_case)
                 if made and entry.use_case in found:
                     st.page_link(
-                        made, label=say("home.open", name=say(f"home.{entry.key}")), icon=":material/arrow_forward:"
+                        made, label=say("home.open", name=say(f"{entry.key}.card")), icon=":material/arrow_forward:"
                     )
     st.button(say("home.again"), icon=":material/refresh:")
 

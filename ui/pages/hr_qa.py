@@ -13,6 +13,7 @@ import streamlit as st
 
 from ui import parts, pdf, stage
 from ui.client import Failure
+from ui.entries import Entry
 from ui.session import client
 from ui.texts import LANGUAGES, language, say, words
 from ui.work import Work
@@ -55,6 +56,9 @@ def page() -> None:
     if ready or work.answer:
         _ask(work, ready)
     _documents(documents, more)
+
+
+ENTRY = Entry(USE_CASE, page, probe="/documents?limit=1", icon=":material/quiz:", position=4)
 
 
 def _ask(work: Work, ready: list[dict[str, Any]]) -> None:

@@ -8,6 +8,7 @@ import streamlit as st
 
 from ui import parts
 from ui.client import Failure
+from ui.entries import Entry
 from ui.session import client
 from ui.texts import say
 from ui.work import Work
@@ -39,6 +40,9 @@ def page() -> None:
     if work.body:
         parts.request_box(USE_CASE, "POST", "/images", work.body)
     _gallery(work)
+
+
+ENTRY = Entry(USE_CASE, page, probe="/images?limit=1", icon=":material/image:", position=1)
 
 
 def _examples() -> None:

@@ -12,6 +12,7 @@ import streamlit as st
 
 from ui import parts
 from ui.client import Failure
+from ui.entries import Entry
 from ui.session import client
 from ui.texts import say, words
 from ui.work import Work
@@ -53,6 +54,9 @@ def page() -> None:
     else:
         _try(offered)
     _lives(models)
+
+
+ENTRY = Entry(USE_CASE, page, probe="/models", icon=":material/tune:", position=5)
 
 
 def _models() -> list[dict[str, Any]]:

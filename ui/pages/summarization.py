@@ -9,6 +9,7 @@ import streamlit as st
 
 from ui import parts
 from ui.client import Failure
+from ui.entries import Entry
 from ui.photos import ENDINGS, photo, too_much
 from ui.session import client
 from ui.texts import language, say
@@ -43,6 +44,9 @@ def page() -> None:
         if work.body:
             parts.request_box(USE_CASE, "POST", "/summaries", work.body)
         _earlier(work)
+
+
+ENTRY = Entry(USE_CASE, page, probe="/summaries?limit=1", icon=":material/summarize:", position=2)
 
 
 def _take_example(of: str) -> None:

@@ -7,9 +7,9 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
-from fake import FakeApis, Response, error, event, lose_response, respond_late
 
 from bedrock_endpoints import AsyncClient, Client, Event, errors, find_stage
+from clients.tests.fake import FakeApis, Response, error, event, lose_response, respond_late
 
 SEARCH = {"query": "who", "limit": 1}
 MESSAGE = {"messages": [{"role": "user", "text": "What is a pump?"}]}

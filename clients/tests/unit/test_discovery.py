@@ -10,12 +10,12 @@ from typing import Any
 import certifi
 import httpx
 import pytest
-from fake import FakeApis, Received, Response
 
 from bedrock_endpoints import AsyncClient, Client, Stage, find_stage, local_stage
 from bedrock_endpoints.auth import Bearer, SigV4
 from bedrock_endpoints.discovery import parse_exports
 from bedrock_endpoints.errors import ConfigurationError, CredentialsError, NotDeployed
+from clients.tests.fake import FakeApis, Received, Response
 
 SEARCH = {"query": "who", "limit": 1}
 

@@ -5,9 +5,9 @@ import re
 from pathlib import Path
 
 import pytest
-from fake import ADDRESSES, FakeApis, Received, Response, error
 
 from bedrock_endpoints import errors
+from clients.tests.fake import ADDRESSES, FakeApis, Received, Response, error
 
 PACKAGE = Path(__file__).parents[2]
 PAGE = (PACKAGE.parent / "docs" / "clients.md").read_text("utf-8")

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from dev.benchmarks.cold_start import BenchmarkError, environment_for, pins
+from dev.benchmarks.cold_start import BenchmarkError, environment_for, locked, pins
 from dev.benchmarks.ingestion import figures, samples, search
 from dev.benchmarks.ingestion.figures import AIM, AIM_MEGABYTES, DEFAULT_RATE, FUNCTIONS, Comparison, Ours, Peer
 from dev.benchmarks.ingestion.model import SECONDS
@@ -23,7 +23,7 @@ from dev.benchmarks.ingestion.stage import SimulatedQueue, served
 from dev.local.search.engine import Engine
 
 ROOT = Path(__file__).resolve().parents[3]
-PEER = ROOT / "benchmarks" / "peer" / "ingestion" / "requirements.txt"
+BASELINE = "bench-ingestion"
 RESULT = ROOT / "benchmarks" / "results" / "ingestion.json"
 PAGES = 5_000
 # Embedding all pages one by one would take most of an hour.
@@ -71,7 +71,7 @@ def _compare(folder: Path, arguments: argparse.Namespace) -> list[Comparison]:
     with search.running(folder / "engine") as (address, engine):
         if arguments.ours:
             return [Comparison(big.name, _ours(engine, address, big), Peer(1, 1, {"": 1.0}, 0.0), os.getloadavg()[0])]
-        python = environment_for("peer-ingestion", PEER)
+        python = environment_for(BASELINE)
         read = samples.handbooks()[:3]
         # Not counted: the engine is slow at what it does for the first time.
         _ours(engine, address, read[-1]), _peer(engine, address, python, read[-1])
@@ -133,13 +133,13 @@ class Stage:
 
     def take_in(self, sample: Sample) -> tuple[float, float, Any]:
         """Seconds until the document is stored and until it is ready, and its record then."""
-        from lambda_src.hr_qa.documents import Record
+        from lambda_src.hr_qa.documents import DocumentItem
         from lambda_src.hr_qa.resources import key
 
         self._wait(lambda: len(self.queue.polling) == FUNCTIONS)
         document = "document"
         fields: dict[str, Any] = {"id": document, "name": sample.name, "owner": SPACE, "status": "awaitingUpload"}
-        self._documents.announce(SPACE, Record(**fields, created_at="", updated_at=""))
+        self._documents.announce(SPACE, DocumentItem(**fields, created_at="", updated_at=""))
         target = self._folder / key(SPACE, document)
         target.parent.mkdir(parents=True)
         target.symlink_to(sample.path)
@@ -254,7 +254,7 @@ def _report(comparisons: list[Comparison]) -> dict[str, Any]:
         "peerPagesOfMadeDocument": PEER_PAGES,
         "versions": {
             **pins(ROOT / "lambda_src" / "hr_qa" / "ingestion" / "requirements.txt"),
-            **pins(PEER),
+            **pins(locked(BASELINE)),
         },
         "documents": [figures.document(one) for one in comparisons],
     }

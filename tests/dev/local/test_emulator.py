@@ -10,7 +10,7 @@ _PROFILE = "us.anthropic.claude-haiku-4-5-20251001-v1:0"
 
 
 def test_no_seam_of_ministack_has_moved() -> None:
-    run_local("from local import seams; seams.check()")
+    run_local("from dev.local import seams; seams.check()")
 
 
 def test_the_emulator_can_be_imported_and_knows_our_types(tmp_path: Path) -> None:
@@ -18,7 +18,7 @@ def test_the_emulator_can_be_imported_and_knows_our_types(tmp_path: Path) -> Non
     catalogue.write(target)
     out = run_local(
         """
-import json, local.emulator
+import json, dev.local.emulator
 from ministack.services.cloudformation.provisioners import _RESOURCE_HANDLERS as handlers
 print(json.dumps([name for name in (
     "AWS::Bedrock::Guardrail", "AWS::Bedrock::GuardrailVersion", "AWS::WAFv2::WebACLAssociation",

@@ -9,12 +9,11 @@ import pytest
 
 from dev.tools import bruno
 from dev.tools.openapi import body_of
-from dev.tools.use_cases import UseCase, load_all
+from lambda_src.registry import USE_CASES, UseCase
 from lambda_src.shared.routes import Route
 
 ROOT = Path(__file__).parents[3]
 FOLDER = ROOT / "docs" / "collections" / "bruno"
-USE_CASES = load_all()
 REQUESTS = [(use_case, route) for use_case in USE_CASES for route in use_case.routes]
 # Reads every file with what Bruno reads it with, and prints file -> JSON.
 PARSE = """
@@ -43,10 +42,10 @@ def test_the_collection_is_the_tables() -> None:
 
 
 @pytest.mark.parametrize(
-    ("use_case", "route"), REQUESTS, ids=[f"{one.name} {route.operation}" for one, route in REQUESTS]
+    ("use_case", "route"), REQUESTS, ids=[f"{one.id} {route.operation}" for one, route in REQUESTS]
 )
 def test_request_is_the_routes(read: dict[str, Any], use_case: UseCase, route: Route) -> None:
-    request = read[f"{use_case.name}/{bruno.file_name(route)}"]
+    request = read[f"{use_case.id}/{bruno.file_name(route)}"]
 
     assert request["http"]["method"] == route.method.lower()
     path = route.path.removeprefix("/").replace("{id}", ":id")

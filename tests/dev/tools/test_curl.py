@@ -25,7 +25,8 @@ from dev.tools import curl as module
 from dev.tools import stages
 from dev.tools.curl import curl
 from dev.tools.openapi import body_of
-from dev.tools.use_cases import UseCase, load, load_all
+from lambda_src import registry
+from lambda_src.registry import UseCase
 from lambda_src.shared.routes import Route
 
 KEYS = {"AWS_ACCESS_KEY_ID": "AKIATEST", "AWS_SECRET_ACCESS_KEY": "sEcReT/+key"}
@@ -90,7 +91,7 @@ def signature(base: str, got: Got, token: str | None = None) -> str:
     return str(signer.signature(text, request))
 
 
-@pytest.mark.parametrize("use_case", load_all(), ids=lambda one: one.name)
+@pytest.mark.parametrize("use_case", registry.USE_CASES, ids=lambda one: one.id)
 def test_every_routes_call_sends_what_the_route_takes(use_case: UseCase, server: tuple[str, list[Got]]) -> None:
     base, got = server
     printed = list(module.calls(use_case, base, REGION))
@@ -179,7 +180,7 @@ def test_a_stream_is_shown_as_it_comes() -> None:
 
 
 def test_one_route_is_chosen_by_method_and_path() -> None:
-    use_case = load("embeddings")
+    use_case = registry.find("embeddings")
 
     assert len(list(module.calls(use_case, "https://api.test/v1/", REGION, only="POST /similarities"))) == 1
     with pytest.raises(LookupError, match='"POST /embeddings", "POST /similarities"'):

@@ -12,13 +12,14 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from dev.tools import openapi
-from dev.tools.use_cases import USE_CASES, UseCase, load, load_all
+from lambda_src import registry
+from lambda_src.registry import UseCase
 from lambda_src.shared.errors import ApiError, Conflict
 from lambda_src.shared.routes import Route
 
 Json = dict[str, Any]
 ROOT = Path(__file__).parents[3]
-DOCUMENTS = {name: openapi.document(load(name)) for name in USE_CASES}
+DOCUMENTS = {use_case.id: openapi.document(use_case) for use_case in registry.USE_CASES}
 
 
 class Note(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
@@ -35,10 +36,11 @@ class StreamingRoute(Route, frozen=True, kw_only=True):
     stream: str | None = None
 
 
-MADE_UP = UseCase(
-    "note-taking",
-    "Notes.",
-    (
+class NoteTaking(UseCase, frozen=True, kw_only=True):
+    """A use case without files of its own."""
+
+    summary = "Notes."
+    routes = (
         StreamingRoute(
             method="POST",
             path="/notes/{id}/messages/stream",
@@ -52,19 +54,21 @@ MADE_UP = UseCase(
         StreamingRoute(
             method="DELETE", path="/notes/{id}", operation="drop", summary="Drop it", status=204, raises=(Conflict,)
         ),
-    ),
-)
+    )
 
 
-@pytest.mark.parametrize("use_case", load_all(), ids=lambda one: one.name)
+MADE_UP = NoteTaking(name="note_taking", title="Note taking")
+
+
+@pytest.mark.parametrize("use_case", registry.USE_CASES, ids=lambda one: one.id)
 def test_the_document_is_the_tables(use_case: UseCase) -> None:
-    written = (ROOT / "docs" / "openapi" / f"{use_case.name}.json").read_text()
+    written = (ROOT / "docs" / "openapi" / f"{use_case.id}.json").read_text()
 
-    assert openapi.files([use_case])[f"{use_case.name}.json"] == written, "run `make openapi`"
+    assert openapi.files([use_case])[f"{use_case.id}.json"] == written, "run `make openapi`"
 
 
 def test_no_document_is_left_over() -> None:
-    assert {path.name for path in (ROOT / "docs" / "openapi").iterdir()} == {f"{name}.json" for name in USE_CASES}
+    assert {path.name for path in (ROOT / "docs" / "openapi").iterdir()} == {f"{name}.json" for name in DOCUMENTS}
 
 
 def test_linter_has_nothing_to_say(tmp_path: Path) -> None:
@@ -85,7 +89,7 @@ def test_linter_would_say_it(tmp_path: Path) -> None:
     assert redocly(tmp_path / "broken.json")["totals"]["errors"] == 1
 
 
-@pytest.mark.parametrize("document", [*DOCUMENTS.values(), openapi.document(MADE_UP)], ids=[*USE_CASES, "made-up"])
+@pytest.mark.parametrize("document", [*DOCUMENTS.values(), openapi.document(MADE_UP)], ids=[*DOCUMENTS, "made-up"])
 def test_examples_fit_their_schemas(document: Json) -> None:
     examples = list(_examples(document))
 
@@ -97,7 +101,7 @@ def test_examples_fit_their_schemas(document: Json) -> None:
 
 
 def test_gateway_takes_the_examples_too() -> None:
-    for use_case in load_all():
+    for use_case in registry.USE_CASES:
         for route in use_case.routes:
             if route.request:
                 msgspec.convert(openapi.body_of(use_case, route), route.request)
@@ -120,9 +124,9 @@ def test_a_route_without_input_has_no_invalid_request() -> None:
     assert "409" in statuses(openapi.document(MADE_UP), "/notes/{id}", "delete")
 
 
-@pytest.mark.parametrize("use_case", load_all(), ids=lambda one: one.name)
+@pytest.mark.parametrize("use_case", registry.USE_CASES, ids=lambda one: one.id)
 def test_what_a_service_says_it_raises_is_documented(use_case: UseCase) -> None:
-    package = use_case.name.replace("-", "_")
+    package = use_case.id.replace("-", "_")
     source = (ROOT / "lambda_src" / package / "service.py").read_text()
     errors = {error.__name__: error for error in ApiError.__subclasses__()}
     for route in use_case.routes:
@@ -140,9 +144,9 @@ def test_retry_after_is_told_where_it_is_sent() -> None:
 
 
 def test_idempotent_routes_and_no_others_take_a_key() -> None:
-    for use_case in load_all():
+    for use_case in registry.USE_CASES:
         for route in use_case.routes:
-            operation = DOCUMENTS[use_case.name]["paths"][route.path][route.method.lower()]
+            operation = DOCUMENTS[use_case.id]["paths"][route.path][route.method.lower()]
             reference = {"$ref": "#/components/parameters/IdempotencyKey"}
             assert (reference in operation.get("parameters", [])) is route.idempotent
             answer = operation["responses"][str(route.status)]

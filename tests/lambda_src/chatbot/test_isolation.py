@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from lambda_src.chatbot.models import AddTurn, ChangeConversation, CreateConversation, SendMessage
 from lambda_src.chatbot.routes import ROUTES
-from lambda_src.shared.contract import ListQuery
 from lambda_src.shared.errors import NotFound
 from lambda_src.shared.photos import Photo
+from lambda_src.shared.schemas import ListQuery
 from tests.fakes import png, said
 from tests.lambda_src.chatbot.world import ChatContext, World
 

@@ -5,8 +5,8 @@ from collections.abc import Callable
 import pytest
 
 from lambda_src.chatbot.models import ChangeConversation, CreateConversation, SendMessage
-from lambda_src.shared.contract import ListQuery
 from lambda_src.shared.photos import Photo
+from lambda_src.shared.schemas import ListQuery
 from tests.fakes import OTHER, png, said
 from tests.lambda_src.chatbot.world import ChatContext, Killed, Killer, World
 
@@ -52,7 +52,7 @@ def turn_with(operation: str, killer: Killer) -> int:
     assert world.once("key", operation, body, conversation) == (200, answer)
     world.assert_whole(conversation, 3)
     record = world.record(conversation)
-    assert (record.summary is None) == (record.reaches_to == 0)
+    assert (record.summary is None) == (record.summarized_through == 0)
     assert len(world.bucket.objects) == 2
     world.service().delete_conversation(ChatContext(), id=conversation)
     world.run()
@@ -149,7 +149,7 @@ def memory_with(killer: Killer, deleted: bool) -> int:
     if deleted:
         delete(world, conversation)
     else:
-        world.stores()[2].look_after(ChatContext().caller, conversation)
+        world.stores()[2].request_maintenance(ChatContext().caller, conversation)
     world.killer = killer
     answers = {"memory": "Summary.", "name": "Pumps"}
     world.model.queue[:] = [
@@ -164,7 +164,7 @@ def memory_with(killer: Killer, deleted: bool) -> int:
         assert_gone(world, conversation)
     else:
         record = world.record(conversation)
-        assert (record.title, record.summary, record.reaches_to) == ("Pumps", "Summary.", 2)
+        assert (record.title, record.summary, record.summarized_through) == ("Pumps", "Summary.", 2)
         assert world.messages(conversation) == before
     return killer.calls
 

@@ -10,7 +10,6 @@ from lambda_src.chatbot import prompt
 from lambda_src.chatbot.models import AddTurn, Answer, ChangeConversation, CreateConversation, SendMessage
 from lambda_src.chatbot.routes import ROUTES
 from lambda_src.chatbot.service import MAX_ANSWER_TOKENS
-from lambda_src.shared.contract import ListQuery, Parameters
 from lambda_src.shared.errors import (
     Conflict,
     InvalidRequest,
@@ -22,6 +21,7 @@ from lambda_src.shared.errors import (
 )
 from lambda_src.shared.http import Api
 from lambda_src.shared.photos import MAX_PHOTO_BYTES, Photo
+from lambda_src.shared.schemas import ListQuery, Parameters
 from tests.fakes import CALLER, OTHER, LambdaContext, client_error, event, png, said
 from tests.lambda_src.chatbot.world import HAIKU, LLAMA, MICRO, NOVA, ChatContext, Killer, World, sent
 
@@ -567,7 +567,7 @@ def test_a_turn_from_elsewhere_is_remembered_like_any_other() -> None:
     assert (status, [one["role"] for one in made["items"]]) == (201, ["user", "assistant"])
     assert world.once("key", "add_turn", body, conversation) == (201, made)
     world.assert_whole(conversation, 1)
-    assert world.record(conversation).opening == "My name is Ana."
+    assert world.record(conversation).preview == "My name is Ana."
     world.service().send_message(ChatContext(), id=conversation, body=SendMessage(text="Who am I?"))
     (request,) = world.model.requests
     assert [block["text"] for one in request["messages"] for block in one["content"] if "text" in block] == [

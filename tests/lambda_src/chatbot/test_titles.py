@@ -4,13 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lambda_src.chatbot.titles import OPENING_CHARACTERS, TITLE_CHARACTERS, first_words, tidied
+from lambda_src.chatbot.titles import PREVIEW_CHARACTERS, TITLE_CHARACTERS, first_words, tidied
 
 
 @given(st.text())
 def test_first_words_fit_and_are_the_beginning(text: str) -> None:
-    words = first_words(text, OPENING_CHARACTERS)
-    assert len(words) <= OPENING_CHARACTERS
+    words = first_words(text, PREVIEW_CHARACTERS)
+    assert len(words) <= PREVIEW_CHARACTERS
     assert " ".join(text.split()).startswith(words)
     assert bool(words) == bool(text.split())
 

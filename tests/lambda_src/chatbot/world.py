@@ -6,11 +6,11 @@ from typing import Any
 
 import msgspec
 
-from lambda_src.chatbot.album import Album
-from lambda_src.chatbot.conversations import Conversations, MessageRecord, Record
+from lambda_src.chatbot.conversations import ConversationItem, Conversations, MessageItem
 from lambda_src.chatbot.memory.batch import make_batch
 from lambda_src.chatbot.memory.worker import Worker
 from lambda_src.chatbot.models import Answer, CreateConversation, SendMessage
+from lambda_src.chatbot.photo_store import PhotoStore
 from lambda_src.chatbot.queue import Queue
 from lambda_src.chatbot.routes import ROUTES
 from lambda_src.chatbot.service import ChatService
@@ -18,7 +18,7 @@ from lambda_src.chatbot.settings import ChatSettings
 from lambda_src.shared.bedrock import Bedrock
 from lambda_src.shared.context import Context, Deadline
 from lambda_src.shared.http import Api
-from lambda_src.shared.idempotency import Idempotency
+from lambda_src.shared.idempotency import IdempotencyStore
 from tests.fakes import (
     CALLER,
     FakeBucket,
@@ -139,28 +139,33 @@ class World:
         model = Mortal(self.model, self.killer)
         return Bedrock(self.settings, lambda seconds, region: model, lambda seconds: None)
 
-    def stores(self) -> tuple[Conversations, Album, Queue]:
+    def stores(self) -> tuple[Conversations, PhotoStore, Queue]:
         table, bucket, sqs = (Mortal(one, self.killer) for one in (self.table, self.bucket, self.sqs))
         conversations = Conversations("table", table, self.clock, lambda seconds: None)
-        return conversations, Album("bucket", bucket, self.clock), Queue("queue", sqs)
+        return conversations, PhotoStore("bucket", bucket, self.clock), Queue("queue", sqs)
 
     def service(self) -> ChatService:
         """A fresh process, as after a kill: nothing but the stores carries over."""
-        conversations, album, queue = self.stores()
+        conversations, photo_store, queue = self.stores()
         return ChatService(
             self.settings,
             self.bedrock(),
             conversations=conversations,
-            album=album,
+            photo_store=photo_store,
             queue=queue,
             now=self.clock,
         )
 
     def memory(self) -> Any:
         """The queue's handler, in a fresh process."""
-        conversations, album, queue = self.stores()
+        conversations, photo_store, queue = self.stores()
         worker = Worker(
-            self.settings, self.bedrock(), conversations=conversations, album=album, queue=queue, now=self.clock
+            self.settings,
+            self.bedrock(),
+            conversations=conversations,
+            photo_store=photo_store,
+            queue=queue,
+            now=self.clock,
         )
         return make_batch(self.settings, worker, queue)
 
@@ -207,7 +212,7 @@ class World:
     def once(self, key: str, operation: str, body: Any, conversation: str = "", caller: str = CALLER) -> Any:
         """A request with an idempotency key, through the API: its status and its answer, a stream's from its last
         event."""
-        idempotency = Idempotency("table", Mortal(self.table, self.killer), self.clock)
+        idempotency = IdempotencyStore("table", Mortal(self.table, self.killer), self.clock)
         api = Api(ROUTES, self.service(), self.settings, idempotency)
         (route,) = [route for route in ROUTES if route.operation == operation]
         request = event(
@@ -232,12 +237,12 @@ class World:
             self.now += LEASE_SECONDS
             return self.once(*arguments, **named)
 
-    def record(self, conversation: str, caller: str = CALLER) -> Record:
+    def record(self, conversation: str, caller: str = CALLER) -> ConversationItem:
         found = self.conversations.find(caller, conversation)
         assert found
         return found
 
-    def messages(self, conversation: str, caller: str = CALLER) -> list[MessageRecord]:
+    def messages(self, conversation: str, caller: str = CALLER) -> list[MessageItem]:
         return self.conversations.messages(caller, conversation)
 
     def assert_whole(self, conversation: str, turns: int, caller: str = CALLER) -> None:

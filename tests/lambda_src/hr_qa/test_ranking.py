@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from lambda_src.hr_qa.ranking import Hit, Ranked, fits, fuse
+from lambda_src.hr_qa.ranking import Hit, Ranked, fuse, is_answerable
 
-SOURCES = Path(__file__).resolve().parents[3] / "lambda_src"
+ROOT = Path(__file__).resolve().parents[3]
 QUESTION = "How long is parental leave at Clef?"
 
 
@@ -92,37 +92,40 @@ def test_short_lists(dense: list[Hit], lexical: list[Hit], expected: list[tuple[
 
 def test_what_shares_no_word_does_not_fit() -> None:
     dense = [hit(1, 0.8, "Leave is granted by the founder.")]
-    assert not fits("best laptop for gaming", "en", fuse("best laptop for gaming", "en", dense, []), dense)
-    assert fits(QUESTION, "en", fuse(QUESTION, "en", dense, []), dense)
+    assert not is_answerable("best laptop for gaming", "en", fuse("best laptop for gaming", "en", dense, []), dense)
+    assert is_answerable(QUESTION, "en", fuse(QUESTION, "en", dense, []), dense)
 
 
 def test_nothing_found_does_not_fit() -> None:
-    assert not fits(QUESTION, "en", [], [])
+    assert not is_answerable(QUESTION, "en", [], [])
 
 
 def test_a_best_chunk_in_another_language_may_fit_without_a_word_in_common() -> None:
     dense = [hit(1, 0.8, "doze semanas", "pt")]
-    assert fits("rest between two working days", "en", [Ranked(dense[0], 1.0)], dense)
+    assert is_answerable("rest between two working days", "en", [Ranked(dense[0], 1.0)], dense)
 
 
 def test_below_the_floor_more_words_are_asked_for() -> None:
     far = [hit(1, 0.6, "Parental matters are dealt with elsewhere.")]
     ranked = fuse(QUESTION, "en", far, [])
-    assert fits(QUESTION, "en", ranked, far)
-    assert not fits(QUESTION, "en", ranked, far, floor=0.7)
-    assert fits(QUESTION, "en", ranked, far, floor=0.5)
+    assert is_answerable(QUESTION, "en", ranked, far)
+    assert not is_answerable(QUESTION, "en", ranked, far, floor=0.7)
+    assert is_answerable(QUESTION, "en", ranked, far, floor=0.5)
     near = [hit(1, 0.6, "Parental leave is 12 weeks long at Clef.")]
-    assert fits(QUESTION, "en", fuse(QUESTION, "en", near, []), near, floor=0.7)
+    assert is_answerable(QUESTION, "en", fuse(QUESTION, "en", near, []), near, floor=0.7)
 
 
 def test_a_question_of_stop_words_is_left_to_the_model() -> None:
     dense = [hit(1, 0.8, "Leave.")]
-    assert fits("how do I do this?", "en", [Ranked(dense[0], 1.0)], dense)
+    assert is_answerable("how do I do this?", "en", [Ranked(dense[0], 1.0)], dense)
 
 
 def test_the_question_path_imports_nothing_of_the_ingestion() -> None:
-    code = "import sys, hr_qa.ranking; print([name for name in sys.modules if 'ingestion' in name or 'pdfium' in name])"
+    code = (
+        "import sys, lambda_src.hr_qa.ranking; "
+        "print([name for name in sys.modules if 'ingestion' in name or 'pdfium' in name])"
+    )
     done = subprocess.run(
-        [sys.executable, "-c", code], cwd=SOURCES, env={"PYTHONPATH": str(SOURCES)}, capture_output=True, text=True
+        [sys.executable, "-c", code], cwd=ROOT, env={"PYTHONPATH": str(ROOT)}, capture_output=True, text=True
     )
     assert done.stdout.strip() == "[]", done.stderr

@@ -11,8 +11,8 @@ from lambda_src.hr_qa import service as service_module
 from lambda_src.hr_qa.models import AskQuestion, CreateDocument, Search
 from lambda_src.hr_qa.rerank import Reranker
 from lambda_src.shared.catalogue import resolve
-from lambda_src.shared.contract import ListQuery
 from lambda_src.shared.errors import Conflict, Forbidden, InvalidRequest, ModelFailed, NotFound, Refused, TooLarge
+from lambda_src.shared.schemas import ListQuery
 from tests.fakes import CALLER, OTHER, client_error, context, said
 from tests.lambda_src.hr_qa.world import World
 from tests.pdfs import text_pdf
@@ -171,7 +171,7 @@ def test_when_nothing_fits_the_text_model_is_not_asked(world: World) -> None:
 def test_a_refusal_is_in_the_language_of_the_question(
     world: World, monkeypatch: pytest.MonkeyPatch, question: str, language: str | None, expected: str
 ) -> None:
-    monkeypatch.setattr(ranking, "fits", lambda *arguments, **named: True)
+    monkeypatch.setattr(ranking, "is_answerable", lambda *arguments, **named: True)
     ready(world, [LEAVE])
     answer = world.service(drafted(answered=False)).answer_question(
         context(), body=AskQuestion(question=question, language=language)

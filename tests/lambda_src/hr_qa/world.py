@@ -8,7 +8,8 @@ from typing import Any
 
 import msgspec
 
-from lambda_src.hr_qa.documents import Documents, Record
+from lambda_src.hr_qa.documents import DocumentItem, Documents
+from lambda_src.hr_qa.file_store import FileStore
 from lambda_src.hr_qa.index import Index
 from lambda_src.hr_qa.ingestion.batch import Ingestion
 from lambda_src.hr_qa.ingestion.worker import Worker
@@ -16,7 +17,6 @@ from lambda_src.hr_qa.queue import Queue
 from lambda_src.hr_qa.resources import key
 from lambda_src.hr_qa.service import QaService
 from lambda_src.hr_qa.settings import HrSettings
-from lambda_src.hr_qa.uploads import Files
 from lambda_src.shared.bedrock import Bedrock
 from lambda_src.shared.embedding import Embedder
 from lambda_src.shared.ids import new_id
@@ -127,7 +127,7 @@ class World:
             self.settings,
             documents=Documents("table", table, lambda: self.now),
             index=Index(self.settings, self.killer.guard(self.search), lambda seconds: None),
-            files=Files("bucket", bucket, lambda: self.now),
+            files=FileStore("bucket", bucket, lambda: self.now),
             queue=queue,
             # One after the other: a kill in a thread of a pool would not be the process's.
             embedder=Embedder(bedrock, self.settings.embedding, DIMENSIONS, concurrent_calls=1),
@@ -143,7 +143,7 @@ class World:
             Bedrock(self.settings, lambda seconds, region: self, lambda seconds: None),
             documents=self.documents,
             index=Index(self.settings, self.search, lambda seconds: None),
-            files=Files("bucket", self.bucket, lambda: self.now),
+            files=FileStore("bucket", self.bucket, lambda: self.now),
             queue=Queue("queue", self.sqs, lambda: self.now),
             reranker=reranker,
         )
@@ -165,7 +165,7 @@ class World:
     def announce(self, name: str = "Handbook", **changes: Any) -> str:
         document = new_id()
         fields: dict[str, Any] = {"id": document, "name": name, "owner": CALLER, "status": "awaitingUpload"}
-        record = Record(**{**fields, "created_at": "t", "updated_at": "t", **changes})
+        record = DocumentItem(**{**fields, "created_at": "t", "updated_at": "t", **changes})
         self.documents.announce(self.space, record)
         return document
 
@@ -180,7 +180,7 @@ class World:
         self.documents.mark_deleting(self.space, document)
         Queue("queue", self.sqs, lambda: self.now).clean(self.space, document)
 
-    def record(self, document: str) -> Record | None:
+    def record(self, document: str) -> DocumentItem | None:
         return self.documents.get(self.space, document)
 
     def run(self, *, chaos: random.Random | None = None, limit: int = 3_000) -> None:

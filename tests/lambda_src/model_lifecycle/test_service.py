@@ -10,7 +10,7 @@ from botocore.exceptions import EndpointConnectionError
 
 from lambda_src.model_lifecycle.service import Checkup, Life, LifecycleSettings, life
 from lambda_src.shared.catalogue import Lifecycle, Model
-from lambda_src.shared.lifecycle import Told
+from lambda_src.shared.lifecycle import BedrockLifecycle
 from lambda_src.shared.observability import logger
 from lambda_src.shared.settings import read_settings
 from tests.fakes import client_error
@@ -109,26 +109,26 @@ def test_what_bedrock_does_not_say_is_counted_and_the_catalogue_counts(
 @pytest.mark.parametrize(
     ("known", "said", "days", "near", "ending"),
     [
-        (Lifecycle("active"), Told("ACTIVE"), None, False, False),
+        (Lifecycle("active"), BedrockLifecycle("ACTIVE"), None, False, False),
         (Lifecycle("active"), None, None, False, False),
         (Lifecycle("active", None, "2026-10-31"), None, 91, False, False),
         (Lifecycle("active", None, "2026-10-30"), None, 90, True, False),
         # The catalogue's day of an active model is only the earliest possible one.
-        (Lifecycle("active", None, "2026-08-10"), Told("ACTIVE"), 9, True, False),
-        (Lifecycle("active", None, "2026-07-01"), Told("ACTIVE"), -31, True, False),
-        (Lifecycle("active", None, "2026-07-01"), Told("LEGACY", None, date(2027, 1, 1)), -31, True, False),
-        (Lifecycle("active"), Told("ACTIVE", None, date(2026, 8, 31)), 30, True, True),
-        (Lifecycle("active"), Told("ACTIVE", None, date(2026, 9, 1)), 31, True, False),
-        (Lifecycle("active"), Told("LEGACY"), None, True, False),
-        (Lifecycle("active"), Told("LEGACY", None, date(2026, 7, 1)), -31, True, True),
+        (Lifecycle("active", None, "2026-08-10"), BedrockLifecycle("ACTIVE"), 9, True, False),
+        (Lifecycle("active", None, "2026-07-01"), BedrockLifecycle("ACTIVE"), -31, True, False),
+        (Lifecycle("active", None, "2026-07-01"), BedrockLifecycle("LEGACY", None, date(2027, 1, 1)), -31, True, False),
+        (Lifecycle("active"), BedrockLifecycle("ACTIVE", None, date(2026, 8, 31)), 30, True, True),
+        (Lifecycle("active"), BedrockLifecycle("ACTIVE", None, date(2026, 9, 1)), 31, True, False),
+        (Lifecycle("active"), BedrockLifecycle("LEGACY"), None, True, False),
+        (Lifecycle("active"), BedrockLifecycle("LEGACY", None, date(2026, 7, 1)), -31, True, True),
         (Lifecycle("legacy", None, "2026-08-31"), None, 30, True, True),
-        (Lifecycle("legacy", None, "2026-08-31"), Told("LEGACY", None, date(2027, 1, 1)), 30, True, True),
+        (Lifecycle("legacy", None, "2026-08-31"), BedrockLifecycle("LEGACY", None, date(2027, 1, 1)), 30, True, True),
         (Lifecycle("legacy", None, "2027-08-01"), None, 365, True, False),
         (Lifecycle("ended"), None, None, True, True),
     ],
 )
 def test_the_earlier_day_counts(
-    known: Lifecycle, said: Told | None, days: int | None, near: bool, ending: bool
+    known: Lifecycle, said: BedrockLifecycle | None, days: int | None, near: bool, ending: bool
 ) -> None:
     found = life(model(known), said, TODAY)
 

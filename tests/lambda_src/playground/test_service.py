@@ -13,11 +13,11 @@ from lambda_src.playground.routes import ROUTES
 from lambda_src.playground.service import PlaygroundService
 from lambda_src.shared.bedrock import Bedrock
 from lambda_src.shared.catalogue import MODELS
-from lambda_src.shared.contract import Parameters
 from lambda_src.shared.errors import ApiError, InvalidRequest, Refused
 from lambda_src.shared.http import Api
-from lambda_src.shared.idempotency import Idempotency
-from lambda_src.shared.parameters import CONVERSE, FAMILY_FIELDS, MAX_TOKENS, ranges
+from lambda_src.shared.idempotency import IdempotencyStore
+from lambda_src.shared.parameters import CONVERSE, FAMILY_FIELDS, MAX_TOKENS, parameter_ranges
+from lambda_src.shared.schemas import Parameters
 from tests.fakes import (
     FakeModel,
     FakeStream,
@@ -184,7 +184,7 @@ def test_every_parameter_of_a_row_has_its_place(model: Any) -> None:
     named = {field.encode_name for field in msgspec.structs.fields(Parameters)}
     assert set(model.parameters) <= {*CONVERSE, *FAMILY_FIELDS.get(model.family, {})}
     assert set(model.parameters) <= named
-    limit = ranges(model)["maxTokens"]
+    limit = parameter_ranges(model)["maxTokens"]
     assert limit.default
     assert limit.min <= limit.default <= limit.max
 
@@ -278,7 +278,7 @@ def test_a_comparison_of_no_task_is_refused_as_a_whole() -> None:
 
 
 def api(model: FakeModel) -> Api:
-    return Api(ROUTES, make(model), settings(models=OFFERED), Idempotency("table", FakeTable()))
+    return Api(ROUTES, make(model), settings(models=OFFERED), IdempotencyStore("table", FakeTable()))
 
 
 def test_the_wire_s_names_and_counts() -> None:

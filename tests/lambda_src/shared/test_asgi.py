@@ -13,17 +13,17 @@ import pytest
 import uvicorn
 
 from lambda_src.shared.asgi import App, Remaining
-from lambda_src.shared.contract import ListQuery, Request, Response
 from lambda_src.shared.http import Api
 from lambda_src.shared.routes import Route
+from lambda_src.shared.schemas import ListQuery, RequestModel, ResponseModel
 from tests.fakes import CALLER, settings
 
 
-class Wish(Request):
+class Wish(RequestModel):
     text: str
 
 
-class Done(Response):
+class Done(ResponseModel):
     echo: str
     request_id: str
 
@@ -44,7 +44,7 @@ CONTEXT = {"requestId": "r-1", "resourcePath": "/things/{id}/stream", "identity"
 SILENCE = 0.05
 
 
-class Seen(Response):
+class Seen(ResponseModel):
     caller: str
     id: str
     seconds: float

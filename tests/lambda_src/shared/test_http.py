@@ -10,24 +10,24 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lambda_src.shared.contract import Request, Response
 from lambda_src.shared.errors import ApiError, Refused, Throttled
 from lambda_src.shared.http import Api
-from lambda_src.shared.idempotency import Idempotency
+from lambda_src.shared.idempotency import IdempotencyStore
 from lambda_src.shared.routes import Route
+from lambda_src.shared.schemas import RequestModel, ResponseModel
 from tests.fakes import CALLER, FakeTable, LambdaContext, event, settings
 
 
-class Wish(Request):
+class Wish(RequestModel):
     text: Annotated[str, msgspec.Meta(min_length=1, max_length=10)]
     count: int = 1
 
 
-class Page(Request):
+class Page(RequestModel):
     limit: Annotated[int, msgspec.Meta(ge=1, le=9)] = 5
 
 
-class Done(Response):
+class Done(ResponseModel):
     echo: str
     request_id: str
 
@@ -77,7 +77,7 @@ def service() -> Service:
 
 @pytest.fixture
 def api(service: Service) -> Api:
-    return Api(ROUTES, service, settings(cors_origins=("https://ui.example",)), Idempotency("table", FakeTable()))
+    return Api(ROUTES, service, settings(cors_origins=("https://ui.example",)), IdempotencyStore("table", FakeTable()))
 
 
 def call(api: Api, sent: dict[str, Any]) -> tuple[int, Any, dict[str, str]]:

@@ -6,7 +6,14 @@ import pytest
 from botocore.exceptions import ClientError
 
 from lambda_src.shared.errors import InProgress, InvalidRequest, Unavailable
-from lambda_src.shared.idempotency import KEPT_SECONDS, LEASE_MARGIN_SECONDS, PART_BYTES, Answer, Claim, Idempotency
+from lambda_src.shared.idempotency import (
+    KEPT_SECONDS,
+    LEASE_MARGIN_SECONDS,
+    PART_BYTES,
+    Claim,
+    IdempotencyStore,
+    StoredResponse,
+)
 from tests.fakes import CALLER, FakeTable, client_error
 
 
@@ -17,11 +24,11 @@ class Clock:
         return self.seconds
 
 
-def begin(idempotency: Idempotency, key: str = "k") -> Claim | Answer:
+def begin(idempotency: IdempotencyStore, key: str = "k") -> Claim | StoredResponse:
     return idempotency.begin(caller=CALLER, route="POST /x", key=key, body=b"{}", seconds=27.5)
 
 
-def claim(idempotency: Idempotency) -> Claim:
+def claim(idempotency: IdempotencyStore) -> Claim:
     got = begin(idempotency)
     assert isinstance(got, Claim)
     return got
@@ -29,17 +36,17 @@ def claim(idempotency: Idempotency) -> Claim:
 
 def test_an_answer_larger_than_an_item_is_kept_in_parts() -> None:
     table = FakeTable()
-    idempotency = Idempotency("t", table)
+    idempotency = IdempotencyStore("t", table)
     body = random.Random(1).randbytes(3 * PART_BYTES)
     idempotency.finish(claim(idempotency), 200, body)
-    assert begin(idempotency) == Answer(200, body)
+    assert begin(idempotency) == StoredResponse(200, body)
     assert max(len(item["part"]["B"]) for item in table.items.values()) <= PART_BYTES
     assert all("expiresAt" in item for item in table.items.values())
 
 
 def test_a_dead_process_loses_its_lease() -> None:
     clock = Clock()
-    idempotency = Idempotency("t", FakeTable(), clock)
+    idempotency = IdempotencyStore("t", FakeTable(), clock)
     dead = claim(idempotency)
     clock.seconds += 28 + LEASE_MARGIN_SECONDS
     with pytest.raises(InProgress):
@@ -48,16 +55,16 @@ def test_a_dead_process_loses_its_lease() -> None:
     alive = claim(idempotency)
     idempotency.finish(alive, 201, b"alive")
     idempotency.finish(dead, 201, b"dead")
-    idempotency.give_back(dead)
-    assert begin(idempotency) == Answer(201, b"alive")
+    idempotency.release(dead)
+    assert begin(idempotency) == StoredResponse(201, b"alive")
 
 
 def test_an_answer_is_forgotten_after_a_day_though_dynamodb_deletes_late() -> None:
     clock = Clock()
-    idempotency = Idempotency("t", FakeTable(), clock)
+    idempotency = IdempotencyStore("t", FakeTable(), clock)
     idempotency.finish(claim(idempotency), 201, b"x")
     clock.seconds += KEPT_SECONDS
-    assert isinstance(begin(idempotency), Answer)
+    assert isinstance(begin(idempotency), StoredResponse)
     clock.seconds += 1
     assert isinstance(begin(idempotency), Claim)
 
@@ -65,31 +72,31 @@ def test_an_answer_is_forgotten_after_a_day_though_dynamodb_deletes_late() -> No
 @pytest.mark.parametrize("key", ["", "a" * 65, "new\nline", "é"])
 def test_keys_that_are_no_keys(key: str) -> None:
     with pytest.raises(InvalidRequest):
-        begin(Idempotency("t", FakeTable()), key)
+        begin(IdempotencyStore("t", FakeTable()), key)
 
 
 def test_a_store_out_of_reach_is_unavailable() -> None:
     table = FakeTable()
     table.fail["put_item"] = client_error("ProvisionedThroughputExceededException")
     with pytest.raises(Unavailable):
-        begin(Idempotency("t", table))
+        begin(IdempotencyStore("t", table))
 
 
 def test_an_answer_that_was_kept_is_not_given_back() -> None:
     """The transaction that kept it may have been done though its caller was told nothing."""
     table = FakeTable()
-    idempotency = Idempotency("t", table)
+    idempotency = IdempotencyStore("t", table)
     mine = claim(idempotency)
-    table.update_item(**idempotency.finishing_write(mine, 200, b"kept")["Update"])
-    idempotency.give_back(mine)
-    assert begin(idempotency) == Answer(200, b"kept")
+    table.update_item(**idempotency.completion_write(mine, 200, b"kept")["Update"])
+    idempotency.release(mine)
+    assert begin(idempotency) == StoredResponse(200, b"kept")
 
 
 def test_a_lost_lease_makes_the_transactions_part_fail() -> None:
     clock, table = Clock(), FakeTable()
-    idempotency = Idempotency("t", table, clock)
+    idempotency = IdempotencyStore("t", table, clock)
     dead = claim(idempotency)
     clock.seconds += 60
     claim(idempotency)
     with pytest.raises(ClientError, match="ConditionalCheckFailed"):
-        table.update_item(**idempotency.finishing_write(dead, 200, b"late")["Update"])
+        table.update_item(**idempotency.completion_write(dead, 200, b"late")["Update"])

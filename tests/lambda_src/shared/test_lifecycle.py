@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from lambda_src.shared.catalogue import Lifecycle
-from lambda_src.shared.lifecycle import Told, earliest_end, told, updated
+from lambda_src.shared.lifecycle import BedrockLifecycle, earliest_end, merge_lifecycle, parse_lifecycle
 
 TODAY = date(2026, 11, 24)
 LATER, EARLIER = date(2027, 5, 1), date(2026, 10, 1)
@@ -26,7 +26,7 @@ LATER, EARLIER = date(2027, 5, 1), date(2026, 10, 1)
     ],
 )
 def test_days_are_read_in_utc(moment: Any) -> None:
-    assert told({"status": "LEGACY", "endOfLifeTime": moment}) == Told("LEGACY", None, LATER)
+    assert parse_lifecycle({"status": "LEGACY", "endOfLifeTime": moment}) == BedrockLifecycle("LEGACY", None, LATER)
 
 
 @pytest.mark.parametrize(
@@ -35,35 +35,39 @@ def test_days_are_read_in_utc(moment: Any) -> None:
 )
 def test_anything_else_is_refused(state: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r".+"):
-        told(state)
+        parse_lifecycle(state)
 
 
 @pytest.mark.parametrize(
     ("known", "said", "expected"),
     [
-        (Lifecycle("active"), Told("ACTIVE"), Lifecycle("active")),
-        (Lifecycle("active", None, "2027-01-01"), Told("ACTIVE"), Lifecycle("active", None, "2027-01-01")),
-        (Lifecycle("active"), Told("ACTIVE", None, LATER), Lifecycle("active", None, "2027-05-01")),
-        (Lifecycle("ended", None, "2026-10-01"), Told("ACTIVE"), Lifecycle("active")),
+        (Lifecycle("active"), BedrockLifecycle("ACTIVE"), Lifecycle("active")),
+        (Lifecycle("active", None, "2027-01-01"), BedrockLifecycle("ACTIVE"), Lifecycle("active", None, "2027-01-01")),
+        (Lifecycle("active"), BedrockLifecycle("ACTIVE", None, LATER), Lifecycle("active", None, "2027-05-01")),
+        (Lifecycle("ended", None, "2026-10-01"), BedrockLifecycle("ACTIVE"), Lifecycle("active")),
         # What was the earliest day possible is not the announced one.
-        (Lifecycle("active", None, "2026-10-01"), Told("LEGACY"), Lifecycle("legacy")),
-        (Lifecycle("active"), Told("LEGACY", EARLIER, LATER), Lifecycle("legacy", "2026-10-01", "2027-05-01")),
-        (Lifecycle("legacy", None, "2027-01-01"), Told("LEGACY"), Lifecycle("legacy", None, "2027-01-01")),
+        (Lifecycle("active", None, "2026-10-01"), BedrockLifecycle("LEGACY"), Lifecycle("legacy")),
+        (
+            Lifecycle("active"),
+            BedrockLifecycle("LEGACY", EARLIER, LATER),
+            Lifecycle("legacy", "2026-10-01", "2027-05-01"),
+        ),
+        (Lifecycle("legacy", None, "2027-01-01"), BedrockLifecycle("LEGACY"), Lifecycle("legacy", None, "2027-01-01")),
         (
             Lifecycle("legacy", None, "2027-01-01"),
-            Told("LEGACY", None, EARLIER),
+            BedrockLifecycle("LEGACY", None, EARLIER),
             Lifecycle("ended", None, "2026-10-01"),
         ),
-        (Lifecycle("ended", None, "2026-10-01"), Told("LEGACY"), Lifecycle("ended", None, "2026-10-01")),
+        (Lifecycle("ended", None, "2026-10-01"), BedrockLifecycle("LEGACY"), Lifecycle("ended", None, "2026-10-01")),
     ],
 )
-def test_what_a_row_should_say(known: Lifecycle, said: Told, expected: Lifecycle) -> None:
-    assert updated(known, said, TODAY) == expected
+def test_what_a_row_should_say(known: Lifecycle, said: BedrockLifecycle, expected: Lifecycle) -> None:
+    assert merge_lifecycle(known, said, TODAY) == expected
 
 
 def test_the_earlier_end_counts() -> None:
     known = Lifecycle("active", None, "2027-01-01")
 
-    assert earliest_end(known, None) == earliest_end(known, Told("ACTIVE", None, LATER)) == date(2027, 1, 1)
-    assert earliest_end(known, Told("LEGACY", None, EARLIER)) == EARLIER
-    assert earliest_end(Lifecycle("active"), Told("ACTIVE")) is None
+    assert earliest_end(known, None) == earliest_end(known, BedrockLifecycle("ACTIVE", None, LATER)) == date(2027, 1, 1)
+    assert earliest_end(known, BedrockLifecycle("LEGACY", None, EARLIER)) == EARLIER
+    assert earliest_end(Lifecycle("active"), BedrockLifecycle("ACTIVE")) is None

@@ -6,19 +6,19 @@ from typing import Any
 
 import pytest
 
-from lambda_src.shared.contract import Request, Response
 from lambda_src.shared.errors import ApiError, Refused, Throttled
 from lambda_src.shared.http import Api
-from lambda_src.shared.idempotency import Idempotency
+from lambda_src.shared.idempotency import IdempotencyStore
 from lambda_src.shared.routes import Route
+from lambda_src.shared.schemas import RequestModel, ResponseModel
 from tests.fakes import FakeTable, LambdaContext, event, settings
 
 
-class Wish(Request):
+class Wish(RequestModel):
     text: str
 
 
-class Done(Response):
+class Done(ResponseModel):
     echo: str
     request_id: str
 
@@ -59,7 +59,7 @@ class Teller:
             if self.midway:
                 raise self.midway
             done = Done(echo=body.text, request_id=context.request_id)
-            self.writes = context.finishing_writes(done)
+            self.writes = context.completion_writes(done)
             for write in self.writes:
                 self.table.update_item(**write["Update"])
             yield done
@@ -74,7 +74,7 @@ def teller() -> Teller:
 
 @pytest.fixture
 def api(teller: Teller) -> Api:
-    return Api(ROUTES, teller, settings(), Idempotency("table", teller.table))
+    return Api(ROUTES, teller, settings(), IdempotencyStore("table", teller.table))
 
 
 def ask(api: Api, key: str | None = None, body: Any = None) -> tuple[int, dict[str, str], str]:
@@ -152,7 +152,7 @@ def test_there_is_nothing_to_write_without_a_key(api: Api, teller: Teller) -> No
 
 def test_who_stops_reading_ends_the_work_and_frees_the_key(api: Api, teller: Teller) -> None:
     request = event("POST", "/things/stream", {"text": "a"}, headers={"idempotency-key": "k"})
-    opened = api.open(request, LambdaContext())
+    opened = api.respond(request, LambdaContext())
     next(opened.pieces)
     opened.pieces.close()
     assert teller.closed == 1
@@ -162,7 +162,7 @@ def test_who_stops_reading_ends_the_work_and_frees_the_key(api: Api, teller: Tel
 def test_the_log_tells_of_a_stream_when_it_has_ended(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     lines: list[dict[str, Any]] = []
     monkeypatch.setattr("lambda_src.shared.http.log_request", lambda context, **fields: lines.append(fields))
-    opened = api.open(event("POST", "/things/stream", {"text": "a"}), LambdaContext())
+    opened = api.respond(event("POST", "/things/stream", {"text": "a"}), LambdaContext())
     assert lines == []
     next(opened.pieces)
     opened.pieces.close()

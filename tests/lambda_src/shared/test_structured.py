@@ -8,8 +8,8 @@ import pytest
 
 from lambda_src.shared.bedrock import Bedrock
 from lambda_src.shared.catalogue import resolve
-from lambda_src.shared.contract import Response
 from lambda_src.shared.errors import ModelFailed, Refused
+from lambda_src.shared.schemas import ResponseModel
 from lambda_src.shared.structured import TOOL, ask, schema_of
 from tests.fakes import FakeModel, context, said, settings
 
@@ -18,7 +18,7 @@ FORCED_TOOL = "us.amazon.nova-lite-v1:0"
 PROMPT = "us.meta.llama3-3-70b-instruct-v1:0"
 
 
-class Fruit(Response):
+class Fruit(ResponseModel):
     fruit_name: Annotated[str, msgspec.Meta(min_length=1)]
     size: Literal["small", "large"]
     default: list[str] | msgspec.UnsetType = msgspec.UNSET
@@ -116,7 +116,7 @@ def test_a_refusal_is_not_repaired() -> None:
         run(FakeModel(said("I will not", "refusal")))
 
 
-class Basket(Response):
+class Basket(ResponseModel):
     fruits: list[Fruit]
 
 

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lambda_src.shared.bedrock import Bedrock
-from lambda_src.shared.contract import ListQuery
 from lambda_src.shared.errors import InvalidRequest, ModelFailed, NotFound, TooLarge
 from lambda_src.shared.photos import MAX_PHOTO_BYTES, Photo
+from lambda_src.shared.schemas import ListQuery
 from lambda_src.shared.store import Store
 from lambda_src.summarization.models import CreateSummary, SummaryRecord
 from lambda_src.summarization.service import SummaryService, fit_lines

@@ -33,7 +33,7 @@ def actions(template: Template, function: dict[str, Any], start: str = "bedrock:
 
 def test_a_stream_goes_to_its_function_and_leaves_in_pieces(assembly_of: Callable[[str], Assembly]) -> None:
     template = assembly_of("prod").template("playground")
-    stream = functions(template)["shared/run.sh"]
+    stream = functions(template)["lambda_src/shared/run.sh"]
 
     address, integration = uri(template, "/completions/stream")
 
@@ -54,8 +54,8 @@ def test_the_other_routes_stay_with_the_plain_function(assembly_of: Callable[[st
 
 
 def test_the_adapter_is_a_pinned_layer_of_the_machine_s_kind(assembly_of: Callable[[str], Assembly]) -> None:
-    arm = functions(assembly_of("prod").template("playground"))["shared/run.sh"]
-    intel = functions(assembly_of("browser").template("playground"))["shared/run.sh"]
+    arm = functions(assembly_of("prod").template("playground"))["lambda_src/shared/run.sh"]
+    intel = functions(assembly_of("browser").template("playground"))["lambda_src/shared/run.sh"]
 
     public = "arn:${AWS::Partition}:lambda:${AWS::Region}:753240598075:layer:LambdaAdapterLayer"
     assert [plain(one) for one in arm["Layers"]] == [f"{public}Arm64:26"]
@@ -72,7 +72,7 @@ def test_each_function_may_do_what_it_does_and_no_more(assembly_of: Callable[[st
     found = functions(template)
 
     assert actions(template, found["lambda_src.playground.handler.handler"]) == {"bedrock:InvokeModel"}
-    assert actions(template, found["shared/run.sh"]) == {"bedrock:InvokeModelWithResponseStream"}
+    assert actions(template, found["lambda_src/shared/run.sh"]) == {"bedrock:InvokeModelWithResponseStream"}
 
 
 def test_without_the_adapter_one_function_answers_all(assembly_of: Callable[[str], Assembly]) -> None:
@@ -90,6 +90,6 @@ def test_without_the_adapter_one_function_answers_all(assembly_of: Callable[[str
 
 
 def test_the_layer_may_be_one_s_own(assembly_of: Callable[[str], Assembly]) -> None:
-    stream = functions(assembly_of("elsewhere").template("playground"))["shared/run.sh"]
+    stream = functions(assembly_of("elsewhere").template("playground"))["lambda_src/shared/run.sh"]
 
     assert stream["Layers"] == ["arn:aws:lambda:eu-central-1:111122223333:layer:web-adapter:4"]

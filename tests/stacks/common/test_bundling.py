@@ -69,7 +69,7 @@ event = {"httpMethod": "GET", "resource": "/{proxy+}", "requestContext": caller}
 context = type("Context", (), {"get_remaining_time_in_millis": lambda self: 29_000, "aws_request_id": "1"})()
 if sys.argv[2].endswith(("ingestion.handler", "memory.handler")):
     assert handler({"Records": []}, context) == {"batchItemFailures": []}
-elif sys.argv[2].startswith("model_lifecycle"):
+elif sys.argv[2].startswith("lambda_src.model_lifecycle"):
     assert handler({}, context) == {"ModelsNearEnd": 0, "ModelsEnding": 0, "ModelsNotAsked": 1}
 else:
     assert handler(event, context)["statusCode"] == 404
@@ -152,7 +152,9 @@ def test_it_can_be_imported_with_nothing_else(use_case: str, package: Callable[[
     folder = package(use_case, host_target())
     module = "__main__" if use_case in STREAMS else "handler"
 
-    done = run_alone(IMPORT_ALONE, {**ENVIRONMENT, "USE_CASE": use_case}, str(folder), f"{use_case}.{module}")
+    done = run_alone(
+        IMPORT_ALONE, {**ENVIRONMENT, "USE_CASE": use_case}, str(folder), f"lambda_src.{use_case}.{module}"
+    )
 
     assert done.returncode == 0, done.stderr
 
@@ -174,7 +176,7 @@ def test_the_adapter_s_handler_starts_a_server_with_nothing_else(
         "AWS_LWA_PORT": str(port),
         "PATH": f"{tmp_path}:{os.environ['PATH']}",
     }
-    with subprocess.Popen([folder / "shared" / "run.sh"], env=environment, cwd="/") as server:
+    with subprocess.Popen([folder / "lambda_src" / "shared" / "run.sh"], env=environment, cwd="/") as server:
         try:
             assert answer(port) == (401, "unauthorized")
         finally:
@@ -261,8 +263,8 @@ def test_what_only_ingestion_needs_is_in_its_package_alone(package: Callable[[st
 def test_it_holds_no_other_use_case(package: Callable[[str, PackageTarget], Path]) -> None:
     folder = package("embeddings", LAMBDA)
 
-    assert (folder / "shared").is_dir()
-    assert not (folder / "summarization").exists()
+    names = {path.name for path in (folder / "lambda_src").iterdir()}
+    assert names == {"__init__.py", "__pycache__", "embeddings", "shared"}
     assert not list(folder.rglob("requirements*"))
 
 

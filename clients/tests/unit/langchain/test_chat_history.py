@@ -3,13 +3,13 @@
 from typing import Any
 
 import pytest
-from fake import FakeApis, error, lose_response
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage, ToolMessage
 from langchain_core.prompts import ChatPromptTemplate, MessagesPlaceholder
 from langchain_core.runnables.history import RunnableWithMessageHistory
 
 from bedrock_endpoints import errors
 from bedrock_endpoints.langchain import ChatBedrockEndpoints, ConversationHistory
+from clients.tests.fake import FakeApis, error, lose_response
 
 
 @pytest.fixture

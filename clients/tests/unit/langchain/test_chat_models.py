@@ -4,13 +4,13 @@ import asyncio
 from typing import Any
 
 import pytest
-from fake import FakeApis, Response, error, event
 from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.load import dumpd, load
 from langchain_core.messages import AIMessage, AIMessageChunk, ChatMessage, HumanMessage, SystemMessage, ToolMessage
 
 from bedrock_endpoints import errors
 from bedrock_endpoints.langchain import ChatBedrockEndpoints
+from clients.tests.fake import FakeApis, Response, error, event
 
 
 @pytest.fixture

@@ -3,10 +3,10 @@
 from typing import Any
 
 import pytest
-from fake import FakeApis, error
 
 from bedrock_endpoints import errors
 from bedrock_endpoints.langchain import BedrockEndpointsEmbeddings
+from clients.tests.fake import FakeApis, error
 
 TEXTS = ["x" * (number + 1) for number in range(200)]
 

@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fake import FakeApis
 
 from bedrock_endpoints.errors import ConfigurationError
 from bedrock_endpoints.langchain import BedrockEndpointsRetriever, ChatBedrockEndpoints, ConversationHistory
+from clients.tests.fake import FakeApis
 
 
 def test_a_stage_is_found_with_the_first_request(

@@ -3,10 +3,10 @@
 from typing import Any
 
 import pytest
-from fake import FakeApis
 
 from bedrock_endpoints import errors
 from bedrock_endpoints.langchain import BedrockEndpointsRetriever
+from clients.tests.fake import FakeApis
 
 
 async def test_passages_have_the_metadata_of_a_citation(apis: FakeApis, options: Any) -> None:

@@ -7,15 +7,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lambda_src.chatbot.conversations import MessageRecord
+from lambda_src.chatbot.conversations import MessageItem
 from lambda_src.chatbot.memory.worker import SETTLED_SECONDS
 from lambda_src.chatbot.models import ChangeConversation, SendMessage
 from lambda_src.chatbot.prompt import SUMMARY
 from lambda_src.chatbot.summaries import MIN_SUMMARY_TOKENS, PHOTO_TOKENS, SYSTEM, due, tokens
 from lambda_src.chatbot.titles import SYSTEM as TITLE_SYSTEM
-from lambda_src.shared.contract import ListQuery
 from lambda_src.shared.errors import NotFound
 from lambda_src.shared.photos import Photo
+from lambda_src.shared.schemas import ListQuery
 from tests.fakes import CALLER, OTHER, LambdaContext, client_error, png, said
 from tests.lambda_src.chatbot.world import LLAMA, ChatContext, World, sent
 
@@ -152,9 +152,9 @@ def test_the_oldest_turns_move_into_the_summary() -> None:
     talk.remember()
 
     record = talk.world.record(talk.conversation)
-    assert record.reaches_to == 6
+    assert record.summarized_through == 6
     assert record.summary == "Summary of <m1> <m2> <m3> <m4> <m5> <m6>"
-    assert tokens(talk.world.messages(talk.conversation)[record.reaches_to :]) * 2 <= 400
+    assert tokens(talk.world.messages(talk.conversation)[record.summarized_through :]) * 2 <= 400
     assert talk.world.messages(talk.conversation) == before
     talk.turn(10, 10)
     system = talk.world.model.requests[-1]["system"]
@@ -193,7 +193,7 @@ def test_an_instruction_in_a_message_stays_one_of_its_words() -> None:
 def test_a_short_conversation_stays_whole() -> None:
     talk = Talk()
     talk.turn(10, 10)
-    talk.world.service()._queue.look_after(CALLER, talk.conversation)
+    talk.world.service()._queue.request_maintenance(CALLER, talk.conversation)
     talk.remember()
     assert talk.recorder.summaries == 0
 
@@ -202,18 +202,18 @@ def test_the_last_turn_stays_whole_however_long() -> None:
     talk = Talk(window_tokens=400)
     talk.turn(9_000, 10)
     talk.remember()
-    assert (talk.recorder.summaries, talk.world.record(talk.conversation).reaches_to) == (0, 0)
+    assert (talk.recorder.summaries, talk.world.record(talk.conversation).summarized_through) == (0, 0)
     talk.turn(10, 10)
-    assert talk.world.record(talk.conversation).reaches_to == 0
+    assert talk.world.record(talk.conversation).summarized_through == 0
     talk.remember()
-    assert talk.world.record(talk.conversation).reaches_to == 2
+    assert talk.world.record(talk.conversation).summarized_through == 2
 
 
 def test_a_worker_that_is_late_is_not_waited_for() -> None:
     talk = long_talk(turns=5)
-    assert talk.world.record(talk.conversation).reaches_to == 0
+    assert talk.world.record(talk.conversation).summarized_through == 0
     talk.turn(10, 10)
-    assert talk.world.record(talk.conversation).reaches_to == 8
+    assert talk.world.record(talk.conversation).summarized_through == 8
     assert talk.recorder.summaries == 1
     assert talk.recorder.turns[-1] == list(range(1, 12))
 
@@ -229,14 +229,14 @@ def test_without_a_summary_the_request_is_long(failure: Any) -> None:
     answer = talk.world.service().send_message(ChatContext(), id=talk.conversation, body=body)
     assert answer.message.text == "Because."
     assert len(talk.world.model.requests[-1]["messages"]) == 11
-    assert talk.world.record(talk.conversation).reaches_to == 0
+    assert talk.world.record(talk.conversation).summarized_through == 0
 
 
 def test_a_refused_summary_leaves_all_as_it_is() -> None:
     talk = long_talk()
     talk.world.model.queue[:] = [said("No.", "refusal")] * len(talk.world.sqs.messages)
     talk.world.run()
-    assert talk.world.record(talk.conversation).reaches_to == 0
+    assert talk.world.record(talk.conversation).summarized_through == 0
     assert not talk.world.sqs.dead
 
 
@@ -295,15 +295,15 @@ def test_every_message_is_in_the_summary_or_whole_once_and_in_order(
         if worker_runs:
             talk.remember()
             record = talk.world.record(talk.conversation)
-            rest = talk.world.messages(talk.conversation)[record.reaches_to :]
+            rest = talk.world.messages(talk.conversation)[record.summarized_through :]
             assert tokens(rest) <= window or len(rest) == 2
-            assert record.reaches_to % 2 == 0
+            assert record.summarized_through % 2 == 0
     talk.world.assert_whole(talk.conversation, len(turns))
 
 
 @given(st.lists(SIZES, max_size=20).map(lambda sizes: sizes[: len(sizes) // 2 * 2]), st.integers(1, 3_000))
 def test_what_is_due_is_the_fewest_whole_turns(sizes: list[int], window: int) -> None:
-    messages = [MessageRecord(id="", role="user", text="x" * size, created_at="") for size in sizes]
+    messages = [MessageItem(id="", role="user", text="x" * size, created_at="") for size in sizes]
     moved = due(messages, window)
     assert moved % 2 == 0
     assert moved <= max(len(messages) - 2, 0)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from dev.evaluation.questions import read_questions
-from lambda_src.hr_qa.ingestion.chunks import MAX_CHARACTERS, chunk_pages
+from lambda_src.hr_qa.ingestion.chunking import MAX_CHARACTERS, chunk_pages
 from lambda_src.hr_qa.ingestion.pages import Page, page_from_text
 from lambda_src.hr_qa.ingestion.pdf import PdfError, open_document
 from tests.handbooks import FOLDER, MAX_PAGES, pages_of, readable

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from lambda_src.hr_qa.documents import Record
+from lambda_src.hr_qa.documents import DocumentItem
 from lambda_src.hr_qa.ingestion import worker as worker_module
 from lambda_src.hr_qa.resources import key
 from tests.fakes import client_error
@@ -36,7 +36,7 @@ def _small_ranges(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(worker_module, "BATCH", 2)
 
 
-def the_record(world: World, document: str) -> Record:
+def the_record(world: World, document: str) -> DocumentItem:
     record = world.record(document)
     assert record is not None
     return record

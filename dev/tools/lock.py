@@ -1,0 +1,35 @@
+"""`python -m dev.tools.lock`: locks all versions in uv.lock and exports the requirements files made from it."""
+
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+# Requirements file -> the part of the lock it holds. Functions' packages and the web UI's image are built from these.
+EXPORTS: Mapping[str, tuple[str, ...]] = {
+    "requirements.txt": ("--no-default-groups",),
+    "lambda_src/requirements.txt": ("--only-group", "functions"),
+    "lambda_src/requirements-stream.txt": ("--only-group", "functions-stream"),
+    "lambda_src/hr_qa/ingestion/requirements.txt": ("--only-group", "functions-ingestion"),
+    "ui/requirements.txt": ("--only-group", "ui"),
+}
+
+
+def export(selection: tuple[str, ...]) -> str:
+    """The locked versions of a part of the lock with their hashes, in pip's format. Needs no network."""
+    options = ("--frozen", "--quiet", "--no-header", "--no-annotate", "--no-emit-workspace")
+    command = ["uv", "export", *options, *selection]
+    return subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
+
+
+def main() -> int:
+    """Locks, then exports every file."""
+    subprocess.run(["uv", "lock"], cwd=ROOT, check=True)
+    for name, selection in EXPORTS.items():
+        (ROOT / name).write_text(export(selection), encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,156 @@
+"""The use cases, each listed once. Stacks, settings, documents, tools and tests are derived from this list.
+
+Functions do not import this module: it is for synthesis and tooling.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any, Literal
+
+import msgspec
+
+if TYPE_CHECKING:
+    from lambda_src.shared.routes import Route
+
+Purpose = Literal["text", "image", "embedding", "rerank"]
+
+_HAIKU = "us.anthropic.claude-haiku-4-5-20251001-v1:0"
+_NOVA_LITE = "us.amazon.nova-lite-v1:0"
+_TITAN = "amazon.titan-embed-text-v2:0"
+
+
+class RegistryError(Exception):
+    """A use case is incomplete. The message names the missing part and says what to do."""
+
+
+class ModelSetting(msgspec.Struct, frozen=True, kw_only=True):
+    """One field of the setting `models`: invocation ids of models for one purpose; the first is the use case's default.
+
+    `minimum` and `maximum` bound how many ids a stage may list; None means no upper limit.
+    """
+
+    name: str
+    purpose: Purpose
+    defaults: tuple[str, ...] = ()
+    minimum: int = 1
+    maximum: int | None = None
+
+
+class UseCase(msgspec.Struct, frozen=True, kw_only=True):
+    """One use case: one REST API, one stack, one folder.
+
+    `name` is the folder's name in `lambda_src/`, in snake case. A use case that calls no model has no `models`;
+    otherwise the first setting is the one that callers choose from, and has the use case's name.
+    """
+
+    name: str
+    title: str
+    models: tuple[ModelSetting, ...] = ()
+
+    @property
+    def id(self) -> str:
+        """The name in kebab case, as in stack names, SSM parameters and commands."""
+        return self.name.replace("_", "-")
+
+    @property
+    def url_variable(self) -> str:
+        """The shell variable in `.local/env` with the API's URL."""
+        return f"{self.name.upper()}_URL"
+
+    @property
+    def summary(self) -> str:
+        """One sentence: the docstring of the use case's package."""
+        return (self._import(f"lambda_src.{self.name}", "create the package").__doc__ or "").strip()
+
+    @property
+    def routes(self) -> "tuple[Route, ...]":
+        """The route table. Raises `RegistryError` when there is none."""
+        module = f"lambda_src.{self.name}.routes"
+        return tuple(self._attribute(module, "ROUTES", "list the use case's routes there"))
+
+    @property
+    def stack(self) -> Any:
+        """The stack's class. Raises `RegistryError` when there is none."""
+        class_name = "".join(part.capitalize() for part in self.name.split("_")) + "Stack"
+        return self._attribute(f"stacks.{self.name}_stack", class_name, "define the use case's stack there")
+
+    def _attribute(self, module: str, name: str, advice: str) -> Any:
+        try:
+            return getattr(self._import(module, advice), name)
+        except AttributeError as error:
+            raise RegistryError(f"{self.name}: {_path(module)} has no `{name}`; {advice}") from error
+
+    def _import(self, module: str, advice: str) -> Any:
+        try:
+            return importlib.import_module(module)
+        except ModuleNotFoundError as error:
+            if error.name is None or not module.startswith(error.name):
+                raise
+            raise RegistryError(
+                f"{self.name} is listed in lambda_src/registry.py, but {_path(module)} is missing; {advice}, "
+                f"or create all files with `make use-case NAME={self.name}`"
+            ) from error
+
+
+USE_CASES = (
+    UseCase(
+        name="image_generation",
+        title="Image generation",
+        models=(
+            ModelSetting(
+                name="image_generation",
+                purpose="image",
+                defaults=("stability.stable-image-core-v1:1", "stability.stable-image-ultra-v1:1"),
+            ),
+        ),
+    ),
+    UseCase(
+        name="summarization",
+        title="Summarization",
+        models=(ModelSetting(name="summarization", purpose="text", defaults=(_HAIKU,)),),
+    ),
+    UseCase(
+        name="embeddings",
+        title="Embeddings",
+        models=(ModelSetting(name="embeddings", purpose="embedding", defaults=(_TITAN,)),),
+    ),
+    UseCase(
+        name="chatbot",
+        title="Chatbot",
+        models=(ModelSetting(name="chatbot", purpose="text", defaults=(_HAIKU, _NOVA_LITE)),),
+    ),
+    UseCase(
+        name="hr_qa",
+        title="HR Q&A",
+        models=(
+            ModelSetting(name="hr_qa", purpose="text", defaults=(_HAIKU,)),
+            # The same model embeds documents and questions: after a change, documents must be uploaded again.
+            ModelSetting(name="hr_qa_embeddings", purpose="embedding", defaults=(_TITAN,), maximum=1),
+            # Optional: reorders the search results.
+            ModelSetting(name="hr_qa_rerank", purpose="rerank", minimum=0, maximum=1),
+        ),
+    ),
+    UseCase(
+        name="playground",
+        title="Playground",
+        models=(
+            ModelSetting(
+                name="playground",
+                purpose="text",
+                defaults=(_HAIKU, _NOVA_LITE, "us.amazon.nova-micro-v1:0", "us.meta.llama3-1-8b-instruct-v1:0"),
+            ),
+        ),
+    ),
+)
+MODEL_SETTINGS = tuple(setting for use_case in USE_CASES for setting in use_case.models)
+
+
+def find(use_case_id: str) -> UseCase:
+    """The use case with an id such as `hr-qa`. Raises `LookupError` naming the ids there are."""
+    for use_case in USE_CASES:
+        if use_case.id == use_case_id:
+            return use_case
+    raise LookupError(f"there is no use case {use_case_id!r}; choose one of {', '.join(one.id for one in USE_CASES)}")
+
+
+def _path(module: str) -> str:
+    return module.replace(".", "/") + ".py"

@@ -1,0 +1,147 @@
+"""Reads a stage's settings from `cdk.json` (`-c stage=dev`) and checks them: all problems are reported at once."""
+
+from collections.abc import Iterable, Mapping
+from datetime import date
+from typing import Any
+
+import msgspec
+
+from stacks.config import SearchSettings, StageSettings, UiSettings
+from stacks.model_checks import model_problems
+from stacks.validation import type_problems
+
+# https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html
+RETENTION_DAYS = (
+    1,
+    3,
+    5,
+    7,
+    14,
+    30,
+    60,
+    90,
+    120,
+    150,
+    180,
+    365,
+    400,
+    545,
+    731,
+    1096,
+    1827,
+    2192,
+    2557,
+    2922,
+    3288,
+    3653,
+)
+
+
+class ConfigError(Exception):
+    """The settings cannot be deployed. `problems` has a line for each, starting with the path of its setting."""
+
+    def __init__(self, problems: Iterable[str]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("The configuration has problems:\n" + "\n".join(f"  - {problem}" for problem in self.problems))
+
+
+def load_stage(stages: object, name: object, *, today: date) -> StageSettings:
+    """The settings of one stage out of all; raises ConfigError with everything that is wrong with it."""
+    if not isinstance(stages, Mapping) or not stages:
+        raise ConfigError(["stages: cdk.json has none in its context"])
+    if not isinstance(name, str) or name not in stages:
+        raise ConfigError(
+            [f"stage: say which with `-c stage=NAME`; {name!r} is not one of {', '.join(sorted(stages))}"]
+        )
+    value: Any = stages[name]
+    path = f"stages.{name}"
+    # The name is the key; a stage cannot call itself something else.
+    problems = [f"{path}.name: unknown setting"] if isinstance(value, Mapping) and "name" in value else []
+    named = {**value, "name": name} if isinstance(value, Mapping) else value
+    problems += type_problems(named, StageSettings, path)
+    if problems:
+        raise ConfigError(problems)
+    settings = msgspec.convert(named, StageSettings, strict=True)
+    problems = [f"{path}.{problem}" for problem in (*_combination_problems(settings), *model_problems(settings, today))]
+    if problems:
+        raise ConfigError(problems)
+    return settings
+
+
+def _combination_problems(settings: StageSettings) -> Iterable[str]:
+    yield from _auth_problems(settings)
+    yield from _guardrail_problems(settings)
+    yield from _search_problems(settings.hr_qa.search)
+    yield from _ui_problems(settings)
+    if settings.streaming.layer_arn and not settings.streaming.adapter:
+        yield "streaming.layerArn: only with `adapter`"
+    if settings.log_retention_days not in RETENTION_DAYS:
+        allowed = ", ".join(map(str, RETENTION_DAYS))
+        yield f"logRetentionDays: CloudWatch Logs cannot keep {settings.log_retention_days} days; one of {allowed}"
+    if settings.alarms.email and settings.alarms.topic_arn:
+        yield "alarms: give either `email` or `topicArn`, not both"
+    if (settings.runtime == "host") != (settings.architecture == "host"):
+        yield "runtime, architecture: `host` goes with `host` only"
+    if settings.throttling.model_rate > settings.throttling.rate:
+        yield "throttling.modelRate: above `rate`, which limits all the routes together"
+    if settings.throttling.model_burst > settings.throttling.burst:
+        yield "throttling.modelBurst: above `burst`, which limits all the routes together"
+    if any(key.lower().startswith("aws:") for key in settings.tags):
+        yield "tags: keys that start with `aws:` are reserved"
+
+
+def _auth_problems(settings: StageSettings) -> Iterable[str]:
+    pool = settings.auth.user_pool_arn
+    if pool is None:
+        return
+    if settings.auth.type == "iam":
+        yield "auth.userPoolArn: only with `type` cognito"
+    if settings.region and pool.split(":")[3] != settings.region:
+        yield f"auth.userPoolArn: the pool is not in {settings.region}, where the API is"
+
+
+def _search_problems(search: SearchSettings) -> Iterable[str]:
+    needed = {"collection": ("collection_name", "collection_id"), "domain": ("domain_arn", "domain_endpoint")}
+    for kind, names in needed.items():
+        for name in names:
+            wire = msgspec.structs.fields(SearchSettings)[SearchSettings.__struct_fields__.index(name)].encode_name
+            if search.type == kind and getattr(search, name) is None:
+                yield f"hrQa.search.{wire}: an existing {kind} needs it"
+            elif search.type != kind and getattr(search, name) is not None:
+                yield f"hrQa.search.{wire}: only with `type` {kind}"
+    if search.collection_generation != "classic" and search.type != "collection":
+        yield "hrQa.search.collectionGeneration: only with `type` collection"
+    if search.standby and search.type != "classic":
+        yield "hrQa.search.standby: only with `type` classic; nextgen always has one"
+
+
+def _ui_problems(settings: StageSettings) -> Iterable[str]:
+    ui = settings.ui
+    if not ui.deployed:
+        for field in msgspec.structs.fields(UiSettings):
+            if field.name != "type" and getattr(ui, field.name) is not None:
+                yield f"ui.{field.encode_name}: only with `type` express"
+        return
+    if ui.image is None:
+        yield "ui.image: express needs it; docs/ui.md tells how it is made"
+    if ui.sign_in_domain_prefix is None:
+        yield "ui.signInDomainPrefix: express needs it"
+    elif any(word in ui.sign_in_domain_prefix for word in ("aws", "amazon", "cognito")):
+        yield "ui.signInDomainPrefix: Cognito refuses one with `aws`, `amazon` or `cognito` in it"
+    if settings.auth.type != "iam":
+        yield "ui.type: express calls the APIs as its own role, for which `auth` has to be iam"
+
+
+def _guardrail_problems(settings: StageSettings) -> Iterable[str]:
+    guardrail = settings.guardrail
+    if guardrail.type == "existing":
+        for name in ("id", "version"):
+            if getattr(guardrail, name) is None:
+                yield f"guardrail.{name}: an existing guardrail needs it"
+    elif guardrail.id or guardrail.version:
+        yield f"guardrail: `id` and `version` only with `type` existing, not {guardrail.type}"
+    if guardrail.type == "new" and settings.model_region and settings.model_region != settings.region:
+        yield (
+            f"guardrail: a new one would be in the stage's region, but it has to be where the models are called, "
+            f"{settings.model_region}; give an existing one there, or deploy there"
+        )

@@ -1,0 +1,138 @@
+import pytest
+
+from lambda_src.hr_qa.ingestion.chunking import MAX_CHARACTERS, Chunk, chunk_pages, embedding_text, sentences
+from lambda_src.hr_qa.ingestion.pages import Block, Page
+from tests.handbooks import pages_of, readable
+
+
+def parts(chunk: Chunk) -> list[str]:
+    """The sentences as they stand in the text, with the space after them."""
+    return [chunk.text[a:b] for a, b in zip(chunk.sentences, (*chunk.sentences[1:], None), strict=True)]
+
+
+def page(*blocks: Block, number: int = 4) -> Page:
+    return Page(number=number, blocks=blocks)
+
+
+def filler(letter: str, length: int) -> str:
+    return (letter * 9 + " ") * (length // 10) + "end."
+
+
+@pytest.mark.parametrize("name", readable())
+def test_chunks_of_a_handbook_hold_all_of_its_text_verbatim(name: str) -> None:
+    for read in pages_of(name):
+        chunks = chunk_pages([read])
+        blocks = [block.text for block in read.blocks if block.kind != "contents"]
+        assert all("".join(parts(chunk)) == chunk.text for chunk in chunks)
+        assert all(len(chunk.text) <= MAX_CHARACTERS for chunk in chunks)
+        found = {sentence.strip() for chunk in chunks for sentence in parts(chunk)}
+        assert {sentence for block in blocks for sentence in sentences(block)} <= {
+            sentence for text in found for sentence in sentences(text)
+        }
+        on_page = " ".join(" ".join(blocks).split())
+        assert all(" ".join(chunk.text.split()) in on_page for chunk in chunks)
+
+
+@pytest.mark.parametrize("name", readable())
+def test_ordinals_rise_and_are_the_same_for_a_range(name: str) -> None:
+    pages = pages_of(name)
+    chunks = chunk_pages(pages)
+    ordinals = [chunk.ordinal for chunk in chunks]
+    assert ordinals == sorted(set(ordinals))
+    middle = len(pages) // 2
+    assert chunk_pages(pages[:middle]) + chunk_pages(pages[middle:]) == chunks
+
+
+def test_most_chunks_have_a_size_that_embeds_well() -> None:
+    sizes = sorted(len(chunk.text) for name in readable() for chunk in chunk_pages(pages_of(name)))
+    assert sizes[len(sizes) // 4] > 350
+    assert sizes[-1] <= 700
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("You may stay. Ask us!  Why? Because.", ["You may stay.", "Ask us!", "Why?", "Because."]),
+        ("Leave, e.g. Annual Leave, is 1.5 days.", ["Leave, e.g. Annual Leave, is 1.5 days."]),
+        ("Vide Art. 5º da lei nº. 8.112. Parágrafo único.", ["Vide Art. 5º da lei nº. 8.112.", "Parágrafo único."]),
+        ("1. Click it. 2. Wait.", ["1. Click it.", "2. Wait."]),
+        ("It costs $5. Pay it.", ["It costs $5.", "Pay it."]),
+        ("It is 11am U.S. Central.", ["It is 11am U.S. Central."]),
+        ('He said "no." Then (he left.) And more.', ['He said "no."', "Then (he left.)", "And more."]),
+        ("¿Cuándo? ¡Ahora! Über alles. Às vezes.", ["¿Cuándo?", "¡Ahora!", "Über alles.", "Às vezes."]),
+        ("no capital after this dot. so it goes on.", ["no capital after this dot. so it goes on."]),
+        ("", []),
+    ],
+)
+def test_sentences(text: str, expected: list[str]) -> None:
+    assert sentences(text) == expected
+
+
+def test_an_endless_sentence_is_cut_at_pauses_and_words() -> None:
+    listed = "; ".join(f"item number {n} of the list" for n in range(100))
+    unbroken = "x" * 2500
+    for text in (listed, unbroken, listed.replace(";", "")):
+        found = sentences(text)
+        assert all(len(sentence) <= MAX_CHARACTERS for sentence in found)
+        assert "".join(found).replace(" ", "") == text.replace(" ", "")
+    assert all(sentence.endswith(("list", "list;")) for sentence in sentences(listed))
+
+
+def test_the_next_chunk_begins_with_the_last_sentence() -> None:
+    one, two, three = (filler(letter, 240) for letter in "ABC")
+    first, second = chunk_pages([page(Block(f"{one} {two} {three}"))])
+    assert parts(first) == [f"{one} ", two]
+    assert parts(second) == [f"{two} ", three]
+    assert (first.ordinal, second.ordinal, second.page) == (4000, 4001, 4)
+
+
+def test_nothing_of_a_section_is_repeated_in_the_next() -> None:
+    first, second = chunk_pages(
+        [page(Block(filler("a", 500), path=("A",)), Block("B", "heading"), Block(filler("b", 400), path=("B",)))]
+    )
+    assert (first.heading, second.heading) == ("A", "B")
+    assert second.text.startswith("B\nbbbb")
+
+
+def test_a_heading_stays_with_what_follows_it() -> None:
+    blocks = (
+        Block(filler("a", 640), path=("A",)),
+        Block("Part B", "heading"),
+        Block(filler("b", 100), path=("Part B",)),
+    )
+    assert [chunk.text.split("\n")[0][:6] for chunk in chunk_pages([page(*blocks)])] == ["aaaaaa", "Part B"]
+
+
+def test_small_sections_share_a_chunk_under_what_they_have_in_common() -> None:
+    blocks = (
+        Block("Sick leave", "heading", ("Leave",)),
+        Block("Call us.", path=("Leave", "Sick leave")),
+        Block("Court leave", "heading", ("Leave",)),
+        Block("Show the letter.", path=("Leave", "Court leave")),
+    )
+    (chunk,) = chunk_pages([page(*blocks)])
+    assert chunk.heading == "Leave"
+    assert parts(chunk) == ["Sick leave\n", "Call us.\n", "Court leave\n", "Show the letter."]
+
+
+def test_rows_and_list_items_are_sentences_of_their_own() -> None:
+    (chunk,) = chunk_pages([page(Block("Day Hours", "row"), Block("Mon. Tue. 8", "row"), Block("bring a pen"))])
+    assert parts(chunk) == ["Day Hours\n", "Mon. Tue. 8\n", "bring a pen"]
+
+
+def test_a_table_of_contents_gives_no_chunk() -> None:
+    assert chunk_pages([page(Block("Leave ........ 4", "contents"))]) == []
+
+
+def test_a_chunk_too_short_to_tell_has_its_pages_language() -> None:
+    blocks = (Block(filler("Wir", 10) + " Das ist nicht der Urlaub, den wir meinen. " * 20), Block("Mo 8 12", "row"))
+    chunks = chunk_pages([page(*blocks)])
+    assert {chunk.language for chunk in chunks} == {"de"}
+
+
+def test_the_embedded_text_says_what_it_is_about() -> None:
+    chunk = Chunk(
+        ordinal=1, page=1, heading="Leave Handbook > Sick leave", text="Call us.", sentences=(0,), language="en"
+    )
+    assert embedding_text("TTS", chunk) == "TTS\nLeave Handbook > Sick leave\nCall us."
+    assert embedding_text("Leave handbook", chunk) == "Leave handbook\nSick leave\nCall us."

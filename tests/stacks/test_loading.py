@@ -1,0 +1,204 @@
+from datetime import date
+from typing import Any
+
+import msgspec
+import pytest
+
+from stacks.config import StageSettings
+from stacks.loading import ConfigError, load_stage
+from tests.stacks.assemblies import STAGES, cdk_context
+
+TODAY = date(2026, 11, 24)
+
+
+def problems(settings: object, *, today: date = TODAY) -> tuple[str, ...]:
+    with pytest.raises(ConfigError) as caught:
+        load_stage({"test": settings}, "test", today=today)
+    return caught.value.problems
+
+
+def load(**settings: Any) -> StageSettings:
+    return load_stage({"test": settings}, "test", today=TODAY)
+
+
+def test_an_empty_stage_has_safe_defaults() -> None:
+    settings = load()
+
+    assert settings.auth.type == "iam"
+    assert settings.payload_logging is False
+    assert settings.keeps_data
+    assert settings.cors_origins == ()
+    assert settings.guardrail.type == "new"
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_the_stages_of_cdk_json_load(stage: str) -> None:
+    assert load_stage(cdk_context()["stages"], stage, today=TODAY).name == stage
+
+
+def test_settings_are_frozen() -> None:
+    with pytest.raises(AttributeError):
+        load().name = "other"  # type: ignore[misc]
+
+
+def test_all_type_problems_are_told_at_once_with_their_paths() -> None:
+    found = problems(
+        {
+            "regoin": "us-west-2",
+            "account": 123456789012,
+            "auth": {"type": "none"},
+            "models": {"embeddings": ["amazon.titan-embed-text-v2:0", 7], "chat": []},
+            "throttling": {"rate": 0, "burst": "many"},
+            "tags": {"team": 1},
+            "corsOrigins": ["*"],
+            "guardrail": "off",
+        }
+    )
+
+    assert [problem.partition(":")[0] for problem in found] == [
+        "stages.test.regoin",
+        "stages.test.account",
+        "stages.test.auth.type",
+        "stages.test.models.chat",
+        "stages.test.models.embeddings[1]",
+        "stages.test.guardrail",
+        "stages.test.throttling.rate",
+        "stages.test.throttling.burst",
+        "stages.test.tags.team",
+        "stages.test.corsOrigins[0]",
+    ]
+    assert found[0].endswith("unknown setting, did you mean region?")
+
+
+def test_all_impossible_combinations_are_told_at_once() -> None:
+    found = problems(
+        {
+            "region": "us-west-2",
+            "modelRegion": "us-east-1",
+            "auth": {"userPoolArn": "arn:aws:cognito-idp:eu-west-1:111122223333:userpool/eu-west-1_a"},
+            "guardrail": {"id": "abc"},
+            "logRetentionDays": 10,
+            "alarms": {"email": "a@b.example", "topicArn": "arn:aws:sns:us-west-2:111122223333:t"},
+            "runtime": "host",
+            "throttling": {"modelRate": 100, "modelBurst": 100},
+            "tags": {"aws:team": "x"},
+            "models": {"imageGeneration": ["amazon.titan-embed-text-v2:0"]},
+        }
+    )
+
+    assert [problem.partition(":")[0].removeprefix("stages.test.") for problem in found] == [
+        "auth.userPoolArn",
+        "auth.userPoolArn",
+        "guardrail",
+        "guardrail",
+        "logRetentionDays",
+        "alarms",
+        "runtime, architecture",
+        "throttling.modelRate",
+        "throttling.modelBurst",
+        "tags",
+        "models.imageGeneration[0]",
+    ]
+
+
+def test_an_existing_guardrail_needs_id_and_version() -> None:
+    found = problems({"guardrail": {"type": "existing"}})
+
+    assert [problem.partition(":")[0] for problem in found] == [
+        "stages.test.guardrail.id",
+        "stages.test.guardrail.version",
+    ]
+
+
+@pytest.mark.parametrize("name", [None, "prod2", 7])
+def test_an_unknown_stage_is_answered_with_the_known_ones(name: object) -> None:
+    with pytest.raises(ConfigError, match="one of dev, prod"):
+        load_stage({"dev": {}, "prod": {}}, name, today=TODAY)
+
+
+def test_a_stage_has_the_name_of_its_key() -> None:
+    assert problems({"name": "other"}) == ("stages.test.name: unknown setting",)
+
+
+@pytest.mark.parametrize("stages", [None, {}, []])
+def test_no_stages_at_all(stages: object) -> None:
+    with pytest.raises(ConfigError, match=r"cdk\.json has none"):
+        load_stage(stages, "dev", today=TODAY)
+
+
+def test_every_setting_has_a_default() -> None:
+    required = [field.name for field in msgspec.structs.fields(StageSettings) if field.required]
+    assert required == ["name"]
+
+
+@pytest.mark.parametrize(
+    ("hr_qa", "problem"),
+    [
+        ({"search": {"type": "collection"}}, "hrQa.search.collectionName: an existing collection needs it"),
+        ({"search": {"collectionId": "abc123"}}, "hrQa.search.collectionId: only with `type` collection"),
+        ({"search": {"type": "domain"}}, "hrQa.search.domainArn: an existing domain needs it"),
+        ({"search": {"standby": True}}, "hrQa.search.standby: only with `type` classic"),
+        (
+            {"search": {"collectionGeneration": "nextgen"}},
+            "hrQa.search.collectionGeneration: only with `type` collection",
+        ),
+        ({"concurrency": 1}, "hrQa.concurrency: "),
+        ({"maxDocumentMegabytes": 101}, "hrQa.maxDocumentMegabytes: "),
+    ],
+)
+def test_what_the_search_of_documents_cannot_be(hr_qa: dict[str, Any], problem: str) -> None:
+    assert any(one.startswith(f"stages.test.{problem}") for one in problems({"hrQa": hr_qa}))
+
+
+def test_vectors_have_a_length_that_the_model_gives() -> None:
+    models = {"hrQaEmbeddings": ["cohere.embed-multilingual-v3"]}
+    assert "stages.test.hrQa.dimensions: cohere.embed-multilingual-v3 gives 1024" in problems(
+        {"models": models, "hrQa": {"dimensions": 512}}
+    )
+    load(models=models)
+
+
+@pytest.mark.parametrize(
+    ("models", "problem"),
+    [
+        ({"hrQaEmbeddings": []}, "models.hrQaEmbeddings: at least one model"),
+        (
+            {"hrQaEmbeddings": ["amazon.titan-embed-text-v2:0", "cohere.embed-multilingual-v3"]},
+            "models.hrQaEmbeddings: one model only",
+        ),
+        ({"hrQaRerank": ["amazon.titan-embed-text-v2:0"]}, "models.hrQaRerank[0]: amazon.titan-embed-text-v2:0 is for"),
+    ],
+)
+def test_one_embedding_model_and_a_rerank_model_at_most(models: dict[str, Any], problem: str) -> None:
+    assert any(one.startswith(f"stages.test.{problem}") for one in problems({"models": models}))
+
+
+EXPRESS = {
+    "type": "express",
+    "image": "111122223333.dkr.ecr.us-west-2.amazonaws.com/page:1",
+    "signInDomainPrefix": "example",
+}
+
+
+@pytest.mark.parametrize(
+    ("settings", "found"),
+    [
+        ({"ui": {"type": "express"}}, ["ui.image", "ui.signInDomainPrefix"]),
+        ({"ui": {**EXPRESS, "type": "off"}}, ["ui.image", "ui.signInDomainPrefix"]),
+        ({"ui": {"url": "https://a.example"}}, ["ui.url"]),
+        ({"ui": {**EXPRESS, "url": "https://a.example/"}}, ["ui.url"]),
+        ({"ui": {**EXPRESS, "url": "http://a.example"}}, ["ui.url"]),
+        ({"ui": {**EXPRESS, "image": "page:1"}}, ["ui.image"]),
+        ({"ui": {**EXPRESS, "image": EXPRESS["image"].removesuffix(":1")}}, ["ui.image"]),
+        ({"ui": {**EXPRESS, "signInDomainPrefix": "my-aws-page"}}, ["ui.signInDomainPrefix"]),
+        ({"ui": {**EXPRESS, "signInDomainPrefix": "Page"}}, ["ui.signInDomainPrefix"]),
+        ({"ui": EXPRESS, "auth": {"type": "cognito"}}, ["ui.type"]),
+    ],
+)
+def test_a_page_that_could_not_be_deployed_is_told(settings: dict[str, Any], found: list[str]) -> None:
+    assert [one.partition(":")[0].removeprefix("stages.test.") for one in problems(settings)] == found
+
+
+def test_there_is_no_page_unless_it_is_asked_for() -> None:
+    assert not load().ui.deployed
+    assert load(ui=EXPRESS).ui.deployed
