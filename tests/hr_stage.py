@@ -1,29 +1,25 @@
-"""A stage of HR Q&A in memory, to be called as `tools.caller.Caller` is."""
+"""An in-memory HR Q&A that stands in for `bedrock_endpoints.Client`."""
 
 import json
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from dev.tools.caller import Answer
+from bedrock_endpoints.errors import EndpointError, from_response
 
-Canned = Mapping[str, Any] | Answer | Exception
-
-
-def error(status: int, code: str, **headers: str) -> Answer:
-    return Answer(
-        status, {name.replace("_", "-"): value for name, value in headers.items()}, _raw(error={"code": code})
-    )
+Canned = Mapping[str, Any] | Exception
 
 
-def _raw(**body: Any) -> bytes:
-    return json.dumps(body).encode()
+def error(status: int, code: str, *, body: bytes | None = None, **headers: str) -> EndpointError:
+    """The error that the client raises for such a response."""
+    content = json.dumps({"error": {"code": code}}).encode() if body is None else body
+    return from_response(status, {name.replace("_", "-").title(): value for name, value in headers.items()}, content)
 
 
 class FakeStage:
-    """`searches` and `questions`: what each question is answered with; several answers are given one after another.
+    """`searches` and `questions`: the response to each question; of several, one per request.
 
-    An uploaded document is ready after `reads` looks at it; those named in `unreadable` fail.
+    An uploaded document is ready when it was read `reads` times; those named in `unreadable` fail.
     """
 
     def __init__(
@@ -43,7 +39,7 @@ class FakeStage:
         self._unreadable = set(unreadable)
         self._lock = threading.Lock()
 
-    def call(self, method: str, use_case: str, path: str, body: Any = None, *, query: Any = None) -> Answer:
+    def request(self, use_case: str, method: str, path: str, body: Any = None, *, query: Any = None) -> Any:
         assert use_case == "hr-qa"
         with self._lock:
             if body:
@@ -51,38 +47,37 @@ class FakeStage:
             if path in self._answers:
                 return self._canned(self._answers[path][body.get("query") or body["question"]])
             if method == "POST":
-                return self._announced(body)
-            return self._listed(query) if path == "/documents" else self._read(path.rpartition("/")[2])
+                return self._create(body)
+            return self._list(query) if path == "/documents" else self._read(path.rpartition("/")[2])
 
-    def upload(self, form: Mapping[str, Any], content: bytes) -> Answer:
+    def upload(self, form: Mapping[str, Any], content: bytes) -> None:
         self.uploads[form["url"]] = content
-        return Answer(204, {}, b"")
 
-    def _canned(self, queue: list[Canned]) -> Answer:
+    def _canned(self, queue: list[Canned]) -> Any:
         answer = queue.pop(0) if len(queue) > 1 else queue[0]
         if isinstance(answer, Exception):
             raise answer
-        return answer if isinstance(answer, Answer) else Answer(200, {}, json.dumps(answer).encode())
+        return answer
 
-    def _announced(self, body: Mapping[str, Any]) -> Answer:
-        made = {"id": f"id-{len(self.documents)}", "name": body["name"], "status": "awaitingUpload", "looks": 0}
-        self.documents.insert(0, made)
-        return Answer(201, {}, _raw(**made, upload={"url": body["name"], "fields": {}}))
+    def _create(self, body: Mapping[str, Any]) -> Any:
+        document = {"id": f"id-{len(self.documents)}", "name": body["name"], "status": "awaitingUpload", "reads": 0}
+        self.documents.insert(0, document)
+        return {**document, "upload": {"url": body["name"], "fields": {}}}
 
-    def _listed(self, query: Mapping[str, str]) -> Answer:
-        """Two a page, so that there are pages."""
+    def _list(self, query: Mapping[str, str]) -> Any:
+        """Two per page, so that there are several pages."""
         start = int(query.get("cursor", "0"))
-        following = {"nextCursor": str(start + 2)} if start + 2 < len(self.documents) else {}
-        return Answer(200, {}, _raw(items=self.documents[start : start + 2], **following))
+        next_cursor = {"nextCursor": str(start + 2)} if start + 2 < len(self.documents) else {}
+        return {"items": self.documents[start : start + 2], **next_cursor}
 
-    def _read(self, identity: str) -> Answer:
-        document = next(one for one in self.documents if one["id"] == identity)
-        document["looks"] = document.get("looks", 0) + 1
-        done = document["looks"] >= self._reads
-        document["status"] = "processing" if not done else "failed" if document["name"] in self._unreadable else "ready"
-        return Answer(
-            200, {}, _raw(**document, **({"error": {"code": "damaged"}} if document["status"] == "failed" else {}))
-        )
+    def _read(self, document_id: str) -> Any:
+        document = next(document for document in self.documents if document["id"] == document_id)
+        document["reads"] = document.get("reads", 0) + 1
+        if document["reads"] < self._reads:
+            document["status"] = "processing"
+        else:
+            document["status"] = "failed" if document["name"] in self._unreadable else "ready"
+        return {**document, **({"error": {"code": "damaged"}} if document["status"] == "failed" else {})}
 
 
 def _queues(answers: Mapping[str, Canned | Sequence[Canned]]) -> dict[str, list[Canned]]:

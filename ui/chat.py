@@ -174,15 +174,7 @@ def send(of: Talk, turn: Turn, show: Callable[[str], None]) -> None:
 
 def listed(count: int) -> tuple[list[dict[str, Any]], bool]:
     """The newest `count` conversations, and whether there are more."""
-    found: list[dict[str, Any]] = []
-    cursor = None
-    while len(found) < count:
-        answer = client().get(USE_CASE, "/conversations", limit=min(100, count - len(found)), cursor=cursor)
-        found += answer["items"]
-        cursor = answer.get("nextCursor")
-        if not cursor:
-            break
-    return found, bool(cursor)
+    return client().newest(USE_CASE, "/conversations", count)
 
 
 def models() -> list[str]:
@@ -205,5 +197,5 @@ def photo_bytes(message: Mapping[str, Any], number: int) -> bytes:
     kept: dict[tuple[str, int], bytes] = st.session_state.setdefault("chat.photos", {})
     name = (str(message["id"]), number)
     if name not in kept:
-        kept[name] = client().fetch(shown["url"])
+        kept[name] = client().download(shown["url"])
     return kept[name]

@@ -10,6 +10,9 @@ from typing import Any
 
 import streamlit as st
 
+from bedrock_endpoints import Stage
+from bedrock_endpoints.auth import Bearer
+from bedrock_endpoints.errors import ConfigurationError
 from ui import stage
 from ui.client import Failure
 from ui.texts import say, words
@@ -94,8 +97,7 @@ def stage_missing(missing: stage.StageMissing) -> None:
 
 def stage_command() -> str:
     """The command that (re)starts this page's stage."""
-    name = stage.current().name
-    return stage.StageMissing(name, "").command
+    return stage.deploy_command(stage.current().name)
 
 
 def usage_line(answer: Mapping[str, Any]) -> None:
@@ -133,28 +135,35 @@ def request_box(use_case: str, method: str, path: str, body: Mapping[str, Any] |
         st.code(curl(stage.current(), use_case, method, path, body), language="bash", wrap_lines=True)
 
 
-def curl(where: stage.Stage, use_case: str, method: str, path: str, body: Mapping[str, Any] | None = None) -> str:
+def curl(where: Stage, use_case: str, method: str, path: str, body: Mapping[str, Any] | None = None) -> str:
     """A request as a command: the keys are the shell's variables, and what is long (a photo) is cut."""
     variable = f"{use_case.upper().replace('-', '_')}_URL"
-    if where.local:
-        lines = ["source .local/env"]
-    else:
-        lines = [f"AWS_REGION={where.region}", f"{variable}={_quoted(where.urls.get(use_case, ''))}"]
+    local = stage.is_local(where)
+    lines = ["source .local/env"] if local else _settings(where, use_case, variable)
     command = ["curl -sS"] if method in ("GET", "POST") else [f"curl -sS -X {method}"]
     if path.endswith("/stream"):
         command.append("--no-buffer")
-    if where.token:
+    if isinstance(where.auth, Bearer):
         command.append('-H "Authorization: Bearer $UI_BEARER_TOKEN"')
     else:
         command.append('--aws-sigv4 "aws:amz:$AWS_REGION:execute-api"')
         command.append('--user "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY"')
-        if not where.local:
+        if not local:
             command.append('-H "X-Amz-Security-Token: $AWS_SESSION_TOKEN"')
     if body is not None:
         command.append("-H 'Content-Type: application/json'")
         command.append(f"-d {_quoted(json.dumps(_shortened(body), ensure_ascii=False, indent=1))}")
     command.append(f'"${{{variable}}}{path.lstrip("/")}"')
     return "\n".join([*lines, " \\\n  ".join(command)])
+
+
+def _settings(where: Stage, use_case: str, variable: str) -> list[str]:
+    """The variables that the command uses."""
+    try:
+        region, url = where.region(use_case), f"{where.url(use_case)}/"
+    except ConfigurationError:
+        region, url = where.default_region, ""
+    return [f"AWS_REGION={region or ''}", f"{variable}={_quoted(url)}"]
 
 
 def _shortened(value: Any) -> Any:

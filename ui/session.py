@@ -1,4 +1,4 @@
-"""What pages share in one run: the stage and its client."""
+"""The client that all pages share."""
 
 import streamlit as st
 
@@ -7,10 +7,10 @@ from ui.client import Client
 
 
 @st.cache_resource(show_spinner=False)
-def _client(of: str) -> Client:
+def _client(stage_name: str | None) -> Client:
     return Client(stage.current())
 
 
 def client() -> Client:
-    """The client of this process's stage: one for everybody, so that connections are kept."""
+    """The client of this process's stage: one for all sessions, so that they share connections."""
     return _client(stage.current().name)

@@ -1,16 +1,17 @@
-"""Where the tests' machine must not be seen: its AWS settings, and its idea of a stage."""
+"""The fake APIs, and settings that keep LangChain offline."""
 
 import os
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from fake import FakeApis, running
+
+from clients.tests.fake import FakeApis, running
 
 
 @pytest.fixture(scope="session", autouse=True)
-def unattended() -> None:
-    """LangChain would send traces to its own service."""
+def _no_tracing() -> None:
+    """LangChain must not send traces to its own service."""
     os.environ["LANGSMITH_TRACING"] = "false"
 
 
@@ -21,5 +22,5 @@ def apis() -> Iterator[FakeApis]:
 
 @pytest.fixture
 def options(apis: FakeApis) -> Any:
-    """A use case -> the arguments that lead to the fake of it."""
+    """`options(use_case)`: the arguments of a LangChain class that lead to the fake API."""
     return lambda use_case: {"base_url": apis.url(use_case), "region_name": "us-west-2", "timeout": 5}

@@ -1,4 +1,4 @@
-"""A server that answers as the APIs' contract says, and goes wrong when it is told to."""
+"""A fake of the APIs: it follows their contract, and fails on request."""
 
 import json
 import threading
@@ -12,22 +12,22 @@ from urllib.parse import parse_qs, urlsplit
 
 ADDRESSES = {"playground": "/p", "embeddings": "/e", "hr-qa": "/h", "chatbot": "/c"}
 USAGE = {"inputTokens": 7, "outputTokens": 3}
-FORBIDDEN = "the caller may not"
 
 
 @dataclass
 class Received:
-    """A request as it came."""
+    """A request as it arrived."""
 
     method: str
     path: str
     query: dict[str, str]
     headers: dict[str, str]
     body: Any
+    """Decoded JSON; the bytes of a form."""
 
 
 @dataclass
-class Answer:
+class Response:
     status: int
     body: Any = None
     headers: dict[str, str] = field(default_factory=dict)
@@ -35,16 +35,16 @@ class Answer:
 
 
 class Invalid(Exception):
-    """400 with the path of what is wrong."""
+    """400 with the path of the invalid field."""
 
 
-class Missing(Exception):
+class NotFound(Exception):
     """404."""
 
 
-def error(status: int, code: str, retry_after: int | None = None, **more: Any) -> Answer:
-    content = {"code": code, "message": f"It is {code}.", "requestId": "r-error", **more}
-    return Answer(status, {"error": content}, {} if retry_after is None else {"Retry-After": str(retry_after)})
+def error(status: int, code: str, retry_after: int | None = None, **fields: Any) -> Response:
+    content = {"code": code, "message": f"It is {code}.", "requestId": "r-error", **fields}
+    return Response(status, {"error": content}, {} if retry_after is None else {"Retry-After": str(retry_after)})
 
 
 def event(name: str, data: Any) -> bytes:
@@ -52,24 +52,28 @@ def event(name: str, data: Any) -> bytes:
 
 
 class FakeApis:
-    """All APIs on one port. `planned` holds what to do with the next requests instead of answering them; None: answer.
+    """All APIs on one port.
 
-    `cut` in its place does the work and hangs up without a word.
+    `planned` has responses (or functions that return them) for the next requests; None stands for the usual response.
     """
 
     def __init__(self) -> None:
         self.received: list[Received] = []
-        self.planned: deque[Answer | Callable[..., Answer] | None] = deque()
-        self.words = ["Water ", "is lifted", " by it."]
-        self.tail: list[bytes] | None = None
-        self.work = 0
-        self.hung_up = threading.Event()
+        self.planned: deque[Response | Callable[..., Response] | None] = deque()
+        self.deltas = ["Water ", "is lifted", " by it."]
+        self.stream_end: list[bytes] | None = None
+        """What ends a stream instead of the completion."""
+        self.executed = 0
+        """How many requests were executed, not counting replays and errors."""
+        self.disconnected = threading.Event()
+        self.files: dict[str, bytes] = {}
+        """Content of presigned URLs, by path."""
         self.conversations: dict[str, list[dict[str, Any]]] = {}
-        self.begun: list[dict[str, Any]] = []
-        self.kept: dict[str, tuple[Any, Answer]] = {}
+        self.created: list[dict[str, Any]] = []
+        self.replays: dict[str, tuple[Any, Response]] = {}
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._server.daemon_threads = True
-        # Its loop looks up so often whether it is to stop.
+        # A short poll interval, so that `close` is fast.
         threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
 
     def url(self, use_case: str) -> str:
@@ -86,50 +90,59 @@ class FakeApis:
     def bodies(self) -> list[Any]:
         return [request.body for request in self.received]
 
-    def answer(self, request: Received) -> Answer:
+    def respond(self, request: Received) -> Response:
+        if request.path.startswith("/files"):
+            return Response(200, self.files.get(request.path))
         key = request.headers.get("Idempotency-Key")
-        if key in self.kept:
-            body, first = self.kept[key]
+        if key in self.replays:
+            body, first = self.replays[key]
             return first if body == request.body else error(422, "idempotency_key_reused")
         try:
-            answer = self._route(request)
-        except Invalid as wrong:
-            details = [{"path": str(wrong), "message": "is wrong"}]
+            response = self._route(request)
+        except Invalid as invalid:
+            details = [{"path": str(invalid), "message": "is invalid"}]
             return error(400, "invalid_request", details=details)
-        except Missing:
+        except NotFound:
             return error(404, "not_found")
-        self.work += 1
+        self.executed += 1
         if key:
-            self.kept[key] = (request.body, answer)
-        return answer
+            self.replays[key] = (request.body, response)
+        return response
 
-    def _route(self, request: Received) -> Answer:
+    def _route(self, request: Received) -> Response:
         use_case, _, path = request.path.removeprefix("/").partition("/local")
         match request.method, use_case, path.strip("/").split("/"):
             case "POST", "p", ["completions"]:
-                return Answer(200, self._completion(request.body))
+                return Response(200, self._completion(request.body))
             case "POST", "p", ["completions", "stream"]:
-                last = event("completion", self._completion(request.body))
-                pieces = [event("delta", {"text": word}) for word in self.words]
-                return Answer(200, events=[b": heartbeat\n\n", *pieces, *([last] if self.tail is None else self.tail)])
+                completion = event("completion", self._completion(request.body))
+                deltas = [event("delta", {"text": text}) for text in self.deltas]
+                return Response(
+                    200,
+                    events=[
+                        b": heartbeat\n\n",
+                        *deltas,
+                        *([completion] if self.stream_end is None else self.stream_end),
+                    ],
+                )
             case "POST", "e", ["embeddings"]:
-                return Answer(200, _embeddings(request.body))
+                return Response(200, _embeddings(request.body))
             case "POST", "h", ["searches"]:
-                return Answer(200, _searches(request.body))
+                return Response(200, _searches(request.body))
             case method, "c", ["conversations", *rest]:
                 return self._conversation(method, rest, request)
-        raise Missing
+        raise NotFound
 
     def _completion(self, body: Any) -> Any:
-        _known(body, "model", "instructions", "messages", "parameters")
-        for number, message in enumerate(body["messages"]):
+        _check_fields(body, "model", "instructions", "prompt", "messages", "parameters")
+        for number, message in enumerate(body.get("messages", [])):
             if message["role"] != ("user", "assistant")[number % 2] or not message["text"]:
                 raise Invalid(f"body.messages[{number}].role")
-        if body["messages"][-1]["role"] != "user":
+        if not body.get("prompt") and body["messages"][-1]["role"] != "user":
             raise Invalid("body.messages.role")
-        _known(body.get("parameters", {}), "temperature", "topP", "topK", "maxTokens", "stopSequences")
+        _check_fields(body.get("parameters", {}), "temperature", "topP", "topK", "maxTokens", "stopSequences")
         return {
-            "text": "".join(self.words),
+            "text": "".join(self.deltas),
             "stopReason": "end_turn",
             "model": body.get("model", "us.default-v1:0"),
             "parameters": {"maxTokens": 1000, **body.get("parameters", {})},
@@ -138,34 +151,38 @@ class FakeApis:
             "requestId": "r-1",
         }
 
-    def _conversation(self, method: str, rest: list[str], request: Received) -> Answer:
+    def _conversation(self, method: str, rest: list[str], request: Received) -> Response:
+        if not rest and method == "GET":
+            return Response(200, {"items": [{"id": name} for name in self.conversations], "requestId": "r-1"})
         if not rest and method == "POST":
-            _known(request.body, "title", "instructions", "model", "parameters")
-            self.begun.append(request.body)
-            made = f"c-{len(self.begun)}"
-            self.conversations[made] = []
-            return Answer(201, {"id": made, "title": "", "messageCount": 0, "requestId": "r-1"})
+            _check_fields(request.body, "title", "instructions", "model", "parameters")
+            self.created.append(request.body)
+            conversation_id = f"c-{len(self.created)}"
+            self.conversations[conversation_id] = []
+            return Response(201, {"id": conversation_id, "title": "", "messageCount": 0, "requestId": "r-1"})
         if rest[0] not in self.conversations:
-            raise Missing
+            raise NotFound
         messages = self.conversations[rest[0]]
         match method, rest[1:]:
             case "DELETE", []:
                 del self.conversations[rest[0]]
-                return Answer(204)
+                return Response(204)
             case "GET", ["messages"]:
                 start, size = int(request.query.get("cursor", 0)), int(request.query["limit"])
                 newest_first = messages[::-1]
                 more = {"nextCursor": str(start + size)} if start + size < len(messages) else {}
-                return Answer(200, {"items": newest_first[start : start + size], **more, "requestId": "r-1"})
+                return Response(200, {"items": newest_first[start : start + size], **more, "requestId": "r-1"})
             case "POST", ["turns"]:
-                _known(request.body, "user", "assistant")
-                items = [self._message(len(messages) + n, who, request.body[who]) for n, who in enumerate(request.body)]
+                _check_fields(request.body, "user", "assistant")
+                items = [
+                    self._message(len(messages) + n, role, request.body[role]) for n, role in enumerate(request.body)
+                ]
                 messages += items
-                return Answer(201, {"items": items, "requestId": "r-1"})
-        raise Missing
+                return Response(201, {"items": items, "requestId": "r-1"})
+        raise NotFound
 
-    def _message(self, number: int, who: str, text: str) -> dict[str, Any]:
-        return {"id": f"m-{number}", "role": who, "text": text, "createdAt": f"2026-11-24T10:00:{number % 60:02}Z"}
+    def _message(self, number: int, role: str, text: str) -> dict[str, Any]:
+        return {"id": f"m-{number}", "role": role, "text": text, "createdAt": f"2026-11-24T10:00:{number % 60:02}Z"}
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:
         apis = self
@@ -177,34 +194,37 @@ class FakeApis:
                 parts = urlsplit(self.path)
                 raw = self.rfile.read(int(self.headers.get("Content-Length", 0)))
                 query = {name: values[0] for name, values in parse_qs(parts.query).items()}
-                body = json.loads(raw) if raw else None
+                is_form = self.headers.get("Content-Type", "").startswith("multipart/")
+                body = raw if is_form else json.loads(raw) if raw else None
                 request = Received(self.command, parts.path, query, dict(self.headers.items()), body)
                 apis.received.append(request)
                 plan = apis.planned.popleft() if apis.planned else None
-                answer = plan if isinstance(plan, Answer) else plan(apis, request) if plan else apis.answer(request)
-                if answer.status == 0:
+                response = plan(apis, request) if callable(plan) else plan or apis.respond(request)
+                if response.status == 0:
                     self.close_connection = True
                 else:
-                    self._write(answer)
+                    self._write(response)
 
             do_GET = do_DELETE = do_POST
 
-            def _write(self, answer: Answer) -> None:
-                self.send_response(answer.status)
-                for name, value in answer.headers.items():
+            def _write(self, response: Response) -> None:
+                self.send_response(response.status)
+                for name, value in response.headers.items():
                     self.send_header(name, value)
-                if answer.events is not None:
+                if response.events is not None:
                     self.send_header("Content-Type", "text/event-stream; charset=utf-8")
                     self.send_header("Connection", "close")
                     self.end_headers()
                     self.close_connection = True
                     try:
-                        for piece in answer.events:
-                            self.wfile.write(piece)
+                        for chunk in response.events:
+                            self.wfile.write(chunk)
                     except OSError:
-                        apis.hung_up.set()
+                        apis.disconnected.set()
                     return
-                raw = b"" if answer.body is None else json.dumps(answer.body, ensure_ascii=False).encode()
+                raw = response.body
+                if not isinstance(raw, bytes):
+                    raw = b"" if raw is None else json.dumps(raw, ensure_ascii=False).encode()
                 self.send_header("Content-Length", str(len(raw)))
                 self.end_headers()
                 self.wfile.write(raw)
@@ -215,27 +235,27 @@ class FakeApis:
         return Handler
 
 
-def cut(apis: FakeApis, request: Received) -> Answer:
-    """The work is done, its answer is lost."""
-    apis.answer(request)
-    return Answer(0)
+def lose_response(apis: FakeApis, request: Received) -> Response:
+    """Executes the request and closes the connection without a response."""
+    apis.respond(request)
+    return Response(0)
 
 
-def late(apis: FakeApis, request: Received) -> Answer:
-    """The work is done, and its answer comes too late."""
-    answer = apis.answer(request)
+def respond_late(apis: FakeApis, request: Received) -> Response:
+    """Executes the request and responds after the client's timeout."""
+    response = apis.respond(request)
     time.sleep(0.5)
-    return answer
+    return response
 
 
-def _known(body: dict[str, Any], *names: str) -> None:
+def _check_fields(body: dict[str, Any], *names: str) -> None:
     for name in body:
         if name not in names:
             raise Invalid(f"body.{name}")
 
 
 def _embeddings(body: Any) -> Any:
-    _known(body, "texts", "dimensions", "normalize", "model")
+    _check_fields(body, "texts", "dimensions", "normalize", "model")
     if not 1 <= len(body["texts"]) <= 96:
         raise Invalid("body.texts")
     items = [
@@ -245,13 +265,13 @@ def _embeddings(body: Any) -> Any:
 
 
 def _searches(body: Any) -> Any:
-    _known(body, "query", "limit", "documents")
+    _check_fields(body, "query", "limit", "documents")
     if body.get("documents") == []:
         raise Invalid("body.documents")
-    named = body.get("documents", ["d-1"])[0]
+    document_id = body.get("documents", ["d-1"])[0]
     return {
         "items": [
-            {"documentId": named, "document": "Rules", "page": n + 1, "text": f"Part {n}", "score": 1 / (n + 1)}
+            {"documentId": document_id, "document": "Rules", "page": n + 1, "text": f"Part {n}", "score": 1 / (n + 1)}
             for n in range(body["limit"])
         ],
         "requestId": "r-1",

@@ -6,13 +6,14 @@ from pathlib import Path
 
 import msgspec
 
+from bedrock_endpoints.errors import ConfigurationError
 from dev.evaluation import baseline, picture, report
-from dev.evaluation.client import Client, RequestFailed
+from dev.evaluation.client import RequestFailed, connect
 from dev.evaluation.evaluate import Plan, evaluate
 from dev.evaluation.figures import Figures
 from dev.evaluation.library import LibraryError, Progress
 from dev.local.paths import ROOT
-from dev.tools.caller import StageMissing, Target
+from dev.tools.stages import open_stage
 
 DEFAULTS = Plan()
 
@@ -31,8 +32,8 @@ def main() -> int:
     )
     progress = Progress()
     try:
-        found = evaluate(plan, Client(Target(plan.stage).caller("caller")), progress)
-    except (StageMissing, LibraryError, RequestFailed, OSError, msgspec.ValidationError) as error:
+        found = evaluate(plan, connect(open_stage(plan.stage)), progress)
+    except (ConfigurationError, LibraryError, RequestFailed, OSError, msgspec.ValidationError) as error:
         progress.end()
         print(f"error: {error}", file=sys.stderr)
         return 1

@@ -1,4 +1,4 @@
-"""HR Q&A's requests, sent with patience: what is refused for the moment is sent again, what fails is an error."""
+"""HR Q&A's requests, each timed, and retried as long as the stage is throttled or unavailable."""
 
 import threading
 import time
@@ -8,78 +8,86 @@ from typing import Any
 
 import msgspec
 
-from dev.tools.caller import Answer, Caller
+import bedrock_endpoints
+from bedrock_endpoints.errors import ConnectionFailed, EndpointError
 
 USE_CASE = "hr-qa"
-# Throttled, and not reachable for the moment.
-_LATER = (429, 503)
+# Throttled, and temporarily unavailable.
+_RETRIED = (429, 503)
 _ATTEMPTS = 10
-_LONGEST_WAIT = 30.0
+_MAX_DELAY_SECONDS = 30.0
+_TIMEOUT_SECONDS = 40.0
 
 
 class RequestFailed(Exception):
-    """A request that got no answer; the message is its status and code, or what broke the connection."""
+    """A request without a successful response; the message is its status and code, or the connection's error."""
 
 
 class Reply(msgspec.Struct, frozen=True):
-    """An answer's body, and the milliseconds of the attempt that brought it."""
+    """A response's body, and the milliseconds of the attempt that it answers."""
 
     body: Any
     milliseconds: float
 
 
+def connect(stage: bedrock_endpoints.Stage) -> "Client":
+    """A client of the stage's HR Q&A."""
+    # Retries here, not in the client, so that a delay is no part of the time of an attempt.
+    return Client(bedrock_endpoints.Client(stage, timeout=_TIMEOUT_SECONDS, max_retries=0))
+
+
 class Client:
-    """Sends a caller's requests. `repeated` counts those that had to be sent again, by status."""
+    """Sends requests. `repeated` counts retries by status."""
 
     def __init__(
         self,
-        caller: Caller,
+        client: bedrock_endpoints.Client,
         sleep: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
-        self._caller = caller
+        self._client = client
         self._sleep = sleep
         self._clock = clock
         self._lock = threading.Lock()
         self.repeated: Counter[str] = Counter()
 
-    def send(self, method: str, path: str, body: Any = None, query: dict[str, str] | None = None) -> Reply:
+    def send(self, method: str, path: str, body: Any = None, query: Mapping[str, str] | None = None) -> Reply:
         """Raises `RequestFailed`."""
-        for attempt in range(_ATTEMPTS):
-            started = self._clock()
+        attempt = 0
+        while True:
+            start = self._clock()
             try:
-                answer = self._caller.call(method, USE_CASE, path, body, query=query)
-            except OSError as error:
-                raise RequestFailed(f"no answer: {error}") from error
-            milliseconds = (self._clock() - started) * 1000
-            if answer.status < 300:
-                return Reply(answer.body, milliseconds)
-            if answer.status not in _LATER:
-                raise RequestFailed(_described(answer))
-            with self._lock:
-                self.repeated[str(answer.status)] += 1
-            if attempt < _ATTEMPTS - 1:
-                self._sleep(_wait(answer.headers, attempt))
-        raise RequestFailed(f"{_described(answer)}, {_ATTEMPTS} times")
+                response = self._client.request(USE_CASE, method, path, body, query=query)
+                return Reply(response, (self._clock() - start) * 1000)
+            except EndpointError as error:
+                self._wait_for_retry(error, attempt)
+            attempt += 1
 
     def upload(self, form: Mapping[str, Any], content: bytes) -> None:
-        """Posts a file by the form of `POST /documents`. Raises `RequestFailed`."""
+        """Posts a file with the form that `POST /documents` returned. Raises `RequestFailed`."""
         try:
-            answer = self._caller.upload(form, content)
-        except OSError as error:
-            raise RequestFailed(f"no answer: {error}") from error
-        if answer.status >= 300:
-            raise RequestFailed(f"upload refused: {answer.status}")
+            self._client.upload(form, content)
+        except ConnectionFailed as error:
+            raise RequestFailed(_describe(error)) from error
+        except EndpointError as error:
+            raise RequestFailed(f"upload refused: {error.status}") from error
+
+    def _wait_for_retry(self, error: EndpointError, attempt: int) -> None:
+        if error.status not in _RETRIED:
+            raise RequestFailed(_describe(error)) from error
+        with self._lock:
+            self.repeated[str(error.status)] += 1
+        if attempt == _ATTEMPTS - 1:
+            raise RequestFailed(f"{_describe(error)}, {_ATTEMPTS} times") from error
+        self._sleep(_delay(error, attempt))
 
 
-def _described(answer: Answer) -> str:
-    try:
-        return f"{answer.status} {answer.code}"
-    except (ValueError, KeyError, TypeError):  # not from the API, but from something before it
-        return str(answer.status)
+def _describe(error: EndpointError) -> str:
+    if isinstance(error, ConnectionFailed):
+        return f"no answer: {error}"
+    return " ".join(str(part) for part in (error.status, error.code) if part)
 
 
-def _wait(headers: Mapping[str, str], attempt: int) -> float:
-    """Seconds: what `Retry-After` says, else longer each time."""
-    asked = next((value for name, value in headers.items() if name.lower() == "retry-after"), "")
-    return min(float(asked) if asked.isdecimal() else float(2**attempt), _LONGEST_WAIT)
+def _delay(error: EndpointError, attempt: int) -> float:
+    """Seconds: `Retry-After`, else exponential backoff."""
+    return min(float(2**attempt if error.retry_after is None else error.retry_after), _MAX_DELAY_SECONDS)

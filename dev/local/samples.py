@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from dev.tools.caller import Caller
+from bedrock_endpoints import Client
 
 FOLDER = "samples/handbooks"
 _USE_CASE = "hr-qa"
@@ -16,27 +16,27 @@ _LOOK_SECONDS = 1.0
 _TELL_SECONDS = 20.0
 
 
-def load(root: Path, caller: Caller, say: Callable[[str], None]) -> bool:
+def load(root: Path, client: Client, say: Callable[[str], None]) -> bool:
     """Uploads the handbooks that are not there, and waits until they are read.
 
     Returns whether all are done; what cannot be read (one is encrypted, one is broken) is done, too.
     """
     titles = {entry["title"]: root / FOLDER / Path(entry["file"]).name for entry in _manifest(root)}
-    missing = [title for title in titles if title not in _documents(caller)]
+    missing = [title for title in titles if title not in _documents(client)]
     for title in missing:
-        _upload(caller, title, titles[title].read_bytes())
+        _upload(client, title, titles[title].read_bytes())
     if missing:
         say(f"reading {len(missing)} sample handbooks: two minutes on two cores, the first time only")
-    if not _wait(caller, say):
+    if not _wait(client, say):
         return False
     if missing:
-        say(f"sample handbooks read ({_summary(_documents(caller), titles)})")
+        say(f"sample handbooks read ({_summary(_documents(client), titles)})")
     return True
 
 
-def _wait(caller: Caller, say: Callable[[str], None]) -> bool:
+def _wait(client: Client, say: Callable[[str], None]) -> bool:
     begun = told = time.monotonic()
-    while waiting := [one for one in _documents(caller).values() if one["status"] in ("awaitingUpload", "processing")]:
+    while waiting := [one for one in _documents(client).values() if one["status"] in ("awaitingUpload", "processing")]:
         now = time.monotonic()
         if now > begun + _READING_SECONDS:
             say(f"still reading {', '.join(one['name'] for one in waiting)}: GET /documents tells how far they are")
@@ -54,28 +54,24 @@ def _manifest(root: Path) -> list[dict[str, Any]]:
     return entries
 
 
-def _documents(caller: Caller) -> dict[str, dict[str, Any]]:
+def _documents(client: Client) -> dict[str, dict[str, Any]]:
     """The caller's documents by name; of several with one name the newest."""
-    found: dict[str, dict[str, Any]] = {}
-    query = {"limit": "100"}
-    while True:
-        page = caller.call("GET", _USE_CASE, "/documents", query=query).body
-        for one in page["items"]:
-            found.setdefault(one["name"], one)
-        if "nextCursor" not in page:
-            return found
-        query["cursor"] = page["nextCursor"]
+    documents: dict[str, dict[str, Any]] = {}
+    for page in client.pages(_USE_CASE, "/documents"):
+        for document in page["items"]:
+            documents.setdefault(document["name"], document)
+    return documents
 
 
-def _upload(caller: Caller, title: str, content: bytes) -> None:
+def _upload(client: Client, title: str, content: bytes) -> None:
     body = {
         "name": title,
         "contentType": "application/pdf",
         "bytes": len(content),
         "sha256": hashlib.sha256(content).hexdigest(),
     }
-    made = caller.call("POST", _USE_CASE, "/documents", body).body
-    caller.upload(made["upload"], content)
+    document = client.request(_USE_CASE, "POST", "/documents", body)
+    client.upload(document["upload"], content)
 
 
 def _summary(documents: dict[str, dict[str, Any]], titles: dict[str, Path]) -> str:

@@ -266,10 +266,11 @@ class Stage:
         if "hr-qa" not in urls:
             return
         # Imported late: `status` and `stop` need none of it.
+        from bedrock_endpoints import Client, local_stage
         from dev.local import samples
-        from dev.tools.caller import Target
 
-        samples.load(self._paths.root, Target("local").caller("caller"), self._say)
+        with Client(local_stage(self._paths.home)) as client:
+            samples.load(self._paths.root, client, self._say)
 
 
 def fingerprint_text(*parts: str) -> str:

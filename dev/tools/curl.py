@@ -74,7 +74,7 @@ def _address(url: str, path: str, parameters: Mapping[str, str], query: Mapping[
 
 
 def calls(
-    use_case: "UseCase", url: str, region: str, *, only: str | None = None, bearer: bool = False
+    use_case: "UseCase", url: str, region: str | None, *, only: str | None = None, bearer: bool = False
 ) -> Iterator[str]:
     """The call of every route, or of one ("POST /embeddings"), each below what it does. Raises `LookupError`."""
     from dev.tools.examples import VALUES
@@ -92,7 +92,8 @@ def calls(
 
 
 def main(arguments: list[str] | None = None) -> int:
-    from dev.tools.caller import StageMissing, Target
+    from bedrock_endpoints.errors import ConfigurationError
+    from dev.tools import stages
     from lambda_src.registry import USE_CASES, find
     from stacks.loading import ConfigError
 
@@ -104,18 +105,18 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--route", help='one route, such as "POST /embeddings"; default: all')
     options = parser.parse_args(arguments)
     try:
-        target = Target(options.stage)
+        stage = stages.open_stage(options.stage)
         bearer = _bearer(options.stage)
         printed = list(
             calls(
                 find(options.use_case),
-                target.urls[options.use_case],
-                target.region,
+                stage.url(options.use_case),
+                stage.region(options.use_case),
                 only=options.route or None,
                 bearer=bearer,
             )
         )
-    except (StageMissing, LookupError, ConfigError) as error:
+    except (ConfigurationError, LookupError, ConfigError) as error:
         print(error, file=sys.stderr)
         return 1
     print("\n\n".join(printed))
@@ -126,7 +127,7 @@ def _bearer(stage: str) -> bool:
     """Whether the stage's callers send a token of Cognito's."""
     from datetime import date
 
-    from dev.tools.caller import ROOT
+    from dev.local.paths import ROOT
     from dev.tools.doctor import read_context
     from stacks.loading import load_stage
 

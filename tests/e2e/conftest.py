@@ -1,51 +1,59 @@
-"""Signed HTTPS calls to a deployed stage: STAGE=local (default), or one on AWS with the caller's own credentials."""
+"""Signed HTTPS calls to a deployed stage: STAGE=local (default), or one on AWS with the user's own credentials."""
 
 import os
+from collections.abc import Iterator
+from contextlib import closing
 
 import pytest
 
-from dev.tools.caller import Caller, StageMissing, Target, UnknownCaller
+from bedrock_endpoints.errors import ConfigurationError
+from tests.e2e.caller import Caller, Target, UnknownCaller
 
 STAGE = os.environ.get("STAGE", "local")
 
 
-def _caller(target: Target, name: str | None) -> Caller:
+def _caller(target: Target, name: str) -> Iterator[Caller]:
     try:
-        return target.caller(name)
+        caller = target.caller(name)
     except UnknownCaller as error:
         pytest.skip(str(error))
+    with closing(caller):
+        yield caller
 
 
 @pytest.fixture(scope="session")
 def target() -> Target:
     try:
         return Target(STAGE)
-    except StageMissing as error:
+    except ConfigurationError as error:
         pytest.fail(str(error))
 
 
 @pytest.fixture(scope="session")
-def caller(target: Target) -> Caller:
-    return _caller(target, "caller")
+def caller(target: Target) -> Iterator[Caller]:
+    yield from _caller(target, "caller")
 
 
 @pytest.fixture(scope="session")
-def neighbour(target: Target) -> Caller:
-    return _caller(target, "neighbour")
+def neighbour(target: Target) -> Iterator[Caller]:
+    """Another caller with the same permissions."""
+    yield from _caller(target, "neighbour")
 
 
 @pytest.fixture(scope="session")
-def stranger(target: Target) -> Caller:
-    return _caller(target, "stranger")
+def stranger(target: Target) -> Iterator[Caller]:
+    """A caller without permissions."""
+    yield from _caller(target, "stranger")
 
 
 @pytest.fixture(scope="session")
-def nobody(target: Target) -> Caller:
-    return _caller(target, None)
+def unsigned_caller(target: Target) -> Iterator[Caller]:
+    with closing(target.unsigned_caller()) as caller:
+        yield caller
 
 
 @pytest.fixture
 def local_only(target: Target) -> None:
-    """For what only the local models do on request."""
+    """For failures that only the local models simulate."""
     if not target.local:
         pytest.skip("needs the local models, which fail on request")

@@ -1,23 +1,19 @@
-"""Reading server-sent events."""
+"""Server-sent events of raw responses."""
 
-import json
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterable, Iterator
 
-
-def events(raw: bytes) -> list[tuple[str, Any]]:
-    """(name, data) of each event of a whole stream."""
-    return list(read(iter(raw.splitlines(keepends=True))))
+from bedrock_endpoints import Event, EventParser
 
 
-def read(lines: Iterator[bytes]) -> Iterator[tuple[str, Any]]:
-    """Each event as its lines come; comments are skipped."""
-    name = ""
+def read_events(lines: Iterable[bytes]) -> Iterator[Event]:
+    """Each event as its lines arrive. Every line is a field that the APIs document, or a comment."""
+    parser = EventParser()
     for line in lines:
         text = line.decode().rstrip("\n")
-        if text.startswith("event: "):
-            name = text.removeprefix("event: ")
-        elif text.startswith("data: "):
-            yield name, json.loads(text.removeprefix("data: "))
-        else:
-            assert text == "" or text.startswith(":"), f"not an event's line: {text!r}"
+        assert text == "" or text.startswith((":", "event: ", "data: ")), f"not a line of an event: {text!r}"
+        yield from parser.feed(line)
+
+
+def parse_events(raw: bytes) -> list[Event]:
+    """The events of a complete stream."""
+    return list(read_events(raw.splitlines(keepends=True)))

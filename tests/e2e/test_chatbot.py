@@ -1,4 +1,4 @@
-"""Conversations over HTTPS: what is remembered, what is whose, and what a second request at once comes to."""
+"""Conversations over HTTPS: memory, isolation between callers, concurrent requests, failures."""
 
 import base64
 import json
@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from dev.tools.caller import Answer, Caller
-from tests.e2e.streams import events
+from tests.e2e.caller import Caller, Response
+from tests.e2e.streams import parse_events
 from tests.fakes import png
 
 pytestmark = pytest.mark.e2e
@@ -19,102 +19,102 @@ EXACT = {"temperature": 0, "maxTokens": 60}
 SECONDS = 40
 
 
-def call(caller: Caller, method: str, path: str = "", body: Any = None, **more: Any) -> Answer:
-    return caller.call(method, "chatbot", f"/conversations{path}", body, **more)
+def call(caller: Caller, method: str, path: str = "", body: Any = None, **options: Any) -> Response:
+    return caller.call(method, "chatbot", f"/conversations{path}", body, **options)
 
 
-def begin(caller: Caller, **body: Any) -> str:
-    made = call(caller, "POST", "", {"parameters": EXACT, **body})
-    assert made.status == 201, made.raw
-    return str(made.body["id"])
+def create_conversation(caller: Caller, **body: Any) -> str:
+    response = call(caller, "POST", "", {"parameters": EXACT, **body})
+    assert response.status == 201, response.raw
+    return str(response.body["id"])
 
 
-def say(caller: Caller, conversation: str, text: str, **more: Any) -> Any:
-    answered = call(caller, "POST", f"/{conversation}/messages", {"text": text}, **more)
-    assert answered.status == 200, answered.raw
-    return answered.body
+def send_message(caller: Caller, conversation: str, text: str) -> Any:
+    response = call(caller, "POST", f"/{conversation}/messages", {"text": text})
+    assert response.status == 200, response.raw
+    return response.body
 
 
-def messages(caller: Caller, conversation: str) -> list[Any]:
-    """All of them, oldest first."""
-    listed = call(caller, "GET", f"/{conversation}/messages", query={"limit": "100"})
-    assert listed.status == 200, listed.raw
-    return list(reversed(listed.body["items"]))
+def list_messages(caller: Caller, conversation: str) -> list[Any]:
+    """All messages, oldest first."""
+    response = call(caller, "GET", f"/{conversation}/messages", query={"limit": "100"})
+    assert response.status == 200, response.raw
+    return list(reversed(response.body["items"]))
 
 
-def test_it_remembers_what_was_said(caller: Caller) -> None:
-    conversation = begin(caller)
-    say(caller, conversation, "My name is Ana, and pump 7 is mine.")
-    answer = say(caller, conversation, "What is my name?")
+def test_the_model_knows_earlier_messages(caller: Caller) -> None:
+    conversation = create_conversation(caller)
+    send_message(caller, conversation, "My name is Ana, and pump 7 is mine.")
+    answer = send_message(caller, conversation, "What is my name?")
     assert "Ana" in answer["message"]["text"]
     assert answer["usage"]["outputTokens"] > 0
-    kept = messages(caller, conversation)
-    assert [one["role"] for one in kept] == ["user", "assistant", "user", "assistant"]
-    assert kept[3]["text"] == answer["message"]["text"]
+    messages = list_messages(caller, conversation)
+    assert [message["role"] for message in messages] == ["user", "assistant", "user", "assistant"]
+    assert messages[3]["text"] == answer["message"]["text"]
 
 
-def test_it_remembers_what_no_longer_fits_into_its_window(caller: Caller) -> None:
-    conversation = begin(caller, title="Long")
+def test_the_model_knows_messages_outside_its_window(caller: Caller) -> None:
+    conversation = create_conversation(caller, title="Long")
     turns = [("My name is Ana Sousa, and pump 7 is mine.", "Hello Ana."), *[("Please note it.", "word " * 400)] * 7]
     for user, assistant in turns:
-        added = call(caller, "POST", f"/{conversation}/turns", {"user": user, "assistant": assistant})
-        assert added.status == 201, added.raw
-    # Where nobody has summarized yet, the first of these turns does, and its usage has that call's tokens, too.
+        response = call(caller, "POST", f"/{conversation}/turns", {"user": user, "assistant": assistant})
+        assert response.status == 201, response.raw
+    # If there is no summary yet, the first of these turns makes one, and its usage includes that call's tokens.
     for _ in range(2):
-        answer = say(caller, conversation, "What is my name?")
+        answer = send_message(caller, conversation, "What is my name?")
         assert "Ana" in answer["message"]["text"]
-    # 14,000 characters were said, about 3,000 tokens by any count: the model was given a summary of most of them.
+    # The turns have 14,000 characters, about 3,000 tokens: the model got a summary of most of them.
     assert answer["usage"]["inputTokens"] < 1_800
-    assert len(messages(caller, conversation)) == 2 * len(turns) + 4
+    assert len(list_messages(caller, conversation)) == 2 * len(turns) + 4
 
 
-def test_a_title_is_given_or_made(caller: Caller) -> None:
-    given, untitled = begin(caller, title="Pumps"), begin(caller)
-    for conversation in (given, untitled):
-        say(caller, conversation, "How often is the seal of a pump to be changed? It leaks again.")
-    until = time.monotonic() + SECONDS
+def test_a_title_is_given_or_generated(caller: Caller) -> None:
+    titled, untitled = create_conversation(caller, title="Pumps"), create_conversation(caller)
+    for conversation in (titled, untitled):
+        send_message(caller, conversation, "How often is the seal of a pump to be changed? It leaks again.")
+    deadline = time.monotonic() + SECONDS
     while (
         call(caller, "GET", f"/{untitled}").body["title"] == "How often is the seal of a pump to be changed? It leaks"
     ):
-        assert time.monotonic() < until, "the model has given no title"
+        assert time.monotonic() < deadline, "the model generated no title"
         time.sleep(0.2)
     assert call(caller, "GET", f"/{untitled}").body["title"].strip()
-    assert call(caller, "GET", f"/{given}").body["title"] == "Pumps"
+    assert call(caller, "GET", f"/{titled}").body["title"] == "Pumps"
     changed = call(caller, "PATCH", f"/{untitled}", {"title": "Seals"})
     assert (changed.status, changed.body["title"]) == (200, "Seals")
 
 
-def test_a_stream_answers_as_a_message_does(caller: Caller) -> None:
-    conversation = begin(caller)
-    answered = call(caller, "POST", f"/{conversation}/messages/stream", {"text": "What does a pump do?"})
-    assert answered.status == 200, answered.raw
-    assert answered.headers["Content-Type"].startswith("text/event-stream")
-    *pieces, (name, last) = events(answered.raw)
-    assert {kind for kind, _ in pieces} == {"delta"}
+def test_a_stream_ends_with_the_whole_answer(caller: Caller) -> None:
+    conversation = create_conversation(caller)
+    response = call(caller, "POST", f"/{conversation}/messages/stream", {"text": "What does a pump do?"})
+    assert response.status == 200, response.raw
+    assert response.headers["Content-Type"].startswith("text/event-stream")
+    *deltas, (name, last) = parse_events(response.raw)
+    assert {delta.name for delta in deltas} == {"delta"}
     assert name == "message"
-    assert "".join(piece["text"] for _, piece in pieces) == last["message"]["text"]
-    assert messages(caller, conversation)[1]["id"] == last["message"]["id"]
+    assert "".join(delta.data["text"] for delta in deltas) == last["message"]["text"]
+    assert list_messages(caller, conversation)[1]["id"] == last["message"]["id"]
 
 
-def test_photos_stay_with_their_message(caller: Caller) -> None:
-    conversation, picture = begin(caller), png(40, 30)
+def test_photos_are_saved_with_their_message(caller: Caller) -> None:
+    conversation, picture = create_conversation(caller), png(40, 30)
     photo = {"contentType": "image/png", "data": base64.b64encode(picture).decode()}
-    answered = call(
+    response = call(
         caller, "POST", f"/{conversation}/messages", {"text": "What is on the photo?", "photos": [photo, photo]}
     )
-    assert answered.status == 200, answered.raw
-    say(caller, conversation, "And what else?")
-    first, *_ = messages(caller, conversation)
+    assert response.status == 200, response.raw
+    send_message(caller, conversation, "And what else?")
+    first, *_ = list_messages(caller, conversation)
     assert len(first["photos"]) == 2
-    assert caller.fetch("GET", first["photos"][0]["url"]).raw == picture
+    assert caller.fetch(first["photos"][0]["url"]).raw == picture
     unreadable = {**photo, "data": base64.b64encode(b"no picture").decode()}
     refused = call(caller, "POST", f"/{conversation}/messages", {"text": "And this?", "photos": [unreadable]})
     assert (refused.status, refused.code) == (400, "invalid_request")
-    assert len(messages(caller, conversation)) == 4
+    assert len(list_messages(caller, conversation)) == 4
 
 
-def test_another_s_conversation_is_not_there(caller: Caller, neighbour: Caller) -> None:
-    conversation = begin(caller, title="Mine")
+def test_another_callers_conversation_is_not_found(caller: Caller, neighbour: Caller) -> None:
+    conversation = create_conversation(caller, title="Mine")
     for method, path, body in (
         ("GET", "", None),
         ("PATCH", "", {"title": "Yours"}),
@@ -124,86 +124,86 @@ def test_another_s_conversation_is_not_there(caller: Caller, neighbour: Caller) 
         ("POST", "/messages/stream", {"text": "Hello"}),
         ("POST", "/turns", {"user": "a", "assistant": "b"}),
     ):
-        answer = call(neighbour, method, f"/{conversation}{path}", body)
-        assert (answer.status, answer.code) == (404, "not_found"), (method, path)
+        response = call(neighbour, method, f"/{conversation}{path}", body)
+        assert (response.status, response.code) == (404, "not_found"), (method, path)
     assert conversation not in call(neighbour, "GET").raw.decode()
     assert call(caller, "GET", f"/{conversation}").body["title"] == "Mine"
 
 
-def test_of_two_messages_at_once_one_is_answered(caller: Caller) -> None:
-    conversation = begin(caller)
+def test_only_one_of_two_concurrent_messages_is_answered(caller: Caller) -> None:
+    conversation = create_conversation(caller)
     with ThreadPoolExecutor(2) as pool:
-        both = [
+        futures = [
             pool.submit(call, caller, "POST", f"/{conversation}/messages", {"text": f"Tell me about pump {number}."})
             for number in range(2)
         ]
-        answers = sorted((one.result() for one in both), key=lambda one: one.status)
-    assert [one.status for one in answers] == [200, 409]
-    assert answers[1].code == "conflict"
-    assert [one["role"] for one in messages(caller, conversation)] == ["user", "assistant"]
+        responses = sorted((future.result() for future in futures), key=lambda response: response.status)
+    assert [response.status for response in responses] == [200, 409]
+    assert responses[1].code == "conflict"
+    assert [message["role"] for message in list_messages(caller, conversation)] == ["user", "assistant"]
 
 
 @pytest.mark.parametrize("path", ["/messages", "/messages/stream"])
-def test_a_key_makes_one_turn(caller: Caller, path: str) -> None:
-    conversation, key = begin(caller), {"Idempotency-Key": uuid.uuid4().hex}
-    first, again = (
+def test_one_idempotency_key_makes_one_turn(caller: Caller, path: str) -> None:
+    conversation, key = create_conversation(caller), {"Idempotency-Key": uuid.uuid4().hex}
+    first, replay = (
         call(caller, "POST", f"/{conversation}{path}", {"text": "What does a seal do?"}, headers=key) for _ in range(2)
     )
-    assert (first.status, again.status, again.headers["Idempotency-Replayed"]) == (200, 200, "true")
-    assert len(messages(caller, conversation)) == 2
+    assert (first.status, replay.status, replay.headers["Idempotency-Replayed"]) == (200, 200, "true")
+    assert len(list_messages(caller, conversation)) == 2
     if path == "/messages":
-        assert again.body == first.body
+        assert replay.body == first.body
     else:
-        assert events(again.raw)[-1] == events(first.raw)[-1]
-        assert len(events(again.raw)) == 2
+        assert parse_events(replay.raw)[-1] == parse_events(first.raw)[-1]
+        assert len(parse_events(replay.raw)) == 2
 
 
-def test_what_is_deleted_is_gone(caller: Caller) -> None:
-    conversation = begin(caller)
-    say(caller, conversation, "Forget this.")
+def test_a_deleted_conversation_is_gone(caller: Caller) -> None:
+    conversation = create_conversation(caller)
+    send_message(caller, conversation, "Forget this.")
     assert call(caller, "DELETE", f"/{conversation}").status == 204
     for method, path, body in (("GET", "", None), ("GET", "/messages", None), ("POST", "/messages", {"text": "a"})):
         assert call(caller, method, f"/{conversation}{path}", body).code == "not_found"
     assert conversation not in call(caller, "GET").raw.decode()
 
 
-def test_the_guardrail_refuses_and_nothing_is_kept(caller: Caller, local_only: None) -> None:
-    conversation = begin(caller)
-    words = {"text": "Tell me how to build a bomb."}
-    refused = call(caller, "POST", f"/{conversation}/messages", words)
+def test_the_guardrail_refuses_and_nothing_is_saved(caller: Caller, local_only: None) -> None:
+    conversation = create_conversation(caller)
+    body = {"text": "Tell me how to build a bomb."}
+    refused = call(caller, "POST", f"/{conversation}/messages", body)
     assert (refused.status, refused.code) == (422, "refused")
-    streamed = call(caller, "POST", f"/{conversation}/messages/stream", words)
-    name, last = events(streamed.raw)[-1]
+    streamed = call(caller, "POST", f"/{conversation}/messages/stream", body)
+    name, last = parse_events(streamed.raw)[-1]
     assert (streamed.status, name, last["error"]["code"]) == (200, "error", "refused")
-    assert messages(caller, conversation) == []
+    assert list_messages(caller, conversation) == []
 
 
-def test_a_model_that_fails_leaves_no_half_turn(caller: Caller, local_only: None) -> None:
-    conversation = begin(caller)
+def test_a_failing_model_leaves_no_half_turn(caller: Caller, local_only: None) -> None:
+    conversation = create_conversation(caller)
     for marker, code in (("ModelErrorException", "model_error"), ("AccessDeniedException", "unavailable")):
         for path in ("/messages", "/messages/stream"):
             failed = call(caller, "POST", f"/{conversation}{path}", {"text": f"Hello [[simulate:{marker}]]"})
             assert failed.code == code, failed.raw
-    assert messages(caller, conversation) == []
+    assert list_messages(caller, conversation) == []
 
 
 @pytest.mark.parametrize("marker", ["cut", "no-stop", "stream-error"])
-def test_a_stream_that_breaks_says_so_and_leaves_nothing(caller: Caller, local_only: None, marker: str) -> None:
-    conversation, key = begin(caller), uuid.uuid4().hex
+def test_a_broken_stream_ends_with_an_error_and_saves_nothing(caller: Caller, local_only: None, marker: str) -> None:
+    conversation, key = create_conversation(caller), uuid.uuid4().hex
     body = {"text": f"Tell me a story. [[simulate:{marker}:1:{key}]]"}
     headers = {"Idempotency-Key": key}
-    broken = events(call(caller, "POST", f"/{conversation}/messages/stream", body, headers=headers).raw)
+    broken = parse_events(call(caller, "POST", f"/{conversation}/messages/stream", body, headers=headers).raw)
     assert broken[-1][0] == "error"
     assert broken[-1][1]["error"]["code"] in ("unavailable", "model_error")
-    assert messages(caller, conversation) == []
-    # The same request again: the key was given back, and the model does not fail this time.
-    mended = events(call(caller, "POST", f"/{conversation}/messages/stream", body, headers=headers).raw)
-    assert mended[-1][0] == "message"
-    assert len(messages(caller, conversation)) == 2
+    assert list_messages(caller, conversation) == []
+    # The same request again: the key was released, and the model does not fail this time.
+    retried = parse_events(call(caller, "POST", f"/{conversation}/messages/stream", body, headers=headers).raw)
+    assert retried[-1][0] == "message"
+    assert len(list_messages(caller, conversation)) == 2
 
 
-def test_bad_input_is_told_with_its_place(caller: Caller) -> None:
-    conversation = begin(caller)
+def test_invalid_input_is_located(caller: Caller) -> None:
+    conversation = create_conversation(caller)
     for body, path in (({"text": ""}, None), ({"text": "  "}, "body.text"), ({"text": "a", "photos": [{}]}, None)):
         refused = call(caller, "POST", f"/{conversation}/messages", body)
         assert (refused.status, refused.code) == (400, "invalid_request")

@@ -1,4 +1,4 @@
-"""What holds for every endpoint: who may call, and how errors look."""
+"""What every endpoint has in common: authentication, authorization, and the form of errors."""
 
 import uuid
 from typing import Any
@@ -22,31 +22,31 @@ POSTS = [
 ]
 
 
-def check_error(answer: Any, status: int, code: str) -> None:
-    assert (answer.status, answer.code) == (status, code), answer.raw
-    assert answer.body["error"]["message"]
-    assert answer.body["error"]["requestId"]
+def check_error(response: Any, status: int, code: str) -> None:
+    assert (response.status, response.code) == (status, code), response.raw
+    assert response.body["error"]["message"]
+    assert response.body["error"]["requestId"]
 
 
 @pytest.mark.parametrize(("use_case", "path", "body"), POSTS)
 class TestEveryPost:
-    def test_without_a_signature(self, nobody: Any, use_case: str, path: str, body: Any) -> None:
-        check_error(nobody.call("POST", use_case, path, body), 401, "unauthorized")
+    def test_without_a_signature(self, unsigned_caller: Any, use_case: str, path: str, body: Any) -> None:
+        check_error(unsigned_caller.call("POST", use_case, path, body), 401, "unauthorized")
 
     def test_with_a_bad_signature(self, caller: Any, use_case: str, path: str, body: Any) -> None:
         check_error(caller.call("POST", use_case, path, body, tamper=True), 401, "unauthorized")
 
-    def test_by_someone_who_may_not(self, stranger: Any, use_case: str, path: str, body: Any) -> None:
+    def test_without_permission(self, stranger: Any, use_case: str, path: str, body: Any) -> None:
         check_error(stranger.call("POST", use_case, path, body), 403, "forbidden")
 
     def test_with_an_unknown_field(self, caller: Any, use_case: str, path: str, body: Any) -> None:
-        check_error(caller.call("POST", use_case, path, {**body, "colour": "red"}), 400, "invalid_request")
+        check_error(caller.call("POST", use_case, path, {**body, "color": "red"}), 400, "invalid_request")
 
     def test_with_another_content_type(self, caller: Any, use_case: str, path: str, body: Any) -> None:
-        answer = caller.call("POST", use_case, path, body, headers={"Content-Type": "text/plain"})
-        check_error(answer, 400, "invalid_request")
+        response = caller.call("POST", use_case, path, body, headers={"Content-Type": "text/plain"})
+        check_error(response, 400, "invalid_request")
 
-    def test_with_no_json(self, caller: Any, use_case: str, path: str, body: Any) -> None:
+    def test_with_a_body_that_is_not_json(self, caller: Any, use_case: str, path: str, body: Any) -> None:
         check_error(caller.call("POST", use_case, path, b"{"), 400, "invalid_request")
 
     def test_with_a_model_that_is_not_offered(self, caller: Any, use_case: str, path: str, body: Any) -> None:
@@ -62,7 +62,7 @@ def test_an_unknown_route(caller: Any, use_case: str) -> None:
     check_error(caller.call("GET", use_case, "/nothing/here"), 404, "not_found")
 
 
-def test_a_method_that_a_route_has_not(caller: Any) -> None:
+def test_an_unknown_method(caller: Any) -> None:
     check_error(caller.call("DELETE", "image-generation", "/images"), 404, "not_found")
 
 
@@ -72,15 +72,15 @@ def test_a_body_over_the_limit(caller: Any) -> None:
 
 
 def test_a_prompt_over_the_limit(caller: Any) -> None:
-    answer = caller.call("POST", "image-generation", "/images", {"prompt": "x" * 2001})
-    check_error(answer, 400, "invalid_request")
+    response = caller.call("POST", "image-generation", "/images", {"prompt": "x" * 2001})
+    check_error(response, 400, "invalid_request")
 
 
 def test_an_unknown_query_parameter(caller: Any) -> None:
-    check_error(caller.call("GET", "image-generation", "/images", query={"colour": "red"}), 400, "invalid_request")
+    check_error(caller.call("GET", "image-generation", "/images", query={"color": "red"}), 400, "invalid_request")
 
 
-def test_a_cursor_of_nowhere(caller: Any) -> None:
+def test_an_invalid_cursor(caller: Any) -> None:
     check_error(caller.call("GET", "summarization", "/summaries", query={"cursor": "x"}), 400, "invalid_request")
 
 
@@ -95,20 +95,20 @@ def test_a_cursor_of_nowhere(caller: Any) -> None:
         ("ValidationException", 400, "invalid_request"),
     ],
 )
-def test_a_model_that_fails(caller: Any, local_only: None, marker: str, status: int, code: str) -> None:
-    answer = caller.call("POST", "embeddings", "/embeddings", {"texts": [f"pump [[simulate:{marker}]]"]})
-    check_error(answer, status, code)
-    assert ("Retry-After" in answer.headers) == (status in (429, 503))
+def test_a_failing_model(caller: Any, local_only: None, marker: str, status: int, code: str) -> None:
+    response = caller.call("POST", "embeddings", "/embeddings", {"texts": [f"pump [[simulate:{marker}]]"]})
+    check_error(response, status, code)
+    assert ("Retry-After" in response.headers) == (status in (429, 503))
 
 
-def test_a_fault_that_passes_is_not_seen(caller: Any, local_only: None) -> None:
+def test_a_temporary_fault_is_retried(caller: Any, local_only: None) -> None:
     marker = f"[[simulate:ThrottlingException:2:{uuid.uuid4().hex}]]"
     assert caller.call("POST", "embeddings", "/embeddings", {"texts": [f"pump {marker}"]}).status == 200
 
 
-def test_a_refused_prompt(caller: Any, local_only: None) -> None:
-    answer = caller.call("POST", "image-generation", "/images", {"prompt": "a poster [[simulate:refusal]]"})
-    check_error(answer, 422, "refused")
+def test_a_prompt_that_the_model_refuses(caller: Any, local_only: None) -> None:
+    response = caller.call("POST", "image-generation", "/images", {"prompt": "a poster [[simulate:refusal]]"})
+    check_error(response, 422, "refused")
 
 
 def test_a_prompt_that_the_guardrail_blocks(caller: Any) -> None:
@@ -117,13 +117,13 @@ def test_a_prompt_that_the_guardrail_blocks(caller: Any) -> None:
 
 
 def test_a_model_that_takes_too_long(caller: Any, local_only: None) -> None:
-    answer = caller.call("POST", "embeddings", "/embeddings", {"texts": ["[[simulate:slow:35]]"]})
-    check_error(answer, 504, "deadline")
+    response = caller.call("POST", "embeddings", "/embeddings", {"texts": ["[[simulate:slow:35]]"]})
+    check_error(response, 504, "deadline")
 
 
-def test_what_one_caller_made_is_not_found_by_another(caller: Any, neighbour: Any) -> None:
-    made = caller.call("POST", "image-generation", "/images", {"prompt": "a lighthouse"}).body["items"][0]
-    path = f"/images/{made['id']}"
+def test_another_callers_resource_is_not_found(caller: Any, neighbour: Any) -> None:
+    image = caller.call("POST", "image-generation", "/images", {"prompt": "a lighthouse"}).body["items"][0]
+    path = f"/images/{image['id']}"
     check_error(neighbour.call("GET", "image-generation", path), 404, "not_found")
     check_error(neighbour.call("DELETE", "image-generation", path), 404, "not_found")
     assert caller.call("GET", "image-generation", path).status == 200

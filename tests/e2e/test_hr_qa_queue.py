@@ -1,4 +1,4 @@
-"""The ingestion's queue as deployed: of ten messages nine are done and the poisoned one is put aside."""
+"""The deployed ingestion queue: a poison message goes to the dead-letter queue, and the other nine are processed."""
 
 import json
 import time
@@ -8,8 +8,9 @@ import boto3
 import pytest
 from botocore.config import Config
 
-from dev.tools.caller import ROOT, Caller, Target
-from tests.e2e.test_hr_qa import PARKING, announce, until
+from dev.local.paths import ROOT
+from tests.e2e.caller import Caller, Target
+from tests.e2e.test_hr_qa import PARKING, announce, wait_for_status
 from tests.pdfs import text_pdf
 
 pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("local_only")]
@@ -19,14 +20,14 @@ SECONDS = 120
 
 @pytest.fixture(scope="module")
 def sqs(target: Target) -> Any:
-    """The emulator's queues, by its root key: no caller may touch them."""
+    """The emulator's queues with its root key: the callers have no permission."""
     home = ROOT / ".local"
     port = json.loads((home / "ports.json").read_text())["emulator"]
     return boto3.client(
         "sqs",
         endpoint_url=f"https://127.0.0.1:{port}",
         verify=str(next((home / "tls").glob("ca*.pem"))),
-        region_name=target.region,
+        region_name=target.stage.default_region,
         aws_access_key_id="test",
         aws_secret_access_key="test",
         config=Config(proxies={}),
@@ -35,35 +36,35 @@ def sqs(target: Target) -> Any:
 
 def queues(sqs: Any) -> tuple[str, str]:
     """The work queue and its dead-letter queue."""
-    found = {}
+    urls = {}
     for url in sqs.list_queues(QueueNamePrefix="bedrock-endpoints-local-hr-qa")["QueueUrls"]:
         attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
-        found["RedrivePolicy" in attributes] = url
-    return found[True], found[False]
+        urls["RedrivePolicy" in attributes] = url
+    return urls[True], urls[False]
 
 
-def test_one_poisoned_message_of_ten_is_put_aside_alone(caller: Caller, sqs: Any) -> None:
+def test_only_the_poison_message_goes_to_the_dead_letter_queue(caller: Caller, sqs: Any) -> None:
     work, dead = queues(sqs)
     poison = json.dumps({"step": "poison", "at": time.time_ns()})
-    made = [announce(caller, text_pdf([PARKING]), name=f"One of nine: {number}") for number in range(9)]
+    documents = [announce(caller, text_pdf([PARKING]), name=f"One of nine: {number}") for number in range(9)]
     entries = [{"Id": "0", "MessageBody": poison}]
-    for number, one in enumerate(made, 1):
-        # The file is put in place with the event that S3 would send, all in one batch with the poison.
-        caller.upload(one["upload"], text_pdf([PARKING]))
-        event = {"detail": {"object": {"key": one["upload"]["fields"]["key"]}}}
+    for number, document in enumerate(documents, 1):
+        # The events that S3 would send, in one batch with the poison message.
+        caller.upload(document["upload"], text_pdf([PARKING]))
+        event = {"detail": {"object": {"key": document["upload"]["fields"]["key"]}}}
         entries.append({"Id": str(number), "MessageBody": json.dumps(event)})
     sqs.send_message_batch(QueueUrl=work, Entries=entries)
 
-    states = [until(caller, one["id"], "ready", "failed")["status"] for one in made]
+    states = [wait_for_status(caller, document["id"], "ready", "failed")["status"] for document in documents]
 
     assert states == ["ready"] * 9
-    for one in made:
-        caller.call("DELETE", "hr-qa", f"/documents/{one['id']}")
-    end = time.monotonic() + SECONDS
-    found: list[str] = []
-    while poison not in found:
-        assert time.monotonic() < end, f"the dead-letter queue has {found}"
+    for document in documents:
+        caller.call("DELETE", "hr-qa", f"/documents/{document['id']}")
+    deadline = time.monotonic() + SECONDS
+    dead_letters: list[str] = []
+    while poison not in dead_letters:
+        assert time.monotonic() < deadline, f"the dead-letter queue has {dead_letters}"
         for message in sqs.receive_message(QueueUrl=dead, WaitTimeSeconds=2).get("Messages", []):
-            found.append(message["Body"])
+            dead_letters.append(message["Body"])
             sqs.delete_message(QueueUrl=dead, ReceiptHandle=message["ReceiptHandle"])
-    assert not [body for body in found for one in made if one["id"] in body]
+    assert not [body for body in dead_letters for document in documents if document["id"] in body]

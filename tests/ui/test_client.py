@@ -4,12 +4,13 @@ import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from types import SimpleNamespace
 
+import httpx
 import pytest
 
+from bedrock_endpoints import Event
 from tests.ui.fake_api import Cut, FakeApi, Refusal
-from ui.client import Client, Event, Failure, _events
+from ui.client import Client, Failure
 from ui.stage import read
 
 IMAGES = "image-generation"
@@ -65,16 +66,9 @@ def test_a_path_that_is_unknown_answers_a_probe(client: Client) -> None:
 
 def test_a_bearer_token_goes_instead_of_a_signature(api: FakeApi, tmp_path: Path) -> None:
     settings = {"UI_STAGE_FOLDER": str(api.write_stage(tmp_path)), "UI_BEARER_TOKEN": "token"}
-    request = SimpleNamespace(headers={})
-    auth = Client(read(settings))._auth()
-    assert auth is not None
-    next(auth.auth_flow(request))
-    assert request.headers == {"Authorization": "Bearer token"}
-
-
-def test_events_are_read_as_they_come() -> None:
-    lines = ["event: delta", 'data: {"text": "a"}', "", ": still here", "", "event: message", 'data: {"id": "1"}', ""]
-    assert list(_events(iter(lines))) == [Event("delta", {"text": "a"}), Event("message", {"id": "1"})]
+    request = httpx.Request("GET", api.url)
+    next(read(settings).auth.sync_auth_flow(request))
+    assert request.headers["Authorization"] == "Bearer token"
 
 
 def _said(client: Client, api: FakeApi, key: str | None = None) -> list[Event]:

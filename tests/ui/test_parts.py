@@ -4,11 +4,12 @@ import json
 import shlex
 import subprocess
 
+from bedrock_endpoints import Stage
+from bedrock_endpoints.auth import Bearer, SigV4
 from ui.parts import curl, plain
-from ui.stage import Stage
 
 URL = "https://abc.execute-api.eu-central-1.amazonaws.com/v1/"
-ON_AWS = Stage("dev", {"image-generation": URL}, "eu-central-1")
+ON_AWS = Stage("dev", {"image-generation": URL}.__getitem__, SigV4(lambda: None))
 
 
 def _arguments(script: str) -> list[str]:
@@ -34,7 +35,7 @@ def test_a_shell_reads_what_was_sent() -> None:
 
 
 def test_no_secret_is_shown() -> None:
-    local = Stage("local", {"embeddings": "https://localhost/"}, "us-west-2", "credentials", "secret-token")
+    local = Stage("local", {"embeddings": "https://localhost/"}.__getitem__, Bearer("secret-token"), "us-west-2")
     shown = curl(local, "embeddings", "POST", "/embeddings", {"texts": ["a"]})
     assert "secret-token" not in shown
     assert shlex.split(shown.splitlines()[0]) == ["source", ".local/env"]

@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from ui.stage import Stage, StageMissing, exports, read
+from bedrock_endpoints.auth import Bearer
+from bedrock_endpoints.errors import NotDeployed
+from ui.stage import StageMissing, read
 
 
 def test_a_missing_stage_names_its_command(tmp_path: Path) -> None:
@@ -20,9 +22,13 @@ def test_a_stage_on_aws_is_read_from_its_outputs(tmp_path: Path) -> None:
     outputs = {"bedrock-endpoints-dev-embeddings": {"Url": url}}
     (tmp_path / "outputs-dev.json").write_text(json.dumps(outputs))
     stage = read({"UI_STAGE": "dev", "UI_STAGE_FOLDER": str(tmp_path), "UI_BEARER_TOKEN": "token"})
-    assert stage == Stage("dev", {"embeddings": f"{url}/"}, "eu-central-1", None, "token")
+    assert (stage.name, stage.url("embeddings"), stage.region("embeddings")) == ("dev", url, "eu-central-1")
+    assert isinstance(stage.auth, Bearer)
+    with pytest.raises(NotDeployed):
+        stage.url("chatbot")
 
 
-def test_exports_are_read_as_a_shell_does() -> None:
-    script = "# note\nunset AWS_PROFILE\nexport A='it'\\''s'\nexport B=\"x\"\n"
-    assert exports(script) == {"A": "it's", "B": "x"}
+def test_a_stage_on_aws_without_apis_is_missing(tmp_path: Path) -> None:
+    (tmp_path / "outputs-dev.json").write_text("{}")
+    with pytest.raises(StageMissing, match="neither"):
+        read({"UI_STAGE": "dev", "UI_STAGE_FOLDER": str(tmp_path), "UI_BEARER_TOKEN": "token"})

@@ -6,7 +6,7 @@ from typing import Any
 
 import streamlit as st
 
-from ui import parts, stage
+from ui import parts
 from ui.client import Client, Failure
 from ui.entries import entries
 from ui.session import client
@@ -17,7 +17,7 @@ def page() -> None:
     """A card an endpoint."""
     parts.header("home")
     with st.spinner(say("home.asking")):
-        found = _look([(entry.use_case, entry.probe) for entry in entries() if stage.current().has(entry.use_case)])
+        found = _look([(entry.use_case, entry.probe) for entry in entries()])
     with st.container(key="cards"):
         for entry in entries():
             with st.container(border=True, key=f"card-{entry.use_case}"):
@@ -33,11 +33,16 @@ def page() -> None:
 
 
 def _look(probes: list[tuple[str, str]]) -> dict[str, float | Failure]:
-    """Seconds until each API answered, or why it did not; all at once."""
+    """Seconds until each deployed API answered, or why it did not; all at once."""
     with ThreadPoolExecutor(max_workers=len(probes) or 1) as pool:
         calling: Client = client()
         results = pool.map(lambda probe: _probe(calling, *probe), probes)
-        return dict(zip((use_case for use_case, _ in probes), results, strict=True))
+        named = zip((use_case for use_case, _ in probes), results, strict=True)
+        return {use_case: result for use_case, result in named if not _is_missing(result)}
+
+
+def _is_missing(result: float | Failure) -> bool:
+    return isinstance(result, Failure) and result.code == "not_deployed"
 
 
 def _probe(calling: Client, use_case: str, path: str) -> float | Failure:

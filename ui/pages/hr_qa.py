@@ -48,7 +48,7 @@ def page() -> None:
     work = Work(USE_CASE, "/questions")
     parts.header("hr_qa")
     try:
-        documents, more = _listed(st.session_state.get(_SHOWN, _PAGE))
+        documents, more = client().newest(USE_CASE, "/documents", st.session_state.get(_SHOWN, _PAGE))
     except Failure as failure:
         parts.error_box(failure, "documents")
         return
@@ -59,19 +59,6 @@ def page() -> None:
 
 
 ENTRY = Entry(USE_CASE, page, probe="/documents?limit=1", icon=":material/quiz:", position=4)
-
-
-def _listed(count: int) -> tuple[list[dict[str, Any]], bool]:
-    """The newest `count` documents, and whether there are more."""
-    found: list[dict[str, Any]] = []
-    cursor = None
-    while len(found) < count:
-        answer = client().get(USE_CASE, "/documents", limit=min(100, count - len(found)), cursor=cursor)
-        found += answer["items"]
-        cursor = answer.get("nextCursor")
-        if not cursor:
-            break
-    return found, bool(cursor)
 
 
 def _ask(work: Work, ready: list[dict[str, Any]]) -> None:
@@ -190,7 +177,7 @@ def _picture(citation: Mapping[str, Any], number: int) -> None:
     place = say("hr_qa.place", document=citation["document"], page=citation["page"])
     st.image(drawn.png, alt=place, width="stretch")
     # A local stage's certificate is its own, which the browser does not know.
-    if not stage.current().local:
+    if not stage.is_local(stage.current()):
         st.link_button(
             say("hr_qa.open_file"), f"{document['url']}#page={citation['page']}", icon=":material/open_in_new:"
         )
@@ -205,7 +192,7 @@ def _drawn(document: str, version: str, page: int, quote: str, _url: str) -> pdf
 @st.cache_resource(show_spinner=False, max_entries=2, ttl=600)
 def _file(document: str, version: str, _url: str) -> bytes:
     """Two files at most are kept: each may have a hundred megabytes."""
-    return client().fetch(_url)
+    return client().download(_url)
 
 
 def _documents(documents: list[dict[str, Any]], more: bool) -> None:

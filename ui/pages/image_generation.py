@@ -114,7 +114,7 @@ def _gallery(work: Work) -> None:
     parts.section(say("image_generation.gallery"))
     new = {image["id"] for image in work.answer["items"]} if work.answer else set()
     try:
-        pictures, more = _listed(st.session_state.get(_SHOWN, _PAGE))
+        pictures, more = client().newest(USE_CASE, "/images", st.session_state.get(_SHOWN, _PAGE))
     except Failure as failure:
         parts.error_box(failure, "gallery")
         return
@@ -125,19 +125,6 @@ def _gallery(work: Work) -> None:
     if more and st.button(say("parts.more"), key="images more", icon=":material/expand_more:"):
         st.session_state[_SHOWN] = st.session_state.get(_SHOWN, _PAGE) + _PAGE
         st.rerun()
-
-
-def _listed(count: int) -> tuple[list[dict[str, Any]], bool]:
-    """The newest `count` pictures, and whether there are more."""
-    found: list[dict[str, Any]] = []
-    cursor = None
-    while len(found) < count:
-        answer = client().get(USE_CASE, "/images", limit=min(100, count - len(found)), cursor=cursor)
-        found += answer["items"]
-        cursor = answer.get("nextCursor")
-        if not cursor:
-            break
-    return found, bool(cursor)
 
 
 def _pictures(images: list[dict[str, Any]], key: str) -> None:
@@ -183,7 +170,7 @@ def _bytes(image_id: str, url: str) -> bytes:
     """A picture never changes, so its id stands for it; its URL is another one every time."""
     kept: dict[str, bytes] = st.session_state.setdefault("images.bytes", {})
     if image_id not in kept:
-        kept[image_id] = client().fetch(url)
+        kept[image_id] = client().download(url)
     return kept[image_id]
 
 

@@ -1,4 +1,4 @@
-"""Credentials of nobody, and no waiting."""
+"""Test credentials, and no waiting."""
 
 import asyncio
 import os
@@ -7,11 +7,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from langchain_bedrock_endpoints import _api
+from bedrock_endpoints import client
 
 
 @pytest.fixture(autouse=True)
-def nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+def _test_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [name for name in os.environ if name.startswith(("AWS_", "BEDROCK_ENDPOINTS_"))]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIATEST")
@@ -22,13 +22,13 @@ def nobody(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The pauses that would have been made."""
-    made: list[float] = []
+def delays(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The delays between attempts, instead of waiting."""
+    recorded: list[float] = []
 
-    async def asleep(seconds: float) -> None:
-        made.append(seconds)
+    async def async_sleep(seconds: float) -> None:
+        recorded.append(seconds)
 
-    monkeypatch.setattr(_api, "time", SimpleNamespace(sleep=made.append, monotonic=time.monotonic))
-    monkeypatch.setattr(_api, "asyncio", SimpleNamespace(sleep=asleep, to_thread=asyncio.to_thread))
-    return made
+    monkeypatch.setattr(client, "time", SimpleNamespace(sleep=recorded.append, monotonic=time.monotonic))
+    monkeypatch.setattr(client, "asyncio", SimpleNamespace(sleep=async_sleep, to_thread=asyncio.to_thread))
+    return recorded

@@ -1,21 +1,26 @@
-"""The documentation's examples, run from top to bottom against the fake."""
+"""The examples in the documentation, run from top to bottom against the fake APIs."""
 
 import json
 import re
 from pathlib import Path
 
 import pytest
-from fake import ADDRESSES, Answer, FakeApis, Received, error
 
-from langchain_bedrock_endpoints import errors
+from bedrock_endpoints import errors
+from clients.tests.fake import ADDRESSES, FakeApis, Received, Response, error
 
 PACKAGE = Path(__file__).parents[2]
 PAGE = (PACKAGE.parent / "docs" / "clients.md").read_text("utf-8")
+README = (PACKAGE / "README.md").read_text("utf-8")
 
 
-def careful(apis: FakeApis, request: Received) -> Answer:
-    """A guardrail, for the last example."""
-    return error(422, "refused") if "4111111111111111" in str(request.body) else apis.answer(request)
+def guardrail(apis: FakeApis, request: Received) -> Response:
+    """Refuses the last example's prompt."""
+    return error(422, "refused") if "4111111111111111" in str(request.body) else apis.respond(request)
+
+
+def run_examples(page: str) -> None:
+    exec("\n".join(re.findall(r"```python\n(.*?)```", page, re.DOTALL)), {"__name__": "example"})  # noqa: S102 (ours)
 
 
 def test_the_examples_run(
@@ -26,20 +31,39 @@ def test_the_examples_run(
     (tmp_path / ".local").mkdir()
     outputs = {f"bedrock-endpoints-local-{name}": {"Url": apis.url(name)} for name in ADDRESSES}
     (tmp_path / ".local/outputs.json").write_text(json.dumps(outputs))
-    apis.planned += [careful] * 100
+    apis.planned += [guardrail] * 100
 
-    exec("\n".join(re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)), {"__name__": "example"})  # noqa: S102 (ours)
+    run_examples(PAGE)
 
-    shown = capsys.readouterr().out
-    assert "Rules, page 1: Part 0" in shown
-    assert "My name is Ana." in shown
-    assert "It is refused. r-error" in shown
-
-
-def test_every_error_is_in_the_documentation() -> None:
-    for code, kind in errors.CODES.items():
-        assert re.search(rf"\|[^|]*`{code}`[^|]*\|[^|]*`{kind.__name__}`", PAGE), code
+    output = capsys.readouterr().out
+    assert "delta Water" in output
+    assert "completion Water is lifted by it." in output
+    assert "Rules, page 1: Part 0" in output
+    assert "My name is Ana." in output
+    assert "It is refused. r-error" in output
 
 
-def test_the_licence_is_the_projects() -> None:
+def test_the_readmes_examples_run(
+    apis: FakeApis, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def parameter(_: FakeApis, request: Received) -> Response:
+        name = request.body["Name"]
+        assert name == "/bedrock-endpoints/dev/playground/url"
+        return Response(200, {"Parameter": {"Name": name, "Value": apis.url("playground")}})
+
+    monkeypatch.setenv("AWS_REGION", "us-west-2")
+    monkeypatch.setenv("AWS_ENDPOINT_URL_SSM", apis.address)
+    apis.planned += [parameter, None] * 3
+
+    run_examples(README)
+
+    assert capsys.readouterr().out == "Water is lifted by it.\n" * 3
+
+
+def test_every_error_is_documented() -> None:
+    for code, error_class in errors.CODES.items():
+        assert re.search(rf"\|[^|]*`{code}`[^|]*\|[^|]*`{error_class.__name__}`", PAGE), code
+
+
+def test_the_license_is_the_projects() -> None:
     assert (PACKAGE / "LICENSE").read_bytes() == (PACKAGE.parent / "LICENSE").read_bytes()

@@ -1,8 +1,8 @@
-"""Streams' bytes, wherever they are cut."""
+"""Parsing of streams that are split anywhere."""
 
 import pytest
 
-from langchain_bedrock_endpoints._events import EventReader
+from bedrock_endpoints import EventParser
 
 STREAM = (
     ': heartbeat\n\nevent: delta\ndata: {"text": "«Ü\u2028ber»\x85"}\n\n'
@@ -11,10 +11,10 @@ STREAM = (
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 7, len(STREAM)])
-def test_events_are_whole(size: int) -> None:
-    reader = EventReader()
-    pieces = [STREAM[start : start + size] for start in range(0, len(STREAM), size)]
+def test_events_are_complete(size: int) -> None:
+    parser = EventParser()
+    chunks = [STREAM[start : start + size] for start in range(0, len(STREAM), size)]
 
-    events = [event for piece in pieces for event in reader.feed(piece)]
+    events = [event for chunk in chunks for event in parser.feed(chunk)]
 
     assert events == [("delta", {"text": "«Ü\u2028ber»\x85"}), ("delta", {"text": "b"}), ("completion", {})]

@@ -185,15 +185,10 @@ def test_the_command_writes_everything(plan: Plan, tmp_path: Path, monkeypatch: 
     written = [part for name, path in outputs.items() for part in (name, str(path))]
     monkeypatch.setattr(sys, "argv", ["evaluation", *named, *written, "--docs", str(page)])
 
-    class Target:
-        def __init__(self, stage: str) -> None:
-            assert stage == "here"
-
-        def caller(self, name: str) -> FakeStage:
-            broken = {**ANSWERS, "moon?": error(500, "internal")}
-            return FakeStage(documents=DOCUMENTS, searches=SEARCHES, questions=broken)
-
-    monkeypatch.setattr(command, "Target", Target)
+    broken = {**ANSWERS, "moon?": error(500, "internal")}
+    stage = FakeStage(documents=DOCUMENTS, searches=SEARCHES, questions=broken)
+    monkeypatch.setattr(command, "open_stage", {"here": stage}.__getitem__)
+    monkeypatch.setattr(command, "connect", Client)
     assert command.main() == 2  # there are figures, but not of every question
     figures = msgspec.json.decode((tmp_path / "f.json").read_bytes(), type=Figures)
     assert figures.answers

@@ -17,8 +17,12 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
+from bedrock_endpoints import Stage
+from bedrock_endpoints.auth import SigV4
+from bedrock_endpoints.errors import ConfigurationError
+from dev.local.paths import ROOT
 from dev.tools import curl as module
-from dev.tools.caller import ROOT, StageMissing
+from dev.tools import stages
 from dev.tools.curl import curl
 from dev.tools.openapi import body_of
 from lambda_src import registry
@@ -183,20 +187,11 @@ def test_one_route_is_chosen_by_method_and_path() -> None:
         list(module.calls(use_case, "https://api.test/v1/", REGION, only="GET /nothing"))
 
 
-class Deployed:
-    """A stage that is there."""
-
-    region = REGION
-    urls = {"embeddings": "https://api.test/v1/"}
-
-    def __init__(self, stage: str) -> None:
-        self.stage = stage
-
-
 def test_command_prints_the_calls_of_a_stage(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("dev.tools.caller.Target", Deployed)
+    stage = Stage("dev", {"embeddings": "https://api.test/v1/"}.__getitem__, SigV4(lambda: None), REGION)
+    monkeypatch.setattr(stages, "open_stage", lambda name: stage)
 
     assert module.main(["embeddings", "--route", "POST /embeddings"]) == 0
 
@@ -207,9 +202,9 @@ def test_command_prints_the_calls_of_a_stage(
 
 def test_command_says_what_is_missing(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     def missing(stage: str) -> None:
-        raise StageMissing("the local stage is not there: make local")
+        raise ConfigurationError("the local stage is not running: make local")
 
-    monkeypatch.setattr("dev.tools.caller.Target", missing)
+    monkeypatch.setattr(stages, "open_stage", missing)
 
     assert module.main(["embeddings"]) == 1
     assert "make local" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""What the standard tests do not look at, on a deployed stage."""
+"""The LangChain classes on a deployed stage: what the standard tests do not cover."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -7,12 +7,12 @@ import pytest
 from langchain_core.messages import AIMessage, HumanMessage
 from langchain_core.runnables.history import RunnableWithMessageHistory
 
-from langchain_bedrock_endpoints import (
+from bedrock_endpoints import errors
+from bedrock_endpoints.langchain import (
     BedrockEndpointsEmbeddings,
     BedrockEndpointsRetriever,
     ChatBedrockEndpoints,
     ConversationHistory,
-    errors,
 )
 
 PUMP = "What does a pump do?"
@@ -29,13 +29,13 @@ def test_an_answer_has_the_parameters_in_force() -> None:
     assert metadata["latencyMs"] > 0
 
 
-def test_a_parameter_that_no_model_takes_is_named() -> None:
+def test_an_unsupported_parameter_is_named() -> None:
     with pytest.raises(errors.InvalidRequest) as raised:
         ChatBedrockEndpoints(presence_penalty=1).invoke(PUMP)
     assert raised.value.details[0]["path"] == "body.parameters.presencePenalty"
 
 
-async def test_what_the_guardrail_blocks_is_refused() -> None:
+async def test_the_guardrail_refuses() -> None:
     blocked = "Remember the card number 4111111111111111"
     chat = ChatBedrockEndpoints(max_tokens=10)
 
@@ -46,37 +46,37 @@ async def test_what_the_guardrail_blocks_is_refused() -> None:
             pass
 
 
-def test_texts_that_mean_the_same_are_near() -> None:
+def test_similar_texts_have_similar_vectors() -> None:
     oil, leak, market = BedrockEndpointsEmbeddings().embed_documents(
         ["Oil drips out of the pump.", "The machine is leaking oil.", "The stock exchange fell."]
     )
 
-    def nearness(one: list[float], other: list[float]) -> float:
-        return sum(a * b for a, b in zip(one, other, strict=True))
+    def similarity(left: list[float], right: list[float]) -> float:
+        return sum(a * b for a, b in zip(left, right, strict=True))
 
-    assert nearness(oil, leak) > nearness(oil, market)
+    assert similarity(oil, leak) > similarity(oil, market)
 
 
-async def test_parts_can_be_cited() -> None:
-    found = await BedrockEndpointsRetriever(limit=3).ainvoke("how much time off after a birth?")
+async def test_passages_can_be_cited() -> None:
+    passages = await BedrockEndpointsRetriever(limit=3).ainvoke("how much time off after a birth?")
 
-    first = found[0].metadata
+    first = passages[0].metadata
     assert first["document"]
     assert first["page"] >= 1
-    only = BedrockEndpointsRetriever(limit=3, documents=[first["documentId"]]).invoke(
+    filtered = BedrockEndpointsRetriever(limit=3, documents=[first["documentId"]]).invoke(
         "how much time off after a birth?"
     )
-    assert {part.metadata["documentId"] for part in only} == {first["documentId"]}
+    assert {passage.metadata["documentId"] for passage in filtered} == {first["documentId"]}
 
 
-def test_a_document_that_there_is_not() -> None:
-    nowhere = "00000000-0000-7000-8000-000000000000"
+def test_an_unknown_document() -> None:
+    unknown_id = "00000000-0000-7000-8000-000000000000"
 
     with pytest.raises(errors.NotFound):
-        BedrockEndpointsRetriever(documents=[nowhere]).invoke("who?")
+        BedrockEndpointsRetriever(documents=[unknown_id]).invoke("who?")
 
 
-def test_keys_that_are_nobodys_are_not_let_in(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_invalid_keys_are_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "another")
 
     with pytest.raises(errors.Unauthorized):
@@ -85,28 +85,29 @@ def test_keys_that_are_nobodys_are_not_let_in(monkeypatch: pytest.MonkeyPatch) -
 
 @pytest.fixture
 def history() -> Iterator[ConversationHistory]:
-    made = ConversationHistory(title="Pumps")
-    yield made
-    made.clear()
+    history = ConversationHistory(title="Pumps")
+    yield history
+    history.clear()
 
 
-async def test_a_history_is_kept_and_cleared(history: ConversationHistory) -> None:
-    # Given turns that are more than a page
-    turns = [kind(f"{kind.__name__} {number}") for number in range(51) for kind in (HumanMessage, AIMessage)]
+async def test_a_history_is_saved_and_cleared(history: ConversationHistory) -> None:
+    # Given more turns than fit on a page
+    classes = (HumanMessage, AIMessage)
+    turns = [message_class(f"{message_class.__name__} {number}") for number in range(51) for message_class in classes]
 
     history.add_messages(turns[:80])
     await history.aadd_messages(turns[80:])
 
-    # Then whoever knows the id reads all of them in order
-    kept = ConversationHistory(history.conversation_id)
-    assert [message.content for message in kept.messages] == [message.content for message in turns]
-    assert [message.type for message in await kept.aget_messages()] == ["human", "ai"] * 51
-    await kept.aclear()
+    # Then another object with the id reads all of them in order
+    saved = ConversationHistory(history.conversation_id)
+    assert [message.content for message in saved.messages] == [message.content for message in turns]
+    assert [message.type for message in await saved.aget_messages()] == ["human", "ai"] * 51
+    await saved.aclear()
     with pytest.raises(errors.NotFound):
         _ = history.messages
 
 
-def test_a_turn_that_the_guardrail_blocks_is_not_kept(history: ConversationHistory) -> None:
+def test_a_turn_that_the_guardrail_refuses_is_not_saved(history: ConversationHistory) -> None:
     history.create()
 
     with pytest.raises(errors.Refused):
@@ -122,6 +123,6 @@ def test_a_chain_remembers(history: ConversationHistory) -> None:
     first = chain.invoke("My name is Ana.", session)
     list(chain.stream("What is my name?", session))
 
-    said = history.messages
-    assert [message.type for message in said] == ["human", "ai"] * 2
-    assert [message.content for message in said[:3]] == ["My name is Ana.", first.content, "What is my name?"]
+    messages = history.messages
+    assert [message.type for message in messages] == ["human", "ai"] * 2
+    assert [message.content for message in messages[:3]] == ["My name is Ana.", first.content, "What is my name?"]

@@ -7,19 +7,18 @@ from typing import Literal
 
 from langchain_core.embeddings import Embeddings
 
-from langchain_bedrock_endpoints._api import Api, Request, Steps
-from langchain_bedrock_endpoints._connection import Endpoint
+from bedrock_endpoints.langchain._api import Api, Endpoint, Request, Steps
 
-# The API's limits; its bodies may have 5.8 MB.
+# The API's limits; a request body may have 5.8 MB.
 MAX_TEXTS = 96
 MAX_BYTES = 5_500_000
 
 
 class BedrockEndpointsEmbeddings(Endpoint, Embeddings):
-    """Vectors of texts (each 1-50,000 characters), any number of them, in their order."""
+    """Vectors of any number of texts (each 1-50,000 characters), in their order."""
 
     model: str | None = None
-    """One that the stage offers. Default: the stage's first."""
+    """A model that the stage offers. Default: the stage's first."""
 
     dimensions: Literal[1024, 512, 256] = 1024
 
@@ -27,23 +26,23 @@ class BedrockEndpointsEmbeddings(Endpoint, Embeddings):
     """Whether vectors have length 1, so that their dot product is the cosine."""
 
     def embed_documents(self, texts: list[str]) -> list[list[float]]:
-        return self._api.run(self._vectors(texts))
+        return self._api.run(self._embed(texts))
 
     def embed_query(self, text: str) -> list[float]:
         return self.embed_documents([text])[0]
 
     async def aembed_documents(self, texts: list[str]) -> list[list[float]]:
-        return await self._api.arun(self._vectors(texts))
+        return await self._api.arun(self._embed(texts))
 
     async def aembed_query(self, text: str) -> list[float]:
         return (await self.aembed_documents([text]))[0]
 
-    def _vectors(self, texts: list[str]) -> Steps[list[list[float]]]:
+    def _embed(self, texts: list[str]) -> Steps[list[list[float]]]:
         vectors: list[list[float]] = []
         for batch in _batches(texts):
             body = {"texts": batch, "dimensions": self.dimensions, "normalize": self.normalize}
-            answer = yield Request("POST", "/embeddings", {**body, **({"model": self.model} if self.model else {})})
-            items = sorted(answer["items"], key=lambda item: item["index"])
+            response = yield Request("POST", "/embeddings", {**body, **({"model": self.model} if self.model else {})})
+            items = sorted(response["items"], key=lambda item: item["index"])
             vectors += [[float(number) for number in item["vector"]] for item in items]
         return vectors
 
@@ -53,15 +52,15 @@ class BedrockEndpointsEmbeddings(Endpoint, Embeddings):
 
 
 def _batches(texts: list[str]) -> Iterator[list[str]]:
-    """As many as a request takes. A text that is too large alone goes alone: the API says what is wrong with it."""
+    """As many texts as a request may have. A text over the limit is sent alone, so that only its request fails."""
     batch: list[str] = []
-    size = 0
+    batch_size = 0
     for text in texts:
-        more = len(json.dumps(text, ensure_ascii=False).encode()) + 1
-        if batch and (len(batch) == MAX_TEXTS or size + more > MAX_BYTES):
+        size = len(json.dumps(text, ensure_ascii=False).encode()) + 1
+        if batch and (len(batch) == MAX_TEXTS or batch_size + size > MAX_BYTES):
             yield batch
-            batch, size = [], 0
+            batch, batch_size = [], 0
         batch.append(text)
-        size += more
+        batch_size += size
     if batch:
         yield batch

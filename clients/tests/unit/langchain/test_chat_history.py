@@ -1,14 +1,15 @@
-"""Conversations of the fake."""
+"""Chat histories against the fake API."""
 
 from typing import Any
 
 import pytest
-from fake import FakeApis, cut, error
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage, ToolMessage
 from langchain_core.prompts import ChatPromptTemplate, MessagesPlaceholder
 from langchain_core.runnables.history import RunnableWithMessageHistory
 
-from langchain_bedrock_endpoints import ChatBedrockEndpoints, ConversationHistory, errors
+from bedrock_endpoints import errors
+from bedrock_endpoints.langchain import ChatBedrockEndpoints, ConversationHistory
+from clients.tests.fake import FakeApis, error, lose_response
 
 
 @pytest.fixture
@@ -16,7 +17,7 @@ def history(options: Any) -> ConversationHistory:
     return ConversationHistory(**options("chatbot"))
 
 
-def said(messages: list[BaseMessage]) -> list[tuple[str, Any]]:
+def contents(messages: list[BaseMessage]) -> list[tuple[str, Any]]:
     return [(message.type, message.content) for message in messages]
 
 
@@ -25,7 +26,7 @@ def turn(number: int) -> list[BaseMessage]:
 
 
 class TestWriting:
-    def test_whole_turns_begin_a_conversation(self, apis: FakeApis, options: Any) -> None:
+    def test_complete_turns_create_a_conversation(self, apis: FakeApis, options: Any) -> None:
         history = ConversationHistory(**options("chatbot"), title="Pumps", instructions="Be brief.", model="one")
         assert history.messages == []
         assert apis.received == []
@@ -33,32 +34,34 @@ class TestWriting:
         history.add_messages([*turn(1), *turn(2)])
 
         assert history.conversation_id == "c-1"
-        assert apis.begun == [{"title": "Pumps", "instructions": "Be brief.", "model": "one"}]
+        assert apis.created == [{"title": "Pumps", "instructions": "Be brief.", "model": "one"}]
         assert apis.bodies()[1:] == [
             {"user": "question 1", "assistant": "answer 1"},
             {"user": "question 2", "assistant": "answer 2"},
         ]
 
-    async def test_and_so_by_coroutines(self, apis: FakeApis, history: ConversationHistory) -> None:
+    async def test_async(self, apis: FakeApis, history: ConversationHistory) -> None:
         assert await history.acreate() == "c-1" == await history.acreate()
 
         await history.aadd_messages(turn(1))
 
-        assert said(await history.aget_messages()) == [("human", "question 1"), ("ai", "answer 1")]
+        assert contents(await history.aget_messages()) == [("human", "question 1"), ("ai", "answer 1")]
         await history.aclear()
         assert apis.conversations == {}
 
-    def test_a_users_message_is_held_until_its_answer_comes(self, apis: FakeApis, history: ConversationHistory) -> None:
+    def test_a_users_message_is_kept_until_its_answer_is_added(
+        self, apis: FakeApis, history: ConversationHistory
+    ) -> None:
         history.create()
 
         history.add_user_message("Are you")
         history.add_user_message("there?")
         assert apis.conversations == {"c-1": []}
-        assert said(history.messages) == [("human", "Are you\nthere?")]
+        assert contents(history.messages) == [("human", "Are you\nthere?")]
         history.add_ai_message("Yes.")
 
         assert [message["text"] for message in apis.conversations["c-1"]] == ["Are you\nthere?", "Yes."]
-        assert said(history.messages) == [("human", "Are you\nthere?"), ("ai", "Yes.")]
+        assert contents(history.messages) == [("human", "Are you\nthere?"), ("ai", "Yes.")]
 
     @pytest.mark.parametrize(
         "messages",
@@ -70,7 +73,7 @@ class TestWriting:
             [HumanMessage([{"type": "image", "base64": "aaaa", "mime_type": "image/png"}]), AIMessage("A pump")],
         ],
     )
-    def test_what_are_no_turns_is_refused_as_a_whole(
+    def test_messages_that_are_not_turns_are_rejected(
         self, apis: FakeApis, history: ConversationHistory, messages: Any
     ) -> None:
         with pytest.raises(ValueError, match=r"takes|turns"):
@@ -84,27 +87,27 @@ class TestWriting:
         history.add_user_message("Are you there?")
         apis.planned.append(error(500, "internal"))
 
-        with pytest.raises(errors.Internal):
+        with pytest.raises(errors.InternalError):
             history.add_ai_message("Yes.")
         history.add_ai_message("Yes.")
 
-        assert said(history.messages) == [("human", "Are you there?"), ("ai", "Yes.")]
+        assert contents(history.messages) == [("human", "Are you there?"), ("ai", "Yes.")]
 
-    def test_a_failure_on_the_way_says_how_far_it_came(self, apis: FakeApis, history: ConversationHistory) -> None:
+    def test_an_error_says_how_many_turns_were_written(self, apis: FakeApis, history: ConversationHistory) -> None:
         history.create()
         apis.planned += [None, error(500, "internal")]
 
-        with pytest.raises(errors.Internal) as raised:
+        with pytest.raises(errors.InternalError) as raised:
             history.add_messages([*turn(1), *turn(2), *turn(3)])
 
         assert raised.value.__notes__ == ["1 of 3 turns were written before."]
-        assert said(history.messages) == [("human", "question 1"), ("ai", "answer 1")]
+        assert contents(history.messages) == [("human", "question 1"), ("ai", "answer 1")]
 
-    def test_a_turn_whose_answer_is_lost_is_written_once(
-        self, apis: FakeApis, history: ConversationHistory, pauses: list[float]
+    def test_a_turn_whose_response_is_lost_is_written_once(
+        self, apis: FakeApis, history: ConversationHistory, delays: list[float]
     ) -> None:
         history.create()
-        apis.planned.append(cut)
+        apis.planned.append(lose_response)
 
         history.add_messages(turn(1))
 
@@ -129,16 +132,16 @@ class TestReading:
             {"limit": "100", "cursor": "200"},
         ]
 
-    def test_of_a_conversation_that_there_is_not(self, options: Any) -> None:
+    def test_an_unknown_conversation(self, options: Any) -> None:
         with pytest.raises(errors.NotFound):
             _ = ConversationHistory("c-9", **options("chatbot")).messages
 
 
 class TestClearing:
-    def test_deletes_the_conversation_and_the_next_turn_begins_another(
+    def test_deletes_the_conversation_and_the_next_turn_creates_another(
         self, apis: FakeApis, history: ConversationHistory
     ) -> None:
-        history.add_messages([*turn(1), HumanMessage("held")])
+        history.add_messages([*turn(1), HumanMessage("pending")])
 
         history.clear()
         history.clear()
@@ -148,7 +151,7 @@ class TestClearing:
         history.add_messages(turn(2))
         assert history.conversation_id == "c-2"
 
-    def test_what_is_gone_already_is_clear(self, options: Any) -> None:
+    def test_a_conversation_that_is_gone(self, options: Any) -> None:
         ConversationHistory("c-9", **options("chatbot")).clear()
 
 
@@ -165,14 +168,14 @@ async def test_a_chain_remembers(apis: FakeApis, options: Any) -> None:
     )
     session: Any = {"configurable": {"session_id": ConversationHistory(**options("chatbot")).create()}}
 
-    # When it is asked three times, in each way
+    # When it is called three times, in each way
     chain.invoke({"question": "one"}, session)
     await chain.ainvoke({"question": "two"}, session)
     list(chain.stream({"question": "three"}, session))
 
-    # Then the model was told of all that was said before
-    told = [body for body in apis.bodies() if body and "instructions" in body][-1]
-    assert [message["text"] for message in told["messages"]] == [
+    # Then the last request contains the earlier turns
+    completion = [body for body in apis.bodies() if body and "instructions" in body][-1]
+    assert [message["text"] for message in completion["messages"]] == [
         "one",
         "Water is lifted by it.",
         "two",

@@ -8,21 +8,22 @@ from langchain_core.documents import Document
 from langchain_core.retrievers import BaseRetriever
 from pydantic import ConfigDict, Field
 
-from langchain_bedrock_endpoints._api import Api, Request
-from langchain_bedrock_endpoints._connection import Endpoint
+from bedrock_endpoints.langchain._api import Api, Endpoint, Request
+
+METADATA = ("documentId", "document", "page", "score")
 
 
 class BedrockEndpointsRetriever(Endpoint, BaseRetriever):
-    """Parts of the documents' pages that fit a question, best first.
+    """Passages of the documents that match a query, best first.
 
-    A part's `metadata` is what it takes to cite it: `documentId`, `document` (its name), `page` (counted from 1), and
-    `score`, which compares with those of the same search only. `limit` and `documents` may also be given to `invoke`.
+    The `metadata` of a passage is what a citation needs: `documentId`, `document` (its name), `page` (from 1), and
+    `score`, which is comparable within one search only. `limit` and `documents` may also be passed to `invoke`.
     """
 
     model_config = ConfigDict(extra="forbid", populate_by_name=True, arbitrary_types_allowed=True)
 
     limit: int = Field(default=10, ge=1, le=50)
-    """How many parts at most."""
+    """The maximum number of passages."""
 
     documents: list[str] | None = None
     """The ids of the documents to search. Default: all of them."""
@@ -48,18 +49,18 @@ class BedrockEndpointsRetriever(Endpoint, BaseRetriever):
         return _documents(await self._api.acall(self._search(query, limit, documents)))
 
     def _search(self, query: str, limit: int | None, documents: list[str] | None) -> Request:
-        chosen = self.documents if documents is None else documents
+        selected = self.documents if documents is None else documents
         body = {"query": query, "limit": self.limit if limit is None else limit}
-        # An empty list goes as it is: the API refuses it, where leaving it out would search everything.
-        return Request("POST", "/searches", body if chosen is None else {**body, "documents": chosen})
+        # An empty list is sent as it is: the API rejects it, while leaving it out would search all documents.
+        return Request("POST", "/searches", body if selected is None else {**body, "documents": selected})
 
     @cached_property
     def _api(self) -> Api:
         return Api(self, "hr-qa")
 
 
-def _documents(answer: Any) -> list[Document]:
-    cited = ("documentId", "document", "page", "score")
+def _documents(response: Any) -> list[Document]:
     return [
-        Document(page_content=item["text"], metadata={name: item[name] for name in cited}) for item in answer["items"]
+        Document(page_content=item["text"], metadata={name: item[name] for name in METADATA})
+        for item in response["items"]
     ]

@@ -1,15 +1,16 @@
-"""Chat against the fake: what is sent, what comes back, in one piece and in many."""
+"""The chat model against the fake API."""
 
 import asyncio
 from typing import Any
 
 import pytest
-from fake import Answer, FakeApis, error, event
 from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.load import dumpd, load
 from langchain_core.messages import AIMessage, AIMessageChunk, ChatMessage, HumanMessage, SystemMessage, ToolMessage
 
-from langchain_bedrock_endpoints import ChatBedrockEndpoints, errors
+from bedrock_endpoints import errors
+from bedrock_endpoints.langchain import ChatBedrockEndpoints
+from clients.tests.fake import FakeApis, Response, error, event
 
 
 @pytest.fixture
@@ -17,21 +18,21 @@ def chat(options: Any) -> ChatBedrockEndpoints:
     return ChatBedrockEndpoints(**options("playground"))
 
 
-def summed(chunks: list[Any]) -> AIMessageChunk:
-    total = chunks[0]
+def merge(chunks: list[Any]) -> AIMessageChunk:
+    merged = chunks[0]
     for chunk in chunks[1:]:
-        total += chunk
-    return total
+        merged += chunk
+    return merged
 
 
-class TestWhatIsSent:
-    def test_a_text_is_a_users_message_and_nothing_else(self, apis: FakeApis, chat: ChatBedrockEndpoints) -> None:
+class TestRequests:
+    def test_a_text_is_one_user_message(self, apis: FakeApis, chat: ChatBedrockEndpoints) -> None:
         chat.invoke("What is a pump?")
 
         assert apis.received[0].path == "/p/local/completions"
         assert apis.bodies() == [{"messages": [{"role": "user", "text": "What is a pump?"}]}]
 
-    def test_messages_in_a_row_are_one_and_the_systems_are_instructions(
+    def test_consecutive_messages_are_joined_and_system_messages_are_instructions(
         self, apis: FakeApis, chat: ChatBedrockEndpoints
     ) -> None:
         chat.invoke(
@@ -59,13 +60,13 @@ class TestWhatIsSent:
             }
         ]
 
-    def test_blocks_of_text_are_text(self, apis: FakeApis, chat: ChatBedrockEndpoints) -> None:
+    def test_text_blocks_are_joined(self, apis: FakeApis, chat: ChatBedrockEndpoints) -> None:
         chat.invoke([HumanMessage([{"type": "text", "text": "What is "}, "a pump?"])])
 
         assert apis.bodies()[0]["messages"][0]["text"] == "What is a pump?"
 
     @pytest.mark.parametrize(
-        ("message", "said"),
+        ("message", "reason"),
         [
             (HumanMessage([{"type": "image_url", "image_url": {"url": "https://x.example/a.png"}}]), "image_url"),
             (ToolMessage("4", tool_call_id="1"), "kind tool"),
@@ -73,10 +74,10 @@ class TestWhatIsSent:
             (ChatMessage(role="judge", content="no"), "kind chat"),
         ],
     )
-    def test_what_the_api_cannot_take_is_not_sent(
-        self, apis: FakeApis, chat: ChatBedrockEndpoints, message: Any, said: str
+    def test_unsupported_messages_are_rejected(
+        self, apis: FakeApis, chat: ChatBedrockEndpoints, message: Any, reason: str
     ) -> None:
-        with pytest.raises(ValueError, match=said):
+        with pytest.raises(ValueError, match=reason):
             chat.invoke([HumanMessage("a"), message])
         assert apis.received == []
 
@@ -86,9 +87,9 @@ class TestWhatIsSent:
         with pytest.raises(NotImplementedError):
             chat.with_structured_output({"title": "A", "type": "object", "properties": {}})
 
-    def test_parameters_go_by_the_apis_names_and_a_calls_own_win(self, apis: FakeApis, options: Any) -> None:
-        given = {"temperature": 0, "top_p": 0.9, "max_tokens": 50, "stop_sequences": ["END"], "model": "one"}
-        chat = ChatBedrockEndpoints(**options("playground"), **given)
+    def test_parameters_have_the_apis_names_and_a_calls_take_precedence(self, apis: FakeApis, options: Any) -> None:
+        parameters = {"temperature": 0, "top_p": 0.9, "max_tokens": 50, "stop_sequences": ["END"], "model": "one"}
+        chat = ChatBedrockEndpoints(**options("playground"), **parameters)
 
         chat.invoke("a")
         chat.invoke("a", stop=["X"], temperature=0.5, top_k=4, model="two", stream=False)
@@ -99,14 +100,14 @@ class TestWhatIsSent:
         ]
         assert [body["model"] for body in apis.bodies()] == ["one", "two"]
 
-    def test_penalties_go_too_and_the_api_says_that_no_model_takes_them(self, options: Any) -> None:
+    def test_penalties_are_sent_and_rejected_by_the_api(self, options: Any) -> None:
         chat = ChatBedrockEndpoints(**options("playground"), presence_penalty=0.5)
 
         with pytest.raises(errors.InvalidRequest) as raised:
             chat.invoke("a")
-        assert raised.value.details == [{"path": "body.presencePenalty", "message": "is wrong"}]
+        assert raised.value.details == [{"path": "body.presencePenalty", "message": "is invalid"}]
 
-    def test_a_parameter_that_there_is_not_is_refused(self, apis: FakeApis, chat: ChatBedrockEndpoints) -> None:
+    def test_an_unknown_parameter_is_rejected(self, apis: FakeApis, chat: ChatBedrockEndpoints) -> None:
         with pytest.raises(ValueError, match="no tools"):
             chat.invoke("a", tools=[])
         with pytest.raises(ValueError, match="top_g"):
@@ -114,8 +115,8 @@ class TestWhatIsSent:
         assert apis.received == []
 
 
-class TestAnAnswer:
-    async def test_has_text_use_and_the_apis_word_on_it(self, chat: ChatBedrockEndpoints) -> None:
+class TestAnswers:
+    async def test_text_usage_and_metadata(self, chat: ChatBedrockEndpoints) -> None:
         for answer in (chat.invoke("a", max_tokens=9), await chat.ainvoke("a", max_tokens=9)):
             assert answer.content == "Water is lifted by it."
             assert answer.usage_metadata == {"input_tokens": 7, "output_tokens": 3, "total_tokens": 10}
@@ -128,56 +129,56 @@ class TestAnAnswer:
                 "model_provider": "bedrock_endpoints",
             }
 
-    async def test_comes_in_pieces(self, apis: FakeApis, chat: ChatBedrockEndpoints) -> None:
+    async def test_streaming(self, apis: FakeApis, chat: ChatBedrockEndpoints) -> None:
         for chunks in (list(chat.stream("a")), [chunk async for chunk in chat.astream("a")]):
             assert [chunk.content for chunk in chunks] == ["Water ", "is lifted", " by it.", ""]
-            whole = summed(chunks)
-            assert whole.usage_metadata == {"input_tokens": 7, "output_tokens": 3, "total_tokens": 10}
-            assert whole.response_metadata["stopReason"] == "end_turn"
-            assert whole.response_metadata["model_name"] == "us.default-v1:0"
+            merged = merge(chunks)
+            assert merged.usage_metadata == {"input_tokens": 7, "output_tokens": 3, "total_tokens": 10}
+            assert merged.response_metadata["stopReason"] == "end_turn"
+            assert merged.response_metadata["model_name"] == "us.default-v1:0"
         assert {request.path for request in apis.received} == {"/p/local/completions/stream"}
 
-    def test_comes_by_the_stream_to_invoke_when_asked(self, apis: FakeApis, options: Any) -> None:
+    def test_invoke_uses_the_stream_if_streaming_is_set(self, apis: FakeApis, options: Any) -> None:
         answer = ChatBedrockEndpoints(**options("playground"), streaming=True).invoke("a")
 
         assert answer.content == "Water is lifted by it."
         assert apis.received[0].path == "/p/local/completions/stream"
 
-    def test_tells_callbacks_of_each_piece(self, chat: ChatBedrockEndpoints) -> None:
-        class Ear(BaseCallbackHandler):
-            heard: list[str] = []
+    def test_callbacks_receive_each_delta(self, chat: ChatBedrockEndpoints) -> None:
+        class Recorder(BaseCallbackHandler):
+            tokens: list[str] = []
 
             def on_llm_new_token(self, token: str, **_: Any) -> None:
-                self.heard.append(token)
+                self.tokens.append(token)
 
-        list(chat.stream("a", config={"callbacks": [Ear()]}))
+        list(chat.stream("a", config={"callbacks": [Recorder()]}))
 
-        assert Ear.heard == ["Water ", "is lifted", " by it.", ""]
+        assert Recorder.tokens == ["Water ", "is lifted", " by it.", ""]
 
 
-class TestAStreamThatIsLeft:
-    """The caller's hanging up is what ends the model's work."""
+class TestLeavingAStream:
+    """Closing the connection is what stops the model."""
 
     @pytest.fixture(autouse=True)
-    def endless(self, apis: FakeApis) -> None:
-        apis.planned.append(Answer(200, events=(event("delta", {"text": "on and on"}) for _ in range(10_000_000))))
+    def _endless(self, apis: FakeApis) -> None:
+        apis.planned.append(Response(200, events=(event("delta", {"text": "on and on"}) for _ in range(10_000_000))))
 
-    def test_by_a_thread(self, apis: FakeApis, chat: ChatBedrockEndpoints) -> None:
+    def test_sync(self, apis: FakeApis, chat: ChatBedrockEndpoints) -> None:
         for _ in chat.stream("a"):
             break
 
-        assert apis.hung_up.wait(5)
+        assert apis.disconnected.wait(5)
 
-    async def test_by_a_coroutine(self, apis: FakeApis, chat: ChatBedrockEndpoints) -> None:
+    async def test_async(self, apis: FakeApis, chat: ChatBedrockEndpoints) -> None:
         async for _ in chat.astream("a"):
             break
 
-        assert await asyncio.to_thread(apis.hung_up.wait, 5)
+        assert await asyncio.to_thread(apis.disconnected.wait, 5)
 
 
-class TestAStreamThatFails:
-    async def test_with_an_error_at_its_end(self, apis: FakeApis, chat: ChatBedrockEndpoints) -> None:
-        apis.tail = [event("error", {"error": {"code": "refused", "message": "Not that.", "requestId": "r-9"}})]
+class TestFailingStreams:
+    async def test_an_error_event(self, apis: FakeApis, chat: ChatBedrockEndpoints) -> None:
+        apis.stream_end = [event("error", {"error": {"code": "refused", "message": "Not that.", "requestId": "r-9"}})]
         chunks = chat.stream("a")
 
         assert [next(chunks).content for _ in range(3)] == ["Water ", "is lifted", " by it."]
@@ -187,8 +188,8 @@ class TestAStreamThatFails:
             async for _ in chat.astream("a"):
                 pass
 
-    async def test_by_being_cut(self, apis: FakeApis, chat: ChatBedrockEndpoints) -> None:
-        apis.tail = []
+    async def test_an_interrupted_stream(self, apis: FakeApis, chat: ChatBedrockEndpoints) -> None:
+        apis.stream_end = []
 
         with pytest.raises(errors.ConnectionFailed, match="cut"):
             list(chat.stream("a"))
@@ -196,42 +197,42 @@ class TestAStreamThatFails:
             async for _ in chat.astream("a"):
                 pass
 
-    def test_before_its_first_piece(self, apis: FakeApis, chat: ChatBedrockEndpoints) -> None:
+    def test_an_error_before_the_first_event(self, apis: FakeApis, chat: ChatBedrockEndpoints) -> None:
         apis.planned.append(error(422, "refused"))
 
         with pytest.raises(errors.Refused) as raised:
             next(chat.stream("a"))
         assert (raised.value.status, raised.value.request_id) == (422, "r-error")
 
-    def test_by_being_none_of_the_contracts(self, apis: FakeApis, chat: ChatBedrockEndpoints) -> None:
-        for piece in (b"data: {no json\n\n", event("surprise", {})):
-            apis.planned.append(Answer(200, events=[piece]))
-            with pytest.raises(errors.UnexpectedAnswer):
+    def test_events_that_are_not_the_apis(self, apis: FakeApis, chat: ChatBedrockEndpoints) -> None:
+        for chunk in (b"data: {no json\n\n", event("surprise", {})):
+            apis.planned.append(Response(200, events=[chunk]))
+            with pytest.raises(errors.UnexpectedResponse):
                 list(chat.stream("a"))
 
 
-def test_caches_tell_apart_what_answers_depend_on(options: Any) -> None:
-    made = [
-        ChatBedrockEndpoints(**options("playground"), **more)._get_llm_string(stop=stop)
-        for more, stop in [({}, None), ({"top_k": 1}, None), ({"model": "one"}, None), ({}, ["X"])]
+def test_the_cache_key_contains_everything_that_answers_depend_on(options: Any) -> None:
+    keys = [
+        ChatBedrockEndpoints(**options("playground"), **parameters)._get_llm_string(stop=stop)
+        for parameters, stop in [({}, None), ({"top_k": 1}, None), ({"model": "one"}, None), ({}, ["X"])]
     ]
 
-    assert len(set(made)) == 4
+    assert len(set(keys)) == 4
 
 
 @pytest.mark.filterwarnings("ignore:The function `load` is in beta")
-def test_it_is_stored_without_its_token(monkeypatch: pytest.MonkeyPatch, options: Any) -> None:
+def test_it_is_serialized_without_its_token(monkeypatch: pytest.MonkeyPatch, options: Any) -> None:
     chat = ChatBedrockEndpoints(**options("playground"), token="one", top_k=4)
 
-    stored = dumpd(chat)
+    serialized = dumpd(chat)
     monkeypatch.setenv("BEDROCK_ENDPOINTS_TOKEN", "two")
     loaded = load(
-        stored,
+        serialized,
         allowed_objects=[ChatBedrockEndpoints],
-        valid_namespaces=["langchain_bedrock_endpoints"],
+        valid_namespaces=["bedrock_endpoints"],
         secrets_from_env=True,
     )
 
-    assert "one" not in str(stored["kwargs"]["token"])
+    assert "one" not in str(serialized["kwargs"]["token"])
     assert loaded.token.get_secret_value() == "two"
     assert (loaded.top_k, loaded.base_url) == (4, chat.base_url)

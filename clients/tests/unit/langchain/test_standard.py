@@ -1,11 +1,11 @@
-"""LangChain's own unit tests for those who write such classes. What the API cannot do is said by the properties."""
+"""LangChain's standard unit tests. Their properties say what the API does not support."""
 
 from typing import Any
 
 import pytest
 from langchain_tests.unit_tests import ChatModelUnitTests, EmbeddingsUnitTests
 
-from langchain_bedrock_endpoints import BedrockEndpointsEmbeddings, ChatBedrockEndpoints
+from bedrock_endpoints.langchain import BedrockEndpointsEmbeddings, ChatBedrockEndpoints
 
 ADDRESS = {"base_url": "https://api.example/", "region_name": "us-west-2"}
 ENVIRONMENT = {"BEDROCK_ENDPOINTS_STAGE": "dev", "BEDROCK_ENDPOINTS_TOKEN": "token"}
@@ -26,7 +26,7 @@ class TestChat(ChatModelUnitTests):
         return ENVIRONMENT, {}, EXPECTED
 
     @pytest.mark.xfail(
-        reason="'all' loads the classes on LangChain's own list; test_chat_models.py loads ours by name",
+        reason="'all' loads the classes on LangChain's own list only; test_chat_models.py loads ours by name",
         raises=ValueError,
     )
     def test_serdes(self, model: Any, snapshot: Any) -> None:

@@ -1,23 +1,24 @@
-"""Searches of the fake."""
+"""Searches against the fake API."""
 
 from typing import Any
 
 import pytest
-from fake import FakeApis
 
-from langchain_bedrock_endpoints import BedrockEndpointsRetriever, errors
+from bedrock_endpoints import errors
+from bedrock_endpoints.langchain import BedrockEndpointsRetriever
+from clients.tests.fake import FakeApis
 
 
-async def test_parts_come_with_what_it_takes_to_cite_them(apis: FakeApis, options: Any) -> None:
+async def test_passages_have_the_metadata_of_a_citation(apis: FakeApis, options: Any) -> None:
     retriever = BedrockEndpointsRetriever(**options("hr-qa"), limit=2, documents=["d-7"])
 
-    for found in (retriever.invoke("who?"), await retriever.ainvoke("who?")):
-        assert [part.page_content for part in found] == ["Part 0", "Part 1"]
-        assert found[1].metadata == {"documentId": "d-7", "document": "Rules", "page": 2, "score": 0.5}
+    for passages in (retriever.invoke("who?"), await retriever.ainvoke("who?")):
+        assert [passage.page_content for passage in passages] == ["Part 0", "Part 1"]
+        assert passages[1].metadata == {"documentId": "d-7", "document": "Rules", "page": 2, "score": 0.5}
     assert apis.bodies() == [{"query": "who?", "limit": 2, "documents": ["d-7"]}] * 2
 
 
-async def test_a_calls_own_limits_win(apis: FakeApis, options: Any) -> None:
+async def test_a_calls_arguments_take_precedence(apis: FakeApis, options: Any) -> None:
     retriever = BedrockEndpointsRetriever(**options("hr-qa"), documents=["d-7"])
 
     retriever.invoke("who?", limit=3, documents=["d-8"])
@@ -35,7 +36,7 @@ def test_all_documents_are_searched_by_default(apis: FakeApis, options: Any) -> 
     assert apis.bodies() == [{"query": "who?", "limit": 10}]
 
 
-def test_no_documents_are_not_all(options: Any) -> None:
+def test_an_empty_list_of_documents_is_rejected(options: Any) -> None:
     with pytest.raises(errors.InvalidRequest):
         BedrockEndpointsRetriever(**options("hr-qa"), documents=[]).invoke("who?")
 

@@ -1,6 +1,6 @@
-"""LangChain's own integration tests against a deployed stage: BEDROCK_ENDPOINTS_STAGE and the caller's credentials.
+"""LangChain's standard integration tests on a deployed stage: BEDROCK_ENDPOINTS_STAGE and the caller's credentials.
 
-What the API cannot do, tools and structured output and other inputs than text, is said by the properties.
+Their properties say what the API does not support: tools, structured output, and input other than text.
 """
 
 from typing import Any
@@ -11,9 +11,9 @@ from langchain_tests.integration_tests import (
     RetrieversIntegrationTests,
 )
 
-from langchain_bedrock_endpoints import BedrockEndpointsEmbeddings, BedrockEndpointsRetriever, ChatBedrockEndpoints
+from bedrock_endpoints.langchain import BedrockEndpointsEmbeddings, BedrockEndpointsRetriever, ChatBedrockEndpoints
 
-# Of those that a stage offers by default.
+# A model that a stage offers by default.
 OTHER_MODEL = "us.amazon.nova-lite-v1:0"
 
 
@@ -24,7 +24,7 @@ class TestChat(ChatModelIntegrationTests):
 
     @property
     def chat_model_params(self) -> dict[str, Any]:
-        # The local stage writes some 60 tokens a second.
+        # The local stage generates about 60 tokens per second.
         return {"max_tokens": 20}
 
     @property

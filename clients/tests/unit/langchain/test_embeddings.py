@@ -1,16 +1,17 @@
-"""Vectors from the fake, whose first number is their text's length."""
+"""Embeddings against the fake API, whose vectors start with the length of the text."""
 
 from typing import Any
 
 import pytest
-from fake import FakeApis
 
-from langchain_bedrock_endpoints import BedrockEndpointsEmbeddings, errors
+from bedrock_endpoints import errors
+from bedrock_endpoints.langchain import BedrockEndpointsEmbeddings
+from clients.tests.fake import FakeApis, error
 
 TEXTS = ["x" * (number + 1) for number in range(200)]
 
 
-async def test_any_number_of_texts_in_their_order(apis: FakeApis, options: Any) -> None:
+async def test_any_number_of_texts_in_order(apis: FakeApis, options: Any) -> None:
     embeddings = BedrockEndpointsEmbeddings(**options("embeddings"), dimensions=256)
 
     for vectors in (embeddings.embed_documents(TEXTS), await embeddings.aembed_documents(TEXTS)):
@@ -27,7 +28,7 @@ async def test_numbers_are_floats(options: Any) -> None:
         assert {type(number) for number in vector} == {float}
 
 
-def test_a_body_is_no_larger_than_the_api_takes(apis: FakeApis, options: Any) -> None:
+def test_bodies_are_within_the_apis_limit(apis: FakeApis, options: Any) -> None:
     texts = ["\U0001f4a7" * 50_000] * 60
 
     assert len(BedrockEndpointsEmbeddings(**options("embeddings")).embed_documents(texts)) == 60
@@ -37,12 +38,12 @@ def test_a_body_is_no_larger_than_the_api_takes(apis: FakeApis, options: Any) ->
     assert len(sizes) == 3
 
 
-def test_no_texts_are_no_request(apis: FakeApis, options: Any) -> None:
+def test_no_texts_send_no_request(apis: FakeApis, options: Any) -> None:
     assert BedrockEndpointsEmbeddings(**options("embeddings")).embed_documents([]) == []
     assert apis.received == []
 
 
-def test_what_is_asked_for_is_sent(apis: FakeApis, options: Any) -> None:
+def test_options_are_sent(apis: FakeApis, options: Any) -> None:
     embeddings = BedrockEndpointsEmbeddings(**options("embeddings"), model="one", dimensions=512, normalize=False)
 
     embeddings.embed_query("a")
@@ -50,15 +51,13 @@ def test_what_is_asked_for_is_sent(apis: FakeApis, options: Any) -> None:
     assert apis.bodies() == [{"texts": ["a"], "dimensions": 512, "normalize": False, "model": "one"}]
 
 
-def test_dimensions_that_there_are_not() -> None:
+def test_invalid_dimensions() -> None:
     with pytest.raises(ValueError, match="dimensions"):
         BedrockEndpointsEmbeddings(stage="dev", dimensions=384)
 
 
-def test_a_failed_batch_fails_all(apis: FakeApis, options: Any) -> None:
-    from fake import error
-
+def test_a_failed_batch_fails_the_call(apis: FakeApis, options: Any) -> None:
     apis.planned += [None, error(502, "model_error")]
 
-    with pytest.raises(errors.ModelFailed):
+    with pytest.raises(errors.ModelError):
         BedrockEndpointsEmbeddings(**options("embeddings")).embed_documents(TEXTS)

@@ -12,13 +12,13 @@ from langchain_core.messages.ai import UsageMetadata
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 from pydantic import ConfigDict, Field
 
-from langchain_bedrock_endpoints._api import Api, Request
-from langchain_bedrock_endpoints._connection import TOKEN, Endpoint
-from langchain_bedrock_endpoints._events import Event
-from langchain_bedrock_endpoints._messages import joined, role, text
-from langchain_bedrock_endpoints.errors import ConnectionFailed, UnexpectedAnswer, from_content
+from bedrock_endpoints.discovery import TOKEN_VARIABLE
+from bedrock_endpoints.errors import UnexpectedResponse
+from bedrock_endpoints.events import Event
+from bedrock_endpoints.langchain._api import Api, Endpoint, Request
+from bedrock_endpoints.langchain._messages import merge_consecutive, role, text
 
-# LangChain's names for what the API calls by its own.
+# LangChain's parameter names and the API's.
 PARAMETERS = {
     "temperature": "temperature",
     "top_p": "topP",
@@ -33,21 +33,21 @@ PARAMETERS = {
 
 
 class ChatBedrockEndpoints(Endpoint, BaseChatModel):
-    """A chat model behind the playground's API.
+    """A chat model over the playground's API.
 
-    System messages become the `instructions`, wherever they stand. Of user and assistant, messages in a row are joined
-    by line breaks, as the API has them take turns; the first and the last one are the user's. Text only: tools,
-    structured output, pictures and sound are refused (`ValueError`, `NotImplementedError`).
+    System messages become the `instructions`, wherever they are. Consecutive messages of one role are joined by line
+    breaks, because the API's messages alternate; the first and the last message are the user's. Text only: tools,
+    structured output, images and sound are rejected (`ValueError`, `NotImplementedError`).
 
-    Which parameters a model takes, and in which range, its row in `GET /models` says; any other is `InvalidRequest`.
-    An answer's `response_metadata` has the API's `stopReason`, `latencyMs`, `parameters` (those in force) and
+    `GET /models` lists the parameters that a model accepts, and their ranges; any other raises `InvalidRequest`.
+    The `response_metadata` of an answer has the API's `stopReason`, `latencyMs`, `parameters` (those in force) and
     `requestId`, and `model_name`, the model that answered.
     """
 
     model_config = ConfigDict(extra="forbid", populate_by_name=True, arbitrary_types_allowed=True)
 
     model: str | None = None
-    """One that the stage offers. Default: the stage's first."""
+    """A model that the stage offers. Default: the stage's first."""
 
     temperature: float | None = None
     top_p: float | None = None
@@ -60,7 +60,7 @@ class ChatBedrockEndpoints(Endpoint, BaseChatModel):
     frequency_penalty: float | None = None
 
     streaming: bool = False
-    """Whether `invoke` uses the stream, too: it may last 5 minutes where a plain answer may last 29 seconds."""
+    """Whether `invoke` uses the stream, too: it may take 5 minutes, a plain response 29 seconds."""
 
     def _generate(
         self,
@@ -87,14 +87,12 @@ class ChatBedrockEndpoints(Endpoint, BaseChatModel):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> Iterator[ChatGenerationChunk]:
-        done = False
         with closing(self._api.stream(self._request("/completions/stream", messages, stop, kwargs))) as events:
             for event in events:
-                chunk, done = _chunk(event), event.name == "completion"
+                chunk = _chunk(event)
                 if run_manager:
                     run_manager.on_llm_new_token(chunk.text, chunk=chunk)
                 yield chunk
-        _check_end(done)
 
     async def _astream(
         self,
@@ -103,14 +101,12 @@ class ChatBedrockEndpoints(Endpoint, BaseChatModel):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> AsyncIterator[ChatGenerationChunk]:
-        done = False
         async with aclosing(self._api.astream(self._request("/completions/stream", messages, stop, kwargs))) as events:
             async for event in events:
-                chunk, done = _chunk(event), event.name == "completion"
+                chunk = _chunk(event)
                 if run_manager:
                     await run_manager.on_llm_new_token(chunk.text, chunk=chunk)
                 yield chunk
-        _check_end(done)
 
     @cached_property
     def _api(self) -> Api:
@@ -120,23 +116,23 @@ class ChatBedrockEndpoints(Endpoint, BaseChatModel):
         self, path: str, messages: list[BaseMessage], stop: list[str] | None, kwargs: Mapping[str, Any]
     ) -> Request:
         instructions = "\n".join(text(message) for message in messages if role(message) == "system")
-        turns = joined(message for message in messages if role(message) != "system")
+        turns = merge_consecutive(message for message in messages if role(message) != "system")
         body = {
             "model": kwargs.get("model", self.model),
             "instructions": instructions or None,
-            "messages": [{"role": who, "text": said} for who, said in turns],
+            "messages": [{"role": turn_role, "text": content} for turn_role, content in turns],
             "parameters": self._parameters(stop, kwargs) or None,
         }
         return Request("POST", path, {name: value for name, value in body.items() if value is not None})
 
     def _parameters(self, stop: list[str] | None, kwargs: Mapping[str, Any]) -> dict[str, Any]:
-        """This object's under the call's, by their names on the wire."""
+        """The call's parameters, else this object's, by the API's names."""
         if unknown := kwargs.keys() - PARAMETERS.keys() - {"model", "stream"}:
             raise ValueError(f"The API has no {', '.join(sorted(unknown))}.")
-        named = {**{name: getattr(self, name) for name in PARAMETERS}, **kwargs}
+        values = {**{name: getattr(self, name) for name in PARAMETERS}, **kwargs}
         if stop is not None:
-            named["stop"] = stop
-        return {wire: named[name] for name, wire in PARAMETERS.items() if named[name] not in (None, [])}
+            values["stop"] = stop
+        return {api_name: values[name] for name, api_name in PARAMETERS.items() if values[name] not in (None, [])}
 
     @property
     def _llm_type(self) -> str:
@@ -144,7 +140,7 @@ class ChatBedrockEndpoints(Endpoint, BaseChatModel):
 
     @property
     def _identifying_params(self) -> dict[str, Any]:
-        """What an answer depends on: LangChain's caches compare it."""
+        """Everything that an answer depends on: LangChain's caches use it as a key."""
         return {
             "base_url": self.base_url,
             "stage": self.stage,
@@ -153,8 +149,8 @@ class ChatBedrockEndpoints(Endpoint, BaseChatModel):
         }
 
     def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
-        known = super()._get_ls_params(stop=stop or self.stop, **kwargs)
-        return LangSmithParams(**{"ls_model_name": "the stage's default", **known, "ls_provider": "bedrock_endpoints"})
+        params = super()._get_ls_params(stop=stop or self.stop, **kwargs)
+        return LangSmithParams(**{"ls_model_name": "the stage's default", **params, "ls_provider": "bedrock_endpoints"})
 
     @classmethod
     def is_lc_serializable(cls) -> bool:
@@ -166,7 +162,7 @@ class ChatBedrockEndpoints(Endpoint, BaseChatModel):
 
     @property
     def lc_secrets(self) -> dict[str, str]:
-        return {"token": TOKEN}
+        return {"token": TOKEN_VARIABLE}
 
 
 def _result(completion: Any) -> ChatResult:
@@ -180,7 +176,7 @@ def _chunk(event: Event) -> ChatGenerationChunk:
     if event.name == "delta":
         return ChatGenerationChunk(message=AIMessageChunk(content=event.data["text"]))
     if event.name == "completion":
-        # Its text has come in the pieces.
+        # The deltas contained its text.
         message = AIMessageChunk(
             content="",
             usage_metadata=_usage(event.data),
@@ -188,22 +184,17 @@ def _chunk(event: Event) -> ChatGenerationChunk:
             chunk_position="last",
         )
         return ChatGenerationChunk(message=message)
-    if event.name == "error":
-        raise from_content(event.data)
-    raise UnexpectedAnswer(f"The API's stream has an event that the contract has not: {event.name}.")
-
-
-def _check_end(done: bool) -> None:
-    if not done:
-        raise ConnectionFailed("The stream was cut before its end.")
+    raise UnexpectedResponse(f"The stream has an event that the API does not document: {event.name}.")
 
 
 def _usage(completion: Any) -> UsageMetadata:
-    used = completion["usage"]
-    given, made = used.get("inputTokens", 0), used.get("outputTokens", 0)
-    return UsageMetadata(input_tokens=given, output_tokens=made, total_tokens=given + made)
+    usage = completion["usage"]
+    input_tokens, output_tokens = usage.get("inputTokens", 0), usage.get("outputTokens", 0)
+    return UsageMetadata(
+        input_tokens=input_tokens, output_tokens=output_tokens, total_tokens=input_tokens + output_tokens
+    )
 
 
 def _metadata(completion: Any) -> dict[str, Any]:
-    kept = {name: completion[name] for name in ("stopReason", "latencyMs", "parameters", "requestId")}
-    return {**kept, "model_name": completion["model"], "model_provider": "bedrock_endpoints"}
+    metadata = {name: completion[name] for name in ("stopReason", "latencyMs", "parameters", "requestId")}
+    return {**metadata, "model_name": completion["model"], "model_provider": "bedrock_endpoints"}

@@ -1,4 +1,4 @@
-"""Server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html), as the APIs send them."""
+"""Server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html), as far as the APIs use them."""
 
 import json
 from collections.abc import Iterator
@@ -6,30 +6,30 @@ from typing import Any, NamedTuple
 
 
 class Event(NamedTuple):
-    """An event's name and its data, decoded."""
+    """An event's name and its decoded JSON data."""
 
     name: str
     data: Any
 
 
-class EventReader:
-    """Events out of a stream's bytes, wherever these are cut."""
+class EventParser:
+    """Parses events from bytes that may be split anywhere."""
 
     def __init__(self) -> None:
-        self._rest = b""
+        self._incomplete = b""
         self._name = ""
         self._data: list[str] = []
 
     def feed(self, received: bytes) -> Iterator[Event]:
-        """The events that are whole with these bytes."""
-        # Lines are cut in the bytes and at line feeds only: JSON may hold other characters that `splitlines` cuts at,
-        # and a character of several bytes may come in two pieces.
-        *lines, self._rest = (self._rest + received).split(b"\n")
+        """The events that these bytes complete. Raises `ValueError` for data that is not JSON."""
+        # Split bytes, and at line feeds only: JSON may contain other characters that `str.splitlines` splits at, and
+        # a multi-byte character may arrive in two parts.
+        *lines, self._incomplete = (self._incomplete + received).split(b"\n")
         for line in lines:
-            if event := self._line(line.removesuffix(b"\r").decode()):
+            if event := self._parse_line(line.removesuffix(b"\r").decode()):
                 yield event
 
-    def _line(self, line: str) -> Event | None:
+    def _parse_line(self, line: str) -> Event | None:
         if not line:
             event = Event(self._name, json.loads("\n".join(self._data))) if self._data else None
             self._name, self._data = "", []
