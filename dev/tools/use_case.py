@@ -65,9 +65,7 @@ def create(root: Path, name: str, models: str) -> list[Path]:
 
 def _check_name(root: Path, name: str) -> None:
     if not re.fullmatch(r"[a-z][a-z0-9]*(_[a-z0-9]+)*", name) or keyword.iskeyword(name) or len(name) > 30:
-        raise ScaffoldError(
-            f"{name!r} is no use case name: up to 30 lower-case letters and digits, words joined by _"
-        )
+        raise ScaffoldError(f"{name!r} is no use case name: up to 30 lower-case letters and digits, words joined by _")
     if name in _RESERVED or (root / "lambda_src" / name).exists():
         raise ScaffoldError(f"{name}: the name is taken")
 
