@@ -17,7 +17,7 @@ export UV_PYTHON_DOWNLOADS := never
 CDK = cdk -c stage=$(STAGE)
 PYTEST = python -m pytest
 
-.PHONY: help setup setup-local ui test-ui screenshots local local-stop local-reset test unit test-e2e coverage lint format synth snapshots deploy destroy doctor lock openapi curl bench bench-chat bench-ingestion evaluate
+.PHONY: help setup setup-local ui test-ui screenshots local local-stop local-reset test unit test-e2e coverage lint format synth use-case snapshots deploy destroy doctor lock openapi curl bench bench-chat bench-ingestion evaluate
 
 help: ## list the commands
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -87,6 +87,10 @@ format: setup ## format the code and fix most lint errors
 
 synth: setup ## synthesize all stacks of STAGE
 	@$(CDK) synth --quiet
+
+use-case: setup ## add a use case: make use-case NAME=translation [MODELS=text|none]
+	@python -m dev.tools.use_case "$(NAME)" $(if $(MODELS),--models $(MODELS))
+	@$(MAKE) format openapi snapshots >/dev/null
 
 snapshots: setup ## accept today's templates as the snapshots
 	@$(PYTEST) tests/stacks/test_snapshots.py --snapshot-update

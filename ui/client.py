@@ -64,9 +64,10 @@ class Client:
 
     def get(self, use_case: str, path: str, **query: str | int | None) -> dict[str, Any]:
         """A resource or a page of a list; query parameters that are None are left out."""
-        return self._request(
+        body: dict[str, Any] = self._request(
             use_case, "GET", path, query={name: value for name, value in query.items() if value is not None}
         )
+        return body
 
     def newest(self, use_case: str, path: str, count: int) -> tuple[list[dict[str, Any]], bool]:
         """The newest `count` items of a list, and whether there are more."""
@@ -82,10 +83,12 @@ class Client:
 
     def post(self, use_case: str, path: str, body: Mapping[str, Any], key: str | None = None) -> dict[str, Any]:
         """Creates something. With an idempotency `key`, a repeated call waits for the first one's response."""
-        return self._request(use_case, "POST", path, body, idempotency_key=key)
+        response: dict[str, Any] = self._request(use_case, "POST", path, body, idempotency_key=key)
+        return response
 
     def patch(self, use_case: str, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
-        return self._request(use_case, "PATCH", path, body)
+        response: dict[str, Any] = self._request(use_case, "PATCH", path, body)
+        return response
 
     def delete(self, use_case: str, path: str) -> None:
         """Deletes something; it may be deleted already."""

@@ -16,7 +16,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     stage: str
     use_case: str
     table_name: str
-    models: tuple[str, ...]
+    models: tuple[str, ...] = ()
     bucket_name: str | None = None
     guardrail_id: str | None = None
     guardrail_version: str | None = None

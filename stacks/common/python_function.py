@@ -54,14 +54,14 @@ class PythonFunction(Construct):
         case that contains the handler. `memory_size` is in MB and determines the CPU share as well."""
         super().__init__(scope, construct_id)
         target = package_target(scope.settings)
-        package = Package(use_case=scope.use_case, target=target, services=services, part=part)
+        self.package = Package(use_case=scope.use_case, target=target, services=services, part=part)
         logs = log_group(self, "Logs", scope.settings)
         self.role = self._create_role(logs)
         self.function = lambda_.Function(
             self,
             "Resource",
-            code=package_code(package),
-            handler=self._handler(package),
+            code=package_code(self.package),
+            handler=self._handler(self.package),
             layers=self._layers(scope, target),
             runtime=target.runtime,
             architecture=target.architecture,

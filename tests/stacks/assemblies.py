@@ -1,5 +1,6 @@
 """Synthesized stages, and ways to look into their templates."""
 
+import functools
 import json
 import os
 import sys
@@ -20,6 +21,8 @@ from aws_cdk import App  # noqa: E402
 
 from app import add_stacks  # noqa: E402
 from lambda_src import registry  # noqa: E402
+from stacks.common.bundling import Package  # noqa: E402
+from stacks.common.python_function import PythonFunction  # noqa: E402
 from stacks.config import StageSettings  # noqa: E402
 from stacks.loading import load_stage  # noqa: E402
 
@@ -213,6 +216,15 @@ def plain(value: Any) -> str:
 
 def _listed(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
+
+
+@functools.cache
+def packages() -> dict[str, Package]:
+    """The packages of the stage `dev` by name: the use case, and the part that has a handler of its own."""
+    app = App(context={**cdk_context(), "aws:cdk:bundling-stacks": []})
+    add_stacks(app, settings_of("dev"), TODAY)
+    found = [construct.package for construct in app.node.find_all() if isinstance(construct, PythonFunction)]
+    return {".".join(filter(None, (package.use_case, package.part))): package for package in found}
 
 
 def synthesize(stage: str, folder: Path, context: Mapping[str, Any] | None = None) -> Assembly:

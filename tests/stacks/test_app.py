@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from tests.stacks.assemblies import EXTRA_STAGES, ROOT, cdk_context
+from tests.stacks.assemblies import EXTRA_STAGES, ROOT, STACKS, cdk_context
 
 
 def run(tmp_path: Path, **context: Any) -> subprocess.CompletedProcess[str]:
@@ -26,7 +26,7 @@ def test_it_writes_the_stacks_of_a_stage(tmp_path: Path) -> None:
     done = run(tmp_path, stage="local", today="2026-11-24")
 
     assert done.returncode == 0, done.stderr
-    assert len(list(tmp_path.glob("bedrock-endpoints-local-*.template.json"))) == 7
+    assert len(list(tmp_path.glob("bedrock-endpoints-local-*.template.json"))) == len(STACKS)
     assert "ui page" not in done.stderr
     assert "hr-qa search: OpenSearch Serverless NextGen scales to zero, floor 0 USD" in done.stderr
 

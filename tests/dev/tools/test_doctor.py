@@ -20,6 +20,7 @@ from dev.local.paths import Paths
 from dev.tools import account, doctor, models
 from dev.tools.findings import Finding, Target, cannot_look, fail, ok, warning
 from dev.tools.quotas import quotas
+from lambda_src.registry import MODEL_SETTINGS
 from lambda_src.shared.catalogue import resolve
 from stacks.config import Models, StageSettings, Throttling
 from tests.fakes import client_error
@@ -28,16 +29,24 @@ TODAY = date(2026, 8, 1)
 ACCOUNT, REGION = "123456789012", "us-west-2"
 ARN = f"arn:aws:iam::{ACCOUNT}:user/ana"
 CLAUDE, TITAN = "us.anthropic.claude-haiku-4-5-20251001-v1:0", "amazon.titan-embed-text-v2:0"
+
+
+def only_models(**models: tuple[str, ...]) -> Models:
+    """The models of the tested use cases; every other use case has none."""
+    return Models(**{setting.name: models.get(setting.name, ()) for setting in MODEL_SETTINGS})
+
+
 SETTINGS = StageSettings(
     name="dev",
     region=REGION,
-    models=Models(
+    models=only_models(
         image_generation=("stability.stable-image-core-v1:1",),
         summarization=(CLAUDE,),
         embeddings=(TITAN,),
         chatbot=(CLAUDE,),
         playground=(CLAUDE,),
         hr_qa=(CLAUDE,),
+        hr_qa_embeddings=(TITAN,),
     ),
 )
 AVAILABLE = {
@@ -153,7 +162,12 @@ def test_a_healthy_stage_has_only_ok_lines() -> None:
     newest = "us.anthropic.claude-haiku-5-5"
     settings = msgspec.structs.replace(
         SETTINGS,
-        models=Models(summarization=(newest,), playground=(newest,), chatbot=(newest,), hr_qa=(newest,)),
+        models=only_models(
+            image_generation=("stability.stable-image-core-v1:1", "stability.stable-image-ultra-v1:1"),
+            embeddings=(TITAN,),
+            hr_qa_embeddings=(TITAN,),
+            **dict.fromkeys(("summarization", "playground", "chatbot", "hr_qa"), (newest,)),
+        ),
     )
     quotas_of_it = [quota(q["QuotaName"].replace("4.5 V1", "5.5"), q["Value"]) for q in ENOUGH]
     quotas_of_it.append(quota("On-demand model inference requests per minute for Stability.ai Stable Image Ultra", 900))

@@ -21,21 +21,9 @@ from stacks.common import bundling
 from stacks.common.bundling import Package
 from stacks.common.bytecode import CompileError
 from stacks.common.package_target import PackageTarget, host_target
-from tests.stacks.assemblies import Assembly
+from tests.stacks.assemblies import Assembly, packages
 
-SERVICES = {
-    "image_generation": ("bedrock-runtime", "dynamodb", "s3"),
-    "summarization": ("bedrock-runtime", "dynamodb"),
-    "embeddings": ("bedrock-runtime", "dynamodb"),
-    "playground": ("bedrock-runtime", "dynamodb"),
-    "chatbot": ("bedrock-runtime", "dynamodb", "s3", "sqs"),
-    "chatbot.stream": ("bedrock-runtime", "dynamodb", "s3", "sqs"),
-    "chatbot.memory": ("bedrock-runtime", "dynamodb", "s3", "sqs"),
-    "playground.stream": ("bedrock-runtime", "dynamodb"),
-    "hr_qa": ("bedrock-runtime", "dynamodb", "s3", "sqs"),
-    "hr_qa.ingestion": ("bedrock-runtime", "dynamodb", "s3", "sqs"),
-    "model_lifecycle": ("bedrock",),
-}
+SERVICES = {name: package.services for name, package in packages().items()}
 STREAMS = {name for name in SERVICES if name.endswith(".stream")}
 ENVIRONMENT = {
     "AWS_REGION": "us-west-2",
@@ -296,7 +284,7 @@ def test_a_failed_build_leaves_nothing_in_the_cache(tmp_path: Path, monkeypatch:
     assert list(tmp_path.rglob("*.py")) == []
 
 
-def test_the_stacks_build_for_the_services_tested_here(assembly_of: Callable[[str], Assembly]) -> None:
+def test_packages_have_the_services_that_roles_allow(assembly_of: Callable[[str], Assembly]) -> None:
     """A package is trimmed to its services; a function that may call another one would fail at its first request."""
     for template in assembly_of("dev").templates:
         use_case = template.name.split("-", 3)[3].replace("-", "_")

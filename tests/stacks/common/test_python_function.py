@@ -3,7 +3,7 @@ from collections.abc import Callable
 from lambda_src.chatbot.settings import ChatSettings
 from lambda_src.hr_qa.settings import HrSettings
 from lambda_src.shared.settings import Settings, read_settings
-from tests.stacks.assemblies import Assembly
+from tests.stacks.assemblies import Assembly, settings_of
 
 
 def test_the_environment_is_what_the_function_reads(assembly: Assembly) -> None:
@@ -16,8 +16,8 @@ def test_the_environment_is_what_the_function_reads(assembly: Assembly) -> None:
                 {name: value if isinstance(value, str) else "deployed" for name, value in variables.items()},
             )
             assert settings.use_case == template.name.split("-", 3)[3].replace("-", "_")
-            assert settings.model(None).id == settings.models[0]
-            assert (settings.bucket_name is not None) == (settings.use_case in ("image_generation", "hr_qa", "chatbot"))
+            assert settings.models == settings_of(template.name.split("-")[2]).models_for(settings.use_case)
+            assert (settings.bucket_name is not None) == bool(template.resources("AWS::S3::Bucket"))
 
 
 def test_choices_of_the_stage_reach_the_function(assembly_of: Callable[[str], Assembly]) -> None:

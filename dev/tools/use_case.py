@@ -1,0 +1,119 @@
+"""`python -m dev.tools.use_case NAME [--models text|none]`: adds a use case that works, and prints what to do next."""
+
+import argparse
+import keyword
+import re
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from string import Template
+
+ROOT = Path(__file__).parents[2]
+TEMPLATES = Path(__file__).with_name("scaffold")
+REGISTRY = "lambda_src/registry.py"
+API_DOC = "docs/api.md"
+# Template -> file. `$name` stands for the use case's name; the templates of a variant are in a folder of their own.
+COMMON_FILES: Mapping[str, str] = {
+    "common/__init__.py.txt": "lambda_src/$name/__init__.py",
+    "common/stack.py.txt": "stacks/${name}_stack.py",
+    "common/page.py.txt": "ui/pages/$name.py",
+    "common/texts.toml.txt": "ui/texts/$name.toml",
+}
+VARIANT_FILES: Mapping[str, str] = {
+    "models.py.txt": "lambda_src/$name/models.py",
+    "routes.py.txt": "lambda_src/$name/routes.py",
+    "service.py.txt": "lambda_src/$name/service.py",
+    "handler.py.txt": "lambda_src/$name/handler.py",
+    "test_service.py.txt": "tests/lambda_src/$name/test_service.py",
+    "test_e2e.py.txt": "tests/e2e/test_$name.py",
+}
+SUMMARIES = {"text": "a model answers a text.", "none": "stores texts for their callers."}
+_REGISTRY_END = ")\nMODEL_SETTINGS = "
+_RESERVED = {"shared", "registry", "model_lifecycle", "ui", "home"}
+
+
+class ScaffoldError(Exception):
+    """The use case cannot be created; the message says why."""
+
+
+def create(root: Path, name: str, models: str) -> list[Path]:
+    """Writes the files of a new use case and registers it. Returns the paths it wrote or changed.
+
+    `models` is `text` for a use case that calls a text model, `none` for one that calls no model. Nothing is written
+    when the name is unusable or a file exists; raises `ScaffoldError` then.
+    """
+    _check_name(root, name)
+    variables = _variables(name) | {"summary": SUMMARIES[models]}
+    files = {
+        root / Template(target).substitute(variables): _render(TEMPLATES / source, variables)
+        for source, target in {
+            **COMMON_FILES,
+            **{f"{models}/{key}": path for key, path in VARIANT_FILES.items()},
+        }.items()
+    }
+    existing = [path for path in files if path.exists()]
+    if existing:
+        raise ScaffoldError(f"{name}: {existing[0].relative_to(root)} exists already")
+    registry = _registered((root / REGISTRY).read_text("utf-8"), variables, models)
+    files[root / REGISTRY] = registry
+    files[root / API_DOC] = (root / API_DOC).read_text("utf-8") + _render(TEMPLATES / models / "api.md.txt", variables)
+    for path, content in files.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content, encoding="utf-8")
+    return list(files)
+
+
+def _check_name(root: Path, name: str) -> None:
+    if not re.fullmatch(r"[a-z][a-z0-9]*(_[a-z0-9]+)*", name) or keyword.iskeyword(name) or len(name) > 30:
+        raise ScaffoldError(f"{name!r} is no use case name: up to 30 lower-case letters and digits, words joined by _")
+    if name in _RESERVED or (root / "lambda_src" / name).exists():
+        raise ScaffoldError(f"{name}: the name is taken")
+
+
+def _variables(name: str) -> dict[str, str]:
+    identifier = name.replace("_", "-")
+    title = name.replace("_", " ").capitalize()
+    return {
+        "name": name,
+        "id": identifier,
+        "class_name": "".join(part.capitalize() for part in name.split("_")),
+        "title": title,
+        "title_lower": title.lower(),
+        "path": f"/{identifier}" if name.endswith("s") else f"/{identifier}s",
+    }
+
+
+def _render(template: Path, variables: Mapping[str, str]) -> str:
+    return Template(template.read_text("utf-8")).substitute(variables)
+
+
+def _registered(registry: str, variables: Mapping[str, str], models: str) -> str:
+    if registry.count(_REGISTRY_END) != 1:
+        raise ScaffoldError(f"{REGISTRY}: the end of USE_CASES was not found; restore it from the repository")
+    lines = [f'        name="{variables["name"]}",', f'        title="{variables["title"]}",']
+    if models != "none":
+        setting = f'ModelSetting(name="{variables["name"]}", purpose="{models}", defaults=(_HAIKU, _NOVA_LITE))'
+        lines.append(f"        models=({setting},),")
+    entry = "\n".join(["    UseCase(", *lines, "    ),\n"])
+    return registry.replace(_REGISTRY_END, entry + _REGISTRY_END)
+
+
+def main() -> int:
+    """The exit code."""
+    parser = argparse.ArgumentParser(prog="python -m dev.tools.use_case", description="Adds a use case.")
+    parser.add_argument("name", help="in snake case, such as translation")
+    parser.add_argument("--models", choices=("text", "none"), default="text", help="the models it calls")
+    arguments = parser.parse_args()
+    try:
+        paths = create(ROOT, arguments.name, arguments.models)
+    except ScaffoldError as error:
+        print(error, file=sys.stderr)
+        return 1
+    for path in paths:
+        print(path.relative_to(ROOT))
+    print("\nNext: the checklist in CONTRIBUTING.md, section «A new use case».")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
