@@ -32,7 +32,8 @@ def main() -> int:
     )
     progress = Progress()
     try:
-        found = evaluate(plan, connect(open_stage(plan.stage)), progress)
+        with connect(open_stage(plan.stage)) as client:
+            found = evaluate(plan, client, progress)
     except (ConfigurationError, LibraryError, RequestFailed, OSError, msgspec.ValidationError) as error:
         progress.end()
         print(f"error: {error}", file=sys.stderr)

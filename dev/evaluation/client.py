@@ -3,7 +3,8 @@
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import msgspec
@@ -30,10 +31,12 @@ class Reply(msgspec.Struct, frozen=True):
     milliseconds: float
 
 
-def connect(stage: bedrock_endpoints.Stage) -> "Client":
+@contextmanager
+def connect(stage: bedrock_endpoints.Stage) -> Iterator["Client"]:
     """A client of the stage's HR Q&A."""
-    # Retries here, not in the client, so that a delay is no part of the time of an attempt.
-    return Client(bedrock_endpoints.Client(stage, timeout=_TIMEOUT_SECONDS, max_retries=0))
+    # `Client` retries, not the client below: the time of an attempt must not include the delays.
+    with bedrock_endpoints.Client(stage, timeout=_TIMEOUT_SECONDS, max_retries=0) as client:
+        yield Client(client)
 
 
 class Client:

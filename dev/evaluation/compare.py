@@ -169,7 +169,7 @@ def main() -> None:
     """Prints the table and writes everything as JSON."""
     parser = argparse.ArgumentParser(prog="python -m dev.evaluation.compare", description=__doc__)
     parser.add_argument("--documents", type=Path, default=ROOT / "samples" / "handbooks")
-    parser.add_argument("--questions", type=Path, default=ROOT / "evaluation" / "questions" / "dev.jsonl")
+    parser.add_argument("--questions", type=Path, default=ROOT / "dev" / "evaluation" / "questions" / "dev.jsonl")
     parser.add_argument("--output", type=Path, default=ROOT / ".cache" / "evaluation" / "comparison.json")
     parser.add_argument("--floor", type=float, help="the best score below which few words in common mean a refusal")
     parser.add_argument("--docs", type=Path, help="the page whose place for the comparison is filled")

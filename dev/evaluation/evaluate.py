@@ -18,7 +18,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """What is evaluated. `everything`: in all documents of the caller, not in the questions' alone."""
 
     stage: str = "local"
-    questions: Path = ROOT / "evaluation" / "questions" / "dev.jsonl"
+    questions: Path = ROOT / "dev" / "evaluation" / "questions" / "dev.jsonl"
     documents: Path = ROOT / "samples" / "handbooks"
     retrieval_only: bool = False
     everything: bool = False

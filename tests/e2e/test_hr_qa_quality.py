@@ -15,6 +15,7 @@ def test_retrieval_is_not_worse_than_the_baseline(target: Target) -> None:
     expected = baseline.read()
     if target.name != expected.stage:
         pytest.skip(f"the baseline is that of the stage {expected.stage}, with its models")
-    figures = evaluate(Plan(stage=target.name, retrieval_only=True), connect(target.stage), Progress())
+    with connect(target.stage) as client:
+        figures = evaluate(Plan(stage=target.name, retrieval_only=True), client, Progress())
     assert not figures.failed["searches"]
     assert not baseline.shortfalls(figures, expected)

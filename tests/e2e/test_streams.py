@@ -77,7 +77,7 @@ def start(target: Target, use_case: str) -> tuple[subprocess.Popen[bytes], int]:
     (function,) = [
         function
         for function in client("lambda").list_functions()["Functions"]
-        if function["Handler"] == f"{use_case}.handler.handler"
+        if function["Handler"] == f"lambda_src.{use_case}.handler.handler"
     ]
     role = client("sts").assume_role(RoleArn=function["Role"], RoleSessionName="streams")["Credentials"]
     port = choose()

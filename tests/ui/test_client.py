@@ -9,8 +9,19 @@ import httpx
 import pytest
 
 from bedrock_endpoints import Event
+from bedrock_endpoints.errors import (
+    ConfigurationError,
+    ConnectionFailed,
+    CredentialsError,
+    EndpointError,
+    NotDeployed,
+    StreamInterrupted,
+    Throttled,
+    TimedOut,
+    UnexpectedResponse,
+)
 from tests.ui.fake_api import Cut, FakeApi, Refusal
-from ui.client import Client, Failure
+from ui.client import Client, Failure, _failures
 from ui.stage import read
 
 IMAGES = "image-generation"
@@ -58,6 +69,28 @@ def test_nobody_listens(tmp_path: Path, api: FakeApi) -> None:
         pytest.raises(Failure, match="unreachable"),
     ):
         client.get(IMAGES, "/images")
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "message"),
+    [
+        (NotDeployed("no parameter"), "not_deployed", "no parameter"),
+        (CredentialsError("expired"), "no_credentials", "expired"),
+        (ConfigurationError("no region"), "unexpected", "no region"),
+        (TimedOut("wrapped"), "deadline", "the cause"),
+        (ConnectionFailed("wrapped"), "unreachable", "the cause"),
+        (StreamInterrupted("cut"), "cut", ""),
+        (UnexpectedResponse("not the API's", status=403), "unexpected", ""),
+        (UnexpectedResponse("not the API's", status=502), "internal", ""),
+        (Throttled("Slowly.", status=429, code="throttled"), "throttled", "Slowly."),
+        (EndpointError("New.", status=418, code="teapot"), "teapot", "New."),
+    ],
+)
+def test_every_error_has_a_code_and_a_message_for_the_user(error: Exception, code: str, message: str) -> None:
+    error.__cause__ = OSError("the cause")
+    with pytest.raises(Failure) as raised, _failures():
+        raise error
+    assert (raised.value.code, raised.value.message) == (code, message)
 
 
 def test_a_path_that_is_unknown_answers_a_probe(client: Client) -> None:

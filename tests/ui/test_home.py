@@ -1,11 +1,22 @@
 """The start, and what is around every page."""
 
 from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
 
 import pytest
 
 from tests.ui.browser import Visit
 from tests.ui.fake_api import FakeApi
+from ui.client import Client
+from ui.pages import home
+from ui.stage import read
+
+
+def test_only_deployed_use_cases_have_a_result(api: FakeApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with closing(Client(read({"UI_STAGE_FOLDER": str(api.write_stage(tmp_path))}))) as client:
+        monkeypatch.setattr(home, "client", lambda: client)
+        assert home._look([("embeddings", "/embeddings"), ("weather", "/forecasts")]).keys() == {"embeddings"}
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

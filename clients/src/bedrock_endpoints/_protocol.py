@@ -129,7 +129,10 @@ class StreamReader:
 
 
 class RetryPolicy:
-    """Decides whether to send a request again. Every request here may be: it has a key, or does not create anything."""
+    """Decides whether to send a request again.
+
+    Any request may be: it has an idempotency key, only reads, or changes nothing when it is repeated.
+    """
 
     def __init__(self, max_retries: int, in_progress_timeout: float) -> None:
         self._max_retries = max_retries

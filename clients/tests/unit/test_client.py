@@ -214,6 +214,12 @@ class TestStreams:
         with pytest.raises(errors.ModelError, match="It stopped"):
             await run("stream", "playground", "/completions/stream", MESSAGE)
 
+    async def test_events_that_are_not_json(self, apis: FakeApis, run: Run) -> None:
+        apis.planned.append(Response(200, events=[b"data: {no json\n\n"]))
+
+        with pytest.raises(errors.UnexpectedResponse):
+            await run("stream", "playground", "/completions/stream", MESSAGE)
+
     @pytest.mark.parametrize("chunks", [[], [event("delta", {"text": "Water"})]])
     async def test_a_missing_last_event_is_an_interruption(self, apis: FakeApis, run: Run, chunks: list[bytes]) -> None:
         apis.planned.append(Response(200, events=chunks))
