@@ -1,4 +1,4 @@
-"""A stage of HR Q&A in memory, to be called as `tools.caller.Caller` is."""
+"""HR Q&A in memory, with the interface of `dev.tools.caller.Caller`."""
 
 import json
 import threading
@@ -21,9 +21,9 @@ def _raw(**body: Any) -> bytes:
 
 
 class FakeStage:
-    """`searches` and `questions`: what each question is answered with; several answers are given one after another.
+    """`searches` and `questions`: question -> its answer, or a queue of answers whose last one is repeated.
 
-    An uploaded document is ready after `reads` looks at it; those named in `unreadable` fail.
+    An uploaded document is ready after it was read `reads` times. Documents named in `unreadable` fail.
     """
 
     def __init__(
@@ -51,8 +51,8 @@ class FakeStage:
             if path in self._answers:
                 return self._canned(self._answers[path][body.get("query") or body["question"]])
             if method == "POST":
-                return self._announced(body)
-            return self._listed(query) if path == "/documents" else self._read(path.rpartition("/")[2])
+                return self._create(body)
+            return self._list(query) if path == "/documents" else self._read(path.rpartition("/")[2])
 
     def upload(self, form: Mapping[str, Any], content: bytes) -> Answer:
         self.uploads[form["url"]] = content
@@ -64,25 +64,26 @@ class FakeStage:
             raise answer
         return answer if isinstance(answer, Answer) else Answer(200, {}, json.dumps(answer).encode())
 
-    def _announced(self, body: Mapping[str, Any]) -> Answer:
-        made = {"id": f"id-{len(self.documents)}", "name": body["name"], "status": "awaitingUpload", "looks": 0}
-        self.documents.insert(0, made)
-        return Answer(201, {}, _raw(**made, upload={"url": body["name"], "fields": {}}))
+    def _create(self, body: Mapping[str, Any]) -> Answer:
+        document = {"id": f"id-{len(self.documents)}", "name": body["name"], "status": "awaitingUpload", "reads": 0}
+        self.documents.insert(0, document)
+        return Answer(201, {}, _raw(**document, upload={"url": body["name"], "fields": {}}))
 
-    def _listed(self, query: Mapping[str, str]) -> Answer:
-        """Two a page, so that there are pages."""
+    def _list(self, query: Mapping[str, str]) -> Answer:
+        """Two documents per page, so that a list has several pages."""
         start = int(query.get("cursor", "0"))
         following = {"nextCursor": str(start + 2)} if start + 2 < len(self.documents) else {}
         return Answer(200, {}, _raw(items=self.documents[start : start + 2], **following))
 
-    def _read(self, identity: str) -> Answer:
-        document = next(one for one in self.documents if one["id"] == identity)
-        document["looks"] = document.get("looks", 0) + 1
-        done = document["looks"] >= self._reads
-        document["status"] = "processing" if not done else "failed" if document["name"] in self._unreadable else "ready"
-        return Answer(
-            200, {}, _raw(**document, **({"error": {"code": "damaged"}} if document["status"] == "failed" else {}))
-        )
+    def _read(self, document_id: str) -> Answer:
+        document = next(each for each in self.documents if each["id"] == document_id)
+        document["reads"] = document.get("reads", 0) + 1
+        if document["reads"] < self._reads:
+            document["status"] = "processing"
+        else:
+            document["status"] = "failed" if document["name"] in self._unreadable else "ready"
+        error = {"error": {"code": "damaged"}} if document["status"] == "failed" else {}
+        return Answer(200, {}, _raw(**document, **error))
 
 
 def _queues(answers: Mapping[str, Canned | Sequence[Canned]]) -> dict[str, list[Canned]]:

@@ -5,7 +5,6 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
 from msgspec import UNSET, structs
 
 from lambda_src.image_generation.families import FAMILIES, Family, Picture
@@ -23,12 +22,12 @@ from lambda_src.shared.bedrock import Bedrock
 from lambda_src.shared.catalogue import Invocation
 from lambda_src.shared.context import Context
 from lambda_src.shared.errors import InvalidRequest, ModelFailed
-from lambda_src.shared.http import Reply
 from lambda_src.shared.ids import new_id, timestamp
 from lambda_src.shared.observability import logger
+from lambda_src.shared.routes import Created
 from lambda_src.shared.schemas import Usage
 from lambda_src.shared.settings import Settings
-from lambda_src.shared.store import Store, unavailable
+from lambda_src.shared.store import RecordStore
 
 URL_SECONDS = 3600
 # Writing up to four pictures of a few megabytes each takes a second or two; begun later it could not end in time.
@@ -38,10 +37,10 @@ SAVE_SECONDS = 2.0
 class ImageService:
     """The operations of image generation's route table."""
 
-    def __init__(self, settings: Settings, bedrock: Bedrock, store: Store | None = None, s3: Any = None) -> None:
+    def __init__(self, settings: Settings, bedrock: Bedrock, store: RecordStore | None = None, s3: Any = None) -> None:
         self._settings = settings
         self._bedrock = bedrock
-        self._store = store or Store(settings.table_name, "image", ImageRecord)
+        self._store = store or RecordStore(settings.table_name, "image", ImageRecord)
         self._s3 = s3 or aws.store_client("s3")
 
     def create_images(self, context: Context, *, body: CreateImages) -> CreatedImages:
@@ -70,11 +69,11 @@ class ImageService:
             request_id=context.request_id,
         )
 
-    def list_or_create(self, context: Context, *, query: ListOrCreateQuery) -> ImageList | Reply:
+    def list_or_create(self, context: Context, *, query: ListOrCreateQuery) -> ImageList | Created:
         """The caller's pictures, newest first; with a prompt the short form of `create_images`."""
         if query.prompt is not None:
             wish = CreateImages(prompt=query.prompt, aspect_ratio=query.aspect_ratio or "2:3")
-            return Reply(self.create_images(context, body=wish), 201)
+            return Created(self.create_images(context, body=wish))
         if query.aspect_ratio is not None:
             raise InvalidRequest.at("query.aspectRatio", "goes with a prompt")
         records, cursor = self._store.page(context.caller, query.limit, query.cursor)
@@ -145,10 +144,8 @@ class ImageService:
         return Image(**structs.asdict(record), url=url, url_expires_at=timestamp(time.time() + URL_SECONDS))
 
     def _call_s3(self, operation: str, **arguments: Any) -> None:
-        try:
+        with aws.store_errors():
             getattr(self._s3, operation)(Bucket=self._settings.bucket_name, **arguments)
-        except (ClientError, BotoCoreError) as error:
-            raise unavailable(error) from error
 
 
 def _key(image_id: str) -> str:

@@ -1,6 +1,6 @@
 """Completions: one, or several models' side by side; and the catalogue of what can be asked."""
 
-from collections.abc import Generator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from typing import Any
@@ -31,6 +31,7 @@ from lambda_src.shared.parameters import (
 )
 from lambda_src.shared.schemas import Usage
 from lambda_src.shared.settings import Settings
+from lambda_src.shared.streams import ClosingIterator, text_then_result
 
 
 class PlaygroundService:
@@ -44,21 +45,16 @@ class PlaygroundService:
         """Raises `InvalidRequest`, `Refused`, and what the model's failures are."""
         return self._complete(context, self._settings.model(body.model), body, _conversation(body))
 
-    def stream_completion(self, context: Context, *, body: CreateCompletion) -> Generator[str | Completion]:
+    def stream_completion(self, context: Context, *, body: CreateCompletion) -> ClosingIterator[str | Completion]:
         """The text in pieces, and at last the completion. Raises as `create_completion`."""
         invocation = self._settings.model(body.model)
         request, parameters = _request(invocation, body, _conversation(body))
         stream = self._bedrock.converse_stream(context, invocation, request)
 
-        def pieces() -> Generator[str | Completion]:
-            said = []
-            for text in stream:
-                said.append(text)
-                yield text
-            stop_reason = stream.stop_reason or ""
-            yield self._completion(context, invocation, request, "".join(said), stop_reason, parameters)
+        def finish(text: str) -> Completion:
+            return self._completion(context, invocation, request, text, stream.stop_reason or "", parameters)
 
-        return pieces()
+        return text_then_result(stream, finish)
 
     def compare_completions(self, context: Context, *, body: CompareCompletions) -> Comparison:
         """A model that fails is an error in its place. Raises `InvalidRequest` for what no model could answer."""

@@ -13,7 +13,7 @@ from lambda_src.shared.observability import logger
 from lambda_src.shared.photos import photo_blocks
 from lambda_src.shared.schemas import ListQuery, Usage
 from lambda_src.shared.settings import Settings
-from lambda_src.shared.store import Store
+from lambda_src.shared.store import RecordStore
 from lambda_src.shared.structured import ask
 from lambda_src.summarization.models import CreateSummary, Report, SummaryAnswer, SummaryList, SummaryRecord
 
@@ -36,10 +36,10 @@ nothing for it, and name in `missing` what a reader would need and does not find
 class SummaryService:
     """The operations of summarization's route table."""
 
-    def __init__(self, settings: Settings, bedrock: Bedrock, store: Store | None = None) -> None:
+    def __init__(self, settings: Settings, bedrock: Bedrock, store: RecordStore | None = None) -> None:
         self._settings = settings
         self._bedrock = bedrock
-        self._store = store or Store(settings.table_name, "summary", SummaryRecord)
+        self._store = store or RecordStore(settings.table_name, "summary", SummaryRecord)
 
     def create_summary(self, context: Context, *, body: CreateSummary) -> SummaryAnswer:
         """Raises `InvalidRequest`, `TooLarge`, `Refused`, `ModelFailed`."""

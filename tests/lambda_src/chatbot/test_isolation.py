@@ -12,7 +12,7 @@ from lambda_src.chatbot.routes import ROUTES
 from lambda_src.shared.errors import NotFound
 from lambda_src.shared.photos import Photo
 from lambda_src.shared.schemas import ListQuery
-from tests.fakes import png, said
+from tests.fakes import converse_answer, png
 from tests.lambda_src.chatbot.world import ChatContext, World
 
 # Names that an unguarded key could take for one another.
@@ -75,7 +75,7 @@ class Truth:
         if owned is None or owned.owner != caller:
             self.refused(caller, operation, conversation, arguments)
             return
-        self.world.model.queue[:] = [said(f"answer to {words}")]
+        self.world.model.queue[:] = [converse_answer(f"answer to {words}")]
         answer = self.call(caller, operation, id=conversation, **arguments)
         if operation == "change_conversation":
             owned.title = words
@@ -143,7 +143,7 @@ class Truth:
     def check(self) -> None:
         for conversation, owned in self.owned.items():
             assert [one.text for one in self.world.messages(conversation, owned.owner)] == owned.texts
-            assert self.world.record(conversation, owned.owner).title == owned.title
+            assert self.world.conversation(conversation, owned.owner).title == owned.title
         kept = [key for key in self.world.table.items if key[0].startswith("messages#")]
         visible = sum(len(owned.texts) for owned in self.owned.values())
         assert len([key for key in kept if any(one in key[0] for one in self.owned)]) == visible

@@ -7,7 +7,7 @@ import pytest
 from lambda_src.chatbot.models import ChangeConversation, CreateConversation, SendMessage
 from lambda_src.shared.photos import Photo
 from lambda_src.shared.schemas import ListQuery
-from tests.fakes import OTHER, png, said
+from tests.fakes import OTHER, converse_answer, png
 from tests.lambda_src.chatbot.world import ChatContext, Killed, Killer, World
 
 PHOTOS = [Photo(content_type="image/png", data=png(2, height)) for height in (2, 3)]
@@ -16,11 +16,11 @@ PHOTOS = [Photo(content_type="image/png", data=png(2, height)) for height in (2,
 def prepared() -> tuple[World, str]:
     """A conversation of two turns, one with photos, long enough for its summary to be due."""
     world = World(window_tokens=400)
-    conversation = world.begin()
-    world.model.queue.append(said("Because."))
+    conversation = world.create()
+    world.model.queue.append(converse_answer("Because."))
     body = SendMessage(text="x" * 1_000, photos=PHOTOS)
     world.service().send_message(ChatContext(), id=conversation, body=body)
-    world.say(conversation)
+    world.send(conversation)
     world.sqs.messages.clear()
     return world, conversation
 
@@ -39,19 +39,24 @@ def turn_with(operation: str, killer: Killer) -> int:
     body = SendMessage(text="What is this?", photos=PHOTOS)
     world.killer = killer
     # A summary on the way, and the answer; asked again, both once more.
-    world.model.queue[:] = [said("Summary."), said("A pump."), said("Another pump."), said("A third one.")]
+    world.model.queue[:] = [
+        converse_answer("Summary."),
+        converse_answer("A pump."),
+        converse_answer("Another pump."),
+        converse_answer("A third one."),
+    ]
 
-    status, answer = world.retried("key", operation, body, conversation)
+    status, answer = world.request_with_retry("key", operation, body, conversation)
     calls = killer.calls
     world.killer = Killer()
 
     assert status == 200
-    world.assert_whole(conversation, 3)
+    world.assert_complete(conversation, 3)
     assert answer["message"]["text"] == world.messages(conversation)[-1].text
     assert answer["message"]["id"] == world.messages(conversation)[-1].id
-    assert world.once("key", operation, body, conversation) == (200, answer)
-    world.assert_whole(conversation, 3)
-    record = world.record(conversation)
+    assert world.request("key", operation, body, conversation) == (200, answer)
+    world.assert_complete(conversation, 3)
+    record = world.conversation(conversation)
     assert (record.summary is None) == (record.summarized_through == 0)
     assert len(world.bucket.objects) == 2
     world.service().delete_conversation(ChatContext(), id=conversation)
@@ -66,14 +71,14 @@ def test_a_killed_turn_that_nobody_tries_again_is_there_or_not(after: bool) -> N
     for at in range(1, calls + 1):
         world, conversation = prepared()
         world.killer = Killer(at, after=after)
-        world.model.queue[:] = [said("Summary."), said("A pump.")]
+        world.model.queue[:] = [converse_answer("Summary."), converse_answer("A pump.")]
         body = SendMessage(text="What is this?", photos=PHOTOS)
         try:
             world.service().send_message(ChatContext(), id=conversation, body=body)
         except Killed:
             assert world.killer.calls == at
         world.killer = Killer()
-        world.assert_whole(conversation, world.record(conversation).message_count // 2)
+        world.assert_complete(conversation, world.conversation(conversation).message_count // 2)
         world.service().delete_conversation(ChatContext(), id=conversation)
         world.run()
         assert_gone(world, conversation)
@@ -91,7 +96,7 @@ def beginning_with(killer: Killer) -> int:
     world = World()
     world.killer = killer
 
-    status, made = world.retried("key", "create_conversation", CreateConversation(title="a"))
+    status, made = world.request_with_retry("key", "create_conversation", CreateConversation(title="a"))
     assert status == 201
     calls = killer.calls
     world.killer = Killer()
@@ -121,8 +126,8 @@ def test_what_is_killed_and_tried_again_is_done(operation: Callable[[World, str]
             world.killer = Killer()
             operation(world, conversation)
         if operation is change:
-            assert world.record(conversation).title == "b"
-            world.assert_whole(conversation, 2)
+            assert world.conversation(conversation).title == "b"
+            world.assert_complete(conversation, 2)
         else:
             world.run()
             assert_gone(world, conversation)
@@ -142,8 +147,8 @@ def test_a_worker_that_is_killed_does_the_same_in_the_end(deleted: bool, after: 
 
 def memory_with(killer: Killer, deleted: bool) -> int:
     world, conversation = prepared()
-    kept = world.begin(OTHER, title="c")
-    world.say(kept, caller=OTHER)
+    kept = world.create(OTHER, title="c")
+    world.send(kept, caller=OTHER)
     world.sqs.messages.clear()
     before = world.messages(conversation)
     if deleted:
@@ -153,17 +158,17 @@ def memory_with(killer: Killer, deleted: bool) -> int:
     world.killer = killer
     answers = {"memory": "Summary.", "name": "Pumps"}
     world.model.queue[:] = [
-        lambda request: said(answers["memory" if "memory" in request["system"][0]["text"] else "name"])
+        lambda request: converse_answer(answers["memory" if "memory" in request["system"][0]["text"] else "name"])
     ] * 6
 
     world.run()
 
     assert not world.sqs.dead
-    world.assert_whole(kept, 1, OTHER)
+    world.assert_complete(kept, 1, OTHER)
     if deleted:
         assert_gone(world, conversation)
     else:
-        record = world.record(conversation)
+        record = world.conversation(conversation)
         assert (record.title, record.summary, record.summarized_through) == ("Pumps", "Summary.", 2)
         assert world.messages(conversation) == before
     return killer.calls

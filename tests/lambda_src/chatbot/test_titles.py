@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lambda_src.chatbot.titles import PREVIEW_CHARACTERS, TITLE_CHARACTERS, first_words, tidied
+from lambda_src.chatbot.titles import PREVIEW_CHARACTERS, TITLE_CHARACTERS, first_words, parse_title
 
 
 @given(st.text())
@@ -17,7 +17,7 @@ def test_first_words_fit_and_are_the_beginning(text: str) -> None:
 
 @given(st.text())
 def test_a_title_is_one_short_line(text: str) -> None:
-    title = tidied(text)
+    title = parse_title(text)
     assert len(title) <= TITLE_CHARACTERS
     assert len(title.splitlines()) <= 1
 
@@ -34,4 +34,4 @@ def test_a_title_is_one_short_line(text: str) -> None:
     ],
 )
 def test_what_models_put_around_a_title_goes(answer: str, title: str) -> None:
-    assert tidied(answer) == title
+    assert parse_title(answer) == title

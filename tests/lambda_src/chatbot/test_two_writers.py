@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from lambda_src.chatbot.models import Answer, SendMessage
 from lambda_src.shared.errors import Conflict
-from tests.fakes import said
+from tests.fakes import converse_answer
 from tests.lambda_src.chatbot.world import ChatContext, World
 
 
@@ -74,12 +74,12 @@ class Turnstile:
 @settings(max_examples=300, deadline=None)
 def test_exactly_one_of_two_turns_is_written(order: list[bool], streamed: bool, before: int) -> None:
     world = World()
-    conversation = world.begin(title="a")
+    conversation = world.create(title="a")
     for _ in range(before):
-        world.say(conversation)
+        world.send(conversation)
     turnstile = Turnstile(order)
     world.killer = turnstile  # type: ignore[assignment]
-    world.model.queue[:] = [said("Because.")] * 2
+    world.model.queue[:] = [converse_answer("Because.")] * 2
     answers: list[Answer | Exception] = []
 
     def turn(text: str) -> Callable[[], None]:
@@ -101,7 +101,7 @@ def test_exactly_one_of_two_turns_is_written(order: list[bool], streamed: bool, 
 
     written = [one for one in answers if isinstance(one, Answer)]
     # One after the other both are: the second has seen the first.
-    world.assert_whole(conversation, before + len(written))
+    world.assert_complete(conversation, before + len(written))
     assert len(answers) == 2
     assert 1 <= len(written) <= 2
     if len(written) == 2:
@@ -112,10 +112,10 @@ def test_exactly_one_of_two_turns_is_written(order: list[bool], streamed: bool, 
 @pytest.mark.parametrize("order", [[False, True] * 12, [True, False] * 12])
 def test_turns_in_step_are_one_turn_and_one_conflict(order: list[bool]) -> None:
     world = World()
-    conversation = world.begin(title="a")
+    conversation = world.create(title="a")
     turnstile = Turnstile(order)
     world.killer = turnstile  # type: ignore[assignment]
-    world.model.queue[:] = [said("Because.")] * 2
+    world.model.queue[:] = [converse_answer("Because.")] * 2
     results: list[str] = []
 
     def work() -> None:
@@ -128,4 +128,4 @@ def test_turns_in_step_are_one_turn_and_one_conflict(order: list[bool]) -> None:
     turnstile.run(work, work)
 
     assert sorted(results) == ["conflict", "written"]
-    world.assert_whole(conversation, 1)
+    world.assert_complete(conversation, 1)

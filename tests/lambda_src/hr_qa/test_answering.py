@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from lambda_src.hr_qa import answering
-from lambda_src.hr_qa.answering import build_context, checked, citations, strip_markup
+from lambda_src.hr_qa.answering import build_context, citations, strip_markup, verify_draft
 from lambda_src.hr_qa.models import Claim, Draft
 from lambda_src.hr_qa.ranking import Hit
 
@@ -73,7 +73,7 @@ def test_context_is_bounded_but_never_empty() -> None:
 
 def test_statements_with_sentences_are_the_answer() -> None:
     made = build_context([hit()], NAMES)
-    found = checked(draft(("You have 12 days.", [1]), ("Bring a note after three days.", [2])), made, "?")
+    found = verify_draft(draft(("You have 12 days.", [1]), ("Bring a note after three days.", [2])), made, "?")
 
     assert found.text == "You have 12 days. Bring a note after three days."
     assert (found.claims, found.dropped) == (2, 0)
@@ -83,7 +83,7 @@ def test_statements_with_sentences_are_the_answer() -> None:
 
 @pytest.mark.parametrize("numbers", [[], [0], [-1], [4], [99]])
 def test_a_statement_without_an_existing_number_falls(numbers: list[int]) -> None:
-    found = checked(
+    found = verify_draft(
         draft(("You have 12 days.", [1]), ("And a company car.", numbers)), build_context([hit()], NAMES), "?"
     )
     assert found.text == "You have 12 days."
@@ -92,9 +92,9 @@ def test_a_statement_without_an_existing_number_falls(numbers: list[int]) -> Non
 
 def test_a_figure_that_its_sentences_do_not_hold_falls() -> None:
     made = build_context([hit()], NAMES)
-    assert checked(draft(("You have 400 days.", [1])), made, "how many?").text == ""
+    assert verify_draft(draft(("You have 400 days.", [1])), made, "how many?").text == ""
     # The figure is elsewhere, not where the statement says.
-    assert checked(draft(("You have 12 days.", [3])), made, "how many?").dropped == 1
+    assert verify_draft(draft(("You have 12 days.", [3])), made, "how many?").dropped == 1
 
 
 @pytest.mark.parametrize(
@@ -109,23 +109,23 @@ def test_a_figure_that_its_sentences_do_not_hold_falls() -> None:
 )
 def test_figures_may_be_written_otherwise(said: str, claim: str) -> None:
     made = build_context([hit(said)], NAMES)
-    assert checked(draft((claim, [1])), made, "?").text == claim
+    assert verify_draft(draft((claim, [1])), made, "?").text == claim
 
 
 def test_figures_of_the_question_may_be_said_again() -> None:
     made = build_context([hit()], NAMES)
-    assert checked(draft(("In 2026 unused days are lost.", [3])), made, "And in 2026?").dropped == 0
+    assert verify_draft(draft(("In 2026 unused days are lost.", [3])), made, "And in 2026?").dropped == 0
 
 
 def test_a_draft_that_says_unanswered_has_no_statements() -> None:
-    assert checked(draft(("Anyway, 12 days.", [1]), answered=False), build_context([hit()], NAMES), "?").text == ""
+    assert verify_draft(draft(("Anyway, 12 days.", [1]), answered=False), build_context([hit()], NAMES), "?").text == ""
 
 
 def test_quotes_are_cut_out_of_the_stored_text() -> None:
     made = build_context(
         [hit(), hit("Parking is free. It is behind the house.", document="d2", page=7, ordinal=7000)], NAMES
     )
-    found = checked(draft(("It is behind the house.", [5]), ("Twelve days, unused ones lost.", [1, 3])), made, "?")
+    found = verify_draft(draft(("It is behind the house.", [5]), ("Twelve days, unused ones lost.", [1, 3])), made, "?")
 
     quoted = citations(found.sentences, NAMES)
 
@@ -157,7 +157,7 @@ def test_nothing_in_an_answer_is_live(text: str, plain: str) -> None:
 
 def test_an_answer_s_statements_are_inert() -> None:
     claim = "You have [12 days](https://evil.example/?q=12)<img src=x>."
-    assert checked(draft((claim, [1])), build_context([hit()], NAMES), "?").text == "You have 12 days."
+    assert verify_draft(draft((claim, [1])), build_context([hit()], NAMES), "?").text == "You have 12 days."
 
 
 def test_only_the_question_is_screened_by_the_guardrail() -> None:

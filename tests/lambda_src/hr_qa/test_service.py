@@ -13,7 +13,7 @@ from lambda_src.hr_qa.rerank import Reranker
 from lambda_src.shared.catalogue import resolve
 from lambda_src.shared.errors import Conflict, Forbidden, InvalidRequest, ModelFailed, NotFound, Refused, TooLarge
 from lambda_src.shared.schemas import ListQuery
-from tests.fakes import CALLER, OTHER, client_error, context, said
+from tests.fakes import CALLER, OTHER, client_error, context, converse_answer
 from tests.lambda_src.hr_qa.world import World
 from tests.pdfs import text_pdf
 
@@ -29,11 +29,11 @@ QUESTION = "How many days is maternity leave?"
 
 def drafted(*claims: tuple[str, list[int]], answered: bool = True) -> dict[str, Any]:
     content = {"answered": answered, "claims": [{"text": text, "sentences": numbers} for text, numbers in claims]}
-    return said(json.dumps(content))
+    return converse_answer(json.dumps(content))
 
 
 def ready(world: World, pages: list[list[str]], name: str = "Handbook", **changes: Any) -> str:
-    document = world.announce(name, **changes)
+    document = world.create_document(name, **changes)
     world.upload(document, text_pdf(pages))
     world.run()
     return document
@@ -57,11 +57,11 @@ def test_a_document_is_announced_with_a_form_for_one_pdf(world: World) -> None:
     made = world.service().create_document(context(), body=body)
 
     assert made.status == "awaitingUpload"
-    assert made.upload.fields["key"] == f"documents/{world.space}/{made.id}.pdf"
+    assert made.upload.fields["key"] == f"documents/{world.namespace}/{made.id}.pdf"
     conditions = json.loads(made.upload.fields["policy"])
     assert ["content-length-range", 5_000, 5_000] in conditions
     assert {"Content-Type": "application/pdf"} in conditions
-    record = world.record(made.id)
+    record = world.document(made.id)
     assert record is not None
     assert (record.name, record.owner) == ("Leave Handbook", CALLER)
 
@@ -90,10 +90,10 @@ def test_what_cannot_be_a_document(changes: dict[str, Any]) -> None:
 
 def test_states_of_a_document(world: World) -> None:
     service = world.service()
-    document = world.announce()
+    document = world.create_document()
     assert service.get_document(context(), id=document).status == "awaitingUpload"
     world.upload(document, text_pdf([LEAVE, PARKING]))
-    world._deliver(None)
+    world.deliver()
     reading = service.get_document(context(), id=document)
     assert (reading.status, reading.pages, reading.pages_done) == ("processing", 2, 0)
     world.run()
@@ -110,9 +110,9 @@ def test_states_of_a_document(world: World) -> None:
 
 
 def test_a_reading_that_stands_still_is_told_as_failed(world: World) -> None:
-    document = world.announce()
+    document = world.create_document()
     world.upload(document, text_pdf([LEAVE]))
-    world._deliver(None)
+    world.deliver()
     item = world.table.items[next(key for key in world.table.items if key[0].startswith("ingestion#"))]
     item["touchedAt"] = {"N": "1000"}
     shown = world.service().get_document(context(), id=document)
@@ -120,7 +120,7 @@ def test_a_reading_that_stands_still_is_told_as_failed(world: World) -> None:
 
 
 def test_lists_are_newest_first_and_page_by_page(world: World) -> None:
-    made = [world.announce(f"Document {number}") for number in range(3)]
+    made = [world.create_document(f"Document {number}") for number in range(3)]
     service = world.service()
     first = service.list_documents(context(), query=ListQuery(limit=2))
     assert [one.id for one in first.items] == sorted(made, reverse=True)[:2]
@@ -232,7 +232,7 @@ def test_documents_limit_where_answers_come_from(world: World) -> None:
 
 def test_documents_that_are_not_there_or_not_ready(world: World) -> None:
     service = world.service()
-    waiting = world.announce()
+    waiting = world.create_document()
     with pytest.raises(Conflict, match=r"body.documents\[0\]: the document is awaitingUpload"):
         service.search(context(), body=Search(query="q", documents=[waiting]))
     ready_one = ready(world, [LEAVE])
@@ -305,8 +305,8 @@ def test_a_stage_may_share_documents_but_only_the_owner_deletes() -> None:
 @pytest.mark.parametrize(
     ("answers", "error"),
     [
-        ([said("", "guardrail_intervened")], Refused),
-        ([said("not JSON")] * 3, ModelFailed),
+        ([converse_answer("", "guardrail_intervened")], Refused),
+        ([converse_answer("not JSON")] * 3, ModelFailed),
     ],
 )
 def test_what_the_model_may_do_wrong(world: World, answers: list[Any], error: type[Exception]) -> None:

@@ -8,9 +8,19 @@ from lambda_src.image_generation.models import CreateImages, ImageRecord, ListOr
 from lambda_src.image_generation.service import ImageService
 from lambda_src.shared.bedrock import Bedrock
 from lambda_src.shared.errors import InvalidRequest, ModelFailed, NotFound, Refused, Unavailable
-from lambda_src.shared.http import Reply
-from lambda_src.shared.store import Store
-from tests.fakes import CALLER, OTHER, FakeBucket, FakeModel, FakeTable, client_error, context, picture, settings
+from lambda_src.shared.routes import Created
+from lambda_src.shared.store import RecordStore
+from tests.fakes import (
+    CALLER,
+    OTHER,
+    FakeBucket,
+    FakeModel,
+    FakeTable,
+    client_error,
+    context,
+    settings,
+    stability_answer,
+)
 
 STABILITY = "stability.stable-image-core-v1:1"
 TITAN = "amazon.titan-image-generator-v2:0"
@@ -23,16 +33,16 @@ class Setup:
         self.table = FakeTable()
         self.bucket = FakeBucket()
         chosen = settings(models=(STABILITY, TITAN, NOVA), **changes)
-        store = Store("t", "image", ImageRecord, self.table)
+        store = RecordStore("t", "image", ImageRecord, self.table)
         self.service = ImageService(chosen, Bedrock(chosen, self.model, lambda s: None), store, self.bucket)
 
 
 def amazon(count: int) -> dict[str, Any]:
-    return {"images": picture(*range(count))["images"], "error": None}
+    return {"images": stability_answer(*range(count))["images"], "error": None}
 
 
 def test_a_picture_is_kept_and_given_out() -> None:
-    setup = Setup(picture(7))
+    setup = Setup(stability_answer(7))
     made = setup.service.create_images(context(), body=CreateImages(prompt="a lighthouse", seed=7))
     (item,) = made.items
     assert (item.width, item.height, item.seed, item.model) == (2, 3, 7, STABILITY)
@@ -48,7 +58,7 @@ def test_a_picture_is_kept_and_given_out() -> None:
 
 
 def test_one_picture_a_call_are_several_calls_with_seeds_in_a_row() -> None:
-    answers = [lambda request: picture(request["body"]["seed"])] * 3
+    answers = [lambda request: stability_answer(request["body"]["seed"])] * 3
     setup = Setup(*answers)
     made = setup.service.create_images(context(), body=CreateImages(prompt="x", count=3, seed=5))
     assert [item.seed for item in made.items] == [5, 6, 7]
@@ -117,7 +127,7 @@ def test_a_refusal_or_a_broken_answer_leaves_nothing(answer: Any, model: str, ex
 
 
 def test_a_picture_whose_record_failed_is_cleaned_up() -> None:
-    setup = Setup(picture(1))
+    setup = Setup(stability_answer(1))
     setup.table.fail["put_item"] = client_error("InternalServerError")
     with pytest.raises(Unavailable):
         setup.service.create_images(context(), body=CreateImages(prompt="x"))
@@ -133,7 +143,7 @@ def test_the_guardrail_screens_the_prompt_first() -> None:
 
 
 def test_another_callers_picture_is_not_found() -> None:
-    setup = Setup(picture(1))
+    setup = Setup(stability_answer(1))
     made = setup.service.create_images(context(), body=CreateImages(prompt="x"))
     image_id = made.items[0].id
     for operation in (setup.service.get_image, setup.service.delete_image):
@@ -145,10 +155,10 @@ def test_another_callers_picture_is_not_found() -> None:
 
 
 def test_get_with_a_prompt_makes_and_without_lists_newest_first() -> None:
-    setup = Setup(*[picture(1)] * 3)
+    setup = Setup(*[stability_answer(1)] * 3)
     for word in ("one", "two", "three"):
         reply = setup.service.list_or_create(context(), query=ListOrCreateQuery(prompt=word))
-        assert isinstance(reply, Reply)
+        assert isinstance(reply, Created)
         assert reply.status == 201
     first = setup.service.list_or_create(context(), query=ListOrCreateQuery(limit=2))
     rest = setup.service.list_or_create(context(), query=ListOrCreateQuery(limit=2, cursor=first.next_cursor))

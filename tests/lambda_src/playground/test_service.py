@@ -25,10 +25,10 @@ from tests.fakes import (
     LambdaContext,
     client_error,
     context,
+    converse_answer,
     event,
-    said,
     settings,
-    streamed,
+    stream_events,
 )
 
 CLAUDE = "us.anthropic.claude-haiku-4-5-20251001-v1:0"
@@ -59,7 +59,7 @@ def problems(error: pytest.ExceptionInfo[ApiError]) -> dict[str, str]:
 
 
 def test_a_prompt_goes_to_the_stage_s_first_model() -> None:
-    model = FakeModel(said("Because.", "max_tokens"))
+    model = FakeModel(converse_answer("Because.", "max_tokens"))
 
     made = complete(model)
 
@@ -72,11 +72,11 @@ def test_a_prompt_goes_to_the_stage_s_first_model() -> None:
 
 
 def test_the_time_of_the_call_is_told() -> None:
-    assert 50 <= complete(FakeModel(said("Because."), seconds=0.05)).latency_ms < 5000
+    assert 50 <= complete(FakeModel(converse_answer("Because."), seconds=0.05)).latency_ms < 5000
 
 
 def test_a_conversation_goes_as_it_is() -> None:
-    model = FakeModel(said("In March."))
+    model = FakeModel(converse_answer("In March."))
     turns = [Message("user", "Who?"), Message("assistant", "Ana."), Message("user", "When?")]
 
     complete(model, prompt=None, messages=turns, instructions="Be brief.", model="amazon.nova-lite-v1:0")
@@ -115,7 +115,7 @@ def test_what_is_no_task_reaches_no_model(body: dict[str, Any], path: str) -> No
 
 
 def test_parameters_go_where_the_model_s_family_takes_them() -> None:
-    model = FakeModel(*[said("Because.")] * 2)
+    model = FakeModel(*[converse_answer("Because.")] * 2)
     asked = Parameters(temperature=0.0, top_p=0.5, top_k=20, max_tokens=30, stop_sequences=["END"])
     common = {"temperature": 0.0, "topP": 0.5, "maxTokens": 30, "stopSequences": ["END"]}
 
@@ -138,7 +138,7 @@ def test_parameters_go_where_the_model_s_family_takes_them() -> None:
     ],
 )
 def test_defaults_are_told_but_only_the_limit_is_sent(model: str, sent: dict[str, Any], told: dict[str, Any]) -> None:
-    fake = FakeModel(said("Because."))
+    fake = FakeModel(converse_answer("Because."))
 
     made = complete(fake, model=model)
 
@@ -191,11 +191,11 @@ def test_every_parameter_of_a_row_has_its_place(model: Any) -> None:
 
 def test_a_refusal_is_one() -> None:
     with pytest.raises(Refused):
-        complete(FakeModel(said("No.", "guardrail_intervened")))
+        complete(FakeModel(converse_answer("No.", "guardrail_intervened")))
 
 
 def test_the_guardrail_is_asked() -> None:
-    model = FakeModel(said("Because."))
+    model = FakeModel(converse_answer("Because."))
     made = make(model, guardrail_id="abc", guardrail_version="3")
     made.create_completion(context(), body=CreateCompletion(prompt="Why?"))
     assert model.requests[0]["guardrailConfig"] == {"guardrailIdentifier": "abc", "guardrailVersion": "3"}
@@ -214,7 +214,9 @@ def by_model(**answers: Any) -> list[Any]:
 
 
 def test_models_are_compared_in_the_order_asked_for() -> None:
-    model = FakeModel(*by_model(claude=said("one"), lite=said("two"), llama=said("three")))
+    model = FakeModel(
+        *by_model(claude=converse_answer("one"), lite=converse_answer("two"), llama=converse_answer("three"))
+    )
 
     made = compare(model, LLAMA, CLAUDE, NOVA)
 
@@ -227,7 +229,7 @@ def test_models_are_asked_side_by_side() -> None:
 
     def wait(request: dict[str, Any]) -> Any:
         all_there.wait(5)
-        return said("Because.")
+        return converse_answer("Because.")
 
     assert len(compare(FakeModel(*[wait] * 4), CLAUDE, NOVA, MICRO, LLAMA)) == 4
 
@@ -236,7 +238,10 @@ def test_a_model_that_fails_is_an_error_in_its_place() -> None:
     late = ReadTimeoutError(endpoint_url="https://bedrock.example")
     model = FakeModel(
         *by_model(
-            claude=said("No.", "refusal"), lite=said("two"), micro=late, llama=client_error("ModelErrorException")
+            claude=converse_answer("No.", "refusal"),
+            lite=converse_answer("two"),
+            micro=late,
+            llama=client_error("ModelErrorException"),
         )
     )
 
@@ -248,7 +253,7 @@ def test_a_model_that_fails_is_an_error_in_its_place() -> None:
 
 
 def test_a_parameter_that_one_model_does_not_take_is_that_model_s_error() -> None:
-    model = FakeModel(said("Because."))
+    model = FakeModel(converse_answer("Because."))
 
     made = compare(model, LLAMA, NOVA, parameters=Parameters(top_k=5))
 
@@ -282,7 +287,9 @@ def api(model: FakeModel) -> Api:
 
 
 def test_the_wire_s_names_and_counts() -> None:
-    answer = api(FakeModel(said("Because.")))(event("POST", "/completions", {"prompt": "Why?"}), LambdaContext())
+    answer = api(FakeModel(converse_answer("Because.")))(
+        event("POST", "/completions", {"prompt": "Why?"}), LambdaContext()
+    )
 
     assert answer["statusCode"] == 200
     assert set(json.loads(answer["body"])) == {
@@ -304,7 +311,7 @@ def test_a_comparison_is_of_two_to_four(models: list[str]) -> None:
     ],
 )
 def test_a_key_asks_the_model_once(path: str, body: dict[str, Any]) -> None:
-    model = FakeModel(said("Because."))
+    model = FakeModel(converse_answer("Because."))
     made = api(model)
     asked = event("POST", path, body, headers={"Idempotency-Key": "one"})
 
@@ -346,7 +353,7 @@ def stream(fake: FakeModel, **body: Any) -> list[Any]:
 
 
 def test_a_stream_asks_and_answers_as_a_completion_does() -> None:
-    plain, streaming = FakeModel(said("Because.")), FakeModel(streamed("Be", "cause."))
+    plain, streaming = FakeModel(converse_answer("Because.")), FakeModel(stream_events("Be", "cause."))
     body: dict[str, Any] = {"instructions": "Be brief", "parameters": Parameters(temperature=0.5, top_k=7)}
 
     whole = complete(plain, **body)
@@ -365,7 +372,7 @@ def test_a_stream_s_bad_parameter_is_refused_before_the_model_is_asked() -> None
 
 
 def test_a_stream_that_is_left_hangs_up() -> None:
-    events = FakeStream(streamed("Be", "cause."))
+    events = FakeStream(stream_events("Be", "cause."))
 
     class Model(FakeModel):
         def converse_stream(self, **request: Any) -> Any:

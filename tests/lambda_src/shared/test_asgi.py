@@ -12,7 +12,7 @@ import msgspec
 import pytest
 import uvicorn
 
-from lambda_src.shared.asgi import App, Remaining
+from lambda_src.shared.asgi import App, RemainingTime
 from lambda_src.shared.http import Api
 from lambda_src.shared.routes import Route
 from lambda_src.shared.schemas import ListQuery, RequestModel, ResponseModel
@@ -195,9 +195,9 @@ def test_other_routes_are_answered_too(teller: Teller) -> None:
 @pytest.mark.parametrize("name", ["deadline", "deadline_ms"])
 def test_the_deadline_is_lambda_s(name: str) -> None:
     told = json.dumps({name: round((time.time() + 120) * 1000)})
-    assert 119_000 < Remaining(told).get_remaining_time_in_millis() <= 120_000
+    assert 119_000 < RemainingTime(told).get_remaining_time_in_millis() <= 120_000
 
 
 @pytest.mark.parametrize("header", [None, "", "null", "{}", "not json", '{"deadline": "soon"}'])
 def test_without_one_it_is_a_plain_request_s(header: str | None) -> None:
-    assert 28_000 < Remaining(header).get_remaining_time_in_millis() <= 29_000
+    assert 28_000 < RemainingTime(header).get_remaining_time_in_millis() <= 29_000

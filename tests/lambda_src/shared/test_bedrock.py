@@ -10,7 +10,7 @@ from lambda_src.shared import errors
 from lambda_src.shared.bedrock import ATTEMPTS, AnswerStream, Bedrock
 from lambda_src.shared.catalogue import resolve
 from lambda_src.shared.context import Deadline
-from tests.fakes import FakeModel, FakeStream, client_error, context, said, settings, streamed
+from tests.fakes import FakeModel, FakeStream, client_error, context, converse_answer, settings, stream_events
 
 HAIKU = resolve("us.anthropic.claude-haiku-4-5-20251001-v1:0")
 GUARDED = {"guardrail_id": "g", "guardrail_version": "1"}
@@ -45,7 +45,7 @@ def test_failures_are_told_in_the_contracts_terms(failure: Exception, expected: 
 
 
 def test_a_passing_fault_is_not_seen_by_the_caller() -> None:
-    model = FakeModel(client_error("ThrottlingException"), said("good"))
+    model = FakeModel(client_error("ThrottlingException"), converse_answer("good"))
     used = context()
     answer = bedrock(model).converse(used, HAIKU, {})
     assert answer["output"]["message"]["content"] == [{"text": "good"}]
@@ -54,7 +54,7 @@ def test_a_passing_fault_is_not_seen_by_the_caller() -> None:
 
 @pytest.mark.parametrize(("left", "timeout"), [(28, 26), (21, 20), (11.5, 10), (2, 1)])
 def test_a_call_ends_before_the_deadline(left: float, timeout: int) -> None:
-    model = FakeModel(said("good"))
+    model = FakeModel(converse_answer("good"))
     bedrock(model).converse(context(left), HAIKU, {})
     assert model.timeouts == [timeout]
 
@@ -75,11 +75,11 @@ def test_no_retry_is_begun_that_could_not_end() -> None:
 @pytest.mark.parametrize("reason", ["guardrail_intervened", "content_filtered"])
 def test_an_intervention_is_a_refusal(reason: str) -> None:
     with pytest.raises(errors.Refused):
-        bedrock(FakeModel(said("blocked", reason)), **GUARDED).converse(context(), HAIKU, {})
+        bedrock(FakeModel(converse_answer("blocked", reason)), **GUARDED).converse(context(), HAIKU, {})
 
 
 def test_the_guardrail_goes_with_every_call() -> None:
-    model = FakeModel(said("good"))
+    model = FakeModel(converse_answer("good"))
     bedrock(model, **GUARDED).converse(context(), HAIKU, {})
     assert model.requests[0]["guardrailConfig"] == {"guardrailIdentifier": "g", "guardrailVersion": "1"}
 
@@ -105,7 +105,7 @@ def stream_error(code: str) -> EventStreamError:
 
 def test_a_stream_is_text_in_pieces_and_then_known_whole() -> None:
     asked = context()
-    stream = bedrock(FakeModel(streamed("Hello", " you"))).converse_stream(asked, HAIKU, {})
+    stream = bedrock(FakeModel(stream_events("Hello", " you"))).converse_stream(asked, HAIKU, {})
     assert stream.stop_reason is None
     assert list(stream) == ["Hello", " you"]
     assert stream.stop_reason == "end_turn"
@@ -115,14 +115,14 @@ def test_a_stream_is_text_in_pieces_and_then_known_whole() -> None:
 @pytest.mark.parametrize(
     ("events", "expected"),
     [
-        ([*streamed("Hel")[:2], CUT], errors.Unavailable),
-        ([*streamed("Hel")[:2], ConnectionResetError()], errors.Unavailable),
+        ([*stream_events("Hel")[:2], CUT], errors.Unavailable),
+        ([*stream_events("Hel")[:2], ConnectionResetError()], errors.Unavailable),
         # It ends well and in order, but the model never said that it was done.
-        (streamed("Hel")[:3], errors.Unavailable),
-        ([*streamed("Hel")[:2], urllib3.exceptions.ReadTimeoutError(None, "", "")], errors.DeadlineExceeded),
-        ([*streamed("Hel")[:2], stream_error("modelStreamErrorException")], errors.ModelFailed),
-        ([*streamed("Hel")[:2], stream_error("throttlingException")], errors.Throttled),
-        (streamed("Hel", stop="guardrail_intervened"), errors.Refused),
+        (stream_events("Hel")[:3], errors.Unavailable),
+        ([*stream_events("Hel")[:2], urllib3.exceptions.ReadTimeoutError(None, "", "")], errors.DeadlineExceeded),
+        ([*stream_events("Hel")[:2], stream_error("modelStreamErrorException")], errors.ModelFailed),
+        ([*stream_events("Hel")[:2], stream_error("throttlingException")], errors.Throttled),
+        (stream_events("Hel", stop="guardrail_intervened"), errors.Refused),
     ],
 )
 def test_a_stream_that_fails_says_so_after_its_pieces(events: list[Any], expected: type[Exception]) -> None:
@@ -134,13 +134,13 @@ def test_a_stream_that_fails_says_so_after_its_pieces(events: list[Any], expecte
 
 
 def test_what_fails_before_the_first_piece_is_repeated() -> None:
-    model = FakeModel(client_error("ThrottlingException"), streamed("Hello"))
+    model = FakeModel(client_error("ThrottlingException"), stream_events("Hello"))
     assert list(bedrock(model).converse_stream(context(), HAIKU, {})) == ["Hello"]
 
 
 def test_a_stream_that_is_past_its_deadline_ends() -> None:
     asked = context()
-    stream = bedrock(FakeModel(streamed("Hello", " you"))).converse_stream(asked, HAIKU, {})
+    stream = bedrock(FakeModel(stream_events("Hello", " you"))).converse_stream(asked, HAIKU, {})
     pieces = iter(stream)
     next(pieces)
     asked.deadline = Deadline(-1)
@@ -149,7 +149,7 @@ def test_a_stream_that_is_past_its_deadline_ends() -> None:
 
 
 def test_who_stops_reading_hangs_up() -> None:
-    events = FakeStream(streamed("Hello", " you"))
+    events = FakeStream(stream_events("Hello", " you"))
     pieces = iter(AnswerStream(context(), HAIKU, events, 0.0))
     next(pieces)
     pieces.close()  # type: ignore[attr-defined]
@@ -157,13 +157,13 @@ def test_who_stops_reading_hangs_up() -> None:
 
 
 def test_a_model_may_think_longer_between_pieces_than_a_plain_request_may_last() -> None:
-    model = FakeModel(streamed("Hello"))
+    model = FakeModel(stream_events("Hello"))
     bedrock(model).converse_stream(context(290), HAIKU, {})
     assert model.timeouts == [60]
 
 
 def test_tokens_from_the_prompt_cache_are_input_too() -> None:
-    asked, answer = context(), said("good")
+    asked, answer = context(), converse_answer("good")
     answer["usage"] = {"inputTokens": 3, "outputTokens": 5, "cacheReadInputTokens": 100, "cacheWriteInputTokens": 20}
     bedrock(FakeModel(answer)).converse(asked, HAIKU, {})
     assert (asked.used(HAIKU).input_tokens, asked.used(HAIKU).cached_tokens) == (123, 100)

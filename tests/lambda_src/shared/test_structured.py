@@ -11,7 +11,7 @@ from lambda_src.shared.catalogue import resolve
 from lambda_src.shared.errors import ModelFailed, Refused
 from lambda_src.shared.schemas import ResponseModel
 from lambda_src.shared.structured import TOOL, ask, schema_of
-from tests.fakes import FakeModel, context, said, settings
+from tests.fakes import FakeModel, context, converse_answer, settings
 
 NATIVE = "us.anthropic.claude-haiku-4-5-20251001-v1:0"
 FORCED_TOOL = "us.amazon.nova-lite-v1:0"
@@ -61,7 +61,7 @@ def test_the_schema_is_closed_and_holds_nothing_that_bedrock_refuses() -> None:
 
 
 def test_each_model_is_asked_in_its_own_way() -> None:
-    native = FakeModel(said(json.dumps(GOOD)))
+    native = FakeModel(converse_answer(json.dumps(GOOD)))
     assert run(native) == Fruit(fruit_name="fig", size="small")
     definition = native.requests[0]["outputConfig"]["textFormat"]["structure"]["jsonSchema"]
     assert json.loads(definition["schema"]) == schema_of(Fruit)
@@ -70,20 +70,20 @@ def test_each_model_is_asked_in_its_own_way() -> None:
     assert run(tool, FORCED_TOOL).size == "small"
     assert tool.requests[0]["toolConfig"]["toolChoice"] == {"tool": {"name": TOOL}}
 
-    prompt = FakeModel(said(f"Sure!\n```json\n{json.dumps(GOOD)}\n``` {{"))
+    prompt = FakeModel(converse_answer(f"Sure!\n```json\n{json.dumps(GOOD)}\n``` {{"))
     assert run(prompt, PROMPT).fruit_name == "fig"
     assert json.dumps(schema_of(Fruit)) in prompt.requests[0]["system"][0]["text"]
 
 
 def test_parameters_that_a_model_refuses_are_not_sent() -> None:
-    model = FakeModel(said(json.dumps(GOOD)))
+    model = FakeModel(converse_answer(json.dumps(GOOD)))
     run(model, "us.anthropic.claude-haiku-5-5")
     assert model.requests[0]["inferenceConfig"] == {"maxTokens": 9}
 
 
 @pytest.mark.parametrize("broken", ["", "no", "{", "[]", '{"fruitName": "", "size": "small"}', '{"size": "huge"}'])
 def test_a_broken_answer_is_repaired_with_the_error_told(broken: str) -> None:
-    model = FakeModel(said(broken), said(json.dumps(GOOD)))
+    model = FakeModel(converse_answer(broken), converse_answer(json.dumps(GOOD)))
     assert run(model).fruit_name == "fig"
     first, answer, complaint = model.requests[1]["messages"]
     assert (first["role"], answer["role"], complaint["role"]) == ("user", "assistant", "user")
@@ -99,21 +99,21 @@ def test_a_tool_call_is_answered_as_a_tool_result() -> None:
 
 
 def test_after_two_repairs_it_is_a_model_error() -> None:
-    model = FakeModel(*[said("no")] * 3)
+    model = FakeModel(*[converse_answer("no")] * 3)
     with pytest.raises(ModelFailed):
         run(model)
     assert len(model.requests) == 3
 
 
 def test_an_answer_that_only_fails_the_check_is_given_in_the_end() -> None:
-    model = FakeModel(*[said(json.dumps(GOOD))] * 3)
+    model = FakeModel(*[converse_answer(json.dumps(GOOD))] * 3)
     assert run(model, check=lambda answer: "too small").fruit_name == "fig"
     assert len(model.requests) == 3
 
 
 def test_a_refusal_is_not_repaired() -> None:
     with pytest.raises(Refused):
-        run(FakeModel(said("I will not", "refusal")))
+        run(FakeModel(converse_answer("I will not", "refusal")))
 
 
 class Basket(ResponseModel):

@@ -11,10 +11,10 @@ from lambda_src.shared.bedrock import Bedrock
 from lambda_src.shared.errors import InvalidRequest, ModelFailed, NotFound, TooLarge
 from lambda_src.shared.photos import MAX_PHOTO_BYTES, Photo
 from lambda_src.shared.schemas import ListQuery
-from lambda_src.shared.store import Store
+from lambda_src.shared.store import RecordStore
 from lambda_src.summarization.models import CreateSummary, SummaryRecord
 from lambda_src.summarization.service import SummaryService, fit_lines
-from tests.fakes import OTHER, FakeModel, FakeTable, context, png, said, settings
+from tests.fakes import OTHER, FakeModel, FakeTable, context, converse_answer, png, settings
 
 REPORT = {
     "title": "Pump 4 leaks",
@@ -36,7 +36,7 @@ class Setup:
         self.model = FakeModel(*answers)
         self.table = FakeTable()
         chosen = settings(**changes)
-        store = Store("t", "summary", SummaryRecord, self.table)
+        store = RecordStore("t", "summary", SummaryRecord, self.table)
         self.service = SummaryService(chosen, Bedrock(chosen, self.model, lambda s: None), store)
 
     def make(self, **body: Any) -> Any:
@@ -44,7 +44,7 @@ class Setup:
 
 
 def answer(**changes: Any) -> dict[str, Any]:
-    return said(json.dumps({**REPORT, **changes}))
+    return converse_answer(json.dumps({**REPORT, **changes}))
 
 
 def photo(data: bytes = png(), content_type: Any = "image/png") -> Photo:
@@ -129,7 +129,7 @@ def test_too_many_lines_are_sent_back_and_in_the_end_joined() -> None:
 
 
 def test_an_unusable_answer_keeps_nothing() -> None:
-    setup = Setup(*[said("no")] * 3)
+    setup = Setup(*[converse_answer("no")] * 3)
     with pytest.raises(ModelFailed):
         setup.make(text="x")
     assert setup.table.items == {}

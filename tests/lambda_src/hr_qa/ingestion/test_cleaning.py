@@ -1,6 +1,6 @@
 import pytest
 
-from lambda_src.hr_qa.ingestion.cleaning import HYPHEN_AT_LINE_END, clean, join_cut_words, words
+from lambda_src.hr_qa.ingestion.cleaning import HYPHEN_AT_LINE_END, clean, join_hyphenated_words, words
 
 
 @pytest.mark.parametrize(
@@ -22,7 +22,7 @@ def test_only_what_is_seen_stays(text: str, expected: str) -> None:
 
 @pytest.mark.parametrize("mark", ["\x02", HYPHEN_AT_LINE_END])
 def test_both_marks_of_a_cut_word_are_known(mark: str) -> None:
-    assert join_cut_words(clean(f"reimburse{mark}ment"), set()) == "reimbursement"
+    assert join_hyphenated_words(clean(f"reimburse{mark}ment"), set()) == "reimbursement"
 
 
 @pytest.mark.parametrize(
@@ -41,7 +41,7 @@ def test_both_marks_of_a_cut_word_are_known(mark: str) -> None:
     ],
 )
 def test_a_cut_word_loses_its_hyphen_only_where_it_has_none(cut: str, vocabulary: str, whole: str) -> None:
-    assert join_cut_words(cut.replace("|", HYPHEN_AT_LINE_END), words(vocabulary)) == whole
+    assert join_hyphenated_words(cut.replace("|", HYPHEN_AT_LINE_END), words(vocabulary)) == whole
 
 
 def test_cut_words_are_not_in_the_vocabulary() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from lambda_src.hr_qa.ingestion import decompression_guard
-from lambda_src.hr_qa.ingestion.decompression_guard import unpacks_too_large
+from lambda_src.hr_qa.ingestion.decompression_guard import exceeds_decompression_limit
 from lambda_src.hr_qa.ingestion.pdf import PdfError, open_document
 from tests.handbooks import FOLDER
 from tests.pdfs import Sheet, Text, write_pdf
@@ -31,25 +31,27 @@ def test_a_stream_that_unpacks_to_a_gigabyte_is_refused_at_once(tmp_path: Path, 
     path = pdf_with(tmp_path / "bomb.pdf", pack(zeros(300 * 1024**2)))
     assert path.stat().st_size < 2 * 1024**2
     begun = time.process_time()
-    with pytest.raises(PdfError, match="unpacks to far more") as caught, open_document(path, 10):
+    with pytest.raises(PdfError, match="decompresses to far more") as caught, open_document(path, 10):
         pass
     assert caught.value.code == "damaged"
     assert time.process_time() - begun < 3
 
 
 def test_streams_count_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(decompression_guard, "MAX_ALL", 5 * 1024**2)
-    assert not unpacks_too_large(pdf_with(tmp_path / "a.pdf", *[zeros(1024**2)] * 4))
-    assert unpacks_too_large(pdf_with(tmp_path / "a.pdf", *[zeros(1024**2)] * 6))
+    monkeypatch.setattr(decompression_guard, "MAX_TOTAL_BYTES", 5 * 1024**2)
+    assert not exceeds_decompression_limit(pdf_with(tmp_path / "a.pdf", *[zeros(1024**2)] * 4))
+    assert exceeds_decompression_limit(pdf_with(tmp_path / "a.pdf", *[zeros(1024**2)] * 6))
 
 
 def test_endless_layers_are_refused(tmp_path: Path) -> None:
     layers = b"x"
     for _ in range(10):
         layers = zlib.compress(layers)
-    assert unpacks_too_large(pdf_with(tmp_path / "a.pdf", layers))
+    assert exceeds_decompression_limit(pdf_with(tmp_path / "a.pdf", layers))
 
 
 def test_honest_and_damaged_streams_pass(tmp_path: Path) -> None:
-    assert not any(unpacks_too_large(path) for path in FOLDER.glob("*.pdf"))
-    assert not unpacks_too_large(pdf_with(tmp_path / "a.pdf", zeros(1024**2)[:100], b"", b"\x78", b"\x78\x9c broken"))
+    assert not any(exceeds_decompression_limit(path) for path in FOLDER.glob("*.pdf"))
+    assert not exceeds_decompression_limit(
+        pdf_with(tmp_path / "a.pdf", zeros(1024**2)[:100], b"", b"\x78", b"\x78\x9c broken")
+    )

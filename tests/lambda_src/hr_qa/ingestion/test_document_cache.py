@@ -7,7 +7,7 @@ import pytest
 from lambda_src.hr_qa.file_store import FileChangedError, FileStore
 from lambda_src.hr_qa.ingestion.document_cache import OpenDocumentCache
 from lambda_src.hr_qa.ingestion.pdf import PdfError, open_document
-from lambda_src.hr_qa.resources import key
+from lambda_src.hr_qa.resources import object_key
 from tests.fakes import FakeBucket, etag
 from tests.pdfs import text_pdf
 
@@ -33,7 +33,7 @@ class CountingBucket(FakeBucket):
 def bucket() -> CountingBucket:
     bucket = CountingBucket()
     for name in ("one", "other"):
-        bucket.objects[key("space", name)] = text_pdf([*PAGES, [f"This is the {name} handbook."]])
+        bucket.objects[object_key("space", name)] = text_pdf([*PAGES, [f"This is the {name} handbook."]])
     return bucket
 
 
@@ -43,14 +43,14 @@ def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def source(bucket: FakeBucket, name: str) -> str:
-    return etag(bucket.objects[key("space", name)])
+    return etag(bucket.objects[object_key("space", name)])
 
 
 def test_ranges_of_one_file_fetch_it_once(bucket: CountingBucket, tmp_path: Path) -> None:
     cache = OpenDocumentCache(FileStore("bucket", bucket), max_pages=10)
 
     for first in (1, 3):
-        cache.document("space", "one", source(bucket, "one")).read(first, first + 1)
+        cache.open("space", "one", source(bucket, "one")).read(first, first + 1)
 
     assert bucket.reads == 1
     cache.clear()
@@ -60,8 +60,8 @@ def test_ranges_of_one_file_fetch_it_once(bucket: CountingBucket, tmp_path: Path
 def test_another_file_takes_the_place_of_the_first(bucket: CountingBucket, tmp_path: Path) -> None:
     cache = OpenDocumentCache(FileStore("bucket", bucket), max_pages=10)
 
-    cache.document("space", "one", source(bucket, "one"))
-    (page,) = cache.document("space", "other", source(bucket, "other")).read(5, 5)
+    cache.open("space", "one", source(bucket, "one"))
+    (page,) = cache.open("space", "other", source(bucket, "other")).read(5, 5)
 
     assert "other handbook" in page.text
     assert len(list(tmp_path.iterdir())) == 1
@@ -72,9 +72,9 @@ def test_a_file_that_was_replaced_or_cannot_be_read_leaves_nothing(bucket: Count
     cache = OpenDocumentCache(FileStore("bucket", bucket), max_pages=4)
 
     with pytest.raises(FileChangedError):
-        cache.document("space", "one", '"older"')
+        cache.open("space", "one", '"older"')
     with pytest.raises(PdfError):
-        cache.document("space", "one", source(bucket, "one"))
+        cache.open("space", "one", source(bucket, "one"))
 
     assert not list(tmp_path.iterdir())
 
