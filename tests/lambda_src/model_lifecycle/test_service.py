@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
-from lambda_src.model_lifecycle.service import Checkup, Life, LifecycleSettings, life
+from lambda_src.model_lifecycle.service import Checkup, LifecycleSettings, ModelStatus, model_status
 from lambda_src.shared.catalogue import Lifecycle, Model
 from lambda_src.shared.lifecycle import BedrockLifecycle
 from lambda_src.shared.observability import logger
@@ -102,7 +102,7 @@ def test_what_bedrock_does_not_say_is_counted_and_the_catalogue_counts(
     counts = run(FakeBedrock(**{CLAUDE: answer}))
 
     assert counts == {"ModelsNearEnd": 1, "ModelsEnding": 0, "ModelsNotAsked": 1}
-    assert "could not ask Bedrock: the catalogue alone counts" in caplog.messages
+    assert "no life cycle from Bedrock: using the catalogue only" in caplog.messages
     assert caplog.messages.count("model life cycle") == 2
 
 
@@ -130,14 +130,16 @@ def test_what_bedrock_does_not_say_is_counted_and_the_catalogue_counts(
 def test_the_earlier_day_counts(
     known: Lifecycle, said: BedrockLifecycle | None, days: int | None, near: bool, ending: bool
 ) -> None:
-    found = life(model(known), said, TODAY)
+    found = model_status(model(known), said, TODAY)
 
     assert (found.days, found.near, found.ending) == (days, near, ending)
     assert found.asked == (said is not None)
 
 
 def test_a_life_is_one_log_line() -> None:
-    assert life(model(Lifecycle("active")), None, TODAY) == Life("a.b", False, "active", None, False, False)
+    assert model_status(model(Lifecycle("active")), None, TODAY) == ModelStatus(
+        "a.b", False, "active", None, False, False
+    )
 
 
 def test_the_environment_is_read() -> None:
