@@ -1,4 +1,4 @@
-"""First words, and what is left of a model's title."""
+"""First words, and the title in a model's answer."""
 
 import pytest
 from hypothesis import given
@@ -8,7 +8,7 @@ from lambda_src.chatbot.titles import PREVIEW_CHARACTERS, TITLE_CHARACTERS, firs
 
 
 @given(st.text())
-def test_first_words_fit_and_are_the_beginning(text: str) -> None:
+def test_first_words_fit_and_start_the_text(text: str) -> None:
     words = first_words(text, PREVIEW_CHARACTERS)
     assert len(words) <= PREVIEW_CHARACTERS
     assert " ".join(text.split()).startswith(words)
@@ -33,5 +33,5 @@ def test_a_title_is_one_short_line(text: str) -> None:
         (' "" ', ""),
     ],
 )
-def test_what_models_put_around_a_title_goes(answer: str, title: str) -> None:
+def test_decoration_around_a_title_is_removed(answer: str, title: str) -> None:
     assert parse_title(answer) == title
