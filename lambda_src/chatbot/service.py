@@ -82,7 +82,7 @@ class ChatService:
         """Raises `InvalidRequest`."""
         now = self._now()
         invocation = self._settings.model(body.model)
-        days = self._settings.retention_days
+        days = self._settings.options.retention_days
         conversation = ConversationItem(
             id=self._new_id(),
             header=ConversationHeader(
@@ -183,7 +183,7 @@ class ChatService:
     ) -> tuple[ConversationItem, list[MessageItem]]:
         """The conversation and the messages after its summary, summarized here if the worker is too far behind."""
         messages = self._history(context, conversation)
-        if estimate_tokens(messages) <= MAX_WINDOWS * self._settings.window_tokens:
+        if estimate_tokens(messages) <= MAX_WINDOWS * self._settings.options.window_tokens:
             return conversation, messages
         try:
             return self._summaries.summarize(context, context.caller, conversation, messages)
@@ -229,7 +229,7 @@ class ChatService:
             extra_writes=context.idempotency.completion_writes(answer),
         )
         tokens = estimate_tokens([*turn.history, user, assistant])
-        if conversation.title is None or tokens > self._settings.window_tokens:
+        if conversation.title is None or tokens > self._settings.options.window_tokens:
             self._request_maintenance(context, conversation.id)
         if self._settings.payload_logging:
             logger.info("payload", request_id=context.request_id, text=user.text, answer=text)

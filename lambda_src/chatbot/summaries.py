@@ -69,7 +69,7 @@ class Summaries:
         Returns the updated conversation and the messages left. Raises `StaleWriteError` when another process was
         faster, and the model's errors; the conversation then stays as it is.
         """
-        count = count_to_summarize(messages, self._settings.window_tokens)
+        count = count_to_summarize(messages, self._settings.options.window_tokens)
         if count == 0:
             return conversation, messages
         summary = self._write_summary(context, conversation, messages[:count])
@@ -98,7 +98,7 @@ class Summaries:
         return summary
 
     def _max_tokens(self, model: Model) -> int:
-        limit = max(self._settings.window_tokens // SUMMARY_SHARE, MIN_SUMMARY_TOKENS)
+        limit = max(self._settings.options.window_tokens // SUMMARY_SHARE, MIN_SUMMARY_TOKENS)
         allowed = model.parameters.get("maxTokens")
         return int(min(limit, allowed.max)) if allowed else limit
 

@@ -65,7 +65,7 @@ class QaService:
         self._files = files or FileStore(str(settings.bucket_name))
         self._queue = queue or Queue(settings.queue_url)
         self._reranker = reranker or Reranker.from_settings(settings)
-        self._embedder = Embedder(bedrock, settings.embedding, settings.dimensions)
+        self._embedder = Embedder(bedrock, settings.embedding, settings.options.dimensions)
 
     def create_document(self, context: Context, *, body: CreateDocument) -> DocumentCreated:
         """Raises `TooLarge` for a file above the stage's limit."""
@@ -82,27 +82,27 @@ class QaService:
             updated_at=now,
             sha256=body.sha256,
         )
-        namespace = self._settings.space(context.caller)
+        namespace = self._settings.namespace(context.caller)
         upload = self._files.upload_form(namespace, document.id, exact_bytes=body.bytes, max_bytes=limit)
         self._documents.create(namespace, document)
         return DocumentCreated(id=document.id, status=document.status, upload=upload, request_id=context.request_id)
 
     def list_documents(self, context: Context, *, query: ListQuery) -> DocumentList:
         """The caller's documents, newest first."""
-        namespace = self._settings.space(context.caller)
+        namespace = self._settings.namespace(context.caller)
         documents, cursor = self._documents.page(namespace, query.limit, query.cursor)
         items = [Document(**self._fields(namespace, document)) for document in documents]
         return DocumentList(items=items, next_cursor=cursor or UNSET, request_id=context.request_id)
 
     def get_document(self, context: Context, *, id: str) -> DocumentAnswer:
         """Raises `NotFound`."""
-        namespace = self._settings.space(context.caller)
+        namespace = self._settings.namespace(context.caller)
         document = self._get_document(namespace, id)
         return DocumentAnswer(**self._fields(namespace, document), request_id=context.request_id)
 
     def delete_document(self, context: Context, *, id: str) -> DeletedDocument:
         """Raises `NotFound`, and `Forbidden` for a shared document of another caller."""
-        namespace = self._settings.space(context.caller)
+        namespace = self._settings.namespace(context.caller)
         if self._get_document(namespace, id).owner != context.caller:
             raise Forbidden("Only the owner of a document may delete it.")
         try:
@@ -188,7 +188,7 @@ class QaService:
 
     def _live_documents(self, context: Context, requested: list[str] | None) -> dict[str, DocumentItem]:
         """Live generation -> document, for the requested documents or for all. Deleted ones are excluded at once."""
-        documents = {each.id: each for each in self._documents.all(self._settings.space(context.caller))}
+        documents = {each.id: each for each in self._documents.all(self._settings.namespace(context.caller))}
         if requested is None:
             searchable = [each for each in documents.values() if self._is_searchable(each)]
             return {str(document.live_generation): document for document in searchable}

@@ -75,7 +75,7 @@ class Worker:
 
     def _summarize(self, context: Context, caller: str, conversation: ConversationItem) -> None:
         messages = self._conversations.messages(caller, conversation.id, conversation.summarized_through)
-        if estimate_tokens(messages) <= self._settings.window_tokens:
+        if estimate_tokens(messages) <= self._settings.options.window_tokens:
             return
         try:
             self._summaries.summarize(context, caller, conversation, messages)

@@ -26,7 +26,7 @@ def make_handler() -> IngestionHandler:
     settings = read_settings(HrSettings)
     index = Index(settings)
     if settings.search_service == "es":
-        index.create(Deadline(30), index_definition(settings.dimensions, "lucene"))
+        index.create(Deadline(30), index_definition(settings.options.dimensions, "lucene"))
     queue = Queue(settings.queue_url)
     worker = Worker(
         settings,
@@ -37,11 +37,11 @@ def make_handler() -> IngestionHandler:
         embedder=Embedder(
             Bedrock(settings),
             settings.embedding,
-            settings.dimensions,
+            settings.options.dimensions,
             concurrent_calls=CONCURRENT_CALLS,
-            rate_limiter=RateLimiter(settings.ingestion_rate),
+            rate_limiter=RateLimiter(settings.function_embedding_rate),
         ),
-        ocr=Ocr() if settings.ocr else None,
+        ocr=Ocr() if settings.options.ocr else None,
     )
     return IngestionHandler(settings, worker, queue)
 

@@ -74,7 +74,7 @@ class Worker:
         self._documents = documents
         self._index = index
         self._files = files
-        self._cache = OpenDocumentCache(files, settings.max_pages)
+        self._cache = OpenDocumentCache(files, settings.options.max_pages)
         self._queue = queue
         self._embedder = embedder
         self._ocr = ocr
@@ -128,7 +128,7 @@ class Worker:
         try:
             with download(self._files, namespace, document.id, source) as path:
                 _check_digest(document, path)
-                with open_document(path, self._settings.max_pages) as pdf:
+                with open_document(path, self._settings.options.max_pages) as pdf:
                     progress = Progress(source=source, pages=pdf.page_count, range_pages=RANGE_PAGES)
         except FileChangedError:
             return

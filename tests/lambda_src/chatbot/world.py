@@ -14,7 +14,7 @@ from lambda_src.chatbot.photo_store import PhotoStore
 from lambda_src.chatbot.queue import Queue
 from lambda_src.chatbot.routes import ROUTES
 from lambda_src.chatbot.service import ChatService
-from lambda_src.chatbot.settings import ChatSettings
+from lambda_src.chatbot.settings import ChatbotOptions, ChatSettings
 from lambda_src.shared.bedrock import Bedrock
 from lambda_src.shared.context import Context, Deadline
 from lambda_src.shared.http import Api
@@ -260,7 +260,10 @@ class World:
 
 def chat_settings(**changes: Any) -> ChatSettings:
     common = msgspec.structs.asdict(settings(use_case="chatbot", models=(HAIKU, NOVA, MICRO, LLAMA)))
-    return ChatSettings(**{**common, "queue_url": "queue", **changes})
+    options = ChatbotOptions(
+        **{name: changes.pop(name) for name in ChatbotOptions.__struct_fields__ if name in changes}
+    )
+    return ChatSettings(**{**common, "queue_url": "queue", "options": options, **changes})
 
 
 def sent(world: World) -> list[dict[str, str]]:

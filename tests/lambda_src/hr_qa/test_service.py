@@ -72,9 +72,9 @@ def test_without_a_size_the_form_allows_the_stages_limit(world: World) -> None:
 
 
 def test_a_file_above_the_stages_limit_is_refused_before_the_upload() -> None:
-    world = World(max_document_bytes=1_000)
-    body = CreateDocument(name="a", content_type="application/pdf", bytes=1_001)
-    with pytest.raises(TooLarge, match="1,001"):
+    world = World(max_document_megabytes=1)
+    body = CreateDocument(name="a", content_type="application/pdf", bytes=1024 * 1024 + 1)
+    with pytest.raises(TooLarge, match="1,048,577"):
         world.service().create_document(context(), body=body)
     assert not world.table.items
 

@@ -16,7 +16,7 @@ from lambda_src.hr_qa.ingestion.worker import Worker
 from lambda_src.hr_qa.queue import Queue
 from lambda_src.hr_qa.resources import object_key
 from lambda_src.hr_qa.service import QaService
-from lambda_src.hr_qa.settings import HrSettings
+from lambda_src.hr_qa.settings import HrQaOptions, HrSettings
 from lambda_src.shared.bedrock import Bedrock
 from lambda_src.shared.embedding import Embedder
 from lambda_src.shared.ids import new_id
@@ -114,7 +114,7 @@ class World:
         self.model = FakeModel()
         self.embed_failures: list[BaseException] = []
         self.settings = hr_settings(**changes)
-        self.namespace = self.settings.space(CALLER)
+        self.namespace = self.settings.namespace(CALLER)
         self.documents = Documents("table", self.table, lambda: self.now)
         self._deliveries = 0
 
@@ -238,10 +238,11 @@ def hr_settings(**changes: Any) -> HrSettings:
         "search_endpoint": "https://search.example",
         "search_index": "chunks",
         "embedding_model": "amazon.titan-embed-text-v2:0",
-        "dimensions": DIMENSIONS,
         "queue_url": "queue",
     }
-    return HrSettings(**{**common, **defaults, **changes})
+    own = {name: changes.pop(name) for name in HrQaOptions.__struct_fields__ if name in changes}
+    options = HrQaOptions(**{"dimensions": DIMENSIONS, **own})
+    return HrSettings(**{**common, **defaults, "options": options, **changes})
 
 
 def vector(text: str) -> list[float]:
