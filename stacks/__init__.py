@@ -1,1 +1,1 @@
-"""The CDK application: one stack a use case, made from a stage's settings."""
+"""The CDK application: one stack per use case, configured by a stage's settings."""

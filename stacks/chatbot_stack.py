@@ -1,4 +1,4 @@
-"""Chatbot: conversations that remember, answered at once or piece by piece."""
+"""Chatbot: conversations with memory, answered in full or as a stream."""
 
 from datetime import date
 
@@ -19,15 +19,15 @@ from stacks.common.work_queue import WorkQueue
 from stacks.config import StageSettings
 
 MEMORY_TIMEOUT = Duration.minutes(2)
-# Summaries and titles are in no hurry, and the chats themselves shall have the model's quota.
+# Summaries and titles can wait; the model's quota is for the chats themselves.
 MEMORY_CONCURRENCY = 2
 
 
 class ChatbotStack(UseCaseStack):
-    """The conversations API, and behind a queue the function that looks after them: titles, summaries, deletions.
+    """The conversations API, and a queue-driven function that maintains them: titles, summaries, deletions.
 
-    Conversations are in a table, their photos in a bucket below `photos/`. Photos keep no old versions: what a caller
-    deletes is gone. Needs access to the stage's text models, and a role for API Gateway's logs in the account.
+    Conversations are stored in a table, their photos in a bucket below `photos/`. The bucket is not versioned, so
+    deleted photos are gone. Requires access to the stage's text models, and a role for API Gateway's logs.
     """
 
     def __init__(self, scope: Construct, *, settings: StageSettings, today: date) -> None:
@@ -53,7 +53,7 @@ class ChatbotStack(UseCaseStack):
             services=services,
             environment=environment,
             alarms=alarms,
-            # A conversation that has grown past its window is summarized first.
+            # A conversation that exceeds its window is summarized first.
             converse_in_streams=True,
         )
         memory = QueueFunction(

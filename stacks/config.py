@@ -11,11 +11,11 @@ from lambda_src.shared.settings import Options
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
-    """What all the settings' structs have in common."""
+    """Base of all settings structs."""
 
 
 class Auth(Settings, frozen=True, kw_only=True):
-    """Who may call. `cognito` without `userPoolArn` makes a pool of its own for each use case."""
+    """Who may call. `cognito` without `userPoolArn` creates a user pool for each use case."""
 
     type: Literal["iam", "cognito"] = "iam"
     user_pool_arn: (
@@ -41,7 +41,7 @@ else:
 
 
 class GuardrailSettings(Settings, frozen=True, kw_only=True):
-    """What prompts and answers are checked with: a `new` one with our policies, an `existing` one, or `off`."""
+    """The guardrail for prompts and answers: a `new` one with this project's policies, an `existing` one, or `off`."""
 
     type: Literal["new", "existing", "off"] = "new"
     id: Annotated[str, msgspec.Meta(pattern="^[a-z0-9]+$")] | None = None
@@ -49,7 +49,7 @@ class GuardrailSettings(Settings, frozen=True, kw_only=True):
 
 
 class Throttling(Settings, frozen=True, kw_only=True):
-    """Requests a second (`rate`) and at once (`burst`) for an API; those that call a model have limits of their own."""
+    """Requests per second (`rate`) and burst size of an API; routes that call a model have separate limits."""
 
     rate: Annotated[float, msgspec.Meta(gt=0, le=10_000)] = 20
     burst: Annotated[int, msgspec.Meta(ge=1, le=5_000)] = 40
@@ -58,9 +58,9 @@ class Throttling(Settings, frozen=True, kw_only=True):
 
 
 class StreamingSettings(Settings, frozen=True, kw_only=True):
-    """How the routes that stream answer: piece by piece through AWS Lambda Web Adapter, or all events at once.
+    """How streaming routes respond: incrementally through AWS Lambda Web Adapter, or with all events at once.
 
-    The adapter is a public layer of AWS's; `layerArn` names another copy of it, with its version.
+    The adapter is a public layer by AWS; `layerArn` selects another copy of it, with its version.
     """
 
     adapter: bool = True
@@ -70,18 +70,18 @@ class StreamingSettings(Settings, frozen=True, kw_only=True):
 
 
 class AlarmSettings(Settings, frozen=True, kw_only=True):
-    """Where alarms are sent: an e-mail address (a topic is made for it) or an existing SNS topic; none: nowhere."""
+    """Where alarms are sent: an e-mail address (through a new topic), an existing SNS topic, or nowhere."""
 
     email: Annotated[str, msgspec.Meta(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$")] | None = None
     topic_arn: Annotated[str, msgspec.Meta(pattern=r"^arn:[a-z-]+:sns:[^:]+:[0-9]{12}:[^:]+$")] | None = None
 
 
 class SearchSettings(Settings, frozen=True, kw_only=True):
-    """Where HR Q&A's chunks are.
+    """Where HR Q&A stores its chunks.
 
-    `nextgen` and `classic` make an OpenSearch Serverless collection: the first scales to zero, the second has a floor
-    of capacity that is always paid. `collection` takes an existing vector collection by name and id, `domain` an
-    existing OpenSearch domain by ARN and endpoint.
+    `nextgen` and `classic` create an OpenSearch Serverless collection: the first scales to zero, the second always
+    bills a minimum capacity. `collection` uses an existing vector collection by name and id, `domain` an existing
+    OpenSearch domain by ARN and endpoint.
     """
 
     type: Literal["nextgen", "classic", "collection", "domain"] = "nextgen"
@@ -89,28 +89,28 @@ class SearchSettings(Settings, frozen=True, kw_only=True):
     collection_id: Annotated[str, msgspec.Meta(pattern="^[a-z0-9]{3,40}$")] | None = None
     domain_arn: Annotated[str, msgspec.Meta(pattern=r"^arn:[a-z-]+:es:[^:]+:[0-9]{12}:domain/[^/]+$")] | None = None
     domain_endpoint: Annotated[str, msgspec.Meta(pattern=r"^https://[^/\s]+$")] | None = None
-    # Of an existing collection: an index in a classic one is told its engine, NextGen refuses that.
+    # Of an existing collection: an index in a classic one must name its engine, NextGen rejects that.
     collection_generation: Literal["nextgen", "classic"] = "classic"
-    # Classic only: a second copy in another zone, for twice the floor.
+    # Classic only: a standby in another zone, for twice the minimum price.
     standby: bool = False
 
     @property
     def is_classic(self) -> bool:
-        """Whether the index is made in a classic collection."""
+        """Whether the index is in a classic collection."""
         return self.type == "classic" or (self.type == "collection" and self.collection_generation == "classic")
 
 
 class HrQaSettings(HrQaOptions, frozen=True, kw_only=True):
-    """HR Q&A's settings: what its functions read, and where its index is."""
+    """HR Q&A's settings: those that its functions read, and where its index is."""
 
     search: SearchSettings = SearchSettings()
 
 
 class UiSettings(Settings, frozen=True, kw_only=True):
-    """Where the page (`ui/`) runs: where somebody starts it (`off`), or on AWS, in ECS Express Mode (`express`)."""
+    """Where the web UI (`ui/`) runs: only where someone starts it (`off`), or in ECS Express Mode (`express`)."""
 
     type: Literal["off", "express"] = "off"
-    # The image made from `ui/Dockerfile`, in ECR, with its tag or digest.
+    # The image built from `ui/Dockerfile`, in ECR, with its tag or digest.
     image: (
         Annotated[
             str,
@@ -121,24 +121,24 @@ class UiSettings(Settings, frozen=True, kw_only=True):
         ]
         | None
     ) = None
-    # Of the page where people sign in; nobody else in the region may have it.
+    # Domain prefix of the sign-in page; must be unique in the region.
     sign_in_domain_prefix: Annotated[str, msgspec.Meta(pattern="^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")] | None = None
-    # The page's address, which ECS makes up: known after the first deployment, and sign-in works from the second on.
+    # The web UI's address. ECS assigns it at the first deployment; sign-in works from the second one on.
     url: Annotated[str, msgspec.Meta(pattern=r"^https://[a-z0-9.-]+$")] | None = None
 
     @property
     def deployed(self) -> bool:
-        """Whether there is a stack for it."""
+        """Whether the stage has a stack for it."""
         return self.type == "express"
 
 
 class StageSettings(Settings, frozen=True, kw_only=True):
-    """One stage. Without `account` and `region` the stacks go where the caller's credentials and region point."""
+    """One stage. Without `account` and `region` the caller's credentials and region decide where the stacks go."""
 
     name: Annotated[str, msgspec.Meta(pattern="^[a-z][a-z0-9-]{0,19}$")]
     account: Annotated[str, msgspec.Meta(pattern="^[0-9]{12}$")] | None = None
     region: Annotated[str, msgspec.Meta(pattern="^[a-z]{2}(-[a-z]+)+-[0-9]$")] | None = None
-    # The region that Bedrock is called in, where it is not the stage's own (some models are served in few regions).
+    # The region where Bedrock is called, if not the stage's (some models are served in few regions).
     model_region: Annotated[str, msgspec.Meta(pattern="^[a-z]{2}(-[a-z]+)+-[0-9]$")] | None = None
     auth: Auth = Auth()
     models: Models = Models()
@@ -151,28 +151,28 @@ class StageSettings(Settings, frozen=True, kw_only=True):
     throttling: Throttling = Throttling()
     streaming: StreamingSettings = StreamingSettings()
     log_retention_days: int = 90
-    # Write prompts and answers to the function's log, personal data included. Off, unless someone decides otherwise.
+    # Log prompts and answers, including personal data. Off by default.
     payload_logging: bool = False
-    # Whether data outlives its stack.
+    # Whether data is kept when its stack is deleted.
     removal_policy: Literal["retain", "destroy"] = "retain"
     alarms: AlarmSettings = AlarmSettings()
-    # `host` packs the functions for the interpreter and machine that this runs on.
+    # `host` packages the functions for the interpreter and machine that run the synthesis.
     runtime: Literal["python3.13", "python3.14", "host"] = "python3.13"
     architecture: Literal["arm64", "x86_64", "host"] = "arm64"
     tags: dict[
         Annotated[str, msgspec.Meta(min_length=1, max_length=128)], Annotated[str, msgspec.Meta(max_length=256)]
     ] = {}
-    # Origins of browser applications that may call, such as https://example.com.
+    # Origins of browser applications that may call the APIs, such as https://example.com.
     cors_origins: tuple[Annotated[str, msgspec.Meta(pattern=r"^https?://[^/*\s]+$")], ...] = ()
 
     @property
     def keeps_data(self) -> bool:
-        """Whether tables, buckets and logs stay when their stack is deleted."""
+        """Whether tables, buckets and logs are kept when their stack is deleted."""
         return self.removal_policy == "retain"
 
     @property
     def bedrock_region(self) -> str | None:
-        """The region that Bedrock is called in; None: the one that the stack is deployed to."""
+        """The region where Bedrock is called; None means the region of the stack."""
         return self.model_region or self.region
 
     def models_for(self, setting: str) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""HR Q&A: PDFs in, answers with citations out."""
+"""HR Q&A: answers questions about uploaded PDFs, with citations."""
 
 from datetime import date
 
@@ -25,10 +25,9 @@ INGESTION_MEMORY = 1024
 
 
 class HrQaStack(UseCaseStack):
-    """The documents, questions and searches API, and the ingestion behind a queue.
+    """The documents, questions and searches API, and the queue-driven ingestion.
 
-    Files are in a bucket below `documents/`, what is known of them in a table, their chunks in an OpenSearch index.
-    Needs access to the stage's text and embedding models, and a role for API Gateway's logs in the account.
+    Files are in a bucket below `documents/`, their metadata in a table, their chunks in an OpenSearch index. Requires access to the stage's text and embedding models, and a role for API Gateway's logs in the account.
     """
 
     def __init__(self, scope: Construct, *, settings: StageSettings, today: date) -> None:
@@ -36,7 +35,7 @@ class HrQaStack(UseCaseStack):
         alarms = Alarms(self, "Alarms", settings=settings.alarms)
         table = Table(self, "Table", settings=settings)
         bucket = PrivateBucket(self, "Bucket", settings=settings, uploads=True)
-        # Answers give addresses and telephone numbers that handbooks hold: nothing is masked.
+        # Answers may quote contact details from handbooks, so nothing is masked.
         guardrail = Guardrail(self, "Guardrail", settings=settings, masks=False)
         queue = WorkQueue(self, "Queue", timeout=INGESTION_TIMEOUT, alarms=alarms)
         bucket.send_events(queue.queue, queue.dead_letters, PREFIX)
@@ -101,7 +100,7 @@ class HrQaStack(UseCaseStack):
         return ("bedrock-agent-runtime",) if self._rerank_models else ()
 
     def _grant_without_resources(self, api: ApiFunction, ingestion: QueueFunction) -> None:
-        """Two actions that AWS has no resource level for; Rerank asks for InvokeModel on the model beside."""
+        """Two actions without resource-level permissions. Rerank also requires InvokeModel on the model."""
         if self._rerank_models:
             api.role.add_to_policy(iam.PolicyStatement(actions=["bedrock:Rerank"], resources=["*"]))
         if self.settings.hr_qa.ocr:

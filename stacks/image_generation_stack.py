@@ -1,4 +1,4 @@
-"""Image generation: a prompt becomes pictures, kept for their owner."""
+"""Image generation: turns a prompt into images and stores them for their owner."""
 
 from datetime import date
 
@@ -17,9 +17,9 @@ from stacks.config import StageSettings
 
 
 class ImageGenerationStack(UseCaseStack):
-    """The images API. Pictures are in a bucket below `images/`, what is known about them in a table.
+    """The images API. Images are in a bucket below `images/`, their metadata in a table.
 
-    Needs access to the stage's image models in the region that Bedrock is called in, and a role for API Gateway's logs
+    Requires access to the stage's image models in the region where Bedrock is called, and a role for API Gateway's logs
     in the account.
     """
 

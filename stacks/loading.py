@@ -38,7 +38,7 @@ RETENTION_DAYS = (
 
 
 class ConfigError(Exception):
-    """The settings cannot be deployed. `problems` has a line for each, starting with the path of its setting."""
+    """The settings cannot be deployed. `problems` has one line per problem, starting with the path of the setting."""
 
     def __init__(self, problems: Iterable[str]) -> None:
         self.problems = tuple(problems)
@@ -46,16 +46,16 @@ class ConfigError(Exception):
 
 
 def load_stage(stages: object, name: object, *, today: date) -> StageSettings:
-    """The settings of one stage out of all; raises ConfigError with everything that is wrong with it."""
+    """The settings of one stage. Raises `ConfigError` with all their problems."""
     if not isinstance(stages, Mapping) or not stages:
         raise ConfigError(["stages: cdk.json has none in its context"])
     if not isinstance(name, str) or name not in stages:
         raise ConfigError(
-            [f"stage: say which with `-c stage=NAME`; {name!r} is not one of {', '.join(sorted(stages))}"]
+            [f"stage: select one with `-c stage=NAME`; {name!r} is not one of {', '.join(sorted(stages))}"]
         )
     value: Any = stages[name]
     path = f"stages.{name}"
-    # The name is the key; a stage cannot call itself something else.
+    # The name is the key of the stage; it cannot be set.
     problems = [f"{path}.name: unknown setting"] if isinstance(value, Mapping) and "name" in value else []
     named = {**value, "name": name} if isinstance(value, Mapping) else value
     problems += type_problems(named, StageSettings, path)
@@ -83,9 +83,9 @@ def _combination_problems(settings: StageSettings) -> Iterable[str]:
     if (settings.runtime == "host") != (settings.architecture == "host"):
         yield "runtime, architecture: `host` goes with `host` only"
     if settings.throttling.model_rate > settings.throttling.rate:
-        yield "throttling.modelRate: above `rate`, which limits all the routes together"
+        yield "throttling.modelRate: above `rate`, the limit for all routes together"
     if settings.throttling.model_burst > settings.throttling.burst:
-        yield "throttling.modelBurst: above `burst`, which limits all the routes together"
+        yield "throttling.modelBurst: above `burst`, the limit for all routes together"
     if any(key.lower().startswith("aws:") for key in settings.tags):
         yield "tags: keys that start with `aws:` are reserved"
 
@@ -101,14 +101,14 @@ def _auth_problems(settings: StageSettings) -> Iterable[str]:
 
 
 def _search_problems(search: SearchSettings) -> Iterable[str]:
-    needed = {"collection": ("collection_name", "collection_id"), "domain": ("domain_arn", "domain_endpoint")}
-    for kind, names in needed.items():
+    required = {"collection": ("collection_name", "collection_id"), "domain": ("domain_arn", "domain_endpoint")}
+    for search_type, names in required.items():
         for name in names:
             wire = msgspec.structs.fields(SearchSettings)[SearchSettings.__struct_fields__.index(name)].encode_name
-            if search.type == kind and getattr(search, name) is None:
-                yield f"hrQa.search.{wire}: an existing {kind} needs it"
-            elif search.type != kind and getattr(search, name) is not None:
-                yield f"hrQa.search.{wire}: only with `type` {kind}"
+            if search.type == search_type and getattr(search, name) is None:
+                yield f"hrQa.search.{wire}: required with an existing {search_type}"
+            elif search.type != search_type and getattr(search, name) is not None:
+                yield f"hrQa.search.{wire}: only with `type` {search_type}"
     if search.collection_generation != "classic" and search.type != "collection":
         yield "hrQa.search.collectionGeneration: only with `type` collection"
     if search.standby and search.type != "classic":
@@ -123,13 +123,13 @@ def _ui_problems(settings: StageSettings) -> Iterable[str]:
                 yield f"ui.{field.encode_name}: only with `type` express"
         return
     if ui.image is None:
-        yield "ui.image: express needs it; docs/ui.md tells how it is made"
+        yield "ui.image: required with express; docs/ui.md explains how to build it"
     if ui.sign_in_domain_prefix is None:
-        yield "ui.signInDomainPrefix: express needs it"
+        yield "ui.signInDomainPrefix: required with express"
     elif any(word in ui.sign_in_domain_prefix for word in ("aws", "amazon", "cognito")):
-        yield "ui.signInDomainPrefix: Cognito refuses one with `aws`, `amazon` or `cognito` in it"
+        yield "ui.signInDomainPrefix: Cognito rejects prefixes that contain `aws`, `amazon` or `cognito`"
     if settings.auth.type != "iam":
-        yield "ui.type: express calls the APIs as its own role, for which `auth` has to be iam"
+        yield "ui.type: express calls the APIs with an IAM role, so `auth` must be iam"
 
 
 def _guardrail_problems(settings: StageSettings) -> Iterable[str]:
@@ -137,11 +137,11 @@ def _guardrail_problems(settings: StageSettings) -> Iterable[str]:
     if guardrail.type == "existing":
         for name in ("id", "version"):
             if getattr(guardrail, name) is None:
-                yield f"guardrail.{name}: an existing guardrail needs it"
+                yield f"guardrail.{name}: required with an existing guardrail"
     elif guardrail.id or guardrail.version:
         yield f"guardrail: `id` and `version` only with `type` existing, not {guardrail.type}"
     if guardrail.type == "new" and settings.model_region and settings.model_region != settings.region:
         yield (
-            f"guardrail: a new one would be in the stage's region, but it has to be where the models are called, "
-            f"{settings.model_region}; give an existing one there, or deploy there"
+            f"guardrail: a new one would be created in the stage's region, but must be where the models are called, "
+            f"{settings.model_region}; use an existing one there, or deploy there"
         )

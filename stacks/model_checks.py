@@ -1,4 +1,4 @@
-"""Whether the models a stage asks for can be used: known, of the right purpose, served in its region, still alive."""
+"""Checks that a stage's models are known, fit their purpose, are served in its region, and have not ended."""
 
 from collections.abc import Iterator
 from datetime import date
@@ -8,7 +8,7 @@ from lambda_src.shared.catalogue import MODELS, Invocation, Model, UnknownModel,
 from lambda_src.shared.lifecycle import NEAR_END
 from stacks.config import StageSettings
 
-# The regions that a profile's prefix can be called from, by the start of their names.
+# Profile prefix -> the prefixes of the regions it can be called from.
 _SOURCE_REGIONS = {
     "us": ("us-", "ca-"),
     "eu": ("eu-",),
@@ -19,7 +19,7 @@ _SOURCE_REGIONS = {
 
 
 def model_problems(settings: StageSettings, today: date) -> Iterator[str]:
-    """What keeps the stage's models from being deployed; each line starts with the path of its setting."""
+    """Problems of the stage's models; each line starts with the path of the setting."""
     for setting in MODEL_SETTINGS:
         path = f"models.{_camel(setting.name)}"
         ids = settings.models_for(setting.name)
@@ -41,24 +41,24 @@ def _count_problems(setting: ModelSetting, ids: tuple[str, ...]) -> Iterator[str
 
 
 def _camel(name: str) -> str:
-    """As the settings write it: `hr_qa` is `hrQa`."""
+    """`hr_qa` -> `hrQa`, as in cdk.json."""
     first, *others = name.split("_")
     return first + "".join(other.capitalize() for other in others)
 
 
 def end_of_life(model: Model) -> date | None:
-    """The day from which the model is, or may be, no longer served."""
+    """The first day on which the model is, or may be, no longer served."""
     return date.fromisoformat(model.lifecycle.end_of_life_at) if model.lifecycle.end_of_life_at else None
 
 
 def has_ended(model: Model, today: date) -> bool:
-    """Whether the model is past its announced end (the date of an `active` model is only the earliest possible one)."""
+    """Whether the model is past its announced end (for an `active` model the date is only the earliest possible)."""
     ends = end_of_life(model)
     return ends is not None and ends <= today and model.lifecycle.status != "active"
 
 
 def lifecycle_warning(invocation: Invocation, today: date, region: str | None) -> str | None:
-    """What to say at synthesis about a model that is near its end or past it; None: nothing."""
+    """The synthesis warning about a model near or past its end; None when there is nothing to warn about."""
     model, ends = invocation.model, end_of_life(invocation.model)
     if ends is None or ends - today > NEAR_END:
         return f"{model.name} is legacy: AWS refuses new customers" if model.lifecycle.status == "legacy" else None
@@ -129,7 +129,7 @@ def _advice(model: Model, today: date, region: str | None) -> str:
 
 
 def _living_alternative(model: Model, today: date, region: str | None) -> str | None:
-    """A model of the same purpose, of the same provider if possible, that lives on and is served in the region."""
+    """An active model with the same purpose that is served in the region, preferably by the same provider."""
     candidates = [other for other in MODELS if other.purpose == model.purpose and other.id != model.id]
     for other in sorted(candidates, key=lambda candidate: candidate.provider != model.provider):
         ends = end_of_life(other)

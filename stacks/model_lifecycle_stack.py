@@ -1,4 +1,4 @@
-"""The weekly look at how long the stage's models still live."""
+"""The weekly check of the models' life cycle."""
 
 from datetime import date
 
@@ -17,14 +17,14 @@ from stacks.common.use_case_stack import UseCaseStack, kebab
 from stacks.config import StageSettings
 
 MEMORY = 512
-# A day is the longest period, and seven the most that an alarm looks back on: from one run to the next.
+# CloudWatch's limits, which just cover the time between two runs: a period of a day, seven of them.
 _DAY, _WEEK = Duration.days(1), 7
 
 
 class ModelLifecycleStack(UseCaseStack):
-    """A function without an API that asks Bedrock about the models of all use cases, and alarms by what it counts.
+    """A scheduled function that reads the models' state from Bedrock, with alarms on its counts.
 
-    It may ask about exactly these models, and call none.
+    It may read the state of exactly the stage's models, and call none of them.
     """
 
     def __init__(self, scope: Construct, *, settings: StageSettings, today: date) -> None:
@@ -43,24 +43,24 @@ class ModelLifecycleStack(UseCaseStack):
         rule = events.Rule(
             self,
             "Weekly",
-            description="Asks how long the stage's models still live",
+            description="Checks the life cycle of the stage's models",
             schedule=events.Schedule.cron(week_day="MON", hour="6", minute="0"),
             targets=[targets.LambdaFunction(function.function)],
         )
         acknowledge(
-            rule, {"Serverless-EventBusDLQ": "Its event says nothing: a run that is missed is made up for by the next"}
+            rule, {"Serverless-EventBusDLQ": "Its event has no content, and the next run makes up for a missed one"}
         )
         self._watch(alarms)
 
     def _model_arns(self) -> list[str]:
         region = self.settings.bedrock_region or Aws.REGION
-        ids = dict.fromkeys(resolve(one).model.id for one in self.settings.all_models)
-        return [f"arn:{Aws.PARTITION}:bedrock:{region}::foundation-model/{one}" for one in ids]
+        ids = dict.fromkeys(resolve(model).model.id for model in self.settings.all_models)
+        return [f"arn:{Aws.PARTITION}:bedrock:{region}::foundation-model/{model_id}" for model_id in ids]
 
     def _watch(self, alarms: Alarms) -> None:
         for name, description in (
-            ("ModelsNearEnd", "A model of the stage may end within 90 days, or is legacy: plan for another one"),
-            ("ModelsEnding", "A model of the stage ends within 30 days, or has ended: choose another one now"),
+            ("ModelsNearEnd", "A model of the stage may end within 90 days, or is legacy: plan its replacement"),
+            ("ModelsEnding", "A model of the stage ends within 30 days, or has ended: replace it now"),
         ):
             metric = cloudwatch.Metric(
                 namespace="BedrockEndpoints",

@@ -1,4 +1,4 @@
-"""Playground: prompts are tried out on one model, or on several side by side."""
+"""Playground: tries prompts on one model, or on several side by side."""
 
 from datetime import date
 
@@ -10,9 +10,9 @@ from stacks.config import StageSettings
 
 
 class PlaygroundStack(ApiStack):
-    """The playground API. Only answers to requests with an idempotency key are kept, for a day.
+    """The playground API. It only stores answers to requests with an idempotency key, for a day.
 
-    Needs access to the stage's text models, and a role for API Gateway's logs in the account.
+    Requires access to the stage's text models, and a role for API Gateway's logs in the account.
     """
 
     def __init__(self, scope: Construct, *, settings: StageSettings, today: date) -> None:

@@ -1,4 +1,4 @@
-"""Summarization: a technician's words and photos become an incident report."""
+"""Summarization: turns a technician's notes and photos into an incident report."""
 
 from datetime import date
 
@@ -10,9 +10,9 @@ from stacks.config import StageSettings
 
 
 class SummarizationStack(ApiStack):
-    """The summaries API. Reports are kept in a table; photos are read and not kept.
+    """The summaries API. Reports are stored in a table; photos are not stored.
 
-    Needs access to the stage's text models, and a role for API Gateway's logs in the account.
+    Requires access to the stage's text models, and a role for API Gateway's logs in the account.
     """
 
     def __init__(self, scope: Construct, *, settings: StageSettings, today: date) -> None:

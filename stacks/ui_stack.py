@@ -1,4 +1,4 @@
-"""The page (`ui/`) on AWS, behind sign-in."""
+"""The web UI on AWS, behind sign-in."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -23,10 +23,10 @@ from stacks.config import StageSettings
 
 PORT = 8501
 _INFRASTRUCTURE_POLICY = "service-role/AmazonECSInfrastructureRoleforExpressGatewayServices"
-# What the task has, as Fargate writes it: units of a thousandth of a processor (1024 are one), and MB.
+# Size of the Fargate task: CPU units (1024 are one vCPU), and MB.
 _CPU, _MEMORY = 512, 1024
-# USD a month of 730 hours: a Linux x86 task's processor and memory an hour, the load balancer without its capacity
-# units, public addresses (one of the task, two of the load balancer, which has one a zone), the secret.
+# USD per month of 730 hours: vCPU and memory of a Linux x86 task, the load balancer without capacity units, public
+# addresses (one for the task, one per zone for the load balancer), and the secret.
 # https://aws.amazon.com/fargate/pricing/ https://aws.amazon.com/elasticloadbalancing/pricing/
 # https://aws.amazon.com/vpc/pricing/ https://aws.amazon.com/secrets-manager/pricing/
 _TASK = (_CPU / 1024 * 0.04048 + _MEMORY / 1024 * 0.004445) * 730
@@ -34,17 +34,17 @@ _LOAD_BALANCER = 0.0225 * 730
 _ADDRESSES = 3 * 0.005 * 730
 _SECRET = 0.40
 _REPOSITORY = re.compile(r"^(?P<account>\d{12})\.dkr\.ecr\.(?P<region>[a-z0-9-]+)\.[a-z.]+/(?P<name>[^:@]+)[:@]")
-# Longer than a working day's visit, short enough for somebody who was removed from the pool to be out the next day.
+# Covers a working day; a user removed from the pool is signed out the next day.
 _SIGNED_IN = Duration.hours(8)
 
 
 class UiStack(UseCaseStack):
-    """The page as one task of ECS Express Mode, and the pool of those who may open it. It calls the APIs as its role.
+    """The web UI as one task of ECS Express Mode, with the pool of its users. It calls the APIs with its own role.
 
-    It is deployed twice: ECS makes up the page's address, and sign-in needs to know it. Until the settings have it
-    (`ui.url`), there is no client to sign in with, and the page shows nothing.
+    It takes two deployments: ECS assigns the address at the first one, and sign-in needs it. Until the settings contain
+    it (`ui.url`), nobody can sign in.
 
-    Needs the APIs' stacks deployed, an image in ECR, and a default VPC with public subnets.
+    Requires the APIs' stacks deployed, an image in ECR, and a default VPC with public subnets.
     """
 
     def __init__(self, scope: Construct, *, settings: StageSettings, today: date, apis: Sequence[UseCaseStack]) -> None:
@@ -55,16 +55,16 @@ class UiStack(UseCaseStack):
             "Domain",
             cognito_domain=cognito.CognitoDomainOptions(domain_prefix=str(settings.ui.sign_in_domain_prefix)),
         )
-        self._execution_role = self._made_execution_role()
+        self._execution_role = self._create_execution_role()
         self._task_role = iam.Role(self, "TaskRole", assumed_by=iam.ServicePrincipal("ecs-tasks.amazonaws.com"))
-        self._caller_role = self._made_caller_role(apis)
+        self._caller_role = self._create_caller_role(apis)
         for api in apis:
-            # Nothing is taken over from them at synthesis: their parameters have to be there when this is deployed.
+            # No exports: their SSM parameters must exist when this stack is deployed.
             self.add_stack_dependency(api)
         environment = {
             "UI_STAGE": settings.name,
             "UI_SIGN_IN": "oidc",
-            # What botocore goes by; in a container on Fargate it is not told.
+            # botocore needs it, and Fargate does not set it.
             "AWS_DEFAULT_REGION": Aws.REGION,
             "UI_CALLER_ROLE": self._caller_role.role_arn,
         }
@@ -81,8 +81,8 @@ class UiStack(UseCaseStack):
         CfnOutput(self, "Endpoint", value=service.attr_endpoint)
         CfnOutput(self, "UserPoolId", value=self._pool.user_pool_id)
 
-    def _made_execution_role(self) -> iam.Role:
-        """What ECS starts the task with. Not AWS's managed policy, which allows every repository and log group."""
+    def _create_execution_role(self) -> iam.Role:
+        """The role ECS starts the task with. AWS's managed policy would allow every repository and log group."""
         role = iam.Role(self, "ExecutionRole", assumed_by=iam.ServicePrincipal("ecs-tasks.amazonaws.com"))
         role.add_to_policy(iam.PolicyStatement(actions=["ecr:GetAuthorizationToken"], resources=["*"]))
         role.add_to_policy(
@@ -95,11 +95,11 @@ class UiStack(UseCaseStack):
         acknowledge(role, {"AwsSolutions-IAM5[Resource::*]": "ecr:GetAuthorizationToken has no resource level"})
         return role
 
-    def _made_caller_role(self, apis: Sequence[UseCaseStack]) -> iam.Role:
-        """What the page itself acts as: a caller of the stage's APIs, which it finds by their parameters.
+    def _create_caller_role(self, apis: Sequence[UseCaseStack]) -> iam.Role:
+        """The role the web UI calls the stage's APIs with, after finding them by their SSM parameters.
 
-        Not the task's role: the APIs keep what is made under the caller's name, in which a session has its part, and
-        ECS calls the session of a task by the task. After each deployment, nothing would be found again.
+        It cannot be the task's role: the APIs store data under the caller's name, which includes the session name, and
+        ECS names the session after the task. After each deployment, users would not find their data.
         """
         role = iam.Role(self, "CallerRole", assumed_by=iam.ArnPrincipal(self._task_role.role_arn))
         self._task_role.add_to_policy(iam.PolicyStatement(actions=["sts:AssumeRole"], resources=[role.role_arn]))
@@ -109,15 +109,16 @@ class UiStack(UseCaseStack):
         for api_id in map(self._api_id, names):
             arn = f"arn:{Aws.PARTITION}:execute-api:{Aws.REGION}:{Aws.ACCOUNT_ID}:{api_id}/{STAGE_NAME}/*"
             role.add_to_policy(iam.PolicyStatement(actions=["execute-api:Invoke"], resources=[arn]))
-            # cdk-nag writes what is known at deployment only as it is in the template.
+            # cdk-nag shows values that are resolved at deployment as they are in the template.
             place = f"arn:<AWS::Partition>:execute-api:<AWS::Region>:<AWS::AccountId>:{_json(self.resolve(api_id))}"
             acknowledge(
-                role, {f"AwsSolutions-IAM5[Resource::{place}/{STAGE_NAME}/*]": "The page calls every route of this API"}
+                role,
+                {f"AwsSolutions-IAM5[Resource::{place}/{STAGE_NAME}/*]": "The web UI calls every route of this API"},
             )
         return role
 
     def _api_id(self, parameter: str) -> str:
-        """Cut out of the API's URL when the stack is deployed: `https://ID.execute-api...`."""
+        """The id in the API's URL, `https://ID.execute-api...`, extracted at deployment."""
         url = ssm.StringParameter.value_for_string_parameter(self, parameter)
         return Fn.select(0, Fn.split(".", Fn.select(2, Fn.split("/", url))))
 
@@ -135,17 +136,17 @@ class UiStack(UseCaseStack):
             prevent_user_existence_errors=True,
             id_token_validity=_SIGNED_IN,
         )
-        made = cast(cognito.CfnUserPoolClient, client.node.default_child)
-        # Passwords are typed on the pool's own page. Said nothing, Cognito would take them in its API, too.
-        made.explicit_auth_flows = ["ALLOW_REFRESH_TOKEN_AUTH"]
-        return made
+        resource = cast(cognito.CfnUserPoolClient, client.node.default_child)
+        # Users enter passwords on the pool's page only. By default, Cognito would accept them in its API too.
+        resource.explicit_auth_flows = ["ALLOW_REFRESH_TOKEN_AUTH"]
+        return resource
 
     def _secrets(self, client: cognito.CfnUserPoolClient) -> dict[str, str]:
-        """Variable -> where ECS reads it: the client's secret, and a new one that cookies are signed with."""
+        """Variable -> where ECS reads it: the client's secret, and a new one to sign cookies with."""
         secret = secretsmanager.CfnSecret(
             self,
             "Secret",
-            description="The page's sign-in",
+            description="Sign-in of the web UI",
             generate_secret_string=secretsmanager.CfnSecret.GenerateSecretStringProperty(
                 secret_string_template=_json({"clientSecret": client.attr_client_secret}),
                 generate_string_key="cookieSecret",
@@ -155,7 +156,9 @@ class UiStack(UseCaseStack):
         )
         acknowledge(
             secret,
-            {"AwsSolutions-SMG4": "Cognito's secret changes with its client only, and the cookies' would sign all out"},
+            {
+                "AwsSolutions-SMG4": "Cognito's secret only changes with its client, and rotating the cookie secret would sign everyone out"
+            },
         )
         self._execution_role.add_to_policy(
             iam.PolicyStatement(actions=["secretsmanager:GetSecretValue"], resources=[secret.ref])
@@ -166,7 +169,7 @@ class UiStack(UseCaseStack):
         }
 
     def _infrastructure_role(self) -> iam.Role:
-        """What ECS makes the load balancer and the rest with."""
+        """The role ECS creates the load balancer and its other resources with."""
         role = iam.Role(
             self,
             "InfrastructureRole",
@@ -174,15 +177,13 @@ class UiStack(UseCaseStack):
             managed_policies=[iam.ManagedPolicy.from_aws_managed_policy_name(_INFRASTRUCTURE_POLICY)],
         )
         policy = f"arn:<AWS::Partition>:iam::aws:policy/{_INFRASTRUCTURE_POLICY}"
-        reason = (
-            "Express Mode makes load balancer, certificate and scaling with it; AWS adds to it what they come to need"
-        )
+        reason = "Express Mode manages load balancer, certificate and scaling with it; AWS maintains its permissions"
         acknowledge(role, {f"AwsSolutions-IAM4[Policy::{policy}]": reason})
         return role
 
     def _service(self, environment: Mapping[str, str], secrets: Mapping[str, str]) -> ecs.CfnExpressGatewayService:
-        kind = ecs.CfnExpressGatewayService
-        service = kind(
+        resource_type = ecs.CfnExpressGatewayService
+        service = resource_type(
             self,
             "Service",
             infrastructure_role_arn=self._infrastructure_role().role_arn,
@@ -191,36 +192,38 @@ class UiStack(UseCaseStack):
             cpu=str(_CPU),
             memory=str(_MEMORY),
             health_check_path="/_stcore/health",
-            primary_container=kind.ExpressGatewayContainerProperty(
+            primary_container=resource_type.ExpressGatewayContainerProperty(
                 image=str(self.settings.ui.image),
                 container_port=PORT,
-                aws_logs_configuration=kind.ExpressGatewayServiceAwsLogsConfigurationProperty(
+                aws_logs_configuration=resource_type.ExpressGatewayServiceAwsLogsConfigurationProperty(
                     log_group=self._logs.log_group_name, log_stream_prefix="ui"
                 ),
-                environment=[kind.KeyValuePairProperty(name=name, value=value) for name, value in environment.items()],
-                secrets=[kind.SecretProperty(name=name, value_from=place) for name, place in secrets.items()] or None,
+                environment=[
+                    resource_type.KeyValuePairProperty(name=name, value=value) for name, value in environment.items()
+                ],
+                secrets=[resource_type.SecretProperty(name=name, value_from=place) for name, place in secrets.items()]
+                or None,
             ),
-            # A visit is in one task's memory, uploads and the way through sign-in, too: a second task would not know
-            # them.
-            scaling_target=kind.ExpressGatewayScalingTargetProperty(min_task_count=1, max_task_count=1),
+            # Sessions, uploads and pending sign-ins are in one task's memory; a second task would not have them.
+            scaling_target=resource_type.ExpressGatewayScalingTargetProperty(min_task_count=1, max_task_count=1),
         )
-        # Their policies are resources of their own, which have to be there when the task starts, and until it ends.
+        # Their policies are separate resources, which must exist for as long as the task does.
         service.node.add_dependency(self._execution_role, self._task_role, self._caller_role)
         return service
 
 
 def floor_price() -> str:
-    """What a month costs before anybody opens the page."""
+    """The monthly price without any use."""
     floor = _TASK + _LOAD_BALANCER + _ADDRESSES + _SECRET
     return (
-        f"page: ECS Express Mode, floor about {floor:.0f} USD a month, used or not: a task {_TASK:.0f}, its load "
+        f"web UI: ECS Express Mode, floor about {floor:.0f} USD a month, used or not: a task {_TASK:.0f}, its load "
         f"balancer {_LOAD_BALANCER:.0f}, public addresses {_ADDRESSES:.0f} (at the US prices known in 2025)"
     )
 
 
 def _repository_arn(image: str) -> str:
-    found = cast(re.Match[str], _REPOSITORY.match(image))
-    return f"arn:{Aws.PARTITION}:ecr:{found['region']}:{found['account']}:repository/{found['name']}"
+    repository = cast(re.Match[str], _REPOSITORY.match(image))
+    return f"arn:{Aws.PARTITION}:ecr:{repository['region']}:{repository['account']}:repository/{repository['name']}"
 
 
 def _writes(logs: aws_logs.ILogGroup) -> iam.PolicyStatement:

@@ -1,4 +1,4 @@
-"""Every type error in a value, where msgspec alone would stop at the first."""
+"""Reports all type errors in a value, where msgspec stops at the first."""
 
 import difflib
 import typing
@@ -8,15 +8,15 @@ from typing import Any
 import msgspec
 
 
-def type_problems(value: object, kind: Any, path: str) -> list[str]:
-    """One line for each unknown key, missing key and value that does not fit `kind`, with its path."""
-    return list(_problems(value, kind, path))
+def type_problems(value: object, expected_type: Any, path: str) -> list[str]:
+    """One line per unknown key, missing key, and value that is not of `expected_type`, with its path."""
+    return list(_problems(value, expected_type, path))
 
 
-def _problems(value: object, kind: Any, path: str) -> Iterator[str]:
-    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
-    if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
-        yield from _struct_problems(value, kind, path)
+def _problems(value: object, expected_type: Any, path: str) -> Iterator[str]:
+    origin, arguments = typing.get_origin(expected_type), typing.get_args(expected_type)
+    if isinstance(expected_type, type) and issubclass(expected_type, msgspec.Struct):
+        yield from _struct_problems(value, expected_type, path)
     elif origin is tuple and isinstance(value, list | tuple):
         for index, item in enumerate(value):
             yield from _problems(item, arguments[0], f"{path}[{index}]")
@@ -25,14 +25,14 @@ def _problems(value: object, kind: Any, path: str) -> Iterator[str]:
             yield from _leaf_problems(key, arguments[0], f"{path}.{key}")
             yield from _leaf_problems(item, arguments[1], f"{path}.{key}")
     else:
-        yield from _leaf_problems(value, kind, path)
+        yield from _leaf_problems(value, expected_type, path)
 
 
-def _struct_problems(value: object, kind: type[msgspec.Struct], path: str) -> Iterator[str]:
+def _struct_problems(value: object, expected_type: type[msgspec.Struct], path: str) -> Iterator[str]:
     if not isinstance(value, Mapping):
         yield f"{path}: expected an object, got {value!r}"
         return
-    fields = {field.encode_name: field for field in msgspec.structs.fields(kind)}
+    fields = {field.encode_name: field for field in msgspec.structs.fields(expected_type)}
     for key in value:
         if key not in fields:
             yield f"{path}.{key}: unknown setting{_suggestion(str(key), list(fields))}"
@@ -43,11 +43,11 @@ def _struct_problems(value: object, kind: type[msgspec.Struct], path: str) -> It
             yield f"{path}.{name}: missing"
 
 
-def _leaf_problems(value: object, kind: Any, path: str) -> Iterator[str]:
+def _leaf_problems(value: object, expected_type: Any, path: str) -> Iterator[str]:
     try:
-        msgspec.convert(value, kind, strict=True)
+        msgspec.convert(value, expected_type, strict=True)
     except msgspec.ValidationError as error:
-        # msgspec adds where it was within the value (" - at `$`"); the path says it better.
+        # msgspec appends a location within the value (" - at `$`"), which the path replaces.
         yield f"{path}: {str(error).split(' - at ')[0]} ({value!r})"
 
 

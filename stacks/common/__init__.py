@@ -1,1 +1,1 @@
-"""Constructs that every use case's stack is put together from."""
+"""Constructs shared by the use cases' stacks."""

@@ -10,7 +10,7 @@ from stacks.common.user_pool import new_user_pool
 
 
 class Access(Construct):
-    """The stage's way of authorization, as options that every method of an API takes."""
+    """The stage's authorization, as options of every API method."""
 
     def __init__(self, scope: UseCaseStack, construct_id: str) -> None:
         super().__init__(scope, construct_id)
@@ -23,13 +23,13 @@ class Access(Construct):
 
     @property
     def authorization_type(self) -> apigateway.AuthorizationType:
-        """What the gateway asks of a caller: a signature, or an ID token of the pool."""
+        """What callers must send: a signature, or an ID token of the pool."""
         return apigateway.AuthorizationType.COGNITO if self.authorizer else apigateway.AuthorizationType.IAM
 
     def _user_pool(self) -> cognito.IUserPool:
         if self._settings.auth.user_pool_arn:
             return cognito.UserPool.from_user_pool_arn(self, "UserPool", self._settings.auth.user_pool_arn)
-        pool = new_user_pool(self, "UserPool", self._settings, elsewhere="a pool that has it is set as userPoolArn")
+        pool = new_user_pool(self, "UserPool", self._settings, elsewhere="use a pool that has it, as userPoolArn")
         client = pool.add_client(
             "Client",
             auth_flows=cognito.AuthFlow(user_srp=True),

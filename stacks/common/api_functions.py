@@ -1,4 +1,4 @@
-"""What answers a use case's API: one function, and a second one for its streams."""
+"""The functions behind a use case's API: one for plain routes, and one for streams."""
 
 from collections.abc import Mapping, Sequence
 
@@ -13,10 +13,10 @@ from stacks.common.use_case_stack import UseCaseStack
 
 
 class ApiFunctions:
-    """The functions behind one route table, with the API in front of them, allowed to call the use case's models.
+    """The functions behind one route table and the API in front of them, with access to the use case's models.
 
-    Streams have a function of their own where the stage has the web adapter: the adapter would slow the other routes'
-    start, and a stream may last longer than they do. Without it the one function answers all events at once.
+    With the web adapter, streams have a separate function: the adapter would slow down the start of the other routes,
+    and streams may last longer. Without it, one function serves everything and sends all events at once.
     """
 
     def __init__(
@@ -29,7 +29,7 @@ class ApiFunctions:
         alarms: Alarms,
         converse_in_streams: bool = False,
     ) -> None:
-        """`converse_in_streams`: whether a stream's request also has a model answer at once, beside the stream."""
+        """`converse_in_streams`: whether streaming requests also call a model without streaming."""
         function = ApiFunction(scope, "Function", services=services, environment=environment, alarms=alarms)
         streams = any(route.stream for route in routes)
         self.functions: list[PythonFunction] = [function]

@@ -1,7 +1,7 @@
-"""Cuts botocore's descriptions of services down to what functions call.
+"""Reduces botocore's service descriptions to the operations that functions call.
 
-botocore reads a service's whole description when a client is made, and its endpoint table for the first client: most of
-a function's start. What is left here is the same data, with less of it.
+botocore reads a service's complete description when it creates a client, and the endpoint table for the first client:
+most of a function's start-up time.
 """
 
 import gzip
@@ -10,14 +10,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-# The operations that `lambda_src/` calls. One that is missing here is an AttributeError at its first call: the
-# end-to-end tests call all of them. A service without a row keeps every operation.
+# The operations that `lambda_src/` calls. A missing one raises AttributeError at its first call; the end-to-end
+# tests call all of them. A service that is not listed keeps every operation.
 OPERATIONS: Mapping[str, tuple[str, ...]] = {
     "bedrock": ("GetFoundationModel",),
     "bedrock-agent-runtime": ("Rerank",),
     "bedrock-runtime": ("ApplyGuardrail", "Converse", "ConverseStream", "InvokeModel"),
     "dynamodb": ("BatchWriteItem", "DeleteItem", "GetItem", "PutItem", "Query", "TransactWriteItems", "UpdateItem"),
-    # CreateBucket is not called: botocore signs forms for uploads by its description.
+    # CreateBucket is not called, but botocore needs its description to sign upload forms.
     "s3": ("CreateBucket", "DeleteObject", "DeleteObjects", "GetObject", "HeadObject", "ListObjectsV2", "PutObject"),
     "sqs": ("ChangeMessageVisibility", "SendMessage", "SendMessageBatch"),
     "textract": ("DetectDocumentText",),
@@ -25,7 +25,7 @@ OPERATIONS: Mapping[str, tuple[str, ...]] = {
 
 
 def trim_data(data: Path, services: Sequence[str]) -> None:
-    """Trims botocore's `data` folder; the services' folders must be the only ones left in it."""
+    """Trims botocore's `data` folder, which must only contain the folders of these services."""
     for service in services:
         versions = sorted(path for path in (data / service).iterdir() if path.is_dir())
         for older in versions[:-1]:
@@ -34,7 +34,7 @@ def trim_data(data: Path, services: Sequence[str]) -> None:
             description = json.loads(gzip.decompress(packed.read_bytes()))
             if packed.name.startswith("service-"):
                 description = only_operations(description, OPERATIONS.get(service))
-            # Not packed again: the package is, as a whole, and unpacking twice costs every start.
+            # Not compressed: the package is, and decompressing twice would cost every start.
             _write(packed.with_suffix(""), description)
             packed.unlink()
         for unused in (*versions[-1].glob("paginators-*.json"), *versions[-1].glob("waiters-*.json")):
@@ -43,12 +43,12 @@ def trim_data(data: Path, services: Sequence[str]) -> None:
 
 
 def only_operations(description: dict[str, Any], names: Sequence[str] | None) -> dict[str, Any]:
-    """A service's description without its documentation, with these operations and the shapes that they reach."""
+    """A service description with these operations and the shapes they reference, without documentation."""
     operations = description["operations"]
     kept = operations if names is None else {name: operations[name] for name in names}
     shapes = description["shapes"]
     reached = _reached(shapes, (_shape_names(operation) for operation in kept.values()))
-    # botocore asks for the documentation elsewhere (`clientContextParams`), so only these two lose it.
+    # botocore reads the documentation of other parts (`clientContextParams`), so only these two lose it.
     return {
         **description,
         "operations": _without_documentation(kept),
@@ -57,14 +57,14 @@ def only_operations(description: dict[str, Any], names: Sequence[str] | None) ->
 
 
 def _reached(shapes: Mapping[str, Any], starts: Iterable[Iterable[str]]) -> set[str]:
-    found: set[str] = set()
+    reached: set[str] = set()
     waiting = [name for names in starts for name in names]
     while waiting:
         name = waiting.pop()
-        if name not in found:
-            found.add(name)
+        if name not in reached:
+            reached.add(name)
             waiting.extend(_shape_names(shapes[name]))
-    return found
+    return reached
 
 
 def _shape_names(node: Any) -> Iterable[str]:
@@ -80,7 +80,7 @@ def _shape_names(node: Any) -> Iterable[str]:
 
 
 def _without_documentation(node: Any) -> Any:
-    # A field may be called `documentation`; its description is an object, and documentation itself a text.
+    # A shape may have a member called `documentation`; that is an object, while documentation is a string.
     if isinstance(node, dict):
         return {
             key: _without_documentation(child)

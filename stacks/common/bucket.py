@@ -1,4 +1,4 @@
-"""A private bucket, and a second one for its access logs."""
+"""A private bucket with its access logs."""
 
 from collections.abc import Sequence
 from typing import cast
@@ -23,8 +23,8 @@ _INCOMPLETE_UPLOADS_KEPT = Duration.days(1)
 class PrivateBucket(Construct):
     """Encrypted, TLS only, no public access; versioned where data is kept.
 
-    A bucket that holds objects is not deleted with its stack, whatever the removal policy: S3 refuses, and emptying it
-    would take a function with the right to delete everything.
+    A bucket with objects is not deleted with its stack, whatever the removal policy: S3 refuses, and emptying it would
+    require a function that may delete everything.
     """
 
     def __init__(
@@ -37,9 +37,9 @@ class PrivateBucket(Construct):
         versions: bool = True,
         expires: Duration | None = None,
     ) -> None:
-        """`uploads`: whether browsers of the stage's origins may post forms to it and read what is there by link.
+        """`uploads`: whether browsers on the stage's origins may post forms to it and read objects by presigned URL.
 
-        Without `versions` what is deleted is gone in any stage; `expires` deletes objects of that age.
+        Without `versions`, deletions are final in every stage; `expires` is the age at which objects are deleted.
         """
         super().__init__(scope, construct_id)
         logs = self._bucket("Logs", settings, expires=Duration.days(settings.log_retention_days))
@@ -55,18 +55,18 @@ class PrivateBucket(Construct):
 
     @property
     def environment(self) -> dict[str, str]:
-        """The variable by which a function finds the bucket."""
+        """The function's environment variable with the bucket's name."""
         return {"BUCKET_NAME": self._data.bucket_name}
 
     def grant_objects(self, role: iam.Role, prefix: str, actions: Sequence[str] = _ALL_ACTIONS) -> None:
-        """Lets the role put, get (and so presign) and delete objects below a prefix, or some of it; no listing."""
+        """Lets the role put, get (and so presign) and delete objects below a prefix, or some of these; no listing."""
         role.add_to_policy(
             iam.PolicyStatement(actions=list(actions), resources=[self._data.arn_for_objects(f"{prefix}/*")])
         )
         logical_id = Stack.of(self).resolve(cast(s3.CfnBucket, self._data.node.default_child).logical_id)
         acknowledge(
             role,
-            {f"AwsSolutions-IAM5[Resource::<{logical_id}.Arn>/{prefix}/*]": "Object names are not known before"},
+            {f"AwsSolutions-IAM5[Resource::<{logical_id}.Arn>/{prefix}/*]": "Object names are not known in advance"},
         )
 
     def grant_list(self, role: iam.Role, prefix: str) -> None:
@@ -80,16 +80,16 @@ class PrivateBucket(Construct):
         )
 
     def send_events(self, queue: sqs.Queue, dead_letters: sqs.Queue, prefix: str) -> None:
-        """Tells a queue of every object that is put below a prefix, by way of EventBridge."""
+        """Sends an event to a queue for every object created below a prefix, through EventBridge."""
         bucket = cast(s3.CfnBucket, self._data.node.default_child)
-        # On the bucket itself: CDK's own way adds a function that may change every bucket's notifications.
+        # Set on the bucket itself: CDK's method adds a function that may change every bucket's notifications.
         bucket.notification_configuration = s3.CfnBucket.NotificationConfigurationProperty(
             event_bridge_configuration=s3.CfnBucket.EventBridgeConfigurationProperty(event_bridge_enabled=True)
         )
         events.Rule(
             self,
             "ObjectCreated",
-            description=f"Objects put below {prefix}/",
+            description=f"Objects created below {prefix}/",
             event_pattern=events.EventPattern(
                 source=["aws.s3"],
                 detail_type=["Object Created"],

@@ -1,6 +1,6 @@
 """Builds a function's package without Docker: the use case, `shared/` and trimmed dependencies, all compiled.
 
-The same sources always give the same bytes, so a deployment changes a function only when its code changed.
+Builds are reproducible, so a deployment only changes a function when its code changed.
 """
 
 import hashlib
@@ -21,14 +21,14 @@ from stacks.common.package_target import PackageTarget
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = ROOT / "lambda_src"
 CACHE = ROOT / ".cache" / "packages"
-# A change of what the builder itself does must not find packages of an older one.
+# The cache key includes the builder, so a changed builder does not reuse old packages.
 _BUILDER = ("botocore_data.py", "bundling.py", "bytecode.py", "compile.mjs", "dependencies.py", "trimming.py")
 
 
 class Package(msgspec.Struct, frozen=True, kw_only=True):
-    """What a function's zip file is made from: its use case, what it runs on and the AWS services that it calls.
+    """The inputs of a function's package: its use case, its runtime and the AWS services it calls.
 
-    `part` is the folder within the use case that has the handler, "" for the use case's own.
+    `part` is the use case's subfolder with the handler, or "" for the use case itself.
     """
 
     use_case: str
@@ -38,41 +38,40 @@ class Package(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def folder(self) -> Path:
-        """Where the handler is."""
+        """The folder of the handler."""
         return SOURCES / self.use_case / self.part
 
     @property
     def handler(self) -> str:
-        """The handler as Lambda finds it."""
+        """The handler in Lambda's notation."""
         return ".".join((*self.folder.relative_to(ROOT).parts, "handler", "handler"))
 
     @property
     def requirements(self) -> tuple[Path, ...]:
-        """The locked requirements: of every function, of such a part in every use case, of the use case, and of the
-        handler's part of it."""
+        """The locked requirements of every function, of this part in any use case, of the use case, and of its part."""
         folders = dict.fromkeys((SOURCES, SOURCES / self.use_case, self.folder))
         paths = [SOURCES / f"requirements-{self.part}.txt", *(folder / "requirements.txt" for folder in folders)]
         return tuple(path for path in paths if path.is_file())
 
     @property
     def sources(self) -> tuple[Path, ...]:
-        """The folders of ours that go into it."""
+        """The source folders in the package."""
         return (SOURCES / self.use_case, SOURCES / "shared")
 
 
 def package_code(package: Package) -> lambda_.Code:
-    """The package as CDK takes it. Nothing is built when the stack is not being bundled."""
+    """The package as a CDK asset. Nothing is built unless the stack is bundled."""
     return lambda_.Code.from_asset(
-        # The asset cache goes by path and options: with the parent folder all functions would get one package.
+        # The asset cache is keyed by path and options: with the parent folder, all functions would share a package.
         str(package.folder),
-        # The hash of the result sees changes in shared code and dependencies, which are outside that folder.
+        # Hashing the output covers shared code and dependencies, which are outside that folder.
         asset_hash_type=AssetHashType.OUTPUT,
         bundling=BundlingOptions(image=DockerImage.from_registry("never-used"), local=_LocalBundling(package)),
     )
 
 
 def build(package: Package, output: Path) -> None:
-    """Writes the package's files into a folder; from the cache where nothing changed."""
+    """Writes the package's files into a folder, from the cache where possible."""
     for part in (_dependencies(package), _sources(package)):
         shutil.copytree(part, output, dirs_exist_ok=True)
 
@@ -86,7 +85,7 @@ class _LocalBundling:
         try:
             build(self._package, Path(output_dir))
         except Exception as error:
-            # jsii shows neither the message nor its cause; False instead of an error would start Docker.
+            # jsii hides the message and its cause; returning False would start Docker.
             sys.stderr.write(f"bundling {self._package.use_case} failed: {error}\n")
             sys.stderr.flush()
             raise
@@ -103,7 +102,7 @@ def _dependencies(package: Package) -> Path:
 
 
 def _sources(package: Package) -> Path:
-    """Our own code, compiled apart from the dependencies: it changes more often and is many times smaller."""
+    """The project's code, cached apart from the dependencies: it changes more often and is much smaller."""
     files = [path for source in package.sources for path in sorted(source.rglob("*.py"))]
     names = [str(path.relative_to(SOURCES)) for path in files]
     key = [_builder_key(), repr(package.target), *names, *_contents(files)]
@@ -118,9 +117,9 @@ def _copy_and_compile(package: Package, folder: Path) -> None:
     bytecode.compile_folder(folder, package.target)
 
 
-def _cached(kind: str, key: Sequence[str], make: Callable[[Path], None]) -> Path:
-    """The folder of that key; made first, and moved into place whole, when it is not there."""
-    folder = CACHE / kind / _digest(key)
+def _cached(category: str, key: Sequence[str], make: Callable[[Path], None]) -> Path:
+    """The cached folder for a key. A missing one is built, then moved into place atomically."""
+    folder = CACHE / category / _digest(key)
     if not folder.is_dir():
         folder.parent.mkdir(parents=True, exist_ok=True)
         unfinished = Path(tempfile.mkdtemp(prefix="unfinished-", dir=folder.parent))
@@ -129,7 +128,7 @@ def _cached(kind: str, key: Sequence[str], make: Callable[[Path], None]) -> Path
             unfinished.chmod(0o755)
             unfinished.rename(folder)
         except OSError:
-            # Another process may have finished the same folder meanwhile; its content is the same.
+            # Another process may have built the same folder in the meantime, with the same content.
             if not folder.is_dir():
                 raise
         finally:

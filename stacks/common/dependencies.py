@@ -11,18 +11,18 @@ from stacks.common.trimming import trim
 
 
 class InstallError(Exception):
-    """uv could not install the requirements; the message has what it said."""
+    """uv could not install the requirements; the message contains its output."""
 
 
 def install(requirements: Sequence[Path], target: PackageTarget, services: Sequence[str], folder: Path) -> None:
-    """Fills a folder with the dependencies, cut down to what the given AWS services need."""
+    """Installs the dependencies into a folder and trims them to what the AWS services need."""
     command = [tools.find("uv"), "pip", "install", "--quiet", "--target", str(folder), "--require-hashes"]
     command += ["--only-binary", ":all:", "--link-mode", "copy", *_platform_options(target)]
     for path in requirements:
         command += ["--requirements", str(path)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise InstallError(done.stderr.strip())
+    completed = subprocess.run(command, capture_output=True, text=True, check=False)
+    if completed.returncode:
+        raise InstallError(completed.stderr.strip())
     trim(folder, services)
     bytecode.compile_folder(folder, target)
 

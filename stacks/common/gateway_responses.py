@@ -1,16 +1,16 @@
-"""The gateway's own errors in the shape of every other error: `{"error": {"code", "message", "requestId"}}`."""
+"""The gateway's own errors, in the shape of all errors: `{"error": {"code", "message", "requestId"}}`."""
 
 from collections.abc import Mapping, Sequence
 
 import msgspec
 from aws_cdk import aws_apigateway as apigateway
 
-# A busy caller is let in again within the second; a function that was not reachable may need a little longer.
+# Throttling ends within the second; an unreachable function may need a little longer.
 _RETRY_SECONDS = {"throttled": 1, "unavailable": 5}
 
 
 class GatewayError(msgspec.Struct, frozen=True):
-    """One answer of the gateway. `status` None keeps the one that the gateway gives it; `message` None its words."""
+    """One gateway response. `status` None keeps the gateway's status, `message` None its message."""
 
     code: str
     status: int | None = None
@@ -23,16 +23,16 @@ _INTERNAL = GatewayError("internal", 500, "Something went wrong on our side.")
 
 # https://docs.aws.amazon.com/apigateway/latest/developerguide/supported-gateway-response-types.html
 GATEWAY_ERRORS: Mapping[str, GatewayError] = {
-    # Requests that are wrong have kinds of their own below; what is left is about credentials, with status 403.
+    # Invalid requests have their own types below; the remaining ones are about credentials, with status 403.
     "DEFAULT_4XX": GatewayError("forbidden"),
     "DEFAULT_5XX": GatewayError("internal", message="Something went wrong on our side."),
-    # Without `validationErrorString`, which names the field: it holds quotes, and nothing says that they come escaped.
+    # `validationErrorString` would name the field, but contains quotes that may not be escaped.
     "BAD_REQUEST_BODY": GatewayError(
         "invalid_request", 400, "The body does not fit the schema: a field is missing, unknown or not as allowed."
     ),
     "BAD_REQUEST_PARAMETERS": GatewayError("invalid_request", 400),
     "UNSUPPORTED_MEDIA_TYPE": GatewayError("invalid_request", 400, "The content type must be application/json."),
-    # Every path and method leads somewhere (see UseCaseApi), so what is missing is the signature or the token.
+    # Every path and method has a route (see UseCaseApi), so the signature or the token is missing.
     "MISSING_AUTHENTICATION_TOKEN": _UNAUTHORIZED,
     "INVALID_SIGNATURE": _UNAUTHORIZED,
     "EXPIRED_TOKEN": _UNAUTHORIZED,
@@ -53,7 +53,7 @@ GATEWAY_ERRORS: Mapping[str, GatewayError] = {
 
 
 def add_gateway_responses(api: apigateway.RestApi, cors_origins: Sequence[str]) -> None:
-    """Shapes every kind of error that the gateway can answer with."""
+    """Defines all error responses of the gateway."""
     for name, error in GATEWAY_ERRORS.items():
         api.add_gateway_response(
             name.title().replace("_", ""),
@@ -65,19 +65,19 @@ def add_gateway_responses(api: apigateway.RestApi, cors_origins: Sequence[str]) 
 
 
 def _headers(error: GatewayError, cors_origins: Sequence[str]) -> dict[str, str]:
-    """Header -> value as the gateway wants it: constants in single quotes, or a place in the request."""
+    """Header -> value in the gateway's notation: constants in single quotes, or a request parameter."""
     headers = {"Cache-Control": "'no-store'"}
     if error.code in _RETRY_SECONDS:
         headers["Retry-After"] = f"'{_RETRY_SECONDS[error.code]}'"
     if len(cors_origins) == 1:
         headers["Access-Control-Allow-Origin"] = f"'{cors_origins[0]}'"
     elif cors_origins:
-        # The gateway cannot choose from a list. Its errors hold nothing of a caller's, so any origin may read them.
+        # The gateway cannot select from a list. Its errors contain no caller's data, so any origin may read them.
         headers["Access-Control-Allow-Origin"] = "'*'"
     return headers
 
 
 def _template(error: GatewayError) -> str:
-    """Plain substitution, no Velocity: `messageString` comes with its quotes, the others without."""
+    """Plain substitution, not Velocity: only `messageString` includes its quotes."""
     message = msgspec.json.encode(error.message).decode() if error.message else "$context.error.messageString"
     return f'{{"error":{{"code":"{error.code}","message":{message},"requestId":"$context.requestId"}}}}'

@@ -1,4 +1,4 @@
-"""What prompts and answers are checked with."""
+"""The guardrail that checks prompts and answers."""
 
 import hashlib
 from typing import Any
@@ -11,19 +11,19 @@ from constructs import Construct
 
 from stacks.config import StageSettings
 
-# Strength: how little certainty is enough to refuse. Reports tell of injuries, posters of thrillers: less strict there.
+# Filter strengths. VIOLENCE and MISCONDUCT are lower: reports describe injuries, and posters thrillers.
 _CONTENT = {"HATE": "HIGH", "INSULTS": "HIGH", "SEXUAL": "HIGH", "VIOLENCE": "MEDIUM", "MISCONDUCT": "MEDIUM"}
-# Masked where they appear: they can be part of an honest report. Names and places stay, reports are about them.
+# Masked, since legitimate reports may contain them. Names and places stay: reports need them.
 _MASKED = ("EMAIL", "PHONE")
-# Refused: no use case needs them, and a model must not repeat them.
-_REFUSED = ("AWS_ACCESS_KEY", "AWS_SECRET_KEY", "PASSWORD", "CREDIT_DEBIT_CARD_NUMBER", "CREDIT_DEBIT_CARD_CVV", "PIN")
+# Blocked: no use case needs them, and a model must not repeat them.
+_BLOCKED = ("AWS_ACCESS_KEY", "AWS_SECRET_KEY", "PASSWORD", "CREDIT_DEBIT_CARD_NUMBER", "CREDIT_DEBIT_CARD_CVV", "PIN")
 
 
 class Guardrail(Construct):
-    """A guardrail by the stage's settings: a new one with the policies of this module, an existing one, or none."""
+    """The guardrail that the stage's settings ask for: a new one with the policies below, an existing one, or none."""
 
     def __init__(self, scope: Construct, construct_id: str, *, settings: StageSettings, masks: bool = True) -> None:
-        """`masks`: whether e-mail addresses and telephone numbers are masked."""
+        """`masks`: whether e-mail addresses and phone numbers are masked."""
         super().__init__(scope, construct_id)
         self._masks = masks
         self._region = settings.bedrock_region or Aws.REGION
@@ -34,13 +34,13 @@ class Guardrail(Construct):
 
     @property
     def environment(self) -> dict[str, str]:
-        """The variables by which a function finds the guardrail; none when it is off."""
+        """The function's environment variables for the guardrail; empty when it is off."""
         if self._identifier is None or self._version is None:
             return {}
         return {"GUARDRAIL_ID": self._identifier, "GUARDRAIL_VERSION": self._version}
 
     def grant_apply(self, grantee: iam.IGrantable) -> None:
-        """Lets the grantee use this guardrail."""
+        """Lets the grantee apply the guardrail."""
         if self._identifier is None:
             return
         arn = f"arn:{Aws.PARTITION}:bedrock:{self._region}:{Aws.ACCOUNT_ID}:guardrail/{self._identifier}"
@@ -54,7 +54,7 @@ class Guardrail(Construct):
         guardrail = bedrock.CfnGuardrail(
             self,
             "Resource",
-            # The service asks for a name and has no default; the stack's is unique in account and region.
+            # Required by the service; the stack's name is unique in account and region.
             name=Stack.of(self).stack_name,
             blocked_input_messaging="The request was declined by the content policy.",
             blocked_outputs_messaging="The answer was withheld by the content policy.",
@@ -66,7 +66,7 @@ class Guardrail(Construct):
             self,
             "Version",
             guardrail_identifier=guardrail.attr_guardrail_id,
-            # A version is a frozen copy, and a new description makes a new one: changed policies take effect.
+            # A version is an immutable copy. A changed description creates a new one, so that changed policies apply.
             description=f"Policies {_fingerprint(content, sensitive, words)}",
         )
         self._identifier, self._version = guardrail.attr_guardrail_id, version.attr_version
@@ -78,14 +78,15 @@ def _fingerprint(*policies: dict[str, Any]) -> str:
 
 def _content_policy() -> dict[str, Any]:
     filters = [
-        {"type": kind, "inputStrength": strength, "outputStrength": strength} for kind, strength in _CONTENT.items()
+        {"type": category, "inputStrength": strength, "outputStrength": strength}
+        for category, strength in _CONTENT.items()
     ]
-    # There are no attacks in answers: the service takes only NONE there.
+    # Answers contain no prompt attacks: the service only accepts NONE there.
     attack = {"type": "PROMPT_ATTACK", "inputStrength": "HIGH", "outputStrength": "NONE"}
     return {"filtersConfig": [*filters, attack]}
 
 
 def _sensitive_information_policy(*, masks: bool) -> dict[str, Any]:
-    masked = [{"type": kind, "action": "ANONYMIZE"} for kind in _MASKED if masks]
-    refused = [{"type": kind, "action": "BLOCK"} for kind in _REFUSED]
-    return {"piiEntitiesConfig": [*masked, *refused]}
+    masked = [{"type": entity, "action": "ANONYMIZE"} for entity in _MASKED if masks]
+    blocked = [{"type": entity, "action": "BLOCK"} for entity in _BLOCKED]
+    return {"piiEntitiesConfig": [*masked, *blocked]}

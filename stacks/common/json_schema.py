@@ -1,4 +1,4 @@
-"""msgspec's JSON Schema (draft 2020-12) in the form that API Gateway's models take: draft-04, without references."""
+"""Converts msgspec's JSON Schema (draft 2020-12) to the form API Gateway's models require: draft-04, no references."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,30 +7,30 @@ import msgspec
 
 Schema = dict[str, Any]
 DRAFT_04 = "http://json-schema.org/draft-04/schema#"
-# Said for readers of the documentation; a validator has no use for it, or draft-04 does not know it.
+# Documentation only, or unknown to draft-04.
 _DROPPED = {"$defs", "title", "description", "default", "examples", "contentEncoding", "discriminator"}
 
 
 class NotExpressible(Exception):
-    """The type has no finite draft-04 schema without references, or needs a keyword that draft-04 does not have."""
+    """The type has no finite draft-04 schema without references, or needs a keyword that draft-04 lacks."""
 
 
-def gateway_schema(kind: Any) -> Schema:
-    """The schema for a msgspec type, complete in itself."""
-    schema = msgspec.json.schema(kind)
+def gateway_schema(message_type: Any) -> Schema:
+    """The self-contained schema of a msgspec type."""
+    schema = msgspec.json.schema(message_type)
     return {"$schema": DRAFT_04, **_convert(schema, schema.get("$defs", {}), ())}
 
 
 def _convert(schema: Mapping[str, Any], definitions: Mapping[str, Schema], inside: tuple[str, ...]) -> Schema:
-    """`inside` names the definitions that are being inlined: meeting one of them again would never end."""
+    """`inside` names the definitions being inlined; a repeated one would recurse forever."""
     if "$ref" in schema:
         name = schema["$ref"].rpartition("/")[2]
         if name in inside:
-            raise NotExpressible(f"{name} contains itself, which a model of the gateway cannot say")
+            raise NotExpressible(f"{name} contains itself, which a gateway model cannot express")
         return _convert(definitions[name], definitions, (*inside, name))
     converted: Schema = {}
     for key, value in schema.items():
-        # Beside `prefixItems`, `items` says that nothing may follow; so does what the tuple becomes.
+        # With `prefixItems`, `items` forbids further items; so does the converted tuple.
         if key not in _DROPPED and not (key == "items" and "prefixItems" in schema):
             converted.update(_keyword(key, value, definitions, inside))
     return converted
@@ -44,13 +44,13 @@ def _keyword(key: str, value: Any, definitions: Mapping[str, Schema], inside: tu
     if isinstance(value, dict):
         return {key: _convert(value, definitions, inside)}
     if key == "required" and not value:
-        # Draft-04 wants at least one name there, and the gateway refuses the model otherwise.
+        # Draft-04 requires at least one name there; the gateway rejects the model otherwise.
         return {}
     if key in ("anyOf", "oneOf", "allOf"):
         return {key: [_convert(item, definitions, inside) for item in value]}
     if key == "const":
         return {"enum": [value]}
     if key in ("exclusiveMinimum", "exclusiveMaximum"):
-        # A number of its own since draft-06; before, a flag beside the limit.
+        # A number since draft-06; in draft-04 a flag that modifies the limit.
         return {"minimum" if key == "exclusiveMinimum" else "maximum": value, key: True}
     return {key: value}

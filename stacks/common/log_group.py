@@ -12,8 +12,8 @@ from stacks.config import StageSettings
 def log_group(
     scope: Construct, construct_id: str, settings: StageSettings, *, name: str | None = None
 ) -> logs.LogGroup:
-    """A log group that is gone, or stays, with the stage's data. Its name is made up by CloudFormation unless given."""
+    """A log group with the retention and removal policy of the stage. CloudFormation names it unless `name` is set."""
     group = logs.LogGroup(scope, construct_id, log_group_name=name, removal_policy=removal_policy(settings))
-    # CDK's enumeration has no way from a number of days to its member.
+    # CDK's enumeration cannot be looked up by a number of days.
     cast(logs.CfnLogGroup, group.node.default_child).retention_in_days = settings.log_retention_days
     return group

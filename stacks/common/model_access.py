@@ -1,4 +1,4 @@
-"""The right to call exactly the models that a use case offers, and warnings about those near their end."""
+"""Permission to call exactly the models of a use case, and warnings about models near their end of life."""
 
 from collections.abc import Iterator, Sequence
 
@@ -11,26 +11,28 @@ from stacks.model_checks import lifecycle_warning
 
 
 class ModelAccess:
-    """Grants calls on exact ARNs; warns of ending models.
+    """Grants access by exact ARNs, and warns about models near their end of life.
 
     `bedrock:InvokeModel` authorizes Converse as well, `bedrock:InvokeModelWithResponseStream` ConverseStream.
     """
 
-    def __init__(self, scope: UseCaseStack, purpose: str | None = None) -> None:
-        """`purpose` is the models' name in the settings, the use case's by default."""
+    def __init__(self, scope: UseCaseStack, setting: str | None = None) -> None:
+        """`setting` is the model setting's name, by default the use case's."""
         region = scope.settings.bedrock_region
         self._region = region or Aws.REGION
         self._invocations = [
-            resolve(invocation_id) for invocation_id in scope.settings.models_for(purpose or scope.use_case)
+            resolve(invocation_id) for invocation_id in scope.settings.models_for(setting or scope.use_case)
         ]
         for invocation in self._invocations:
             if warning := lifecycle_warning(invocation, scope.today, region):
                 Annotations.of(scope).add_warning_v2(f"bedrock-endpoints:model-life-cycle:{invocation.id}", warning)
 
     def grant(self, grantee: iam.IGrantable, *, plain: bool = True, streams: bool = False) -> None:
-        """Lets the grantee call each model, and nothing else, on Bedrock: for whole answers, for streams, or both."""
+        """Lets the grantee call these models only: without streaming (`plain`), with streaming (`streams`), or both."""
         actions = ["bedrock:InvokeModel"] * plain + ["bedrock:InvokeModelWithResponseStream"] * streams
-        on_demand = [self._model_arn(one, self._region) for one in self._invocations if one.profile is None]
+        on_demand = [
+            self._model_arn(invocation, self._region) for invocation in self._invocations if invocation.profile is None
+        ]
         if on_demand:
             grantee.grant_principal.add_to_principal_policy(_invoke(actions, on_demand))
         for invocation in self._invocations:
@@ -39,12 +41,12 @@ class ModelAccess:
                     grantee.grant_principal.add_to_principal_policy(statement)
 
     def _profile_statements(self, invocation: Invocation, actions: list[str]) -> Iterator[iam.PolicyStatement]:
-        """The profile itself, and the model in each destination, but only when called through that profile.
+        """Allows the profile, and the model in each destination region, but only when called through the profile.
 
         https://docs.aws.amazon.com/bedrock/latest/userguide/inference-profiles-prereq.html
         """
         profile = f"arn:{Aws.PARTITION}:bedrock:{self._region}:{Aws.ACCOUNT_ID}:inference-profile/{invocation.id}"
-        # A global profile's destinations have no region in their ARN, apart from the one that is called.
+        # The destinations of a global profile have no region in their ARN, except the source region.
         regions = ("", self._region) if invocation.profile == "global" else invocation.destination_regions
         destinations = [self._model_arn(invocation, region) for region in regions]
         yield _invoke(actions, [profile])

@@ -1,4 +1,4 @@
-"""cdk-nag's rules, checked at every synthesis, and the findings that were looked at and accepted."""
+"""cdk-nag's rules, checked at every synthesis, and the acknowledged findings."""
 
 from collections.abc import Mapping
 
@@ -6,19 +6,19 @@ from aws_cdk import Acknowledgment, App, Validations
 from cdk_nag import AwsSolutionsChecks, ServerlessChecks
 from constructs import IConstruct
 
-# cdk-nag names a finding by its pack and its rule.
+# cdk-nag names findings by pack and rule.
 _PACKS = ("AwsSolutions", "Serverless")
 
 
 def check_everything(app: App) -> None:
-    """Has both rule packs checked at synthesis; a finding that is not acknowledged fails it."""
+    """Checks both rule packs at synthesis, which fails for findings that are not acknowledged."""
     Validations.of(app).add_plugins(AwsSolutionsChecks(app), ServerlessChecks(app))
 
 
 def acknowledge(construct: IConstruct, findings: Mapping[str, str]) -> None:
-    """Accepts findings (rule -> reason) on a construct and what is below it.
+    """Acknowledges findings (rule -> reason) on a construct and its children.
 
-    A rule is written as `AwsSolutions-IAM5[Resource::*]`; a test fails for one that the construct does not break.
+    Rules are written as `AwsSolutions-IAM5[Resource::*]`; a test fails when a construct does not violate the rule.
     """
     acknowledgments = [Acknowledgment(id=f"{_pack(rule)}::{rule}", reason=reason) for rule, reason in findings.items()]
     Validations.of(construct).acknowledge(*acknowledgments)

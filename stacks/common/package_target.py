@@ -1,4 +1,4 @@
-"""What a package is built for: a Python version and a machine."""
+"""The Python version and machine a package is built for."""
 
 import platform
 import sys
@@ -10,7 +10,7 @@ from stacks.config import StageSettings
 
 
 class PackageTarget(msgspec.Struct, frozen=True):
-    """`python_version` is "3.13"; `platform` is uv's name for it; None: the machine that builds."""
+    """`python_version` is "3.13"; `platform` is uv's name for it, None on the build machine itself."""
 
     python_version: str
     machine: str
@@ -18,23 +18,23 @@ class PackageTarget(msgspec.Struct, frozen=True):
 
     @property
     def runtime(self) -> lambda_.Runtime:
-        """The managed runtime of that version."""
+        """The managed runtime of the version."""
         return lambda_.Runtime(f"python{self.python_version}", lambda_.RuntimeFamily.PYTHON)
 
     @property
     def architecture(self) -> lambda_.Architecture:
-        """The instruction set, by Lambda's name."""
+        """Lambda's name for the instruction set."""
         return lambda_.Architecture.ARM_64 if self.machine == "arm64" else lambda_.Architecture.X86_64
 
 
 def host_target() -> PackageTarget:
-    """The interpreter and the machine that this runs on."""
+    """The running interpreter and machine."""
     machine = "arm64" if platform.machine() in ("arm64", "aarch64") else "x86_64"
     return PackageTarget(f"{sys.version_info.major}.{sys.version_info.minor}", machine)
 
 
 def package_target(settings: StageSettings) -> PackageTarget:
-    """What a stage's functions run on."""
+    """The target of a stage's functions."""
     if settings.runtime == "host":
         return host_target()
     machine = "aarch64" if settings.architecture == "arm64" else "x86_64"

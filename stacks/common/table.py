@@ -1,4 +1,4 @@
-"""A use case's table: what it made, and the answers kept for idempotent replays."""
+"""A use case's table: its data, and the stored responses for idempotent replays."""
 
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
@@ -11,7 +11,7 @@ _ACTIONS = ("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dyna
 
 
 class Table(Construct):
-    """Keys `pk` and `sk`; items with `expiresAt` (seconds since 1970) expire. On demand, restorable to any second."""
+    """Keys `pk` and `sk`; items with `expiresAt` (seconds since 1970) expire. Billed on demand, recoverable."""
 
     def __init__(self, scope: Construct, construct_id: str, *, settings: StageSettings) -> None:
         super().__init__(scope, construct_id)
@@ -32,11 +32,11 @@ class Table(Construct):
 
     @property
     def environment(self) -> dict[str, str]:
-        """The variable by which a function finds the table."""
+        """The function's environment variable with the table's name."""
         return {"TABLE_NAME": self._table.table_name}
 
     def grant_use(self, grantee: iam.IGrantable, *, batches: bool = False) -> None:
-        """Lets the grantee read and write items, one at a time or by key, or many to delete them; no scans."""
+        """Lets the grantee read, query and write items; with `batches`, delete in batches. No scans."""
         actions = (*_ACTIONS, "dynamodb:BatchWriteItem") if batches else _ACTIONS
         grantee.grant_principal.add_to_principal_policy(
             iam.PolicyStatement(actions=list(actions), resources=[self._table.table_arn])

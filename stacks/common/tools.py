@@ -1,4 +1,4 @@
-"""Finds the commands that packages are built with."""
+"""Finds the commands that build packages."""
 
 import os
 import shutil
@@ -7,13 +7,13 @@ from pathlib import Path
 
 
 class ToolMissing(Exception):
-    """A command is neither in the running virtual environment nor on the PATH."""
+    """A command is neither in the virtual environment nor on the PATH."""
 
 
 def find(name: str) -> str:
-    """The path of a command; the running virtual environment's own first."""
+    """The path of a command, preferring the virtual environment."""
     folders = (str(Path(sys.executable).parent), os.environ.get("PATH", ""))
-    found = shutil.which(name, path=os.pathsep.join(folders))
-    if found is None:
+    path = shutil.which(name, path=os.pathsep.join(folders))
+    if path is None:
         raise ToolMissing(f"{name} is not installed; `make` installs it into .venv")
-    return found
+    return path

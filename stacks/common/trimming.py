@@ -1,4 +1,4 @@
-"""Cuts installed dependencies down to what a function needs: a smaller package to fetch, and less to read at start."""
+"""Trims installed dependencies to what a function needs: a smaller package, and less to read at start-up."""
 
 import shutil
 from collections.abc import Callable, Iterable, Sequence
@@ -6,7 +6,7 @@ from pathlib import Path
 
 from stacks.common.botocore_data import trim_data
 
-# Roots that certificates of AWS endpoints are issued from; DigiCert's are for the China regions.
+# Root certificates of AWS endpoints; DigiCert's are for the China regions.
 ROOT_CERTIFICATES = (
     *("Amazon Root CA 1", "Amazon Root CA 2", "Amazon Root CA 3", "Amazon Root CA 4"),
     "Starfield Services Root Certificate Authority - G2",
@@ -14,26 +14,26 @@ ROOT_CERTIFICATES = (
 )
 _NEVER_NEEDED = ("*.dist-info", "*.pyi", "py.typed", "tests", "__pycache__")
 _UNUSED = (
-    # Scripts for a shell.
+    # Command-line scripts.
     "bin",
-    # Resource classes (`boto3.resource`) and their descriptions: the functions use clients.
+    # Resources (`boto3.resource`): the functions use clients.
     *("boto3/data", "boto3/examples"),
-    # Time zone data that is read for names unknown to the system only.
+    # Time zone data, only read for names the system does not know.
     "dateutil/zoneinfo/dateutil-zoneinfo.tar.gz",
-    # HTTP in a browser, and proxies that are not HTTP.
+    # Browser support and SOCKS proxies.
     "urllib3/contrib/emscripten",
 )
 _POWERTOOLS_KEPT = {"logging", "metrics", "shared", "tracing", "utilities", "warnings", "exceptions"}
-# Of the utilities, only what logging and metrics import.
+# All utilities but those that logging and metrics import.
 _POWERTOOLS_UTILITIES_KEPT = {"typing", "jmespath_utils"}
 
 
 class TrimError(Exception):
-    """A dependency does not look as expected, so that trimming it could remove what is needed."""
+    """A dependency has an unexpected layout, so trimming could remove required files."""
 
 
 def trim(folder: Path, services: Sequence[str]) -> None:
-    """Removes from a folder of installed packages what functions that call these AWS services never read."""
+    """Removes from installed packages what functions that call these AWS services never read."""
     for pattern in _NEVER_NEEDED:
         _remove(folder.rglob(pattern))
     _remove(folder / path for path in _UNUSED)
@@ -43,7 +43,7 @@ def trim(folder: Path, services: Sequence[str]) -> None:
 
 
 def select_certificates(bundle: str, labels: Sequence[str]) -> str:
-    """The certificates with these labels out of a bundle in the form of certifi's, in the bundle's order."""
+    """The certificates with these labels from a bundle in certifi's format, in the bundle's order."""
     chosen = [entry for entry in bundle.split("\n\n") if (label := _label(entry)) and label in labels]
     missing = set(labels) - {_label(entry) for entry in chosen}
     if missing:
@@ -75,7 +75,7 @@ def _keep_folders(parent: Path, kept: set[str]) -> None:
 
 
 def _remove(paths: Iterable[Path]) -> None:
-    # Listed first: a folder must not change while it is being walked.
+    # Listed first, since the folder changes during the loop.
     for path in sorted(paths):
         remover: Callable[[Path], object] = shutil.rmtree if path.is_dir() else Path.unlink
         if path.exists():

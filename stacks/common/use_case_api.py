@@ -1,4 +1,4 @@
-"""A use case's REST API, made from its route table."""
+"""A use case's REST API, built from its route table."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -22,7 +22,7 @@ from stacks.common.use_case_stack import UseCaseStack, kebab
 from stacks.config import StageSettings
 
 STAGE_NAME = "v1"
-# Who called what, and how it went. No bodies, and no query strings: a prompt can be in both.
+# Who called what, with which result. No bodies or query strings, since both may contain prompts.
 ACCESS_LOG_FIELDS = {
     "requestId": "$context.requestId",
     "time": "$context.requestTimeEpoch",
@@ -43,12 +43,12 @@ ACCESS_LOG_FIELDS = {
 
 
 class UseCaseApi(Construct):
-    """Every route of the table, checked and authorized at the gateway; anything else reaches the function as well.
+    """All routes of the table, validated and authorized by the gateway.
 
-    The function answers what it has no route for with 404 in our shape, where the gateway would say 403. So each
-    resource takes any method, and a last resource any path; they need the same authorization as the routes.
+    Other requests reach the function too, so that unknown routes return 404 in the API's error shape instead of the
+    gateway's 403: each resource accepts any method, and a catch-all resource any path, with the same authorization.
 
-    A `stream_function` answers the routes that stream, and the gateway passes each piece on at once.
+    `stream_function` serves the streaming routes; the gateway forwards each chunk immediately.
 
     Its URL is an output of the stack and the SSM parameter `/bedrock-endpoints/<stage>/<use-case>/url`.
     """
@@ -70,16 +70,16 @@ class UseCaseApi(Construct):
         self._validator = self._api.add_request_validator(
             "Validator", validate_request_body=True, validate_request_parameters=True
         )
-        # One permission for the API instead of one a method: the last resource takes any path anyhow.
+        # One permission for the API instead of one per method: the catch-all resource accepts any path anyway.
         self._integration = apigateway.LambdaIntegration(function, scope_permission_to_method=False)
         self._stream_integration = _stream_integration(stream_function) if stream_function else self._integration
         for route in routes:
             self._add_route(route)
         self._add_catch_all()
         add_gateway_responses(self._api, self._settings.cors_origins)
-        self._keep_execution_logs_as_long()
+        self._set_execution_log_retention()
         self._publish(scope)
-        self._watch(alarms)
+        self._add_alarms(alarms)
         self._acknowledge()
 
     def _rest_api(self, scope: UseCaseStack, routes: Sequence[Route]) -> apigateway.RestApi:
@@ -89,7 +89,7 @@ class UseCaseApi(Construct):
             rest_api_name=scope.stack_name,
             description=scope.use_case.replace("_", " ").capitalize(),
             endpoint_types=[apigateway.EndpointType.REGIONAL],
-            # The account has one role for all its APIs' logs; a stack that owned it would take it from the others.
+            # The account has one role for the logs of all APIs; if a stack owned it, the others would lose it.
             cloud_watch_role=False,
             deploy_options=self._deploy_options(routes),
             default_cors_preflight_options=_cors_options(self._settings),
@@ -103,7 +103,7 @@ class UseCaseApi(Construct):
             stage_name=STAGE_NAME,
             access_log_destination=apigateway.LogGroupLogDestination(access_log),
             access_log_format=apigateway.AccessLogFormat.custom(log_format),
-            # Errors of the gateway itself; data tracing would write bodies.
+            # Errors of the gateway only; data tracing would log bodies.
             logging_level=apigateway.MethodLoggingLevel.ERROR,
             data_trace_enabled=False,
             metrics_enabled=True,
@@ -124,7 +124,7 @@ class UseCaseApi(Construct):
             authorization_type=self._access.authorization_type,
             request_validator=self._validator,
             request_parameters=_parameters(route),
-            # With `$default` any content type is checked; the gateway lets one that has no model pass unchecked.
+            # `$default` validates any content type; the gateway does not validate types without a model.
             request_models={"$default": self._model(route)} if route.request else None,
         )
 
@@ -136,7 +136,7 @@ class UseCaseApi(Construct):
         )
         deployment = self._api.latest_deployment
         if deployment:
-            # A deployment is a snapshot: it waits for the model, and a changed model needs a new one.
+            # A deployment is a snapshot: it depends on the model, and a changed model requires a new deployment.
             deployment.node.add_dependency(model)
             deployment.add_to_logical_id({name: schema})
         return apigateway.Model.from_model_name(self, f"{name}Reference", model.ref)
@@ -163,7 +163,7 @@ class UseCaseApi(Construct):
             description=f"Base of the {scope.use_case.replace('_', ' ')} API's routes",
         )
 
-    def _watch(self, alarms: Alarms) -> None:
+    def _add_alarms(self, alarms: Alarms) -> None:
         alarms.add(
             "ApiServerErrors",
             self._api.metric_server_error(period=PERIOD, statistic="Sum"),
@@ -186,8 +186,8 @@ class UseCaseApi(Construct):
             description="One request in a hundred takes almost the gateway's limit of 29 s",
         )
 
-    def _keep_execution_logs_as_long(self) -> None:
-        """The gateway would make this log group itself, and keep it for ever."""
+    def _set_execution_log_retention(self) -> None:
+        """Otherwise the gateway creates this log group itself, without retention."""
         name = f"API-Gateway-Execution-Logs_{self._api.rest_api_id}/{STAGE_NAME}"
         group = log_group(self, "ExecutionLogs", self._settings, name=name)
         self._api.deployment_stage.node.add_dependency(group)
@@ -195,7 +195,7 @@ class UseCaseApi(Construct):
     def _acknowledge(self) -> None:
         acknowledge(
             self._api.deployment_stage,
-            {"AwsSolutions-APIG3": "Callers are authorized and throttled; a platform attaches its own web ACL"},
+            {"AwsSolutions-APIG3": "Callers are authorized and throttled; platforms attach their own web ACL"},
         )
         if self._access.authorizer is None:
             acknowledge(self._api, {"AwsSolutions-COG4": "Callers sign with IAM credentials; Cognito is a setting"})
@@ -206,13 +206,13 @@ def _stream_integration(function: lambda_.IFunction) -> apigateway.LambdaIntegra
         function,
         scope_permission_to_method=False,
         response_transfer_mode=apigateway.ResponseTransferMode.STREAM,
-        # The function ends by itself before.
+        # The function times out first.
         timeout=STREAM_TIMEOUT.plus(Duration.seconds(10)),
     )
 
 
 def _model_limits(settings: StageSettings) -> apigateway.MethodDeploymentOptions:
-    """Settings of a method replace the stage's as a whole, so logging is said again."""
+    """A method's settings replace all of the stage's, so logging is repeated here."""
     return apigateway.MethodDeploymentOptions(
         logging_level=apigateway.MethodLoggingLevel.ERROR,
         data_trace_enabled=False,
@@ -233,7 +233,7 @@ def _cors_options(settings: StageSettings) -> apigateway.CorsOptions | None:
 
 
 def _parameters(route: Route) -> dict[str, bool]:
-    """Where the gateway finds a parameter -> whether it has to be there."""
+    """Request parameter in the gateway's notation -> whether it is required."""
     parameters = {f"method.request.path.{name}": True for name in route.path_parameters}
     if route.query:
         for field in msgspec.structs.fields(route.query):

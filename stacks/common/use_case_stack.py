@@ -1,4 +1,4 @@
-"""What the stacks of all use cases have in common."""
+"""The base of all stacks."""
 
 from datetime import date
 
@@ -9,9 +9,9 @@ from stacks.config import StageSettings
 
 
 class UseCaseStack(Stack):
-    """One use case in one stage: named, tagged and placed by the settings, and protected where it keeps data.
+    """One use case in one stage: the settings decide its name, tags, location, and whether its data is protected.
 
-    `use_case` is the name of the folder below `lambda_src/`.
+    `use_case` is the name of the folder in `lambda_src/`.
     """
 
     def __init__(self, scope: Construct, use_case: str, *, settings: StageSettings, today: date) -> None:
@@ -34,15 +34,15 @@ class UseCaseStack(Stack):
 
     @property
     def data_removal_policy(self) -> RemovalPolicy:
-        """What happens to data, and to the logs about it, when the stack goes."""
+        """What happens to data and logs when the stack is deleted."""
         return removal_policy(self.settings)
 
 
 def removal_policy(settings: StageSettings) -> RemovalPolicy:
-    """The stage's removal policy as CDK says it."""
+    """The stage's removal policy as CDK's type."""
     return RemovalPolicy.RETAIN if settings.keeps_data else RemovalPolicy.DESTROY
 
 
 def kebab(use_case: str) -> str:
-    """`image_generation` -> `image-generation`: the form in stack names, parameters and metrics."""
+    """`image_generation` -> `image-generation`: as in stack names, parameters and metrics."""
     return use_case.replace("_", "-")

@@ -1,4 +1,4 @@
-"""A pool of users whom an administrator lets in, with a second factor."""
+"""A user pool with administrator-created accounts and multi-factor authentication."""
 
 from aws_cdk import Duration
 from aws_cdk import aws_cognito as cognito
@@ -12,7 +12,7 @@ from stacks.config import StageSettings
 def new_user_pool(
     scope: Construct, construct_id: str, settings: StageSettings, *, elsewhere: str = ""
 ) -> cognito.UserPool:
-    """A pool that nobody can sign up to. `elsewhere` is what who wants the Plus plan's protection can do instead."""
+    """A pool without self sign-up. `elsewhere` names the alternative for those who want the Plus plan's protection."""
     pool = cognito.UserPool(
         scope,
         construct_id,
@@ -32,6 +32,6 @@ def new_user_pool(
         removal_policy=removal_policy(settings),
         deletion_protection=settings.keeps_data,
     )
-    reason = "; ".join(filter(None, ("The Plus plan costs more a user", elsewhere)))
+    reason = "; ".join(filter(None, ("The Plus plan costs more per user", elsewhere)))
     acknowledge(pool, {"AwsSolutions-COG8": reason})
     return pool

@@ -1,4 +1,4 @@
-"""The index of vectors: an OpenSearch Serverless collection of our own, an existing one, or an existing domain."""
+"""The vector index: in a new or existing OpenSearch Serverless collection, or in an existing domain."""
 
 import hashlib
 from collections.abc import Sequence
@@ -13,29 +13,29 @@ from constructs import Construct
 from stacks.common.use_case_stack import UseCaseStack
 from stacks.config import SearchSettings
 
-# What each kind of function does there; serverless has no finer permissions than these.
+# The permissions of each function; OpenSearch Serverless has no finer ones.
 READ = ("aoss:ReadDocument", "aoss:DescribeIndex")
 WRITE = ("aoss:ReadDocument", "aoss:WriteDocument", "aoss:DescribeIndex")
 _MANAGE = ("aoss:CreateIndex", "aoss:DescribeIndex", "aoss:UpdateIndex", "aoss:DeleteIndex")
-# USD a month of 730 hours, for capacity that is paid whether used or not: half units of 0.24 USD an hour, one for
-# indexing and one for search, twice with a standby. https://aws.amazon.com/opensearch-service/pricing/
+# USD per month of 730 hours for the minimum capacity: half a unit at 0.24 USD an hour each for indexing and for search,
+# twice that with a standby. https://aws.amazon.com/opensearch-service/pricing/
 _CLASSIC_FLOOR = 2 * 0.5 * 0.24 * 730
-# The first allowed limit: enough for a few million chunks, and a bound on the bill.
+# The lowest allowed limit: enough for a few million chunks, and caps the bill.
 _MAX_UNITS = 4
 
 
 class VectorStore(Construct):
-    """One index with the given mapping. Functions are told of it by `environment` and let in by `grant`.
+    """One index with the given mapping. Functions find it by `environment` and get access by `grant`.
 
-    `complete` is called once, when every grant is known: the access policy names the roles, and the index cannot be
-    made before the policy lets CloudFormation make it.
+    Call `complete` once, after all grants: the access policy lists the roles, and CloudFormation needs that policy to
+    create the index.
     """
 
     def __init__(
         self, scope: UseCaseStack, construct_id: str, *, index: str, index_family: str, properties: dict[str, Any]
     ) -> None:
-        """`index_family` is a pattern for the names that the index has had or may get: a changed name makes a new
-        index, and CloudFormation has to be able to delete the old one afterwards."""
+        """`index_family` is a pattern that matches all past and future names of the index: a changed name creates a new
+        index, and CloudFormation must be able to delete the old one."""
         super().__init__(scope, construct_id)
         self._index = index
         self._index_family = index_family
@@ -54,12 +54,12 @@ class VectorStore(Construct):
 
     @property
     def environment(self) -> dict[str, str]:
-        """The variables by which a function finds the index."""
+        """The function's environment variables for the index."""
         service = "es" if self._settings.type == "domain" else "aoss"
         return {"SEARCH_ENDPOINT": self._endpoint, "SEARCH_INDEX": self._index, "SEARCH_SERVICE": service}
 
     def grant(self, role: iam.Role, permissions: tuple[str, ...]) -> None:
-        """Lets a role into the index: `READ` or `WRITE`."""
+        """Grants a role access to the index: `READ` or `WRITE`."""
         if self._settings.type == "domain":
             self._grant_domain(role, writes=permissions == WRITE)
             return
@@ -67,7 +67,7 @@ class VectorStore(Construct):
         self._grants.append((role, permissions))
 
     def complete(self) -> None:
-        """Makes what comes after the grants."""
+        """Creates the resources that depend on the grants."""
         if self._settings.type == "domain":
             return
         policy = self._access_policy()
@@ -79,7 +79,7 @@ class VectorStore(Construct):
             settings={"index": {"knn": True}},
             mappings={"properties": self._properties},
         )
-        # The other way round at deletion: the index goes while the policy still lets CloudFormation delete it.
+        # Deletion runs in reverse: the index is deleted while the policy still allows it.
         index.add_resource_dependency(policy)
         if self._collection:
             index.add_resource_dependency(self._collection)
@@ -100,7 +100,7 @@ class VectorStore(Construct):
                 "Network",
                 name=name,
                 type="network",
-                # Reached by signature from Lambda, which is in no VPC; who may do what, the access policy says.
+                # Lambda is not in a VPC and calls with a signature; the access policy controls permissions.
                 policy=_json([{"Rules": [_rule("collection", f"collection/{name}")], "AllowFromPublic": True}]),
             ),
         ]
@@ -112,7 +112,7 @@ class VectorStore(Construct):
             "Collection",
             name=name,
             type="VECTORSEARCH",
-            description="Chunks of documents for questions",
+            description="Document chunks for questions",
             collection_group_name=name if nextgen else None,
             standby_replicas="ENABLED" if nextgen or self._settings.standby else "DISABLED",
         )
@@ -127,7 +127,7 @@ class VectorStore(Construct):
             "Group",
             name=name,
             generation="NEXTGEN",
-            # Without a standby the service refuses this generation.
+            # The service rejects this generation without a standby.
             standby_replicas="ENABLED",
             capacity_limits=aoss.CfnCollectionGroup.CapacityLimitsProperty(
                 min_indexing_capacity_in_ocu=0,
@@ -158,10 +158,10 @@ class VectorStore(Construct):
         )
 
     def _deployer(self) -> str:
-        """The role that CloudFormation works with, which makes the index."""
+        """The role CloudFormation creates the index with."""
         synthesizer = Stack.of(self).synthesizer
         if not isinstance(synthesizer, DefaultStackSynthesizer):
-            raise TypeError("the access policy names the bootstrap's role, which this synthesizer does not have")
+            raise TypeError("the access policy needs the bootstrap's role, which this synthesizer does not have")
         return Fn.sub(synthesizer.cloud_formation_execution_role_arn)
 
     def _grant_domain(self, role: iam.Role, *, writes: bool) -> None:
@@ -174,7 +174,7 @@ class VectorStore(Construct):
 
 
 def floor_price(search: SearchSettings) -> str:
-    """What a month costs before anybody asks anything."""
+    """The monthly price without any questions."""
     if search.type == "nextgen":
         return (
             "search: OpenSearch Serverless NextGen scales to zero, floor 0 USD a month; after 10 idle minutes the "
@@ -186,8 +186,8 @@ def floor_price(search: SearchSettings) -> str:
     return f"search: an existing {search.type}, nothing added to its price"
 
 
-def _rule(kind: str, resource: str, permissions: Sequence[str] = ()) -> dict[str, Any]:
-    rule: dict[str, Any] = {"ResourceType": kind, "Resource": [resource]}
+def _rule(resource_type: str, resource: str, permissions: Sequence[str] = ()) -> dict[str, Any]:
+    rule: dict[str, Any] = {"ResourceType": resource_type, "Resource": [resource]}
     return {**rule, "Permission": list(permissions)} if permissions else rule
 
 
@@ -196,7 +196,7 @@ def _json(value: Any) -> str:
 
 
 def _camel(value: Any) -> Any:
-    """CloudFormation spells `spaceType` what OpenSearch calls `space_type`; the fields' own names have no such word."""
+    """CloudFormation uses camelCase (`spaceType`) where OpenSearch uses snake_case; field names are not affected."""
     if not isinstance(value, dict):
         return value
     words = {name: name.split("_") for name in value}
@@ -207,6 +207,6 @@ def _camel(value: Any) -> Any:
 
 
 def _short_name(stack_name: str) -> str:
-    """A name of at most 32 characters, unique for the stack: the service's limit."""
+    """A name unique to the stack, within the service's limit of 32 characters."""
     digest = hashlib.sha256(stack_name.encode()).hexdigest()[:6]
     return f"{stack_name.removeprefix('bedrock-endpoints-')[:21].rstrip('-')}-{digest}"

@@ -1,4 +1,4 @@
-"""A queue of work, its dead-letter queue, and the alarms of both."""
+"""A work queue with its dead-letter queue and their alarms."""
 
 from aws_cdk import Duration
 from aws_cdk import aws_iam as iam
@@ -9,19 +9,19 @@ from constructs import Construct
 from stacks.common.alarms import PERIOD, Alarms
 from stacks.common.nag import acknowledge
 
-# So often a message is tried before it is put aside: over a quarter of an hour, as a model may be throttled so long.
+# Attempts before a message is dead-lettered: over a quarter of an hour, since a model may be throttled that long.
 MAX_RECEIVES = 8
 BATCH = 10
 _KEPT = Duration.days(14)
-# Work waits this long only when the functions cannot keep up, or fail.
+# Messages only get this old when functions cannot keep up, or fail.
 _OLD = Duration.hours(1)
 
 
 class WorkQueue(Construct):
-    """Messages for one function, some at a time; each that fails comes back alone, and is put aside at last."""
+    """Messages for one function, in batches. Failed messages are retried individually, then dead-lettered."""
 
     def __init__(self, scope: Construct, construct_id: str, *, timeout: Duration, alarms: Alarms) -> None:
-        """`timeout` is the function's: a message stays out of sight a little longer."""
+        """`timeout` is the function's; a message stays invisible slightly longer."""
         super().__init__(scope, construct_id)
         self.dead_letters = self._queue("DeadLetters", Duration.seconds(30))
         self.queue = self._queue(
@@ -30,21 +30,21 @@ class WorkQueue(Construct):
             sqs.DeadLetterQueue(queue=self.dead_letters, max_receive_count=MAX_RECEIVES),
         )
         acknowledge(
-            self.dead_letters, {"Serverless-SQSRedrivePolicy": "It is where failed messages end; an alarm watches it"}
+            self.dead_letters, {"Serverless-SQSRedrivePolicy": "It is the dead-letter queue itself, and has an alarm"}
         )
         self._watch(alarms)
 
     @property
     def environment(self) -> dict[str, str]:
-        """The variables by which a function finds the queue."""
+        """The function's environment variables for the queue."""
         return {"QUEUE_URL": self.queue.queue_url, "MAX_RECEIVES": str(MAX_RECEIVES)}
 
     def grant_send(self, role: iam.Role) -> None:
-        """Lets a role put messages on the queue."""
+        """Lets a role send messages to the queue."""
         role.add_to_policy(iam.PolicyStatement(actions=["sqs:SendMessage"], resources=[self.queue.queue_arn]))
 
     def feed(self, function: lambda_.Function, role: iam.Role, *, concurrency: int) -> None:
-        """Has the function work on the messages, so many invocations at once."""
+        """Lets the function process the messages, with at most `concurrency` invocations at once."""
         actions = [
             *("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility", "sqs:GetQueueAttributes"),
         ]
@@ -60,7 +60,7 @@ class WorkQueue(Construct):
         )
         acknowledge(
             source,
-            {"Serverless-LambdaEventSourceMappingDestination": "What fails for the last time, SQS itself puts aside"},
+            {"Serverless-LambdaEventSourceMappingDestination": "SQS moves messages to the dead-letter queue itself"},
         )
 
     def _queue(
