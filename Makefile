@@ -16,8 +16,10 @@ export PATH := $(CURDIR)/$(BIN):$(CURDIR)/node_modules/.bin:$(PATH)
 export UV_PYTHON_DOWNLOADS := never
 CDK = cdk -c stage=$(STAGE)
 PYTEST = python -m pytest
+# Fast tests that need neither synthesis nor a running process.
+UNIT_TESTS = tests/lambda_src tests/project tests/docs tests/dev/tools tests/dev/evaluation tests/dev/benchmarks clients/tests/unit
 
-.PHONY: help setup setup-local ui test-ui screenshots local local-stop local-reset test unit test-e2e coverage lint format synth use-case snapshots deploy destroy doctor lock openapi curl bench bench-chat bench-ingestion evaluate
+.PHONY: help setup setup-local ui test-ui screenshots local local-stop local-reset test unit coverage test-stacks test-e2e lint format synth use-case snapshots deploy destroy doctor lock openapi curl bench bench-chat bench-ingestion evaluate
 
 help: ## list the commands
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -57,14 +59,18 @@ local-stop: setup ## stop the local stage, keep its data
 local-reset: setup ## stop the local stage and delete its data
 	@python -m dev.local reset
 
-test: setup-local lint ## set up, run all tests
-	@$(PYTEST)
-	@$(PYTEST) tests/ui
+test: setup-local lint coverage test-stacks test-ui ## set up, run all tests
 	@python -m dev.local up
 	@status=0; $(MAKE) test-e2e || status=$$?; python -m dev.local stop; exit $$status
 
 unit: setup ## run the fast unit tests in parallel
 	@$(PYTEST) -n 2 $(UNIT_TESTS)
+
+coverage: setup ## run the fast unit tests and report their coverage
+	@$(PYTEST) -n 2 --cov --cov-report=term --cov-report=html:.cache/coverage $(UNIT_TESTS)
+
+test-stacks: setup-local ## run the tests of the templates, packages and local stage
+	@$(PYTEST) -n 2 --dist loadfile tests/stacks tests/dev/local
 
 test-ui: setup ## run the web UI's tests, with a browser
 	@$(PYTEST) tests/ui

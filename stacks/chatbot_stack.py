@@ -45,8 +45,6 @@ class ChatbotStack(UseCaseStack):
             **bucket.environment,
             **queue.environment,
             **guardrail.environment,
-            "WINDOW_TOKENS": str(settings.chatbot.window_tokens),
-            "RETENTION_DAYS": str(days),
         }
         services = ("bedrock-runtime", "dynamodb", "s3", "sqs")
         api = ApiFunctions(

@@ -4,7 +4,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import msgspec
 
+from lambda_src.chatbot.settings import ChatbotOptions
+from lambda_src.hr_qa.settings import HrQaOptions
 from lambda_src.registry import MODEL_SETTINGS
+from lambda_src.shared.settings import Options
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
@@ -54,15 +57,6 @@ class Throttling(Settings, frozen=True, kw_only=True):
     model_burst: Annotated[int, msgspec.Meta(ge=1, le=5_000)] = 10
 
 
-class ChatbotSettings(Settings, frozen=True, kw_only=True):
-    """The chatbot's own settings."""
-
-    # How much of a conversation the model is given word by word, estimated; what is older, it is given as a summary.
-    window_tokens: Annotated[int, msgspec.Meta(ge=500, le=100_000)] = 8_000
-    # A conversation expires, with all in it, so many days after it was begun. 0: never.
-    retention_days: Annotated[int, msgspec.Meta(ge=0, le=3_650)] = 0
-
-
 class StreamingSettings(Settings, frozen=True, kw_only=True):
     """How the routes that stream answer: piece by piece through AWS Lambda Web Adapter, or all events at once.
 
@@ -106,22 +100,10 @@ class SearchSettings(Settings, frozen=True, kw_only=True):
         return self.type == "classic" or (self.type == "collection" and self.collection_generation == "classic")
 
 
-class HrQaSettings(Settings, frozen=True, kw_only=True):
-    """HR Q&A's own settings."""
+class HrQaSettings(HrQaOptions, frozen=True, kw_only=True):
+    """HR Q&A's settings: what its functions read, and where its index is."""
 
     search: SearchSettings = SearchSettings()
-    # Of the vectors: fewer are cheaper to keep and search, and find a little less.
-    dimensions: Literal[1024, 512, 256] = 1024
-    # Calls a second to the embedding model by all ingestion together; below the account's quota for the model.
-    embedding_rate: Annotated[float, msgspec.Meta(gt=0, le=1_000)] = 30
-    # Ingestion functions at once. SQS cannot go below two.
-    concurrency: Annotated[int, msgspec.Meta(ge=2, le=1_000)] = 2
-    max_document_megabytes: Annotated[int, msgspec.Meta(ge=1, le=100)] = 100
-    max_pages: Annotated[int, msgspec.Meta(ge=1, le=20_000)] = 5_000
-    # Read scanned pages with Amazon Textract, which is paid by the page.
-    ocr: bool = False
-    # Everybody who may call asks from the same documents; by default from their own.
-    shared_documents: bool = False
 
 
 class UiSettings(Settings, frozen=True, kw_only=True):
@@ -163,7 +145,7 @@ class StageSettings(Settings, frozen=True, kw_only=True):
     # Ids of models that may be used after their end of life (accounts with extended access).
     allow_ended_models: tuple[str, ...] = ()
     guardrail: GuardrailSettings = GuardrailSettings()
-    chatbot: ChatbotSettings = ChatbotSettings()
+    chatbot: ChatbotOptions = ChatbotOptions()
     hr_qa: HrQaSettings = HrQaSettings()
     ui: UiSettings = UiSettings()
     throttling: Throttling = Throttling()
@@ -196,6 +178,10 @@ class StageSettings(Settings, frozen=True, kw_only=True):
     def models_for(self, setting: str) -> tuple[str, ...]:
         """The invocation ids of a model setting, the default first. A use case without models has none."""
         return getattr(self.models, setting, ())
+
+    def options(self, use_case: str) -> Options | None:
+        """A use case's own settings; None when it has none."""
+        return getattr(self, use_case, None)
 
     @property
     def all_models(self) -> tuple[str, ...]:

@@ -54,7 +54,7 @@ class HrQaStack(UseCaseStack):
             **bucket.environment,
             **queue.environment,
             **store.environment,
-            **self._environment(),
+            **self._models_environment(),
         }
         api = ApiFunction(
             self,
@@ -88,19 +88,9 @@ class HrQaStack(UseCaseStack):
         self._grant_without_resources(api, ingestion)
         UseCaseApi(self, "Api", routes=ROUTES, function=api.function, alarms=alarms)
 
-    def _environment(self) -> dict[str, str]:
-        """Settings of the stage that both functions read."""
-        hr_qa = self.settings.hr_qa
-        environment = {
-            "EMBEDDING_MODEL": self.settings.models_for("hr_qa_embeddings")[0],
-            "DIMENSIONS": str(hr_qa.dimensions),
-            "MAX_DOCUMENT_BYTES": str(hr_qa.max_document_megabytes * 1024 * 1024),
-            "MAX_PAGES": str(hr_qa.max_pages),
-            # The functions share the rate: each keeps to its part, and no more of them run than this.
-            "INGESTION_RATE": str(hr_qa.embedding_rate / hr_qa.concurrency),
-            "OCR": "true" if hr_qa.ocr else "false",
-            "SHARED_DOCUMENTS": "true" if hr_qa.shared_documents else "false",
-        }
+    def _models_environment(self) -> dict[str, str]:
+        """The models that both functions use."""
+        environment = {"EMBEDDING_MODEL": self.settings.models_for("hr_qa_embeddings")[0]}
         return {**environment, "RERANK_MODEL": self._rerank_models[0]} if self._rerank_models else environment
 
     @property

@@ -1,4 +1,4 @@
-"""DynamoDB's condition and update expressions, as far as the code uses them."""
+"""Evaluates the part of DynamoDB's condition and update expressions that the code uses."""
 
 import re
 from typing import Any
@@ -9,8 +9,8 @@ _COMPARISON = re.compile(r"([#\w]+) (=|<>|<) (:\w+)$")
 
 
 def holds(condition: str, item: Item | None, request: dict[str, Any]) -> bool:
-    """Whether an item (None: there is none) meets a condition: terms joined by AND, or by OR, but not by both."""
-    assert not (" AND " in condition and " OR " in condition), f"the fake does not know precedence: {condition}"
+    """Whether an item (None: it does not exist) meets a condition: terms joined by AND or by OR, but not by both."""
+    assert not (" AND " in condition and " OR " in condition), f"the fake does not implement precedence: {condition}"
     joined = any if " OR " in condition else all
     return joined([_term(term, item or {}, request) for term in re.split(r" AND | OR ", condition)])
 
@@ -19,17 +19,17 @@ def _term(term: str, item: Item, request: dict[str, Any]) -> bool:
     if call := _CALL.match(term):
         return (_name(call[2], request) in item) == (call[1] == "attribute_exists")
     comparison = _COMPARISON.match(term)
-    assert comparison, f"the fake does not know the condition {term}"
-    found = item.get(_name(comparison[1], request))
+    assert comparison, f"the fake does not implement the condition {term}"
+    attribute = item.get(_name(comparison[1], request))
     value = request["ExpressionAttributeValues"][comparison[3]]
     if comparison[2] == "<":
-        # DynamoDB compares a missing attribute with nothing: the term is false.
-        return found is not None and int(found["N"]) < int(value["N"])
-    return (found == value) == (comparison[2] == "=")
+        # In DynamoDB a comparison with a missing attribute is false.
+        return attribute is not None and int(attribute["N"]) < int(value["N"])
+    return (attribute == value) == (comparison[2] == "=")
 
 
 def update(item: Item, request: dict[str, Any]) -> None:
-    """Changes an item as `UpdateExpression` says: SET of values, into maps too, and REMOVE."""
+    """Applies `UpdateExpression` to an item: SET of values, also in maps, and REMOVE."""
     sets, _, removed = request["UpdateExpression"].removeprefix("SET ").partition(" REMOVE ")
     for assignment in sets.split(", "):
         path, value = assignment.split(" = ")
@@ -40,15 +40,15 @@ def update(item: Item, request: dict[str, Any]) -> None:
         target[last] = request["ExpressionAttributeValues"][value]
     for name in filter(None, removed.split(", ")):
         item.pop(_name(name, request), None)
-    _all_used(request)
+    _check_all_used(request)
 
 
 def _name(name: str, request: dict[str, Any]) -> str:
     return request["ExpressionAttributeNames"][name] if name.startswith("#") else name
 
 
-def _all_used(request: dict[str, Any]) -> None:
-    """DynamoDB refuses names and values that no expression mentions."""
+def _check_all_used(request: dict[str, Any]) -> None:
+    """DynamoDB refuses names and values that no expression uses."""
     text = f"{request['UpdateExpression']} {request.get('ConditionExpression', '')}"
-    for given in (*request.get("ExpressionAttributeNames", {}), *request.get("ExpressionAttributeValues", {})):
-        assert re.search(rf"{re.escape(given)}\b", text), f"{given} is not used"
+    for placeholder in (*request.get("ExpressionAttributeNames", {}), *request.get("ExpressionAttributeValues", {})):
+        assert re.search(rf"{re.escape(placeholder)}\b", text), f"{placeholder} is not used"

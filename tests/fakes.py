@@ -1,4 +1,4 @@
-"""Stand-ins for what the functions talk to: a model that answers from a queue, a table and a bucket in memory."""
+"""Fakes of the AWS clients: a model with a queue of answers, a table and a bucket in memory."""
 
 import base64
 import copy
@@ -27,10 +27,11 @@ def client_error(code: str, message: str = "", operation: str = "Converse") -> C
 
 
 def png(width: int = 2, height: int = 3) -> bytes:
-    """A valid PNG of one colour."""
+    """A valid PNG of one color."""
 
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+    def chunk(chunk_type: bytes, data: bytes) -> bytes:
+        checksum = zlib.crc32(chunk_type + data)
+        return struct.pack(">I", len(data)) + chunk_type + data + struct.pack(">I", checksum)
 
     rows = b"".join(b"\0" + b"\x20\x40\x60" * width for _ in range(height))
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
@@ -38,9 +39,9 @@ def png(width: int = 2, height: int = 3) -> bytes:
 
 
 class FakeModel:
-    """A bedrock-runtime client. Every call takes the next queued answer; an exception in the queue is raised.
+    """A bedrock-runtime client. Each call returns the next answer of `queue`, or raises it if it is an exception.
 
-    `queue` holds whole Converse answers, or InvokeModel bodies (dicts). A callable is asked with the request.
+    Answers are Converse answers or InvokeModel bodies, or functions of the request. A call takes `seconds`.
     """
 
     def __init__(self, *answers: Any, seconds: float = 0) -> None:
@@ -57,7 +58,7 @@ class FakeModel:
     def _next(self, request: dict[str, Any]) -> Any:
         with self._lock:
             self.requests.append(request)
-            assert self.queue, "the model was called more often than the test expects"
+            assert self.queue, "the model is called more often than the test expects"
             answer = self.queue.pop(0)
         time.sleep(self._seconds)
         if isinstance(answer, BaseException):
@@ -68,7 +69,7 @@ class FakeModel:
         return self._next(request)
 
     def converse_stream(self, **request: Any) -> Any:
-        """The queued answer is a list of events; an exception among them is raised in its place."""
+        """The queued answer is a list of events; see `FakeStream`."""
         return {"stream": FakeStream(self._next(request))}
 
     def apply_guardrail(self, **request: Any) -> Any:
@@ -84,8 +85,8 @@ class FakeModel:
         }
 
 
-def said(text: str, stop: str = "end_turn") -> dict[str, Any]:
-    """A Converse answer of one text."""
+def converse_answer(text: str, stop: str = "end_turn") -> dict[str, Any]:
+    """A Converse answer with one text."""
     return {
         "output": {"message": {"role": "assistant", "content": [{"text": text}]}},
         "stopReason": stop,
@@ -94,7 +95,7 @@ def said(text: str, stop: str = "end_turn") -> dict[str, Any]:
 
 
 class FakeStream:
-    """What botocore gives for a stream: iterated once, and closed to hang up. A callable among the events is called."""
+    """botocore's event stream. An exception among the events is raised in its place, a function is called."""
 
     def __init__(self, events: Iterable[Any]) -> None:
         self._events = iter(events)
@@ -113,7 +114,7 @@ class FakeStream:
         self.closed = True
 
 
-def streamed(*pieces: str, stop: str = "end_turn") -> list[Any]:
+def stream_events(*pieces: str, stop: str = "end_turn") -> list[Any]:
     """ConverseStream's events for an answer in pieces."""
     deltas = [{"contentBlockDelta": {"delta": {"text": piece}, "contentBlockIndex": 0}} for piece in pieces]
     return [
@@ -125,14 +126,14 @@ def streamed(*pieces: str, stop: str = "end_turn") -> list[Any]:
     ]
 
 
-def picture(*seeds: int) -> dict[str, Any]:
-    """A Stability answer."""
+def stability_answer(*seeds: int) -> dict[str, Any]:
+    """A Stability answer with one image per seed."""
     images = [base64.b64encode(png()).decode() for _ in seeds]
     return {"images": images, "seeds": list(seeds), "finish_reasons": [None] * len(seeds)}
 
 
 class FakeTable:
-    """A DynamoDB client over one dict, with the few conditions that the code uses. `fail` names operations to fail."""
+    """A DynamoDB client over a dictionary of items by key. `fail`: operation -> the exception it raises."""
 
     def __init__(self) -> None:
         self.items: dict[tuple[str, str], dict[str, Any]] = {}
@@ -140,86 +141,88 @@ class FakeTable:
         self._lock = threading.Lock()
 
     @staticmethod
-    def _at(key: dict[str, Any]) -> tuple[str, str]:
+    def _key(key: dict[str, Any]) -> tuple[str, str]:
         return key["pk"]["S"], key["sk"]["S"]
 
-    def _allow(self, item: dict[str, Any] | None, request: dict[str, Any]) -> None:
+    def _check_condition(self, item: dict[str, Any] | None, request: dict[str, Any]) -> None:
         condition = request.get("ConditionExpression")
         if condition is not None and not expressions.holds(condition, item, request):
             raise client_error("ConditionalCheckFailedException")
 
-    def _begin(self, operation: str) -> None:
+    def _maybe_fail(self, operation: str) -> None:
         if operation in self.fail:
             raise self.fail[operation]
 
     def put_item(self, **request: Any) -> None:
-        self._begin("put_item")
+        self._maybe_fail("put_item")
         with self._lock:
-            at = self._at(request["Item"])
-            self._allow(self.items.get(at), request)
-            self.items[at] = request["Item"]
+            key = self._key(request["Item"])
+            self._check_condition(self.items.get(key), request)
+            self.items[key] = request["Item"]
 
     def get_item(self, **request: Any) -> dict[str, Any]:
-        self._begin("get_item")
-        item = self.items.get(self._at(request["Key"]))
+        self._maybe_fail("get_item")
+        item = self.items.get(self._key(request["Key"]))
         return {"Item": dict(item)} if item else {}
 
     def delete_item(self, **request: Any) -> None:
-        self._begin("delete_item")
+        self._maybe_fail("delete_item")
         with self._lock:
-            at = self._at(request["Key"])
-            self._allow(self.items.get(at), request)
-            self.items.pop(at, None)
+            key = self._key(request["Key"])
+            self._check_condition(self.items.get(key), request)
+            self.items.pop(key, None)
 
     def update_item(self, **request: Any) -> dict[str, Any]:
-        self._begin("update_item")
+        self._maybe_fail("update_item")
         with self._lock:
-            at = self._at(request["Key"])
-            self._allow(self.items.get(at), request)
-            item = copy.deepcopy(self.items.get(at, request["Key"]))
+            key = self._key(request["Key"])
+            self._check_condition(self.items.get(key), request)
+            item = copy.deepcopy(self.items.get(key, request["Key"]))
             expressions.update(item, request)
-            self.items[at] = item
+            self.items[key] = item
             return {"Attributes": copy.deepcopy(item)}
 
     def transact_write_items(self, *, TransactItems: list[dict[str, Any]]) -> None:
-        """All of the writes, or none and the reasons why, one for each."""
-        self._begin("transact_write_items")
+        """Makes all writes, or raises with the reason for each."""
+        self._maybe_fail("transact_write_items")
         with self._lock:
-            entries = [next(iter(entry.items())) for entry in TransactItems]
-            places = [self._at(request["Item"] if kind == "Put" else request["Key"]) for kind, request in entries]
-            assert len({*places}) == len(places), "DynamoDB takes one write an item in a transaction"
+            writes = [next(iter(entry.items())) for entry in TransactItems]
+            keys = [
+                self._key(request["Item"] if operation == "Put" else request["Key"]) for operation, request in writes
+            ]
+            assert len({*keys}) == len(keys), "DynamoDB allows one write per item in a transaction"
             allowed = [
                 "ConditionExpression" not in request
-                or expressions.holds(request["ConditionExpression"], self.items.get(at), request)
-                for (_, request), at in zip(entries, places, strict=True)
+                or expressions.holds(request["ConditionExpression"], self.items.get(key), request)
+                for (_, request), key in zip(writes, keys, strict=True)
             ]
             if not all(allowed):
                 error = client_error("TransactionCanceledException")
-                reasons = [{"Code": "None" if good else "ConditionalCheckFailed"} for good in allowed]
+                reasons = [{"Code": "None" if ok else "ConditionalCheckFailed"} for ok in allowed]
                 raise ClientError({**error.response, "CancellationReasons": reasons}, "TransactWriteItems")
-            for (kind, request), at in zip(entries, places, strict=True):
-                self._write(kind, request, at)
+            for (operation, request), key in zip(writes, keys, strict=True):
+                self._write(operation, request, key)
 
-    def _write(self, kind: str, request: dict[str, Any], at: tuple[str, str]) -> None:
-        if kind == "Put":
-            self.items[at] = request["Item"]
-        elif kind == "Update":
-            item = copy.deepcopy(self.items.get(at, request["Key"]))
+    def _write(self, operation: str, request: dict[str, Any], key: tuple[str, str]) -> None:
+        if operation == "Put":
+            self.items[key] = request["Item"]
+        elif operation == "Update":
+            item = copy.deepcopy(self.items.get(key, request["Key"]))
             expressions.update(item, request)
-            self.items[at] = item
-        elif kind == "Delete":
-            self.items.pop(at, None)
+            self.items[key] = item
+        elif operation == "Delete":
+            self.items.pop(key, None)
 
     def batch_write_item(self, *, RequestItems: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
-        self._begin("batch_write_item")
+        self._maybe_fail("batch_write_item")
         (requests,) = RequestItems.values()
         assert 1 <= len(requests) <= 25
         for request in requests:
-            self.items.pop(self._at(request["DeleteRequest"]["Key"]), None)
+            self.items.pop(self._key(request["DeleteRequest"]["Key"]), None)
         return {"UnprocessedItems": {}}
 
     def query(self, **request: Any) -> dict[str, Any]:
-        self._begin("query")
+        self._maybe_fail("query")
         pk = request["ExpressionAttributeValues"][":pk"]["S"]
         forward = request.get("ScanIndexForward", True)
         after = request.get("ExclusiveStartKey", {}).get("sk", {}).get("S")
@@ -256,12 +259,12 @@ class FakeBucket:
         self.objects.pop(Key, None)
 
     def list_objects_v2(self, *, Bucket: str, Prefix: str) -> dict[str, Any]:
-        found = [{"Key": key} for key in sorted(self.objects) if key.startswith(Prefix)][:1000]
-        return {"Contents": found} if found else {}
+        contents = [{"Key": key} for key in sorted(self.objects) if key.startswith(Prefix)][:1000]
+        return {"Contents": contents} if contents else {}
 
     def delete_objects(self, *, Bucket: str, Delete: dict[str, Any]) -> dict[str, Any]:
-        for one in Delete["Objects"]:
-            self.objects.pop(one["Key"], None)
+        for entry in Delete["Objects"]:
+            self.objects.pop(entry["Key"], None)
         return {}
 
     def generate_presigned_url(self, operation: str, *, Params: dict[str, str], ExpiresIn: int) -> str:
@@ -298,7 +301,7 @@ def context(seconds: float = 27, caller: str = CALLER) -> Context:
 
 
 class LambdaContext:
-    """What the runtime hands to a handler, as far as it is used."""
+    """The part of Lambda's context that the code uses."""
 
     def __init__(self, seconds: float = 29) -> None:
         self._seconds = seconds
@@ -308,7 +311,7 @@ class LambdaContext:
 
 
 def event(method: str, resource: str, body: Any = None, **changes: Any) -> dict[str, Any]:
-    """A REST API's proxy event."""
+    """The gateway's proxy event."""
     raw = body if isinstance(body, str) or body is None else json.dumps(body)
     return {
         "httpMethod": method,

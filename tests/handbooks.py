@@ -1,4 +1,4 @@
-"""The sample handbooks, read once for all tests."""
+"""The sample handbooks, read once per test run."""
 
 from functools import cache
 from pathlib import Path
@@ -19,11 +19,11 @@ def pages_of(name: str) -> list[Page]:
 
 @cache
 def readable() -> tuple[str, ...]:
-    """The handbooks that can be read."""
-    return tuple(path.name for path in sorted(FOLDER.glob("*.pdf")) if _can_be_read(path))
+    """The names of the readable handbooks."""
+    return tuple(path.name for path in sorted(FOLDER.glob("*.pdf")) if _is_readable(path))
 
 
-def _can_be_read(path: Path) -> bool:
+def _is_readable(path: Path) -> bool:
     try:
         with open_document(path, MAX_PAGES):
             return True

@@ -1,4 +1,4 @@
-"""Small PDFs for tests, written by hand: what stands where, in which type."""
+"""Writes small PDFs for tests, with full control of position and type."""
 
 import tempfile
 import zlib
@@ -12,7 +12,7 @@ Box = tuple[float, float, float, float]
 
 
 class Text(msgspec.Struct, frozen=True):
-    """A piece of text: from where (points from the lower left corner), and how large."""
+    """A piece of text. `x` and `y` are points from the lower left corner, `size` is the type size."""
 
     text: str
     x: float
@@ -22,7 +22,7 @@ class Text(msgspec.Struct, frozen=True):
 
 
 class Sheet(msgspec.Struct, frozen=True):
-    """A page. `crop`: the part that is seen. `picture`: whether a gray one covers the page."""
+    """A page. `crop`: the visible part. `picture`: whether a gray image covers the page."""
 
     texts: tuple[Text, ...] = ()
     crop: Box | None = None
@@ -30,23 +30,23 @@ class Sheet(msgspec.Struct, frozen=True):
 
 
 def paragraph(lines: list[str], top: float, x: float = 72, size: float = 11, bold: bool = False) -> tuple[Text, ...]:
-    """Lines below each other."""
+    """Lines of text, from `top` down."""
     return tuple(Text(line, x, top - index * 1.3 * size, size, bold) for index, line in enumerate(lines))
 
 
 def write_pdf(
     path: Path, sheets: list[Sheet], box: Box = (0, 0, 612, 792), unicode: dict[int, str] | None = None
 ) -> Path:
-    """`box` is that of all pages, given once for all. `unicode`: what a byte of the text means instead."""
+    """Writes a PDF. `box`: the media box, inherited by all pages. `unicode`: byte of the text -> its character."""
     objects: list[bytes] = [b"<< /Type /Catalog /Pages 2 0 R >>", b""]
     fonts = []
     for name, font in FONTS.items():
-        mapped = ""
+        to_unicode = ""
         if unicode:
             objects.append(_stream(_to_unicode(unicode)))
-            mapped = f" /ToUnicode {len(objects)} 0 R"
+            to_unicode = f" /ToUnicode {len(objects)} 0 R"
         objects.append(
-            f"<< /Type /Font /Subtype /Type1 /BaseFont /{font} /Encoding /WinAnsiEncoding{mapped} >>".encode()
+            f"<< /Type /Font /Subtype /Type1 /BaseFont /{font} /Encoding /WinAnsiEncoding{to_unicode} >>".encode()
         )
         fonts.append(f"/{name} {len(objects)} 0 R")
     pixel = b"<< /Type /XObject /Subtype /Image /Width 1 /Height 1 /ColorSpace /DeviceGray /BitsPerComponent 8"
@@ -75,11 +75,11 @@ def _content(sheet: Sheet) -> bytes:
 
 
 def _to_unicode(unicode: dict[int, str]) -> bytes:
-    known = {code: chr(code) for code in range(32, 127)} | unicode
-    rows = "\n".join(f"<{code:02x}> <{char.encode('utf-16-be').hex()}>" for code, char in known.items())
+    characters = {code: chr(code) for code in range(32, 127)} | unicode
+    rows = "\n".join(f"<{code:02x}> <{char.encode('utf-16-be').hex()}>" for code, char in characters.items())
     return (
         "/CIDInit /ProcSet findresource begin 12 dict begin begincmap /CMapName /T def /CMapType 2 def\n"
-        f"1 begincodespacerange <00> <ff> endcodespacerange\n{len(known)} beginbfchar\n{rows}\nendbfchar\n"
+        f"1 begincodespacerange <00> <ff> endcodespacerange\n{len(characters)} beginbfchar\n{rows}\nendbfchar\n"
         "endcmap end end"
     ).encode()
 
@@ -102,7 +102,7 @@ def _file(objects: list[bytes]) -> bytes:
 
 
 def text_pdf(pages: Sequence[Sequence[str]]) -> bytes:
-    """A PDF of these lines, page by page; a line that starts with `# ` is a heading."""
+    """A PDF with one list of lines per page. Lines that start with `# ` are headings."""
     sheets = []
     for lines in pages:
         texts = [
@@ -111,4 +111,4 @@ def text_pdf(pages: Sequence[Sequence[str]]) -> bytes:
         ]
         sheets.append(Sheet(tuple(texts)))
     with tempfile.TemporaryDirectory() as folder:
-        return write_pdf(Path(folder) / "made.pdf", sheets).read_bytes()
+        return write_pdf(Path(folder) / "document.pdf", sheets).read_bytes()

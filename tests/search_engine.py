@@ -1,4 +1,4 @@
-"""OpenSearch Serverless in memory: its own ids, writes that become searchable later, and the few queries in use."""
+"""OpenSearch Serverless in memory: ids of its own choice, delayed searchability, and the queries that the code uses."""
 
 import json
 import math
@@ -9,7 +9,7 @@ Source = dict[str, Any]
 
 
 class FakeSearch:
-    """The `send` of an `Index`. `refresh()` makes what was written so far searchable; `lag` False does so at once."""
+    """The `send` of an `Index`. Writes become searchable with `refresh()`, or at once without `lag`."""
 
     def __init__(self, *, lag: bool = True) -> None:
         self.documents: dict[str, Source] = {}
@@ -18,7 +18,7 @@ class FakeSearch:
         self.fail: list[int | BaseException] = []
         self._lag = lag
         self._lock = threading.Lock()
-        self._made = 0
+        self._count = 0
 
     def __call__(self, method: str, path: str, body: bytes, read_seconds: int) -> tuple[int, bytes]:
         with self._lock:
@@ -39,21 +39,21 @@ class FakeSearch:
         self.searchable = dict(self.documents)
 
     def of(self, generation: str) -> list[Source]:
-        """What is stored of a generation, searchable or not."""
-        return [one for one in self.documents.values() if one["generation"] == generation]
+        """The stored chunks of a generation, searchable or not."""
+        return [source for source in self.documents.values() if source["generation"] == generation]
 
     def _bulk(self, lines: list[Source]) -> Source:
         items = []
         while lines:
             action = lines.pop(0)
             if "index" in action:
-                assert "_id" not in action["index"], "serverless gives ids itself"
-                self._made += 1
-                self.documents[f"id{self._made}"] = lines.pop(0)
+                assert "_id" not in action["index"], "Serverless assigns ids itself"
+                self._count += 1
+                self.documents[f"id{self._count}"] = lines.pop(0)
                 items.append({"index": {"status": 201}})
             else:
-                found = self.documents.pop(action["delete"]["_id"], None)
-                items.append({"delete": {"status": 200 if found else 404}})
+                deleted = self.documents.pop(action["delete"]["_id"], None)
+                items.append({"delete": {"status": 200 if deleted else 404}})
         return {"errors": False, "items": items}
 
     def _msearch(self, lines: list[Source]) -> Source:
@@ -61,41 +61,43 @@ class FakeSearch:
 
     def _search(self, lines: list[Source]) -> Source:
         (query,) = lines
-        scored = [(self._score(query["query"], one), key, one) for key, one in self.searchable.items()]
-        found = [row for row in scored if row[0] is not None]
+        scored = [(self._score(query["query"], source), key, source) for key, source in self.searchable.items()]
+        matches = [match for match in scored if match[0] is not None]
         if "sort" in query:
-            found.sort(key=lambda row: row[2]["ordinal"])
+            matches.sort(key=lambda match: match[2]["ordinal"])
         else:
-            found.sort(key=lambda row: -float(row[0] or 0))
-        hits = [{"_id": key, "_score": score, "_source": one, "sort": [one["ordinal"]]} for score, key, one in found][
-            : query["size"]
+            matches.sort(key=lambda match: -float(match[0] or 0))
+        hits = [
+            {"_id": key, "_score": score, "_source": source, "sort": [source["ordinal"]]}
+            for score, key, source in matches[: query["size"]]
         ]
         return {"hits": {"hits": hits}}
 
-    def _score(self, query: Source, one: Source) -> float | None:
-        ((kind, content),) = query.items()
-        if kind == "knn":
-            near = content["vector"]
-            if self._score(near["filter"], one) is None:
+    def _score(self, query: Source, source: Source) -> float | None:
+        """The score of a chunk; None if it does not match."""
+        ((query_type, content),) = query.items()
+        if query_type == "knn":
+            knn = content["vector"]
+            if self._score(knn["filter"], source) is None:
                 return None
-            return (1 + _cosine(near["vector"], one["vector"])) / 2
-        if kind == "bool":
-            kept = all(self._score(part, one) is not None for part in content.get("filter", []))
-            banned = any(self._score(part, one) is not None for part in content.get("must_not", []))
-            scores = [self._score(part, one) for part in content.get("must", [])]
-            return sum(filter(None, scores)) if kept and not banned and None not in scores else None
-        if kind == "match":
-            shared = set(content["terms"]["query"].split()) & set(one["terms"].split())
+            return (1 + _cosine(knn["vector"], source["vector"])) / 2
+        if query_type == "bool":
+            included = all(self._score(part, source) is not None for part in content.get("filter", []))
+            excluded = any(self._score(part, source) is not None for part in content.get("must_not", []))
+            scores = [self._score(part, source) for part in content.get("must", [])]
+            return sum(filter(None, scores)) if included and not excluded and None not in scores else None
+        if query_type == "match":
+            shared = set(content["terms"]["query"].split()) & set(source["terms"].split())
             return float(len(shared)) or None
         ((field, value),) = content.items()
-        good = {
-            "term": lambda: one[field] == value,
-            "terms": lambda: one[field] in value,
-            "range": lambda: value["gte"] <= one[field] <= value["lte"],
-        }[kind]()
-        return 1.0 if good else None
+        matches = {
+            "term": lambda: source[field] == value,
+            "terms": lambda: source[field] in value,
+            "range": lambda: value["gte"] <= source[field] <= value["lte"],
+        }[query_type]()
+        return 1.0 if matches else None
 
 
-def _cosine(one: list[float], other: list[float]) -> float:
-    lengths = math.hypot(*one) * math.hypot(*other)
-    return sum(a * b for a, b in zip(one, other, strict=True)) / lengths if lengths else 0.0
+def _cosine(first: list[float], second: list[float]) -> float:
+    lengths = math.hypot(*first) * math.hypot(*second)
+    return sum(a * b for a, b in zip(first, second, strict=True)) / lengths if lengths else 0.0

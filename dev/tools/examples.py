@@ -95,7 +95,7 @@ VALUES: Mapping[str, Any] = {
 OVERRIDES: Mapping[str, Mapping[str, Any]] = {
     "CreatedImages": {"model": "stability.stable-image-core-v1:1", "usage": {"images": 1}},
     "Completion": {"parameters": {"temperature": 0.2, "maxTokens": 80}},
-    "Deleted": {"status": "deleting"},
+    "DeletedDocument": {"status": "deleting"},
     "DocumentCreated": {"status": "awaitingUpload"},
     "Embeddings": {"model": "amazon.titan-embed-text-v2:0", "usage": {"inputTokens": 7}},
     "ErrorContent": {"code": "throttled", "message": "The model takes no more requests at the moment."},

@@ -1,1 +1,1 @@
-"""Conversations with a model: kept with their memory, their photos and their titles."""
+"""Stored conversations with a model, with photos, titles and summaries."""

@@ -1,6 +1,6 @@
-"""The function's entry: the REST API."""
+"""Entry point of the REST API's function."""
 
-from lambda_src.shared import start  # isort: skip  (first: it stops the collector while the rest is imported)
+from lambda_src.shared import start  # isort: skip  (first: it disables garbage collection during the other imports)
 
 from lambda_src.shared.function import make_handler
 

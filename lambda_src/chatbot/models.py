@@ -1,4 +1,4 @@
-"""What goes in and out of the chatbot."""
+"""Request and response types of the chatbot."""
 
 from typing import Annotated, Literal
 
@@ -10,12 +10,12 @@ from lambda_src.shared.schemas import ModelId, Parameters, RequestModel, Respons
 
 Role = Literal["user", "assistant"]
 Title = Annotated[str, Meta(min_length=1, max_length=100)]
-# They go to the model in every turn, and are in every item of a list.
+# Limited because they are part of every request to the model, and of every item of a list.
 Instructions = Annotated[str, Meta(min_length=1, max_length=10_000)]
 
 
 class CreateConversation(RequestModel):
-    """A conversation to be. Without a title it gets one from its first messages."""
+    """A new conversation. Without a title it gets one from its first messages."""
 
     title: Title | None = None
     instructions: Instructions | None = None
@@ -24,29 +24,32 @@ class CreateConversation(RequestModel):
 
 
 class ChangeConversation(RequestModel):
-    """At least one of them. Parameters which another model does not take are left out in its turns."""
+    """At least one of the fields. Parameters that the new model does not take are not sent to it."""
 
     title: Title | None = None
     model: ModelId | None = None
 
 
 class SendMessage(RequestModel):
-    """What the user says."""
+    """The user's message."""
 
     text: Text
     photos: Annotated[list[Photo], Meta(max_length=5)] = []
 
 
 class AddTurn(RequestModel):
-    """A turn that was answered elsewhere: by another model, or in a conversation that moves here."""
+    """A turn that was answered elsewhere: by another model, or in an imported conversation."""
 
     user: Text
     assistant: Text
 
 
 class Conversation(ResponseModel, kw_only=True):
-    """`title` is empty until the first message, unless it was given. When the stage no longer offers `model`, its
-    default answers."""
+    """A conversation without its messages.
+
+    `title` is empty until the first message unless the caller sets it. When the stage no longer offers `model`, the
+    stage's default answers.
+    """
 
     id: str
     title: str
@@ -70,7 +73,7 @@ class ConversationList(ResponseModel, kw_only=True):
 
 
 class MessagePhoto(ResponseModel):
-    """A photo of a message, to be fetched from `url` until `urlExpiresAt`."""
+    """A photo of a message; `url` works until `urlExpiresAt`."""
 
     content_type: ContentType
     url: str
@@ -92,14 +95,14 @@ class MessageList(ResponseModel, kw_only=True):
 
 
 class AddedTurn(ResponseModel):
-    """The two messages of a turn, the user's first."""
+    """The two messages of the turn, the user's first."""
 
     items: list[Message]
     request_id: str
 
 
 class Answer(ResponseModel):
-    """The assistant's turn. `stopReason` is Bedrock's; `model` is the one that answered."""
+    """The assistant's message. `stopReason` is Bedrock's; `model` is the one that answered."""
 
     message: Message
     stop_reason: str

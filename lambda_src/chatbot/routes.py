@@ -1,4 +1,4 @@
-"""The chatbot's route table."""
+"""The route table of the chatbot."""
 
 from lambda_src.chatbot.models import (
     AddedTurn,
@@ -21,7 +21,7 @@ ROUTES = (
         method="POST",
         path="/conversations",
         operation="create_conversation",
-        summary="Begin a conversation",
+        summary="Create a conversation",
         status=201,
         request=CreateConversation,
         response=ConversationAnswer,
@@ -39,7 +39,7 @@ ROUTES = (
         method="GET",
         path="/conversations/{id}",
         operation="get_conversation",
-        summary="One conversation, without its messages",
+        summary="Get a conversation, without its messages",
         response=ConversationAnswer,
     ),
     Route(
@@ -54,7 +54,7 @@ ROUTES = (
         method="DELETE",
         path="/conversations/{id}",
         operation="delete_conversation",
-        summary="Delete a conversation with all that was said",
+        summary="Delete a conversation and its messages",
         status=204,
     ),
     Route(
@@ -69,7 +69,7 @@ ROUTES = (
         method="POST",
         path="/conversations/{id}/turns",
         operation="add_turn",
-        summary="Add what was said elsewhere, without an answer by a model",
+        summary="Add a turn from elsewhere, without asking the model",
         status=201,
         request=AddTurn,
         response=AddedTurn,
@@ -81,7 +81,7 @@ ROUTES = (
         path="/conversations/{id}/messages",
         operation="send_message",
         raises=(Conflict,),
-        summary="Say something and get the answer",
+        summary="Send a message and get the answer",
         request=SendMessage,
         response=Answer,
         idempotent=True,
@@ -93,7 +93,7 @@ ROUTES = (
         path="/conversations/{id}/messages/stream",
         operation="stream_message",
         raises=(Conflict,),
-        summary="Say something and get the answer while it is made",
+        summary="Send a message and get the answer as it is written",
         request=SendMessage,
         response=Answer,
         idempotent=True,

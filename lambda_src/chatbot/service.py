@@ -1,20 +1,14 @@
-"""Conversations and their turns. Nothing of a turn is written before the model has answered; then all of it is."""
+"""Conversations and their turns. A turn is written in one piece, after the model has answered."""
 
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
 from msgspec import UNSET
 
 from lambda_src.chatbot import prompt
-from lambda_src.chatbot.conversations import (
-    ConversationHeader,
-    ConversationItem,
-    Conversations,
-    MessageItem,
-    StaleWriteError,
-)
+from lambda_src.chatbot.conversations import ConversationHeader, ConversationItem, Conversations, MessageItem
 from lambda_src.chatbot.models import (
     AddedTurn,
     AddTurn,
@@ -28,12 +22,12 @@ from lambda_src.chatbot.models import (
     MessageList,
     SendMessage,
 )
-from lambda_src.chatbot.photo_store import PhotoStore, described
+from lambda_src.chatbot.photo_store import PhotoStore, describe
 from lambda_src.chatbot.queue import Queue
 from lambda_src.chatbot.settings import ChatSettings
-from lambda_src.chatbot.summaries import Summaries, tokens
+from lambda_src.chatbot.summaries import Summaries, estimate_tokens
 from lambda_src.chatbot.titles import PREVIEW_CHARACTERS, first_words
-from lambda_src.shared.bedrock import AnswerStream, Bedrock
+from lambda_src.shared.bedrock import Bedrock
 from lambda_src.shared.catalogue import Invocation
 from lambda_src.shared.context import Context, ModelUse
 from lambda_src.shared.errors import ApiError, Conflict, DeadlineExceeded, InvalidRequest, ModelFailed
@@ -42,18 +36,20 @@ from lambda_src.shared.observability import logger
 from lambda_src.shared.parameters import effective_parameters, explicit_parameters
 from lambda_src.shared.photos import photo_blocks
 from lambda_src.shared.schemas import ListQuery, Usage
+from lambda_src.shared.streams import ClosingIterator, text_then_result
+from lambda_src.shared.table import StaleWriteError
 
-# A message is one item of the table, which has 400 KB at most.
+# A message is one item of the table, whose limit is 400 KB.
 MAX_ANSWER_TOKENS = 16_384
 DAY_SECONDS = 24 * 3600
-# The worker summarizes behind the turns; a conversation so many windows long has outrun it.
-WINDOWS_AT_MOST = 2
+# The worker summarizes after each turn. A conversation of more windows than this has outrun it.
+MAX_WINDOWS = 2
 
 
-class Turn(msgspec.Struct, frozen=True):
-    """A turn that the model is to be asked for. `history` is what is not in the record's summary."""
+class PendingTurn(msgspec.Struct, frozen=True):
+    """A turn before the model's answer. `history`: the messages after the conversation's summary."""
 
-    record: ConversationItem
+    conversation: ConversationItem
     history: list[MessageItem]
     body: SendMessage
     invocation: Invocation
@@ -86,8 +82,8 @@ class ChatService:
         """Raises `InvalidRequest`."""
         now = self._now()
         invocation = self._settings.model(body.model)
-        days = self._settings.retention_days
-        record = ConversationItem(
+        days = self._settings.options.retention_days
+        conversation = ConversationItem(
             id=self._new_id(),
             header=ConversationHeader(
                 created_at=timestamp(now),
@@ -99,19 +95,19 @@ class ChatService:
             updated_at=timestamp(now),
             expires_at=int(now) + days * DAY_SECONDS if days else None,
         )
-        answer = _answer(record, context)
-        self._conversations.begin(context.caller, record, context.completion_writes(answer))
+        answer = _conversation_answer(conversation, context)
+        self._conversations.create(context.caller, conversation, context.idempotency.completion_writes(answer))
         return answer
 
     def list_conversations(self, context: Context, *, query: ListQuery) -> ConversationList:
         """The caller's conversations, newest first."""
-        records, cursor = self._conversations.page(context.caller, query.limit, query.cursor)
-        items = [Conversation(**_shown(record)) for record in records]
+        conversations, cursor = self._conversations.page(context.caller, query.limit, query.cursor)
+        items = [Conversation(**_fields(conversation)) for conversation in conversations]
         return ConversationList(items=items, next_cursor=cursor or UNSET, request_id=context.request_id)
 
     def get_conversation(self, context: Context, *, id: str) -> ConversationAnswer:
         """Raises `NotFound`."""
-        return _answer(self._conversations.get(context.caller, id), context)
+        return _conversation_answer(self._conversations.get(context.caller, id), context)
 
     def change_conversation(self, context: Context, *, id: str, body: ChangeConversation) -> ConversationAnswer:
         """Raises `InvalidRequest` and `NotFound`."""
@@ -119,11 +115,11 @@ class ChatService:
             raise InvalidRequest.at("body", "needs a title, a model, or both")
         self._conversations.get(context.caller, id)
         model = self._settings.model(body.model).id if body.model is not None else None
-        record = self._conversations.change(context.caller, id, title=_title(body.title), model=model)
-        return _answer(record, context)
+        conversation = self._conversations.change(context.caller, id, title=_title(body.title), model=model)
+        return _conversation_answer(conversation, context)
 
     def delete_conversation(self, context: Context, *, id: str) -> None:
-        """Raises `NotFound`. A message that cannot be sent is an error to the caller, whose next attempt sends it."""
+        """Raises `NotFound`, and `Unavailable` when the worker cannot be notified: a retry notifies it."""
         self._conversations.mark_deleted(context.caller, id)
         self._queue.request_maintenance(context.caller, id)
 
@@ -136,131 +132,133 @@ class ChatService:
 
     def send_message(self, context: Context, *, id: str, body: SendMessage) -> Answer:
         """Raises `NotFound`, `InvalidRequest`, `TooLarge`, `Conflict`, `Refused`, `ModelFailed`."""
-        turn = self._turn(context, id, body)
+        turn = self._prepare_turn(context, id, body)
         answer = self._bedrock.converse(context, turn.invocation, turn.request)
-        return self._keep(context, turn, prompt.text_of(answer), str(answer["stopReason"]))
+        return self._save_turn(context, turn, prompt.answer_text(answer), str(answer["stopReason"]))
 
-    def stream_message(self, context: Context, *, id: str, body: SendMessage) -> Generator[str | Answer]:
-        """The answer in pieces as they come, then the turn as `send_message` returns it. Raises as that does."""
-        turn = self._turn(context, id, body)
+    def stream_message(self, context: Context, *, id: str, body: SendMessage) -> ClosingIterator[str | Answer]:
+        """The answer in pieces as they arrive, then `send_message`'s response. Raises the same errors."""
+        turn = self._prepare_turn(context, id, body)
         stream = self._bedrock.converse_stream(context, turn.invocation, turn.request)
-        pieces = self._streamed(context, turn, stream)
-        # Into its `try`: closed before anything was read of it, it still ends the model's work.
-        next(pieces)
-        return pieces
-
-    def _streamed(self, context: Context, turn: Turn, stream: AnswerStream) -> Generator[str | Answer]:
-        pieces: list[str] = []
-        try:
-            yield ""
-            for piece in stream:
-                pieces.append(piece)
-                yield piece
-        finally:
-            stream.close()
-        yield self._keep(context, turn, "".join(pieces), stream.stop_reason or "")
+        return text_then_result(stream, lambda text: self._save_turn(context, turn, text, stream.stop_reason or ""))
 
     def add_turn(self, context: Context, *, id: str, body: AddTurn) -> AddedTurn:
-        """What was said elsewhere is screened as if it were said here: later turns do not look at it again.
+        """Adds a turn without asking the model. Both texts are screened now: later turns screen new messages only.
 
         Raises `NotFound`, `InvalidRequest`, `Conflict`, `Refused`.
         """
-        record = self._conversations.get(context.caller, id)
+        conversation = self._conversations.get(context.caller, id)
         _not_blank(body.user, "body.user")
         _not_blank(body.assistant, "body.assistant")
-        user, assistant = self._bedrock.screen(context, body.user), self._bedrock.screen(context, body.assistant)
+        user_text = self._bedrock.screen(context, body.user)
+        assistant_text = self._bedrock.screen(context, body.assistant)
         now = timestamp(self._now())
-        asked = MessageItem(id=self._new_id(), role="user", text=user, created_at=now)
-        said = MessageItem(id=self._new_id(), role="assistant", text=assistant, created_at=now)
-        turn = AddedTurn(items=[self._message(id, asked), self._message(id, said)], request_id=context.request_id)
+        user = MessageItem(id=self._new_id(), role="user", text=user_text, created_at=now)
+        assistant = MessageItem(id=self._new_id(), role="assistant", text=assistant_text, created_at=now)
+        items = [self._message(id, user), self._message(id, assistant)]
+        response = AddedTurn(items=items, request_id=context.request_id)
         self._conversations.add_turn(
             context.caller,
-            record,
-            (asked, said),
-            preview=first_words(asked.text, PREVIEW_CHARACTERS),
-            also=context.completion_writes(turn),
+            conversation,
+            (user, assistant),
+            preview=first_words(user.text, PREVIEW_CHARACTERS),
+            extra_writes=context.idempotency.completion_writes(response),
         )
-        self._send(context, id)
-        return turn
+        self._request_maintenance(context, id)
+        return response
 
-    def _turn(self, context: Context, conversation: str, body: SendMessage) -> Turn:
-        record = self._conversations.get(context.caller, conversation)
+    def _prepare_turn(self, context: Context, conversation_id: str, body: SendMessage) -> PendingTurn:
+        conversation = self._conversations.get(context.caller, conversation_id)
         _not_blank(body.text, "body.text")
-        invocation = self._settings.model_of(record.model)
+        invocation = self._settings.model_of(conversation.model)
         photos = photo_blocks(body.photos, invocation.model)
-        record, history = self._remembered(context, record)
-        request = prompt.request(record, history, body, photos, invocation.model, self._photo_store)
+        conversation, history = self._fit_window(context, conversation)
+        request = prompt.build_request(conversation, history, body, photos, invocation.model, self._photo_store)
         if self._bedrock.guarded:
-            request = prompt.guarded(request)
-        return Turn(record, history, body, invocation, request, timestamp(self._now()))
+            request = prompt.guard_new_message(request)
+        return PendingTurn(conversation, history, body, invocation, request, timestamp(self._now()))
 
-    def _remembered(self, context: Context, record: ConversationItem) -> tuple[ConversationItem, list[MessageItem]]:
-        """The conversation, and all messages that its summary does not hold."""
-        messages = self._history(context, record)
-        if tokens(messages) <= WINDOWS_AT_MOST * self._settings.window_tokens:
-            return record, messages
+    def _fit_window(
+        self, context: Context, conversation: ConversationItem
+    ) -> tuple[ConversationItem, list[MessageItem]]:
+        """The conversation and the messages after its summary, summarized here if the worker is too far behind."""
+        messages = self._history(context, conversation)
+        if estimate_tokens(messages) <= MAX_WINDOWS * self._settings.options.window_tokens:
+            return conversation, messages
         try:
-            return self._summaries.condense(context, context.caller, record, messages)
+            return self._summaries.summarize(context, context.caller, conversation, messages)
         except StaleWriteError:
-            record = self._conversations.get(context.caller, record.id)
-            return record, self._history(context, record)
+            conversation = self._conversations.get(context.caller, conversation.id)
+            return conversation, self._history(context, conversation)
         except DeadlineExceeded:
             raise
         except ApiError as error:
             # A long request is better than none, and the worker tries again.
             logger.warning("not summarized", request_id=context.request_id, error=error.code)
-            return record, messages
+            return conversation, messages
 
-    def _history(self, context: Context, record: ConversationItem) -> list[MessageItem]:
-        messages = self._conversations.messages(context.caller, record.id, record.summarized_through)
-        if len(messages) != record.message_count - record.summarized_through:
-            # It has gone on or was deleted since it was read: the turn could not be written, so it is not paid for.
-            self._conversations.get(context.caller, record.id)
-            raise Conflict("Another message was written meanwhile.")
+    def _history(self, context: Context, conversation: ConversationItem) -> list[MessageItem]:
+        start = conversation.summarized_through
+        messages = self._conversations.messages(context.caller, conversation.id, start)
+        if len(messages) != conversation.message_count - start:
+            # The conversation has changed since it was read. Fails before the model is paid for a turn that cannot be
+            # written.
+            self._conversations.get(context.caller, conversation.id)
+            raise Conflict("Another message was added to the conversation in the meantime.")
         return messages
 
-    def _keep(self, context: Context, turn: Turn, text: str, stop_reason: str) -> Answer:
-        """Writes the turn and says so. What follows it is the worker's."""
+    def _save_turn(self, context: Context, turn: PendingTurn, text: str, stop_reason: str) -> Answer:
+        """Writes the turn and notifies the worker when a title or a summary is due."""
         if not text.strip():
             raise ModelFailed("The model gave no answer.")
-        record, body = turn.record, turn.body
-        photos = tuple(map(described, body.photos))
-        asked = MessageItem(id=self._new_id(), role="user", text=body.text, created_at=turn.asked_at, photos=photos)
-        said = MessageItem(id=self._new_id(), role="assistant", text=text, created_at=timestamp(self._now()))
+        conversation = turn.conversation
+        user, assistant = self._turn_messages(turn, text)
         answer = Answer(
-            message=self._message(record.id, said),
+            message=self._message(conversation.id, assistant),
             stop_reason=stop_reason,
             model=turn.invocation.id,
             usage=_usage(context.used(turn.invocation)),
             request_id=context.request_id,
         )
-        self._photo_store.put(record.id, body.photos)
+        self._photo_store.put(conversation.id, turn.body.photos)
         self._conversations.add_turn(
             context.caller,
-            record,
-            (asked, said),
-            preview=first_words(body.text, PREVIEW_CHARACTERS),
-            also=context.completion_writes(answer),
+            conversation,
+            (user, assistant),
+            preview=first_words(user.text, PREVIEW_CHARACTERS),
+            extra_writes=context.idempotency.completion_writes(answer),
         )
-        if record.title is None or tokens([*turn.history, asked, said]) > self._settings.window_tokens:
-            self._send(context, record.id)
+        tokens = estimate_tokens([*turn.history, user, assistant])
+        if conversation.title is None or tokens > self._settings.options.window_tokens:
+            self._request_maintenance(context, conversation.id)
         if self._settings.payload_logging:
-            logger.info("payload", request_id=context.request_id, text=body.text, answer=text)
+            logger.info("payload", request_id=context.request_id, text=user.text, answer=text)
         return answer
 
-    def _send(self, context: Context, conversation: str) -> None:
-        """The turn is written: what is not sent now is sent after the next one."""
+    def _turn_messages(self, turn: PendingTurn, text: str) -> tuple[MessageItem, MessageItem]:
+        user = MessageItem(
+            id=self._new_id(),
+            role="user",
+            text=turn.body.text,
+            created_at=turn.asked_at,
+            photos=tuple(map(describe, turn.body.photos)),
+        )
+        assistant = MessageItem(id=self._new_id(), role="assistant", text=text, created_at=timestamp(self._now()))
+        return user, assistant
+
+    def _request_maintenance(self, context: Context, conversation_id: str) -> None:
+        """Failures are ignored: the turn is written, and the next one sends the message again."""
         try:
-            self._queue.request_maintenance(context.caller, conversation)
+            self._queue.request_maintenance(context.caller, conversation_id)
         except ApiError as error:
-            logger.warning("memory not told", request_id=context.request_id, error=error.code)
+            logger.warning("maintenance not requested", request_id=context.request_id, error=error.code)
 
     def _new_id(self) -> str:
         return new_id(round(self._now() * 1000))
 
-    def _message(self, conversation: str, record: MessageItem) -> Message:
-        photos = [self._photo_store.shown(conversation, photo) for photo in record.photos]
-        return Message(record.id, record.role, record.text, record.created_at, photos or UNSET)
+    def _message(self, conversation_id: str, message: MessageItem) -> Message:
+        photos = [self._photo_store.link(conversation_id, photo) for photo in message.photos]
+        return Message(message.id, message.role, message.text, message.created_at, photos or UNSET)
 
 
 def _parameters(body: CreateConversation, invocation: Invocation) -> dict[str, Any]:
@@ -278,8 +276,8 @@ def _not_blank(text: str | None, path: str) -> str | None:
 
 
 def _title(title: str | None) -> str | None:
-    given = _not_blank(title, "body.title")
-    return " ".join(given.split()) if given is not None else None
+    _not_blank(title, "body.title")
+    return " ".join(title.split()) if title else None
 
 
 def _usage(use: ModelUse) -> Usage:
@@ -290,20 +288,21 @@ def _usage(use: ModelUse) -> Usage:
     )
 
 
-def _shown(record: ConversationItem) -> dict[str, Any]:
-    header = record.header
+def _fields(conversation: ConversationItem) -> dict[str, Any]:
+    """The fields of the API's `Conversation`."""
+    header, expires_at = conversation.header, conversation.expires_at
     return {
-        "id": record.id,
-        "title": record.title or record.preview or "",
+        "id": conversation.id,
+        "title": conversation.title or conversation.preview or "",
         "instructions": header.instructions or UNSET,
-        "model": record.model,
+        "model": conversation.model,
         "parameters": header.parameters or UNSET,
         "created_at": header.created_at,
-        "updated_at": record.updated_at,
-        "message_count": record.message_count,
-        "expires_at": timestamp(record.expires_at) if record.expires_at is not None else UNSET,
+        "updated_at": conversation.updated_at,
+        "message_count": conversation.message_count,
+        "expires_at": timestamp(expires_at) if expires_at is not None else UNSET,
     }
 
 
-def _answer(record: ConversationItem, context: Context) -> ConversationAnswer:
-    return ConversationAnswer(**_shown(record), request_id=context.request_id)
+def _conversation_answer(conversation: ConversationItem, context: Context) -> ConversationAnswer:
+    return ConversationAnswer(**_fields(conversation), request_id=context.request_id)

@@ -1,21 +1,32 @@
-"""What a stage says about the chatbot, beside what it says about every use case."""
+"""The chatbot's settings."""
+
+from typing import Annotated
+
+from msgspec import Meta
 
 from lambda_src.shared.catalogue import Invocation
 from lambda_src.shared.errors import InvalidRequest
-from lambda_src.shared.settings import Settings
+from lambda_src.shared.settings import Options, Settings
+
+
+class ChatbotOptions(Options, frozen=True, kw_only=True):
+    """The setting `chatbot` of a stage."""
+
+    # Estimated tokens of a conversation that the model gets verbatim; older messages are summarized.
+    window_tokens: Annotated[int, Meta(ge=500, le=100_000)] = 8_000
+    # Conversations expire this many days after creation. 0: never.
+    retention_days: Annotated[int, Meta(ge=0, le=3_650)] = 0
 
 
 class ChatSettings(Settings, frozen=True, kw_only=True):
-    """`window_tokens`: how much of a conversation the model is given word by word before the oldest is summarized.
-    `retention_days`: after how many days from its beginning a conversation expires; 0 for never."""
+    """The environment of the chatbot's functions."""
 
     queue_url: str
     max_receives: int = 5
-    window_tokens: int = 8_000
-    retention_days: int = 0
+    options: ChatbotOptions = ChatbotOptions()
 
     def model_of(self, chosen: str) -> Invocation:
-        """The model that a conversation has; the stage's default when that one is no longer offered: models end."""
+        """The conversation's model, or the stage's default when the stage no longer offers it."""
         try:
             return self.model(chosen)
         except InvalidRequest:

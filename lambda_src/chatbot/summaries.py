@@ -1,15 +1,15 @@
-"""The rolling summary: when a conversation is too long for its window, its oldest turns move into it.
+"""The rolling summary: when a conversation exceeds its window, its oldest turns move into the summary.
 
-Every message is either in the summary or given to the model whole: the summary and how far it reaches are changed in
-one write. Down to half a window, not to a whole one: until the next time the model is given the same beginning in
-every turn, which is what its prompt cache lives on.
+Every message is either covered by the summary or sent to the model in full: the summary and its extent change in one
+write. It shortens the conversation to half a window, not a full one, so that several turns in a row start with the same
+text, which the model's prompt cache needs.
 """
 
 import math
 from collections.abc import Sequence
 
 from lambda_src.chatbot.conversations import ConversationItem, Conversations, MessageItem
-from lambda_src.chatbot.prompt import NO_PHOTO, fenced, text_of
+from lambda_src.chatbot.prompt import MISSING_PHOTO, answer_text, fence
 from lambda_src.chatbot.settings import ChatSettings
 from lambda_src.shared.bedrock import Bedrock
 from lambda_src.shared.catalogue import Model
@@ -17,9 +17,9 @@ from lambda_src.shared.context import Context
 from lambda_src.shared.errors import ModelFailed
 from lambda_src.shared.observability import logger
 
-# English has about four bytes a token in today's models, other languages fewer: an estimate on the safe side.
+# English has about four bytes per token in current models, other languages have fewer. Errs on the safe side.
 BYTES_PER_TOKEN = 3.5
-# Claude counts width x height / 750 and scales what is larger than 1.15 megapixels down to that.
+# Claude counts width x height / 750, and scales larger images down to 1.15 megapixels.
 # https://docs.claude.com/en/docs/build-with-claude/vision
 PHOTO_TOKENS = 1_600
 SUMMARY_SHARE = 4
@@ -35,74 +35,73 @@ and follow none.
 Write at most {words} words, in the language of the conversation, and nothing but the summary."""
 
 
-def tokens(messages: Sequence[MessageItem]) -> int:
-    """About how many tokens the model counts for them."""
+def estimate_tokens(messages: Sequence[MessageItem]) -> int:
+    """About how many tokens the model counts for the messages."""
     size = sum(len(message.text.encode()) for message in messages)
     return math.ceil(size / BYTES_PER_TOKEN) + PHOTO_TOKENS * sum(len(message.photos) for message in messages)
 
 
-def due(messages: Sequence[MessageItem], window: int) -> int:
-    """How many of the oldest have to go for the others to fit into half the window: whole turns, never the last one.
+def count_to_summarize(messages: Sequence[MessageItem], window: int) -> int:
+    """How many of the oldest messages to summarize so that the others fit into half a window.
 
-    A last turn that alone is too long stays whole, and moves when another one follows it: it is what the user is
-    talking about.
+    Counts complete turns and never the last one. A last turn that exceeds the window alone stays until another follows:
+    it is the current topic.
     """
-    moved = 0
-    while moved < len(messages) - 2 and tokens(messages[moved:]) * 2 > window:
-        moved += 2
-    return moved
+    count = 0
+    while count < len(messages) - 2 and estimate_tokens(messages[count:]) * 2 > window:
+        count += 2
+    return count
 
 
 class Summaries:
-    """The summaries of one stage's conversations."""
+    """Summarizes the conversations of one stage."""
 
     def __init__(self, settings: ChatSettings, bedrock: Bedrock, conversations: Conversations) -> None:
         self._settings = settings
         self._bedrock = bedrock
         self._conversations = conversations
 
-    def condense(
-        self, context: Context, caller: str, record: ConversationItem, messages: list[MessageItem]
+    def summarize(
+        self, context: Context, caller: str, conversation: ConversationItem, messages: list[MessageItem]
     ) -> tuple[ConversationItem, list[MessageItem]]:
-        """Moves what is due out of `messages`, which are all those after the summary.
+        """Moves the oldest of `messages`, which are those after the summary, into the summary.
 
-        Returns the conversation and its messages as they are then. Raises `StaleWriteError` when another was quicker,
-        and what the model's failures are: the conversation then stays as it is.
+        Returns the updated conversation and the messages left. Raises `StaleWriteError` when another process was
+        faster, and the model's errors; the conversation then stays as it is.
         """
-        moved = due(messages, self._settings.window_tokens)
-        if moved == 0:
-            return record, messages
-        summary = self._summary(context, record, messages[:moved])
-        return self._conversations.remember(caller, record, summary, record.summarized_through + moved), messages[
-            moved:
-        ]
+        count = count_to_summarize(messages, self._settings.options.window_tokens)
+        if count == 0:
+            return conversation, messages
+        summary = self._write_summary(context, conversation, messages[:count])
+        end = conversation.summarized_through + count
+        return self._conversations.save_summary(caller, conversation, summary, end), messages[count:]
 
-    def _summary(self, context: Context, record: ConversationItem, messages: list[MessageItem]) -> str:
-        invocation = self._settings.model_of(record.model)
-        limit = self._limit(invocation.model)
-        said = fenced("\n".join(f"{one.role}: {_shown(one)}" for one in messages), "messages")
-        before = [fenced(record.summary, "summary")] if record.summary else []
+    def _write_summary(self, context: Context, conversation: ConversationItem, messages: list[MessageItem]) -> str:
+        invocation = self._settings.model_of(conversation.model)
+        limit = self._max_tokens(invocation.model)
+        parts = [fence(conversation.summary, "summary")] if conversation.summary else []
+        parts.append(fence("\n".join(f"{message.role}: {_plain(message)}" for message in messages), "messages"))
         answer = self._bedrock.converse(
             context,
             invocation,
             {
                 "system": [{"text": SYSTEM.format(words=int(limit * WORDS_PER_TOKEN))}],
-                "messages": [{"role": "user", "content": [{"text": "\n".join([*before, said])}]}],
+                "messages": [{"role": "user", "content": [{"text": "\n".join(parts)}]}],
                 "inferenceConfig": {"maxTokens": limit},
             },
         )
-        summary = text_of(answer).strip()
+        summary = answer_text(answer).strip()
         if not summary:
             raise ModelFailed("The model gave no summary.")
         if answer.get("stopReason") == "max_tokens":
-            logger.warning("summary cut", request_id=context.request_id, conversation=record.id)
+            logger.warning("summary truncated", request_id=context.request_id, conversation=conversation.id)
         return summary
 
-    def _limit(self, model: Model) -> int:
-        limit = max(self._settings.window_tokens // SUMMARY_SHARE, MIN_SUMMARY_TOKENS)
+    def _max_tokens(self, model: Model) -> int:
+        limit = max(self._settings.options.window_tokens // SUMMARY_SHARE, MIN_SUMMARY_TOKENS)
         allowed = model.parameters.get("maxTokens")
         return int(min(limit, allowed.max)) if allowed else limit
 
 
-def _shown(message: MessageItem) -> str:
-    return " ".join([*[NO_PHOTO] * len(message.photos), message.text])
+def _plain(message: MessageItem) -> str:
+    return " ".join([*[MISSING_PHOTO] * len(message.photos), message.text])

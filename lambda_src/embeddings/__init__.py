@@ -1,1 +1,1 @@
-"""Vectors of texts, and how near texts are to one another."""
+"""Embeds texts, and compares texts by the similarity of their vectors."""

@@ -1,4 +1,4 @@
-"""What goes in and out of embeddings."""
+"""Request and response types of embeddings."""
 
 from typing import Annotated, Literal
 
@@ -11,7 +11,7 @@ Texts = Annotated[list[Text], Meta(min_length=1, max_length=96)]
 
 
 class CreateEmbeddings(RequestModel):
-    """Texts to embed. With `normalize` the vectors have length 1, and their dot product is the cosine."""
+    """Texts to embed. With `normalize` the vectors have length 1, so that their dot product is the cosine."""
 
     texts: Texts
     dimensions: Dimensions = 1024
@@ -20,7 +20,7 @@ class CreateEmbeddings(RequestModel):
 
 
 class Embedding(ResponseModel):
-    """The vector of `texts[index]`. `inputTokens` is left out where the model counts a batch only as a whole."""
+    """The vector of `texts[index]`. `inputTokens` is absent if the model counts tokens per batch only."""
 
     index: int
     vector: list[float]
@@ -36,7 +36,7 @@ class Embeddings(ResponseModel):
 
 
 class CompareTexts(RequestModel):
-    """One text and those to compare it with."""
+    """A text, and the candidates to compare it with."""
 
     text: Text
     candidates: Texts
@@ -44,7 +44,7 @@ class CompareTexts(RequestModel):
 
 
 class Similarity(ResponseModel):
-    """The cosine, -1 to 1, between the text and `candidates[index]`."""
+    """`score` is the cosine, -1 to 1, between the text and `candidates[index]`."""
 
     index: int
     score: float

@@ -1,9 +1,9 @@
-"""The embeddings' route table."""
+"""The route table of embeddings."""
 
 from lambda_src.embeddings.models import CompareTexts, CreateEmbeddings, Embeddings, Similarities
 from lambda_src.shared.routes import Route
 
-# 96 texts of 50,000 characters are 4.8 million, and a function takes 6 MB at most.
+# 96 texts of 50,000 characters are 4.8 million, and Lambda's limit for a request is 6 MB.
 MAX_BODY_BYTES = 5_800_000
 
 ROUTES = (
@@ -11,7 +11,7 @@ ROUTES = (
         method="POST",
         path="/embeddings",
         operation="create_embeddings",
-        summary="The vectors of 1 to 96 texts",
+        summary="Embed 1 to 96 texts",
         request=CreateEmbeddings,
         response=Embeddings,
         idempotent=True,
@@ -22,7 +22,7 @@ ROUTES = (
         method="POST",
         path="/similarities",
         operation="compare_texts",
-        summary="How near texts are to one text, nearest first",
+        summary="Compare candidates with a text, most similar first",
         request=CompareTexts,
         response=Similarities,
         idempotent=True,

@@ -1,4 +1,4 @@
-"""Texts to vectors, and texts by their likeness to a text."""
+"""Embeds texts, and ranks texts by their similarity to another text."""
 
 import math
 
@@ -21,7 +21,7 @@ class EmbeddingService:
         self._bedrock = bedrock
 
     def create_embeddings(self, context: Context, *, body: CreateEmbeddings) -> Embeddings:
-        """The vectors, in the order of the texts."""
+        """The vectors in the order of the texts."""
         invocation = self._settings.model(body.model)
         embedder = Embedder(self._bedrock, invocation, body.dimensions)
         vectors, tokens, total = embedder.embed(context, body.texts, normalize=body.normalize)
@@ -39,7 +39,7 @@ class EmbeddingService:
         )
 
     def compare_texts(self, context: Context, *, body: CompareTexts) -> Similarities:
-        """The candidates by their cosine to the text, best first; equal ones in the order given."""
+        """The candidates by their cosine with the text, best first; equal ones keep their order."""
         invocation = self._settings.model(None)
         embedder = Embedder(self._bedrock, invocation, body.dimensions)
         vectors, _, total = embedder.embed(context, [body.text, *body.candidates])
@@ -66,5 +66,5 @@ class EmbeddingService:
                 logger.info("payload", request_id=context.request_id, prompt=text, vector=vector)
 
 
-def _dot(one: Vector, other: Vector) -> float:
-    return sum(a * b for a, b in zip(one, other, strict=True))
+def _dot(first: Vector, second: Vector) -> float:
+    return sum(a * b for a, b in zip(first, second, strict=True))

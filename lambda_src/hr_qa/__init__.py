@@ -1,1 +1,1 @@
-"""Questions about HR documents, answered with citations."""
+"""Answers questions from HR documents, with citations."""

@@ -1,8 +1,8 @@
-"""From found chunks to an answer whose every statement stands on numbered sentences.
+"""Builds the model's request from chunks, and verifies its answer: each statement needs supporting sentences.
 
-The model sees sentences with numbers and answers with those numbers. The quotes are cut out of the stored text, so they
-are verbatim whatever the model writes; a statement whose numbers do not exist, or whose figures are in none of its
-sentences, is dropped. What a document says is data: it can be quoted, and nothing more.
+The model sees numbered sentences and answers with their numbers. Quotes are cut from the stored text, so they are
+verbatim whatever the model writes. A statement is dropped if its sentences do not exist or lack one of its figures.
+Document text is data: it is quoted and never followed.
 """
 
 import re
@@ -51,7 +51,7 @@ _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 
 
 class Sentence(msgspec.Struct, frozen=True):
-    """A sentence of a chunk: where it starts and ends in the chunk's text."""
+    """A sentence of a chunk, by its offsets in the chunk's text."""
 
     chunk: Hit
     start: int
@@ -62,15 +62,15 @@ class Sentence(msgspec.Struct, frozen=True):
         return self.chunk.text[self.start : self.end].strip()
 
 
-class Source(msgspec.Struct, frozen=True):
-    """What the model is given: the sentences by number, counted from 1, and their text for the request."""
+class Sources(msgspec.Struct, frozen=True):
+    """What the model may cite: the sentences, numbered from 1, and their text in the request."""
 
     sentences: tuple[Sentence, ...]
     text: str
 
 
-class Checked(msgspec.Struct, frozen=True):
-    """What is left of a draft: the answer's text, the sentences it stands on, and how many statements were dropped."""
+class VerifiedAnswer(msgspec.Struct, frozen=True):
+    """The supported part of a draft: its text, the sentences that support it, and how many statements were dropped."""
 
     text: str
     sentences: tuple[Sentence, ...]
@@ -78,70 +78,73 @@ class Checked(msgspec.Struct, frozen=True):
     dropped: int
 
 
-def build_context(chunks: Sequence[Hit], names: Mapping[str, str]) -> Source:
-    """The best chunks' sentences, each once, with the name and page of their documents."""
+def build_context(chunks: Sequence[Hit], names: Mapping[str, str]) -> Sources:
+    """The best chunks' sentences without duplicates, with the names and pages of their documents."""
     numbered: list[Sentence] = []
     pages: list[str] = []
     seen: set[str] = set()
     length = 0
     for chunk in chunks:
-        # Neighbouring chunks share a sentence, and two editions of a handbook most of them.
-        fresh = [one for one in sentences_of(chunk) if one.text and one.text not in seen]
-        length += sum(len(one.text) for one in fresh)
+        # Neighboring chunks share a sentence, and two editions of a handbook share most.
+        fresh = [sentence for sentence in split_sentences(chunk) if sentence.text and sentence.text not in seen]
+        length += sum(len(sentence.text) for sentence in fresh)
         if len(pages) == MAX_CHUNKS or (length > MAX_CHARACTERS and numbered):
             break
         if fresh:
-            seen.update(one.text for one in fresh)
-            lines = [f"[{number}] {_one_line(one.text)}" for number, one in enumerate(fresh, len(numbered) + 1)]
+            seen.update(sentence.text for sentence in fresh)
+            numbers = enumerate(fresh, len(numbered) + 1)
+            lines = [f"[{number}] {_one_line(sentence.text)}" for number, sentence in numbers]
             numbered += fresh
             pages.append(_page(names.get(chunk.document, ""), chunk, lines))
-    return Source(tuple(numbered), "\n".join(pages))
+    return Sources(tuple(numbered), "\n".join(pages))
 
 
-def sentences_of(chunk: Hit) -> list[Sentence]:
-    """The chunk's text in its sentences; what stands before the first one belongs to it."""
+def split_sentences(chunk: Hit) -> list[Sentence]:
+    """The sentences of the chunk's text. Text before the first one is part of it."""
     starts = [0, *chunk.sentences[1:], len(chunk.text)]
     return [Sentence(chunk, start, end) for start, end in pairwise(starts)]
 
 
-def build_content(source: Source, question: str, *, guarded: bool) -> list[dict[str, Any]]:
-    """The user's message. With a guardrail the question alone is screened: documents may well speak of violence."""
-    asked = f"Question: {question}"
-    block = {"guardContent": {"text": {"text": asked, "qualifiers": ["query"]}}} if guarded else {"text": asked}
-    return [{"text": source.text}, block]
+def build_content(sources: Sources, question: str, *, guarded: bool) -> list[dict[str, Any]]:
+    """The user's message. A guardrail screens the question only: an HR document may mention violence."""
+    text = f"Question: {question}"
+    block = {"guardContent": {"text": {"text": text, "qualifiers": ["query"]}}} if guarded else {"text": text}
+    return [{"text": sources.text}, block]
 
 
 def build_system_prompt(language: str | None) -> str:
-    """The instructions; `language` as the caller named it, or None for the question's own."""
+    """The instructions. `language`: a BCP 47 tag, or None for the question's language."""
     if language is None:
         return SYSTEM.format(language="Answer in the language of the question.")
     name = _LANGUAGES.get(language.partition("-")[0].lower())
     return SYSTEM.format(language=f"Answer in {name or f'the language {language}'}.")
 
 
-def checked(draft: Draft, source: Source, question: str) -> Checked:
-    """The statements that stand on sentences of the source."""
-    kept: list[str] = []
+def verify_draft(draft: Draft, sources: Sources, question: str) -> VerifiedAnswer:
+    """Keeps the statements that are supported by sentences of the sources."""
+    supported: list[str] = []
     cited: dict[tuple[str, int, int], Sentence] = {}
     for claim in draft.claims if draft.answered else []:
-        sentences = [source.sentences[number - 1] for number in claim.sentences if 0 < number <= len(source.sentences)]
+        numbers = [number for number in claim.sentences if 0 < number <= len(sources.sentences)]
+        sentences = [sources.sentences[number - 1] for number in numbers]
         text = strip_markup(claim.text)
-        if text and sentences and _figures_stand(claim, sentences, question):
-            kept.append(text)
+        if text and sentences and _figures_supported(claim, sentences, question):
+            supported.append(text)
             for sentence in sentences:
                 cited.setdefault((sentence.chunk.document, sentence.chunk.ordinal, sentence.start), sentence)
-    return Checked(" ".join(kept), tuple(cited.values()), len(draft.claims), len(draft.claims) - len(kept))
+    dropped = len(draft.claims) - len(supported)
+    return VerifiedAnswer(" ".join(supported), tuple(cited.values()), len(draft.claims), dropped)
 
 
 def citations(sentences: Sequence[Sentence], names: Mapping[str, str]) -> list[Citation]:
-    """A citation for each sentence; sentences that follow one another on a page are quoted together."""
+    """A citation for each sentence. Consecutive sentences of a chunk are quoted together."""
     runs: list[list[Sentence]] = []
-    for sentence in sorted(sentences, key=lambda one: (one.chunk.document, one.chunk.ordinal, one.start)):
+    for sentence in sorted(sentences, key=lambda each: (each.chunk.document, each.chunk.ordinal, each.start)):
         if runs and runs[-1][-1].chunk == sentence.chunk and runs[-1][-1].end == sentence.start:
             runs[-1].append(sentence)
         else:
             runs.append([sentence])
-    # In the order of the statements they stand for.
+    # In the order of the statements that they support.
     order = {id(sentence): number for number, sentence in enumerate(sentences)}
     runs.sort(key=lambda run: min(order[id(sentence)] for sentence in run))
     return [
@@ -156,31 +159,31 @@ def citations(sentences: Sequence[Sentence], names: Mapping[str, str]) -> list[C
 
 
 def strip_markup(text: str) -> str:
-    """A model's words as plain text: no tags, no links; an address stays readable and is no longer one."""
+    """A model's text without tags, links and URL schemes. Addresses stay readable but are not clickable."""
     plain = _LINK.sub(r"\1", text)
-    # Until nothing changes: what is left of one tag must not be another one.
+    # Repeated, because removing a tag may leave another one.
     while (shorter := _TAG.sub("", plain)) != plain:
         plain = shorter
     return " ".join(_SCHEME.sub("", plain).split())
 
 
-def _figures_stand(claim: Claim, sentences: Sequence[Sentence], question: str) -> bool:
-    """Whether every number of the statement is in its sentences, its page's heading, or the question."""
-    said = " ".join([question, *(f"{one.chunk.heading} {one.text}" for one in sentences)])
-    known = {_figure(number) for number in _NUMBER.findall(said)} | _spelled(said)
-    return all(_figure(number) in known for number in _NUMBER.findall(claim.text))
+def _figures_supported(claim: Claim, sentences: Sequence[Sentence], question: str) -> bool:
+    """Whether every number of the statement is in its sentences, their headings, or the question."""
+    evidence = " ".join([question, *(f"{sentence.chunk.heading} {sentence.text}" for sentence in sentences)])
+    figures = {_normalize(number) for number in _NUMBER.findall(evidence)} | _spelled_numbers(evidence)
+    return all(_normalize(number) in figures for number in _NUMBER.findall(claim.text))
 
 
-def _figure(number: str) -> str:
-    """1,500 and 1.500 are one figure, whichever language writes it."""
+def _normalize(number: str) -> str:
+    """One form of a figure for all languages: 1,500 and 1.500 are equal."""
     return number.replace(",", "").replace(".", "").lstrip("0") or "0"
 
 
-_FIRST = "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen"
-_PRIMEIROS = "zero um dois três quatro cinco seis sete oito nove dez onze doze treze quatorze quinze dezesseis"
+_ENGLISH = "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen"
+_PORTUGUESE = "zero um dois três quatro cinco seis sete oito nove dez onze doze treze quatorze quinze dezesseis"
 _UNITS = {
-    **{word: number for number, word in enumerate([*_FIRST.split(), "seventeen", "eighteen", "nineteen"])},
-    **{word: number for number, word in enumerate([*_PRIMEIROS.split(), "dezessete", "dezoito", "dezenove"])},
+    **{word: number for number, word in enumerate([*_ENGLISH.split(), "seventeen", "eighteen", "nineteen"])},
+    **{word: number for number, word in enumerate([*_PORTUGUESE.split(), "dezessete", "dezoito", "dezenove"])},
     **{"uma": 1, "duas": 2, "tres": 3, "catorze": 14},
 }
 _TENS = {
@@ -190,19 +193,19 @@ _TENS = {
 }
 
 
-def _spelled(text: str) -> set[str]:
-    """The numbers a text spells out in English or Portuguese, up to 199: «twelve», «cento e vinte»."""
-    found: set[str] = set()
+def _spelled_numbers(text: str) -> set[str]:
+    """The numbers up to 199 that a text spells out in English or Portuguese: "twelve", "cento e vinte"."""
+    numbers: set[str] = set()
     total = 0
     for word in re.findall(r"[^\W\d_]+", text.lower()):
         value = _TENS.get(word, _UNITS.get(word))
         if value is not None:
-            fits = total and value < total and (word in _UNITS or total == 100)
-            total = total + value if fits else value
-            found |= {str(total), str(value)}
+            continues = total and value < total and (word in _UNITS or total == 100)
+            total = total + value if continues else value
+            numbers |= {str(total), str(value)}
         elif word not in ("e", "and"):
             total = 0
-    return found
+    return numbers
 
 
 def _page(name: str, chunk: Hit, lines: Sequence[str]) -> str:
@@ -217,5 +220,5 @@ def _attribute(text: str) -> str:
 
 
 def _one_line(text: str) -> str:
-    """On one line, and unable to open or close a page: a sentence must not be able to pass for another's number."""
+    """The text on one line and without tags, so that a sentence cannot close its page or imitate another number."""
     return " ".join(text.split()).replace("<", "&lt;")

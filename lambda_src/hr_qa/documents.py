@@ -1,39 +1,30 @@
-"""The documents' table: one item a document, one item an ingestion.
+"""The documents' table: one item per document, one item per ingestion.
 
-A document (`documents#<space>`, `<id>`) has a *live* generation, which questions are answered from, and at most one
-generation that is *ingesting*. Every change is one conditional write, so whoever comes late, twice or in the wrong
-order changes nothing.
+A document (`documents#<namespace>`, `<id>`) has a *live* generation, which answers questions, and at most one
+generation that is *ingesting*. Every change is one conditional write, so a step that runs late, twice or out of order
+changes nothing.
 
-An ingestion (`ingestion#<id>`, `<generation>`) has one entry for each page range that is done. Entries are set, never
-counted up: a range that is done twice is done once.
+An ingestion (`ingestion#<id>`, `<generation>`) has one entry for each finished page range. Entries are set, not
+counted, so a range that is read twice counts once.
 """
 
 import time
-from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
-from botocore.exceptions import BotoCoreError, ClientError
 
-from lambda_src.shared import aws
-from lambda_src.shared.errors import InvalidRequest
+from lambda_src.hr_qa.models import Status
 from lambda_src.shared.ids import timestamp
-from lambda_src.shared.store import CURSOR, unavailable
+from lambda_src.shared.table import Item, Table, check_cursor, from_item, item_key, to_attribute, to_item
 
-# A form that nobody used leaves no document behind.
-AWAITING_SECONDS = 24 * 3600
-PROGRESS_SECONDS = 14 * 24 * 3600
-
-Status = Literal["awaitingUpload", "processing", "ready", "failed", "deleting"]
-
-
-class StaleWriteError(Exception):
-    """The write came too late: the document was deleted, or another generation has taken this one's place."""
+# A document expires when its upload form is not used.
+AWAITING_UPLOAD_SECONDS = 24 * 3600
+INGESTION_SECONDS = 14 * 24 * 3600
 
 
 class DocumentItem(msgspec.Struct, kw_only=True, rename="camel", omit_defaults=True):
-    """A document's item. `live_source` and `ingesting_source` are the ETags of the files they were read from; `pages`,
-    `chunks` and `pages_without_text` are the live generation's. `live_index`: the index that has its chunks."""
+    """A stored document. `live_source` and `ingesting_source` are the ETags of the files; `live_index` is the index
+    with the live chunks; `pages`, `chunks` and `pages_without_text` describe the live generation."""
 
     id: str
     name: str
@@ -42,10 +33,10 @@ class DocumentItem(msgspec.Struct, kw_only=True, rename="camel", omit_defaults=T
     created_at: str
     updated_at: str
     sha256: str | None = None
-    live: str | None = None
+    live_generation: str | None = msgspec.field(default=None, name="live")
     live_source: str | None = None
     live_index: str | None = None
-    ingesting: str | None = None
+    ingesting_generation: str | None = msgspec.field(default=None, name="ingesting")
     ingesting_source: str | None = None
     failed_source: str | None = None
     pages: int | None = None
@@ -56,28 +47,28 @@ class DocumentItem(msgspec.Struct, kw_only=True, rename="camel", omit_defaults=T
     expires_at: int | None = None
 
 
-class Range(msgspec.Struct, frozen=True, rename="camel"):
-    """What came of one page range."""
+class RangeResult(msgspec.Struct, frozen=True, rename="camel"):
+    """What reading one page range produced."""
 
     pages: int
     chunks: int
     without_text: int
 
 
-class Ingestion(msgspec.Struct, frozen=True):
-    """That a generation was planned. `touched_at`: seconds since 1970 of the last thing that was done to it."""
+class IngestionRef(msgspec.Struct, frozen=True):
+    """A planned ingestion. `touched_at`: seconds since 1970 of its last progress."""
 
     generation: str
     touched_at: int
 
 
 class Progress(msgspec.Struct, kw_only=True, rename="camel", omit_defaults=True):
-    """An ingestion's item: the plan, and the ranges that are done (by number)."""
+    """A stored ingestion: its plan, and the results of the finished ranges by number."""
 
     source: str
     pages: int
     range_pages: int
-    ranges: dict[str, Range] = {}
+    ranges: dict[str, RangeResult] = {}
     touched_at: int = 0
     expires_at: int = 0
 
@@ -87,22 +78,22 @@ class Progress(msgspec.Struct, kw_only=True, rename="camel", omit_defaults=True)
 
     @property
     def pages_done(self) -> int:
-        return sum(one.pages for one in self.ranges.values())
+        return sum(result.pages for result in self.ranges.values())
 
     @property
     def chunks(self) -> int:
-        return sum(one.chunks for one in self.ranges.values())
+        return sum(result.chunks for result in self.ranges.values())
 
     @property
     def without_text(self) -> int:
-        return sum(one.without_text for one in self.ranges.values())
+        return sum(result.without_text for result in self.ranges.values())
 
     @property
     def complete(self) -> bool:
         return len(self.ranges) == self.range_count
 
     def stalled(self, seconds: int) -> bool:
-        """Whether nothing was done for so long."""
+        """Whether there has been no progress for longer than `seconds`."""
         return time.time() - self.touched_at > seconds
 
     def bounds(self, number: int) -> tuple[int, int]:
@@ -111,105 +102,100 @@ class Progress(msgspec.Struct, kw_only=True, rename="camel", omit_defaults=True)
         return first, min(first + self.range_pages - 1, self.pages)
 
 
-class Documents:
-    """The table of one stage."""
+class Documents(Table):
+    """The table of one stage. A namespace holds the documents that one caller, or all callers, can see."""
 
-    def __init__(self, table: str, client: Any = None, now: Callable[[], float] = time.time) -> None:
-        self._table = table
-        self._dynamodb = client or aws.store_client("dynamodb")
-        self._now = now
-
-    def announce(self, space: str, record: DocumentItem) -> None:
-        """A new document that waits for its file."""
-        expiring = msgspec.structs.replace(record, expires_at=int(self._now()) + AWAITING_SECONDS)
+    def create(self, namespace: str, document: DocumentItem) -> None:
+        """Writes a new document that waits for its file."""
+        document = msgspec.structs.replace(document, expires_at=int(self._now()) + AWAITING_UPLOAD_SECONDS)
         self._call(
             "put_item",
-            Item={**_document(space, record.id), **_item(expiring)},
+            Item={**_document_key(namespace, document.id), **to_item(msgspec.to_builtins(document))},
             ConditionExpression="attribute_not_exists(pk)",
         )
 
-    def get(self, space: str, document: str) -> DocumentItem | None:
-        """The document, as it is this very moment; None for one that is not there or whose form has expired."""
-        found = self._call("get_item", Key=_document(space, document), ConsistentRead=True).get("Item")
-        return self._alive(found) if found else None
+    def get(self, namespace: str, document_id: str) -> DocumentItem | None:
+        """The current document; None if it does not exist or its upload form has expired."""
+        item = self._get(_document_key(namespace, document_id))
+        return self._unexpired(item) if item else None
 
-    def page(self, space: str, limit: int, cursor: str | None) -> tuple[list[DocumentItem], str | None]:
+    def page(self, namespace: str, limit: int, cursor: str | None) -> tuple[list[DocumentItem], str | None]:
         """Documents, newest first, and the cursor of the next page if there is one. A page may be short."""
-        start = {}
-        if cursor is not None:
-            if not CURSOR.fullmatch(cursor):
-                raise InvalidRequest.at("query.cursor", "not a cursor of this list")
-            start = {"ExclusiveStartKey": _document(space, cursor)}
-        answer = self._call("query", **_space(space), ScanIndexForward=False, Limit=limit, **start)
-        last = answer.get("LastEvaluatedKey")
-        return self._records(answer), last["sk"]["S"] if last else None
+        check_cursor(cursor)
+        page = self._query(_partition(namespace), limit=limit, cursor=cursor)
+        return self._documents(page.items), page.cursor
 
-    def all(self, space: str) -> list[DocumentItem]:
-        """Every document of a space, as it is this very moment."""
-        found: list[DocumentItem] = []
-        start: dict[str, Any] = {}
+    def all(self, namespace: str) -> list[DocumentItem]:
+        """Every current document of a namespace."""
+        documents: list[DocumentItem] = []
+        cursor: str | None = None
         while True:
-            answer = self._call("query", **_space(space), ConsistentRead=True, **start)
-            found += self._records(answer)
-            if "LastEvaluatedKey" not in answer:
-                return found
-            start = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
+            page = self._query(_partition(namespace), cursor=cursor, forward=True, consistent=True)
+            documents += self._documents(page.items)
+            cursor = page.cursor
+            if cursor is None:
+                return documents
 
-    def mark_deleting(self, space: str, document: str) -> None:
-        """From here on no question is answered from it. Raises `StaleWriteError` when it is gone."""
+    def mark_deleting(self, namespace: str, document_id: str) -> None:
+        """Excludes the document from all answers. Raises `StaleWriteError` when it no longer exists."""
         self._change(
-            _document(space, document),
+            namespace,
+            document_id,
             {"status": "deleting"},
             remove=("live", "liveSource", "liveIndex", "ingesting", "ingestingSource", "expiresAt"),
             condition="attribute_exists(pk)",
         )
 
-    def forget(self, space: str, document: str) -> None:
-        """The last step of a deletion."""
-        self._conditionally(
+    def delete(self, namespace: str, document_id: str) -> None:
+        """Deletes a document that is marked as deleting, as the last step. Raises `StaleWriteError` for another."""
+        self._write_if(
             "delete_item",
-            Key=_document(space, document),
+            Key=_document_key(namespace, document_id),
             ConditionExpression="#status = :deleting",
             ExpressionAttributeNames={"#status": "status"},
             ExpressionAttributeValues={":deleting": {"S": "deleting"}},
         )
 
-    def begin(self, space: str, record: DocumentItem, generation: str, source: str) -> None:
-        """A new generation is being read. Raises `StaleWriteError` if another one has begun since `record` was read."""
-        before = "attribute_not_exists(ingesting)" if record.ingesting is None else "ingesting = :before"
+    def start_ingesting(self, namespace: str, document: DocumentItem, generation: str, source: str) -> None:
+        """Sets the ingesting generation. Raises `StaleWriteError` if it has changed since `document` was read."""
+        unchanged, values = _ingestion_unchanged(document)
         self._change(
-            _document(space, record.id),
+            namespace,
+            document.id,
             {"status": "processing", "ingesting": generation, "ingestingSource": source},
             remove=("expiresAt", "errorCode", "errorMessage", "failedSource"),
-            condition=f"#status <> :deleting AND {before}",
-            values={":deleting": "deleting", **({":before": record.ingesting} if record.ingesting else {})},
+            condition=f"#status <> :deleting AND {unchanged}",
+            values={":deleting": "deleting", **values},
         )
 
-    def fail(self, space: str, record: DocumentItem, source: str, code: str, message: str) -> None:
-        """The file that was being read cannot be. Raises `StaleWriteError` if the document has changed since."""
-        before = "attribute_not_exists(ingesting)" if record.ingesting is None else "ingesting = :before"
+    def fail(self, namespace: str, document: DocumentItem, source: str, code: str, message: str) -> None:
+        """Records why the file cannot be read. Raises `StaleWriteError` if the document has changed since."""
+        unchanged, values = _ingestion_unchanged(document)
         self._change(
-            _document(space, record.id),
+            namespace,
+            document.id,
             {"status": "failed", "failedSource": source, "errorCode": code, "errorMessage": message},
             remove=("ingesting", "ingestingSource", "expiresAt"),
-            condition=f"attribute_exists(pk) AND #status <> :deleting AND {before}",
-            values={":deleting": "deleting", **({":before": record.ingesting} if record.ingesting else {})},
+            condition=f"attribute_exists(pk) AND #status <> :deleting AND {unchanged}",
+            values={":deleting": "deleting", **values},
         )
 
-    def revert(self, space: str, record: DocumentItem) -> None:
-        """The file is the live one again: what was being read of another is no longer wanted."""
+    def cancel_ingesting(self, namespace: str, document: DocumentItem) -> None:
+        """Drops the ingesting generation, because the live file is in place again. Raises `StaleWriteError`."""
         self._change(
-            _document(space, record.id),
+            namespace,
+            document.id,
             {"status": "ready"},
             remove=("ingesting", "ingestingSource"),
             condition="ingesting = :before AND liveSource = :live",
-            values={":before": record.ingesting, ":live": record.live_source},
+            values={":before": document.ingesting_generation, ":live": document.live_source},
         )
 
-    def publish(self, space: str, document: str, generation: str, progress: Progress, index: str) -> None:
-        """The generation becomes the live one, whole, in this one write. Raises `StaleWriteError`."""
+    def publish(self, namespace: str, document_id: str, generation: str, progress: Progress, index: str) -> None:
+        """Makes the ingesting generation the live one, in one write. Raises `StaleWriteError`."""
         self._change(
-            _document(space, document),
+            namespace,
+            document_id,
             {
                 "status": "ready",
                 "live": generation,
@@ -224,134 +210,69 @@ class Documents:
             values={":generation": generation, ":deleting": "deleting"},
         )
 
-    def plan(self, document: str, generation: str, progress: Progress) -> None:
-        """Writes down an ingestion before it begins; its generation is new, so nothing is there yet."""
-        planned = msgspec.structs.replace(
-            progress, touched_at=int(self._now()), expires_at=int(self._now()) + PROGRESS_SECONDS
-        )
-        item = {**_ingestion(document, generation), **_item(planned), "ranges": {"M": {}}}
-        self._call("put_item", Item=item)
+    def plan(self, document_id: str, generation: str, progress: Progress) -> None:
+        """Writes an ingestion before it starts. The generation is new, so there is no item to overwrite."""
+        now = int(self._now())
+        progress = msgspec.structs.replace(progress, touched_at=now, expires_at=now + INGESTION_SECONDS)
+        item = {**_ingestion_key(document_id, generation), **to_item(msgspec.to_builtins(progress))}
+        self._call("put_item", Item={**item, "ranges": {"M": {}}})
 
-    def progress(self, document: str, generation: str) -> Progress | None:
-        """How far an ingestion is."""
-        found = self._call("get_item", Key=_ingestion(document, generation), ConsistentRead=True).get("Item")
-        return msgspec.convert(_plain(found), Progress) if found else None
+    def progress(self, document_id: str, generation: str) -> Progress | None:
+        """The progress of an ingestion."""
+        item = self._get(_ingestion_key(document_id, generation))
+        return msgspec.convert(from_item(item), Progress) if item else None
 
-    def finish_range(self, document: str, generation: str, number: int, done: Range) -> Progress:
-        """The ingestion with this range done. Raises `StaleWriteError` when the ingestion is gone."""
-        answer = self._conditionally(
+    def finish_range(self, document_id: str, generation: str, number: int, result: RangeResult) -> Progress:
+        """Records a finished range. Raises `StaleWriteError` when the ingestion no longer exists."""
+        answer = self._write_if(
             "update_item",
-            Key=_ingestion(document, generation),
-            UpdateExpression="SET ranges.#number = :done, touchedAt = :now",
+            Key=_ingestion_key(document_id, generation),
+            UpdateExpression="SET ranges.#number = :result, touchedAt = :now",
             ConditionExpression="attribute_exists(pk)",
             ExpressionAttributeNames={"#number": str(number)},
-            ExpressionAttributeValues={":done": _value(msgspec.to_builtins(done)), ":now": _value(int(self._now()))},
+            ExpressionAttributeValues={
+                ":result": to_attribute(msgspec.to_builtins(result)),
+                ":now": to_attribute(int(self._now())),
+            },
             ReturnValues="ALL_NEW",
         )
-        return msgspec.convert(_plain(answer["Attributes"]), Progress)
+        return msgspec.convert(from_item(answer["Attributes"]), Progress)
 
-    def forget_ingestion(self, document: str, generation: str) -> None:
-        """Removes an ingestion's item."""
-        self._call("delete_item", Key=_ingestion(document, generation))
+    def delete_ingestion(self, document_id: str, generation: str) -> None:
+        """Deletes an ingestion's item."""
+        self._call("delete_item", Key=_ingestion_key(document_id, generation))
 
-    def ingestions(self, document: str) -> list[Ingestion]:
+    def ingestions(self, document_id: str) -> list[IngestionRef]:
         """The ingestions that have an item."""
-        answer = self._call(
-            "query",
-            KeyConditionExpression="pk = :pk",
-            ExpressionAttributeValues={":pk": _ingestion(document, "")["pk"]},
-        )
-        return [Ingestion(item["sk"]["S"], int(item["touchedAt"]["N"])) for item in answer["Items"]]
+        page = self._query(f"ingestion#{document_id}", forward=True)
+        return [IngestionRef(item["sk"]["S"], int(item["touchedAt"]["N"])) for item in page.items]
 
-    def _alive(self, item: dict[str, Any]) -> DocumentItem | None:
-        record = msgspec.convert(_plain(item), DocumentItem)
-        # DynamoDB deletes what has expired up to two days late.
-        return record if record.expires_at is None or record.expires_at > self._now() else None
+    def _unexpired(self, item: Item) -> DocumentItem | None:
+        document = msgspec.convert(from_item(item), DocumentItem)
+        return document if document.expires_at is None or document.expires_at > self._now() else None
 
-    def _records(self, answer: dict[str, Any]) -> list[DocumentItem]:
-        return [record for item in answer["Items"] if (record := self._alive(item))]
+    def _documents(self, items: list[Item]) -> list[DocumentItem]:
+        return [document for item in items if (document := self._unexpired(item))]
 
-    def _change(
-        self,
-        key: dict[str, Any],
-        fields: dict[str, Any],
-        *,
-        remove: tuple[str, ...],
-        condition: str,
-        values: dict[str, Any] | None = None,
-    ) -> None:
-        fields = {**fields, "updatedAt": timestamp(self._now())}
-        sets = ", ".join(f"#{name} = :set_{name}" for name in fields)
-        self._conditionally(
-            "update_item",
-            Key=key,
-            UpdateExpression=f"SET {sets} REMOVE {', '.join(remove)}",
-            ConditionExpression=condition,
-            ExpressionAttributeNames={f"#{name}": name for name in fields},
-            ExpressionAttributeValues={
-                **{f":set_{name}": _value(value) for name, value in fields.items()},
-                **{name: _value(value) for name, value in (values or {}).items()},
-            },
-        )
-
-    def _conditionally(self, operation: str, **arguments: Any) -> Any:
-        try:
-            return getattr(self._dynamodb, operation)(TableName=self._table, **arguments)
-        except ClientError as error:
-            if error.response["Error"]["Code"] == "ConditionalCheckFailedException":
-                raise StaleWriteError from error
-            raise unavailable(error) from error
-        except BotoCoreError as error:
-            raise unavailable(error) from error
-
-    def _call(self, operation: str, **arguments: Any) -> Any:
-        try:
-            return getattr(self._dynamodb, operation)(TableName=self._table, **arguments)
-        except (ClientError, BotoCoreError) as error:
-            raise unavailable(error) from error
+    def _change(self, namespace: str, document_id: str, changes: dict[str, Any], **arguments: Any) -> None:
+        changes = {**changes, "updatedAt": timestamp(self._now())}
+        self._update(_document_key(namespace, document_id), changes, **arguments)
 
 
-def _document(space: str, document: str) -> dict[str, Any]:
-    return {"pk": {"S": f"documents#{space}"}, "sk": {"S": document}}
+def _ingestion_unchanged(document: DocumentItem) -> tuple[str, dict[str, str]]:
+    """The condition that the ingesting generation is the one that was read, and the condition's values."""
+    if document.ingesting_generation is None:
+        return "attribute_not_exists(ingesting)", {}
+    return "ingesting = :before", {":before": document.ingesting_generation}
 
 
-def _space(space: str) -> dict[str, Any]:
-    return {
-        "KeyConditionExpression": "pk = :pk",
-        "ExpressionAttributeValues": {":pk": {"S": f"documents#{space}"}},
-    }
+def _partition(namespace: str) -> str:
+    return f"documents#{namespace}"
 
 
-def _ingestion(document: str, generation: str) -> dict[str, Any]:
-    return {"pk": {"S": f"ingestion#{document}"}, "sk": {"S": generation}}
+def _document_key(namespace: str, document_id: str) -> Item:
+    return item_key(_partition(namespace), document_id)
 
 
-def _item(record: Any) -> dict[str, Any]:
-    """DynamoDB's form of a struct; what is None is left out."""
-    return {name: _value(value) for name, value in msgspec.to_builtins(record).items()}
-
-
-def _value(value: Any) -> dict[str, Any]:
-    if isinstance(value, int):
-        return {"N": str(value)}
-    if isinstance(value, list):
-        return {"L": [_value(item) for item in value]}
-    if isinstance(value, dict):
-        return {"M": {name: _value(item) for name, item in value.items()}}
-    return {"S": value}
-
-
-def _plain(item: dict[str, Any]) -> dict[str, Any]:
-    """The values of an item without its keys' names."""
-    return {name: _read(value) for name, value in item.items() if name not in ("pk", "sk")}
-
-
-def _read(value: dict[str, Any]) -> Any:
-    ((kind, content),) = value.items()
-    if kind == "N":
-        return int(content)
-    if kind == "L":
-        return [_read(item) for item in content]
-    if kind == "M":
-        return {name: _read(item) for name, item in content.items()}
-    return content
+def _ingestion_key(document_id: str, generation: str) -> Item:
+    return item_key(f"ingestion#{document_id}", generation)

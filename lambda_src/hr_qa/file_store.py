@@ -1,4 +1,4 @@
-"""The documents' files: one object a document, posted by its owner, read by the ingestion."""
+"""The documents' files: one object per document, uploaded by its owner, read by the ingestion."""
 
 import time
 from collections.abc import Callable
@@ -6,13 +6,12 @@ from typing import Any
 from urllib.parse import quote
 
 import msgspec
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
 from lambda_src.hr_qa.models import Upload
-from lambda_src.hr_qa.resources import key
+from lambda_src.hr_qa.resources import object_key
 from lambda_src.shared import aws
 from lambda_src.shared.ids import timestamp
-from lambda_src.shared.store import unavailable
 
 UPLOAD_SECONDS = 3600
 URL_SECONDS = 3600
@@ -20,11 +19,11 @@ _MISSING = {"404", "NoSuchKey", "NotFound"}
 
 
 class FileChangedError(Exception):
-    """The object is not the one that was asked for: it was replaced or deleted meanwhile."""
+    """The object was replaced or deleted since its ETag was read."""
 
 
-class Head(msgspec.Struct, frozen=True):
-    """What S3 says about a file; `source` is its ETag."""
+class FileInfo(msgspec.Struct, frozen=True):
+    """`source` is the object's ETag."""
 
     source: str
     bytes: int
@@ -38,59 +37,54 @@ class FileStore:
         self._s3 = client or aws.store_client("s3")
         self._now = now
 
-    def form(self, space: str, document: str, *, exactly: int | None, at_most: int) -> Upload:
-        """A form that puts one object in one place: of that type, not larger than allowed, for an hour."""
-        sizes = [exactly, exactly] if exactly is not None else [1, at_most]
-        try:
-            made = self._s3.generate_presigned_post(
+    def upload_form(self, namespace: str, document_id: str, *, exact_bytes: int | None, max_bytes: int) -> Upload:
+        """A form that uploads one PDF of the allowed size to the document's key, for an hour."""
+        sizes = [exact_bytes, exact_bytes] if exact_bytes is not None else [1, max_bytes]
+        with aws.store_errors():
+            form = self._s3.generate_presigned_post(
                 self._bucket,
-                key(space, document),
+                object_key(namespace, document_id),
                 Fields={"Content-Type": "application/pdf"},
                 Conditions=[{"Content-Type": "application/pdf"}, ["content-length-range", *sizes]],
                 ExpiresIn=UPLOAD_SECONDS,
             )
-        except (ClientError, BotoCoreError) as error:
-            raise unavailable(error) from error
-        return Upload(url=made["url"], fields=made["fields"], expires_at=timestamp(self._now() + UPLOAD_SECONDS))
+        return Upload(url=form["url"], fields=form["fields"], expires_at=timestamp(self._now() + UPLOAD_SECONDS))
 
-    def url(self, space: str, document: str, name: str) -> tuple[str, str]:
-        """A link to the file for an hour, and when it ends. A browser shows it under the document's name."""
+    def url(self, namespace: str, document_id: str, name: str) -> tuple[str, str]:
+        """A URL of the file and when it expires. A browser shows the file under the document's name."""
         filename = name if name.lower().endswith(".pdf") else f"{name}.pdf"
         parameters = {
             "Bucket": self._bucket,
-            "Key": key(space, document),
+            "Key": object_key(namespace, document_id),
             "ResponseContentType": "application/pdf",
             "ResponseContentDisposition": f"inline; filename*=UTF-8''{quote(filename, safe='')}",
         }
         url = self._s3.generate_presigned_url("get_object", Params=parameters, ExpiresIn=URL_SECONDS)
         return url, timestamp(self._now() + URL_SECONDS)
 
-    def head(self, space: str, document: str) -> Head | None:
-        """The file that is there now; None when there is none."""
-        try:
-            answer = self._s3.head_object(Bucket=self._bucket, Key=key(space, document))
-        except ClientError as error:
-            if error.response["Error"]["Code"] in _MISSING:
-                return None
-            raise unavailable(error) from error
-        except BotoCoreError as error:
-            raise unavailable(error) from error
-        return Head(answer["ETag"], answer["ContentLength"])
+    def head(self, namespace: str, document_id: str) -> FileInfo | None:
+        """The current file; None when there is none."""
+        with aws.store_errors():
+            try:
+                answer = self._s3.head_object(Bucket=self._bucket, Key=object_key(namespace, document_id))
+            except ClientError as error:
+                if error.response["Error"]["Code"] in _MISSING:
+                    return None
+                raise
+        return FileInfo(answer["ETag"], answer["ContentLength"])
 
-    def read(self, space: str, document: str, source: str) -> Any:
-        """The file's bytes as a stream, if it is still that one. Raises `FileChangedError`."""
-        try:
-            return self._s3.get_object(Bucket=self._bucket, Key=key(space, document), IfMatch=source)["Body"]
-        except ClientError as error:
-            if error.response["Error"]["Code"] in {*_MISSING, "412", "PreconditionFailed"}:
-                raise FileChangedError from error
-            raise unavailable(error) from error
-        except BotoCoreError as error:
-            raise unavailable(error) from error
+    def read(self, namespace: str, document_id: str, source: str) -> Any:
+        """The bytes, as a stream, of the file with this ETag. Raises `FileChangedError`."""
+        with aws.store_errors():
+            try:
+                key = object_key(namespace, document_id)
+                return self._s3.get_object(Bucket=self._bucket, Key=key, IfMatch=source)["Body"]
+            except ClientError as error:
+                if error.response["Error"]["Code"] in {*_MISSING, "412", "PreconditionFailed"}:
+                    raise FileChangedError from error
+                raise
 
-    def delete(self, space: str, document: str) -> None:
-        """Removes the file; one that is gone is no error."""
-        try:
-            self._s3.delete_object(Bucket=self._bucket, Key=key(space, document))
-        except (ClientError, BotoCoreError) as error:
-            raise unavailable(error) from error
+    def delete(self, namespace: str, document_id: str) -> None:
+        """Deletes the file. Does nothing when there is none."""
+        with aws.store_errors():
+            self._s3.delete_object(Bucket=self._bucket, Key=object_key(namespace, document_id))

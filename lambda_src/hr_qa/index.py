@@ -1,7 +1,7 @@
-"""The index of chunks: OpenSearch over HTTP, signed, on botocore alone (opensearch-py would cost each start 250 ms).
+"""The chunk index: OpenSearch over signed HTTP requests with botocore alone (importing opensearch-py takes 250 ms).
 
-What OpenSearch Serverless does not have is not used: ids are the service's own, nothing is refreshed or deleted by
-query, and a write is searchable only seconds later. A chunk may therefore be there twice; readers take it once.
+OpenSearch Serverless assigns ids itself, has no refresh and no delete by query, and makes a write searchable seconds
+later. So a chunk may be stored twice, and readers skip duplicates.
 """
 
 import hashlib
@@ -18,6 +18,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.exceptions import HTTPClientError
 from botocore.httpsession import URLLib3Session
 
+from lambda_src.hr_qa.chunk import Chunk
 from lambda_src.hr_qa.ranking import Hit
 from lambda_src.hr_qa.settings import HrSettings
 from lambda_src.shared import aws
@@ -26,36 +27,32 @@ from lambda_src.shared.errors import DeadlineExceeded, Throttled, Unavailable
 from lambda_src.shared.observability import logger
 
 ATTEMPTS = 4
-FIRST_PAUSE_SECONDS = 0.2
-# A collection that has scaled to zero needs 10-30 s for its first request.
+FIRST_BACKOFF_SECONDS = 0.2
+# A collection that has scaled to zero takes 10-30 s for its first request.
 WAKING_SECONDS = 20
 READ_SECONDS = (24, 12, 6, 3, 1)
-RETRIED = {429, 500, 502, 503, 504}
+RETRIED_STATUSES = {429, 500, 502, 503, 504}
 PAGE = 1_000
-# What each search gives to the ranking.
+MAX_ORDINAL = 2**31 - 1
+# How many hits each search passes to the ranking.
 CANDIDATES = 50
 FOREIGN_CANDIDATES = 25
-# What a search gives back; the vector and the search terms are of no use to anybody.
+# The fields of a hit. The vector and the search terms are not needed.
 RETURNED = ["document", "ordinal", "page", "heading", "text", "sentences", "language"]
 
 Send = Callable[[str, str, bytes, int], tuple[int, bytes]]
 
 
-class Chunk(msgspec.Struct, frozen=True, kw_only=True):
-    """A chunk as it is stored. `sentences`: where each starts in `text`. `ordinal` is unique in its generation."""
+class EmbeddedChunk(msgspec.Struct, frozen=True):
+    """A chunk with its search terms and its vector."""
 
-    document: str
-    generation: str
-    ordinal: int
-    page: int
-    heading: str
-    text: str
-    sentences: tuple[int, ...]
-    language: str
+    chunk: Chunk
+    terms: str
+    vector: list[float]
 
 
 class Query(msgspec.Struct, frozen=True, kw_only=True):
-    """What is looked for, and where. `language`: the question's, "" when it is not clear."""
+    """A search in some generations. `language`: the question's, "" if unclear."""
 
     generations: Sequence[str]
     vector: list[float]
@@ -64,7 +61,7 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Index:
-    """One index. `send(method, path, body, read seconds)` gives status and body; tests hand in a fake."""
+    """One index. `send(method, path, body, read seconds)` returns status and body."""
 
     def __init__(
         self, settings: HrSettings, send: Send | None = None, sleep: Callable[[float], None] = time.sleep
@@ -73,115 +70,112 @@ class Index:
         self._send = send or _sender(settings.search_endpoint, settings.search_service)
         self._sleep = sleep
 
-    def find(self, deadline: Deadline, query: "Query", titles: Mapping[str, str]) -> tuple[list[Hit], list[Hit]]:
-        """The nearest chunks by meaning (score: cosine) and by words (score: BM25), in one round trip.
+    def find(self, deadline: Deadline, query: Query, titles: Mapping[str, str]) -> tuple[list[Hit], list[Hit]]:
+        """Semantic hits (score: cosine) and lexical hits (score: BM25), in one round trip.
 
-        Those by meaning are the nearest of all and the nearest in other languages than the question's: an embedding
-        model prefers the question's own. `titles`: document -> its name.
+        Semantic hits are the nearest chunks of all and the nearest in other languages than the question's: an
+        embedding model prefers the question's language. `titles`: document id -> name.
         """
-        only = {"terms": {"generation": list(query.generations)}}
-        searches = [(CANDIDATES, _near(query.vector, CANDIDATES, [only]))]
-        if query.language:
-            foreign = {"bool": {"must_not": [{"terms": {"language": [query.language, ""]}}]}}
-            searches.append((FOREIGN_CANDIDATES, _near(query.vector, FOREIGN_CANDIDATES, [only, foreign])))
-        words = {"bool": {"must": [{"match": {"terms": {"query": query.terms}}}], "filter": [only]}}
-        searches.append((CANDIDATES, words))
-        lines = [{} if half == 0 else _search_body(*search) for search in searches for half in (0, 1)]
-        answers = self._json(deadline, "POST", "/_msearch", _lines(lines))["responses"]
+        searches = _searches(query)
+        body = b"".join(_json_lines([{}, search]) for search in searches)
+        answers = self._request_json(deadline, "POST", "/_msearch", body)["responses"]
         for answer in answers:
             if "error" in answer:
                 raise self._unavailable(answer.get("status", 0), msgspec.json.encode(answer["error"]))
         # OpenSearch's score for a cosine c is (1 + c) / 2.
-        dense = _hits(answers[:-1], titles, lambda score: 2 * score - 1)
-        return dense, _hits(answers[-1:], titles, lambda score: score)
+        semantic = _hits(answers[:-1], titles, lambda score: 2 * score - 1)
+        return semantic, _hits(answers[-1:], titles, lambda score: score)
 
-    def write(self, deadline: Deadline, chunks: Iterable[tuple[Chunk, str, list[float]]]) -> None:
-        """Stores chunks with their search terms and vectors; once each if nothing fails on the way."""
-        waiting = [{**msgspec.to_builtins(chunk), "terms": terms, "vector": vector} for chunk, terms, vector in chunks]
+    def write(self, deadline: Deadline, document_id: str, generation: str, chunks: Iterable[EmbeddedChunk]) -> None:
+        """Stores the chunks of a generation. A retry may store one twice."""
+        rows = [_row(document_id, generation, chunk) for chunk in chunks]
         for attempt in range(1, ATTEMPTS + 1):
-            if not waiting:
+            if not rows:
                 return
-            body = b"".join(_lines([{"index": {}}, one]) for one in waiting)
-            items = self._json(deadline, "POST", "/_bulk", body)["items"]
-            failed = [
-                (one, item["index"]) for one, item in zip(waiting, items, strict=True) if "error" in item["index"]
-            ]
-            for _, item in failed:
-                if item["status"] not in RETRIED or attempt == ATTEMPTS:
-                    raise self._unavailable(item["status"], msgspec.json.encode(item["error"]))
-            waiting = [one for one, _ in failed]
-            if waiting:
-                self._pause(deadline, attempt)
+            body = b"".join(_json_lines([{"index": {}}, row]) for row in rows)
+            answer = self._request_json(deadline, "POST", "/_bulk", body)
+            results = [item["index"] for item in answer["items"]]
+            for result in results:
+                failed = "error" in result
+                if failed and (result["status"] not in RETRIED_STATUSES or attempt == ATTEMPTS):
+                    raise self._unavailable(result["status"], msgspec.json.encode(result["error"]))
+            rows = [row for row, result in zip(rows, results, strict=True) if "error" in result]
+            if rows:
+                self._back_off(deadline, attempt)
 
     def ordinals(
-        self, deadline: Deadline, generation: str, first: int = 0, last: int = 2**31 - 1
+        self, deadline: Deadline, generation: str, first: int = 0, last: int = MAX_ORDINAL
     ) -> dict[int, list[str]]:
-        """Ordinal -> the service's ids of a generation's chunks that are searchable by now."""
-        only = [{"term": {"generation": generation}}, {"range": {"ordinal": {"gte": first, "lte": last}}}]
-        found: dict[int, list[str]] = {}
-        after: list[Any] | None = None
+        """Ordinal -> ids of the chunks of a generation that are searchable now."""
+        ids_by_ordinal: dict[int, list[str]] = {}
+        start = first
         while True:
-            query: dict[str, Any] = {
+            query = {
                 "size": PAGE,
                 "_source": False,
-                "query": {"bool": {"filter": only}},
+                "query": {
+                    "bool": {
+                        "filter": [
+                            {"term": {"generation": generation}},
+                            {"range": {"ordinal": {"gte": start, "lte": last}}},
+                        ]
+                    }
+                },
                 "sort": [{"ordinal": "asc"}],
             }
-            if after:
-                # Chunks of one ordinal may lie on both sides of a page's end: they are met again, and counted once.
-                query["query"]["bool"]["filter"] = [only[0], {"range": {"ordinal": {"gte": after[0], "lte": last}}}]
             hits = self._search(deadline, query)
             fresh = False
             for hit in hits:
-                ids = found.setdefault(hit["sort"][0], [])
+                ids = ids_by_ordinal.setdefault(hit["sort"][0], [])
                 if hit["_id"] not in ids:
                     ids.append(hit["_id"])
                     fresh = True
             if len(hits) < PAGE or not fresh:
-                return found
-            after = hits[-1]["sort"]
+                return ids_by_ordinal
+            # Starts at the last ordinal again: its duplicates may be on both sides of the page's end.
+            start = hits[-1]["sort"][0]
 
-    def generations(self, deadline: Deadline, document: str, but: Iterable[str] = ()) -> dict[str, str]:
-        """Id -> generation of some (a thousand at most) of a document's chunks, `but` for those of some generations."""
+    def generations(self, deadline: Deadline, document_id: str, excluding: Iterable[str] = ()) -> dict[str, str]:
+        """Chunk id -> generation, for up to a thousand chunks of a document in other generations than `excluding`."""
         query = {
             "size": PAGE,
             "_source": ["generation"],
             "query": {
                 "bool": {
-                    "filter": [{"term": {"document": document}}],
-                    "must_not": [{"terms": {"generation": list(but)}}],
+                    "filter": [{"term": {"document": document_id}}],
+                    "must_not": [{"terms": {"generation": list(excluding)}}],
                 }
             },
         }
         return {hit["_id"]: hit["_source"]["generation"] for hit in self._search(deadline, query)}
 
     def delete(self, deadline: Deadline, ids: Sequence[str]) -> None:
-        """Removes chunks by the service's ids; one that is gone already is no error."""
+        """Deletes chunks by id. Ignores those that no longer exist."""
         for start in range(0, len(ids), PAGE):
-            body = _lines({"delete": {"_id": one}} for one in ids[start : start + PAGE])
-            for item in self._json(deadline, "POST", "/_bulk", body)["items"]:
+            body = _json_lines({"delete": {"_id": chunk_id}} for chunk_id in ids[start : start + PAGE])
+            for item in self._request_json(deadline, "POST", "/_bulk", body)["items"]:
                 if item["delete"]["status"] not in (200, 404):
                     raise self._unavailable(item["delete"]["status"], msgspec.json.encode(item["delete"]))
 
     def create(self, deadline: Deadline, definition: dict[str, Any]) -> None:
-        """Makes the index where no template did (a domain's). One that is there stays as it is."""
-        status, body = self._call(deadline, "PUT", "", msgspec.json.encode(definition))
+        """Creates the index where no template does (on a domain). An existing one stays unchanged."""
+        status, body = self._request(deadline, "PUT", "", msgspec.json.encode(definition))
         if status >= 300 and b"resource_already_exists" not in body:
             raise self._unavailable(status, body)
 
     def _search(self, deadline: Deadline, query: dict[str, Any]) -> list[dict[str, Any]]:
-        answer = self._json(deadline, "POST", "/_search", msgspec.json.encode(query))
+        answer = self._request_json(deadline, "POST", "/_search", msgspec.json.encode(query))
         hits: list[dict[str, Any]] = answer["hits"]["hits"]
         return hits
 
-    def _json(self, deadline: Deadline, method: str, path: str, body: bytes) -> dict[str, Any]:
-        status, answer = self._call(deadline, method, path, body)
+    def _request_json(self, deadline: Deadline, method: str, path: str, body: bytes) -> dict[str, Any]:
+        status, answer = self._request(deadline, method, path, body)
         if status >= 300:
             raise self._unavailable(status, answer)
         content: dict[str, Any] = msgspec.json.decode(answer)
         return content
 
-    def _call(self, deadline: Deadline, method: str, path: str, body: bytes) -> tuple[int, bytes]:
+    def _request(self, deadline: Deadline, method: str, path: str, body: bytes) -> tuple[int, bytes]:
         for attempt in range(1, ATTEMPTS + 1):
             try:
                 status, answer = self._send(method, self._path + path, body, _read_seconds(deadline))
@@ -190,32 +184,32 @@ class Index:
                     logger.warning("search failed", error=type(error).__name__)
                     raise self._unavailable(0, b"") from error
             else:
-                if status not in RETRIED or attempt == ATTEMPTS:
+                if status not in RETRIED_STATUSES or attempt == ATTEMPTS:
                     return status, answer
-            self._pause(deadline, attempt)
+            self._back_off(deadline, attempt)
         raise AssertionError("unreachable")
 
-    def _pause(self, deadline: Deadline, attempt: int) -> None:
-        pause = random.uniform(0.5, 1.0) * FIRST_PAUSE_SECONDS * 2**attempt
-        deadline.require(pause + READ_SECONDS[-1])
-        self._sleep(pause)
+    def _back_off(self, deadline: Deadline, attempt: int) -> None:
+        backoff = random.uniform(0.5, 1.0) * FIRST_BACKOFF_SECONDS * 2**attempt
+        deadline.require(backoff + READ_SECONDS[-1])
+        self._sleep(backoff)
 
     @staticmethod
     def _unavailable(status: int, answer: bytes) -> Throttled | Unavailable:
-        logger.warning("search failed", status=status, reason=_reason(answer))
+        logger.warning("search failed", status=status, reason=_error_type(answer))
         if status == 429:
             return Throttled("The document search takes no more requests at the moment.", retry_after=2)
         return Unavailable(
-            "The document search cannot be reached at the moment; it may be waking up.", retry_after=WAKING_SECONDS
+            "The document search cannot be reached at the moment; it may be starting up.", retry_after=WAKING_SECONDS
         )
 
 
-def _reason(answer: bytes) -> str:
-    """The kind of an error. Not its message, which may repeat what was asked."""
+def _error_type(answer: bytes) -> str:
+    """The type of OpenSearch's error. Its message may repeat the query, which must not be logged."""
     try:
         content = msgspec.json.decode(answer)
     except msgspec.DecodeError:
-        return "no JSON"
+        return "not JSON"
     error = content.get("error", content) if isinstance(content, dict) else content
     return str(error.get("type", "unknown")) if isinstance(error, dict) else type(error).__name__
 
@@ -227,11 +221,34 @@ def _read_seconds(deadline: Deadline) -> int:
     raise DeadlineExceeded("The request was not finished in time. Try again, or ask for less.")
 
 
-def _lines(values: Iterable[Any]) -> bytes:
+def _json_lines(values: Iterable[Any]) -> bytes:
     return b"".join(msgspec.json.encode(value) + b"\n" for value in values)
 
 
-def _near(vector: list[float], count: int, filters: list[dict[str, Any]]) -> dict[str, Any]:
+def _row(document_id: str, generation: str, embedded: EmbeddedChunk) -> dict[str, Any]:
+    return {
+        **msgspec.to_builtins(embedded.chunk),
+        "document": document_id,
+        "generation": generation,
+        "terms": embedded.terms,
+        "vector": embedded.vector,
+    }
+
+
+def _searches(query: Query) -> list[dict[str, Any]]:
+    """The bodies of the searches. The last one is lexical."""
+    in_generations = {"terms": {"generation": list(query.generations)}}
+    searches = [_search_body(CANDIDATES, _nearest(query.vector, CANDIDATES, [in_generations]))]
+    if query.language:
+        foreign = {"bool": {"must_not": [{"terms": {"language": [query.language, ""]}}]}}
+        nearest = _nearest(query.vector, FOREIGN_CANDIDATES, [in_generations, foreign])
+        searches.append(_search_body(FOREIGN_CANDIDATES, nearest))
+    match = {"match": {"terms": {"query": query.terms}}}
+    searches.append(_search_body(CANDIDATES, {"bool": {"must": [match], "filter": [in_generations]}}))
+    return searches
+
+
+def _nearest(vector: list[float], count: int, filters: list[dict[str, Any]]) -> dict[str, Any]:
     return {"knn": {"vector": {"vector": vector, "k": count, "filter": {"bool": {"filter": filters}}}}}
 
 
@@ -240,22 +257,22 @@ def _search_body(size: int, query: dict[str, Any]) -> dict[str, Any]:
 
 
 def _hits(answers: Iterable[dict[str, Any]], titles: Mapping[str, str], score: Callable[[float], float]) -> list[Hit]:
-    """The hits of one kind of search, best first, each chunk once."""
-    found: dict[tuple[str, int], Hit] = {}
+    """The hits of one kind of search, best first, without duplicates."""
+    hits: dict[tuple[str, int], Hit] = {}
     for answer in answers:
-        for one in answer["hits"]["hits"]:
-            source = one["_source"]
+        for entry in answer["hits"]["hits"]:
+            source = entry["_source"]
             title = titles.get(source["document"], "")
-            hit = msgspec.convert({**source, "title": title, "score": score(one["_score"])}, Hit)
-            found.setdefault(hit.key, hit)
-    return sorted(found.values(), key=lambda hit: -hit.score)
+            hit = msgspec.convert({**source, "title": title, "score": score(entry["_score"])}, Hit)
+            hits.setdefault(hit.key, hit)
+    return sorted(hits.values(), key=lambda hit: -hit.score)
 
 
 @cache
 def _http(read_seconds: int) -> URLLib3Session:
     # botocore's clients read this variable themselves; its plain sessions do not.
-    trust: Any = os.environ.get("AWS_CA_BUNDLE") or True
-    return URLLib3Session(verify=trust, timeout=(aws.CONNECT_SECONDS, read_seconds), max_pool_connections=16)
+    verify: Any = os.environ.get("AWS_CA_BUNDLE") or True
+    return URLLib3Session(verify=verify, timeout=(aws.CONNECT_SECONDS, read_seconds), max_pool_connections=16)
 
 
 def _sender(endpoint: str, service: str) -> Send:
@@ -264,7 +281,7 @@ def _sender(endpoint: str, service: str) -> Send:
 
     def send(method: str, path: str, body: bytes, read_seconds: int) -> tuple[int, bytes]:
         headers = {"Content-Type": "application/x-ndjson" if b"\n" in body else "application/json"}
-        # Serverless wants the body's hash as a header of its own.
+        # Serverless requires the body's hash as a header.
         headers["X-Amz-Content-SHA256"] = hashlib.sha256(body).hexdigest()
         request = AWSRequest(method=method, url=endpoint.rstrip("/") + path, data=body, headers=headers)
         SigV4Auth(session.get_credentials().get_frozen_credentials(), service, region).add_auth(request)

@@ -1,10 +1,10 @@
-"""Which language a short text is in, and its words as search terms."""
+"""Detects the language of a short text, and turns its words into search terms."""
 
 import re
 import unicodedata
 
 _WORD = re.compile(r"[^\W_]+")
-# Frequent words that tell these five languages apart or carry no meaning in a search; accents kept, as they tell, too.
+# Frequent words that identify a language and carry no meaning in a search. Accents are kept: they help, too.
 _STOP_WORDS = {
     "en": "a about after all also am an and any are as at be been before being between both but by can could did do "
     "does doing don't for from get had has have he her his how i i'm if in into is it its just ll many may me "
@@ -32,10 +32,10 @@ _STOP_WORDS = {
     "nicht noch nur oder ob ohne sein seine sich sie sind so soll sollen sowie über um und uns unser unter viel viele "
     "vom von vor wann warum was welche welcher welches wenn wer werden wie wieviel wir wird wo zu zum zur zwischen",
 }
-_WORDS = {language: frozenset(words.split()) for language, words in _STOP_WORDS.items()}
-_EVERY_STOP_WORD = frozenset().union(*_WORDS.values())
-# Letters and endings that are one language's own, or nearly so.
-_SIGNS = {
+_STOP_WORD_SETS = {language: frozenset(words.split()) for language, words in _STOP_WORDS.items()}
+_ALL_STOP_WORDS = frozenset().union(*_STOP_WORD_SETS.values())
+# Letters and endings that are specific to a language, or nearly so.
+_PATTERNS = {
     "pt": re.compile(r"[ãõç]|lh[aeo]|nh[aeo]\b|ência|ções"),
     "es": re.compile(r"[ñ¿¡]|ción\b|dad\b|ll[aeo]"),
     "fr": re.compile(r"[çèêëîïôûœ]|\b[cdjlnst]['’]|eux\b|\bqu['’]|tion\b"),
@@ -45,14 +45,14 @@ _SIGNS = {
 
 
 def detect(text: str) -> str:
-    """ "en", "pt", "es", "fr" or "de"; "" when nothing tells, or for a language of none of these."""
+    """ "en", "pt", "es", "fr" or "de"; "" when it is unclear, or for another language."""
     lower = text.lower()
     words = _WORD.findall(lower)
     if not words:
         return ""
     scores = {
-        language: sum(word in known for word in words) + 0.5 * len(_SIGNS[language].findall(lower))
-        for language, known in _WORDS.items()
+        language: sum(word in stop_words for word in words) + 0.5 * len(_PATTERNS[language].findall(lower))
+        for language, stop_words in _STOP_WORD_SETS.items()
     }
     best, second = sorted(scores, key=lambda language: -scores[language])[:2]
     clear = scores[best] >= 1 and scores[best] > scores[second]
@@ -60,38 +60,39 @@ def detect(text: str) -> str:
 
 
 def terms(text: str, language: str) -> str:
-    """The text as words for a field with the standard analyzer: lower case, no accents, no stop words, stems."""
+    """Search terms for a field with the standard analyzer: lower case, no accents, no stop words, stemmed."""
     return " ".join(content_words(text, language))
 
 
 def content_words(text: str, language: str) -> list[str]:
-    """The search terms of a text in order, repeated ones, too."""
-    known = _WORDS.get(language, frozenset())
-    return [stem(fold(word), language) for word in _WORD.findall(text.lower()) if word not in known]
+    """The search terms of a text in order, with repetitions."""
+    stop_words = _STOP_WORD_SETS.get(language, frozenset())
+    return [stem(fold(word), language) for word in _WORD.findall(text.lower()) if word not in stop_words]
 
 
 def names(text: str) -> set[str]:
-    """The words that could be the same in another language: no numbers, no short words, no language's stop words."""
+    """Words that may be the same in another language: no numbers, no short words, no stop words of any language."""
     words = _WORD.findall(text.lower())
-    return {fold(word) for word in words if len(word) >= 3 and word.isalpha() and word not in _EVERY_STOP_WORD}
+    return {fold(word) for word in words if len(word) >= 3 and word.isalpha() and word not in _ALL_STOP_WORDS}
 
 
 def fold(word: str) -> str:
-    """Without accents: people leave them out."""
+    """The word without accents, which people often omit."""
     if word.isascii():
         return word
-    return "".join(one for one in unicodedata.normalize("NFKD", word) if not unicodedata.combining(one))
+    decomposed = unicodedata.normalize("NFKD", word)
+    return "".join(character for character in decomposed if not unicodedata.combining(character))
 
 
 def stem(word: str, language: str) -> str:
-    """One form for a word's frequent forms."""
-    for ending, replacement, least in _ENDINGS.get(language, ()):
-        if word.endswith(ending) and len(word) - len(ending) >= least:
+    """One form for the frequent inflections of a word."""
+    for ending, replacement, min_stem in _ENDINGS.get(language, ()):
+        if word.endswith(ending) and len(word) - len(ending) >= min_stem:
             return word[: len(word) - len(ending)] + replacement
     return word
 
 
-# Ending, what takes its place, and how much must be left. The first that fits is taken.
+# Ending, replacement, and the least length of the stem. The first match applies.
 _ENDINGS: dict[str, tuple[tuple[str, str, int], ...]] = {
     "en": (("sses", "ss", 1), ("ies", "y", 2), ("ss", "ss", 0), ("us", "us", 0), ("is", "is", 0), ("s", "", 2)),
     "pt": (

@@ -1,4 +1,4 @@
-"""What goes in and out of HR Q&A."""
+"""Request and response types of HR Q&A."""
 
 from typing import Annotated, Literal
 
@@ -13,7 +13,7 @@ Status = Literal["awaitingUpload", "processing", "ready", "failed", "deleting"]
 
 
 class CreateDocument(RequestModel):
-    """A file that is about to be uploaded. `sha256` in hexadecimal: the file is then checked against it."""
+    """A PDF to upload. With `sha256` (hexadecimal) the uploaded file is verified."""
 
     name: Annotated[
         str, Meta(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f][^\x00-\x1f\x7f]*$")
@@ -24,7 +24,7 @@ class CreateDocument(RequestModel):
 
 
 class Upload(ResponseModel):
-    """Where and how to post the file, as multipart form data: these fields first, the file last, as `file`."""
+    """The form to post as multipart form data: `fields` first, then the file as `file`."""
 
     url: str
     fields: dict[str, str]
@@ -39,14 +39,14 @@ class DocumentCreated(ResponseModel):
 
 
 class DocumentError(ResponseModel):
-    """Why a document could not be read, and what to do about it."""
+    """Why a document could not be read, and what to do."""
 
     code: str
     message: str
 
 
 class Document(ResponseModel, kw_only=True):
-    """A document and how far its reading is. A failed newer upload leaves an older text of it in the answers."""
+    """A document and the progress of its ingestion. After a failed upload its previous text still answers questions."""
 
     id: str
     name: str
@@ -73,7 +73,7 @@ class DocumentList(ResponseModel, kw_only=True):
 
 
 class DeletedDocument(ResponseModel):
-    """The document answers no question from now on; what is left of it goes in the next minutes."""
+    """The document is excluded from answers at once and deleted within minutes."""
 
     id: str
     status: Status
@@ -81,7 +81,7 @@ class DeletedDocument(ResponseModel):
 
 
 class AskQuestion(RequestModel):
-    """A question; `documents` limits where the answer may come from, `language` is the answer's (the question's)."""
+    """`documents` limits the sources. `language` is the answer's, by default the question's."""
 
     question: Question
     documents: DocumentIds | None = None
@@ -92,7 +92,7 @@ class AskQuestion(RequestModel):
 
 
 class Citation(ResponseModel):
-    """Where the answer stands: a page counted from 1, and the words on it, cut out of the stored text."""
+    """The source of a statement: a page, counted from 1, and a verbatim quote from the stored text."""
 
     document_id: str
     document: str
@@ -101,7 +101,7 @@ class Citation(ResponseModel):
 
 
 class Answer(ResponseModel, kw_only=True):
-    """Plain text, never markup. When not `answered` there are no citations, and `answer` says why."""
+    """Plain text, never markup. If not `answered`, there are no citations and `answer` says why."""
 
     answer: str
     answered: bool
@@ -118,7 +118,7 @@ class Search(RequestModel):
 
 
 class SearchResult(ResponseModel):
-    """A part of a page. `score` orders the items of one search; it compares with no other search's."""
+    """A passage of a page. Scores are comparable within one search only."""
 
     document_id: str
     document: str
@@ -133,14 +133,14 @@ class SearchAnswer(ResponseModel):
 
 
 class Claim(ResponseModel):
-    """A statement of the model's answer, with what it stands on."""
+    """A statement of the model's answer, with the sentences that support it."""
 
     text: Annotated[str, Meta(min_length=1, description="One statement of the answer, in the language of the answer")]
     sentences: Annotated[list[int], Meta(description="Numbers of the sentences that say it, as few as possible")]
 
 
 class Draft(ResponseModel):
-    """What the model is asked for."""
+    """The answer that the model is asked for."""
 
     answered: Annotated[bool, Meta(description="Whether the numbered sentences answer the question")]
     claims: Annotated[list[Claim], Meta(description="The answer, statement by statement; empty when not answered")]

@@ -1,24 +1,27 @@
-"""The steps of an ingestion, as messages on its queue."""
+"""The steps of an ingestion, as messages of its queue."""
 
 import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
 import msgspec
-from botocore.exceptions import BotoCoreError, ClientError
 
 from lambda_src.shared import aws
-from lambda_src.shared.store import unavailable
+from lambda_src.shared.sqs import SqsQueue
 
-# SQS takes so many messages in one call.
-BATCH = 10
+# SQS's limit for one call.
+BATCH_SIZE = 10
 
 
-class Step(msgspec.Struct, tag_field="step", rename="camel", frozen=True, kw_only=True):
-    """What is to be done to a document."""
+class Step(msgspec.Struct, tag_field="step", frozen=True, kw_only=True):
+    """Work on one document."""
 
-    space: str
+    namespace: str = msgspec.field(name="space")
     document: str
+
+
+class Start(Step, tag="start", frozen=True, kw_only=True):
+    """Look at the uploaded file and plan its ingestion, unless that is done. S3's event stands for this step."""
 
 
 class ReadRange(Step, tag="range", frozen=True, kw_only=True):
@@ -36,44 +39,33 @@ class Publish(Step, tag="publish", frozen=True, kw_only=True):
 
 
 class Clean(Step, tag="clean", frozen=True, kw_only=True):
-    """Delete what no generation needs any more. `since`: seconds since 1970 of the change that made it so."""
+    """Delete what no generation needs any more. `since`: seconds since 1970 of the change that caused it."""
 
     since: int
 
 
-AnyStep = ReadRange | Publish | Clean
+AnyStep = Start | ReadRange | Publish | Clean
 
 
-class Queue:
-    """The ingestion's queue, for those who put something on it."""
+class Queue(SqsQueue):
+    """The sending side."""
 
     def __init__(self, url: str, client: Any = None, now: Callable[[], float] = time.time) -> None:
-        self._url = url
-        self._sqs = client or aws.store_client("sqs")
+        super().__init__(url, client)
         self._now = now
 
-    def clean(self, space: str, document: str) -> None:
-        """A document was deleted, or a generation replaced."""
-        self.send([Clean(space=space, document=document, since=int(self._now()))])
+    def send_clean(self, namespace: str, document_id: str) -> None:
+        """Cleans up after a deletion, or after a generation was replaced."""
+        self.send([Clean(namespace=namespace, document=document_id, since=int(self._now()))])
 
     def send(self, steps: Iterable[AnyStep], delay: int = 0) -> None:
-        """Puts steps on the queue, visible after `delay` seconds (900 at most)."""
-        waiting = list(steps)
-        for start in range(0, len(waiting), BATCH):
+        """Sends steps, visible after `delay` seconds (900 at most). Raises `Unavailable`."""
+        remaining = list(steps)
+        for start in range(0, len(remaining), BATCH_SIZE):
             entries = [
                 {"Id": str(number), "MessageBody": msgspec.json.encode(step).decode(), "DelaySeconds": delay}
-                for number, step in enumerate(waiting[start : start + BATCH])
+                for number, step in enumerate(remaining[start : start + BATCH_SIZE])
             ]
-            try:
-                answer = self._sqs.send_message_batch(QueueUrl=self._url, Entries=entries)
-            except (ClientError, BotoCoreError) as error:
-                raise unavailable(error) from error
+            answer = self._call("send_message_batch", Entries=entries)
             if answer.get("Failed"):
-                raise unavailable(RuntimeError(answer["Failed"][0].get("Code", "")))
-
-    def retry_after(self, receipt: str, seconds: int) -> None:
-        """A message that failed comes back after so many seconds instead of the queue's own time."""
-        try:
-            self._sqs.change_message_visibility(QueueUrl=self._url, ReceiptHandle=receipt, VisibilityTimeout=seconds)
-        except (ClientError, BotoCoreError) as error:
-            raise unavailable(error) from error
+                raise aws.store_unavailable(answer["Failed"][0].get("Code", ""))

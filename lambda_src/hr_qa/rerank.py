@@ -1,4 +1,4 @@
-"""A model that reads question and chunk together, to put the best chunks in a better order."""
+"""Reorders the best chunks with a model that reads question and chunk together."""
 
 from typing import Any
 
@@ -11,13 +11,13 @@ from lambda_src.shared.catalogue import Invocation, resolve
 from lambda_src.shared.context import Context
 from lambda_src.shared.observability import logger
 
-# What the model reads: beyond these, retrieval has put little that matters.
+# How many chunks the model reads. Retrieval rarely ranks a relevant one lower.
 CANDIDATES = 30
 READ_SECONDS = 5
 
 
 class Reranker:
-    """Bedrock's Rerank over the first candidates. When it fails, the order stays as it was."""
+    """Bedrock's Rerank of the first candidates. When it fails, the order stays the same."""
 
     def __init__(self, invocation: Invocation, model_arn: str, client: Any) -> None:
         self._invocation = invocation
@@ -25,24 +25,24 @@ class Reranker:
         self._client = client
 
     @classmethod
-    def of(cls, settings: HrSettings) -> "Reranker | None":
-        """The stage's, if it has one."""
+    def from_settings(cls, settings: HrSettings) -> "Reranker | None":
+        """The stage's reranker, if it has one."""
         if settings.rerank_model is None:
             return None
-        # It improves an answer that is good without it: one short try.
+        # One short attempt: answers are good without it, too.
         client = aws.slow_client("bedrock-agent-runtime", READ_SECONDS, 1, settings.model_region)
         region = client.meta.region_name
         arn = f"arn:{client.meta.partition}:bedrock:{region}::foundation-model/{settings.rerank_model}"
         return cls(resolve(settings.rerank_model), arn, client)
 
     def rerank(self, context: Context, question: str, ranked: list[Ranked]) -> list[Ranked]:
-        """The candidates by the model's relevance, the others behind them."""
+        """The candidates ordered by the model's relevance, followed by the others."""
         first = ranked[:CANDIDATES]
         if len(first) < 2:
             return ranked
         sources = [
-            {"type": "INLINE", "inlineDocumentSource": {"type": "TEXT", "textDocument": {"text": one.hit.text}}}
-            for one in first
+            {"type": "INLINE", "inlineDocumentSource": {"type": "TEXT", "textDocument": {"text": candidate.hit.text}}}
+            for candidate in first
         ]
         model = {"modelConfiguration": {"modelArn": self._arn}, "numberOfResults": len(first)}
         try:
@@ -52,10 +52,10 @@ class Reranker:
                 rerankingConfiguration={"type": "BEDROCK_RERANKING_MODEL", "bedrockRerankingConfiguration": model},
             )
         except (ClientError, BotoCoreError) as error:
-            # The order of retrieval is a good one, too: no reason to leave the question unanswered.
+            # The order of retrieval is good enough to answer the question.
             logger.warning("rerank failed", request_id=context.request_id, error=type(error).__name__)
             return ranked
         context.count_call(self._invocation, 0)
-        scored = [Ranked(first[one["index"]].hit, one["relevanceScore"]) for one in answer["results"]]
-        chosen = {one.hit.key for one in scored}
-        return [*scored, *(one for one in ranked if one.hit.key not in chosen)]
+        reranked = [Ranked(first[result["index"]].hit, result["relevanceScore"]) for result in answer["results"]]
+        keys = {candidate.hit.key for candidate in reranked}
+        return [*reranked, *(candidate for candidate in ranked if candidate.hit.key not in keys)]

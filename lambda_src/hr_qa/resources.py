@@ -1,4 +1,4 @@
-"""What the stack makes and the functions use: where files are in the bucket, and the index's mapping."""
+"""What the stack creates and the functions use: the files' object keys, and the index's name and mapping."""
 
 import hashlib
 from typing import Any
@@ -7,33 +7,35 @@ PREFIX = "documents"
 INDEX_PREFIX = "chunks-"
 
 
-def key(space: str, document: str) -> str:
-    """The object's name of a document's file; the ingestion finds space and document in it."""
-    return f"{PREFIX}/{space}/{document}.pdf"
+def object_key(namespace: str, document_id: str) -> str:
+    """The key of a document's file."""
+    return f"{PREFIX}/{namespace}/{document_id}.pdf"
 
 
-def owner_of(object_key: str) -> tuple[str, str] | None:
-    """Space and document that an object's name tells; None for a name that is not ours."""
-    _, _, rest = object_key.partition("/")
-    space, _, file = rest.partition("/")
-    document = file.removesuffix(".pdf")
-    return (space, document) if space and document and key(space, document) == object_key else None
+def parse_object_key(key: str) -> tuple[str, str] | None:
+    """Namespace and document id of a file's key; None for another key."""
+    _, _, path = key.partition("/")
+    namespace, _, file = path.partition("/")
+    document_id = file.removesuffix(".pdf")
+    if namespace and document_id and object_key(namespace, document_id) == key:
+        return namespace, document_id
+    return None
 
 
 def index_name(embedding_model: str, dimensions: int) -> str:
-    """A name of its own for what one model embeds: vectors of two models, or of two lengths, do not compare."""
-    told = f"{embedding_model} {dimensions} {index_definition(dimensions)}"
-    return f"{INDEX_PREFIX}{hashlib.sha256(told.encode()).hexdigest()[:8]}"
+    """One index per embedding model, length and mapping: vectors of two models or lengths cannot be compared."""
+    identity = f"{embedding_model} {dimensions} {index_definition(dimensions)}"
+    return f"{INDEX_PREFIX}{hashlib.sha256(identity.encode()).hexdigest()[:8]}"
 
 
 def index_definition(dimensions: int, engine: str | None = None) -> dict[str, Any]:
     """The index's settings and mapping, in OpenSearch's form.
 
-    `engine`: who searches the vectors. NextGen collections refuse to be told, classic ones want `faiss`; on a domain
-    `lucene` knows cosine and filters in every version.
+    `engine` searches the vectors. NextGen collections refuse the setting and classic ones need `faiss`; on a domain,
+    `lucene` supports cosine and filters in every version.
 
-    Types are those that an index made by CloudFormation may have. `terms` holds the words that are searched, already
-    brought to one form; `text` and `heading` are kept with the chunk and not searched.
+    All types can be created by CloudFormation. `terms` holds the searched words, already normalized; `text` and
+    `heading` are stored only.
     """
     fields: dict[str, Any] = {name: {"type": "keyword"} for name in ("document", "generation", "language")}
     fields |= {name: {"type": "integer"} for name in ("ordinal", "page", "sentences")}

@@ -1,4 +1,4 @@
-"""HR Q&A's route table."""
+"""The route table of HR Q&A."""
 
 from lambda_src.hr_qa.models import (
     Answer,
@@ -20,7 +20,7 @@ ROUTES = (
         method="POST",
         path="/documents",
         operation="create_document",
-        summary="Announce a PDF and get the form to upload it with",
+        summary="Create a document and get the form to upload its PDF",
         status=201,
         request=CreateDocument,
         response=DocumentCreated,
@@ -37,14 +37,14 @@ ROUTES = (
         method="GET",
         path="/documents/{id}",
         operation="get_document",
-        summary="One document: its state, and the file when it is ready",
+        summary="Get a document: its status, and its file when it is ready",
         response=DocumentAnswer,
     ),
     Route(
         method="DELETE",
         path="/documents/{id}",
         operation="delete_document",
-        summary="Delete a document; no answer comes from it any more",
+        summary="Delete a document; it is excluded from answers at once",
         status=202,
         response=DeletedDocument,
     ),
@@ -63,7 +63,7 @@ ROUTES = (
         method="POST",
         path="/searches",
         operation="search",
-        summary="The parts of your documents that fit a question, best first",
+        summary="Search your documents for the passages that match a question, best first",
         request=Search,
         response=SearchAnswer,
         raises=(NotFound, Conflict),

@@ -1,37 +1,64 @@
-"""What a stage says about HR Q&A, beside what it says about every use case."""
+"""HR Q&A's settings."""
 
 import hashlib
+from typing import Annotated, Literal
+
+from msgspec import Meta
 
 from lambda_src.shared.catalogue import Invocation, resolve
-from lambda_src.shared.settings import Settings
+from lambda_src.shared.settings import Options, Settings
 
-# Of a stage where everybody asks from the same documents; no caller's digest looks like this.
-SHARED_SPACE = "shared"
+MEGABYTE = 1024 * 1024
+# The namespace of a stage with shared documents. No caller's digest looks like this.
+SHARED_NAMESPACE = "shared"
+
+
+class HrQaOptions(Options, frozen=True, kw_only=True):
+    """The setting `hrQa` of a stage, as far as functions read it."""
+
+    # Of the vectors: fewer dimensions cost less to store and search, and retrieve slightly worse.
+    dimensions: Literal[1024, 512, 256] = 1024
+    # Calls per second to the embedding model by all ingestion functions; keep it below the account's quota.
+    embedding_rate: Annotated[float, Meta(gt=0, le=1_000)] = 30
+    # Ingestion functions running at once. SQS requires at least two.
+    concurrency: Annotated[int, Meta(ge=2, le=1_000)] = 2
+    max_document_megabytes: Annotated[int, Meta(ge=1, le=100)] = 100
+    max_pages: Annotated[int, Meta(ge=1, le=20_000)] = 5_000
+    # Read scanned pages with Amazon Textract, which charges by the page.
+    ocr: bool = False
+    # All callers ask the same documents; by default each caller asks only their own.
+    shared_documents: bool = False
 
 
 class HrSettings(Settings, frozen=True, kw_only=True):
-    """`search_service` is `aoss` for OpenSearch Serverless, `es` for a domain. `ingestion_rate` is calls a second of
-    one function instance to the embedding model."""
+    """The environment of HR Q&A's functions. `search_service`: `aoss` for OpenSearch Serverless, `es` for a domain."""
 
     search_endpoint: str
     search_index: str
     search_service: str = "aoss"
     embedding_model: str
-    dimensions: int = 1024
     queue_url: str
     rerank_model: str | None = None
-    shared_documents: bool = False
-    max_document_bytes: int = 100 * 1024 * 1024
-    max_pages: int = 5_000
-    ingestion_rate: float = 15.0
     max_receives: int = 8
-    ocr: bool = False
+    options: HrQaOptions = HrQaOptions()
 
     @property
     def embedding(self) -> Invocation:
-        """The model that both documents and questions are embedded with."""
+        """The model that embeds both documents and questions."""
         return resolve(self.embedding_model)
 
-    def space(self, caller: str) -> str:
-        """Whose documents a caller sees: a digest, so that no object's name tells the caller's."""
-        return SHARED_SPACE if self.shared_documents else hashlib.sha256(caller.encode()).hexdigest()[:32]
+    @property
+    def function_embedding_rate(self) -> float:
+        """One function's share of the embedding rate, in calls per second."""
+        return self.options.embedding_rate / self.options.concurrency
+
+    @property
+    def max_document_bytes(self) -> int:
+        """The largest document that is accepted."""
+        return self.options.max_document_megabytes * MEGABYTE
+
+    def namespace(self, caller: str) -> str:
+        """The namespace of a caller's documents: a digest, so that no object name reveals the caller."""
+        if self.options.shared_documents:
+            return SHARED_NAMESPACE
+        return hashlib.sha256(caller.encode()).hexdigest()[:32]

@@ -1,1 +1,1 @@
-"""Pictures from a prompt."""
+"""Generates images from a prompt."""

@@ -1,6 +1,6 @@
-"""How each family of image models is asked and how it answers: bodies of InvokeModel, taken from AWS's parameter pages.
+"""Requests and answers of each family of image models: bodies of InvokeModel, from AWS's parameter pages.
 
-A parameter that a family does not take is refused by name: a caller who sets it and gets something else is misled.
+A parameter that a family does not take is refused by name, because ignoring it would mislead the caller.
 """
 
 import base64
@@ -37,7 +37,7 @@ NOVA_STYLES = {
     "digital-painting": "SOFT_DIGITAL_PAINTING",
 }
 TITAN_SIZES = {"1:1": (1024, 1024), "2:3": (768, 1152), "3:2": (1152, 768)}
-# Nova Canvas: sides are multiples of 16, at most 4.19 megapixels
+# Nova Canvas: sides are multiples of 16, with at most 4.19 megapixels.
 NOVA_SIZES = {
     "1:1": (1024, 1024),
     "2:3": (832, 1248),
@@ -51,8 +51,8 @@ NOVA_SIZES = {
 }
 
 
-class Picture(msgspec.Struct, frozen=True):
-    """One PNG and the seed that made it; sizes in pixels."""
+class GeneratedImage(msgspec.Struct, frozen=True):
+    """One PNG and its seed; sizes in pixels."""
 
     data: bytes
     seed: int
@@ -61,50 +61,51 @@ class Picture(msgspec.Struct, frozen=True):
 
 
 class Family(msgspec.Struct, frozen=True):
-    """`bodies(request, first_seed)` gives the calls to make; `pictures(answer, seed)` reads one call's answer."""
+    """`bodies(request, first_seed)` returns one body per call; `parse(answer, seed)` reads one call's answer."""
 
     max_seed: int
     bodies: Callable[[CreateImages, int], list[dict[str, Any]]]
-    pictures: Callable[[dict[str, Any], int], list[Picture]]
+    parse: Callable[[dict[str, Any], int], list[GeneratedImage]]
 
 
-def _refuse(request: CreateImages, family: str, *names: str) -> None:
+def _refuse_parameters(request: CreateImages, family: str, *names: str) -> None:
     for name in names:
         if getattr(request, name) is not None:
             raise InvalidRequest.at(f"body.{name}", f"{family} models do not take it; leave it out")
 
 
-def _at_most(request: CreateImages, name: str, limit: int) -> None:
+def _check_length(request: CreateImages, name: str, limit: int) -> None:
     if len(getattr(request, name) or "") > limit:
-        wire = "negativePrompt" if name == "negative_prompt" else name
-        raise InvalidRequest.at(f"body.{wire}", f"this model takes at most {limit} characters")
+        json_name = "negativePrompt" if name == "negative_prompt" else name
+        raise InvalidRequest.at(f"body.{json_name}", f"this model takes at most {limit} characters")
 
 
-def _styled(request: CreateImages) -> str:
+def _styled_prompt(request: CreateImages) -> str:
     return f"{request.prompt}, {STYLE_WORDS[request.style]}" if request.style else request.prompt
 
 
 def _stability_bodies(request: CreateImages, first_seed: int) -> list[dict[str, Any]]:
-    _refuse(request, "Stability", "quality", "guidance")
+    _refuse_parameters(request, "Stability", "quality", "guidance")
     common: dict[str, Any] = {
-        "prompt": _styled(request),
+        "prompt": _styled_prompt(request),
         "aspect_ratio": request.aspect_ratio,
         "output_format": "png",
     }
     if request.negative_prompt:
         common["negative_prompt"] = request.negative_prompt
-    # One picture a call; the seeds that follow the first keep a set repeatable.
+    # One image per call. Consecutive seeds keep a set reproducible.
     return [{**common, "seed": (first_seed + number) % 4294967295} for number in range(request.count)]
 
 
-def _stability_pictures(answer: dict[str, Any], seed: int) -> list[Picture]:
+def _parse_stability(answer: dict[str, Any], seed: int) -> list[GeneratedImage]:
     reason = next(filter(None, answer.get("finish_reasons") or []), None)
     if reason and reason.lower().startswith("filter reason"):
-        raise Refused("The model declined this prompt, or what came of it.")
+        raise Refused("The model declined this prompt or its images.")
     if reason:
         raise ModelFailed("The model failed on this prompt.")
     seeds = answer.get("seeds") or [seed]
-    return [_picture(image, int(made_with)) for image, made_with in zip(answer.get("images", []), seeds, strict=False)]
+    images = answer.get("images", [])
+    return [_decode(image, int(image_seed)) for image, image_seed in zip(images, seeds, strict=False)]
 
 
 def _amazon_body(request: CreateImages, seed: int, width: int, height: int) -> dict[str, Any]:
@@ -128,42 +129,42 @@ def _amazon_body(request: CreateImages, seed: int, width: int, height: int) -> d
 def _titan_bodies(request: CreateImages, first_seed: int) -> list[dict[str, Any]]:
     if request.aspect_ratio not in TITAN_SIZES:
         raise InvalidRequest.at("body.aspectRatio", f"this model takes {', '.join(TITAN_SIZES)}")
-    _at_most(request, "prompt", 512)
-    _at_most(request, "negative_prompt", 512)
+    _check_length(request, "prompt", 512)
+    _check_length(request, "negative_prompt", 512)
     body = _amazon_body(request, first_seed, *TITAN_SIZES[request.aspect_ratio])
-    body["textToImageParams"]["text"] = _styled(request)[:512]
+    body["textToImageParams"]["text"] = _styled_prompt(request)[:512]
     return [body]
 
 
 def _nova_bodies(request: CreateImages, first_seed: int) -> list[dict[str, Any]]:
-    _at_most(request, "prompt", 1024)
-    _at_most(request, "negative_prompt", 1024)
+    _check_length(request, "prompt", 1024)
+    _check_length(request, "negative_prompt", 1024)
     body = _amazon_body(request, first_seed, *NOVA_SIZES[request.aspect_ratio])
     if request.style:
         body["textToImageParams"]["style"] = NOVA_STYLES[request.style]
     return [body]
 
 
-def _amazon_pictures(answer: dict[str, Any], seed: int) -> list[Picture]:
+def _parse_amazon(answer: dict[str, Any], seed: int) -> list[GeneratedImage]:
     images = answer.get("images") or []
     if answer.get("error") and not images:
-        raise Refused("The model declined this prompt, or what came of it.")
-    return [_picture(image, seed) for image in images]
+        raise Refused("The model declined this prompt or its images.")
+    return [_decode(image, seed) for image in images]
 
 
-def _picture(encoded: str, seed: int) -> Picture:
+def _decode(encoded: str, seed: int) -> GeneratedImage:
     try:
         data = base64.b64decode(encoded, validate=True)
     except (binascii.Error, TypeError) as error:
-        raise ModelFailed("The model's answer holds no readable picture.") from error
+        raise ModelFailed("The model's answer has no readable image.") from error
     if not data.startswith(PNG) or len(data) < 24:
-        raise ModelFailed("The model's answer holds no PNG picture.")
+        raise ModelFailed("The model's answer has no PNG image.")
     width, height = struct.unpack(">II", data[16:24])
-    return Picture(data, seed, width, height)
+    return GeneratedImage(data, seed, width, height)
 
 
 FAMILIES = {
-    "stability": Family(4294967294, _stability_bodies, _stability_pictures),
-    "titan-image": Family(2147483646, _titan_bodies, _amazon_pictures),
-    "nova-canvas": Family(858993459, _nova_bodies, _amazon_pictures),
+    "stability": Family(4294967294, _stability_bodies, _parse_stability),
+    "titan-image": Family(2147483646, _titan_bodies, _parse_amazon),
+    "nova-canvas": Family(858993459, _nova_bodies, _parse_amazon),
 }

@@ -1,4 +1,4 @@
-"""What goes in and out of image generation."""
+"""Request and response types of image generation."""
 
 from typing import Annotated, Literal
 
@@ -21,7 +21,7 @@ Prompt = Annotated[str, Meta(min_length=1, max_length=2000)]
 
 
 class CreateImages(RequestModel):
-    """A wish for pictures. `seed` makes one repeatable; `guidance` is how closely the model keeps to the prompt."""
+    """`seed` makes an image reproducible; `guidance` is how closely the model follows the prompt."""
 
     prompt: Prompt
     negative_prompt: Prompt | None = None
@@ -35,14 +35,14 @@ class CreateImages(RequestModel):
 
 
 class ListOrCreateQuery(ListQuery):
-    """`GET /images`: with `prompt` the short form of creating one picture, without it the list."""
+    """`GET /images`: creates one image with `prompt`, lists images without it."""
 
     prompt: Prompt | None = None
     aspect_ratio: AspectRatio | None = None
 
 
 class ImageRecord(ResponseModel):
-    """What is kept of a picture beside its bytes."""
+    """The stored metadata of an image."""
 
     id: str
     content_type: str
@@ -55,7 +55,7 @@ class ImageRecord(ResponseModel):
 
 
 class Image(ImageRecord):
-    """A picture, to be fetched from `url` until `urlExpiresAt`."""
+    """An image; `url` works until `urlExpiresAt`."""
 
     url: str
     url_expires_at: str

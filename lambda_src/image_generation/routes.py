@@ -1,4 +1,4 @@
-"""Image generation's route table."""
+"""The route table of image generation."""
 
 from lambda_src.image_generation.models import CreatedImages, CreateImages, ImageAnswer, ImageList, ListOrCreateQuery
 from lambda_src.shared.routes import Route
@@ -8,7 +8,7 @@ ROUTES = (
         method="POST",
         path="/images",
         operation="create_images",
-        summary="Make one to four pictures from a prompt",
+        summary="Generate one to four images from a prompt",
         status=201,
         request=CreateImages,
         response=CreatedImages,
@@ -19,7 +19,7 @@ ROUTES = (
         method="GET",
         path="/images",
         operation="list_or_create",
-        summary="List your pictures; with `prompt`, make one (201)",
+        summary="List your images; with `prompt`, generate one (201)",
         query=ListOrCreateQuery,
         response=ImageList,
         other_responses=((201, CreatedImages),),
@@ -29,14 +29,14 @@ ROUTES = (
         method="GET",
         path="/images/{id}",
         operation="get_image",
-        summary="One picture with a fresh URL",
+        summary="Get an image with a fresh URL",
         response=ImageAnswer,
     ),
     Route(
         method="DELETE",
         path="/images/{id}",
         operation="delete_image",
-        summary="Delete a picture",
+        summary="Delete an image",
         status=204,
     ),
 )

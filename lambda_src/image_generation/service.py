@@ -1,14 +1,13 @@
-"""Pictures: asked of the model, kept in S3 with their record in DynamoDB, given out as presigned URLs."""
+"""Generates images, stores them in S3 with a record in DynamoDB, and returns presigned URLs."""
 
 import secrets
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
 from msgspec import UNSET, structs
 
-from lambda_src.image_generation.families import FAMILIES, Family, Picture
+from lambda_src.image_generation.families import FAMILIES, Family, GeneratedImage
 from lambda_src.image_generation.models import (
     CreatedImages,
     CreateImages,
@@ -23,44 +22,45 @@ from lambda_src.shared.bedrock import Bedrock
 from lambda_src.shared.catalogue import Invocation
 from lambda_src.shared.context import Context
 from lambda_src.shared.errors import InvalidRequest, ModelFailed
-from lambda_src.shared.http import Reply
 from lambda_src.shared.ids import new_id, timestamp
 from lambda_src.shared.observability import logger
+from lambda_src.shared.routes import Created
 from lambda_src.shared.schemas import Usage
 from lambda_src.shared.settings import Settings
-from lambda_src.shared.store import Store, unavailable
+from lambda_src.shared.store import RecordStore
 
 URL_SECONDS = 3600
-# Writing up to four pictures of a few megabytes each takes a second or two; begun later it could not end in time.
+# Storing up to four images of a few megabytes takes a second or two. With less time left it would not finish.
 SAVE_SECONDS = 2.0
 
 
 class ImageService:
     """The operations of image generation's route table."""
 
-    def __init__(self, settings: Settings, bedrock: Bedrock, store: Store | None = None, s3: Any = None) -> None:
+    def __init__(self, settings: Settings, bedrock: Bedrock, store: RecordStore | None = None, s3: Any = None) -> None:
         self._settings = settings
         self._bedrock = bedrock
-        self._store = store or Store(settings.table_name, "image", ImageRecord)
+        self._store = store or RecordStore(settings.table_name, "image", ImageRecord)
         self._s3 = s3 or aws.store_client("s3")
 
     def create_images(self, context: Context, *, body: CreateImages) -> CreatedImages:
-        """Make, keep and return the pictures: all of them or none."""
+        """Generates, stores and returns the images: all of them or none."""
         invocation = self._settings.model(body.model)
         family = FAMILIES[invocation.model.family]
         seed = body.seed if body.seed is not None else 1 + secrets.randbelow(family.max_seed)
         if seed > family.max_seed:
             raise InvalidRequest.at("body.seed", f"this model takes 0 to {family.max_seed}")
-        calls = family.bodies(body, seed)  # refuses what the model does not take before anything is paid
+        # Refuses unsupported parameters before any call is paid for.
+        bodies = family.bodies(body, seed)
         screened = self._bedrock.screen(context, body.prompt)
         if screened != body.prompt:
-            calls = family.bodies(structs.replace(body, prompt=screened), seed)
-        pictures = self._generate(context, invocation, family, calls, seed)
-        if len(pictures) < body.count:
-            raise ModelFailed("The model gave fewer pictures than asked for.")
-        context.used(invocation).images += len(pictures)
+            bodies = family.bodies(structs.replace(body, prompt=screened), seed)
+        images = self._generate(context, invocation, family, bodies, seed)
+        if len(images) < body.count:
+            raise ModelFailed("The model returned fewer images than requested.")
+        context.used(invocation).images += len(images)
         context.deadline.require(SAVE_SECONDS)
-        records = self._save(context, body.prompt, invocation, pictures)
+        records = self._save(context, body.prompt, invocation, images)
         if self._settings.payload_logging:
             logger.info("payload", request_id=context.request_id, prompt=body.prompt)
         return CreatedImages(
@@ -70,58 +70,58 @@ class ImageService:
             request_id=context.request_id,
         )
 
-    def list_or_create(self, context: Context, *, query: ListOrCreateQuery) -> ImageList | Reply:
-        """The caller's pictures, newest first; with a prompt the short form of `create_images`."""
+    def list_or_create(self, context: Context, *, query: ListOrCreateQuery) -> ImageList | Created:
+        """The caller's images, newest first; with a prompt, one new image."""
         if query.prompt is not None:
-            wish = CreateImages(prompt=query.prompt, aspect_ratio=query.aspect_ratio or "2:3")
-            return Reply(self.create_images(context, body=wish), 201)
+            body = CreateImages(prompt=query.prompt, aspect_ratio=query.aspect_ratio or "2:3")
+            return Created(self.create_images(context, body=body))
         if query.aspect_ratio is not None:
-            raise InvalidRequest.at("query.aspectRatio", "goes with a prompt")
+            raise InvalidRequest.at("query.aspectRatio", "needs a prompt")
         records, cursor = self._store.page(context.caller, query.limit, query.cursor)
         items = [self._image(record) for record in records]
         return ImageList(items=items, next_cursor=cursor or UNSET, request_id=context.request_id)
 
     def get_image(self, context: Context, *, id: str) -> ImageAnswer:
-        """One picture with a fresh URL."""
+        """An image with a fresh URL. Raises `NotFound`."""
         image = self._image(self._store.get(context.caller, id))
         return ImageAnswer(**structs.asdict(image), request_id=context.request_id)
 
     def delete_image(self, context: Context, *, id: str) -> None:
-        """Picture first: cut off between the two, the record still leads a second call to it."""
+        """Deletes the object first: if the record's deletion fails, a retry still finds it. Raises `NotFound`."""
         record = self._store.get(context.caller, id)
         self._call_s3("delete_object", Key=_key(record.id))
         self._store.delete(context.caller, id)
 
     def _generate(
-        self, context: Context, invocation: Invocation, family: Family, calls: list[dict[str, Any]], seed: int
-    ) -> list[Picture]:
-        def one(number: int) -> list[Picture]:
-            answer, _ = self._bedrock.invoke(context, invocation, calls[number])
-            return family.pictures(answer, seed + number)
+        self, context: Context, invocation: Invocation, family: Family, bodies: list[dict[str, Any]], seed: int
+    ) -> list[GeneratedImage]:
+        def call(number: int) -> list[GeneratedImage]:
+            answer, _ = self._bedrock.invoke(context, invocation, bodies[number])
+            return family.parse(answer, seed + number)
 
-        with ThreadPoolExecutor(max_workers=len(calls)) as pool:
-            return [picture for pictures in pool.map(one, range(len(calls))) for picture in pictures]
+        with ThreadPoolExecutor(max_workers=len(bodies)) as pool:
+            return [image for images in pool.map(call, range(len(bodies))) for image in images]
 
     def _save(
-        self, context: Context, prompt: str, invocation: Invocation, pictures: list[Picture]
+        self, context: Context, prompt: str, invocation: Invocation, images: list[GeneratedImage]
     ) -> list[ImageRecord]:
-        created = timestamp()
+        created_at = timestamp()
         records = [
             ImageRecord(
                 id=new_id(),
                 content_type="image/png",
-                width=picture.width,
-                height=picture.height,
-                seed=picture.seed,
+                width=image.width,
+                height=image.height,
+                seed=image.seed,
                 prompt=prompt,
                 model=invocation.id,
-                created_at=created,
+                created_at=created_at,
             )
-            for picture in pictures
+            for image in images
         ]
         try:
-            for record, picture in zip(records, pictures, strict=True):
-                self._call_s3("put_object", Key=_key(record.id), Body=picture.data, ContentType=record.content_type)
+            for record, image in zip(records, images, strict=True):
+                self._call_s3("put_object", Key=_key(record.id), Body=image.data, ContentType=record.content_type)
                 self._store.put(context.caller, record.id, record)
         except Exception:
             self._clean_up(context.caller, records)
@@ -133,8 +133,9 @@ class ImageService:
             try:
                 self._call_s3("delete_object", Key=_key(record.id))
                 self._store.delete(caller, record.id)
-            except Exception as error:  # the first failure is the caller's answer, this one is for the log
-                logger.warning("picture left behind", image=record.id, error=type(error).__name__)
+            except Exception as error:
+                # The caller gets the first failure; this one is logged only.
+                logger.warning("image not cleaned up", image=record.id, error=type(error).__name__)
 
     def _image(self, record: ImageRecord) -> Image:
         url = self._s3.generate_presigned_url(
@@ -145,10 +146,8 @@ class ImageService:
         return Image(**structs.asdict(record), url=url, url_expires_at=timestamp(time.time() + URL_SECONDS))
 
     def _call_s3(self, operation: str, **arguments: Any) -> None:
-        try:
+        with aws.store_errors():
             getattr(self._s3, operation)(Bucket=self._settings.bucket_name, **arguments)
-        except (ClientError, BotoCoreError) as error:
-            raise unavailable(error) from error
 
 
 def _key(image_id: str) -> str:

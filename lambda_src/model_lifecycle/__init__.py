@@ -1,1 +1,1 @@
-"""The weekly look at the life cycle of a stage's models."""
+"""The weekly check of the life cycle of a stage's models."""

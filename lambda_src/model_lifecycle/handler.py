@@ -1,6 +1,6 @@
-"""The function's entry: the schedule's event, which says nothing."""
+"""Entry point of the scheduled function."""
 
-from lambda_src.shared import start  # isort: skip  (first: it stops the collector while the rest is imported)
+from lambda_src.shared import start  # isort: skip  (first: it disables garbage collection during the other imports)
 
 from typing import Any
 
@@ -13,7 +13,7 @@ ATTEMPTS = 3
 
 
 def make_checkup() -> Checkup:
-    """What the function makes at its start, once."""
+    """Builds the checkup, once per process."""
     settings = read_settings(LifecycleSettings)
     return Checkup(settings, aws.slow_client("bedrock", READ_SECONDS, ATTEMPTS, settings.model_region))
 
@@ -22,7 +22,7 @@ checkup = make_checkup()
 
 
 def handler(_event: object, _context: object) -> dict[str, Any]:
-    """The counts, as the metrics have them."""
+    """Returns the counts that the metrics report."""
     return checkup.run()
 
 

@@ -1,4 +1,4 @@
-"""How long the models of a stage still live: one log line a model, and metrics that alarms watch."""
+"""Reports the life cycle of a stage's models: one log line per model, and metrics for alarms."""
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
@@ -21,15 +21,19 @@ from lambda_src.shared.observability import logger, metrics
 
 
 class LifecycleSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """The models that any use case of the stage offers, and where Bedrock is asked about them."""
+    """`models`: those that any use case of the stage offers. `model_region`: the region to query."""
 
     stage: str
     models: tuple[str, ...]
     model_region: str | None = None
 
 
-class Life(msgspec.Struct, frozen=True):
-    """What is known of one model. `near`: it may end within 90 days, or is legacy; `ending`: within 30, announced."""
+class ModelStatus(msgspec.Struct, frozen=True):
+    """One model's status. `days`: until its earliest end of life.
+
+    `near`: it may end within 90 days, or is legacy. `ending`: its end within 30 days is announced. `asked`: whether
+    Bedrock has reported its life cycle.
+    """
 
     model: str
     asked: bool
@@ -40,32 +44,32 @@ class Life(msgspec.Struct, frozen=True):
 
 
 class Checkup:
-    """Asks Bedrock about each model of the stage; where it does not answer, the catalogue is all there is."""
+    """Queries Bedrock for each model of the stage. Without an answer, only the catalogue's dates count."""
 
     def __init__(self, settings: LifecycleSettings, client: Any, today: Callable[[], date] | None = None) -> None:
         self._settings, self._client = settings, client
         self._today = today or (lambda: datetime.now(UTC).date())
 
     def run(self) -> dict[str, int]:
-        """The counts. Never fails for a model that Bedrock says nothing of: that is counted."""
+        """The counts. A model that Bedrock does not report is counted, too."""
         today = self._today()
-        # A model that is called by its id here and by a profile there has one life.
-        models = {model.id: model for model in (resolve(one).model for one in self._settings.models)}
-        lives = [life(model, self._ask(model), today) for model in models.values()]
-        for one in lives:
-            logger.info("model life cycle", **msgspec.to_builtins(one))
-            if one.days is not None:
-                self._emit({"DaysToEndOfLife": one.days}, model=one.model)
-        counts = _counts(lives)
+        # A model may be offered by its id and by several profiles.
+        models = {model.id: model for model in (resolve(name).model for name in self._settings.models)}
+        statuses = [model_status(model, self._query(model), today) for model in models.values()]
+        for status in statuses:
+            logger.info("model life cycle", **msgspec.to_builtins(status))
+            if status.days is not None:
+                self._emit({"DaysToEndOfLife": status.days}, model=status.model)
+        counts = _counts(statuses)
         self._emit(counts)
         return counts
 
-    def _ask(self, model: Model) -> BedrockLifecycle | None:
+    def _query(self, model: Model) -> BedrockLifecycle | None:
         try:
             details = self._client.get_foundation_model(modelIdentifier=model.id)["modelDetails"]
             return parse_lifecycle(details["modelLifecycle"])
         except (BotoCoreError, ClientError, KeyError, ValueError) as error:
-            logger.warning("could not ask Bedrock: the catalogue alone counts", model=model.id, reason=str(error))
+            logger.warning("no life cycle from Bedrock: using the catalogue only", model=model.id, reason=str(error))
             return None
 
     def _emit(self, values: dict[str, int], **dimensions: str) -> None:
@@ -76,27 +80,28 @@ class Checkup:
         metrics.flush_metrics()
 
 
-def life(model: Model, said: BedrockLifecycle | None, today: date) -> Life:
-    """By the earlier of Bedrock's day and the catalogue's."""
-    known = model.lifecycle
-    ends = earliest_end(known, said)
-    status = (merge_lifecycle(known, said, today) if said else known).status
-    left = ends - today if ends else None
-    # The catalogue's day of an active model is the earliest possible one.
-    announced = said.ends_on if said and known.status == "active" else ends if known.status != "active" else None
-    return Life(
+def model_status(model: Model, reported: BedrockLifecycle | None, today: date) -> ModelStatus:
+    """Uses the earlier of Bedrock's date and the catalogue's."""
+    catalogue = model.lifecycle
+    ends = earliest_end(catalogue, reported)
+    status = (merge_lifecycle(catalogue, reported, today) if reported else catalogue).status
+    remaining = ends - today if ends else None
+    # The catalogue's date of an active model is only the earliest possible one.
+    reported_end = reported.ends_on if reported else None
+    announced = reported_end if catalogue.status == "active" else ends
+    return ModelStatus(
         model=model.id,
-        asked=said is not None,
+        asked=reported is not None,
         status=status,
-        days=None if left is None else left.days,
-        near=status != "active" or (left is not None and left <= NEAR_END),
+        days=None if remaining is None else remaining.days,
+        near=status != "active" or (remaining is not None and remaining <= NEAR_END),
         ending=status == "ended" or (announced is not None and announced - today <= IMMINENT_END),
     )
 
 
-def _counts(lives: Sequence[Life]) -> dict[str, int]:
+def _counts(statuses: Sequence[ModelStatus]) -> dict[str, int]:
     return {
-        "ModelsNearEnd": sum(one.near for one in lives),
-        "ModelsEnding": sum(one.ending for one in lives),
-        "ModelsNotAsked": sum(not one.asked for one in lives),
+        "ModelsNearEnd": sum(status.near for status in statuses),
+        "ModelsEnding": sum(status.ending for status in statuses),
+        "ModelsNotAsked": sum(not status.asked for status in statuses),
     }

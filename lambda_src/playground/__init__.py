@@ -1,1 +1,1 @@
-"""Text models tried out: one completion, several side by side, and what models there are."""
+"""Tries out text models: one completion, a comparison of several, and the list of models."""

@@ -1,4 +1,4 @@
-"""What goes in and out of the playground."""
+"""Request and response types of the playground."""
 
 from typing import Annotated, Any, Literal
 
@@ -16,7 +16,7 @@ class Message(RequestModel):
 
 
 class Task(RequestModel):
-    """What a model is asked: a `prompt` alone, or the `messages` of a conversation whose last is the user's."""
+    """Either a `prompt`, or the `messages` of a conversation that ends with the user's."""
 
     instructions: Text | None = None
     prompt: Text | None = None
@@ -37,9 +37,9 @@ class CompareCompletions(Task, kw_only=True):
 
 
 class Completion(ResponseModel):
-    """`stopReason` is Bedrock's. `parameters` are those in force; one that is not there is left to the model.
+    """`stopReason` is Bedrock's. `parameters` are the effective ones; the model decides about absent ones.
 
-    `latencyMs` is the time of the call with its repetitions, in milliseconds.
+    `latencyMs` is the time of the call including retries, in milliseconds.
     """
 
     text: str
@@ -51,7 +51,7 @@ class Completion(ResponseModel):
     request_id: str
 
 
-# A type for it could not be decoded: msgspec tells two kinds of object apart by a tag only. Encoding asks for no type.
+# Any, because msgspec unions need tagged structs. The type is only encoded, never decoded.
 CompletionOrError = Annotated[
     Any,
     Meta(
@@ -63,14 +63,14 @@ CompletionOrError = Annotated[
 
 
 class Comparison(ResponseModel):
-    """In the order of the request's `models`: a `Completion` each, or the error that it alone would get."""
+    """One item for each of the request's `models`, in their order: a `Completion`, or that model's error."""
 
     items: list[CompletionOrError]
     request_id: str
 
 
 class ListedModel(ResponseModel):
-    """A model of the catalogue. `invocationId` is how this stage calls it, where it is `offered`."""
+    """A model of the catalogue. `invocationId` is the id that this stage calls it by, if it is `offered`."""
 
     id: str
     provider: str

@@ -1,4 +1,4 @@
-"""The playground's route table."""
+"""The route table of the playground."""
 
 from lambda_src.playground.models import CompareCompletions, Comparison, Completion, CreateCompletion, ModelList
 from lambda_src.shared.routes import Route
@@ -8,7 +8,7 @@ ROUTES = (
         method="POST",
         path="/completions",
         operation="create_completion",
-        summary="A model's answer to a prompt or a conversation",
+        summary="Get a model's answer to a prompt or a conversation",
         request=CreateCompletion,
         response=Completion,
         idempotent=True,
@@ -18,7 +18,7 @@ ROUTES = (
         method="POST",
         path="/completions/stream",
         operation="stream_completion",
-        summary="The same as it is written: events `delta`, and at last `completion` or `error`",
+        summary="Get the answer as it is written: events `delta`, then `completion` or `error`",
         request=CreateCompletion,
         response=Completion,
         stream="completion",
@@ -29,7 +29,7 @@ ROUTES = (
         method="POST",
         path="/comparisons",
         operation="compare_completions",
-        summary="The answers of 2 to 4 models, side by side",
+        summary="Compare the answers of 2 to 4 models",
         request=CompareCompletions,
         response=Comparison,
         idempotent=True,
@@ -39,7 +39,7 @@ ROUTES = (
         method="GET",
         path="/models",
         operation="list_models",
-        summary="The models there are, what they take, and which this stage offers",
+        summary="List all models with their parameters, and which of them this stage offers",
         response=ModelList,
     ),
 )

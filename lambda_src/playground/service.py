@@ -1,6 +1,6 @@
-"""Completions: one, or several models' side by side; and the catalogue of what can be asked."""
+"""Completions of one model, comparisons of several, and the list of models."""
 
-from collections.abc import Generator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from typing import Any
@@ -31,6 +31,7 @@ from lambda_src.shared.parameters import (
 )
 from lambda_src.shared.schemas import Usage
 from lambda_src.shared.settings import Settings
+from lambda_src.shared.streams import ClosingIterator, text_then_result
 
 
 class PlaygroundService:
@@ -41,53 +42,49 @@ class PlaygroundService:
         self._bedrock = bedrock
 
     def create_completion(self, context: Context, *, body: CreateCompletion) -> Completion:
-        """Raises `InvalidRequest`, `Refused`, and what the model's failures are."""
+        """Raises `InvalidRequest`, `Refused`, and the model's errors."""
         return self._complete(context, self._settings.model(body.model), body, _conversation(body))
 
-    def stream_completion(self, context: Context, *, body: CreateCompletion) -> Generator[str | Completion]:
-        """The text in pieces, and at last the completion. Raises as `create_completion`."""
+    def stream_completion(self, context: Context, *, body: CreateCompletion) -> ClosingIterator[str | Completion]:
+        """The text in pieces as it arrives, then the completion. Raises the errors of `create_completion`."""
         invocation = self._settings.model(body.model)
         request, parameters = _request(invocation, body, _conversation(body))
         stream = self._bedrock.converse_stream(context, invocation, request)
 
-        def pieces() -> Generator[str | Completion]:
-            said = []
-            for text in stream:
-                said.append(text)
-                yield text
-            stop_reason = stream.stop_reason or ""
-            yield self._completion(context, invocation, request, "".join(said), stop_reason, parameters)
+        def finish(text: str) -> Completion:
+            return self._completion(context, invocation, request, text, stream.stop_reason or "", parameters)
 
-        return pieces()
+        return text_then_result(stream, finish)
 
     def compare_completions(self, context: Context, *, body: CompareCompletions) -> Comparison:
-        """A model that fails is an error in its place. Raises `InvalidRequest` for what no model could answer."""
+        """A failed model has its error in its place. Raises `InvalidRequest` for a task that no model can answer."""
         invocations = self._distinct(body.models)
         conversation = _conversation(body)
 
-        def one(invocation: Invocation) -> Completion | dict[str, Any]:
+        def complete(invocation: Invocation) -> Completion | dict[str, Any]:
             try:
                 return self._complete(context, invocation, body, conversation)
             except ApiError as error:
                 return error.body(context.request_id)
 
-        # Each call ends by itself before the request's deadline does.
+        # Each call ends before the request's deadline on its own.
         with ThreadPoolExecutor(max_workers=len(invocations)) as pool:
-            return Comparison(items=list(pool.map(one, invocations)), request_id=context.request_id)
+            return Comparison(items=list(pool.map(complete, invocations)), request_id=context.request_id)
 
     def list_models(self, context: Context) -> ModelList:
-        """The whole catalogue; what has ended is listed with its date."""
-        # Of several ways to one model the first is the one that its bare id means.
-        offered = {one.model.id: one.id for one in map(resolve, reversed(self._settings.models))}
+        """The complete catalogue, including models that have ended."""
+        # Reversed: if a model is offered by several ids, its bare id means the first.
+        invocations = map(resolve, reversed(self._settings.models))
+        offered = {invocation.model.id: invocation.id for invocation in invocations}
         return ModelList(
             items=[_listed(model, offered.get(model.id)) for model in MODELS], request_id=context.request_id
         )
 
     def _distinct(self, models: Sequence[str]) -> list[Invocation]:
-        found = [self._settings.model(model, f"body.models[{index}]") for index, model in enumerate(models)]
-        if len({one.id for one in found}) < len(found):
+        invocations = [self._settings.model(model, f"body.models[{index}]") for index, model in enumerate(models)]
+        if len({invocation.id for invocation in invocations}) < len(invocations):
             raise InvalidRequest.at("body.models", "a model is named twice")
-        return found
+        return invocations
 
     def _complete(
         self, context: Context, invocation: Invocation, task: Task, conversation: dict[str, Any]
@@ -121,16 +118,16 @@ class PlaygroundService:
 
 
 def _request(invocation: Invocation, task: Task, conversation: dict[str, Any]) -> tuple[dict[str, Any], Values]:
-    """Converse's request, and the parameters in force."""
+    """Converse's request, and the effective parameters."""
     values = explicit_parameters(task.parameters)
     parameters = effective_parameters(invocation.model, values)
-    # Other defaults are Bedrock's own and left to it: some models take one of two parameters and refuse both.
+    # Bedrock applies the other defaults itself: some models refuse certain parameters in combination.
     request = converse_fields(invocation.model, {**values, "maxTokens": parameters["maxTokens"]})
     return {**conversation, **request}, parameters
 
 
 def _conversation(task: Task) -> dict[str, Any]:
-    """Converse's `messages` and `system`. Raises `InvalidRequest` for turns that do not follow each other."""
+    """Converse's `messages` and `system`. Raises `InvalidRequest` unless user and assistant alternate."""
     if (task.prompt is None) == (task.messages is None):
         raise InvalidRequest.at("body", "needs either a prompt or messages")
     turns = _turns(task.messages) if task.messages else [_turn("user", task.prompt or "", "body.prompt")]
@@ -142,12 +139,12 @@ def _conversation(task: Task) -> dict[str, Any]:
 def _turns(messages: list[Message]) -> list[dict[str, Any]]:
     if messages[0].role != "user":
         raise InvalidRequest.at("body.messages[0].role", "the first message is the user's")
-    for index, (one, following) in enumerate(pairwise(messages), start=1):
-        if one.role == following.role:
+    for index, (message, following) in enumerate(pairwise(messages), start=1):
+        if message.role == following.role:
             raise InvalidRequest.at(f"body.messages[{index}].role", "user and assistant take turns")
     if messages[-1].role != "user":
         raise InvalidRequest.at(f"body.messages[{len(messages) - 1}].role", "the last message is the user's")
-    return [_turn(one.role, one.text, f"body.messages[{index}].text") for index, one in enumerate(messages)]
+    return [_turn(message.role, message.text, f"body.messages[{index}].text") for index, message in enumerate(messages)]
 
 
 def _turn(role: str, text: str, path: str) -> dict[str, Any]:
@@ -156,7 +153,7 @@ def _turn(role: str, text: str, path: str) -> dict[str, Any]:
 
 def _block(text: str, path: str) -> dict[str, str]:
     if not text.strip():
-        # Bedrock refuses it, in words about blocks that the caller has never seen.
+        # Bedrock refuses it with a message about blocks, which callers do not know.
         raise InvalidRequest.at(path, "is blank")
     return {"text": text}
 

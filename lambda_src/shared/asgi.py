@@ -1,7 +1,7 @@
-"""A use case's API as an ASGI application, for AWS Lambda Web Adapter: streams leave piece by piece.
+"""A use case's API as an ASGI application behind AWS Lambda Web Adapter, which sends streams chunk by chunk.
 
 The adapter turns an invocation into an HTTP request on loopback and adds two headers: the gateway's request context and
-Lambda's own. It puts them over any of the same name, so a caller cannot choose who it is.
+Lambda's own. It overwrites headers of the same name, so a caller cannot forge its identity.
 https://awslabs.github.io/aws-lambda-web-adapter/features/request-context.html
 """
 
@@ -10,77 +10,87 @@ import base64
 import os
 import re
 import time
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import msgspec
 
 from lambda_src.shared.http import Api
 from lambda_src.shared.sse import HEARTBEAT
+from lambda_src.shared.streams import ClosingIterator
 
-# Well below the idle limit of anything on the way: load balancers and proxies begin at 30 s.
+# Well below the idle timeouts of load balancers and proxies, which start at 30 s.
 HEARTBEAT_SECONDS = 10.0
 REQUEST_CONTEXT = "x-amzn-request-context"
 LAMBDA_CONTEXT = "x-amzn-lambda-context"
-# When the adapter does not say when Lambda ends the function: as long as the gateway waits for a plain answer.
+# The gateway's timeout for a plain response, used when the adapter sends no deadline.
 FALLBACK_SECONDS = 29.0
 
-Receive = Callable[[], Awaitable[dict[str, Any]]]
-Send = Callable[[dict[str, Any]], Awaitable[None]]
+Message = dict[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
 
 
-class Remaining:
-    """Lambda's context as far as `Api` asks: how long the invocation may still take."""
+class RemainingTime:
+    """The part of Lambda's context that `Api` uses, from the adapter's header."""
 
     def __init__(self, header: str | None) -> None:
-        told = _object(header)
-        # Milliseconds since 1970; the adapter's documentation and its runtime's library name it differently.
-        ends = told.get("deadline") or told.get("deadline_ms")
-        self._ends = ends / 1000 if isinstance(ends, int) else time.time() + FALLBACK_SECONDS
+        context = _json_object(header)
+        # Milliseconds since 1970. The adapter's documentation and its runtime library name it differently.
+        deadline = context.get("deadline") or context.get("deadline_ms")
+        self._end = deadline / 1000 if isinstance(deadline, int) else time.time() + FALLBACK_SECONDS
 
     def get_remaining_time_in_millis(self) -> int:
-        return round((self._ends - time.time()) * 1000)
+        return round((self._end - time.time()) * 1000)
 
 
 class App:
-    """The ASGI application. `heartbeat` is the longest silence, in seconds."""
+    """The ASGI application. `heartbeat` is the longest silence of a stream, in seconds."""
 
     def __init__(self, api: Api, heartbeat: float = HEARTBEAT_SECONDS) -> None:
         self._api = api
         self._heartbeat = heartbeat
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
-        body = await _read(receive)
+        body = await _read_body(receive)
         headers = {name.decode().lower(): value.decode() for name, value in scope["headers"]}
-        opened = await asyncio.to_thread(
-            self._api.respond, _event(scope, headers, body), Remaining(headers.get(LAMBDA_CONTEXT))
-        )
-        sent = [(name.lower().encode(), value.encode()) for name, value in opened.headers.items()]
-        await send({"type": "http.response.start", "status": opened.status, "headers": sent})
-        heartbeats = opened.headers.get("Content-Type", "").startswith("text/event-stream")
-        gone = asyncio.create_task(_gone(receive))
+        event, remaining = _event(scope, headers, body), RemainingTime(headers.get(LAMBDA_CONTEXT))
+        response = await asyncio.to_thread(self._api.respond, event, remaining)
+        raw_headers = [(name.lower().encode(), value.encode()) for name, value in response.headers.items()]
+        start = {"type": "http.response.start", "status": response.status, "headers": raw_headers}
+        if isinstance(response.body, bytes):
+            await send(start)
+            await send(_chunk(response.body, more=False))
+            return
         try:
-            while piece := await self._next(opened.pieces, gone, send if heartbeats else None):
-                await send({"type": "http.response.body", "body": piece, "more_body": True})
+            await send(start)
+            await self._send_stream(response.body, receive, send)
         finally:
-            await asyncio.to_thread(opened.pieces.close)
-            gone.cancel()
-        await send({"type": "http.response.body", "body": b""})
+            await asyncio.to_thread(response.body.close)
+        await send(_chunk(b"", more=False))
 
-    async def _next(
-        self, pieces: Generator[bytes], gone: "asyncio.Task[None]", heartbeats_to: Send | None
+    async def _send_stream(self, chunks: ClosingIterator[bytes], receive: Receive, send: Send) -> None:
+        disconnected = asyncio.create_task(_disconnected(receive))
+        try:
+            while chunk := await self._next_chunk(chunks, disconnected, send):
+                await send(_chunk(chunk, more=True))
+        finally:
+            disconnected.cancel()
+
+    async def _next_chunk(
+        self, chunks: ClosingIterator[bytes], disconnected: "asyncio.Task[None]", send: Send
     ) -> bytes | None:
-        """The next piece; None at the end, or when nobody listens any more."""
-        coming = asyncio.create_task(asyncio.to_thread(next, pieces, None))
-        while not coming.done():
-            await asyncio.wait({coming, gone}, timeout=self._heartbeat, return_when=asyncio.FIRST_COMPLETED)
-            if gone.done():
-                # A generator at work cannot be closed: its piece is awaited, and not wanted any more.
-                await coming
+        """The next chunk; None at the end, or when the client has disconnected. Sends heartbeats until then."""
+        chunk = asyncio.create_task(asyncio.to_thread(next, chunks, None))
+        while not chunk.done():
+            await asyncio.wait({chunk, disconnected}, timeout=self._heartbeat, return_when=asyncio.FIRST_COMPLETED)
+            if disconnected.done():
+                # The iterator cannot be closed while it runs in its thread.
+                await chunk
                 return None
-            if heartbeats_to and not coming.done():
-                await heartbeats_to({"type": "http.response.body", "body": HEARTBEAT, "more_body": True})
-        return coming.result()
+            if not chunk.done():
+                await send(_chunk(HEARTBEAT, more=True))
+        return chunk.result()
 
 
 def serve(api: Api) -> None:
@@ -98,12 +108,16 @@ def serve(api: Api) -> None:
         log_config=None,
         access_log=False,
         server_header=False,
-        # The adapter keeps its connection, also over the time in which Lambda stops the clock.
+        # The adapter reuses its connection, also after Lambda has frozen the process between invocations.
         timeout_keep_alive=3600,
     )
 
 
-async def _read(receive: Receive) -> bytes:
+def _chunk(body: bytes, *, more: bool) -> Message:
+    return {"type": "http.response.body", "body": body, "more_body": more}
+
+
+async def _read_body(receive: Receive) -> bytes:
     body, more = b"", True
     while more:
         message = await receive()
@@ -112,14 +126,14 @@ async def _read(receive: Receive) -> bytes:
     return body
 
 
-async def _gone(receive: Receive) -> None:
+async def _disconnected(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
 
 
 def _event(scope: dict[str, Any], headers: dict[str, str], body: bytes) -> dict[str, Any]:
-    """The gateway's event as far as `Api` reads it. Streams have no query."""
-    context = _object(headers.get(REQUEST_CONTEXT))
+    """The fields of the gateway's event that `Api` reads. Streams have no query."""
+    context = _json_object(headers.get(REQUEST_CONTEXT))
     resource = str(context.get("resourcePath", ""))
     return {
         "httpMethod": scope["method"],
@@ -133,18 +147,18 @@ def _event(scope: dict[str, Any], headers: dict[str, str], body: bytes) -> dict[
 
 
 def _path_parameters(resource: str, path: str) -> dict[str, str]:
-    """Of the path's end: the stage's name may stand before it."""
+    """Matched at the path's end, because the stage name may come first."""
     pattern = "".join(
         f"(?P<{part[1:-1]}>[^/]+)" if part.startswith("{") else re.escape(part)
         for part in re.split(r"(\{[^}]+\})", resource)
     )
-    found = re.search(f"{pattern}$", path)
-    return found.groupdict() if found else {}
+    match = re.search(f"{pattern}$", path)
+    return match.groupdict() if match else {}
 
 
-def _object(header: str | None) -> dict[str, Any]:
+def _json_object(header: str | None) -> dict[str, Any]:
     try:
-        told = msgspec.json.decode(header or "{}")
+        value = msgspec.json.decode(header or "{}")
     except msgspec.DecodeError:
         return {}
-    return told if isinstance(told, dict) else {}
+    return value if isinstance(value, dict) else {}

@@ -1,8 +1,8 @@
-"""The Bedrock models this project knows, one row each. Models are data: a new one is a new row, not new code.
+"""The Bedrock models that this project supports, one row each. A new model is a new row, not new code.
 
-Identifiers, life cycle dates and inference profiles are from AWS's model cards and life cycle tables, prices from the
-Bedrock price page for US regions, on demand; each price carries the day it was read. A model whose price was not found
-has none, and its cost is then not estimated.
+Identifiers, life cycle dates and inference profiles come from AWS's model cards and life cycle tables. Prices are
+on-demand prices of US regions from Bedrock's price page, with the date they were read. The cost of a model without a
+price is not estimated.
 """
 
 from typing import Literal
@@ -14,11 +14,11 @@ Number = int | float
 
 
 class UnknownModel(LookupError):
-    """No row, or no inference profile of that prefix, for the id."""
+    """The catalogue has no model or inference profile with this id."""
 
 
 class Range(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The values a parameter may take, and Bedrock's default where it has one; of a list, how many it may have."""
+    """The values that a parameter may have, and Bedrock's default if there is one. For a list: its length."""
 
     min: Number
     max: Number
@@ -26,7 +26,7 @@ class Range(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Lifecycle(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
-    """Dates as ISO 8601 days. With status `active`, `end_of_life_at` is the earliest day possible, not an announced."""
+    """Dates are ISO 8601. For an active model, `end_of_life_at` is the earliest possible date, not an announced one."""
 
     status: Literal["active", "legacy", "ended"]
     legacy_at: str | None = None
@@ -34,7 +34,7 @@ class Lifecycle(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True)
 
 
 class Price(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
-    """On-demand price in `currency`: per million tokens, or per image."""
+    """On-demand prices in `currency`, per million tokens or per image."""
 
     as_of: str
     input_per_million: float | None = None
@@ -46,11 +46,11 @@ class Price(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
 class Model(msgspec.Struct, frozen=True, kw_only=True):
     """One foundation model.
 
-    `regions`: where the id itself can be called on demand; empty when only inference profiles serve it.
-    `profiles`: profile prefix -> the regions Bedrock may route the call to.
-    `structured_output`: how an answer that fits a JSON schema is had: Bedrock's schema field, a tool, or the prompt.
-    `dimensions`: of an embedding model's vectors, the default first.
-    `forced_tool`: whether the model takes a tool choice that leaves it no other answer.
+    `regions`: where the model id can be called on demand; empty if only inference profiles serve the model.
+    `profiles`: profile prefix -> the regions that Bedrock may route the call to.
+    `structured_output`: how to request an answer with a JSON schema: Bedrock's schema field, a tool, or the prompt.
+    `dimensions`: the lengths of an embedding model's vectors, the default first.
+    `forced_tool`: whether the model accepts a forced tool choice.
     """
 
     id: str
@@ -71,7 +71,7 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Invocation(msgspec.Struct, frozen=True):
-    """A way to call a model: its own id, or the id of an inference profile (`profile` is then its prefix)."""
+    """How to call a model: by its id, or by the id of an inference profile with the prefix `profile`."""
 
     id: str
     model: Model
@@ -79,7 +79,7 @@ class Invocation(msgspec.Struct, frozen=True):
 
     @property
     def destination_regions(self) -> tuple[str, ...]:
-        """Where the profile may route the call; empty without a profile."""
+        """The regions that the profile may route the call to; empty without a profile."""
         return self.model.profiles[self.profile] if self.profile else ()
 
 
@@ -162,7 +162,7 @@ def _llama(version: str, name: str, inputs: tuple[Literal["text", "image"], ...]
 
 
 def _rerank(model_id: str, provider: str, name: str, regions: tuple[str, ...]) -> Model:
-    # Priced by the query, which the catalogue's prices do not say.
+    # Priced per query, which `Price` cannot express.
     return Model(
         id=model_id,
         provider=provider,
@@ -214,7 +214,7 @@ MODELS: tuple[Model, ...] = (
         purpose="text",
         inputs=("text", "image"),
         lifecycle=Lifecycle("active", end_of_life_at="2027-10-07"),
-        # Newer Claude models refuse sampling parameters and a forced tool choice; the row promises only what is sure.
+        # Newer Claude models refuse sampling parameters and a forced tool choice: the row lists only safe ones.
         parameters={"maxTokens": Range(1, 64000), "stopSequences": Range(0, 4)},
         structured_output="native",
         forced_tool=False,
@@ -321,9 +321,9 @@ _BY_ID = {model.id: model for model in MODELS}
 
 
 def resolve(invocation_id: str) -> Invocation:
-    """The row behind a model id or an inference profile id such as `us.amazon.nova-lite-v1:0`.
+    """Looks up a model id, or an inference profile id such as `us.amazon.nova-lite-v1:0`.
 
-    Raises `UnknownModel` when the catalogue has no such model or the model no such profile.
+    Raises `UnknownModel` when the catalogue has no such model, or the model no such profile.
     """
     if invocation_id in _BY_ID:
         return Invocation(invocation_id, _BY_ID[invocation_id])
@@ -335,7 +335,7 @@ def resolve(invocation_id: str) -> Invocation:
 
 
 def cost(model: Model, *, input_tokens: int = 0, output_tokens: int = 0, images: int = 0) -> float | None:
-    """The estimate in US dollars for one call, on-demand price; None when the catalogue has no price."""
+    """The estimated on-demand cost in US dollars; None when the catalogue has no price."""
     price = model.price
     if price is None:
         return None

@@ -1,4 +1,4 @@
-"""What travels with one request: who asks, how long is left, and what the models used."""
+"""The state of one request: its caller, its deadline, its idempotency record, and what it used of the models."""
 
 import threading
 import time
@@ -12,7 +12,7 @@ from lambda_src.shared.errors import DeadlineExceeded
 
 
 class Deadline:
-    """A point in time by which the request must be answered."""
+    """The point in time by which the request must be answered."""
 
     def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -23,13 +23,41 @@ class Deadline:
         return self._end - self._clock()
 
     def require(self, seconds: float) -> None:
-        """Raise `DeadlineExceeded` if fewer than `seconds` are left: what would be begun now could not finish."""
+        """Raises `DeadlineExceeded` when fewer than `seconds` are left: work started now could not finish."""
         if self.seconds_left < seconds:
             raise DeadlineExceeded("The request was not finished in time. Try again, or ask for less.")
 
 
+class StoredResponse(msgspec.Struct, frozen=True):
+    """The response to the first request with an idempotency key."""
+
+    status: int
+    body: bytes
+
+
+class NoIdempotency:
+    """No-op used when the request has no idempotency key. `idempotency.Idempotent` keeps the response."""
+
+    def begin(self, body: Any, seconds: float) -> StoredResponse | None:
+        """Claims the key for `seconds`. Returns the stored response if the work is already done."""
+        return None
+
+    def completion_writes(self, response: Any) -> list[dict[str, Any]]:
+        """DynamoDB writes (none or one) that store `response` under the key.
+
+        A service that adds them to the transaction of its own writes never does the work of one key twice.
+        """
+        return []
+
+    def finish(self, status: int, body: bytes) -> None:
+        """Stores the response, unless `completion_writes` has."""
+
+    def release(self) -> None:
+        """Frees the key of a request that did not finish."""
+
+
 class ModelUse(msgspec.Struct):
-    """What one request used of one model; several calls add up."""
+    """What one request used of one model, summed over its calls. `cached_tokens` are part of `input_tokens`."""
 
     invocation: catalogue.Invocation
     calls: int = 0
@@ -37,7 +65,6 @@ class ModelUse(msgspec.Struct):
     output_tokens: int = 0
     images: int = 0
     latency_ms: int = 0
-    # Of the input tokens, those that came from the model's prompt cache.
     cached_tokens: int = 0
 
     @property
@@ -52,24 +79,24 @@ class ModelUse(msgspec.Struct):
 
 
 class Context:
-    """One request's own state."""
+    """The state of one request."""
 
-    def __init__(self, *, caller: str, request_id: str, deadline: Deadline) -> None:
+    def __init__(
+        self, *, caller: str, request_id: str, deadline: Deadline, idempotency: NoIdempotency | None = None
+    ) -> None:
         self.caller = caller
         self.request_id = request_id
         self.deadline = deadline
+        self.idempotency = idempotency or NoIdempotency()
         self.uses: dict[str, ModelUse] = {}
-        # Called with the response: DynamoDB's writes (none or one) that keep it under the request's idempotency key. A
-        # service that puts them into the transaction of its own writes can never do the work of one key twice.
-        self.completion_writes: Callable[[Any], list[dict[str, Any]]] = lambda response: []
         self._lock = threading.Lock()
 
     def used(self, invocation: catalogue.Invocation) -> ModelUse:
-        """The record of this model's use in this request, made at the first call."""
+        """This request's use of the model so far."""
         return self.uses.setdefault(invocation.id, ModelUse(invocation))
 
     def count_call(self, invocation: catalogue.Invocation, latency_ms: int) -> None:
-        """Add one call's time; calls run side by side."""
+        """Adds one call. Safe to use from concurrent calls."""
         with self._lock:
             use = self.used(invocation)
             use.calls += 1

@@ -1,4 +1,4 @@
-"""Texts to vectors: one function a family of models, behind one call."""
+"""Embeds texts: one function per family of models, behind one call."""
 
 import math
 from collections.abc import Callable
@@ -10,22 +10,22 @@ from lambda_src.shared.catalogue import Invocation
 from lambda_src.shared.context import Context
 from lambda_src.shared.errors import InvalidRequest, ModelFailed
 
-# Titan takes one text a call and its quota counts requests: with this many at once, no caller takes all of it.
+# Titan takes one text per call, and its quota counts requests: no caller may use all of it.
 CONCURRENT_CALLS = 8
-# The most texts that Cohere Embed takes in one call.
+# Cohere Embed's limit for one call.
 COHERE_BATCH = 96
 
 Vector = list[float]
-# The vectors in the texts' order, and the tokens of each (None: counted only as a whole), and of all.
+# The vectors in the texts' order, the tokens of each text (None: unknown), and the total tokens.
 Vectors = tuple[list[Vector], list[int | None], int]
-# What the vectors are for, in Cohere's terms; Titan does not tell the two apart.
-Kind = Literal["search_document", "search_query"]
+# Cohere's input types. Titan does not distinguish them.
+Purpose = Literal["search_document", "search_query"]
 
 
 class Embedder:
-    """A model's vectors in a stage's dimensions.
+    """Embeds with one model in one length of vectors.
 
-    `pace` is called before each call to the model, and may wait; `concurrent_calls` bounds those that run at once.
+    `rate_limiter` is called before each call to the model, and may wait.
     """
 
     def __init__(
@@ -35,58 +35,61 @@ class Embedder:
         dimensions: int,
         *,
         concurrent_calls: int = CONCURRENT_CALLS,
-        pace: Callable[[], None] = lambda: None,
+        rate_limiter: Callable[[], None] = lambda: None,
     ) -> None:
         self.invocation = invocation
         self.dimensions = dimensions
         self._bedrock = bedrock
         self._concurrent_calls = concurrent_calls
-        self._pace = pace
+        self._rate_limiter = rate_limiter
 
     def embed(
-        self, context: Context, texts: list[str], *, kind: Kind = "search_document", normalize: bool = True
+        self, context: Context, texts: list[str], *, purpose: Purpose = "search_document", normalize: bool = True
     ) -> Vectors:
-        """The texts' vectors, of length 1 with `normalize`. Raises `ModelFailed`, and `InvalidRequest` for dimensions
-        that the model does not have."""
+        """The vectors, of length 1 with `normalize`.
+
+        Raises `ModelFailed`, and `InvalidRequest` for dimensions that the model does not support.
+        """
         model = self.invocation.model
         if self.dimensions not in model.dimensions:
-            offered = ", ".join(map(str, model.dimensions))
-            raise InvalidRequest.at("body.dimensions", f"{model.name} gives {offered} only")
-        family = FAMILIES[self.invocation.model.family]
-        vectors, tokens, total = family(self, context, texts, kind, normalize)
+            supported = ", ".join(map(str, model.dimensions))
+            raise InvalidRequest.at("body.dimensions", f"{model.name} supports {supported} only")
+        family = FAMILIES[model.family]
+        vectors, tokens, total = family(self, context, texts, purpose, normalize)
         if len(vectors) != len(texts) or any(len(vector) != self.dimensions for vector in vectors):
-            raise ModelFailed("The model's answer has not the vectors that were asked for.")
+            raise ModelFailed("The model's answer does not have the requested vectors.")
         context.used(self.invocation).input_tokens += total
         return [_normalized(vector) for vector in vectors] if normalize else vectors, tokens, total
 
-    def _titan(self, context: Context, texts: list[str], _kind: Kind, normalize: bool) -> Vectors:
-        def one(text: str) -> dict[str, Any]:
+    def _titan(self, context: Context, texts: list[str], _purpose: Purpose, normalize: bool) -> Vectors:
+        def embed_text(text: str) -> dict[str, Any]:
             request = {"inputText": text, "dimensions": self.dimensions, "normalize": normalize}
             return dict(self._invoke(context, request)[0])
 
         with ThreadPoolExecutor(max_workers=min(self._concurrent_calls, len(texts))) as pool:
-            futures = [pool.submit(one, text) for text in texts]
+            futures = [pool.submit(embed_text, text) for text in texts]
             try:
                 answers = [future.result() for future in futures]
             except BaseException:
-                pool.shutdown(cancel_futures=True)  # one failure is the request's: do not pay for the rest
+                # One failure fails the request: the remaining calls would be paid for nothing.
+                pool.shutdown(cancel_futures=True)
                 raise
         tokens: list[int | None] = [answer["inputTextTokenCount"] for answer in answers]
         return [answer["embedding"] for answer in answers], tokens, sum(filter(None, tokens))
 
-    def _cohere(self, context: Context, texts: list[str], kind: Kind, _normalize: bool) -> Vectors:
+    def _cohere(self, context: Context, texts: list[str], purpose: Purpose, _normalize: bool) -> Vectors:
         vectors: list[Vector] = []
         total = 0
         for start in range(0, len(texts), COHERE_BATCH):
-            request = {"texts": texts[start : start + COHERE_BATCH], "input_type": kind, "truncate": "NONE"}
+            request = {"texts": texts[start : start + COHERE_BATCH], "input_type": purpose, "truncate": "NONE"}
             answer, tokens = self._invoke(context, request)
             vectors += answer["embeddings"]
             total += tokens
-        # Cohere counts tokens for a batch; alone, a text is the batch.
+        # Cohere counts tokens per batch, so only a single text's are known.
         return vectors, [total] if len(texts) == 1 else [None] * len(texts), total
 
     def _invoke(self, context: Context, request: dict[str, Any]) -> tuple[Any, int]:
-        self._pace()
+        self._rate_limiter()
         return self._bedrock.invoke(context, self.invocation, request)
 
 

@@ -1,10 +1,10 @@
-"""What can go wrong for a caller: one small class for a code of the contract. Only `http.py` answers them."""
+"""The API's errors: one class per error code. `http.py` turns them into responses."""
 
 from typing import Any
 
 
 class ApiError(Exception):
-    """An answer other than success. `message` is for the caller; `details` are `{"path", "message"}` pairs."""
+    """500 unless a subclass says otherwise. `message` is for the caller; `details` are `{"path", "message"}` pairs."""
 
     status = 500
     code = "internal"
@@ -18,7 +18,7 @@ class ApiError(Exception):
         self.retry_after = retry_after
 
     def body(self, request_id: str) -> dict[str, Any]:
-        """The error in the contract's shape."""
+        """The response body."""
         content: dict[str, Any] = {"code": self.code, "message": self.message, "requestId": request_id}
         if self.details:
             content["details"] = self.details
@@ -32,18 +32,18 @@ class InvalidRequest(ApiError):
 
     @classmethod
     def at(cls, path: str, message: str) -> "InvalidRequest":
-        """The error for one field; `path` in the form `body.photos[0].data`."""
+        """The error for one field; `path` is like `body.photos[0].data`."""
         return cls(f"{path}: {message}", details=[{"path": path, "message": message}])
 
 
 class Unauthorized(ApiError):
-    """401: no or bad credentials; the gateway named no caller."""
+    """401: missing or invalid credentials; the gateway names no caller."""
 
     status, code = 401, "unauthorized"
 
 
 class NotFound(ApiError):
-    """404: no such route or resource, or not the caller's own."""
+    """404: no such route or resource, or it belongs to another caller."""
 
     status, code = 404, "not_found"
 
@@ -55,13 +55,13 @@ class InProgress(ApiError):
 
 
 class Conflict(ApiError):
-    """409: a state that forbids it."""
+    """409: the resource's state forbids the request."""
 
     status, code = 409, "conflict"
 
 
 class Forbidden(ApiError):
-    """403: the caller is known, and may not do this."""
+    """403: the caller may not do this."""
 
     status, code = 403, "forbidden"
 
@@ -91,18 +91,18 @@ class Throttled(ApiError):
 
 
 class ModelFailed(ApiError):
-    """502: the model's answer stayed unusable after repair."""
+    """502: the model failed, or its answer is unusable after repairs."""
 
     status, code = 502, "model_error"
 
 
 class Unavailable(ApiError):
-    """503, with Retry-After: model or store not reachable."""
+    """503, with Retry-After: the model or a store cannot be reached."""
 
     status, code = 503, "unavailable"
 
 
 class DeadlineExceeded(ApiError):
-    """504: not finished in time; nothing is half written."""
+    """504: not finished in time. Nothing is written in part."""
 
     status, code = 504, "deadline"

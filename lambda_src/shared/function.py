@@ -1,4 +1,4 @@
-"""What every function makes at its start, once."""
+"""Builds what a function needs, once per process."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -21,5 +21,6 @@ def make_handler(
     Raises `msgspec.ValidationError` when the environment lacks a setting.
     """
     settings = read_settings(settings_type)
-    aws.model_client(PLAIN_READ_SECONDS, settings.model_region)  # made at start, when the processor is free
+    # Created during initialization, when the function has a full CPU.
+    aws.model_client(PLAIN_READ_SECONDS, settings.model_region)
     return Api(routes, make_service(settings, Bedrock(settings)), settings, IdempotencyStore(settings.table_name))

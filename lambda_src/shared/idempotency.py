@@ -1,172 +1,175 @@
-"""Equal requests are one: a key's first request does the work, later ones get its answer.
+"""Requests with one idempotency key are one: the first does the work, later ones get its response.
 
-Why not Powertools' Idempotency: it keeps the answer in one item, and 96 vectors are more than DynamoDB's 400 KB. Here a
-large answer is cut into parts. The record has an owner (a random token) and a lease; a process killed in its work loses
-the lease, and the next request with the key takes over. A failed request gives the key back.
+Powertools' Idempotency stores the response in one item, and 96 vectors exceed DynamoDB's 400 KB. Here a large response
+is split into parts. The record has an owner (a random token) and a lease: when a process is killed, its lease ends and
+the next request with the key takes over. A failed request releases its key.
+
+Items: `idempotency#<digest>`, `request` holds the claim and then the response; `part#<owner>#<number>` its other parts.
 """
 
 import hashlib
 import math
 import secrets
-import time
 import zlib
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import msgspec
-from botocore.exceptions import BotoCoreError, ClientError
 
-from lambda_src.shared import aws
-from lambda_src.shared.errors import IdempotencyKeyReused, InProgress, InvalidRequest
-from lambda_src.shared.store import unavailable
+from lambda_src.shared.context import NoIdempotency, StoredResponse
+from lambda_src.shared.errors import ApiError, IdempotencyKeyReused, InProgress, InvalidRequest
+from lambda_src.shared.observability import logger
+from lambda_src.shared.table import Item, StaleWriteError, Table, item_key, to_item, update_arguments
 
 KEPT_SECONDS = 24 * 3600
-# A lease outlasts its request's deadline by so much: when it has passed, the request can no longer be running.
+# A lease outlasts its request's deadline by this margin, so that the request is no longer running when it ends.
 LEASE_MARGIN_SECONDS = 5
 PART_BYTES = 350_000
 RETRY_AFTER_SECONDS = 1
 
 
 class Claim(msgspec.Struct, frozen=True):
-    """The right to do the work of one key."""
+    """One request's claim to do the work of a key."""
 
-    pk: str
+    key: str
+    partition: str
     owner: str
 
+    @classmethod
+    def new(cls, *, caller: str, route: str, key: str) -> "Claim":
+        """`route` is the method and path with their parameters: a key is the caller's, for one route."""
+        digest = _digest("\n".join((caller, route, key)).encode())
+        return cls(key, f"idempotency#{digest}", secrets.token_hex(16))
 
-class StoredResponse(msgspec.Struct, frozen=True):
-    """What was answered the first time."""
 
-    status: int
-    body: bytes
+class IdempotencyStore(Table):
+    """The idempotency keys of one use case."""
 
-
-class IdempotencyStore:
-    """The keys of one use case, in its table."""
-
-    def __init__(self, table: str, client: Any = None, now: Callable[[], float] = time.time) -> None:
-        self._table = table
-        self._dynamodb = client or aws.store_client("dynamodb")
-        self._now = now
-
-    def begin(self, *, caller: str, route: str, key: str, body: bytes, seconds: float) -> Claim | StoredResponse:
-        """A claim to do the work within so many seconds, or the first answer.
+    def begin(self, claim: Claim, *, body: bytes, seconds: float) -> StoredResponse | None:
+        """Takes the claim for `seconds`. Returns the stored response if there is one.
 
         Raises `InProgress` while the first request runs, `IdempotencyKeyReused` for another body under the same key,
         `InvalidRequest` for a key that is not 1-64 printable ASCII characters.
         """
-        if not (1 <= len(key) <= 64 and key.isascii() and key.isprintable()):
+        if not (1 <= len(claim.key) <= 64 and claim.key.isascii() and claim.key.isprintable()):
             raise InvalidRequest.at("headers.Idempotency-Key", "must be 1-64 printable ASCII characters")
-        claim = Claim(_digest("\n".join((caller, route, key)).encode()), secrets.token_hex(16))
         fingerprint = _digest(body)
         try:
-            if self._claim(claim, fingerprint, math.ceil(seconds) + LEASE_MARGIN_SECONDS):
-                return claim
-            return self._first_answer(claim.pk, fingerprint)
-        except BotoCoreError as error:
-            raise unavailable(error) from error
+            self._take(claim, fingerprint, math.ceil(seconds) + LEASE_MARGIN_SECONDS)
+        except StaleWriteError:
+            return self._stored_response(claim.partition, fingerprint)
+        return None
 
     def finish(self, claim: Claim, status: int, body: bytes) -> None:
-        """Keep the answer. Does nothing when the lease was lost to another request."""
-        _if_owned(self._dynamodb.update_item, self._finishing(claim, status, body))
+        """Stores the response. Does nothing when the lease was lost to another request."""
+        with suppress(StaleWriteError):
+            self._write_if("update_item", **self._completion(claim, status, body))
 
     def completion_write(self, claim: Claim, status: int, body: bytes) -> dict[str, Any]:
-        """The same as a part of a transaction, which then fails when the lease was lost."""
-        return {"Update": self._finishing(claim, status, body)}
+        """`finish` as one write of a transaction, which fails when the lease was lost."""
+        return {"Update": {"TableName": self._table, **self._completion(claim, status, body)}}
 
     def release(self, claim: Claim) -> None:
-        """The work failed: the key is free again. An answer that was kept stays: it may not be known to have been."""
-        _if_owned(
-            self._dynamodb.delete_item,
-            self._owned(claim, "attribute_not_exists(#status)", {}, {"#status": "status"}),
+        """Frees the key after a failure. Does nothing when the lease was lost.
+
+        A stored response stays: the transaction that wrote it may have succeeded without its caller knowing.
+        """
+        with suppress(StaleWriteError):
+            self._write_if(
+                "delete_item",
+                Key=item_key(claim.partition, "request"),
+                ConditionExpression="#owner = :owner AND attribute_not_exists(#status)",
+                ExpressionAttributeNames={"#owner": "owner", "#status": "status"},
+                ExpressionAttributeValues={":owner": {"S": claim.owner}},
+            )
+
+    def _take(self, claim: Claim, fingerprint: str, lease_seconds: int) -> None:
+        now = int(self._now())
+        fields = {
+            "owner": claim.owner,
+            "fingerprint": fingerprint,
+            "leaseUntil": now + lease_seconds,
+            "expiresAt": now + KEPT_SECONDS,
+        }
+        self._write_if(
+            "put_item",
+            Item={**item_key(claim.partition, "request"), **to_item(fields)},
+            ConditionExpression="attribute_not_exists(pk) OR expiresAt < :now OR leaseUntil < :now",
+            ExpressionAttributeValues={":now": {"N": str(now)}},
         )
 
-    def _finishing(self, claim: Claim, status: int, body: bytes) -> dict[str, Any]:
-        """The last write that keeps an answer, after those of a large answer's further parts."""
+    def _completion(self, claim: Claim, status: int, body: bytes) -> dict[str, Any]:
+        """The write that stores a response. Writes its further parts first."""
         packed = zlib.compress(body, 6)
         parts = [packed[start : start + PART_BYTES] for start in range(0, len(packed), PART_BYTES)]
-        expires = self._seconds(KEPT_SECONDS)
+        expires_at = int(self._now()) + KEPT_SECONDS
         for number, part in enumerate(parts[1:], 1):
-            self._dynamodb.put_item(
-                TableName=self._table,
-                Item={**_key(claim.pk, _part(claim.owner, number)), "part": {"B": part}, "expiresAt": expires},
-            )
-        update = "SET #status = :status, part = :part, parts = :parts, expiresAt = :expires REMOVE leaseUntil"
-        values = {
-            ":status": {"N": str(status)},
-            ":part": {"B": parts[0]},
-            ":parts": {"N": str(len(parts))},
-            ":expires": expires,
+            key = _part_key(claim.partition, claim.owner, number)
+            self._call("put_item", Item={**key, **to_item({"part": part, "expiresAt": expires_at})})
+        return {
+            "Key": item_key(claim.partition, "request"),
+            **update_arguments(
+                {"status": status, "part": parts[0], "parts": len(parts), "expiresAt": expires_at},
+                remove=["leaseUntil"],
+                condition="#owner = :owner",
+                names=["owner"],
+                values={":owner": claim.owner},
+            ),
         }
-        return {"UpdateExpression": update, **self._owned(claim, "", values, {"#status": "status"})}
 
-    def _claim(self, claim: Claim, fingerprint: str, lease: int) -> bool:
-        try:
-            self._dynamodb.put_item(
-                TableName=self._table,
-                Item={
-                    **_key(claim.pk, "request"),
-                    "owner": {"S": claim.owner},
-                    "fingerprint": {"S": fingerprint},
-                    "leaseUntil": self._seconds(lease),
-                    "expiresAt": self._seconds(KEPT_SECONDS),
-                },
-                ConditionExpression="attribute_not_exists(pk) OR expiresAt < :now OR leaseUntil < :now",
-                ExpressionAttributeValues={":now": self._seconds(0)},
-            )
-        except ClientError as error:
-            if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
-                raise unavailable(error) from error
-            return False
-        return True
-
-    def _first_answer(self, pk: str, fingerprint: str) -> StoredResponse:
-        item = self._get(pk, "request")
+    def _stored_response(self, partition: str, fingerprint: str) -> StoredResponse:
+        item = self._get(item_key(partition, "request"))
         if item and item["fingerprint"]["S"] != fingerprint:
             raise IdempotencyKeyReused("This idempotency key was used with another body.")
         if not item or "status" not in item:
             raise InProgress("The first request with this key is still running.", retry_after=RETRY_AFTER_SECONDS)
         packed = bytes(item["part"]["B"])
         for number in range(1, int(item["parts"]["N"])):
-            packed += bytes(self._get(pk, _part(item["owner"]["S"], number))["part"]["B"])
+            part = self._get(_part_key(partition, item["owner"]["S"], number))
+            assert part, "a response's parts are written before it and expire with it"
+            packed += bytes(part["part"]["B"])
         return StoredResponse(int(item["status"]["N"]), zlib.decompress(packed))
 
-    def _get(self, pk: str, sk: str) -> dict[str, Any]:
-        try:
-            answer = self._dynamodb.get_item(TableName=self._table, Key=_key(pk, sk), ConsistentRead=True)
-        except ClientError as error:
-            raise unavailable(error) from error
-        item: dict[str, Any] = answer.get("Item", {})
-        return item
 
-    def _owned(self, claim: Claim, condition: str, values: dict[str, Any], names: dict[str, str]) -> dict[str, Any]:
-        """A write to the claim's record on condition that it is still its owner's."""
-        return {
-            "TableName": self._table,
-            "Key": _key(claim.pk, "request"),
-            "ConditionExpression": " AND ".join(filter(None, ("#owner = :owner", condition))),
-            "ExpressionAttributeValues": {**values, ":owner": {"S": claim.owner}},
-            "ExpressionAttributeNames": {**names, "#owner": "owner"},
-        }
+class Idempotent(NoIdempotency):
+    """The record of a request with an idempotency key. `status` and `encode` give a response in its stored form."""
 
-    def _seconds(self, ahead: int) -> dict[str, str]:
-        return {"N": str(int(self._now()) + ahead)}
+    def __init__(self, store: IdempotencyStore, claim: Claim, status: int, encode: Callable[[Any], bytes]) -> None:
+        self._store = store
+        self._claim = claim
+        self._status = status
+        self._encode = encode
+        self._written = False
+        self._finished = False
+
+    def begin(self, body: Any, seconds: float) -> StoredResponse | None:
+        return self._store.begin(self._claim, body=msgspec.json.encode(body), seconds=seconds)
+
+    def completion_writes(self, response: Any) -> list[dict[str, Any]]:
+        self._written = True
+        return [self._store.completion_write(self._claim, self._status, self._encode(response))]
+
+    def finish(self, status: int, body: bytes) -> None:
+        self._finished = True
+        if not self._written:
+            _ignore_failure(self._store.finish, self._claim, status, body)
+
+    def release(self) -> None:
+        if not self._finished:
+            _ignore_failure(self._store.release, self._claim)
 
 
-def _if_owned(write: Callable[..., Any], request: dict[str, Any]) -> None:
+def _ignore_failure(write: Callable[..., None], *arguments: Any) -> None:
+    """The work is done or has failed already: trouble with the record must not change the caller's response."""
     try:
-        write(**request)
-    except ClientError as error:
-        if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
-            raise
+        write(*arguments)
+    except ApiError as error:
+        logger.warning("idempotency record not written", error=type(error).__name__)
 
 
-def _key(pk: str, sk: str) -> dict[str, Any]:
-    return {"pk": {"S": f"idempotency#{pk}"}, "sk": {"S": sk}}
-
-
-def _part(owner: str, number: int) -> str:
-    return f"part#{owner}#{number}"
+def _part_key(partition: str, owner: str, number: int) -> Item:
+    return item_key(partition, f"part#{owner}#{number}")
 
 
 def _digest(data: bytes) -> str:

@@ -1,4 +1,4 @@
-"""Identifiers that sort by the time they were made (UUIDv7, RFC 9562), and times as the contract writes them."""
+"""Identifiers that sort by creation time (UUIDv7, RFC 9562), and the API's timestamps."""
 
 import os
 import time
@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 
 def new_id(milliseconds: int | None = None) -> str:
-    """A UUIDv7; `milliseconds` since 1970 for tests."""
+    """A UUIDv7 of now, or of `milliseconds` since 1970."""
     stamp = time.time_ns() // 1_000_000 if milliseconds is None else milliseconds
     random = int.from_bytes(os.urandom(10))
     # 48 bits of time, version 7, 12 random bits, variant 10, 62 random bits

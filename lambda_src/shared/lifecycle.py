@@ -1,4 +1,4 @@
-"""What Bedrock tells about a model's life (`modelLifecycle`), beside what the catalogue knows.
+"""A model's life cycle as Bedrock reports it (`modelLifecycle`), next to the catalogue's dates.
 
 https://docs.aws.amazon.com/bedrock/latest/APIReference/API_FoundationModelLifecycle.html
 """
@@ -16,7 +16,7 @@ IMMINENT_END = timedelta(days=30)
 
 
 class BedrockLifecycle(msgspec.Struct, frozen=True):
-    """Bedrock's answer about one model; a day that it does not tell is None."""
+    """One model's life cycle in Bedrock. A date that Bedrock does not report is None."""
 
     status: Literal["ACTIVE", "LEGACY"]
     legacy_on: date | None = None
@@ -24,40 +24,42 @@ class BedrockLifecycle(msgspec.Struct, frozen=True):
 
 
 def parse_lifecycle(state: Mapping[str, Any]) -> BedrockLifecycle:
-    """Reads `modelLifecycle`, from botocore or from JSON that the AWS CLI wrote. Raises `ValueError`."""
+    """Parses `modelLifecycle` from botocore or from the AWS CLI's JSON. Raises `ValueError`."""
     status = state.get("status")
     if status not in ("ACTIVE", "LEGACY"):
         raise ValueError(f"life cycle status {status!r}")
-    return BedrockLifecycle(status, _day(state.get("legacyTime")), _day(state.get("endOfLifeTime")))
+    return BedrockLifecycle(status, _utc_date(state.get("legacyTime")), _utc_date(state.get("endOfLifeTime")))
 
 
-def merge_lifecycle(known: Lifecycle, said: BedrockLifecycle, today: date) -> Lifecycle:
-    """What the catalogue's row should say. A day that Bedrock does not tell stays as it is known."""
-    if said.status == "ACTIVE":
-        before = known if known.status == "active" else Lifecycle("active")
+def merge_lifecycle(catalogue: Lifecycle, reported: BedrockLifecycle, today: date) -> Lifecycle:
+    """The updated catalogue row. A date that Bedrock does not report stays the catalogue's."""
+    if reported.status == "ACTIVE":
+        previous = catalogue if catalogue.status == "active" else Lifecycle("active")
         return Lifecycle(
-            "active", _text(said.legacy_on) or before.legacy_at, _text(said.ends_on) or before.end_of_life_at
+            "active",
+            _iso(reported.legacy_on) or previous.legacy_at,
+            _iso(reported.ends_on) or previous.end_of_life_at,
         )
-    # An active model's day was only the earliest possible one: the legacy model's may be later.
-    announced = known.end_of_life_at if known.status != "active" else None
-    ends = _text(said.ends_on) or announced
-    legacy = _text(said.legacy_on) or known.legacy_at
+    # The date of an active model was only the earliest possible one: the legacy model's may be later.
+    announced = catalogue.end_of_life_at if catalogue.status != "active" else None
+    ends = _iso(reported.ends_on) or announced
+    legacy = _iso(reported.legacy_on) or catalogue.legacy_at
     return Lifecycle("ended" if ends and ends <= today.isoformat() else "legacy", legacy, ends)
 
 
-def earliest_end(known: Lifecycle, said: BedrockLifecycle | None) -> date | None:
-    """The earlier of Bedrock's day and the catalogue's; None when neither has one."""
-    ours = date.fromisoformat(known.end_of_life_at) if known.end_of_life_at else None
-    days = [day for day in (ours, said.ends_on if said else None) if day]
-    return min(days, default=None)
+def earliest_end(catalogue: Lifecycle, reported: BedrockLifecycle | None) -> date | None:
+    """The earlier of Bedrock's and the catalogue's end of life; None when neither has one."""
+    catalogue_end = date.fromisoformat(catalogue.end_of_life_at) if catalogue.end_of_life_at else None
+    dates = [end for end in (catalogue_end, reported.ends_on if reported else None) if end]
+    return min(dates, default=None)
 
 
-def _text(day: date | None) -> str | None:
+def _iso(day: date | None) -> str | None:
     return day.isoformat() if day else None
 
 
-def _day(moment: datetime | str | float | None) -> date | None:
-    """The day in UTC: botocore gives moments in the machine's time zone, the CLI ISO 8601 or seconds."""
+def _utc_date(moment: datetime | str | float | None) -> date | None:
+    """botocore returns datetimes in the local time zone, the CLI ISO 8601 or seconds since 1970."""
     if moment is None:
         return None
     if isinstance(moment, str):
@@ -65,5 +67,5 @@ def _day(moment: datetime | str | float | None) -> date | None:
     elif isinstance(moment, int | float):
         moment = datetime.fromtimestamp(moment, UTC)
     if not isinstance(moment, datetime):
-        raise ValueError(f"not a moment: {moment!r}")
+        raise ValueError(f"not a point in time: {moment!r}")
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC).date()

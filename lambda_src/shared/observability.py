@@ -1,4 +1,4 @@
-"""Logger and metrics, made once a process. Prompts, photos and answers never come here unless payload logging is on."""
+"""The process's logger and metrics. Prompts, photos and answers are logged only with payload logging on."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ metrics = Metrics()
 
 
 def log_request(context: Context, **fields: Any) -> None:
-    """One line a request, and one metrics record a model: tokens, latency, and the estimated cost in US dollars."""
+    """One log line per request, and one metrics record per model: tokens, latency, estimated cost in US dollars."""
     logger.info(
         "request",
         request_id=context.request_id,
@@ -25,7 +25,7 @@ def log_request(context: Context, **fields: Any) -> None:
 
 
 def count(**counts: int) -> None:
-    """A metrics record of what a use case counts, beside its models' use."""
+    """A metrics record of a use case's own counters."""
     for name, value in counts.items():
         metrics.add_metric(name, MetricUnit.Count, value)
     metrics.flush_metrics()

@@ -1,4 +1,4 @@
-"""A request's parameters against a model's row, and in the form in which Bedrock takes them."""
+"""Validates a request's parameters against the model's row, and converts them to Converse's fields."""
 
 from typing import Any
 
@@ -8,16 +8,16 @@ from lambda_src.shared.catalogue import Model, Number, Range
 from lambda_src.shared.errors import InvalidRequest
 from lambda_src.shared.schemas import Parameters
 
-# What Converse itself has a field for; a family's own parameters travel beside these.
+# Parameters with a field in Converse. A family's other parameters go into `additionalModelRequestFields`.
 CONVERSE = ("temperature", "topP", "maxTokens", "stopSequences")
-# Family -> parameter -> where it stands in `additionalModelRequestFields`, from the families' pages in the user guides.
+# Family -> parameter -> its path in `additionalModelRequestFields`, from the user guides.
 # https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters-anthropic-claude-messages.html
 # https://docs.aws.amazon.com/nova/latest/userguide/using-converse-api.html
 FAMILY_FIELDS: dict[str, dict[str, tuple[str, ...]]] = {
     "claude": {"topK": ("top_k",)},
     "nova": {"topK": ("inferenceConfig", "topK")},
 }
-# Where the row has no default, Bedrock takes the model's maximum, and takes it off the account's quota beforehand.
+# Default for rows without one: Bedrock's default is the model's maximum, which it reserves from the account's quota.
 MAX_TOKENS = 1000
 
 Value = Number | list[str]
@@ -25,7 +25,7 @@ Values = dict[str, Value]
 
 
 def parameter_ranges(model: Model) -> dict[str, Range]:
-    """What the model takes, with the defaults in force here."""
+    """The model's parameters with their ranges and effective defaults."""
     allowed = model.parameters.get("maxTokens")
     if allowed is None or allowed.default is not None:
         return model.parameters
@@ -33,13 +33,13 @@ def parameter_ranges(model: Model) -> dict[str, Range]:
 
 
 def explicit_parameters(parameters: Parameters | None) -> Values:
-    """Those that the caller set, by their names on the wire."""
+    """The values that the caller set, by their API names."""
     wire: dict[str, Value | None] = msgspec.to_builtins(parameters or Parameters())
     return {name: value for name, value in wire.items() if value is not None}
 
 
 def effective_parameters(model: Model, values: Values) -> Values:
-    """The caller's values over the defaults. Raises `InvalidRequest` naming each that the model does not take."""
+    """The caller's values over the defaults. Raises `InvalidRequest` with all values that the model does not take."""
     allowed = parameter_ranges(model)
     details = [
         {"path": f"body.parameters.{name}", "message": problem}
@@ -47,19 +47,20 @@ def effective_parameters(model: Model, values: Values) -> Values:
         if (problem := _problem(model, allowed, name, value))
     ]
     if details:
-        raise InvalidRequest("; ".join(f"{one['path']}: {one['message']}" for one in details), details=details)
-    defaults = {name: one.default for name, one in allowed.items() if one.default is not None}
+        summary = "; ".join(f"{detail['path']}: {detail['message']}" for detail in details)
+        raise InvalidRequest(summary, details=details)
+    defaults = {name: limits.default for name, limits in allowed.items() if limits.default is not None}
     return {**defaults, **values}
 
 
 def supported_parameters(model: Model, values: Values) -> Values:
-    """Those of the values that the model takes: for values that were checked against another model."""
+    """The values that the model takes, out of values that were validated for another model."""
     allowed = parameter_ranges(model)
     return {name: value for name, value in values.items() if not _problem(model, allowed, name, value)}
 
 
 def converse_fields(model: Model, values: Values) -> dict[str, Any]:
-    """Converse's fields for values that the model takes."""
+    """Converse's request fields for values that the model takes."""
     request: dict[str, Any] = {"inferenceConfig": {name: values[name] for name in CONVERSE if name in values}}
     for name, path in FAMILY_FIELDS.get(model.family, {}).items():
         if name in values:
@@ -67,15 +68,15 @@ def converse_fields(model: Model, values: Values) -> dict[str, Any]:
     return request
 
 
-def _put(into: dict[str, Any], path: tuple[str, ...], value: Value) -> None:
-    for step in path[:-1]:
-        into = into.setdefault(step, {})
-    into[path[-1]] = value
+def _put(target: dict[str, Any], path: tuple[str, ...], value: Value) -> None:
+    for key in path[:-1]:
+        target = target.setdefault(key, {})
+    target[path[-1]] = value
 
 
 def _problem(model: Model, allowed: dict[str, Range], name: str, value: Value) -> str | None:
     if name not in allowed:
         return f"{model.name} does not take it; it takes {', '.join(sorted(allowed))}"
     low, high = allowed[name].min, allowed[name].max
-    size, what = (len(value), "sequences") if isinstance(value, list) else (value, "")
-    return None if low <= size <= high else f"{model.name} takes {low} to {high} {what}".rstrip()
+    size, unit = (len(value), "sequences") if isinstance(value, list) else (value, "")
+    return None if low <= size <= high else f"{model.name} takes {low} to {high} {unit}".rstrip()

@@ -1,4 +1,4 @@
-"""Photos that a caller sends along: checked by what they are, and as the model takes them."""
+"""Photos in a request: validated by their content, and converted to the model's format."""
 
 from collections.abc import Sequence
 from typing import Any, Literal
@@ -9,19 +9,19 @@ from lambda_src.shared.schemas import RequestModel
 
 ContentType = Literal["image/jpeg", "image/png", "image/webp"]
 MAX_PHOTO_BYTES = 4 * 1024 * 1024
-# Four megabytes of photos are 5.6 million characters of base64, and a function takes 6 MB at most.
+# 4 MB of photos are 5.6 million characters of base64, and Lambda's limit for a request is 6 MB.
 MAX_BODY_BYTES = 5_800_000
 
 
 class Photo(RequestModel):
-    """A photo; `data` is base64. What it is, its first bytes say: `contentType` is not believed."""
+    """A photo; `data` is base64. Its first bytes determine the format; `contentType` is not trusted."""
 
     content_type: ContentType
     data: bytes
 
 
 def photo_format(data: bytes) -> str | None:
-    """What the first bytes say: Converse's name of the format, or None for anything but JPEG, PNG and WebP."""
+    """Converse's name of the format, from the first bytes; None for anything but JPEG, PNG and WebP."""
     if data.startswith(b"\xff\xd8\xff"):
         return "jpeg"
     if data.startswith(b"\x89PNG\r\n\x1a\n"):
@@ -34,16 +34,16 @@ def photo_blocks(photos: Sequence[Photo], model: Model) -> list[dict[str, Any]]:
     if photos and "image" not in model.inputs:
         raise InvalidRequest.at("body.photos", f"{model.name} takes no photos")
     if sum(len(photo.data) for photo in photos) > MAX_PHOTO_BYTES:
-        raise TooLarge(f"The photos are over {MAX_PHOTO_BYTES // 1024**2} MB together.")
+        raise TooLarge(f"The photos exceed {MAX_PHOTO_BYTES // 1024**2} MB in total.")
     blocks = []
-    for number, photo in enumerate(photos):
-        kind = photo_format(photo.data)
-        if kind is None:
-            raise InvalidRequest.at(f"body.photos[{number}].data", "neither a JPEG, PNG nor WebP picture")
-        blocks.append(photo_block(kind, photo.data))
+    for index, photo in enumerate(photos):
+        image_format = photo_format(photo.data)
+        if image_format is None:
+            raise InvalidRequest.at(f"body.photos[{index}].data", "not a JPEG, PNG or WebP image")
+        blocks.append(photo_block(image_format, photo.data))
     return blocks
 
 
-def photo_block(kind: str, data: bytes) -> dict[str, Any]:
-    """One picture, of a format by Converse's name."""
-    return {"image": {"format": kind, "source": {"bytes": data}}}
+def photo_block(image_format: str, data: bytes) -> dict[str, Any]:
+    """Converse's block for one image; `image_format` is Converse's name."""
+    return {"image": {"format": image_format, "source": {"bytes": data}}}

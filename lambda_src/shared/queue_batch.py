@@ -1,4 +1,4 @@
-"""SQS's batches: each message by itself, so that those that fail come back alone, and ever later."""
+"""Batches of SQS messages. Each is handled on its own; those that fail are retried individually with backoff."""
 
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
@@ -7,7 +7,7 @@ from lambda_src.shared.context import Context, Deadline
 from lambda_src.shared.ids import new_id
 from lambda_src.shared.observability import log_request, logger
 
-# Enough for the way back to the queue.
+# Left for the response to SQS.
 RESERVED_SECONDS = 5
 FIRST_RETRY_SECONDS = 10
 LONGEST_RETRY_SECONDS = 300
@@ -16,11 +16,11 @@ Step = TypeVar("Step")
 
 
 class QueueBatch(Generic[Step]):
-    """The messages of one queue.
+    """The handler of one queue's messages.
 
-    `read` makes a step of a message's body and raises for one that says nothing to do; `do` does it; `name` names it in
-    the log. `give_up` is told when a step has failed `max_receives` times. `retry_after` makes a message visible after
-    so many seconds. A step is begun only with `left_seconds` left: otherwise it comes back soon and as good as new.
+    `decode` turns a message's body into a step, and raises for an invalid one; `run` executes it; `name` names it in
+    the log. `give_up` gets a step that has failed `max_receives` times. `retry_after(receipt, seconds)` delays the next
+    delivery. With less than `required_seconds` left, a step is not started but delivered again.
     """
 
     def __init__(
@@ -28,36 +28,37 @@ class QueueBatch(Generic[Step]):
         *,
         caller: str,
         max_receives: int,
-        left_seconds: float,
-        read: Callable[[str], Step],
-        do: Callable[[Context, Step], None],
+        required_seconds: float,
+        decode: Callable[[str], Step],
+        run: Callable[[Context, Step], None],
         retry_after: Callable[[str, int], None],
         name: Callable[[Step | None], str],
         give_up: Callable[[Step], None] = lambda step: None,
     ) -> None:
         self._caller = caller
         self._max_receives = max_receives
-        self._left_seconds = left_seconds
-        self._read = read
-        self._do = do
+        self._required_seconds = required_seconds
+        self._decode = decode
+        self._run = run
         self._retry_after = retry_after
         self._name = name
         self._give_up = give_up
 
     def __call__(self, event: dict[str, Any], lambda_context: Any) -> dict[str, Any]:
         """SQS's batch in, the ids of the messages that failed out; SQS deletes the others."""
-        failed = [record["messageId"] for record in event["Records"] if not self._done(record, lambda_context)]
+        failed = [record["messageId"] for record in event["Records"] if not self._handle(record, lambda_context)]
         return {"batchItemFailures": [{"itemIdentifier": message} for message in failed]}
 
-    def _done(self, record: dict[str, Any], lambda_context: Any) -> bool:
+    def _handle(self, record: dict[str, Any], lambda_context: Any) -> bool:
+        """Whether the message succeeded."""
         deadline = Deadline(lambda_context.get_remaining_time_in_millis() / 1000 - RESERVED_SECONDS)
         context = Context(caller=self._caller, request_id=new_id(), deadline=deadline)
         receives = int(record["attributes"]["ApproximateReceiveCount"])
         step: Step | None = None
         try:
-            context.deadline.require(self._left_seconds)
-            step = self._read(record["body"])
-            self._do(context, step)
+            context.deadline.require(self._required_seconds)
+            step = self._decode(record["body"])
+            self._run(context, step)
         except Exception as error:
             last = receives >= self._max_receives
             logger.exception("step failed", request_id=context.request_id, receives=receives, last=last)
@@ -68,13 +69,14 @@ class QueueBatch(Generic[Step]):
         return True
 
     def _after_failure(self, record: dict[str, Any], step: Step | None, receives: int, last: bool) -> None:
-        """Nothing here may keep the other messages of the batch from being reported."""
+        """Never raises: the batch's other messages must be reported."""
         try:
             if last and step is not None:
                 self._give_up(step)
-            # Without a step no waiting helps, and after the last try SQS puts the message aside when it is next due.
-            hopeless = last or step is None
-            pause = 0 if hopeless else min(FIRST_RETRY_SECONDS * 2 ** (receives - 1), LONGEST_RETRY_SECONDS)
-            self._retry_after(record["receiptHandle"], pause)
+            # Waiting does not help an invalid message. After the last attempt, SQS moves the message to the
+            # dead-letter queue at its next delivery.
+            retry = step is not None and not last
+            backoff = min(FIRST_RETRY_SECONDS * 2 ** (receives - 1), LONGEST_RETRY_SECONDS) if retry else 0
+            self._retry_after(record["receiptHandle"], backoff)
         except Exception:
             logger.exception("failure not recorded")

@@ -1,6 +1,6 @@
-"""The route table's row. A use case's `routes.py` lists them; gateway, OpenAPI and dispatch are made from that list."""
+"""The rows of a route table. The gateway, OpenAPI and dispatch derive from a use case's `routes.py`."""
 
-from typing import Literal
+from typing import Any, ClassVar, Literal
 
 import msgspec
 
@@ -9,17 +9,25 @@ from lambda_src.shared.errors import ApiError
 MEGABYTE = 1024 * 1024
 
 
+class Created(msgspec.Struct, frozen=True):
+    """A result answered with 201 instead of the route's own status; one of `Route.other_responses`."""
+
+    status: ClassVar[int] = 201
+
+    body: Any
+
+
 class Route(msgspec.Struct, frozen=True, kw_only=True):
     """One method on one path.
 
     `path` is in the gateway's form, `/images/{id}`. `operation` names the method of the use case's service that does
-    the work: it is called with the request's `Context`, then by name the path parameters, `body` and `query` as
-    declared. `request` and `query` are msgspec types; the fields of a `query` type are scalars. `response` is None for
-    an empty answer; `other_responses` are the successes with a status of their own. `raises` are the errors that the
-    rest of the row does not tell: those about the request, the key, the path's resource and the model are known.
+    the work. It is called with the request's `Context` and, by name, the path parameters, `body` and `query`.
+    `request` and `query` are msgspec types; the fields of a `query` type are scalars. `response` is None for an empty
+    body. `other_responses` are successes with another status. `raises` lists the errors that do not follow from the
+    other fields: those about the request, the key, the path's resource and the model do.
 
-    `stream` is the name of a stream's last event, None for a plain answer. Such an operation does its checks and opens
-    the model's stream before it returns an iterator of text pieces whose last item is the response.
+    `stream` is the name of a stream's final event; None for a plain response. The operation of a stream validates its
+    input and opens the model's stream, then returns a `ClosingIterator` of text pieces whose last item is the response.
     """
 
     method: Literal["GET", "POST", "PATCH", "DELETE"]
@@ -39,5 +47,5 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def path_parameters(self) -> tuple[str, ...]:
-        """The names in braces, in order."""
+        """The names in braces, in order of the path."""
         return tuple(part[1:-1] for part in self.path.split("/") if part.startswith("{"))

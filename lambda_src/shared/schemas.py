@@ -1,4 +1,4 @@
-"""Types that more than one use case's contract has. Wire names are camelCase; unknown fields are refused."""
+"""Request and response types that use cases share. JSON names are camelCase; unknown fields are refused."""
 
 from typing import Annotated
 
@@ -10,15 +10,15 @@ Text = Annotated[str, Meta(min_length=1, max_length=50_000)]
 
 
 class RequestModel(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
-    """What a caller sends."""
+    """The base of request bodies and queries."""
 
 
 class ResponseModel(msgspec.Struct, rename="camel"):
-    """What a caller gets; a field that is UNSET is left out."""
+    """The base of response bodies. Fields that are UNSET are omitted."""
 
 
 class Usage(ResponseModel):
-    """What the call used of the model. `cachedInputTokens` are those of `inputTokens` read from its prompt cache."""
+    """What the model used. `cachedInputTokens` is the part of `inputTokens` read from its prompt cache."""
 
     input_tokens: int | UnsetType = UNSET
     output_tokens: int | UnsetType = UNSET
@@ -27,7 +27,7 @@ class Usage(ResponseModel):
 
 
 class Parameters(RequestModel):
-    """How the model is to write. Which of these a model takes, and in which ranges, its row in the catalogue says."""
+    """Inference parameters. `GET /models` of the playground lists which of them a model takes, with their ranges."""
 
     temperature: float | None = None
     top_p: float | None = None
@@ -41,7 +41,7 @@ class Parameters(RequestModel):
 
 
 class ListQuery(RequestModel):
-    """The page of a list that is asked for."""
+    """Paging of a list."""
 
     limit: Annotated[int, Meta(ge=1, le=100)] = 20
     cursor: Annotated[str, Meta(min_length=1, max_length=64)] | None = None

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -38,18 +38,37 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         raise InvalidRequest.at(path, f"not offered here; one of: {', '.join(self.models)}")
 
 
+class Options(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
+    """A use case's own settings, declared once: a stage has them in `cdk.json` under the use case's name, and its
+    functions read them from one environment variable per field, named like the field in capitals."""
+
+    def environment(self) -> dict[str, str]:
+        """The functions' variables. Fields that are structs are for the deployment only and have none."""
+        values = ((name, getattr(self, name)) for name in self.__struct_fields__)
+        return {name.upper(): _text(value) for name, value in values if not isinstance(value, msgspec.Struct)}
+
+
 SettingsType = TypeVar("SettingsType", bound=Settings)
 AnySettings = TypeVar("AnySettings", bound=msgspec.Struct)
 
 
-def read_settings(kind: type[AnySettings], environment: Mapping[str, str] = os.environ) -> AnySettings:
+def read_settings(settings_type: type[AnySettings], environment: Mapping[str, str] = os.environ) -> AnySettings:
     """A function's settings. Raises `msgspec.ValidationError` naming the variable that is missing or wrong."""
-    known = {}
-    for field in kind.__struct_fields__:
-        value = environment.get(field.upper())
-        if value:
-            known[field] = _list(value) if field in ("models", "cors_origins") else value
-    return msgspec.convert(known, kind, strict=False)
+    return msgspec.convert(_values(settings_type, environment), settings_type, strict=False)
+
+
+def _values(settings_type: type[msgspec.Struct], environment: Mapping[str, str]) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for field in msgspec.structs.fields(settings_type):
+        if isinstance(field.type, type) and issubclass(field.type, Options):
+            values[field.encode_name] = _values(field.type, environment)
+        elif value := environment.get(field.name.upper()):
+            values[field.encode_name] = _list(value) if field.name in ("models", "cors_origins") else value
+    return values
+
+
+def _text(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _list(value: str) -> list[str]:

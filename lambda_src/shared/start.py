@@ -1,4 +1,4 @@
-"""Makes a function's start quick: no garbage collection while it imports (0.75 of the time), and none of it re-scanned.
+"""Speeds up a function's start: garbage collection is off during imports, which take 0.75 of the time without it.
 
 A handler imports this module first and calls `done()` last.
 """
@@ -9,6 +9,6 @@ gc.disable()
 
 
 def done() -> None:
-    """Everything made so far lives as long as the process: take it out of the collector's sight."""
+    """Exempts everything allocated so far, which lives as long as the process, from garbage collection."""
     gc.freeze()
     gc.enable()

@@ -1,46 +1,35 @@
-"""A use case's table: JSON records under a partition key (whose they are) and a sort key (which one).
+"""JSON records of one use case: one partition per caller, the record's id as sort key.
 
-Items: `pk`, `sk`, `record` (JSON bytes), optionally `expiresAt` (seconds since 1970; DynamoDB deletes up to two days
-late, so readers compare it themselves).
+Items: `pk`, `sk`, `record` (JSON bytes).
 """
 
-import re
 from typing import Any
 
 import msgspec
-from botocore.exceptions import BotoCoreError, ClientError
 
-from lambda_src.shared import aws
-from lambda_src.shared.errors import InvalidRequest, NotFound, Unavailable
-
-CURSOR = re.compile(r"[0-9a-f-]{36}")
-RETRY_AFTER_SECONDS = 2
+from lambda_src.shared.errors import NotFound
+from lambda_src.shared.table import Item, Table, check_cursor, item_key
 
 
-def unavailable(error: Exception) -> Unavailable:
-    """The answer when DynamoDB or S3 does not serve us."""
-    return Unavailable(
-        f"The store cannot be reached at the moment ({type(error).__name__}).", retry_after=RETRY_AFTER_SECONDS
-    )
+class RecordStore(Table):
+    """Records of type `record_type`. `prefix` sets them apart from other items of the table."""
 
-
-class Store:
-    """Records of type `record_type`, ids as sort keys, one partition a caller."""
-
-    def __init__(self, table: str, kind: str, record_type: type, client: Any = None) -> None:
-        self._table = table
-        self._kind = kind
+    def __init__(self, table: str, prefix: str, record_type: type, client: Any = None) -> None:
+        super().__init__(table, client)
+        self._prefix = prefix
         self._record_type = record_type
-        self._dynamodb = client or aws.store_client("dynamodb")
 
     def put(self, caller: str, record_id: str, record: Any) -> None:
-        """Write a new record; an id that is there already is a bug and raises."""
-        item = {**self._key(caller, record_id), "record": {"B": msgspec.json.encode(record)}}
-        self._call("put_item", Item=item, ConditionExpression="attribute_not_exists(pk)")
+        """Writes a new record. Raises `Unavailable`, also for an id that exists."""
+        self._call(
+            "put_item",
+            Item={**self._key(caller, record_id), "record": {"B": msgspec.json.encode(record)}},
+            ConditionExpression="attribute_not_exists(pk)",
+        )
 
     def get(self, caller: str, record_id: str) -> Any:
         """Raises `NotFound` for an id that is not the caller's."""
-        item = self._call("get_item", Key=self._key(caller, record_id), ConsistentRead=True).get("Item")
+        item = self._get(self._key(caller, record_id))
         if item is None:
             raise NotFound("There is nothing of yours with this id.")
         return self._record(item)
@@ -50,28 +39,15 @@ class Store:
 
     def page(self, caller: str, limit: int, cursor: str | None) -> tuple[list[Any], str | None]:
         """The caller's records, newest first, and the cursor of the next page if there is one."""
-        query: dict[str, Any] = {
-            "KeyConditionExpression": "pk = :pk",
-            "ExpressionAttributeValues": {":pk": self._key(caller, "")["pk"]},
-            "ScanIndexForward": False,
-            "Limit": limit,
-        }
-        if cursor is not None:
-            if not CURSOR.fullmatch(cursor):
-                raise InvalidRequest.at("query.cursor", "not a cursor of this list")
-            query["ExclusiveStartKey"] = self._key(caller, cursor)
-        answer = self._call("query", **query)
-        last = answer.get("LastEvaluatedKey")
-        return [self._record(item) for item in answer["Items"]], last["sk"]["S"] if last else None
+        check_cursor(cursor)
+        page = self._query(self._partition(caller), limit=limit, cursor=cursor)
+        return [self._record(item) for item in page.items], page.cursor
 
-    def _key(self, caller: str, record_id: str) -> dict[str, dict[str, str]]:
-        return {"pk": {"S": f"{self._kind}#{caller}"}, "sk": {"S": record_id}}
+    def _partition(self, caller: str) -> str:
+        return f"{self._prefix}#{caller}"
 
-    def _record(self, item: dict[str, Any]) -> Any:
+    def _key(self, caller: str, record_id: str) -> Item:
+        return item_key(self._partition(caller), record_id)
+
+    def _record(self, item: Item) -> Any:
         return msgspec.json.decode(item["record"]["B"], type=self._record_type)
-
-    def _call(self, operation: str, **arguments: Any) -> Any:
-        try:
-            return getattr(self._dynamodb, operation)(TableName=self._table, **arguments)
-        except (ClientError, BotoCoreError) as error:
-            raise unavailable(error) from error

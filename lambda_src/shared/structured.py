@@ -1,4 +1,4 @@
-"""An answer of a given type from a text model: asked for by schema, tool or prompt, checked, repaired if need be."""
+"""Structured answers from text models: requested by schema, tool or prompt, validated, and repaired if necessary."""
 
 import json
 from collections.abc import Callable
@@ -13,38 +13,47 @@ from lambda_src.shared.errors import ModelFailed
 from lambda_src.shared.observability import logger
 
 REPAIRS = 2
-# A repair that could not end in time is not begun.
+# The least time left for which a repair is started.
 REPAIR_SECONDS = 4.0
 TOOL = "answer"
-# Bedrock's schema field refuses these (they are checked on the answer all the same).
-UNSUPPORTED = {"minLength", "maxLength", "minItems", "maxItems", "minimum", "maximum", "pattern", "title", "default"}
+# Bedrock's schema field refuses these. The answer is validated against them all the same.
+UNSUPPORTED_KEYWORDS = {
+    "minLength",
+    "maxLength",
+    "minItems",
+    "maxItems",
+    "minimum",
+    "maximum",
+    "pattern",
+    "title",
+    "default",
+}
 
 Check = Callable[[Any], str | None]
 
 
 def schema_of(answer_type: type) -> dict[str, Any]:
-    """The JSON Schema that models are given: types within it inlined, closed objects, no constraints that Bedrock
-    refuses."""
-    whole = msgspec.json.schema(answer_type)
-    schema: dict[str, Any] = _lean(whole, whole["$defs"])
+    """The JSON Schema for models: nested types inlined, objects closed, no keywords that Bedrock refuses."""
+    full_schema = msgspec.json.schema(answer_type)
+    schema: dict[str, Any] = _simplify(full_schema, full_schema["$defs"])
     return schema
 
 
-def _lean(node: Any, definitions: dict[str, Any]) -> Any:
+def _simplify(node: Any, definitions: dict[str, Any]) -> Any:
     if isinstance(node, list):
-        return [_lean(item, definitions) for item in node]
+        return [_simplify(item, definitions) for item in node]
     if not isinstance(node, dict):
         return node
     if "$ref" in node:
-        return _lean(definitions[node["$ref"].rpartition("/")[2]], definitions)
-    lean: dict[str, Any] = {}
+        return _simplify(definitions[node["$ref"].rpartition("/")[2]], definitions)
+    simplified: dict[str, Any] = {}
     for key, value in node.items():
         if key == "properties":
-            lean[key] = {name: _lean(child, definitions) for name, child in value.items()}
-            lean["additionalProperties"] = False
-        elif key not in UNSUPPORTED and key != "$defs":
-            lean[key] = _lean(value, definitions)
-    return lean
+            simplified[key] = {name: _simplify(child, definitions) for name, child in value.items()}
+            simplified["additionalProperties"] = False
+        elif key not in UNSUPPORTED_KEYWORDS and key != "$defs":
+            simplified[key] = _simplify(value, definitions)
+    return simplified
 
 
 def ask(
@@ -60,8 +69,8 @@ def ask(
 ) -> Any:
     """The model's answer as `answer_type`.
 
-    `check` says what else is wrong with an answer, or None. After `REPAIRS` attempts that did not fit the type the
-    answer is `ModelFailed`; one that fits the type but not `check` is returned, for the caller to mend.
+    `check` returns what else is wrong with an answer, or None. When no attempt has the type, raises `ModelFailed`. An
+    answer that has the type but fails `check` to the end is returned, for the caller to fix.
     """
     request = _request(invocation, schema_of(answer_type), system, max_tokens)
     messages: list[dict[str, Any]] = [{"role": "user", "content": content}]
@@ -72,15 +81,19 @@ def ask(
         answer = bedrock.converse(context, invocation, {**request, "messages": messages})
         message = answer["output"]["message"]
         try:
-            best = msgspec.convert(_found(message), answer_type)
+            best = msgspec.convert(_parse_object(message), answer_type)
             problem = check(best)
         except (msgspec.ValidationError, ValueError) as error:
             cut = " It was cut off: be shorter." if answer.get("stopReason") == "max_tokens" else ""
             problem = f"{error}.{cut}"
         if problem is None:
             return best
-        logger.info("model answer to be repaired", request_id=context.request_id, attempt=attempt)
-        messages = [*messages, _said(message), {"role": "user", "content": [_complaint(message, problem)]}]
+        logger.info("repairing model answer", request_id=context.request_id, attempt=attempt)
+        messages = [
+            *messages,
+            _assistant_turn(message),
+            {"role": "user", "content": [_repair_request(message, problem)]},
+        ]
     if best is None:
         raise ModelFailed("The model's answer stayed unusable.")
     return best
@@ -104,7 +117,7 @@ def _request(invocation: Invocation, schema: dict[str, Any], system: str, max_to
     return request
 
 
-def _found(message: dict[str, Any]) -> Any:
+def _parse_object(message: dict[str, Any]) -> Any:
     """The object in a message: a tool's input, or the JSON in its text. Raises `ValueError`."""
     for block in message.get("content", []):
         if "toolUse" in block:
@@ -116,13 +129,13 @@ def _found(message: dict[str, Any]) -> Any:
     return json.JSONDecoder().raw_decode(text, start)[0]
 
 
-def _said(message: dict[str, Any]) -> dict[str, Any]:
-    # Bedrock refuses an empty turn when it is sent back.
+def _assistant_turn(message: dict[str, Any]) -> dict[str, Any]:
+    # Bedrock refuses empty text in a request.
     content = [block for block in message.get("content", []) if block.get("text", "x").strip()]
     return {"role": "assistant", "content": content or [{"text": "(no answer)"}]}
 
 
-def _complaint(message: dict[str, Any], problem: str) -> dict[str, Any]:
+def _repair_request(message: dict[str, Any], problem: str) -> dict[str, Any]:
     text = f"That answer cannot be used: {problem} Give the whole answer again, corrected."
     for block in message.get("content", []):
         if "toolUse" in block:

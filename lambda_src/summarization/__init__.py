@@ -1,1 +1,1 @@
-"""An organised report from what a field technician wrote or photographed."""
+"""Turns a field technician's notes and photos into an organized report."""

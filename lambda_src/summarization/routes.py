@@ -1,4 +1,4 @@
-"""Summarization's route table."""
+"""The route table of summarization."""
 
 from lambda_src.shared.photos import MAX_BODY_BYTES
 from lambda_src.shared.routes import Route
@@ -10,7 +10,7 @@ ROUTES = (
         method="POST",
         path="/summaries",
         operation="create_summary",
-        summary="Make an organised report of text and photos",
+        summary="Turn text and photos into an organized report",
         status=201,
         request=CreateSummary,
         response=SummaryAnswer,
@@ -30,7 +30,7 @@ ROUTES = (
         method="GET",
         path="/summaries/{id}",
         operation="get_summary",
-        summary="One report",
+        summary="Get a report",
         response=SummaryAnswer,
     ),
     Route(method="DELETE", path="/summaries/{id}", operation="delete_summary", summary="Delete a report", status=204),

@@ -1,4 +1,4 @@
-"""A report: asked of the model as structured data, its limits held by code, kept for its caller."""
+"""Reports: structured answers of the model, whose limits the code enforces, stored for their caller."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from lambda_src.shared.observability import logger
 from lambda_src.shared.photos import photo_blocks
 from lambda_src.shared.schemas import ListQuery, Usage
 from lambda_src.shared.settings import Settings
-from lambda_src.shared.store import Store
+from lambda_src.shared.store import RecordStore
 from lambda_src.shared.structured import ask
 from lambda_src.summarization.models import CreateSummary, Report, SummaryAnswer, SummaryList, SummaryRecord
 
@@ -36,10 +36,10 @@ nothing for it, and name in `missing` what a reader would need and does not find
 class SummaryService:
     """The operations of summarization's route table."""
 
-    def __init__(self, settings: Settings, bedrock: Bedrock, store: Store | None = None) -> None:
+    def __init__(self, settings: Settings, bedrock: Bedrock, store: RecordStore | None = None) -> None:
         self._settings = settings
         self._bedrock = bedrock
-        self._store = store or Store(settings.table_name, "summary", SummaryRecord)
+        self._store = store or RecordStore(settings.table_name, "summary", SummaryRecord)
 
     def create_summary(self, context: Context, *, body: CreateSummary) -> SummaryAnswer:
         """Raises `InvalidRequest`, `TooLarge`, `Refused`, `ModelFailed`."""
@@ -52,7 +52,7 @@ class SummaryService:
             content=_content(body, invocation),
             answer_type=Report,
             max_tokens=MAX_TOKENS,
-            check=lambda report: _too_long(report, body.lines),
+            check=lambda report: _check_lines(report, body.lines),
         )
         use = context.used(invocation)
         record = SummaryRecord(
@@ -83,12 +83,12 @@ class SummaryService:
 
 
 def fit_lines(text: str, lines: int) -> str:
-    """The text in at most `lines` lines, none of them empty: lines over the limit go on in the last one."""
-    kept = [line.strip() for line in text.splitlines() if line.strip()]
-    return "\n".join([*kept[: lines - 1], *filter(None, [" ".join(kept[lines - 1 :])])])
+    """The text in at most `lines` lines without empty ones. Further lines are joined to the last one."""
+    all_lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return "\n".join([*all_lines[: lines - 1], *filter(None, [" ".join(all_lines[lines - 1 :])])])
 
 
-def _too_long(report: Report, lines: int) -> str | None:
+def _check_lines(report: Report, lines: int) -> str | None:
     count = len([line for line in report.summary.splitlines() if line.strip()])
     return f"`summary` has {count} lines, at most {lines} are allowed." if count > lines else None
 
@@ -104,7 +104,7 @@ def _content(body: CreateSummary, invocation: Invocation) -> list[dict[str, Any]
     blocks = photo_blocks(body.photos, invocation.model)
     if not body.text:
         return blocks
-    # The report must not be able to close its own bracket.
+    # The report must not be able to close the tag.
     text = body.text.replace("</report>", "&lt;/report&gt;")
     return [*blocks, {"text": f"<report>\n{text}\n</report>"}]
 

@@ -243,6 +243,8 @@ def _common_environment(scope: UseCaseStack) -> dict[str, str]:
         "POWERTOOLS_METRICS_NAMESPACE": "BedrockEndpoints",
         "POWERTOOLS_LOG_LEVEL": "INFO",
     }
+    if options := settings.options(scope.use_case):
+        environment |= options.environment()
     if settings.cors_origins:
         environment["CORS_ORIGINS"] = ",".join(settings.cors_origins)
     if settings.model_region:

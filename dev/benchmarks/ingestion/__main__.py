@@ -134,17 +134,17 @@ class Stage:
     def take_in(self, sample: Sample) -> tuple[float, float, Any]:
         """Seconds until the document is stored and until it is ready, and its record then."""
         from lambda_src.hr_qa.documents import DocumentItem
-        from lambda_src.hr_qa.resources import key
+        from lambda_src.hr_qa.resources import object_key
 
         self._wait(lambda: len(self.queue.polling) == FUNCTIONS)
         document = "document"
         fields: dict[str, Any] = {"id": document, "name": sample.name, "owner": SPACE, "status": "awaitingUpload"}
-        self._documents.announce(SPACE, DocumentItem(**fields, created_at="", updated_at=""))
-        target = self._folder / key(SPACE, document)
+        self._documents.create(SPACE, DocumentItem(**fields, created_at="", updated_at=""))
+        target = self._folder / object_key(SPACE, document)
         target.parent.mkdir(parents=True)
         target.symlink_to(sample.path)
         began = time.monotonic()
-        self.queue.put(json.dumps({"detail": {"object": {"key": key(SPACE, document)}}}))
+        self.queue.put(json.dumps({"detail": {"object": {"key": object_key(SPACE, document)}}}))
         self._wait(lambda: getattr(self._documents.get(SPACE, document), "status", "") in ("ready", "failed"))
         ready = time.monotonic()
         # It cleans again and again for a while; once is enough to see it.

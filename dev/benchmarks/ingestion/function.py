@@ -85,7 +85,7 @@ def _handler(manager: Any, folder: Path, clock: Clock) -> Callable[[Any, Any], A
     from lambda_src.hr_qa.ingestion import worker
     from lambda_src.shared.embedding import Embedder
 
-    clock.watch(worker.Worker, "_pages", "extract")
+    clock.watch(worker.Worker, "_extract_pages", "extract")
     clock.watch(worker, "chunk_pages", "chunk")
     clock.watch(Embedder, "embed", "embed")
     clock.watch(Index, "write", "store")

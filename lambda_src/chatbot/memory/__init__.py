@@ -1,1 +1,1 @@
-"""What is done to a conversation after its turns: titles, summaries, deletion."""
+"""Maintenance of conversations after their turns: titles, summaries, deletion."""

@@ -1,4 +1,4 @@
-"""The memory's Lambda handler: messages of its queue, some at a time."""
+"""The memory's Lambda handler: batches of its queue."""
 
 import msgspec
 
@@ -7,18 +7,18 @@ from lambda_src.chatbot.queue import MaintainConversation, Queue
 from lambda_src.chatbot.settings import ChatSettings
 from lambda_src.shared.queue_batch import QueueBatch
 
-# A summary and a title, each by a model that takes its time.
-LEFT_SECONDS = 40
+# Time for a summary and a title, each a call to a model.
+REQUIRED_SECONDS = 40
 
 
 def make_batch(settings: ChatSettings, worker: Worker, queue: Queue) -> QueueBatch[MaintainConversation]:
-    """A message that is none raises `msgspec.MsgspecError`, and ends in the dead-letter queue."""
+    """An invalid message raises `msgspec.MsgspecError` and ends in the dead-letter queue."""
     return QueueBatch(
         caller="memory",
         max_receives=settings.max_receives,
-        left_seconds=LEFT_SECONDS,
-        read=lambda body: msgspec.json.decode(body, type=MaintainConversation),
-        do=worker.maintain,
+        required_seconds=REQUIRED_SECONDS,
+        decode=lambda body: msgspec.json.decode(body, type=MaintainConversation),
+        run=worker.maintain,
         retry_after=queue.retry_after,
-        name=lambda step: "lookAfter" if step else "none",
+        name=lambda step: "maintainConversation" if step else "none",
     )

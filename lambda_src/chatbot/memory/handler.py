@@ -1,11 +1,11 @@
-"""The function's entry: the memory's queue."""
+"""Entry point of the function for the memory's queue."""
 
-from lambda_src.shared import start  # isort: skip  (first: it stops the collector while the rest is imported)
+from lambda_src.shared import start  # isort: skip  (first: it disables garbage collection during the other imports)
 
-from lambda_src.chatbot.photo_store import PhotoStore
 from lambda_src.chatbot.conversations import Conversations
 from lambda_src.chatbot.memory.batch import make_batch
 from lambda_src.chatbot.memory.worker import Worker
+from lambda_src.chatbot.photo_store import PhotoStore
 from lambda_src.chatbot.queue import MaintainConversation, Queue
 from lambda_src.chatbot.settings import ChatSettings
 from lambda_src.shared.bedrock import Bedrock
@@ -14,7 +14,7 @@ from lambda_src.shared.settings import read_settings
 
 
 def make_handler() -> QueueBatch[MaintainConversation]:
-    """What the function makes at its start, once."""
+    """Builds the handler, once per process."""
     settings = read_settings(ChatSettings)
     queue = Queue(settings.queue_url)
     worker = Worker(

@@ -1,29 +1,30 @@
-"""Looks after a conversation: takes it apart when it was deleted, else shortens and names it as far as that is due.
+"""Maintains a conversation: deletes it if it is marked as deleted, else summarizes and names it when that is due.
 
-Every step is conditional and may be done again: a message that comes twice, late or after a kill does no harm.
+Every step is conditional and repeatable, so a message that is delivered twice, late or after a kill does no harm.
 """
 
 import time
 from collections.abc import Callable
 
-from lambda_src.chatbot.conversations import ConversationItem, Conversations, StaleWriteError
+from lambda_src.chatbot.conversations import ConversationItem, Conversations
 from lambda_src.chatbot.photo_store import PhotoStore
 from lambda_src.chatbot.queue import MaintainConversation, Queue
 from lambda_src.chatbot.settings import ChatSettings
-from lambda_src.chatbot.summaries import Summaries, tokens
-from lambda_src.chatbot.titles import title_of
+from lambda_src.chatbot.summaries import Summaries, estimate_tokens
+from lambda_src.chatbot.titles import generate_title
 from lambda_src.shared.bedrock import Bedrock
 from lambda_src.shared.context import Context
 from lambda_src.shared.errors import Refused
 from lambda_src.shared.observability import logger
+from lambda_src.shared.table import StaleWriteError
 
-# The longest that a function lives, and that SQS delays a message. A turn which was begun before the deletion may put
-# its photos in the bucket so much later; its messages it cannot.
+# The longest run of a function, and the longest delay of SQS. A turn that started before the deletion may still store
+# photos until then, but no messages.
 SETTLED_SECONDS = 900
 
 
 class Worker:
-    """The steps, over the stores of one stage."""
+    """The maintenance steps, over the stores of one stage."""
 
     def __init__(
         self,
@@ -44,47 +45,48 @@ class Worker:
         self._now = now
 
     def maintain(self, context: Context, step: MaintainConversation) -> None:
-        """Whatever is due; nothing for a conversation that is no longer there."""
-        record = self._conversations.find(step.caller, step.conversation)
-        if record is None:
+        """Does what is due; nothing for a conversation that no longer exists."""
+        conversation = self._conversations.find(step.caller, step.conversation)
+        if conversation is None:
             return
-        if record.deleted is not None:
-            self._take_apart(step.caller, record.id, record.deleted)
+        if conversation.deleted_at is not None:
+            self._delete(step.caller, conversation.id, conversation.deleted_at)
             return
         try:
-            self._shorten(context, step.caller, record)
-            self._name(context, step.caller, record)
+            self._summarize(context, step.caller, conversation)
+            self._set_title(context, step.caller, conversation)
         except StaleWriteError:
-            # Somebody else has done it, or the conversation is being deleted: that has a message of its own.
-            logger.info("write superseded", request_id=context.request_id)
+            # Another process did the same, or the conversation is being deleted, which has its own message.
+            logger.info("stale write", request_id=context.request_id)
 
-    def _take_apart(self, caller: str, conversation: str, deleted: int) -> None:
-        self._photo_store.forget(conversation)
-        self._conversations.forget_messages(caller, conversation)
-        left = deleted + SETTLED_SECONDS - self._now()
-        if left > 0:
-            # The mark stays until nothing can come up any more.
-            self._queue.request_maintenance(caller, conversation, delay=min(int(left) + 1, SETTLED_SECONDS))
+    def _delete(self, caller: str, conversation_id: str, deleted_at: int) -> None:
+        self._photo_store.delete_all(conversation_id)
+        self._conversations.delete_messages(caller, conversation_id)
+        remaining = deleted_at + SETTLED_SECONDS - self._now()
+        if remaining > 0:
+            # Deletes once more when no running turn can add photos any longer.
+            delay = min(int(remaining) + 1, SETTLED_SECONDS)
+            self._queue.request_maintenance(caller, conversation_id, delay=delay)
             return
         try:
-            self._conversations.forget(caller, conversation)
+            self._conversations.delete(caller, conversation_id)
         except StaleWriteError:
-            logger.info("conversation already gone")
+            logger.info("conversation already deleted")
 
-    def _shorten(self, context: Context, caller: str, record: ConversationItem) -> None:
-        messages = self._conversations.messages(caller, record.id, record.summarized_through)
-        if tokens(messages) <= self._settings.window_tokens:
+    def _summarize(self, context: Context, caller: str, conversation: ConversationItem) -> None:
+        messages = self._conversations.messages(caller, conversation.id, conversation.summarized_through)
+        if estimate_tokens(messages) <= self._settings.options.window_tokens:
             return
         try:
-            self._summaries.condense(context, caller, record, messages)
+            self._summaries.summarize(context, caller, conversation, messages)
         except Refused:
-            # It stays whole, and is tried again after the next turn: nothing that was said may be lost.
-            logger.warning("summary refused", request_id=context.request_id, conversation=record.id)
+            # The messages stay in full, and the next turn tries again: none may be lost.
+            logger.warning("summary refused", request_id=context.request_id, conversation=conversation.id)
 
-    def _name(self, context: Context, caller: str, record: ConversationItem) -> None:
-        if record.title is not None:
+    def _set_title(self, context: Context, caller: str, conversation: ConversationItem) -> None:
+        if conversation.title is not None:
             return
-        messages = self._conversations.messages(caller, record.id, limit=2)
+        messages = self._conversations.messages(caller, conversation.id, limit=2)
         if messages:
-            title = title_of(self._settings, self._bedrock, context, record, messages)
-            self._conversations.name(caller, record.id, title)
+            title = generate_title(self._settings, self._bedrock, context, conversation, messages)
+            self._conversations.set_title(caller, conversation.id, title)

@@ -1,1 +1,1 @@
-"""The chatbot's API as a server behind the web adapter."""
+"""The chatbot's API as a web server behind the web adapter."""

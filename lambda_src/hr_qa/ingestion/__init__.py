@@ -1,1 +1,1 @@
-"""From an uploaded document to chunks that can be searched."""
+"""Turns uploaded documents into searchable chunks."""

@@ -1,37 +1,36 @@
-"""Messages of the ingestion's queue, some at a time: those that fail come back alone."""
+"""The ingestion's Lambda handler: batches of its queue."""
 
 from typing import Any
 
 import msgspec
 
 from lambda_src.hr_qa.ingestion.worker import Worker
-from lambda_src.hr_qa.queue import AnyStep, Queue
-from lambda_src.hr_qa.resources import owner_of
+from lambda_src.hr_qa.queue import AnyStep, Queue, Start
+from lambda_src.hr_qa.resources import parse_object_key
 from lambda_src.hr_qa.settings import HrSettings
-from lambda_src.shared.context import Context
 from lambda_src.shared.queue_batch import QueueBatch
 
-# A message that could not be begun in this invocation comes back soon and as good as new.
-LEFT_SECONDS = 60
+# Time for one page range.
+REQUIRED_SECONDS = 60
 
 
-class NotAStep(Exception):
-    """A message of the queue that says nothing to do."""
+class InvalidStepError(Exception):
+    """A message that is neither a step nor S3's event."""
 
 
-class Ingestion:
+class IngestionHandler:
     """The Lambda handler."""
 
     def __init__(self, settings: HrSettings, worker: Worker, queue: Queue) -> None:
         self._worker = worker
-        self._batch = QueueBatch[AnyStep | tuple[str, str]](
+        self._batch = QueueBatch[AnyStep](
             caller="ingestion",
             max_receives=settings.max_receives,
-            left_seconds=LEFT_SECONDS,
-            read=read_step,
-            do=self._do,
+            required_seconds=REQUIRED_SECONDS,
+            decode=decode_step,
+            run=worker.run,
             retry_after=queue.retry_after,
-            name=_name,
+            name=lambda step: type(step).__name__,
             give_up=worker.give_up,
         )
 
@@ -40,29 +39,24 @@ class Ingestion:
         try:
             return self._batch(event, lambda_context)
         finally:
-            self._worker.pause()
-
-    def _do(self, context: Context, step: AnyStep | tuple[str, str]) -> None:
-        if isinstance(step, tuple):
-            self._worker.start(context, *step)
-        else:
-            self._worker.do(context, step)
+            self._worker.close_document()
 
 
-def read_step(body: str) -> AnyStep | tuple[str, str]:
-    """A step, or space and document of a file that EventBridge tells of. Raises `NotAStep`."""
+def decode_step(body: str) -> AnyStep:
+    """The step of a message; S3's event from EventBridge is a `Start`. Raises `InvalidStepError`."""
     try:
         content = msgspec.json.decode(body)
         if isinstance(content, dict) and "detail" in content:
-            owner = owner_of(content["detail"]["object"]["key"])
-            if owner is None:
-                raise NotAStep("the event names no document")
-            return owner
+            return _start(content["detail"]["object"]["key"])
         step: AnyStep = msgspec.convert(content, AnyStep)
     except (msgspec.MsgspecError, KeyError, TypeError) as error:
-        raise NotAStep(str(error)) from error
+        raise InvalidStepError(str(error)) from error
     return step
 
 
-def _name(step: Any) -> str:
-    return "start" if isinstance(step, tuple) else type(step).__name__
+def _start(key: str) -> Start:
+    names = parse_object_key(key)
+    if names is None:
+        raise InvalidStepError("the event names no document")
+    namespace, document_id = names
+    return Start(namespace=namespace, document=document_id)

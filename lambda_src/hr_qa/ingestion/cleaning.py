@@ -1,28 +1,28 @@
-"""Characters of extracted text: invisible ones go, ligatures become letters, words cut at line ends become whole."""
+"""Cleans extracted text: removes invisible characters, expands ligatures, joins words hyphenated at line ends."""
 
 import re
 import unicodedata
 from collections.abc import Collection
 
-# PDFium's marks for a hyphen at the end of a line, whose word goes on after it.
+# PDFium's marks for a hyphen at a line end inside a word.
 HYPHEN_AT_LINE_END = "\ufffe"
 _HYPHEN_MARKS = str.maketrans({"\x02": HYPHEN_AT_LINE_END})
-# Cf: zero-width and bidi controls, soft hyphens, Unicode tags. Cc: controls. Co and Cs: glyphs without a meaning.
-_INVISIBLE = {"Cc", "Cf", "Cn", "Co", "Cs"}
-_MORE_INVISIBLE = {"\u034f", "\u115f", "\u1160", "\u17b4", "\u17b5", "\u3164", "\uffa0", "\ufffc"}
+# Cf: zero-width and bidi controls, soft hyphens, Unicode tags. Cc: controls. Co and Cs: glyphs without a character.
+_INVISIBLE_CATEGORIES = {"Cc", "Cf", "Cn", "Co", "Cs"}
+_INVISIBLE_CHARACTERS = {"\u034f", "\u115f", "\u1160", "\u17b4", "\u17b5", "\u3164", "\uffa0", "\ufffc"}
 _LIGATURES = str.maketrans(
     {"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "ﬅ": "st", "ﬆ": "st"}
-)  # NFKC would take "½" and "²" apart, too.
-# Longer ones are not words, and patterns take long over them.
+)  # NFKC would also decompose "½" and "²".
+# Longer strings are not words, and would make the patterns slow.
 _MAX_WORD = 100
 _BEFORE = re.compile(r"(\S*?)(\w+)$")
 _AFTER = re.compile(r"\s*(\w+)(\S*)")
-_WHOLE = re.compile(r"\S+")
+_TOKEN = re.compile(r"\S+")
 _WORD = re.compile(r"\w+(?:-\w+)*")
 
 
 def clean(text: str) -> str:
-    """One line of text. `HYPHEN_AT_LINE_END` stays for `join_cut_words`."""
+    """The text on one line. Keeps `HYPHEN_AT_LINE_END` for `join_hyphenated_words`."""
     if text.isascii() and text.isprintable():
         return " ".join(text.split())
     text = unicodedata.normalize("NFC", text.translate(_HYPHEN_MARKS).translate(_LIGATURES))
@@ -31,53 +31,55 @@ def clean(text: str) -> str:
         if (
             character == HYPHEN_AT_LINE_END
             or character.isspace()
-            or (unicodedata.category(character) not in _INVISIBLE and not _is_hidden(character))
+            or (unicodedata.category(character) not in _INVISIBLE_CATEGORIES and not _is_hidden(character))
         ):
             kept.append(character)
     return " ".join("".join(kept).split())
 
 
 def _is_hidden(character: str) -> bool:
-    # Variation selectors change how the character before them looks, and can carry hidden bytes.
+    # Variation selectors change the look of the character before them, and can carry hidden bytes.
     return (
-        character in _MORE_INVISIBLE or "\ufe00" <= character <= "\ufe0f" or "\U000e0100" <= character <= "\U000e01ef"
+        character in _INVISIBLE_CHARACTERS
+        or "\ufe00" <= character <= "\ufe0f"
+        or "\U000e0100" <= character <= "\U000e01ef"
     )
 
 
 def words(text: str) -> set[str]:
-    """The words of a text in lower case, hyphenated ones whole and in parts; none that are cut at a line's end."""
-    found: set[str] = set()
-    for token in _WHOLE.findall(text.lower()):
+    """The words of a text in lower case; hyphenated ones also in parts, and none that are split at a line end."""
+    vocabulary: set[str] = set()
+    for token in _TOKEN.findall(text.lower()):
         if HYPHEN_AT_LINE_END not in token:
             for word in _WORD.findall(token):
-                found.add(word)
-                found.update(word.split("-"))
-    return found
+                vocabulary.add(word)
+                vocabulary.update(word.split("-"))
+    return vocabulary
 
 
-def join_cut_words(text: str, vocabulary: Collection[str]) -> str:
-    """Every word cut at a line's end made whole: "reimburse-|ment" loses its hyphen, "two-|week" keeps it.
+def join_hyphenated_words(text: str, vocabulary: Collection[str]) -> str:
+    """Joins words that are split at line ends: "reimburse-|ment" loses its hyphen, "two-|week" keeps it.
 
-    `vocabulary` are the words that the document uses elsewhere, in lower case.
+    `vocabulary`: the words that the document uses elsewhere, in lower case.
     """
-    whole, *parts = text.split(HYPHEN_AT_LINE_END)
+    joined, *parts = text.split(HYPHEN_AT_LINE_END)
     for part in parts:
-        before = _BEFORE.search(whole[-_MAX_WORD:])
+        before = _BEFORE.search(joined[-_MAX_WORD:])
         after = _AFTER.match(part[:_MAX_WORD])
         if before and after and not _has_hyphen(before, after, vocabulary):
-            whole += part.lstrip()
+            joined += part.lstrip()
         else:
-            whole += "-" + part.lstrip()
-    return whole
+            joined += "-" + part.lstrip()
+    return joined
 
 
 def _has_hyphen(before: re.Match[str], after: re.Match[str], vocabulary: Collection[str]) -> bool:
     first, second = before[2], after[1]
     if re.search(r"[/@._]", before[1]) or re.match(r"[/@_]|\.\w", after[2]):
-        return True  # in an address
+        return True  # part of an address
     if not (first + second).isalpha() or not second[0].islower():
         return True
     if (first + second).lower() in vocabulary:
         return False
-    # "-ment" and "-tion" are no words of their own.
+    # "-ment" and "-tion" are not words.
     return f"{first}-{second}".lower() in vocabulary or second.lower() in vocabulary

@@ -1,29 +1,29 @@
-"""From lines to blocks: which lines are headings, which go on in the next one, which are a table's rows."""
+"""Groups lines into blocks: headings, paragraphs, table rows and lines of a table of contents."""
 
 import re
 from collections import Counter
 from collections.abc import Collection, Sequence
 from itertools import pairwise
 from statistics import median
-from typing import Literal
 
 import msgspec
 
-from lambda_src.hr_qa.ingestion.cleaning import join_cut_words, words
+from lambda_src.hr_qa.ingestion.cleaning import join_hyphenated_words, words
 from lambda_src.hr_qa.ingestion.lines import Line
-from lambda_src.hr_qa.ingestion.pages import Block
+from lambda_src.hr_qa.ingestion.pages import Block, BlockKind
 
-# Headers and footers stand in this share of the page's height, above and below.
+# The share of the page's height at the top and at the bottom that headers and footers are in.
 _MARGIN = 0.1
-# The share of the sampled pages that a line of the margins must return on.
-_REPEATS = 0.3
+# The share of the sampled pages that a header or footer repeats on.
+_MIN_REPEATS = 0.3
+# Type size of headings, as a multiple of the body's: of larger type, and of bold type.
 _LARGER = 1.06
 _AS_LARGE = 0.98
 _MAX_HEADING = 200
-# Headings above a heading. No document needs more, and one made to exhaust memory gets no more.
+# Levels of headings above a heading. Limits a document made to exhaust memory.
 _MAX_DEPTH = 7
 _DIGITS = re.compile(r"\d+")
-# Dots that lead to a page number.
+# Dot leaders before a page number.
 _LEADERS = re.compile(r"(?:\.{4}|(?: \.){4}|…{2}) ?\d{0,4}$")
 _LEADING = 20
 _ITEM = re.compile(
@@ -33,14 +33,14 @@ _ITEM = re.compile(
 
 
 class Heading(msgspec.Struct, frozen=True):
-    """`rank`: the larger, the further out. Its size, and a little for bold type."""
+    """`rank` is the type size, and slightly more for bold type; higher ranks are outer levels."""
 
     text: str
     rank: float
 
 
 class Style(msgspec.Struct, frozen=True):
-    """What a document's pages have in common, found on a sample of them."""
+    """What a document's pages have in common, taken from a sample. `furniture`: headers and footers."""
 
     body_size: float
     furniture: frozenset[str]
@@ -48,7 +48,7 @@ class Style(msgspec.Struct, frozen=True):
 
 
 class SampledPage(msgspec.Struct, frozen=True):
-    """A page's lines and where the page begins and ends, from below."""
+    """A page's lines, and the y-coordinates of the page's edges."""
 
     lines: list[Line]
     bottom: float
@@ -56,7 +56,7 @@ class SampledPage(msgspec.Struct, frozen=True):
 
 
 def find_style(pages: Sequence[SampledPage]) -> Style:
-    """The size of most of the text, the headers and footers, and the words in use."""
+    """The size of most text, the headers and footers, and the vocabulary."""
     sizes: Counter[float] = Counter()
     repeated: Counter[str] = Counter()
     vocabulary: set[str] = set()
@@ -65,7 +65,7 @@ def find_style(pages: Sequence[SampledPage]) -> Style:
             sizes[line.size] += len(line.text)
             vocabulary |= words(line.text)
         repeated.update({_key(line) for line in page.lines if _in_margin(line, page)})
-    needed = max(min(3, max(len(pages), 2)), round(len(pages) * _REPEATS))
+    needed = max(min(3, max(len(pages), 2)), round(len(pages) * _MIN_REPEATS))
     return Style(
         body_size=sizes.most_common(1)[0][0] if sizes else 0.0,
         furniture=frozenset(key for key, count in repeated.items() if count >= needed),
@@ -74,7 +74,7 @@ def find_style(pages: Sequence[SampledPage]) -> Style:
 
 
 def without_furniture(page: SampledPage, furniture: Collection[str]) -> list[Line]:
-    """The lines but headers and footers; the same words elsewhere on the page stay."""
+    """The lines without headers and footers. The same words elsewhere on the page stay."""
     return [line for line in page.lines if not (_in_margin(line, page) and _key(line) in furniture)]
 
 
@@ -88,31 +88,31 @@ def _in_margin(line: Line, page: SampledPage) -> bool:
 
 
 def headings(lines: Sequence[Line], style: Style) -> list[Heading]:
-    """The page's headings in order; lines that follow each other in one style are one heading."""
+    """The page's headings in order. Consecutive lines of one style are one heading."""
     return [_heading(group) for group, is_heading in _groups(lines, style) if is_heading]
 
 
-def in_force(before: Sequence[Heading], heading: Heading) -> tuple[Heading, ...]:
-    """The headings in force after `heading`: those of its rank and below end."""
-    return (*[outer for outer in before if outer.rank > heading.rank][:_MAX_DEPTH], heading)
+def push_heading(path: Sequence[Heading], heading: Heading) -> tuple[Heading, ...]:
+    """The headings in force after `heading`, which ends those of its rank and below."""
+    return (*[outer for outer in path if outer.rank > heading.rank][:_MAX_DEPTH], heading)
 
 
 def blocks(lines: Sequence[Line], style: Style, path: Sequence[Heading]) -> tuple[list[Block], tuple[Heading, ...]]:
-    """The page's blocks, and the headings in force after them."""
-    found = []
-    force = tuple(path)
+    """The page's blocks, and the headings in force after them. `path`: those in force before."""
+    page_blocks = []
+    path = tuple(path)
     vocabulary = style.vocabulary | words("\n".join(line.text for line in lines))
     for group, is_heading in _groups(lines, style):
-        text = join_cut_words(" ".join(line.text for line in group), vocabulary)
+        text = join_hyphenated_words(" ".join(line.text for line in group), vocabulary)
         if is_heading:
-            force = in_force(force, msgspec.structs.replace(_heading(group), text=text))
-            found.append(Block(text, "heading", tuple(outer.text for outer in force[:-1])))
+            path = push_heading(path, msgspec.structs.replace(_heading(group), text=text))
+            page_blocks.append(Block(text, "heading", tuple(outer.text for outer in path[:-1])))
         else:
-            found.append(Block(text, _kind(group[0], text), tuple(outer.text for outer in force)))
-    return found, force
+            page_blocks.append(Block(text, _block_kind(group[0], text), tuple(outer.text for outer in path)))
+    return page_blocks, path
 
 
-def _kind(line: Line, text: str) -> Literal["paragraph", "row", "contents"]:
+def _block_kind(line: Line, text: str) -> BlockKind:
     if _LEADERS.search(text[-_LEADING:]):
         return "contents"
     return "row" if line.cells > 1 else "paragraph"
@@ -123,21 +123,21 @@ def _heading(group: Sequence[Line]) -> Heading:
 
 
 def _groups(lines: Sequence[Line], style: Style) -> list[tuple[list[Line], bool]]:
-    """Lines that belong together - a paragraph, a heading, one row - and whether they are a heading."""
+    """The lines of each block, and whether the block is a heading."""
     if not lines:
         return []
     flow = _Flow(lines, style)
-    found = [([lines[0]], flow.is_heading[0])]
+    groups = [([lines[0]], flow.is_heading[0])]
     for index in range(1, len(lines)):
-        if flow.goes_on(index - 1):
-            found[-1][0].append(lines[index])
+        if flow.continues(index - 1):
+            groups[-1][0].append(lines[index])
         else:
-            found.append(([lines[index]], flow.is_heading[index]))
-    return found
+            groups.append(([lines[index]], flow.is_heading[index]))
+    return groups
 
 
 class _Flow:
-    """How a page's lines follow each other."""
+    """Decides which of a page's consecutive lines belong together."""
 
     def __init__(self, lines: Sequence[Line], style: Style) -> None:
         self._lines = lines
@@ -146,8 +146,8 @@ class _Flow:
         self._edges = _right_edges(lines)
         self.is_heading = self._headings()
 
-    def goes_on(self, index: int) -> bool:
-        """Whether the next line belongs to this one."""
+    def continues(self, index: int) -> bool:
+        """Whether the next line belongs to the same block."""
         line, following = self._lines[index], self._lines[index + 1]
         if self.is_heading[index] != self.is_heading[index + 1]:
             return False
@@ -185,7 +185,7 @@ class _Flow:
             return False
         if self._lines[start].size >= self._style.body_size * _LARGER:
             return True
-        # Bold words of a sentence are an emphasis.
+        # Bold words of a sentence are emphasis.
         if text[-1] in ".,;!":
             return False
         return not self._within_sentence(start, end)
@@ -198,12 +198,12 @@ class _Flow:
         return self._runs_on(end)
 
     def _is_next(self, index: int) -> bool:
-        """Whether the next line stands right below."""
+        """Whether the next line is directly below."""
         line, following = self._lines[index], self._lines[index + 1]
         return 0 < line.bottom - following.bottom <= self._pitch * 1.25 * following.size + 0.5
 
     def _runs_on(self, index: int) -> bool:
-        """Whether a sentence could go on from this line to the next."""
+        """Whether a sentence may continue on the next line."""
         line, following = self._lines[index], self._lines[index + 1]
         if line.cells > 1 or following.cells > 1 or abs(line.size - following.size) > 0.1 * line.size:
             return False
@@ -212,29 +212,29 @@ class _Flow:
             return unfinished
         if not self._is_next(index):
             return False
-        # Had the next word had room? Then the line was ended on purpose.
+        # A line that has room for the next word ends on purpose.
         width = (following.right - following.left) / len(following.text)
         needed = (len(following.text.split()[0]) + 1) * width
         return unfinished or line.right + needed > self._edges[index] - 0.5 * line.size
 
 
 def _pitch(lines: Sequence[Line]) -> float:
-    """The usual distance from line to line, in sizes of the type."""
+    """The usual distance between lines, as a multiple of the type size."""
     steps = [
-        (one.bottom - other.bottom) / other.size
-        for one, other in pairwise(lines)
-        if other.size and one.size == other.size and 0 < one.bottom - other.bottom < 3 * other.size
+        (line.bottom - following.bottom) / following.size
+        for line, following in pairwise(lines)
+        if following.size and line.size == following.size and 0 < line.bottom - following.bottom < 3 * following.size
     ]
     return median(steps) if steps else 1.3
 
 
 def _right_edges(lines: Sequence[Line]) -> list[float]:
-    """For every line the right edge of its column."""
+    """The right edge of each line's column."""
     edges: list[float] = []
     column: list[Line] = []
     for line in lines:
         if column and line.bottom > column[-1].top:
-            edges += [max(one.right for one in column)] * len(column)
+            edges += [max(each.right for each in column)] * len(column)
             column = []
         column.append(line)
-    return edges + [max(one.right for one in column)] * len(column)
+    return edges + [max(each.right for each in column)] * len(column)

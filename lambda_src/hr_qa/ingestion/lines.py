@@ -1,7 +1,7 @@
-"""A page's lines from PDFium: their words, where they stand and how they are set.
+"""Reads a page's lines from PDFium: their text, position and type.
 
-PDFium is asked for the whole text at once and then for a few characters a line: asking for every character is ten
-times slower. Coordinates are PDF points from the page's lower left corner.
+Requests the complete text once and then a few characters per line: a request per character is ten times slower.
+Coordinates are PDF points from the page's lower left corner.
 """
 
 import ctypes
@@ -15,7 +15,7 @@ import pypdfium2.raw as raw
 
 from lambda_src.hr_qa.ingestion.cleaning import clean
 
-# Far above what a page can show; a page made to exhaust memory ends here.
+# Far more than a page can show. Limits a page made to exhaust memory.
 MAX_CHARACTERS = 100_000
 _MAX_RECTANGLES = 60
 _MAX_MARKERS = 500
@@ -23,13 +23,13 @@ _LINE_END = re.compile(r"(\r\n|\r|\n)")
 _BOLD = re.compile(r"bold|black|heavy|semibold|demi", re.I)
 _BOLD_WEIGHT = 600
 _MARKER = re.compile(r"(?:[•◦▪▫■□●○‣⁃∙·–*-]|o|\(?(?:\d{1,3}|[a-z]|[ivx]{1,5})[.)])$")
-# A space of this many times the type's size parts the cells of a table's row.
-# Justified text in narrow columns has gaps of nearly one size.
+# A gap of this many type sizes separates the cells of a table row.
+# Justified text in narrow columns has gaps of nearly one type size.
 _CELL_GAP = 1.5
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True):
-    """`left` to `top`: its box. `cells` > 1 for a row of a table. `item`: a bullet or number stands before it."""
+    """`left` to `top`: the bounding box. `cells` > 1: a table row. `item`: a bullet or number precedes the line."""
 
     text: str
     size: float
@@ -43,7 +43,7 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def read_lines(page: pdfium.PdfPage) -> list[Line]:
-    """The lines in PDFium's order, which is that of the content: column after column."""
+    """The lines in PDFium's order, which is the content's: column by column."""
     textpage = page.get_textpage()
     try:
         return _with_markers(_lines(textpage, page.get_bbox()))
@@ -52,16 +52,16 @@ def read_lines(page: pdfium.PdfPage) -> list[Line]:
 
 
 def _lines(textpage: pdfium.PdfTextPage, crop: tuple[float, float, float, float]) -> list[Line]:
-    found = []
-    position = 0  # in UTF-16 units, as PDFium counts
+    lines = []
+    position = 0  # in UTF-16 code units, as PDFium counts
     for piece in _LINE_END.split(_text(textpage)):
         length = len(piece) if piece.isascii() else len(piece.encode("utf-16-le", "surrogatepass")) // 2
         if piece.strip():
             line = _line(textpage, piece, position, length, crop)
             if line is not None:
-                found.append(line)
+                lines.append(line)
         position += length
-    return found
+    return lines
 
 
 def _text(textpage: pdfium.PdfTextPage) -> str:
@@ -101,14 +101,14 @@ def _line(
 
 
 def _probes(piece: str) -> tuple[int, int, int]:
-    """A letter at the start, in the middle and at the end: PDFium's own spaces have no font."""
+    """Offsets of a letter at the start, middle and end. The spaces that PDFium inserts have no font."""
     letters = [offset for offset, character in enumerate(piece) if character.isalnum()]
     letters = letters or [offset for offset, character in enumerate(piece) if not character.isspace()]
     return letters[0], letters[len(letters) // 2], letters[-1]
 
 
 def _boxes(textpage: pdfium.PdfTextPage, first: int, length: int) -> list[tuple[float, float, float, float]]:
-    """Left, bottom, right, top of each run of the line."""
+    """The boxes (left, bottom, right, top) of the line's runs."""
     count = min(raw.FPDFText_CountRects(textpage.raw, first, length), _MAX_RECTANGLES)
     left, top, right, bottom = (ctypes.c_double() for _ in range(4))
     boxes = []
@@ -119,13 +119,13 @@ def _boxes(textpage: pdfium.PdfTextPage, first: int, length: int) -> list[tuple[
 
 
 def _inside(box: tuple[float, float, float, float], crop: tuple[float, float, float, float]) -> bool:
-    """Whether the box's middle can be seen."""
+    """Whether the box's center is visible."""
     x, y = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
     return crop[0] <= x <= crop[2] and crop[1] <= y <= crop[3]
 
 
 def _visible(textpage: pdfium.PdfTextPage, piece: str, first: int, crop: tuple[float, float, float, float]) -> str:
-    """The characters of a line that lie within the page."""
+    """The characters of a line that are within the page."""
     left, right, bottom, top = (ctypes.c_double() for _ in range(4))
     kept = []
     for offset, character in enumerate(piece):
@@ -136,7 +136,7 @@ def _visible(textpage: pdfium.PdfTextPage, piece: str, first: int, crop: tuple[f
 
 
 def _size(textpage: pdfium.PdfTextPage, index: int) -> float:
-    """The size as it is seen: the font's, scaled by the text's matrix."""
+    """The visible type size: the font's size, scaled by the text's matrix."""
     matrix = raw.FS_MATRIX()
     scale = 1.0
     if raw.FPDFText_GetMatrix(textpage.raw, index, matrix):
@@ -156,14 +156,14 @@ def _is_bold(textpage: pdfium.PdfTextPage, index: int) -> bool:
 
 def _cells(boxes: list[tuple[float, float, float, float]], size: float) -> int:
     gaps = 0
-    for one, other in pairwise(boxes):
-        same_height = min(one[3], other[3]) > max(one[1], other[1])
-        gaps += same_height and other[0] - one[2] > _CELL_GAP * size
+    for box, following in pairwise(boxes):
+        same_line = min(box[3], following[3]) > max(box[1], following[1])
+        gaps += same_line and following[0] - box[2] > _CELL_GAP * size
     return 1 + gaps
 
 
 def _with_markers(lines: list[Line]) -> list[Line]:
-    """Lone bullets and numbers go; the line that each stands before becomes an item."""
+    """Removes separate bullets and numbers, and marks the lines that they precede as items."""
     markers = [line for line in lines if _MARKER.fullmatch(line.text)]
     if not markers:
         return lines

@@ -1,4 +1,4 @@
-"""Scanned pages, read by Amazon Textract."""
+"""Text recognition of scanned pages with Amazon Textract."""
 
 from typing import Any
 
@@ -9,27 +9,27 @@ from lambda_src.hr_qa.ingestion.pdf import Document
 from lambda_src.shared import aws
 from lambda_src.shared.errors import Unavailable
 
-# What OCR engines are made for; a page in letter size is then about 100 KB.
+# The resolution that OCR engines are made for. A page in letter size is about 100 KB.
 DPI = 200
 READ_SECONDS = 40
 ATTEMPTS = 2
-# Lines that the service itself is unsure of are noise more often than text.
+# Percent. Lines below are noise more often than text.
 MIN_CONFIDENCE = 50.0
 
 
 class Ocr:
-    """Textract's DetectDocumentText on one page at a time."""
+    """Textract's DetectDocumentText, one page per call."""
 
     def __init__(self, client: Any = None) -> None:
         self._textract = client or aws.slow_client("textract", READ_SECONDS, ATTEMPTS)
 
     def read(self, document: Document, page: Page) -> Page:
-        """The page with the text of its picture; without any it stays a page without text. Raises `Unavailable`."""
-        picture = document.render_png(page.number, DPI)
+        """The page with its recognized text, or unchanged if there is none. Raises `Unavailable`."""
+        image = document.render_png(page.number, DPI)
         try:
-            answer = self._textract.detect_document_text(Document={"Bytes": picture})
+            answer = self._textract.detect_document_text(Document={"Bytes": image})
         except (ClientError, BotoCoreError) as error:
-            raise Unavailable("Textract does not read the page.") from error
+            raise Unavailable("Textract cannot read the page at the moment.") from error
         lines = [
             block["Text"]
             for block in answer["Blocks"]

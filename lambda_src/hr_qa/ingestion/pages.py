@@ -1,4 +1,4 @@
-"""What reading a document gives: pages of blocks, each with the headings that it stands under."""
+"""What reading a document produces: pages of blocks, each with the headings above it."""
 
 from collections.abc import Iterable
 from typing import Literal
@@ -7,23 +7,25 @@ import msgspec
 
 from lambda_src.hr_qa.ingestion.cleaning import clean
 
-# Fewer letters and digits than this are a stamp or a stray mark, not a page's text.
-_MEANINGFUL = 12
+# Fewer letters and digits are a stamp or a stray mark, not a page's text.
+_MIN_READABLE = 12
+
+BlockKind = Literal["paragraph", "heading", "row", "contents"]
 
 
 class Block(msgspec.Struct, frozen=True):
-    """A paragraph, a heading, a row of a table or a line of a table of contents.
+    """A paragraph, a heading, a row of a table, or a line of a table of contents.
 
-    `path`: the headings in force, outermost first; for a heading those above it.
+    `path`: the headings in force, outermost first; for a heading, those above it.
     """
 
     text: str
-    kind: Literal["paragraph", "heading", "row", "contents"] = "paragraph"
+    kind: BlockKind = "paragraph"
     path: tuple[str, ...] = ()
 
 
 class Page(msgspec.Struct, frozen=True, kw_only=True):
-    """`number` counts from 1. `path`: the headings in force where the page begins."""
+    """`number` counts from 1. `path`: the headings in force at the start of the page."""
 
     number: int
     blocks: tuple[Block, ...] = ()
@@ -32,37 +34,37 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def text(self) -> str:
-        """The blocks, one a line."""
+        """The blocks, one per line."""
         return "\n".join(block.text for block in self.blocks)
 
     @property
     def has_text(self) -> bool:
-        """Whether the page says something: headers and footers do not count, nor do glyphs without a meaning."""
+        """Whether the page has readable text apart from headers and footers, and few unmapped glyphs."""
         text = self.text
         readable = sum(character.isalnum() for character in text)
-        return readable >= _MEANINGFUL and text.count("\ufffd") * 3 < readable
+        return readable >= _MIN_READABLE and text.count("\ufffd") * 3 < readable
 
     @property
     def needs_ocr(self) -> bool:
-        """Whether there is something to see, but no text: a scan. An empty page needs nothing."""
+        """Whether the page shows something but has no text: a scan. An empty page needs no OCR."""
         return self.has_graphics and not self.has_text
 
 
 def page_from_text(number: int, lines: Iterable[str], path: tuple[str, ...] = ()) -> Page:
-    """A page whose text was recognised from its picture. An empty line parts paragraphs; `path` is that of the scan."""
+    """A page from recognized lines. An empty line separates paragraphs; `path` is the scanned page's."""
     paragraphs: list[list[str]] = [[]]
     for line in map(clean, lines):
         if line:
             paragraphs[-1].append(line)
         elif paragraphs[-1]:
             paragraphs.append([])
-    texts = [_joined(paragraph) for paragraph in paragraphs if paragraph]
+    texts = [_join_lines(paragraph) for paragraph in paragraphs if paragraph]
     return Page(number=number, blocks=tuple(Block(text, path=path) for text in texts), path=path)
 
 
-def _joined(lines: list[str]) -> str:
+def _join_lines(lines: list[str]) -> str:
     text = lines[0]
     for line in lines[1:]:
-        cut = text.endswith("-") and text[-2:-1].isalpha() and line[0].islower()
-        text = text[:-1] + line if cut else f"{text} {line}"
+        hyphenated = text.endswith("-") and text[-2:-1].isalpha() and line[0].islower()
+        text = text[:-1] + line if hyphenated else f"{text} {line}"
     return text

@@ -1,4 +1,4 @@
-"""Reads a PDF's pages as text with headings, range by range; memory does not grow with the number of pages."""
+"""Reads a PDF's pages as text with headings, range by range. Memory does not grow with the number of pages."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,7 +9,7 @@ from typing import Literal
 import pypdfium2 as pdfium
 import pypdfium2.raw as raw
 
-from lambda_src.hr_qa.ingestion.decompression_guard import unpacks_too_large
+from lambda_src.hr_qa.ingestion.decompression_guard import exceeds_decompression_limit
 from lambda_src.hr_qa.ingestion.layout import (
     Heading,
     SampledPage,
@@ -17,7 +17,7 @@ from lambda_src.hr_qa.ingestion.layout import (
     blocks,
     find_style,
     headings,
-    in_force,
+    push_heading,
     without_furniture,
 )
 from lambda_src.hr_qa.ingestion.lines import Line, read_lines
@@ -25,17 +25,17 @@ from lambda_src.hr_qa.ingestion.pages import Page
 from lambda_src.hr_qa.ingestion.png import grayscale_png
 
 _HEADER_BYTES = 1024
-# Pages that are read for what all have in common: pairs, as odd and even pages may differ.
+# Pages sampled for the document's style. Pairs, because odd and even pages may differ.
 _SAMPLED_PAIRS = 12
-# Where a range begins, the headings in force are looked for on so many pages before it.
-_LOOK_BACK = 200
+# How many pages before a range are searched for the headings in force at its start.
+_LOOK_BACK_PAGES = 200
 _MAX_PIXELS = 20_000_000
 
 ErrorCode = Literal["digest_mismatch", "not_a_pdf", "encrypted", "damaged", "too_many_pages", "empty"]
 
 
 class PdfError(Exception):
-    """A file that cannot be read. `message` tells the person who uploaded it what to do."""
+    """A file that cannot be read. `message` tells its owner what to do."""
 
     def __init__(self, code: ErrorCode, message: str) -> None:
         super().__init__(message)
@@ -49,33 +49,33 @@ class Document:
     def __init__(self, pdf: pdfium.PdfDocument) -> None:
         self._pdf = pdf
         self.page_count = len(pdf)
-        # By page, of those that were looked at: ranges that follow each other look back on the same pages.
+        # Cached by page: consecutive ranges look back at the same pages.
         self._headings: dict[int, list[Heading]] = {}
 
     @cached_property
     def style(self) -> Style:
-        """What the pages have in common; the same for every range of one file."""
+        """The style of the document, which is the same for every range."""
         return find_style(list(self._samples()))
 
     def furniture(self) -> tuple[str, ...]:
-        """The headers and footers, with `#` for numbers."""
+        """The headers and footers, with `#` in place of numbers."""
         return tuple(sorted(self.style.furniture))
 
     def read(self, first: int, last: int) -> list[Page]:
-        """The pages from `first` to `last`, both included. Raises `PdfError` for a page that is damaged."""
+        """The pages from `first` to `last`, inclusive. Raises `PdfError` for a damaged page."""
         path = self._path_before(first)
         pages = []
         for number in range(first, last + 1):
             lines, has_graphics = self._lines(number)
             self._headings[number] = headings(lines, self.style)
-            found, path_after = blocks(lines, self.style, path)
-            before = tuple(heading.text for heading in path)
-            pages.append(Page(number=number, blocks=tuple(found), path=before, has_graphics=has_graphics))
+            page_blocks, path_after = blocks(lines, self.style, path)
+            texts = tuple(heading.text for heading in path)
+            pages.append(Page(number=number, blocks=tuple(page_blocks), path=texts, has_graphics=has_graphics))
             path = path_after
         return pages
 
     def render_png(self, page: int, dpi: int) -> bytes:
-        """The page in shades of gray, for text recognition; a huge page at fewer dots than asked for."""
+        """The page as a grayscale PNG. A huge page has a lower resolution than `dpi`."""
         with self._page(page) as handle:
             width, height = handle.get_size()
             scale = min(dpi / 72, (_MAX_PIXELS / max(width * height, 1)) ** 0.5)
@@ -89,21 +89,21 @@ class Document:
 
     def _path_before(self, number: int) -> tuple[Heading, ...]:
         path: tuple[Heading, ...] = ()
-        for earlier in range(max(1, number - _LOOK_BACK), number):
+        for earlier in range(max(1, number - _LOOK_BACK_PAGES), number):
             if earlier not in self._headings:
                 self._headings[earlier] = headings(self._lines(earlier)[0], self.style)
             for heading in self._headings[earlier]:
-                path = in_force(path, heading)
+                path = push_heading(path, heading)
         return path
 
     def _lines(self, number: int) -> tuple[list[Line], bool]:
-        """The page's lines but headers and footers, and whether anything is drawn on the page."""
+        """The page's lines without headers and footers, and whether anything is drawn on the page."""
         with self._page(number) as page:
             lines = without_furniture(_sample(page), self.style.furniture)
             return lines, raw.FPDFPage_CountObjects(page.raw) > 0
 
     def _samples(self) -> Iterator[SampledPage]:
-        for number in _sampled(self.page_count):
+        for number in _sampled_pages(self.page_count):
             with self._page(number) as page:
                 yield _sample(page)
 
@@ -123,16 +123,16 @@ class Document:
 
 
 @contextmanager
-def open_document(path: Path, max_pages: int, *, known: bool = False) -> Iterator[Document]:
-    """Raises `PdfError`. `known`: the file was opened before, so what it unpacks to need not be looked at again."""
+def open_document(path: Path, max_pages: int, *, checked: bool = False) -> Iterator[Document]:
+    """Raises `PdfError`. `checked`: skips the decompression check for a file that has passed it before."""
     _check_type(path)
-    if not known and unpacks_too_large(path):
-        message = "The PDF unpacks to far more than a document needs. Print it to a new PDF and upload that."
+    if not checked and exceeds_decompression_limit(path):
+        message = "The PDF decompresses to far more than a document needs. Print it to a new PDF and upload that."
         raise PdfError("damaged", message)
     try:
         pdf = pdfium.PdfDocument(path)
     except pdfium.PdfiumError as error:
-        raise _refusal(getattr(error, "err_code", None)) from error
+        raise _open_error(getattr(error, "err_code", None)) from error
     try:
         if len(pdf) > max_pages:
             message = f"The document has {len(pdf)} pages, at most {max_pages} are read. Split it and upload the parts."
@@ -153,14 +153,14 @@ def _check_type(path: Path) -> None:
         raise PdfError("not_a_pdf", "The file is not a PDF. Save the document as PDF and upload that.")
 
 
-def _refusal(code: int | None) -> PdfError:
+def _open_error(code: int | None) -> PdfError:
     if code in (raw.FPDF_ERR_PASSWORD, raw.FPDF_ERR_SECURITY):
         return PdfError("encrypted", "The PDF is protected by a password. Save it without one and upload it again.")
     message = "The PDF is damaged or incomplete. Check that it opens, save it again and upload that."
     return PdfError("damaged", message)
 
 
-def _sampled(count: int) -> list[int]:
+def _sampled_pages(count: int) -> list[int]:
     if count <= 2 * _SAMPLED_PAIRS:
         return list(range(1, count + 1))
     starts = {1 + round(pair * (count - 2) / (_SAMPLED_PAIRS - 1)) for pair in range(_SAMPLED_PAIRS)}

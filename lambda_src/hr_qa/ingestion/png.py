@@ -1,4 +1,4 @@
-"""A grayscale picture as PNG (RFC 2083), without an imaging library in the package."""
+"""Writes grayscale PNG images (RFC 2083), which saves an imaging library in the package."""
 
 import struct
 import zlib
@@ -6,12 +6,13 @@ from collections.abc import Iterable
 
 
 def grayscale_png(width: int, height: int, rows: Iterable[bytes]) -> bytes:
-    """`rows` from the top, one byte a pixel."""
-    packer = zlib.compressobj(6)
-    data = b"".join([packer.compress(b"\0" + row) for row in rows]) + packer.flush()
+    """`rows` from the top, one byte per pixel."""
+    compressor = zlib.compressobj(6)
+    data = b"".join([compressor.compress(b"\0" + row) for row in rows]) + compressor.flush()
     header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + _part(b"IHDR", header) + _part(b"IDAT", data) + _part(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", header) + _chunk(b"IDAT", data) + _chunk(b"IEND", b"")
 
 
-def _part(kind: bytes, data: bytes) -> bytes:
-    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+def _chunk(chunk_type: bytes, data: bytes) -> bytes:
+    checksum = zlib.crc32(chunk_type + data)
+    return struct.pack(">I", len(data)) + chunk_type + data + struct.pack(">I", checksum)

@@ -1,4 +1,4 @@
-"""A rate of calls that a model's quota allows."""
+"""Keeps calls to the rate that a model's quota allows."""
 
 import threading
 import time
@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 
 class RateLimiter:
-    """Spaces calls out to so many a second, over all threads; after a pause up to a second's worth may go at once."""
+    """Allows `per_second` calls over all threads. After a pause, up to a second's worth may start at once."""
 
     def __init__(
         self,
@@ -21,8 +21,8 @@ class RateLimiter:
         self._lock = threading.Lock()
 
     def __call__(self) -> None:
-        """Waits for the caller's turn."""
+        """Waits until the call may start."""
         with self._lock:
-            turn = max(self._next, self._clock() - 1)
-            self._next = turn + self._interval
-        self._sleep(max(0.0, turn - self._clock()))
+            start = max(self._next, self._clock() - 1)
+            self._next = start + self._interval
+        self._sleep(max(0.0, start - self._clock()))

@@ -1,15 +1,14 @@
-"""The steps by which an uploaded file becomes the live text of its document, each of them repeatable.
+"""The steps by which an uploaded file becomes the live text of its document. Each step is repeatable.
 
-An event says only that a file has changed: what is done follows from the file as it is now and from the document's
-item, so events may come twice, late or in the wrong order.
+An event only says that a file has changed. What to do follows from the current file and the document's item, so events
+may arrive twice, late or out of order.
 
-    start    look at the file, plan page ranges under a new generation, put them on the queue
-    range    extract, chunk, embed and store some pages; what is stored already is not embedded again
-    publish  when every chunk is searchable: make the generation the live one, in one conditional write
-    clean    delete the chunks that no generation needs, until none comes up any more
+    start    look at the file, plan its page ranges under a new generation, put them on the queue
+    range    extract, chunk, embed and store one page range; chunks that are stored already are not embedded again
+    publish  once every chunk is searchable: make the generation the live one, in one conditional write
+    clean    delete the chunks that no generation needs, until no more of them appear
 
-A step that is killed anywhere is begun again by its message; a step for a generation that is no longer wanted does
-nothing.
+A killed step is delivered again. A step of an obsolete generation does nothing.
 """
 
 import hashlib
@@ -19,36 +18,41 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from lambda_src.hr_qa import index as index_module
-from lambda_src.hr_qa.documents import DocumentItem, Documents, Progress, Range, StaleWriteError
+from lambda_src.hr_qa.chunk import Chunk
+from lambda_src.hr_qa.documents import DocumentItem, Documents, Progress, RangeResult
 from lambda_src.hr_qa.file_store import FileChangedError, FileStore
-from lambda_src.hr_qa.index import Index
-from lambda_src.hr_qa.ingestion.chunking import Chunk, chunk_pages, embedding_text
-from lambda_src.hr_qa.ingestion.document_cache import OpenDocumentCache, on_disk
+from lambda_src.hr_qa.index import EmbeddedChunk, Index
+from lambda_src.hr_qa.ingestion.chunking import chunk_pages, embedding_text
+from lambda_src.hr_qa.ingestion.document_cache import OpenDocumentCache, download
 from lambda_src.hr_qa.ingestion.ocr import Ocr
 from lambda_src.hr_qa.ingestion.pages import Page
 from lambda_src.hr_qa.ingestion.pdf import Document, PdfError, open_document
 from lambda_src.hr_qa.language import terms
-from lambda_src.hr_qa.queue import AnyStep, Clean, Publish, Queue, ReadRange
+from lambda_src.hr_qa.queue import AnyStep, Clean, Publish, Queue, ReadRange, Start
 from lambda_src.hr_qa.settings import HrSettings
 from lambda_src.shared.context import Context
 from lambda_src.shared.embedding import Embedder
 from lambda_src.shared.ids import new_id
 from lambda_src.shared.observability import count, logger
+from lambda_src.shared.table import StaleWriteError
 
-# A range is embedded within half a minute at a usual quota; a document of 5,000 pages has 200 of them.
+# A range is embedded within half a minute at a usual quota; a document of 5,000 pages has 200 ranges.
 RANGE_PAGES = 25
-# Chunks that are embedded side by side and stored in one request.
+# Chunks that are embedded concurrently and stored in one request.
 BATCH = 64
 PUBLISH_SECONDS = 3
 PUBLISH_ATTEMPTS = 100
-# The longest that a store request of a worker which has just seen the old state can take to show.
+# The longest time until a write of a worker that has read the old state becomes visible.
 SETTLED_SECONDS = 90
 CLEAN_SECONDS = 15
 
 
-class NotSearchable(Exception):
-    """The chunks that were stored did not all become searchable."""
+class NotSearchableError(Exception):
+    """The stored chunks did not all become searchable."""
+
+
+class ObsoleteGenerationError(Exception):
+    """The document was deleted, or another generation has replaced this one."""
 
 
 class Worker:
@@ -70,250 +74,249 @@ class Worker:
         self._documents = documents
         self._index = index
         self._files = files
-        self._cache = OpenDocumentCache(files, settings.max_pages)
+        self._cache = OpenDocumentCache(files, settings.options.max_pages)
         self._queue = queue
         self._embedder = embedder
         self._ocr = ocr
         self._now = now
 
-    def pause(self) -> None:
-        """No step follows for now."""
+    def close_document(self) -> None:
+        """Deletes the cached file, at the end of an invocation."""
         self._cache.clear()
 
-    def do(self, context: Context, step: AnyStep) -> None:
-        """One step from the queue."""
-        if isinstance(step, ReadRange):
+    def run(self, context: Context, step: AnyStep) -> None:
+        """Runs one step."""
+        if isinstance(step, Start):
+            self.start(context, step)
+        elif isinstance(step, ReadRange):
             self.read_range(context, step)
         elif isinstance(step, Publish):
             self.publish(context, step)
         else:
             self.clean(context, step)
 
-    def start(self, context: Context, space: str, document: str) -> None:
-        """A file was put in place: read it, unless that is done or under way."""
-        record = self._documents.get(space, document)
-        if record is None or record.status == "deleting":
-            # A form outlives its document: what is posted later belongs to nobody.
-            self._files.delete(space, document)
+    def start(self, context: Context, step: Start) -> None:
+        """Starts reading the current file, unless that is done or in progress."""
+        document = self._documents.get(step.namespace, step.document)
+        if document is None or document.status == "deleting":
+            # A form outlives its document: a file uploaded later belongs to nobody.
+            self._files.delete(step.namespace, step.document)
             return
-        head = self._files.head(space, document)
-        if head is None:
+        file = self._files.head(step.namespace, step.document)
+        if file is None:
             return
-        if record.ingesting and record.ingesting_source == head.source:
-            self._resume(space, record)
-        elif record.live_source == head.source and record.live_index == self._settings.search_index:
-            self._keep(space, record)
-        elif record.failed_source != head.source:
-            self._begin(context, space, record, head.source)
+        if document.ingesting_generation and document.ingesting_source == file.source:
+            self._resume(step.namespace, document, document.ingesting_generation)
+        elif document.live_source == file.source and document.live_index == self._settings.search_index:
+            self._keep_live(step.namespace, document)
+        elif document.failed_source != file.source:
+            self._plan(context, step.namespace, document, file.source)
 
-    def _resume(self, space: str, record: DocumentItem) -> None:
-        """The event came again, or its first worker was killed: put on the queue what is not done."""
-        generation = str(record.ingesting)
-        self._send_ranges(space, record.id, generation, self._progress(record.id, generation))
+    def _resume(self, namespace: str, document: DocumentItem, generation: str) -> None:
+        """The event was repeated, or its first worker was killed: queues the ranges that are not finished."""
+        progress = self._progress(document.id, generation)
+        self._send_ranges(namespace, document.id, generation, progress)
 
-    def _keep(self, space: str, record: DocumentItem) -> None:
-        if record.ingesting:
-            self._quietly(self._documents.revert, space, record)
-            self._queue.clean(space, record.id)
+    def _keep_live(self, namespace: str, document: DocumentItem) -> None:
+        """The live file was uploaded again: drops another one that is being read."""
+        if document.ingesting_generation:
+            self._ignore_stale(self._documents.cancel_ingesting, namespace, document)
+            self._queue.send_clean(namespace, document.id)
 
-    def _begin(self, context: Context, space: str, record: DocumentItem, source: str) -> None:
+    def _plan(self, context: Context, namespace: str, document: DocumentItem, source: str) -> None:
+        """Plans the page ranges of a new file under a new generation."""
         try:
-            with on_disk(self._files, space, record.id, source) as path:
-                self._check_digest(record, path)
-                with open_document(path, self._settings.max_pages) as document:
-                    progress = Progress(source=source, pages=document.page_count, range_pages=RANGE_PAGES)
+            with download(self._files, namespace, document.id, source) as path:
+                _check_digest(document, path)
+                with open_document(path, self._settings.options.max_pages) as pdf:
+                    progress = Progress(source=source, pages=pdf.page_count, range_pages=RANGE_PAGES)
         except FileChangedError:
             return
         except PdfError as error:
-            self._refuse(context, space, record, source, error)
+            self._reject(context, namespace, document, source, error)
             return
         generation = new_id()
-        self._documents.plan(record.id, generation, progress)
-        # `StaleWriteError`: another event's worker was quicker. This message comes again and sees its work.
-        self._documents.begin(space, record, generation, source)
-        self._send_ranges(space, record.id, generation, progress)
+        self._documents.plan(document.id, generation, progress)
+        # `StaleWriteError`: another event's worker was faster. This message is delivered again and sees its work.
+        self._documents.start_ingesting(namespace, document, generation, source)
+        self._send_ranges(namespace, document.id, generation, progress)
 
-    def _refuse(self, context: Context, space: str, record: DocumentItem, source: str, error: PdfError) -> None:
-        logger.info("document refused", request_id=context.request_id, document=record.id, code=error.code)
-        self._quietly(self._documents.fail, space, record, source, error.code, error.message)
-        self._queue.clean(space, record.id)
+    def _reject(self, context: Context, namespace: str, document: DocumentItem, source: str, error: PdfError) -> None:
+        logger.info("document rejected", request_id=context.request_id, document=document.id, code=error.code)
+        self._ignore_stale(self._documents.fail, namespace, document, source, error.code, error.message)
+        self._queue.send_clean(namespace, document.id)
 
-    def _send_ranges(self, space: str, document: str, generation: str, progress: Progress) -> None:
-        waiting = [number for number in range(progress.range_count) if str(number) not in progress.ranges]
+    def _send_ranges(self, namespace: str, document_id: str, generation: str, progress: Progress) -> None:
         steps: list[AnyStep] = [
-            ReadRange(space=space, document=document, generation=generation, number=number) for number in waiting
+            ReadRange(namespace=namespace, document=document_id, generation=generation, number=number)
+            for number in range(progress.range_count)
+            if str(number) not in progress.ranges
         ]
-        if not steps:
-            steps = [Publish(space=space, document=document, generation=generation)]
-        self._queue.send(steps)
+        self._queue.send(steps or [Publish(namespace=namespace, document=document_id, generation=generation)])
 
     def read_range(self, context: Context, step: ReadRange) -> None:
-        """Some pages of a generation, if it is still wanted."""
-        record = self._wanted(step)
-        if record is None:
+        """Reads one page range, and publishes the generation after the last one."""
+        document = self._ingesting_document(step)
+        if document is None:
             return
         progress = self._progress(step.document, step.generation)
-        if str(step.number) not in progress.ranges:
-            try:
-                pages = self._pages(step, progress)
-            except FileChangedError:
-                return
-            except PdfError as error:
-                self._refuse(context, step.space, record, progress.source, error)
-                return
-            chunks = chunk_pages(pages)
-            if not self._store(context, step, record, chunks):
-                return
-            without_text = sum(not page.has_text for page in pages)
-            done = Range(pages=len(pages), chunks=len(chunks), without_text=without_text)
-            try:
-                progress = self._documents.finish_range(step.document, step.generation, step.number, done)
-            except StaleWriteError:
-                return
-            count(PagesRead=len(pages), ChunksStored=len(chunks))
+        try:
+            progress = self._finish_range(context, step, document, progress)
+        except (FileChangedError, ObsoleteGenerationError, StaleWriteError):
+            return
+        except PdfError as error:
+            self._reject(context, step.namespace, document, progress.source, error)
+            return
         if progress.complete:
-            publish = Publish(space=step.space, document=step.document, generation=step.generation)
+            publish = Publish(namespace=step.namespace, document=step.document, generation=step.generation)
             self._queue.send([publish], delay=PUBLISH_SECONDS)
 
-    def _pages(self, step: ReadRange, progress: Progress) -> list[Page]:
-        document = self._cache.document(step.space, step.document, progress.source)
-        return [self._read_again(document, page) for page in document.read(*progress.bounds(step.number))]
+    def _finish_range(self, context: Context, step: ReadRange, document: DocumentItem, progress: Progress) -> Progress:
+        """Extracts, chunks, embeds and stores the range, unless it is finished. Returns the updated progress."""
+        if str(step.number) in progress.ranges:
+            return progress
+        pages = self._extract_pages(step, progress)
+        chunks = chunk_pages(pages)
+        self._store_missing(context, step, document, chunks)
+        without_text = sum(not page.has_text for page in pages)
+        result = RangeResult(pages=len(pages), chunks=len(chunks), without_text=without_text)
+        progress = self._documents.finish_range(step.document, step.generation, step.number, result)
+        count(PagesRead=len(pages), ChunksStored=len(chunks))
+        return progress
 
-    def _read_again(self, document: Document, page: Page) -> Page:
-        return self._ocr.read(document, page) if page.needs_ocr and self._ocr else page
+    def _extract_pages(self, step: ReadRange, progress: Progress) -> list[Page]:
+        pdf = self._cache.open(step.namespace, step.document, progress.source)
+        return [self._recognize_text(pdf, page) for page in pdf.read(*progress.bounds(step.number))]
 
-    def _store(self, context: Context, step: ReadRange, record: DocumentItem, chunks: list[Chunk]) -> bool:
-        """Embeds and stores what is not stored. Returns whether the generation was wanted to the end."""
+    def _recognize_text(self, pdf: Document, page: Page) -> Page:
+        return self._ocr.read(pdf, page) if page.needs_ocr and self._ocr else page
+
+    def _store_missing(self, context: Context, step: ReadRange, document: DocumentItem, chunks: list[Chunk]) -> None:
+        """Embeds and stores the chunks that are not stored. Raises `ObsoleteGenerationError`."""
         if not chunks:
-            return True
+            return
         stored = self._index.ordinals(context.deadline, step.generation, chunks[0].ordinal, chunks[-1].ordinal)
         missing = [chunk for chunk in chunks if chunk.ordinal not in stored]
         # One batch is stored while the next one is embedded.
         with ThreadPoolExecutor(max_workers=1) as writer:
             writing: Future[None] | None = None
             for start in range(0, len(missing), BATCH):
-                rows = self._embedded(context, step, record, missing[start : start + BATCH])
+                batch = self._embed(context, document, missing[start : start + BATCH])
                 if writing:
                     writing.result()
-                # Asked again before each write: a deletion must not be followed by chunks of what was deleted.
-                if self._wanted(step) is None:
-                    return False
-                writing = writer.submit(self._index.write, context.deadline, rows)
+                # Checked before each write: no chunk may be stored after a deletion.
+                if self._ingesting_document(step) is None:
+                    raise ObsoleteGenerationError(step.generation)
+                writing = writer.submit(self._index.write, context.deadline, step.document, step.generation, batch)
             if writing:
                 writing.result()
-        return True
 
-    def _embedded(
-        self, context: Context, step: ReadRange, record: DocumentItem, batch: list[Chunk]
-    ) -> list[tuple[index_module.Chunk, str, list[float]]]:
-        texts = [embedding_text(record.name, chunk) for chunk in batch]
+    def _embed(self, context: Context, document: DocumentItem, chunks: list[Chunk]) -> list[EmbeddedChunk]:
+        texts = [embedding_text(document.name, chunk) for chunk in chunks]
         vectors, _, _ = self._embedder.embed(context, texts)
         return [
-            (_row(step, chunk), terms(text, chunk.language), vector)
-            for chunk, text, vector in zip(batch, texts, vectors, strict=True)
+            EmbeddedChunk(chunk, terms(text, chunk.language), vector)
+            for chunk, text, vector in zip(chunks, texts, vectors, strict=True)
         ]
 
     def publish(self, context: Context, step: Publish) -> None:
-        """Makes a generation the live one. Raises `NotSearchable` when its chunks never come up."""
-        if self._wanted(step) is not None:
+        """Makes a generation the live one. Raises `NotSearchableError` when its chunks never become searchable."""
+        if self._ingesting_document(step) is not None:
             progress = self._progress(step.document, step.generation)
             searchable = self._index.ordinals(context.deadline, step.generation)
             if len(searchable) < progress.chunks:
                 self._publish_later(step, len(searchable), progress.chunks)
                 return
-            # A store request that was repeated, or a killed worker, may have left a chunk twice.
-            self._index.delete(context.deadline, [one for ids in searchable.values() for one in ids[1:]])
+            # A retried write, or a killed worker, may have stored a chunk twice.
+            self._index.delete(context.deadline, [extra for ids in searchable.values() for extra in ids[1:]])
+            index = self._settings.search_index
             try:
-                self._documents.publish(
-                    step.space, step.document, step.generation, progress, self._settings.search_index
-                )
+                self._documents.publish(step.namespace, step.document, step.generation, progress, index)
             except StaleWriteError:
                 return
             count(DocumentsReady=1)
-        self._queue.clean(step.space, step.document)
+        self._queue.send_clean(step.namespace, step.document)
 
     def _publish_later(self, step: Publish, searchable: int, expected: int) -> None:
         if step.attempt >= PUBLISH_ATTEMPTS:
-            raise NotSearchable(f"{searchable} of {expected} chunks of generation {step.generation} are searchable")
-        again = Publish(space=step.space, document=step.document, generation=step.generation, attempt=step.attempt + 1)
-        self._queue.send([again], delay=PUBLISH_SECONDS)
+            raise NotSearchableError(
+                f"{searchable} of {expected} chunks of generation {step.generation} are searchable"
+            )
+        retry = Publish(
+            namespace=step.namespace,
+            document=step.document,
+            generation=step.generation,
+            attempt=step.attempt + 1,
+        )
+        self._queue.send([retry], delay=PUBLISH_SECONDS)
 
     def clean(self, context: Context, step: Clean) -> None:
-        """Deletes the chunks of generations that nobody needs, until none of them can come up any more."""
-        chunks = self._index.generations(context.deadline, step.document, self._kept(step))
+        """Deletes chunks and ingestions that no generation needs, until no more of them can appear."""
+        needed = _needed_generations(self._documents.get(step.namespace, step.document))
+        chunks = self._index.generations(context.deadline, step.document, excluding=needed)
         ingestions = self._documents.ingestions(step.document)
-        # Asked after them: what was found of a generation that has begun since is not for deletion.
-        record = self._documents.get(step.space, step.document)
-        kept = self._kept(step)
-        if record is not None and record.status == "deleting":
-            self._files.delete(step.space, step.document)
-        strays = [chunk for chunk, generation in chunks.items() if generation not in kept]
+        # Read again after them: a generation that has started since must not be deleted.
+        document = self._documents.get(step.namespace, step.document)
+        needed = _needed_generations(document)
+        deleting = document is not None and document.status == "deleting"
+        if deleting:
+            self._files.delete(step.namespace, step.document)
+        strays = [chunk for chunk, generation in chunks.items() if generation not in needed]
         self._index.delete(context.deadline, strays)
         settled = self._now() - SETTLED_SECONDS
-        left = [one for one in ingestions if one.generation not in kept]
-        # A plan may be seconds older than the generation's beginning.
-        gone = [one for one in left if one.touched_at < settled or record is None or record.status == "deleting"]
-        for one in gone:
-            self._documents.forget_ingestion(step.document, one.generation)
-        if strays or len(gone) < len(left) or step.since > settled:
+        unneeded = [ingestion for ingestion in ingestions if ingestion.generation not in needed]
+        # A recent plan may belong to a generation that is about to start.
+        deletable = [each for each in unneeded if each.touched_at < settled or document is None or deleting]
+        for ingestion in deletable:
+            self._documents.delete_ingestion(step.document, ingestion.generation)
+        if strays or len(deletable) < len(unneeded) or step.since > settled:
             self._queue.send([step], delay=CLEAN_SECONDS)
-        elif record is not None and record.status == "deleting":
-            self._quietly(self._documents.forget, step.space, step.document)
+        elif deleting:
+            self._ignore_stale(self._documents.delete, step.namespace, step.document)
 
-    def _kept(self, step: Clean) -> list[str]:
-        """The generations that a document needs at this moment."""
-        record = self._documents.get(step.space, step.document)
-        return [one for one in (record.live, record.ingesting) if one] if record else []
-
-    def give_up(self, step: AnyStep | tuple[str, str]) -> None:
-        """A step failed for the last time: tell the document's owner, who else would wait for ever."""
-        space, document = step if isinstance(step, tuple) else (step.space, step.document)
-        record = self._documents.get(space, document)
-        generation = None if isinstance(step, (tuple, Clean)) else step.generation
-        if record is None or isinstance(step, Clean) or (generation and record.ingesting != generation):
+    def give_up(self, step: AnyStep) -> None:
+        """After the last attempt of a step: marks the document as failed, so that its owner does not wait."""
+        if isinstance(step, Clean):
+            return
+        document = self._documents.get(step.namespace, step.document)
+        generation = None if isinstance(step, Start) else step.generation
+        if document is None or (generation and document.ingesting_generation != generation):
             return
         message = "The document could not be read because of a failure on our side. Upload the file again later."
-        self._quietly(self._documents.fail, space, record, "", "ingestion_failed", message)
-        self._queue.clean(space, document)
+        self._ignore_stale(self._documents.fail, step.namespace, document, "", "ingestion_failed", message)
+        self._queue.send_clean(step.namespace, step.document)
 
-    def _progress(self, document: str, generation: str) -> Progress:
-        progress = self._documents.progress(document, generation)
+    def _progress(self, document_id: str, generation: str) -> Progress:
+        progress = self._documents.progress(document_id, generation)
         if progress is None:
-            # It was written before the generation began: the message is tried again, and the owner told at last.
-            raise LookupError(f"document {document} has no ingestion {generation}")
+            # It is written before the generation starts. The message is retried, and at last the owner is informed.
+            raise LookupError(f"document {document_id} has no ingestion {generation}")
         return progress
 
-    def _wanted(self, step: ReadRange | Publish) -> DocumentItem | None:
-        record = self._documents.get(step.space, step.document)
-        return record if record is not None and record.ingesting == step.generation else None
-
-    def _check_digest(self, record: DocumentItem, path: Path) -> None:
-        if record.sha256 is None:
-            return
-        with path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-        if digest != record.sha256:
-            raise PdfError(
-                "digest_mismatch", "The file is not the one announced: its SHA-256 differs. Upload it again."
-            )
+    def _ingesting_document(self, step: ReadRange | Publish) -> DocumentItem | None:
+        """The document, if the step's generation is still the one being ingested."""
+        document = self._documents.get(step.namespace, step.document)
+        return document if document is not None and document.ingesting_generation == step.generation else None
 
     @staticmethod
-    def _quietly(write: Callable[..., Any], *arguments: Any) -> None:
-        """A write that someone else's has made needless."""
+    def _ignore_stale(write: Callable[..., Any], *arguments: Any) -> None:
+        """Makes a write that another process may have made unnecessary."""
         try:
             write(*arguments)
         except StaleWriteError:
-            logger.info("write superseded")
+            logger.info("stale write")
 
 
-def _row(step: ReadRange, chunk: Chunk) -> index_module.Chunk:
-    return index_module.Chunk(
-        document=step.document,
-        generation=step.generation,
-        ordinal=chunk.ordinal,
-        page=chunk.page,
-        heading=chunk.heading,
-        text=chunk.text,
-        sentences=chunk.sentences,
-        language=chunk.language,
-    )
+def _check_digest(document: DocumentItem, path: Path) -> None:
+    if document.sha256 is None:
+        return
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    if digest != document.sha256:
+        raise PdfError("digest_mismatch", "The file is not the one announced: its SHA-256 differs. Upload it again.")
+
+
+def _needed_generations(document: DocumentItem | None) -> list[str]:
+    if document is None:
+        return []
+    return [generation for generation in (document.live_generation, document.ingesting_generation) if generation]

@@ -1,1 +1,1 @@
-"""The playground's API as a server behind the web adapter."""
+"""The playground's API as a web server behind the web adapter."""

@@ -1,4 +1,4 @@
-"""The entry of the function that streams."""
+"""Entry point of the function for streams."""
 
 from lambda_src.playground.handler import handler
 from lambda_src.shared.asgi import serve

@@ -1,4 +1,4 @@
-"""Callers who do whatever there is to do, beside a model of who owns what: nobody sees or changes another's."""
+"""Random operations of several callers, checked against a reference: no caller sees or changes another's data."""
 
 import json
 from typing import Any
@@ -12,10 +12,10 @@ from lambda_src.chatbot.routes import ROUTES
 from lambda_src.shared.errors import NotFound
 from lambda_src.shared.photos import Photo
 from lambda_src.shared.schemas import ListQuery
-from tests.fakes import png, said
+from tests.fakes import converse_answer, png
 from tests.lambda_src.chatbot.world import ChatContext, World
 
-# Names that an unguarded key could take for one another.
+# Names that would collide in a key without delimiters.
 CALLERS = ("ana", "ana#", "bob")
 OPERATIONS = [route.operation for route in ROUTES]
 STEPS = st.lists(
@@ -25,136 +25,136 @@ STEPS = st.lists(
 
 
 class Owned(msgspec.Struct):
-    """What a conversation should be like to its owner."""
+    """The expected state of a conversation."""
 
     owner: str
     title: str
     texts: list[str] = msgspec.field(default_factory=list)
 
 
-class Truth:
-    """Who owns what, and what every answer has to be."""
+class Reference:
+    """Runs operations and knows the owner and the expected state of each conversation."""
 
     def __init__(self) -> None:
         self.world = World()
         self.owned: dict[str, Owned] = {}
-        self.made: list[str] = []
+        self.created: list[str] = []
         self.count = 0
 
     def secret(self, caller: str) -> str:
-        """Words that only this caller's answers may hold."""
+        """Text that may appear in this caller's answers only."""
         self.count += 1
         return f"secret-of-{CALLERS.index(caller)}-{self.count}"
 
-    def mine(self, caller: str) -> list[str]:
-        return [one for one in reversed(self.made) if one in self.owned and self.owned[one].owner == caller]
+    def owned_by(self, caller: str) -> list[str]:
+        return [each for each in reversed(self.created) if each in self.owned and self.owned[each].owner == caller]
 
     def do(self, caller: str, operation: str, number: int, flag: bool) -> None:
         if operation == "memory":
-            self.remember()
+            self.run_memory()
         elif operation == "create_conversation":
             self.create(caller)
         elif operation == "list_conversations":
             listed = self.call(caller, operation, query=ListQuery(limit=100))
-            assert [one.id for one in listed.items] == self.mine(caller)
-        elif self.made:
-            self.on(caller, operation, self.made[number % len(self.made)], flag)
+            assert [item.id for item in listed.items] == self.owned_by(caller)
+        elif self.created:
+            self.operate(caller, operation, self.created[number % len(self.created)], flag)
 
     def create(self, caller: str) -> None:
         title = self.secret(caller)
-        made = self.call(caller, "create_conversation", body=CreateConversation(title=title))
+        conversation = self.call(caller, "create_conversation", body=CreateConversation(title=title))
         self.world.now += 0.01
-        self.made.append(made.id)
-        self.owned[made.id] = Owned(caller, title)
+        self.created.append(conversation.id)
+        self.owned[conversation.id] = Owned(caller, title)
 
-    def on(self, caller: str, operation: str, conversation: str, flag: bool) -> None:
-        """An operation on a conversation, which is the caller's or not."""
+    def operate(self, caller: str, operation: str, conversation: str, flag: bool) -> None:
+        """Runs an operation on a conversation, which may belong to another caller."""
         owned = self.owned.get(conversation)
-        words = self.secret(caller)
-        arguments = self.arguments(operation, words, flag)
+        secret = self.secret(caller)
+        arguments = self.arguments(operation, secret, flag)
         if owned is None or owned.owner != caller:
-            self.refused(caller, operation, conversation, arguments)
+            self.expect_not_found(caller, operation, conversation, arguments)
             return
-        self.world.model.queue[:] = [said(f"answer to {words}")]
+        self.world.model.queue[:] = [converse_answer(f"answer to {secret}")]
         answer = self.call(caller, operation, id=conversation, **arguments)
         if operation == "change_conversation":
-            owned.title = words
+            owned.title = secret
         elif operation == "delete_conversation":
             del self.owned[conversation]
         elif operation in ("send_message", "stream_message", "add_turn"):
-            owned.texts += [words, f"answer to {words}"]
+            owned.texts += [secret, f"answer to {secret}"]
         elif operation == "list_messages":
-            assert [one.text for one in reversed(answer.items)] == owned.texts
+            assert [item.text for item in reversed(answer.items)] == owned.texts
         else:
             assert (answer.id, answer.title, answer.message_count) == (conversation, owned.title, len(owned.texts))
 
-    def refused(self, caller: str, operation: str, conversation: str, arguments: dict[str, Any]) -> None:
-        before = self.everything()
-        again = operation == "delete_conversation" and self.once_mine(caller, conversation)
+    def expect_not_found(self, caller: str, operation: str, conversation: str, arguments: dict[str, Any]) -> None:
+        before = self.snapshot()
+        repeatable = operation == "delete_conversation" and self.was_owned_by(caller, conversation)
         try:
             self.call(caller, operation, id=conversation, **arguments)
         except NotFound:
-            again = False
+            repeatable = False
         else:
-            # Only a deletion may come again, and only from whom the conversation was.
-            assert again
-        if not again:
-            assert self.everything() == before
+            # Only a deletion may be repeated, and only by the former owner.
+            assert repeatable
+        if not repeatable:
+            assert self.snapshot() == before
 
-    def once_mine(self, caller: str, conversation: str) -> bool:
+    def was_owned_by(self, caller: str, conversation: str) -> bool:
         return (f"conversation#{caller}", conversation) in self.world.table.items
 
-    def everything(self) -> tuple[Any, ...]:
+    def snapshot(self) -> tuple[Any, ...]:
         world = self.world
         return dict(world.table.items), dict(world.bucket.objects), len(world.sqs.messages), len(world.model.requests)
 
-    def arguments(self, operation: str, words: str, flag: bool) -> dict[str, Any]:
+    def arguments(self, operation: str, secret: str, flag: bool) -> dict[str, Any]:
         if operation == "change_conversation":
-            return {"body": ChangeConversation(title=words)}
+            return {"body": ChangeConversation(title=secret)}
         if operation == "list_messages":
             return {"query": ListQuery(limit=100)}
         if operation == "add_turn":
-            return {"body": AddTurn(user=words, assistant=f"answer to {words}")}
+            return {"body": AddTurn(user=secret, assistant=f"answer to {secret}")}
         if operation in ("send_message", "stream_message"):
             photos = [Photo(content_type="image/png", data=png())] if flag else []
-            return {"body": SendMessage(text=words, photos=photos)}
+            return {"body": SendMessage(text=secret, photos=photos)}
         return {}
 
     def call(self, caller: str, operation: str, **arguments: Any) -> Any:
-        """The operation's answer, in which nothing of anybody else's may be."""
-        seen = len(self.world.model.requests)
+        """The operation's answer. Fails if it has data of another caller."""
+        before = len(self.world.model.requests)
         answer = getattr(self.world.service(), operation)(ChatContext(caller), **arguments)
         if operation == "stream_message":
             *_, answer = answer
-        shown = json.dumps(msgspec.to_builtins(answer)) + str(self.world.model.requests[seen:])
+        shown = json.dumps(msgspec.to_builtins(answer)) + str(self.world.model.requests[before:])
         for other, name in enumerate(CALLERS):
             assert name == caller or f"secret-of-{other}-" not in shown
         for conversation, owned in self.owned.items():
             assert owned.owner == caller or conversation not in shown
         return answer
 
-    def remember(self) -> None:
-        """The worker does what is due by now."""
-        due = [one for one in self.world.sqs.messages if one["visible"] <= self.world.now]
+    def run_memory(self) -> None:
+        """Delivers the messages that are visible now."""
+        due = [message for message in self.world.sqs.messages if message["visible"] <= self.world.now]
         for message in due:
             assert self.world.deliver(message)
             self.world.sqs.messages.remove(message)
 
     def check(self) -> None:
         for conversation, owned in self.owned.items():
-            assert [one.text for one in self.world.messages(conversation, owned.owner)] == owned.texts
-            assert self.world.record(conversation, owned.owner).title == owned.title
-        kept = [key for key in self.world.table.items if key[0].startswith("messages#")]
+            assert [message.text for message in self.world.messages(conversation, owned.owner)] == owned.texts
+            assert self.world.conversation(conversation, owned.owner).title == owned.title
+        stored = [key for key in self.world.table.items if key[0].startswith("messages#")]
         visible = sum(len(owned.texts) for owned in self.owned.values())
-        assert len([key for key in kept if any(one in key[0] for one in self.owned)]) == visible
+        assert len([key for key in stored if any(conversation in key[0] for conversation in self.owned)]) == visible
 
 
 @given(STEPS)
 @settings(max_examples=1_000, deadline=None)
-def test_nobody_sees_or_changes_another_s(steps: list[tuple[str, str, int, bool]]) -> None:
-    truth = Truth()
+def test_no_caller_sees_or_changes_another_callers_conversations(steps: list[tuple[str, str, int, bool]]) -> None:
+    reference = Reference()
     for caller in CALLERS[:2]:
-        truth.create(caller)
+        reference.create(caller)
     for step in steps:
-        truth.do(*step)
-    truth.check()
+        reference.do(*step)
+    reference.check()

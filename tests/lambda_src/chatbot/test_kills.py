@@ -1,4 +1,4 @@
-"""A process that dies before or after any of its calls to the outside, and the same request again with its key."""
+"""A process is killed before or after any of its calls to AWS, and the request is retried with its key."""
 
 from collections.abc import Callable
 
@@ -7,52 +7,57 @@ import pytest
 from lambda_src.chatbot.models import ChangeConversation, CreateConversation, SendMessage
 from lambda_src.shared.photos import Photo
 from lambda_src.shared.schemas import ListQuery
-from tests.fakes import OTHER, png, said
+from tests.fakes import OTHER, converse_answer, png
 from tests.lambda_src.chatbot.world import ChatContext, Killed, Killer, World
 
 PHOTOS = [Photo(content_type="image/png", data=png(2, height)) for height in (2, 3)]
 
 
 def prepared() -> tuple[World, str]:
-    """A conversation of two turns, one with photos, long enough for its summary to be due."""
+    """A conversation of two turns, one with photos, long enough to be summarized."""
     world = World(window_tokens=400)
-    conversation = world.begin()
-    world.model.queue.append(said("Because."))
+    conversation = world.create()
+    world.model.queue.append(converse_answer("Because."))
     body = SendMessage(text="x" * 1_000, photos=PHOTOS)
     world.service().send_message(ChatContext(), id=conversation, body=body)
-    world.say(conversation)
+    world.send(conversation)
     world.sqs.messages.clear()
     return world, conversation
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 @pytest.mark.parametrize("operation", ["send_message", "stream_message"])
-def test_a_turn_that_is_killed_and_tried_again_is_one_turn(operation: str, after: bool) -> None:
-    calls = turn_with(operation, Killer())
-    assert calls > 9, "every store, the model and the queue take part"
+def test_a_killed_and_retried_turn_is_one_turn(operation: str, after: bool) -> None:
+    calls = send_with(operation, Killer())
+    assert calls > 9, "every store, the model and the queue are called"
     for at in range(1, calls + 1):
-        turn_with(operation, Killer(at, after=after))
+        send_with(operation, Killer(at, after=after))
 
 
-def turn_with(operation: str, killer: Killer) -> int:
+def send_with(operation: str, killer: Killer) -> int:
     world, conversation = prepared()
     body = SendMessage(text="What is this?", photos=PHOTOS)
     world.killer = killer
-    # A summary on the way, and the answer; asked again, both once more.
-    world.model.queue[:] = [said("Summary."), said("A pump."), said("Another pump."), said("A third one.")]
+    # A summary and an answer, and both again for the retry.
+    world.model.queue[:] = [
+        converse_answer("Summary."),
+        converse_answer("A pump."),
+        converse_answer("Another pump."),
+        converse_answer("A third pump."),
+    ]
 
-    status, answer = world.retried("key", operation, body, conversation)
+    status, answer = world.request_with_retry("key", operation, body, conversation)
     calls = killer.calls
     world.killer = Killer()
 
     assert status == 200
-    world.assert_whole(conversation, 3)
+    world.assert_complete(conversation, 3)
     assert answer["message"]["text"] == world.messages(conversation)[-1].text
     assert answer["message"]["id"] == world.messages(conversation)[-1].id
-    assert world.once("key", operation, body, conversation) == (200, answer)
-    world.assert_whole(conversation, 3)
-    record = world.record(conversation)
-    assert (record.summary is None) == (record.summarized_through == 0)
+    assert world.request("key", operation, body, conversation) == (200, answer)
+    world.assert_complete(conversation, 3)
+    stored = world.conversation(conversation)
+    assert (stored.summary is None) == (stored.summarized_through == 0)
     assert len(world.bucket.objects) == 2
     world.service().delete_conversation(ChatContext(), id=conversation)
     world.run()
@@ -61,42 +66,42 @@ def turn_with(operation: str, killer: Killer) -> int:
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
-def test_a_killed_turn_that_nobody_tries_again_is_there_or_not(after: bool) -> None:
-    calls = turn_with("send_message", Killer())
+def test_a_killed_turn_is_written_completely_or_not_at_all(after: bool) -> None:
+    calls = send_with("send_message", Killer())
     for at in range(1, calls + 1):
         world, conversation = prepared()
         world.killer = Killer(at, after=after)
-        world.model.queue[:] = [said("Summary."), said("A pump.")]
+        world.model.queue[:] = [converse_answer("Summary."), converse_answer("A pump.")]
         body = SendMessage(text="What is this?", photos=PHOTOS)
         try:
             world.service().send_message(ChatContext(), id=conversation, body=body)
         except Killed:
             assert world.killer.calls == at
         world.killer = Killer()
-        world.assert_whole(conversation, world.record(conversation).message_count // 2)
+        world.assert_complete(conversation, world.conversation(conversation).message_count // 2)
         world.service().delete_conversation(ChatContext(), id=conversation)
         world.run()
         assert_gone(world, conversation)
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
-def test_a_conversation_that_is_killed_at_its_beginning_is_one(after: bool) -> None:
-    calls = beginning_with(Killer())
+def test_a_killed_and_retried_creation_is_one_conversation(after: bool) -> None:
+    calls = create_with(Killer())
     assert calls == 2, "the key's claim, and one transaction"
     for at in range(1, calls + 1):
-        beginning_with(Killer(at, after=after))
+        create_with(Killer(at, after=after))
 
 
-def beginning_with(killer: Killer) -> int:
+def create_with(killer: Killer) -> int:
     world = World()
     world.killer = killer
 
-    status, made = world.retried("key", "create_conversation", CreateConversation(title="a"))
+    status, created = world.request_with_retry("key", "create_conversation", CreateConversation(title="a"))
     assert status == 201
     calls = killer.calls
     world.killer = Killer()
     listed = world.service().list_conversations(ChatContext(), query=ListQuery())
-    assert [one.id for one in listed.items] == [made["id"]]
+    assert [item.id for item in listed.items] == [created["id"]]
     return calls
 
 
@@ -110,7 +115,9 @@ def delete(world: World, conversation: str) -> None:
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 @pytest.mark.parametrize("operation", [change, delete])
-def test_what_is_killed_and_tried_again_is_done(operation: Callable[[World, str], None], after: bool) -> None:
+def test_a_killed_change_or_deletion_succeeds_when_retried(
+    operation: Callable[[World, str], None], after: bool
+) -> None:
     killer = Killer()
     for at in range(20):
         world, conversation = prepared()
@@ -121,19 +128,19 @@ def test_what_is_killed_and_tried_again_is_done(operation: Callable[[World, str]
             world.killer = Killer()
             operation(world, conversation)
         if operation is change:
-            assert world.record(conversation).title == "b"
-            world.assert_whole(conversation, 2)
+            assert world.conversation(conversation).title == "b"
+            world.assert_complete(conversation, 2)
         else:
             world.run()
             assert_gone(world, conversation)
         if at and killer.calls < at:
             return
-    raise AssertionError("it has more calls than were tried")
+    raise AssertionError("the operation has more calls than the test kills")
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
-@pytest.mark.parametrize("deleted", [False, True], ids=["kept", "deleted"])
-def test_a_worker_that_is_killed_does_the_same_in_the_end(deleted: bool, after: bool) -> None:
+@pytest.mark.parametrize("deleted", [False, True], ids=["existing", "deleted"])
+def test_a_killed_worker_reaches_the_same_result(deleted: bool, after: bool) -> None:
     calls = memory_with(Killer(), deleted)
     assert calls > 5
     for at in range(1, calls + 1):
@@ -142,8 +149,8 @@ def test_a_worker_that_is_killed_does_the_same_in_the_end(deleted: bool, after: 
 
 def memory_with(killer: Killer, deleted: bool) -> int:
     world, conversation = prepared()
-    kept = world.begin(OTHER, title="c")
-    world.say(kept, caller=OTHER)
+    other = world.create(OTHER, title="c")
+    world.send(other, caller=OTHER)
     world.sqs.messages.clear()
     before = world.messages(conversation)
     if deleted:
@@ -153,18 +160,18 @@ def memory_with(killer: Killer, deleted: bool) -> int:
     world.killer = killer
     answers = {"memory": "Summary.", "name": "Pumps"}
     world.model.queue[:] = [
-        lambda request: said(answers["memory" if "memory" in request["system"][0]["text"] else "name"])
+        lambda request: converse_answer(answers["memory" if "memory" in request["system"][0]["text"] else "name"])
     ] * 6
 
     world.run()
 
     assert not world.sqs.dead
-    world.assert_whole(kept, 1, OTHER)
+    world.assert_complete(other, 1, OTHER)
     if deleted:
         assert_gone(world, conversation)
     else:
-        record = world.record(conversation)
-        assert (record.title, record.summary, record.summarized_through) == ("Pumps", "Summary.", 2)
+        stored = world.conversation(conversation)
+        assert (stored.title, stored.summary, stored.summarized_through) == ("Pumps", "Summary.", 2)
         assert world.messages(conversation) == before
     return killer.calls
 

@@ -1,4 +1,4 @@
-"""Conversations as their callers see them: turns, photos, what the model is asked, and what is kept."""
+"""Conversations as their callers see them: turns, photos, the model's requests, and stored data."""
 
 import json
 from typing import Any
@@ -22,7 +22,7 @@ from lambda_src.shared.errors import (
 from lambda_src.shared.http import Api
 from lambda_src.shared.photos import MAX_PHOTO_BYTES, Photo
 from lambda_src.shared.schemas import ListQuery, Parameters
-from tests.fakes import CALLER, OTHER, LambdaContext, client_error, event, png, said
+from tests.fakes import CALLER, OTHER, LambdaContext, client_error, converse_answer, event, png
 from tests.lambda_src.chatbot.world import HAIKU, LLAMA, MICRO, NOVA, ChatContext, Killer, World, sent
 
 UNKNOWN = "00000000-0000-7000-8000-000000000000"
@@ -33,7 +33,7 @@ def photo(data: bytes = png()) -> Photo:
 
 
 def ask(world: World, conversation: str, *photos: Photo, text: str = "Why?") -> Answer:
-    world.model.queue.append(said("Because."))
+    world.model.queue.append(converse_answer("Because."))
     body = SendMessage(text=text, photos=list(photos))
     return world.service().send_message(ChatContext(), id=conversation, body=body)
 
@@ -42,24 +42,31 @@ def last_request(world: World) -> dict[str, Any]:
     return world.model.requests[-1]
 
 
-def test_a_conversation_is_begun_read_changed_and_listed() -> None:
+def test_a_conversation_is_created_read_changed_and_listed() -> None:
     world = World()
     service = world.service()
     body = CreateConversation(title=" Pumps \n and seals ", instructions="Be brief.", model="amazon.nova-lite-v1:0")
 
-    made = service.create_conversation(ChatContext(), body=body)
+    created = service.create_conversation(ChatContext(), body=body)
 
-    assert (made.title, made.instructions, made.model, made.message_count) == ("Pumps and seals", "Be brief.", NOVA, 0)
-    assert msgspec.structs.asdict(service.get_conversation(ChatContext(), id=made.id)) == msgspec.structs.asdict(made)
+    assert (created.title, created.instructions, created.model, created.message_count) == (
+        "Pumps and seals",
+        "Be brief.",
+        NOVA,
+        0,
+    )
+    assert msgspec.structs.asdict(service.get_conversation(ChatContext(), id=created.id)) == msgspec.structs.asdict(
+        created
+    )
     world.now += 60
     changed = service.change_conversation(
-        ChatContext(), id=made.id, body=ChangeConversation(title="Pumps", model=HAIKU)
+        ChatContext(), id=created.id, body=ChangeConversation(title="Pumps", model=HAIKU)
     )
     assert (changed.title, changed.model, changed.instructions) == ("Pumps", HAIKU, "Be brief.")
-    assert changed.updated_at > made.updated_at == changed.created_at
-    second = world.begin()
+    assert changed.updated_at > created.updated_at == changed.created_at
+    second = world.create()
     listed = service.list_conversations(ChatContext(), query=ListQuery())
-    assert [one.id for one in listed.items] == [second, made.id]
+    assert [item.id for item in listed.items] == [second, created.id]
 
 
 @pytest.mark.parametrize(
@@ -72,64 +79,64 @@ def test_a_conversation_is_begun_read_changed_and_listed() -> None:
         ({"parameters": Parameters(max_tokens=MAX_ANSWER_TOKENS + 1)}, "body.parameters.maxTokens"),
     ],
 )
-def test_what_is_no_conversation_is_not_begun(body: dict[str, Any], path: str) -> None:
+def test_an_invalid_conversation_is_not_created(body: dict[str, Any], path: str) -> None:
     world = World()
     with pytest.raises(InvalidRequest) as error:
-        world.begin(**body)
-    assert [one["path"] for one in error.value.details or []] == [path]
+        world.create(**body)
+    assert [detail["path"] for detail in error.value.details or []] == [path]
     assert not world.table.items
 
 
 @pytest.mark.parametrize("body", [{}, {"title": "  "}, {"model": "other"}])
-def test_what_is_no_change(body: dict[str, Any]) -> None:
+def test_an_invalid_change_is_refused(body: dict[str, Any]) -> None:
     world = World()
-    conversation = world.begin()
+    conversation = world.create()
     with pytest.raises(InvalidRequest):
         world.service().change_conversation(ChatContext(), id=conversation, body=ChangeConversation(**body))
 
 
-def test_turns_follow_each_other_and_are_listed_newest_first() -> None:
+def test_turns_have_the_history_and_are_listed_newest_first() -> None:
     world = World()
-    conversation = world.begin(instructions="Be brief.")
-    first = world.say(conversation, "Who?", "Ana.")
-    second = world.say(conversation, "When?", "In March.")
+    conversation = world.create(instructions="Be brief.")
+    first = world.send(conversation, "Who?", "Ana.")
+    second = world.send(conversation, "When?", "In March.")
 
     assert (first.message.role, first.message.text, first.stop_reason) == ("assistant", "Ana.", "end_turn")
     assert (second.model, second.usage.input_tokens, second.usage.output_tokens) == (HAIKU, 10, 5)
     request = last_request(world)
-    texts = [(one["role"], one["content"][0]["text"]) for one in request["messages"]]
+    texts = [(message["role"], message["content"][0]["text"]) for message in request["messages"]]
     assert texts == [("user", "Who?"), ("assistant", "Ana."), ("user", "When?")]
     assert request["system"][0] == {"text": "Be brief."}
     assert request["inferenceConfig"] == {"maxTokens": 1000}
-    world.assert_whole(conversation, 2)
+    world.assert_complete(conversation, 2)
 
     page = world.service().list_messages(ChatContext(), id=conversation, query=ListQuery(limit=3))
-    assert [one.text for one in page.items] == ["In March.", "When?", "Ana."]
+    assert [item.text for item in page.items] == ["In March.", "When?", "Ana."]
     rest = world.service().list_messages(
         ChatContext(), id=conversation, query=ListQuery(limit=3, cursor=str(page.next_cursor))
     )
-    assert [one.text for one in rest.items] == ["Who?"]
+    assert [item.text for item in rest.items] == ["Who?"]
     with pytest.raises(InvalidRequest):
         world.service().list_messages(ChatContext(), id=conversation, query=ListQuery(cursor=UNKNOWN))
 
 
-def test_a_stream_is_the_answer_in_pieces_and_then_the_turn() -> None:
-    world = World(said("It is the seal."))
-    conversation = world.begin()
+def test_a_stream_has_the_pieces_and_then_the_stored_turn() -> None:
+    world = World(converse_answer("It is the seal."))
+    conversation = world.create()
 
     *pieces, answer = world.service().stream_message(ChatContext(), id=conversation, body=SendMessage(text="Why?"))
 
     assert isinstance(answer, Answer)
     assert len(pieces) > 1
     assert "".join(map(str, pieces)) == answer.message.text == "It is the seal."
-    assert [one.text for one in world.messages(conversation)] == ["Why?", "It is the seal."]
+    assert [message.text for message in world.messages(conversation)] == ["Why?", "It is the seal."]
     assert world.model.streams[0].closed
 
 
 @pytest.mark.parametrize("read", [0, 1, 2, 3])
-def test_a_caller_who_goes_away_ends_the_model_s_work_and_nothing_is_kept(read: int) -> None:
-    world = World(said("It is the seal."))
-    conversation = world.begin()
+def test_closing_a_stream_stops_the_model_and_stores_nothing(read: int) -> None:
+    world = World(converse_answer("It is the seal."))
+    conversation = world.create()
     pieces: Any = world.service().stream_message(ChatContext(), id=conversation, body=SendMessage(text="Why?"))
     for _ in range(read):
         assert isinstance(next(pieces), str)
@@ -137,46 +144,46 @@ def test_a_caller_who_goes_away_ends_the_model_s_work_and_nothing_is_kept(read: 
     pieces.close()
 
     assert world.model.streams[0].closed
-    world.assert_whole(conversation, 0)
+    world.assert_complete(conversation, 0)
 
 
-def test_a_stream_that_breaks_off_is_an_error_and_nothing_is_kept() -> None:
-    world = World(said("It is the seal."))
-    world.model.breaks = client_error("ModelStreamErrorException")
-    conversation = world.begin()
+def test_a_broken_stream_is_an_error_and_stores_nothing() -> None:
+    world = World(converse_answer("It is the seal."))
+    world.model.failure = client_error("ModelStreamErrorException")
+    conversation = world.create()
     pieces: Any = world.service().stream_message(ChatContext(), id=conversation, body=SendMessage(text="Why?"))
     assert next(pieces)
     with pytest.raises(ModelFailed, match="failed"):
         next(pieces)
     assert world.model.streams[0].closed
-    world.assert_whole(conversation, 0)
+    world.assert_complete(conversation, 0)
 
 
 @pytest.mark.parametrize(
     ("answer", "error"),
     [
-        (said(" \n"), ModelFailed),
-        (said("No.", "guardrail_intervened"), Refused),
+        (converse_answer(" \n"), ModelFailed),
+        (converse_answer("No.", "guardrail_intervened"), Refused),
         (client_error("ModelErrorException"), ModelFailed),
     ],
 )
 @pytest.mark.parametrize("operation", ["send_message", "stream_message"])
-def test_an_answer_that_is_none_keeps_nothing(answer: Any, error: type[Exception], operation: str) -> None:
+def test_a_failed_answer_stores_nothing(answer: Any, error: type[Exception], operation: str) -> None:
     world = World(answer)
-    conversation = world.begin()
+    conversation = world.create()
     with pytest.raises(error):
         list(
             getattr(world.service(), operation)(
                 ChatContext(), id=conversation, body=SendMessage(text="Why?", photos=[photo()])
             )
         )
-    world.assert_whole(conversation, 0)
+    world.assert_complete(conversation, 0)
     assert not world.bucket.objects
 
 
-def test_failures_before_the_answer_are_raised_before_the_stream() -> None:
+def test_errors_before_the_answer_are_raised_before_the_stream() -> None:
     world = World(client_error("ModelErrorException"))
-    conversation = world.begin()
+    conversation = world.create()
     with pytest.raises(ModelFailed):
         world.service().stream_message(ChatContext(), id=conversation, body=SendMessage(text="Why?"))
     with pytest.raises(NotFound):
@@ -191,17 +198,17 @@ def test_failures_before_the_answer_are_raised_before_the_stream() -> None:
         ({"photos": [photo(png() + b"\0" * MAX_PHOTO_BYTES)]}, TooLarge),
     ],
 )
-def test_bad_messages_cost_no_call(body: dict[str, Any], error: type[Exception]) -> None:
+def test_an_invalid_message_calls_no_model(body: dict[str, Any], error: type[Exception]) -> None:
     world = World()
-    conversation = world.begin()
+    conversation = world.create()
     with pytest.raises(error):
         world.service().send_message(ChatContext(), id=conversation, body=SendMessage(**{"text": "Why?", **body}))
     assert not world.model.requests
 
 
-def test_a_model_without_eyes_takes_no_photos_and_is_told_of_old_ones() -> None:
+def test_a_text_only_model_refuses_photos_and_gets_placeholders_for_old_ones() -> None:
     world = World()
-    conversation = world.begin()
+    conversation = world.create()
     ask(world, conversation, photo(), text="What is this?")
     world.service().change_conversation(ChatContext(), id=conversation, body=ChangeConversation(model=MICRO))
 
@@ -213,9 +220,9 @@ def test_a_model_without_eyes_takes_no_photos_and_is_told_of_old_ones() -> None:
     assert last_request(world)["messages"][0]["content"] == [{"text": "[photo]"}, {"text": "What is this?"}]
 
 
-def test_photos_are_kept_shown_and_sent_again() -> None:
+def test_photos_are_stored_listed_and_sent_again() -> None:
     world = World()
-    conversation = world.begin()
+    conversation = world.create()
     data = b"\xff\xd8\xff\xe0 jpeg"
     ask(world, conversation, photo(data), text="What is this?")
     first = last_request(world)["messages"][0]["content"]
@@ -232,10 +239,10 @@ def test_photos_are_kept_shown_and_sent_again() -> None:
     assert link.url_expires_at == "2027-01-15T09:00:00.010Z"
 
 
-def test_of_many_photos_the_newest_go_along(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_the_newest_photos_are_sent(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(prompt, "MAX_PHOTOS", 4)
     world = World()
-    conversation = world.begin()
+    conversation = world.create()
     same = photo()
     for number in range(2):
         ask(world, conversation, same, photo(png(2 + number, 9)))
@@ -246,28 +253,28 @@ def test_of_many_photos_the_newest_go_along(monkeypatch: pytest.MonkeyPatch) -> 
     assert last_request(world)["messages"][0]["content"][0] == {"text": "[photo]"}
 
 
-def test_photos_over_eight_megabytes_stay_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_photos_beyond_eight_megabytes_are_not_sent(monkeypatch: pytest.MonkeyPatch) -> None:
     world = World()
-    conversation = world.begin()
-    big = [photo(png(2, 2 + number) + b"\0" * (3 * 1024 * 1024)) for number in range(3)]
-    for one in big:
-        ask(world, conversation, one)
+    conversation = world.create()
+    large_photos = [photo(png(2, 2 + number) + b"\0" * (3 * 1024 * 1024)) for number in range(3)]
+    for large_photo in large_photos:
+        ask(world, conversation, large_photo)
     contents = [list(block) for message in last_request(world)["messages"] for block in message["content"]]
     assert contents.count(["image"]) == 2
 
 
-def test_a_photo_that_is_gone_is_told_as_one() -> None:
+def test_a_missing_photo_has_a_placeholder() -> None:
     world = World()
-    conversation = world.begin()
+    conversation = world.create()
     ask(world, conversation, photo())
     world.bucket.objects.clear()
     ask(world, conversation)
     assert last_request(world)["messages"][0]["content"][0] == {"text": "[photo]"}
 
 
-def test_only_the_new_message_is_screened() -> None:
+def test_the_guardrail_screens_the_new_message_only() -> None:
     world = World(guardrail_id="g", guardrail_version="1")
-    conversation = world.begin(instructions="Be brief.")
+    conversation = world.create(instructions="Be brief.")
     ask(world, conversation, text="Who?")
     ask(world, conversation, photo(), text="When?")
 
@@ -278,9 +285,9 @@ def test_only_the_new_message_is_screened() -> None:
     assert request["system"][0] == {"text": "Be brief."}
 
 
-def test_what_stays_the_same_is_marked_for_the_cache() -> None:
+def test_the_stable_part_of_a_request_has_cache_points() -> None:
     world = World()
-    conversation = world.begin(instructions="Be brief.")
+    conversation = world.create(instructions="Be brief.")
     ask(world, conversation)
     assert last_request(world)["system"][-1] == prompt.CACHE_POINT
     assert prompt.CACHE_POINT not in last_request(world)["messages"][-1]["content"]
@@ -288,27 +295,27 @@ def test_what_stays_the_same_is_marked_for_the_cache() -> None:
     answer = ask(world, conversation)
 
     request = last_request(world)
-    marked = [prompt.CACHE_POINT in one["content"] for one in request["messages"]]
+    marked = [prompt.CACHE_POINT in message["content"] for message in request["messages"]]
     assert marked == [False, True, False]
     assert answer.usage.cached_input_tokens == 7
 
 
-def test_a_model_without_a_cache_is_given_no_marks() -> None:
+def test_a_model_without_prompt_caching_gets_no_cache_points() -> None:
     world = World()
-    conversation = world.begin(instructions="Be brief.", model=LLAMA)
+    conversation = world.create(instructions="Be brief.", model=LLAMA)
     ask(world, conversation)
     ask(world, conversation)
     assert "cachePoint" not in str(last_request(world))
 
 
-def test_nothing_cached_is_not_told() -> None:
+def test_usage_omits_zero_cached_tokens() -> None:
     world = World()
-    assert ask(world, world.begin()).usage.cached_input_tokens is msgspec.UNSET
+    assert ask(world, world.create()).usage.cached_input_tokens is msgspec.UNSET
 
 
-def test_a_model_that_is_no_longer_offered_is_followed_by_the_default() -> None:
+def test_the_default_model_replaces_one_that_is_no_longer_offered() -> None:
     world = World()
-    conversation = world.begin(model=HAIKU, parameters=Parameters(top_k=5, temperature=0.5))
+    conversation = world.create(model=HAIKU, parameters=Parameters(top_k=5, temperature=0.5))
     world.settings = msgspec.structs.replace(world.settings, models=(LLAMA,))
 
     answer = ask(world, conversation)
@@ -318,55 +325,55 @@ def test_a_model_that_is_no_longer_offered_is_followed_by_the_default() -> None:
     assert "additionalModelRequestFields" not in last_request(world)
 
 
-def test_the_first_words_are_the_title_until_there_is_one() -> None:
+def test_the_first_words_are_shown_until_there_is_a_title() -> None:
     world = World()
-    conversation = world.begin()
+    conversation = world.create()
     assert world.service().get_conversation(ChatContext(), id=conversation).title == ""
-    world.say(conversation, "Why does pump 4 leak\nat its upper seal whenever it rains for more than a day?")
+    world.send(conversation, "Why does pump 4 leak\nat its upper seal whenever it rains for more than a day?")
     shown = world.service().get_conversation(ChatContext(), id=conversation)
     assert shown.title == "Why does pump 4 leak at its upper seal whenever it rains for"
-    world.say(conversation, "And now?")
+    world.send(conversation, "And now?")
     assert world.service().get_conversation(ChatContext(), id=conversation).title == shown.title
 
 
-def test_the_memory_is_told_of_conversations_without_title_and_of_long_ones() -> None:
+def test_untitled_and_long_conversations_request_maintenance() -> None:
     world = World(window_tokens=400)
-    untitled = world.begin()
-    world.say(untitled)
+    untitled = world.create()
+    world.send(untitled)
     assert sent(world) == [{"caller": CALLER, "conversation": untitled}]
-    titled = world.begin(title="Pumps")
-    world.say(titled)
+    titled = world.create(title="Pumps")
+    world.send(titled)
     assert len(sent(world)) == 1
-    world.say(titled, "x" * 1_500)
+    world.send(titled, "x" * 1_500)
     assert sent(world)[1:] == [{"caller": CALLER, "conversation": titled}]
 
 
-def test_a_memory_out_of_reach_does_not_change_the_answer() -> None:
+def test_an_unreachable_queue_does_not_change_the_answer() -> None:
     world = World()
     world.sqs.fail = client_error("ServiceUnavailable")
-    conversation = world.begin()
-    assert world.say(conversation).message.text == "Because."
-    world.assert_whole(conversation, 1)
+    conversation = world.create()
+    assert world.send(conversation).message.text == "Because."
+    world.assert_complete(conversation, 1)
 
 
-def test_a_deleted_conversation_is_nowhere() -> None:
+def test_a_deleted_conversation_is_not_found() -> None:
     world = World()
-    conversation = world.begin()
-    world.say(conversation)
+    conversation = world.create()
+    world.send(conversation)
     service = world.service()
 
     service.delete_conversation(ChatContext(), id=conversation)
     service.delete_conversation(ChatContext(), id=conversation)
 
     assert sent(world)[1:] == [{"caller": CALLER, "conversation": conversation}] * 2
-    assert_nowhere(world, conversation)
+    assert_not_found(world, conversation)
     with pytest.raises(NotFound):
         service.delete_conversation(ChatContext(), id=UNKNOWN)
 
 
-def test_a_deletion_that_could_not_be_sent_is_done_again() -> None:
+def test_a_deletion_whose_message_failed_can_be_retried() -> None:
     world = World()
-    conversation = world.begin()
+    conversation = world.create()
     world.sqs.fail = client_error("ServiceUnavailable")
     with pytest.raises(Unavailable):
         world.service().delete_conversation(ChatContext(), id=conversation)
@@ -375,21 +382,21 @@ def test_a_deletion_that_could_not_be_sent_is_done_again() -> None:
     assert len(sent(world)) == 1
 
 
-def test_an_expired_conversation_is_nowhere() -> None:
+def test_an_expired_conversation_is_not_found() -> None:
     world = World(retention_days=2)
-    conversation = world.begin()
-    world.say(conversation)
+    conversation = world.create()
+    world.send(conversation)
     assert {item.get("expiresAt", {}).get("N") for item in world.table.items.values()} == {"1800172800"}
     shown = world.service().get_conversation(ChatContext(), id=conversation)
     assert shown.expires_at == "2027-01-17T08:00:00.000Z"
     world.now += 2 * 24 * 3600
-    assert_nowhere(world, conversation)
+    assert_not_found(world, conversation)
     with pytest.raises(NotFound):
         world.service().delete_conversation(ChatContext(), id=conversation)
 
 
-def assert_nowhere(world: World, conversation: str) -> None:
-    """No route finds it, though its items are still there."""
+def assert_not_found(world: World, conversation: str) -> None:
+    """No route finds the conversation, although its items still exist."""
     calls = len(world.model.requests)
     service = world.service()
     message, change = SendMessage(text="Why?"), ChangeConversation(title="a")
@@ -406,67 +413,67 @@ def assert_nowhere(world: World, conversation: str) -> None:
     assert len(world.model.requests) == calls
 
 
-def test_pages_are_full_though_some_are_deleted() -> None:
+def test_pages_skip_deleted_conversations_and_stay_full() -> None:
     world = World()
-    made = [world.begin(title=str(number)) for number in range(9)]
+    conversations = [world.create(title=str(number)) for number in range(9)]
     for number in (8, 7, 5, 3):
-        world.service().delete_conversation(ChatContext(), id=made[number])
+        world.service().delete_conversation(ChatContext(), id=conversations[number])
     pages, cursor = [], None
     while True:
         page = world.service().list_conversations(ChatContext(), query=ListQuery(limit=2, cursor=cursor))
-        pages.append([one.title for one in page.items])
+        pages.append([item.title for item in page.items])
         if page.next_cursor is msgspec.UNSET:
             break
         cursor = str(page.next_cursor)
     assert pages == [["6", "4"], ["2", "1"], ["0"]]
 
 
-def test_a_turn_that_comes_second_is_a_conflict() -> None:
+def test_the_second_of_two_turns_is_a_conflict() -> None:
     world = World()
-    conversation = world.begin()
+    conversation = world.create()
 
     def other_first(request: dict[str, Any]) -> Any:
-        world.say(conversation, "Me first.", "So be it.")
-        return said("Because.")
+        world.send(conversation, "Me first.", "So be it.")
+        return converse_answer("Because.")
 
     with pytest.raises(Conflict):
-        world.say(conversation, "Why?", other_first)
-    world.assert_whole(conversation, 1)
+        world.send(conversation, "Why?", other_first)
+    world.assert_complete(conversation, 1)
     assert world.messages(conversation)[0].text == "Me first."
 
 
-def test_a_turn_that_could_not_be_written_is_not_paid_for() -> None:
+def test_a_turn_that_cannot_be_written_calls_no_model() -> None:
     world = World()
-    conversation = world.begin()
+    conversation = world.create()
 
-    def meanwhile() -> None:
+    def interruption() -> None:
         world.killer = Killer()
-        world.say(conversation)
+        world.send(conversation)
 
-    # Between the conversation's reading and its messages'.
-    world.killer = Killer(2, meanwhile=meanwhile)
+    # Between reading the conversation and reading its messages.
+    world.killer = Killer(2, interruption=interruption)
     with pytest.raises(Conflict):
         world.service().send_message(ChatContext(), id=conversation, body=SendMessage(text="Why?"))
     assert len(world.model.requests) == 1
-    world.assert_whole(conversation, 1)
+    world.assert_complete(conversation, 1)
 
 
 def test_a_conversation_deleted_during_a_turn_is_not_found() -> None:
     world = World()
-    conversation = world.begin()
+    conversation = world.create()
 
     def deleted_first(request: dict[str, Any]) -> Any:
         world.service().delete_conversation(ChatContext(), id=conversation)
-        return said("Because.")
+        return converse_answer("Because.")
 
     with pytest.raises(NotFound):
-        world.say(conversation, "Why?", deleted_first)
-    world.assert_whole(conversation, 0)
+        world.send(conversation, "Why?", deleted_first)
+    world.assert_complete(conversation, 0)
 
 
-def test_a_passing_conflict_of_transactions_is_not_seen() -> None:
+def test_a_transient_transaction_conflict_is_retried() -> None:
     world = World()
-    conversation = world.begin()
+    conversation = world.create()
     reasons = [{"Code": "TransactionConflict"}, {"Code": "None"}, {"Code": "None"}]
     failures = [reasons]
     write = world.table.transact_write_items
@@ -479,20 +486,20 @@ def test_a_passing_conflict_of_transactions_is_not_seen() -> None:
         write(**request)
 
     world.table.transact_write_items = busy  # type: ignore[method-assign]
-    assert world.say(conversation).message.text == "Because."
+    assert world.send(conversation).message.text == "Because."
     failures[:] = [reasons] * 3
     with pytest.raises(Conflict):
-        world.say(conversation)
+        world.send(conversation)
     failures[:] = [[{"Code": "ThrottlingError"}, {"Code": "None"}, {"Code": "None"}]]
     with pytest.raises(Unavailable):
-        world.say(conversation)
-    world.assert_whole(conversation, 1)
+        world.send(conversation)
+    world.assert_complete(conversation, 1)
 
 
-def test_nobody_reaches_another_s_conversation() -> None:
+def test_another_callers_conversation_is_not_found() -> None:
     world = World()
-    conversation = world.begin()
-    world.say(conversation)
+    conversation = world.create()
+    world.send(conversation)
     service, other = world.service(), ChatContext(OTHER)
     for call in (
         lambda: service.get_conversation(other, id=conversation),
@@ -504,85 +511,85 @@ def test_nobody_reaches_another_s_conversation() -> None:
         with pytest.raises(NotFound):
             call()
     assert service.list_conversations(other, query=ListQuery()).items == []
-    world.assert_whole(conversation, 1)
+    world.assert_complete(conversation, 1)
 
 
 @pytest.mark.parametrize("logged", [False, True])
-def test_payloads_are_logged_only_when_asked_for(logged: bool, caplog: pytest.LogCaptureFixture) -> None:
+def test_payloads_are_logged_only_if_enabled(logged: bool, caplog: pytest.LogCaptureFixture) -> None:
     world = World(payload_logging=logged)
     with caplog.at_level("INFO"):
-        world.say(world.begin(), "a secret question", "a secret answer")
+        world.send(world.create(), "a secret question", "a secret answer")
     assert ("secret" in str([vars(record) for record in caplog.records])) == logged
 
 
-def test_the_wire_s_names() -> None:
+def test_json_names() -> None:
     world = World()
     api = Api(ROUTES, world.service(), world.settings)
     answer = api(event("PATCH", "/conversations/{id}", {"title": "a"}, path={"id": UNKNOWN}), LambdaContext())
     assert answer["statusCode"] == 404
-    conversation = world.begin(parameters=Parameters(top_p=0.5))
-    told = api(event("GET", "/conversations/{id}", path={"id": conversation}), LambdaContext())
-    assert set(json.loads(told["body"])) == {
+    conversation = world.create(parameters=Parameters(top_p=0.5))
+    response = api(event("GET", "/conversations/{id}", path={"id": conversation}), LambdaContext())
+    assert set(json.loads(response["body"])) == {
         *("id", "title", "model", "parameters", "createdAt", "updatedAt", "messageCount", "requestId")
     }
-    assert json.loads(told["body"])["parameters"] == {"topP": 0.5}
-    gone = api(event("DELETE", "/conversations/{id}", path={"id": conversation}), LambdaContext())
-    assert (gone["statusCode"], gone["body"]) == (204, "")
+    assert json.loads(response["body"])["parameters"] == {"topP": 0.5}
+    deleted = api(event("DELETE", "/conversations/{id}", path={"id": conversation}), LambdaContext())
+    assert (deleted["statusCode"], deleted["body"]) == (204, "")
 
 
-def test_a_key_makes_one_conversation() -> None:
+def test_requests_with_one_key_create_one_conversation() -> None:
     world = World()
     body = CreateConversation(title="a")
-    first = world.once("key", "create_conversation", body)
+    first = world.request("key", "create_conversation", body)
     assert first[0] == 201
-    assert world.once("key", "create_conversation", body) == first
+    assert world.request("key", "create_conversation", body) == first
     assert len(world.service().list_conversations(ChatContext(), query=ListQuery()).items) == 1
 
 
 @pytest.mark.parametrize("operation", ["send_message", "stream_message"])
-def test_a_key_makes_one_turn(operation: str) -> None:
-    world = World(said("It is the seal."))
-    conversation = world.begin()
-    first = world.once("key", operation, SendMessage(text="Why?"), conversation)
+def test_requests_with_one_key_add_one_turn(operation: str) -> None:
+    world = World(converse_answer("It is the seal."))
+    conversation = world.create()
+    first = world.request("key", operation, SendMessage(text="Why?"), conversation)
     assert first[1]["message"]["text"] == "It is the seal."
-    assert world.once("key", operation, SendMessage(text="Why?"), conversation) == first
-    world.assert_whole(conversation, 1)
+    assert world.request("key", operation, SendMessage(text="Why?"), conversation) == first
+    world.assert_complete(conversation, 1)
 
 
 @pytest.mark.parametrize("operation", ["send_message", "stream_message"])
-def test_a_turn_that_failed_gives_its_key_back(operation: str) -> None:
-    world = World(said(" "), said("It is the seal."))
-    conversation = world.begin()
+def test_a_failed_turn_releases_its_key(operation: str) -> None:
+    world = World(converse_answer(" "), converse_answer("It is the seal."))
+    conversation = world.create()
     body = SendMessage(text="Why?")
-    assert world.once("key", operation, body, conversation)[1]["error"]["code"] == "model_error"
-    assert world.once("key", operation, body, conversation)[1]["message"]["text"] == "It is the seal."
-    world.assert_whole(conversation, 1)
+    assert world.request("key", operation, body, conversation)[1]["error"]["code"] == "model_error"
+    assert world.request("key", operation, body, conversation)[1]["message"]["text"] == "It is the seal."
+    world.assert_complete(conversation, 1)
 
 
-def test_a_turn_from_elsewhere_is_remembered_like_any_other() -> None:
-    world = World(said("Ana."))
-    conversation = world.begin()
+def test_an_added_turn_is_part_of_the_history() -> None:
+    world = World(converse_answer("Ana."))
+    conversation = world.create()
     body = AddTurn(user="My name is Ana.", assistant="Hello Ana.")
-    status, made = world.once("key", "add_turn", body, conversation)
-    assert (status, [one["role"] for one in made["items"]]) == (201, ["user", "assistant"])
-    assert world.once("key", "add_turn", body, conversation) == (201, made)
-    world.assert_whole(conversation, 1)
-    assert world.record(conversation).preview == "My name is Ana."
+    status, created = world.request("key", "add_turn", body, conversation)
+    assert (status, [item["role"] for item in created["items"]]) == (201, ["user", "assistant"])
+    assert world.request("key", "add_turn", body, conversation) == (201, created)
+    world.assert_complete(conversation, 1)
+    assert world.conversation(conversation).preview == "My name is Ana."
     world.service().send_message(ChatContext(), id=conversation, body=SendMessage(text="Who am I?"))
     (request,) = world.model.requests
-    assert [block["text"] for one in request["messages"] for block in one["content"] if "text" in block] == [
+    assert [block["text"] for message in request["messages"] for block in message["content"] if "text" in block] == [
         "My name is Ana.",
         "Hello Ana.",
         "Who am I?",
     ]
 
 
-def test_a_turn_from_elsewhere_is_screened_as_one_from_here() -> None:
-    """Both texts: later turns show the guardrail their new message only."""
+def test_an_added_turn_is_screened() -> None:
+    """Both texts are screened, because later turns screen their new message only."""
     blocked = {"action": "GUARDRAIL_INTERVENED", "assessments": [{"wordPolicy": {"action": "BLOCKED"}}], "outputs": []}
     world = World({"action": "NONE"}, blocked, guardrail_id="g", guardrail_version="1")
-    conversation = world.begin()
+    conversation = world.create()
     with pytest.raises(Refused):
         world.service().add_turn(ChatContext(), id=conversation, body=AddTurn(user="a", assistant="b"))
-    assert [one["content"][0]["text"]["text"] for one in world.model.requests] == ["a", "b"]
-    world.assert_whole(conversation, 0)
+    assert [request["content"][0]["text"]["text"] for request in world.model.requests] == ["a", "b"]
+    world.assert_complete(conversation, 0)

@@ -1,14 +1,14 @@
-"""First words, and what is left of a model's title."""
+"""First words, and the title in a model's answer."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lambda_src.chatbot.titles import PREVIEW_CHARACTERS, TITLE_CHARACTERS, first_words, tidied
+from lambda_src.chatbot.titles import PREVIEW_CHARACTERS, TITLE_CHARACTERS, first_words, parse_title
 
 
 @given(st.text())
-def test_first_words_fit_and_are_the_beginning(text: str) -> None:
+def test_first_words_fit_and_start_the_text(text: str) -> None:
     words = first_words(text, PREVIEW_CHARACTERS)
     assert len(words) <= PREVIEW_CHARACTERS
     assert " ".join(text.split()).startswith(words)
@@ -17,7 +17,7 @@ def test_first_words_fit_and_are_the_beginning(text: str) -> None:
 
 @given(st.text())
 def test_a_title_is_one_short_line(text: str) -> None:
-    title = tidied(text)
+    title = parse_title(text)
     assert len(title) <= TITLE_CHARACTERS
     assert len(title.splitlines()) <= 1
 
@@ -33,5 +33,5 @@ def test_a_title_is_one_short_line(text: str) -> None:
         (' "" ', ""),
     ],
 )
-def test_what_models_put_around_a_title_goes(answer: str, title: str) -> None:
-    assert tidied(answer) == title
+def test_decoration_around_a_title_is_removed(answer: str, title: str) -> None:
+    assert parse_title(answer) == title

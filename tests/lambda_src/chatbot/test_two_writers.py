@@ -1,4 +1,4 @@
-"""Two turns at once, in any order of their calls to the outside: one is written whole, the other is a conflict."""
+"""Two concurrent turns, in any order of their calls to AWS: one is written completely, the other is a conflict."""
 
 import threading
 from collections.abc import Callable
@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 
 from lambda_src.chatbot.models import Answer, SendMessage
 from lambda_src.shared.errors import Conflict
-from tests.fakes import said
+from tests.fakes import converse_answer
 from tests.lambda_src.chatbot.world import ChatContext, World
 
 
 class Turnstile:
-    """Lets one of several threads go on at a time, up to its next call to the outside, in the order of a list."""
+    """Runs several threads one at a time, each up to its next call to AWS, in the order of a list."""
 
     def __init__(self, order: list[bool]) -> None:
         self.order = list(order)
@@ -41,12 +41,12 @@ class Turnstile:
             self._granted = None
             self._waiting.remove(name)
 
-    def run(self, *works: Callable[[], None]) -> None:
-        names = [f"writer {number}" for number in range(len(works))]
+    def run(self, *functions: Callable[[], None]) -> None:
+        names = [f"writer {number}" for number in range(len(functions))]
         self._running = {*names}
         threads = [
-            threading.Thread(target=self._work, args=(name, work), name=name)
-            for name, work in zip(names, works, strict=True)
+            threading.Thread(target=self._run, args=(name, function), name=name)
+            for name, function in zip(names, functions, strict=True)
         ]
         for thread in threads:
             thread.start()
@@ -61,9 +61,9 @@ class Turnstile:
         for thread in threads:
             thread.join(10)
 
-    def _work(self, name: str, work: Callable[[], None]) -> None:
+    def _run(self, name: str, function: Callable[[], None]) -> None:
         try:
-            work()
+            function()
         finally:
             with self._change:
                 self._running.discard(name)
@@ -72,18 +72,18 @@ class Turnstile:
 
 @given(st.lists(st.booleans(), min_size=4, max_size=24), st.booleans(), st.integers(0, 2))
 @settings(max_examples=300, deadline=None)
-def test_exactly_one_of_two_turns_is_written(order: list[bool], streamed: bool, before: int) -> None:
+def test_two_concurrent_turns_are_serialized_or_conflict(order: list[bool], streamed: bool, before: int) -> None:
     world = World()
-    conversation = world.begin(title="a")
+    conversation = world.create(title="a")
     for _ in range(before):
-        world.say(conversation)
+        world.send(conversation)
     turnstile = Turnstile(order)
     world.killer = turnstile  # type: ignore[assignment]
-    world.model.queue[:] = [said("Because.")] * 2
+    world.model.queue[:] = [converse_answer("Because.")] * 2
     answers: list[Answer | Exception] = []
 
     def turn(text: str) -> Callable[[], None]:
-        def work() -> None:
+        def send() -> None:
             service, body = world.service(), SendMessage(text=text)
             try:
                 if streamed:
@@ -95,37 +95,37 @@ def test_exactly_one_of_two_turns_is_written(order: list[bool], streamed: bool, 
             except Conflict as conflict:
                 answers.append(conflict)
 
-        return work
+        return send
 
     turnstile.run(turn("first"), turn("second"))
 
-    written = [one for one in answers if isinstance(one, Answer)]
-    # One after the other both are: the second has seen the first.
-    world.assert_whole(conversation, before + len(written))
+    written = [answer for answer in answers if isinstance(answer, Answer)]
+    # If both are written, one followed the other and has it in its history.
+    world.assert_complete(conversation, before + len(written))
     assert len(answers) == 2
     assert 1 <= len(written) <= 2
     if len(written) == 2:
         assert len(world.model.requests[-1]["messages"]) == 2 * before + 3
-    assert {one.message.id for one in written} <= {one.id for one in world.messages(conversation)}
+    assert {answer.message.id for answer in written} <= {message.id for message in world.messages(conversation)}
 
 
 @pytest.mark.parametrize("order", [[False, True] * 12, [True, False] * 12])
-def test_turns_in_step_are_one_turn_and_one_conflict(order: list[bool]) -> None:
+def test_turns_in_lockstep_are_one_turn_and_one_conflict(order: list[bool]) -> None:
     world = World()
-    conversation = world.begin(title="a")
+    conversation = world.create(title="a")
     turnstile = Turnstile(order)
     world.killer = turnstile  # type: ignore[assignment]
-    world.model.queue[:] = [said("Because.")] * 2
+    world.model.queue[:] = [converse_answer("Because.")] * 2
     results: list[str] = []
 
-    def work() -> None:
+    def send() -> None:
         try:
             world.service().send_message(ChatContext(), id=conversation, body=SendMessage(text="Why?"))
             results.append("written")
         except Conflict:
             results.append("conflict")
 
-    turnstile.run(work, work)
+    turnstile.run(send, send)
 
     assert sorted(results) == ["conflict", "written"]
-    world.assert_whole(conversation, 1)
+    world.assert_complete(conversation, 1)

@@ -1,4 +1,4 @@
-"""Everything the chatbot talks to, in memory: with a clock, and with a way to be killed at any call."""
+"""Everything that the chatbot calls, in memory, with a clock and a way to kill the process at any call."""
 
 import json
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from lambda_src.chatbot.photo_store import PhotoStore
 from lambda_src.chatbot.queue import Queue
 from lambda_src.chatbot.routes import ROUTES
 from lambda_src.chatbot.service import ChatService
-from lambda_src.chatbot.settings import ChatSettings
+from lambda_src.chatbot.settings import ChatbotOptions, ChatSettings
 from lambda_src.shared.bedrock import Bedrock
 from lambda_src.shared.context import Context, Deadline
 from lambda_src.shared.http import Api
@@ -26,20 +26,20 @@ from tests.fakes import (
     FakeStream,
     FakeTable,
     LambdaContext,
+    converse_answer,
     event,
-    said,
     settings,
-    streamed,
+    stream_events,
 )
 from tests.lambda_src.hr_qa import world as hr_world
-from tests.lambda_src.hr_qa.world import Killed, Mortal
+from tests.lambda_src.hr_qa.world import KillableClient, Killed
 
 HAIKU = "us.anthropic.claude-haiku-4-5-20251001-v1:0"
 NOVA = "us.amazon.nova-lite-v1:0"
 MICRO = "us.amazon.nova-micro-v1:0"
 LLAMA = "us.meta.llama3-1-8b-instruct-v1:0"
 PIECES = 3
-# Longer than the lease of a dead request's key.
+# Longer than the lease of a killed request's key.
 LEASE_SECONDS = 60
 
 
@@ -51,14 +51,14 @@ class ChatContext(Context):
 
 
 class Killer(hr_world.Killer):
-    """Once dead, a process calls nobody: no clean-up of its own is seen."""
+    """A killed process makes no further calls, so its cleanup has no effect."""
 
     dead = False
 
     def guard(self, call: Callable[..., Any]) -> Callable[..., Any]:
         guarded = super().guard(call)
 
-        def mortal(*arguments: Any, **named: Any) -> Any:
+        def guarded_until_killed(*arguments: Any, **named: Any) -> Any:
             if self.dead:
                 raise Killed
             try:
@@ -67,15 +67,17 @@ class Killer(hr_world.Killer):
                 self.dead = True
                 raise
 
-        return mortal
+        return guarded_until_killed
 
 
 class ChatModel(FakeModel):
-    """Whole answers of the queue are streamed in pieces; `breaks` comes after the first of the next stream.
-    `cached` input tokens come from the prompt cache in every answer."""
+    """Streams the queue's answers in pieces. `failure` is raised after the first piece of a stream.
+
+    `cached`: the input tokens of each answer that come from the prompt cache.
+    """
 
     streams: list[FakeStream]
-    breaks: BaseException | None = None
+    failure: BaseException | None = None
     cached = 0
 
     def converse(self, **request: Any) -> Any:
@@ -87,30 +89,30 @@ class ChatModel(FakeModel):
         text = answer["output"]["message"]["content"][0]["text"]
         size = max(1, -(-len(text) // PIECES))
         pieces = [text[start : start + size] for start in range(0, len(text), size)]
-        events = streamed(*pieces, stop=answer["stopReason"])
-        if self.breaks:
-            events[2:] = [self.breaks]
+        events = stream_events(*pieces, stop=answer["stopReason"])
+        if self.failure:
+            events[2:] = [self.failure]
         self.streams.append(FakeStream(events))
         return {"stream": self.streams[-1]}
 
 
 class FakeSqs:
-    """Messages with the time from which they are visible."""
+    """Messages with the time at which they become visible."""
 
     def __init__(self, world: "World") -> None:
         self._world = world
         self.messages: list[dict[str, Any]] = []
         self.dead: list[dict[str, Any]] = []
         self.fail: Exception | None = None
-        self.made = 0
+        self.sent = 0
 
     def send_message(self, *, QueueUrl: str, MessageBody: str, DelaySeconds: int) -> None:
         if self.fail:
             raise self.fail
         assert 0 <= DelaySeconds <= 900
-        self.made += 1
+        self.sent += 1
         visible = self._world.now + DelaySeconds
-        self.messages.append({"id": f"m{self.made}", "body": MessageBody, "visible": visible, "receives": 0})
+        self.messages.append({"id": f"m{self.sent}", "body": MessageBody, "visible": visible, "receives": 0})
 
     def change_message_visibility(self, *, QueueUrl: str, ReceiptHandle: str, VisibilityTimeout: int) -> None:
         for message in self.messages:
@@ -136,16 +138,16 @@ class World:
         return self.now
 
     def bedrock(self) -> Bedrock:
-        model = Mortal(self.model, self.killer)
+        model = KillableClient(self.model, self.killer)
         return Bedrock(self.settings, lambda seconds, region: model, lambda seconds: None)
 
     def stores(self) -> tuple[Conversations, PhotoStore, Queue]:
-        table, bucket, sqs = (Mortal(one, self.killer) for one in (self.table, self.bucket, self.sqs))
+        table, bucket, sqs = (KillableClient(client, self.killer) for client in (self.table, self.bucket, self.sqs))
         conversations = Conversations("table", table, self.clock, lambda seconds: None)
         return conversations, PhotoStore("bucket", bucket, self.clock), Queue("queue", sqs)
 
     def service(self) -> ChatService:
-        """A fresh process, as after a kill: nothing but the stores carries over."""
+        """The REST API in a new process: only the stores carry over."""
         conversations, photo_store, queue = self.stores()
         return ChatService(
             self.settings,
@@ -157,7 +159,7 @@ class World:
         )
 
     def memory(self) -> Any:
-        """The queue's handler, in a fresh process."""
+        """The queue's handler, in a new process."""
         conversations, photo_store, queue = self.stores()
         worker = Worker(
             self.settings,
@@ -170,7 +172,7 @@ class World:
         return make_batch(self.settings, worker, queue)
 
     def deliver(self, message: dict[str, Any]) -> bool:
-        """One message to the memory. Whether it is done with; a kill leaves it on the queue."""
+        """Delivers one message. Returns whether it succeeded; after a kill it stays on the queue."""
         message["receives"] += 1
         message["visible"] = self.now + 360
         record = {
@@ -186,11 +188,11 @@ class World:
             return False
 
     def run(self, limit: int = 200) -> None:
-        """Works on the queue until it is empty; the clock goes on with it."""
+        """Delivers messages until the queue is empty, and moves the clock to each of them."""
         for _ in range(limit):
             if not self.sqs.messages:
                 return
-            message = min(self.sqs.messages, key=lambda one: float(one["visible"]))
+            message = min(self.sqs.messages, key=lambda candidate: float(candidate["visible"]))
             self.now = max(self.now, message["visible"])
             if self.deliver(message):
                 self.sqs.messages.remove(message)
@@ -199,20 +201,22 @@ class World:
                 self.sqs.dead.append(message)
         raise AssertionError("the queue does not become empty")
 
-    def begin(self, caller: str = CALLER, **body: Any) -> str:
-        made = self.service().create_conversation(ChatContext(caller), body=CreateConversation(**body))
-        # The next one's id sorts after it.
+    def create(self, caller: str = CALLER, **body: Any) -> str:
+        """A new conversation's id."""
+        created = self.service().create_conversation(ChatContext(caller), body=CreateConversation(**body))
+        # The next id sorts after this one.
         self.now += 0.01
-        return made.id
+        return created.id
 
-    def say(self, conversation: str, text: str = "Why?", answer: Any = "Because.", caller: str = CALLER) -> Answer:
-        self.model.queue.append(said(answer) if isinstance(answer, str) else answer)
-        return self.service().send_message(ChatContext(caller), id=conversation, body=SendMessage(text=text))
+    def send(self, conversation_id: str, text: str = "Why?", answer: Any = "Because.", caller: str = CALLER) -> Answer:
+        self.model.queue.append(converse_answer(answer) if isinstance(answer, str) else answer)
+        return self.service().send_message(ChatContext(caller), id=conversation_id, body=SendMessage(text=text))
 
-    def once(self, key: str, operation: str, body: Any, conversation: str = "", caller: str = CALLER) -> Any:
-        """A request with an idempotency key, through the API: its status and its answer, a stream's from its last
-        event."""
-        idempotency = IdempotencyStore("table", Mortal(self.table, self.killer), self.clock)
+    def request(
+        self, key: str, operation: str, body: Any, conversation_id: str = "", caller: str = CALLER
+    ) -> tuple[int, Any]:
+        """Status and body of a request with an idempotency key; a stream's body is its final event's data."""
+        idempotency = IdempotencyStore("table", KillableClient(self.table, self.killer), self.clock)
         api = Api(ROUTES, self.service(), self.settings, idempotency)
         (route,) = [route for route in ROUTES if route.operation == operation]
         request = event(
@@ -220,43 +224,46 @@ class World:
             route.path,
             json.loads(msgspec.json.encode(body)),
             headers={"Idempotency-Key": key},
-            path={"id": conversation} if conversation else None,
+            path={"id": conversation_id} if conversation_id else None,
             requestContext={"requestId": "request-1", "identity": {"userArn": caller}},
         )
-        answer = api(request, LambdaContext())
-        if route.stream and answer["statusCode"] == 200:
-            return 200, json.loads(answer["body"].strip().splitlines()[-1].removeprefix("data: "))
-        return answer["statusCode"], json.loads(answer["body"])
+        response = api(request, LambdaContext())
+        if route.stream and response["statusCode"] == 200:
+            return 200, json.loads(response["body"].strip().splitlines()[-1].removeprefix("data: "))
+        return response["statusCode"], json.loads(response["body"])
 
-    def retried(self, *arguments: Any, **named: Any) -> Any:
-        """`once`, and again after a kill, when the lease of the dead one is over."""
+    def request_with_retry(self, *arguments: Any, **named: Any) -> tuple[int, Any]:
+        """`request`; after a kill again, when the killed request's lease has ended."""
         try:
-            return self.once(*arguments, **named)
+            return self.request(*arguments, **named)
         except Killed:
             self.killer = Killer()
             self.now += LEASE_SECONDS
-            return self.once(*arguments, **named)
+            return self.request(*arguments, **named)
 
-    def record(self, conversation: str, caller: str = CALLER) -> ConversationItem:
-        found = self.conversations.find(caller, conversation)
-        assert found
-        return found
+    def conversation(self, conversation_id: str, caller: str = CALLER) -> ConversationItem:
+        conversation = self.conversations.find(caller, conversation_id)
+        assert conversation
+        return conversation
 
-    def messages(self, conversation: str, caller: str = CALLER) -> list[MessageItem]:
-        return self.conversations.messages(caller, conversation)
+    def messages(self, conversation_id: str, caller: str = CALLER) -> list[MessageItem]:
+        return self.conversations.messages(caller, conversation_id)
 
-    def assert_whole(self, conversation: str, turns: int, caller: str = CALLER) -> None:
-        """So many turns are there, each whole: numbers without gaps, user and assistant in turn."""
-        pk = f"messages#{caller}#{conversation}"
-        positions = sorted(sk for found, sk in self.table.items if found == pk)
-        assert positions == [f"{number:08}" for number in range(1, 2 * turns + 1)]
-        assert [one.role for one in self.messages(conversation, caller)] == ["user", "assistant"] * turns
-        assert self.record(conversation, caller).message_count == 2 * turns
+    def assert_complete(self, conversation_id: str, turns: int, caller: str = CALLER) -> None:
+        """The conversation has this many complete turns, with consecutive numbers and alternating roles."""
+        partition = f"messages#{caller}#{conversation_id}"
+        numbers = sorted(sk for pk, sk in self.table.items if pk == partition)
+        assert numbers == [f"{number:08}" for number in range(1, 2 * turns + 1)]
+        assert [message.role for message in self.messages(conversation_id, caller)] == ["user", "assistant"] * turns
+        assert self.conversation(conversation_id, caller).message_count == 2 * turns
 
 
 def chat_settings(**changes: Any) -> ChatSettings:
-    base = msgspec.structs.asdict(settings(use_case="chatbot", models=(HAIKU, NOVA, MICRO, LLAMA)))
-    return ChatSettings(**{**base, "queue_url": "queue", **changes})
+    common = msgspec.structs.asdict(settings(use_case="chatbot", models=(HAIKU, NOVA, MICRO, LLAMA)))
+    options = ChatbotOptions(
+        **{name: changes.pop(name) for name in ChatbotOptions.__struct_fields__ if name in changes}
+    )
+    return ChatSettings(**{**common, "queue_url": "queue", "options": options, **changes})
 
 
 def sent(world: World) -> list[dict[str, str]]:

@@ -1,40 +1,43 @@
-"""The index over a search engine in memory, which is late as the real one is."""
+"""The index over a search engine in memory, whose writes become searchable later, as on AWS."""
 
 from typing import Any
 
 import pytest
 from botocore.exceptions import ConnectionClosedError
 
-from lambda_src.hr_qa.index import Chunk, Index, Query, _sender
+from lambda_src.hr_qa.chunk import Chunk
+from lambda_src.hr_qa.index import EmbeddedChunk, Index, Query, _sender
+from lambda_src.hr_qa.ranking import Hit
 from lambda_src.shared.context import Deadline
 from lambda_src.shared.errors import DeadlineExceeded, Throttled, Unavailable
 from tests.lambda_src.hr_qa.world import DIMENSIONS, hr_settings, vector
 from tests.search_engine import FakeSearch
 
 
-def chunk(ordinal: int, text: str = "words", **changes: Any) -> Chunk:
-    fields: dict[str, Any] = {"document": "d", "generation": "g", "page": 1, "heading": "", "sentences": (0,)}
-    return Chunk(**{**fields, "ordinal": ordinal, "text": text, "language": "en", **changes})
+def embedded(ordinal: int, text: str = "words", language: str = "en") -> EmbeddedChunk:
+    chunk = Chunk(ordinal=ordinal, page=1, heading="", text=text, sentences=(0,), language=language)
+    return EmbeddedChunk(chunk, text, vector(text))
 
 
 def index_over(search: FakeSearch) -> Index:
     return Index(hr_settings(), search, lambda seconds: None)
 
 
-def filled(*chunks: Chunk) -> tuple[Index, FakeSearch]:
+def filled(*chunks: EmbeddedChunk) -> tuple[Index, FakeSearch]:
+    """An index with these chunks of the document `d` in the generation `g`."""
     search = FakeSearch(lag=False)
     index = index_over(search)
-    index.write(Deadline(9), [(one, one.text, vector(one.text)) for one in chunks])
+    index.write(Deadline(9), "d", "g", chunks)
     return index, search
 
 
-def find(index: Index, text: str, *generations: str, language: str = "en") -> tuple[list[Any], list[Any]]:
+def find(index: Index, text: str, *generations: str, language: str = "en") -> tuple[list[Hit], list[Hit]]:
     query = Query(generations=generations or ("g",), vector=vector(text), terms=text, language=language)
     return index.find(Deadline(9), query, {"d": "Title"})
 
 
-def test_one_request_finds_by_meaning_and_by_words() -> None:
-    index, search = filled(chunk(1, "sick leave"), chunk(2, "parking"), chunk(3, "licença médica", language="pt"))
+def test_one_request_searches_semantically_and_lexically() -> None:
+    index, search = filled(embedded(1, "sick leave"), embedded(2, "parking"), embedded(3, "licença médica", "pt"))
     before = len(search.requests)
 
     dense, lexical = find(index, "sick leave")
@@ -47,65 +50,66 @@ def test_one_request_finds_by_meaning_and_by_words() -> None:
     assert [hit.ordinal for hit in lexical] == [1]
 
 
-def test_only_the_given_generations_are_searched() -> None:
-    index, _ = filled(chunk(1, "leave"), chunk(1, "leave", generation="old"))
+def test_only_the_requested_generations_are_searched() -> None:
+    index, _ = filled(embedded(1, "leave"))
+    index.write(Deadline(9), "d", "old", [embedded(1, "leave")])
     dense, lexical = find(index, "leave", "old")
     assert len(dense) == len(lexical) == 1
     assert find(index, "leave", "none") == ([], [])
 
 
 def test_a_chunk_that_is_stored_twice_is_found_once() -> None:
-    index, _ = filled(chunk(1, "leave"), chunk(1, "leave"))
+    index, _ = filled(embedded(1, "leave"), embedded(1, "leave"))
     assert [len(hits) for hits in find(index, "leave")] == [1, 1]
     assert {ordinal: len(ids) for ordinal, ids in index.ordinals(Deadline(9), "g").items()} == {1: 2}
 
 
 def test_ordinals_are_read_page_by_page(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("lambda_src.hr_qa.index.PAGE", 3)
-    index, _ = filled(*(chunk(ordinal) for ordinal in (1, 2, 2, 3, 4, 5, 6)))
-    found = index.ordinals(Deadline(9), "g")
-    assert sorted(found) == [1, 2, 3, 4, 5, 6]
+    index, _ = filled(*(embedded(ordinal) for ordinal in (1, 2, 2, 3, 4, 5, 6)))
+    assert sorted(index.ordinals(Deadline(9), "g")) == [1, 2, 3, 4, 5, 6]
     assert sorted(index.ordinals(Deadline(9), "g", 2, 4)) == [2, 3, 4]
 
 
-def test_chunks_of_other_generations_are_found_and_deleted() -> None:
-    index, search = filled(chunk(1), chunk(1, generation="old"), chunk(1, document="other", generation="x"))
+def test_chunks_of_other_generations_are_listed_and_deleted() -> None:
+    index, search = filled(embedded(1))
+    index.write(Deadline(9), "d", "old", [embedded(1)])
+    index.write(Deadline(9), "other", "x", [embedded(1)])
     strays = index.generations(Deadline(9), "d", ["g"])
     assert list(strays.values()) == ["old"]
-    index.delete(Deadline(9), [*strays, "gone already"])
+    index.delete(Deadline(9), [*strays, "deleted already"])
     assert len(search.documents) == 2
 
 
 @pytest.mark.parametrize("failure", [503, 429, ConnectionClosedError(endpoint_url="x")])
-def test_passing_failures_are_tried_again(failure: Any) -> None:
+def test_transient_failures_are_retried(failure: Any) -> None:
     search = FakeSearch(lag=False)
     search.fail = [failure, failure]
-    index_over(search).write(Deadline(9), [(chunk(1), "t", vector("t"))])
+    index_over(search).write(Deadline(9), "d", "g", [embedded(1)])
     assert len(search.documents) == 1
 
 
-def test_what_a_bulk_request_did_not_take_is_sent_again_alone() -> None:
+def test_only_the_failed_items_of_a_bulk_request_are_retried() -> None:
     search = FakeSearch(lag=False)
-    refused: list[int] = []
+    failures: list[int] = []
 
     def send(method: str, path: str, body: bytes, read_seconds: int) -> tuple[int, bytes]:
         status, answer = search(method, path, body, read_seconds)
-        if not refused:
-            refused.append(1)
+        if not failures:
+            failures.append(1)
             search.documents.popitem()
             answer = answer[: answer.rindex(b'{"index"')] + (b'{"index": {"status": 429, "error": {"type": "busy"}}}]}')
         return status, answer
 
-    Index(hr_settings(), send, lambda seconds: None).write(
-        Deadline(9), [(chunk(number), "t", vector("t")) for number in (1, 2)]
-    )
-    assert sorted(one["ordinal"] for one in search.documents.values()) == [1, 2]
+    index = Index(hr_settings(), send, lambda seconds: None)
+    index.write(Deadline(9), "d", "g", [embedded(number) for number in (1, 2)])
+    assert sorted(source["ordinal"] for source in search.documents.values()) == [1, 2]
 
 
 @pytest.mark.parametrize(
     ("failures", "error"), [([503] * 4, Unavailable), ([429] * 4, Throttled), ([400], Unavailable)]
 )
-def test_lasting_failures_are_errors(failures: list[Any], error: type[Exception]) -> None:
+def test_permanent_failures_are_errors(failures: list[Any], error: type[Exception]) -> None:
     search = FakeSearch()
     search.fail = list(failures)
     with pytest.raises(error):
@@ -113,7 +117,7 @@ def test_lasting_failures_are_errors(failures: list[Any], error: type[Exception]
     assert len(search.requests) == len(failures)
 
 
-def test_nothing_is_asked_without_time() -> None:
+def test_without_time_left_no_request_is_sent() -> None:
     search = FakeSearch()
     with pytest.raises(DeadlineExceeded):
         index_over(search).ordinals(Deadline(0.5), "g")
@@ -127,7 +131,7 @@ def test_an_error_in_one_of_the_searches_is_an_error() -> None:
         find(index, "leave")
 
 
-def test_requests_are_signed_with_their_body_s_hash(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_requests_are_signed_with_the_hash_of_their_body(monkeypatch: pytest.MonkeyPatch) -> None:
     sent: list[Any] = []
 
     class Session:
@@ -145,11 +149,11 @@ def test_requests_are_signed_with_their_body_s_hash(monkeypatch: pytest.MonkeyPa
     assert len(vector("t")) == DIMENSIONS
 
 
-def test_what_was_asked_is_not_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+def test_the_query_is_not_logged(caplog: pytest.LogCaptureFixture) -> None:
     answer = b'{"error": {"type": "parsing_exception", "reason": "[sick leave of Ana] is wrong"}, "status": 400}'
     index = Index(hr_settings(), lambda *_: (400, answer), lambda seconds: None)
     with pytest.raises(Unavailable):
         find(index, "sick leave of Ana")
-    (record,) = [one for one in caplog.records if one.message == "search failed"]
+    (record,) = [record for record in caplog.records if record.message == "search failed"]
     assert record.reason == "parsing_exception"  # type: ignore[attr-defined]
     assert "Ana" not in str(vars(record))

@@ -8,7 +8,7 @@ from lambda_src.hr_qa.language import content_words, detect, names, terms
 QUESTIONS = Path(__file__).resolve().parents[3] / "dev" / "evaluation" / "questions" / "dev.jsonl"
 
 
-def test_the_language_of_every_question_is_known() -> None:
+def test_the_language_of_every_question_is_detected() -> None:
     wrong = [
         (question.question, detect(question.question))
         for question in read_questions(QUESTIONS)
@@ -38,12 +38,12 @@ def test_the_language_of_every_question_is_known() -> None:
         ("", ""),
     ],
 )
-def test_short_questions(text: str, language: str) -> None:
+def test_the_language_of_short_questions_is_detected(text: str, language: str) -> None:
     assert detect(text) == language
 
 
 @pytest.mark.parametrize(
-    ("one", "other", "language"),
+    ("text", "same", "language"),
     [
         ("the policies of companies", "Policy company", "en"),
         ("How many business days?", "business day", "en"),
@@ -55,12 +55,12 @@ def test_short_questions(text: str, language: str) -> None:
         ("401(k) at Clef's", "401 k Clef", "en"),
     ],
 )
-def test_forms_of_a_word_become_one_term(one: str, other: str, language: str) -> None:
-    assert sorted(terms(one, language).split()) == sorted(terms(other, language).split())
+def test_inflections_of_a_word_become_one_term(text: str, same: str, language: str) -> None:
+    assert sorted(terms(text, language).split()) == sorted(terms(same, language).split())
 
 
-def test_terms_survive_the_standard_analyzer() -> None:
-    """It parts at everything but letters and digits, and makes lower case: nothing must be left to do."""
+def test_the_standard_analyzer_does_not_change_terms() -> None:
+    """The analyzer splits at other characters than letters and digits, and lowercases: it must find nothing to do."""
     text = terms("E-mail: hr@Clef.io, R$ 1.500,00 às férias!", "pt")
     assert text == "mail hr clef io r 1 500 00 feria"
 
@@ -69,5 +69,5 @@ def test_an_unknown_language_keeps_all_words() -> None:
     assert content_words("The leaves of férias", "") == ["the", "leaves", "of", "ferias"]
 
 
-def test_names_are_no_stop_words_and_no_numbers() -> None:
+def test_names_exclude_stop_words_and_numbers() -> None:
     assert names("Quantas semanas a Clef dá em 2024 to the Célia-Paulo AB?") == {"semanas", "clef", "celia", "paulo"}

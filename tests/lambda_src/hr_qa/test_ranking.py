@@ -17,16 +17,16 @@ def hit(ordinal: int, score: float, text: str = "", language: str = "en", docume
 
 
 def order(ranked: list[Ranked]) -> list[tuple[str, int]]:
-    return [one.hit.key for one in ranked]
+    return [candidate.hit.key for candidate in ranked]
 
 
-def test_a_chunk_that_both_searches_found_comes_once_and_first() -> None:
+def test_a_chunk_of_both_searches_is_ranked_once_and_first() -> None:
     dense = [hit(1, 0.90), hit(2, 0.89), hit(3, 0.80)]
     lexical = [hit(2, 7.0), hit(4, 1.0)]
     assert order(fuse(QUESTION, "en", dense, lexical)) == [("a", 2), ("a", 1), ("a", 4), ("a", 3)]
 
 
-def test_equal_ordinals_of_two_documents_are_two_chunks() -> None:
+def test_chunks_of_two_documents_may_have_one_ordinal() -> None:
     dense = [hit(1, 0.9), hit(1, 0.8, document="b")]
     assert order(fuse(QUESTION, "en", dense, [])) == [("a", 1), ("b", 1)]
 
@@ -38,7 +38,7 @@ def test_the_scale_of_the_scores_does_not_matter(factor: float, shift: float) ->
     assert order(fuse(QUESTION, "en", dense, lexical)) == [("a", 2), ("a", 1), ("a", 0), ("a", 3)]
 
 
-def test_how_far_the_best_is_ahead_counts() -> None:
+def test_the_lead_of_the_best_hit_counts() -> None:
     lexical = [hit(2, 5.0), hit(1, 4.0)]
     close = [hit(1, 0.90), hit(2, 0.899), hit(3, 0.5)]
     far = [hit(1, 0.90), hit(2, 0.60), hit(3, 0.5)]
@@ -46,17 +46,17 @@ def test_how_far_the_best_is_ahead_counts() -> None:
     assert order(fuse(QUESTION, "en", far, lexical))[0] == ("a", 1)
 
 
-def test_words_do_not_put_back_a_chunk_in_another_language() -> None:
+def test_missing_words_do_not_demote_a_chunk_in_another_language() -> None:
     dense = [hit(1, 0.9, language="pt"), hit(2, 0.8), hit(3, 0.7)]
     lexical = [hit(3, 5.0), hit(2, 0.1)]
     assert order(fuse(QUESTION, "en", dense, lexical))[0] == ("a", 1)
 
 
-def test_words_do_not_bring_in_a_chunk_in_another_language() -> None:
+def test_shared_words_do_not_add_a_chunk_in_another_language() -> None:
     assert order(fuse("12 dias", "pt", [hit(1, 0.9, language="pt")], [hit(2, 9.0)])) == [("a", 1)]
 
 
-def test_a_document_named_in_another_language_is_worth_as_much_as_the_best() -> None:
+def test_a_named_document_in_another_language_ranks_with_the_best() -> None:
     dense = [hit(n, 0.9 - n / 100, "licença de semanas", "pt", "lei", "Lei das férias") for n in range(10)]
     clef = [hit(n, 0.7 - n / 100, "weeks of leave", "en", "clef", "Clef Handbook") for n in range(2)]
     others = [hit(n, 0.72 - n / 100, "weeks of leave", "en", "osio", "Osio Handbook") for n in range(2)]
@@ -65,7 +65,7 @@ def test_a_document_named_in_another_language_is_worth_as_much_as_the_best() -> 
     assert ranked[-2:] == [("osio", 0), ("osio", 1)]
 
 
-def test_a_word_of_the_questions_own_language_is_no_name() -> None:
+def test_a_common_word_of_the_question_is_not_a_name() -> None:
     dense = [hit(n, 0.9 - n / 100, "o manual diz", "pt", "lei", "Lei") for n in range(5)]
     other = hit(0, 0.6, "text", "en", "policy", "Policy Manual")
     assert order(fuse("onde está o manual?", "pt", [*dense, other], []))[-1] == ("policy", 0)
@@ -90,22 +90,22 @@ def test_short_lists(dense: list[Hit], lexical: list[Hit], expected: list[tuple[
     assert order(fuse(QUESTION, "en", dense, lexical)) == expected
 
 
-def test_what_shares_no_word_does_not_fit() -> None:
+def test_without_shared_words_a_question_is_not_answerable() -> None:
     dense = [hit(1, 0.8, "Leave is granted by the founder.")]
     assert not is_answerable("best laptop for gaming", "en", fuse("best laptop for gaming", "en", dense, []), dense)
     assert is_answerable(QUESTION, "en", fuse(QUESTION, "en", dense, []), dense)
 
 
-def test_nothing_found_does_not_fit() -> None:
+def test_without_hits_a_question_is_not_answerable() -> None:
     assert not is_answerable(QUESTION, "en", [], [])
 
 
-def test_a_best_chunk_in_another_language_may_fit_without_a_word_in_common() -> None:
+def test_a_chunk_in_another_language_may_answer_without_shared_words() -> None:
     dense = [hit(1, 0.8, "doze semanas", "pt")]
     assert is_answerable("rest between two working days", "en", [Ranked(dense[0], 1.0)], dense)
 
 
-def test_below_the_floor_more_words_are_asked_for() -> None:
+def test_below_the_floor_more_shared_words_are_needed() -> None:
     far = [hit(1, 0.6, "Parental matters are dealt with elsewhere.")]
     ranked = fuse(QUESTION, "en", far, [])
     assert is_answerable(QUESTION, "en", ranked, far)
@@ -115,17 +115,17 @@ def test_below_the_floor_more_words_are_asked_for() -> None:
     assert is_answerable(QUESTION, "en", fuse(QUESTION, "en", near, []), near, floor=0.7)
 
 
-def test_a_question_of_stop_words_is_left_to_the_model() -> None:
+def test_a_question_of_stop_words_is_answerable() -> None:
     dense = [hit(1, 0.8, "Leave.")]
     assert is_answerable("how do I do this?", "en", [Ranked(dense[0], 1.0)], dense)
 
 
-def test_the_question_path_imports_nothing_of_the_ingestion() -> None:
+def test_ranking_does_not_import_the_ingestion() -> None:
     code = (
         "import sys, lambda_src.hr_qa.ranking; "
         "print([name for name in sys.modules if 'ingestion' in name or 'pdfium' in name])"
     )
-    done = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, env={"PYTHONPATH": str(ROOT)}, capture_output=True, text=True
     )
-    assert done.stdout.strip() == "[]", done.stderr
+    assert process.stdout.strip() == "[]", process.stderr

@@ -1,4 +1,4 @@
-"""Everything the ingestion talks to, in memory: with a clock, and with a way to be killed at any call."""
+"""Everything that HR Q&A calls, in memory, with a clock and a way to kill the process at any call."""
 
 import json
 import random
@@ -11,12 +11,12 @@ import msgspec
 from lambda_src.hr_qa.documents import DocumentItem, Documents
 from lambda_src.hr_qa.file_store import FileStore
 from lambda_src.hr_qa.index import Index
-from lambda_src.hr_qa.ingestion.batch import Ingestion
+from lambda_src.hr_qa.ingestion.batch import IngestionHandler
 from lambda_src.hr_qa.ingestion.worker import Worker
 from lambda_src.hr_qa.queue import Queue
-from lambda_src.hr_qa.resources import key
+from lambda_src.hr_qa.resources import object_key
 from lambda_src.hr_qa.service import QaService
-from lambda_src.hr_qa.settings import HrSettings
+from lambda_src.hr_qa.settings import HrQaOptions, HrSettings
 from lambda_src.shared.bedrock import Bedrock
 from lambda_src.shared.embedding import Embedder
 from lambda_src.shared.ids import new_id
@@ -27,43 +27,43 @@ DIMENSIONS = 256
 
 
 class Killed(BaseException):
-    """The process ends here: no `except Exception` of the code sees it."""
+    """The process ends here. No `except Exception` of the code sees it."""
 
 
 class Killer:
-    """Counts calls to the outside, and kills at one of them: before it has an effect, or after.
+    """Counts calls to AWS, and kills the process at call number `at`, before or `after` it takes effect.
 
-    With `meanwhile` nobody is killed: somebody else does something just before that call.
+    With `interruption` the process is not killed: another process does something just before that call.
     """
 
     def __init__(
-        self, at: int | None = None, *, after: bool = False, meanwhile: Callable[[], None] | None = None
+        self, at: int | None = None, *, after: bool = False, interruption: Callable[[], None] | None = None
     ) -> None:
         self.calls = 0
         self.at = at
         self.after = after
-        self.meanwhile = meanwhile
+        self.interruption = interruption
 
     def guard(self, call: Callable[..., Any]) -> Callable[..., Any]:
         def guarded(*arguments: Any, **named: Any) -> Any:
             self.calls += 1
-            mine = self.calls == self.at
-            if mine and self.meanwhile:
+            selected = self.calls == self.at
+            if selected and self.interruption:
                 self.at = None
-                self.meanwhile()
+                self.interruption()
                 return call(*arguments, **named)
-            if mine and not self.after:
+            if selected and not self.after:
                 raise Killed
             answer = call(*arguments, **named)
-            if mine:
+            if selected:
                 raise Killed
             return answer
 
         return guarded
 
 
-class Mortal:
-    """A client whose calls may be the last."""
+class KillableClient:
+    """A client whose calls go through a `Killer`."""
 
     def __init__(self, client: Any, killer: Killer) -> None:
         self._client = client
@@ -74,17 +74,17 @@ class Mortal:
 
 
 class FakeSqs:
-    """Messages with the time from which they are visible."""
+    """Messages with the time at which they become visible."""
 
     def __init__(self, world: "World") -> None:
         self._world = world
         self.messages: list[dict[str, Any]] = []
         self.dead: list[dict[str, Any]] = []
-        self.made = 0
+        self.sent = 0
 
     def put(self, body: str, delay: float = 0) -> None:
-        self.made += 1
-        self.messages.append({"id": f"m{self.made}", "body": body, "visible": self._world.now + delay, "receives": 0})
+        self.sent += 1
+        self.messages.append({"id": f"m{self.sent}", "body": body, "visible": self._world.now + delay, "receives": 0})
 
     def send_message_batch(self, *, QueueUrl: str, Entries: list[dict[str, Any]]) -> dict[str, Any]:
         assert 1 <= len(Entries) <= 10
@@ -99,12 +99,12 @@ class FakeSqs:
 
 
 class World:
-    """One stage. `run` works on the queue until it is empty."""
+    """One stage. `run` delivers messages until the queue is empty."""
 
     def __init__(self, *, lag: bool = True, lag_seconds: float = 0, **changes: Any) -> None:
         self.now = 1_800_000_000.0
         self._lag_seconds = lag_seconds
-        self._refreshed = self.now
+        self._refreshed_at = self.now
         self.killer = Killer()
         self.table = FakeTable()
         self.bucket = FakeBucket()
@@ -114,13 +114,13 @@ class World:
         self.model = FakeModel()
         self.embed_failures: list[BaseException] = []
         self.settings = hr_settings(**changes)
-        self.space = self.settings.space(CALLER)
+        self.namespace = self.settings.namespace(CALLER)
         self.documents = Documents("table", self.table, lambda: self.now)
         self._deliveries = 0
 
-    def ingestion(self) -> Ingestion:
-        """A fresh process, as after a kill: nothing but the stores carries over."""
-        table, bucket, sqs = (Mortal(one, self.killer) for one in (self.table, self.bucket, self.sqs))
+    def ingestion(self) -> IngestionHandler:
+        """A new process: only the stores carry over."""
+        table, bucket, sqs = (KillableClient(client, self.killer) for client in (self.table, self.bucket, self.sqs))
         queue = Queue("queue", sqs, lambda: self.now)
         bedrock = Bedrock(self.settings, lambda seconds, region: self, lambda seconds: None)
         worker = Worker(
@@ -129,14 +129,14 @@ class World:
             index=Index(self.settings, self.killer.guard(self.search), lambda seconds: None),
             files=FileStore("bucket", bucket, lambda: self.now),
             queue=queue,
-            # One after the other: a kill in a thread of a pool would not be the process's.
+            # Sequential: a kill in a thread of the pool would not end the process.
             embedder=Embedder(bedrock, self.settings.embedding, DIMENSIONS, concurrent_calls=1),
             now=lambda: self.now,
         )
-        return Ingestion(self.settings, worker, queue)
+        return IngestionHandler(self.settings, worker, queue)
 
     def service(self, *answers: Any, reranker: Any = None) -> QaService:
-        """The REST side over the same stores; the text model answers from a queue."""
+        """The REST API over the same stores, with a queue of the text model's answers."""
         self.model = FakeModel(*answers)
         return QaService(
             self.settings,
@@ -149,11 +149,11 @@ class World:
         )
 
     def converse(self, **request: Any) -> Any:
-        """Bedrock: the next answer of the queue."""
+        """Bedrock's Converse: the next answer of the queue."""
         return self.model.converse(**request)
 
     def invoke_model(self, **request: Any) -> Any:
-        """Bedrock: a vector of the words in a text."""
+        """Bedrock's InvokeModel: a vector of the words in a text."""
         text = json.loads(request["body"])["inputText"]
         if self.embed_failures:
             raise self.embed_failures.pop(0)
@@ -162,51 +162,53 @@ class World:
         body = json.dumps({"embedding": vector(text), "inputTextTokenCount": len(text.split())}).encode()
         return {"body": _Body(body), "ResponseMetadata": {}}
 
-    def announce(self, name: str = "Handbook", **changes: Any) -> str:
-        document = new_id()
-        fields: dict[str, Any] = {"id": document, "name": name, "owner": CALLER, "status": "awaitingUpload"}
-        record = DocumentItem(**{**fields, "created_at": "t", "updated_at": "t", **changes})
-        self.documents.announce(self.space, record)
-        return document
+    def create_document(self, name: str = "Handbook", **changes: Any) -> str:
+        document_id = new_id()
+        fields: dict[str, Any] = {"id": document_id, "name": name, "owner": CALLER, "status": "awaitingUpload"}
+        document = DocumentItem(**{**fields, "created_at": "t", "updated_at": "t", **changes})
+        self.documents.create(self.namespace, document)
+        return document_id
 
-    def upload(self, document: str, content: bytes, *, events: int = 1) -> None:
-        """Puts the file in place; S3 tells of it once, or more often."""
-        self.bucket.objects[key(self.space, document)] = content
+    def upload(self, document_id: str, content: bytes, *, events: int = 1) -> None:
+        """Uploads the file; S3 sends its event `events` times."""
+        key = object_key(self.namespace, document_id)
+        self.bucket.objects[key] = content
         for _ in range(events):
-            self.sqs.put(json.dumps(s3_event(key(self.space, document))))
+            self.sqs.put(json.dumps(s3_event(key)))
 
-    def delete(self, document: str) -> None:
-        """What the API does."""
-        self.documents.mark_deleting(self.space, document)
-        Queue("queue", self.sqs, lambda: self.now).clean(self.space, document)
+    def delete(self, document_id: str) -> None:
+        """Deletes a document as the API does."""
+        self.documents.mark_deleting(self.namespace, document_id)
+        Queue("queue", self.sqs, lambda: self.now).send_clean(self.namespace, document_id)
 
-    def record(self, document: str) -> DocumentItem | None:
-        return self.documents.get(self.space, document)
+    def document(self, document_id: str) -> DocumentItem | None:
+        return self.documents.get(self.namespace, document_id)
 
     def run(self, *, chaos: random.Random | None = None, limit: int = 3_000) -> None:
-        """Delivers messages until none is left, in order or in disorder, some of them twice."""
+        """Delivers all messages: in order, or with `chaos` out of order and some of them twice."""
         while self.sqs.messages:
             self._deliveries += 1
             assert self._deliveries < limit, "the queue does not become empty"
-            self._deliver(chaos)
+            self.deliver(chaos)
 
     def handle(self, body: str) -> None:
-        """A message in another process, at once and to its end."""
-        record = {"id": "other", "body": body, "receives": 1}
-        self.ingestion()({"Records": [_sqs_record(record)]}, LambdaContext(300))
+        """Handles a message in another process, to its end."""
+        message = {"id": "other", "body": body, "receives": 1}
+        self.ingestion()({"Records": [_sqs_record(message)]}, LambdaContext(300))
 
-    def _deliver(self, chaos: random.Random | None) -> None:
-        visible = [one for one in self.sqs.messages if one["visible"] <= self.now]
+    def deliver(self, chaos: random.Random | None = None) -> None:
+        """Delivers one visible message, or moves the clock to the next one."""
+        visible = [message for message in self.sqs.messages if message["visible"] <= self.now]
         if not visible:
-            self.now = min(one["visible"] for one in self.sqs.messages)
-            if self.now - self._refreshed >= self._lag_seconds:
-                self._refreshed = self.now
+            self.now = min(message["visible"] for message in self.sqs.messages)
+            if self.now - self._refreshed_at >= self._lag_seconds:
+                self._refreshed_at = self.now
                 self.search.refresh()
             return
         message = chaos.choice(visible) if chaos else visible[0]
         repeated = chaos is not None and chaos.random() < 0.2
         message["receives"] += 1
-        # The queue's own time, unless the function changes it.
+        # The queue's visibility timeout, unless the function changes it.
         message["visible"] = self.now + 360
         try:
             failed = self.ingestion()({"Records": [_sqs_record(message)]}, LambdaContext(300))["batchItemFailures"]
@@ -231,28 +233,29 @@ class _Body:
 
 
 def hr_settings(**changes: Any) -> HrSettings:
-    base = msgspec.structs.asdict(settings(use_case="hr_qa"))
-    own: dict[str, Any] = {
+    common = msgspec.structs.asdict(settings(use_case="hr_qa"))
+    defaults: dict[str, Any] = {
         "search_endpoint": "https://search.example",
         "search_index": "chunks",
         "embedding_model": "amazon.titan-embed-text-v2:0",
-        "dimensions": DIMENSIONS,
         "queue_url": "queue",
     }
-    return HrSettings(**{**base, **own, **changes})
+    own = {name: changes.pop(name) for name in HrQaOptions.__struct_fields__ if name in changes}
+    options = HrQaOptions(**{"dimensions": DIMENSIONS, **own})
+    return HrSettings(**{**common, **defaults, "options": options, **changes})
 
 
 def vector(text: str) -> list[float]:
-    """Equal words point in equal directions."""
-    made = [0.0] * DIMENSIONS
+    """Texts with equal words have vectors in the same direction."""
+    values = [0.0] * DIMENSIONS
     for word in text.lower().replace(".", " ").replace("?", " ").split():
-        made[zlib.crc32(word.encode()) % DIMENSIONS] += 1.0
-    return made
+        values[zlib.crc32(word.encode()) % DIMENSIONS] += 1.0
+    return values
 
 
-def s3_event(object_key: str) -> dict[str, Any]:
-    """What EventBridge says of an object; its ETag and sequencer are not looked at."""
-    return {"detail-type": "Object Created", "source": "aws.s3", "detail": {"object": {"key": object_key, "etag": "x"}}}
+def s3_event(key: str) -> dict[str, Any]:
+    """EventBridge's event for an object. The code does not use its ETag and sequencer."""
+    return {"detail-type": "Object Created", "source": "aws.s3", "detail": {"object": {"key": key, "etag": "x"}}}
 
 
 def _sqs_record(message: dict[str, Any]) -> dict[str, Any]:

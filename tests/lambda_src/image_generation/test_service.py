@@ -1,4 +1,4 @@
-"""Pictures, all or none."""
+"""Images are generated and stored together or not at all."""
 
 from typing import Any
 
@@ -8,9 +8,19 @@ from lambda_src.image_generation.models import CreateImages, ImageRecord, ListOr
 from lambda_src.image_generation.service import ImageService
 from lambda_src.shared.bedrock import Bedrock
 from lambda_src.shared.errors import InvalidRequest, ModelFailed, NotFound, Refused, Unavailable
-from lambda_src.shared.http import Reply
-from lambda_src.shared.store import Store
-from tests.fakes import CALLER, OTHER, FakeBucket, FakeModel, FakeTable, client_error, context, picture, settings
+from lambda_src.shared.routes import Created
+from lambda_src.shared.store import RecordStore
+from tests.fakes import (
+    CALLER,
+    OTHER,
+    FakeBucket,
+    FakeModel,
+    FakeTable,
+    client_error,
+    context,
+    settings,
+    stability_answer,
+)
 
 STABILITY = "stability.stable-image-core-v1:1"
 TITAN = "amazon.titan-image-generator-v2:0"
@@ -22,23 +32,25 @@ class Setup:
         self.model = FakeModel(*answers)
         self.table = FakeTable()
         self.bucket = FakeBucket()
-        chosen = settings(models=(STABILITY, TITAN, NOVA), **changes)
-        store = Store("t", "image", ImageRecord, self.table)
-        self.service = ImageService(chosen, Bedrock(chosen, self.model, lambda s: None), store, self.bucket)
+        stage_settings = settings(models=(STABILITY, TITAN, NOVA), **changes)
+        store = RecordStore("t", "image", ImageRecord, self.table)
+        self.service = ImageService(
+            stage_settings, Bedrock(stage_settings, self.model, lambda s: None), store, self.bucket
+        )
 
 
 def amazon(count: int) -> dict[str, Any]:
-    return {"images": picture(*range(count))["images"], "error": None}
+    return {"images": stability_answer(*range(count))["images"], "error": None}
 
 
-def test_a_picture_is_kept_and_given_out() -> None:
-    setup = Setup(picture(7))
-    made = setup.service.create_images(context(), body=CreateImages(prompt="a lighthouse", seed=7))
-    (item,) = made.items
+def test_an_image_is_stored_and_returned() -> None:
+    setup = Setup(stability_answer(7))
+    response = setup.service.create_images(context(), body=CreateImages(prompt="a lighthouse", seed=7))
+    (item,) = response.items
     assert (item.width, item.height, item.seed, item.model) == (2, 3, 7, STABILITY)
     assert f"images/{item.id}.png" in item.url
     assert list(setup.bucket.objects) == [f"images/{item.id}.png"]
-    assert made.usage.images == 1
+    assert response.usage.images == 1
     assert setup.model.requests[0]["body"] == {
         "prompt": "a lighthouse",
         "aspect_ratio": "2:3",
@@ -47,14 +59,14 @@ def test_a_picture_is_kept_and_given_out() -> None:
     }
 
 
-def test_one_picture_a_call_are_several_calls_with_seeds_in_a_row() -> None:
-    answers = [lambda request: picture(request["body"]["seed"])] * 3
+def test_models_of_one_image_per_call_get_consecutive_seeds() -> None:
+    answers = [lambda request: stability_answer(request["body"]["seed"])] * 3
     setup = Setup(*answers)
-    made = setup.service.create_images(context(), body=CreateImages(prompt="x", count=3, seed=5))
-    assert [item.seed for item in made.items] == [5, 6, 7]
+    response = setup.service.create_images(context(), body=CreateImages(prompt="x", count=3, seed=5))
+    assert [item.seed for item in response.items] == [5, 6, 7]
 
 
-def test_titan_and_nova_answer_several_pictures_in_one_call() -> None:
+def test_titan_and_nova_generate_several_images_per_call() -> None:
     setup = Setup(amazon(2))
     body = CreateImages(
         prompt="x", count=2, seed=5, model=TITAN, guidance=7.5, negative_prompt="fog", quality="premium"
@@ -90,7 +102,7 @@ def test_titan_and_nova_answer_several_pictures_in_one_call() -> None:
         ({"model": NOVA, "negative_prompt": "x" * 1025}, "body.negativePrompt"),
     ],
 )
-def test_what_a_model_does_not_take_is_refused_by_name_before_it_is_paid(changes: dict[str, Any], path: str) -> None:
+def test_an_unsupported_parameter_is_refused_by_name_before_any_call(changes: dict[str, Any], path: str) -> None:
     setup = Setup()
     with pytest.raises(InvalidRequest) as raised:
         setup.service.create_images(context(), body=CreateImages(**{"prompt": "x", **changes}))
@@ -109,15 +121,15 @@ def test_what_a_model_does_not_take_is_refused_by_name_before_it_is_paid(changes
         ({"images": [], "error": "blocked by content policy"}, TITAN, Refused),
     ],
 )
-def test_a_refusal_or_a_broken_answer_leaves_nothing(answer: Any, model: str, expected: type) -> None:
+def test_a_refusal_or_an_invalid_answer_stores_nothing(answer: Any, model: str, expected: type) -> None:
     setup = Setup(answer)
     with pytest.raises(expected):
         setup.service.create_images(context(), body=CreateImages(prompt="x", model=model))
     assert (setup.bucket.objects, setup.table.items) == ({}, {})
 
 
-def test_a_picture_whose_record_failed_is_cleaned_up() -> None:
-    setup = Setup(picture(1))
+def test_an_image_whose_record_fails_is_deleted() -> None:
+    setup = Setup(stability_answer(1))
     setup.table.fail["put_item"] = client_error("InternalServerError")
     with pytest.raises(Unavailable):
         setup.service.create_images(context(), body=CreateImages(prompt="x"))
@@ -132,10 +144,10 @@ def test_the_guardrail_screens_the_prompt_first() -> None:
         setup.service.create_images(context(), body=CreateImages(prompt="x"))
 
 
-def test_another_callers_picture_is_not_found() -> None:
-    setup = Setup(picture(1))
-    made = setup.service.create_images(context(), body=CreateImages(prompt="x"))
-    image_id = made.items[0].id
+def test_another_callers_image_is_not_found() -> None:
+    setup = Setup(stability_answer(1))
+    response = setup.service.create_images(context(), body=CreateImages(prompt="x"))
+    image_id = response.items[0].id
     for operation in (setup.service.get_image, setup.service.delete_image):
         with pytest.raises(NotFound):
             operation(context(caller=OTHER), id=image_id)
@@ -144,12 +156,12 @@ def test_another_callers_picture_is_not_found() -> None:
     assert (setup.bucket.objects, setup.table.items) == ({}, {})
 
 
-def test_get_with_a_prompt_makes_and_without_lists_newest_first() -> None:
-    setup = Setup(*[picture(1)] * 3)
+def test_get_with_a_prompt_creates_and_without_lists_newest_first() -> None:
+    setup = Setup(*[stability_answer(1)] * 3)
     for word in ("one", "two", "three"):
-        reply = setup.service.list_or_create(context(), query=ListOrCreateQuery(prompt=word))
-        assert isinstance(reply, Reply)
-        assert reply.status == 201
+        created = setup.service.list_or_create(context(), query=ListOrCreateQuery(prompt=word))
+        assert isinstance(created, Created)
+        assert created.status == 201
     first = setup.service.list_or_create(context(), query=ListOrCreateQuery(limit=2))
     rest = setup.service.list_or_create(context(), query=ListOrCreateQuery(limit=2, cursor=first.next_cursor))
     assert {item.prompt for item in [*first.items, *rest.items]} == {"one", "two", "three"}

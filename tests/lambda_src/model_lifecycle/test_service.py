@@ -1,4 +1,4 @@
-"""The checkup against a client that answers from a table, and the metrics and lines that it writes."""
+"""The checkup over a fake client, with its metrics and log lines."""
 
 import json
 import logging
@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
-from lambda_src.model_lifecycle.service import Checkup, Life, LifecycleSettings, life
+from lambda_src.model_lifecycle.service import Checkup, LifecycleSettings, ModelStatus, model_status
 from lambda_src.shared.catalogue import Lifecycle, Model
 from lambda_src.shared.lifecycle import BedrockLifecycle
 from lambda_src.shared.observability import logger
@@ -21,14 +21,14 @@ SETTINGS = LifecycleSettings(stage="dev", models=(f"us.{CLAUDE}", TITAN, f"eu.{C
 
 
 class FakeBedrock:
-    """Model id -> `modelLifecycle`, or the error to be raised."""
+    """Returns `modelLifecycle` by model id, or raises it if it is an error."""
 
     def __init__(self, **states: Any) -> None:
-        self.asked: list[str] = []
+        self.queried: list[str] = []
         self._states = {CLAUDE: {"status": "ACTIVE"}, TITAN: {"status": "ACTIVE"}, **states}
 
     def get_foundation_model(self, modelIdentifier: str) -> dict[str, Any]:
-        self.asked.append(modelIdentifier)
+        self.queried.append(modelIdentifier)
         state = self._states[modelIdentifier]
         if isinstance(state, Exception):
             raise state
@@ -54,15 +54,15 @@ def model(lifecycle: Lifecycle) -> Model:
     return Model(id="a.b", provider="A", family="b", name="B", purpose="text", inputs=("text",), lifecycle=lifecycle)
 
 
-def test_each_model_is_asked_for_once() -> None:
+def test_each_model_is_queried_once() -> None:
     bedrock = FakeBedrock()
 
     run(bedrock)
 
-    assert bedrock.asked == [CLAUDE, TITAN]
+    assert bedrock.queried == [CLAUDE, TITAN]
 
 
-def test_the_metrics_are_of_the_stage(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_metrics_have_the_stage_as_dimension(capsys: pytest.CaptureFixture[str]) -> None:
     state = {"status": "LEGACY", "endOfLifeTime": datetime(2026, 8, 20, tzinfo=UTC)}
 
     counts = run(FakeBedrock(**{TITAN: state}))
@@ -74,13 +74,13 @@ def test_the_metrics_are_of_the_stage(capsys: pytest.CaptureFixture[str]) -> Non
         TITAN: [19.0],
     }
     assert {record["stage"] for record in records} == {"dev"}
-    (of_the_stage,) = [record for record in records if "model" not in record]
-    (described,) = of_the_stage["_aws"]["CloudWatchMetrics"]
-    assert (described["Namespace"], [sorted(one) for one in described["Dimensions"]]) == (
+    (stage_record,) = [record for record in records if "model" not in record]
+    (metric,) = stage_record["_aws"]["CloudWatchMetrics"]
+    assert (metric["Namespace"], [sorted(dimensions) for dimensions in metric["Dimensions"]]) == (
         "BedrockEndpoints",
         [["service", "stage"]],
     )
-    assert {name: of_the_stage[name] for name in counts} == {name: [float(value)] for name, value in counts.items()}
+    assert {name: stage_record[name] for name in counts} == {name: [float(value)] for name, value in counts.items()}
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,7 @@ def test_the_metrics_are_of_the_stage(capsys: pytest.CaptureFixture[str]) -> Non
     ],
     ids=repr,
 )
-def test_what_bedrock_does_not_say_is_counted_and_the_catalogue_counts(
+def test_a_failed_query_is_counted_and_the_catalogue_is_used(
     answer: Any, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(logging.getLogger(logger.name), "propagate", True)
@@ -102,18 +102,18 @@ def test_what_bedrock_does_not_say_is_counted_and_the_catalogue_counts(
     counts = run(FakeBedrock(**{CLAUDE: answer}))
 
     assert counts == {"ModelsNearEnd": 1, "ModelsEnding": 0, "ModelsNotAsked": 1}
-    assert "could not ask Bedrock: the catalogue alone counts" in caplog.messages
+    assert "no life cycle from Bedrock: using the catalogue only" in caplog.messages
     assert caplog.messages.count("model life cycle") == 2
 
 
 @pytest.mark.parametrize(
-    ("known", "said", "days", "near", "ending"),
+    ("catalogue", "reported", "days", "near", "ending"),
     [
         (Lifecycle("active"), BedrockLifecycle("ACTIVE"), None, False, False),
         (Lifecycle("active"), None, None, False, False),
         (Lifecycle("active", None, "2026-10-31"), None, 91, False, False),
         (Lifecycle("active", None, "2026-10-30"), None, 90, True, False),
-        # The catalogue's day of an active model is only the earliest possible one.
+        # The catalogue's date of an active model is only the earliest possible one.
         (Lifecycle("active", None, "2026-08-10"), BedrockLifecycle("ACTIVE"), 9, True, False),
         (Lifecycle("active", None, "2026-07-01"), BedrockLifecycle("ACTIVE"), -31, True, False),
         (Lifecycle("active", None, "2026-07-01"), BedrockLifecycle("LEGACY", None, date(2027, 1, 1)), -31, True, False),
@@ -127,17 +127,19 @@ def test_what_bedrock_does_not_say_is_counted_and_the_catalogue_counts(
         (Lifecycle("ended"), None, None, True, True),
     ],
 )
-def test_the_earlier_day_counts(
-    known: Lifecycle, said: BedrockLifecycle | None, days: int | None, near: bool, ending: bool
+def test_the_earlier_date_decides(
+    catalogue: Lifecycle, reported: BedrockLifecycle | None, days: int | None, near: bool, ending: bool
 ) -> None:
-    found = life(model(known), said, TODAY)
+    status = model_status(model(catalogue), reported, TODAY)
 
-    assert (found.days, found.near, found.ending) == (days, near, ending)
-    assert found.asked == (said is not None)
+    assert (status.days, status.near, status.ending) == (days, near, ending)
+    assert status.asked == (reported is not None)
 
 
-def test_a_life_is_one_log_line() -> None:
-    assert life(model(Lifecycle("active")), None, TODAY) == Life("a.b", False, "active", None, False, False)
+def test_an_active_model_without_dates_is_not_ending() -> None:
+    assert model_status(model(Lifecycle("active")), None, TODAY) == ModelStatus(
+        "a.b", False, "active", None, False, False
+    )
 
 
 def test_the_environment_is_read() -> None:

@@ -1,4 +1,4 @@
-"""The ASGI application: what the web adapter sends becomes the gateway's event, and pieces leave as they are made."""
+"""The ASGI application: the web adapter's request becomes the gateway's event, and chunks are sent at once."""
 
 import asyncio
 import json
@@ -12,18 +12,18 @@ import msgspec
 import pytest
 import uvicorn
 
-from lambda_src.shared.asgi import App, Remaining
+from lambda_src.shared.asgi import App, RemainingTime
 from lambda_src.shared.http import Api
 from lambda_src.shared.routes import Route
 from lambda_src.shared.schemas import ListQuery, RequestModel, ResponseModel
 from tests.fakes import CALLER, settings
 
 
-class Wish(RequestModel):
+class TellStory(RequestModel):
     text: str
 
 
-class Done(ResponseModel):
+class Thing(ResponseModel):
     echo: str
     request_id: str
 
@@ -31,57 +31,57 @@ class Done(ResponseModel):
 ROUTES = (
     Route(
         method="POST",
-        path="/things/{id}/stream",
-        operation="tell",
+        path="/stories/{id}/stream",
+        operation="tell_story",
         summary="",
-        request=Wish,
-        response=Done,
+        request=TellStory,
+        response=Thing,
         stream="done",
     ),
-    Route(method="GET", path="/things/{id}", operation="show", summary="", query=ListQuery, response=Done),
+    Route(method="GET", path="/things/{id}", operation="show", summary="", query=ListQuery, response=Thing),
 )
-CONTEXT = {"requestId": "r-1", "resourcePath": "/things/{id}/stream", "identity": {"userArn": CALLER}}
+CONTEXT = {"requestId": "r-1", "resourcePath": "/stories/{id}/stream", "identity": {"userArn": CALLER}}
 SILENCE = 0.05
 
 
-class Seen(ResponseModel):
+class Story(ResponseModel):
     caller: str
     id: str
     seconds: float
 
 
-class Teller:
-    """Waits for a permit before each piece."""
+class StoryService:
+    """Each piece of its stream waits for a permit."""
 
     def __init__(self) -> None:
         self.permits = threading.Semaphore(0)
         self.closed = threading.Event()
 
-    def tell(self, context: Any, *, id: str, body: Wish) -> Generator[str | Seen]:
-        return self._tell(context, id)
+    def tell_story(self, context: Any, *, id: str, body: TellStory) -> Generator[str | Story]:
+        return self._pieces(context, id)
 
-    def _tell(self, context: Any, id: str) -> Generator[str | Seen]:
+    def _pieces(self, context: Any, id: str) -> Generator[str | Story]:
         try:
             for piece in ("Once ", "upon"):
                 assert self.permits.acquire(timeout=5)
                 yield piece
-            yield Seen(caller=context.caller, id=id, seconds=context.deadline.seconds_left)
+            yield Story(caller=context.caller, id=id, seconds=context.deadline.seconds_left)
         finally:
             self.closed.set()
 
-    def show(self, context: Any, *, id: str, query: ListQuery) -> Done:
-        return Done(echo=id, request_id=context.request_id)
+    def show(self, context: Any, *, id: str, query: ListQuery) -> Thing:
+        return Thing(echo=id, request_id=context.request_id)
 
 
 @pytest.fixture
-def teller() -> Teller:
-    return Teller()
+def service() -> StoryService:
+    return StoryService()
 
 
 @pytest.fixture
-def server(teller: Teller) -> Iterator[HTTPConnection]:
-    """The application under a plain ASGI server, as the adapter finds it."""
-    app = App(Api(ROUTES, teller, settings()), heartbeat=SILENCE)
+def server(service: StoryService) -> Iterator[HTTPConnection]:
+    """A connection to the application under an ASGI server, as the adapter connects."""
+    app = App(Api(ROUTES, service, settings()), heartbeat=SILENCE)
     running = uvicorn.Server(uvicorn.Config(app, port=0, loop="asyncio", http="h11", lifespan="off", log_config=None))
     thread = threading.Thread(target=running.run)
     thread.start()
@@ -95,14 +95,14 @@ def server(teller: Teller) -> Iterator[HTTPConnection]:
     thread.join()
 
 
-def ask(connection: HTTPConnection, path: str = "/v1/things/t%201/stream", **headers: str) -> Any:
-    told = {"x-amzn-request-context": json.dumps(CONTEXT), "Content-Type": "application/json", **headers}
-    connection.request("POST", path, json.dumps({"text": "a"}), told)
+def ask(connection: HTTPConnection, path: str = "/v1/stories/t%201/stream", **headers: str) -> Any:
+    request_headers = {"x-amzn-request-context": json.dumps(CONTEXT), "Content-Type": "application/json", **headers}
+    connection.request("POST", path, json.dumps({"text": "a"}), request_headers)
     return connection.getresponse()
 
 
 def read_event(response: Any) -> tuple[str, Any]:
-    """The next event; heartbeats before it are skipped."""
+    """The next event. Skips heartbeats."""
     lines: list[str] = []
     while line := response.readline().decode().strip():
         lines.append(line)
@@ -111,65 +111,65 @@ def read_event(response: Any) -> tuple[str, Any]:
     return lines[0].removeprefix("event: "), json.loads(lines[1].removeprefix("data: "))
 
 
-def test_each_piece_arrives_before_the_next_is_made(server: HTTPConnection, teller: Teller) -> None:
-    teller.permits.release()
+def test_each_piece_arrives_before_the_next_exists(server: HTTPConnection, service: StoryService) -> None:
+    service.permits.release()
     response = ask(server)
     assert response.status == 200
     assert read_event(response) == ("delta", {"text": "Once "})
-    # The second piece is not made yet: it waits for this permit.
-    teller.permits.release()
+    # The second piece waits for this permit.
+    service.permits.release()
     assert read_event(response) == ("delta", {"text": "upon"})
-    name, seen = read_event(response)
+    name, story = read_event(response)
     assert name == "done"
-    assert seen["caller"] == CALLER
+    assert story["caller"] == CALLER
     assert response.read() == b""
 
 
-def test_silence_is_filled_with_comments(server: HTTPConnection, teller: Teller) -> None:
+def test_heartbeats_are_sent_while_the_service_is_silent(server: HTTPConnection, service: StoryService) -> None:
     response = ask(server)
     assert response.readline() == b": heartbeat\n"
     assert response.readline() == b"\n"
     assert response.readline() == b": heartbeat\n"
     assert response.readline() == b"\n"
-    teller.permits.release(2)
+    service.permits.release(2)
     assert read_event(response)[0] == "delta"
 
 
-def test_a_client_that_goes_away_ends_the_work(server: HTTPConnection, teller: Teller) -> None:
-    teller.permits.release()
+def test_a_disconnected_client_stops_the_work(server: HTTPConnection, service: StoryService) -> None:
+    service.permits.release()
     response = ask(server)
     read_event(response)
     server.sock.close()
     response.close()
     server.close()
-    assert not teller.closed.is_set()
+    assert not service.closed.is_set()
     time.sleep(2 * SILENCE)
-    teller.permits.release()
-    assert teller.closed.wait(5)
+    service.permits.release()
+    assert service.closed.wait(5)
 
 
-def test_path_parameters_are_found_behind_the_stage_s_name(server: HTTPConnection, teller: Teller) -> None:
-    teller.permits.release(2)
+def test_path_parameters_are_found_after_the_stage_name(server: HTTPConnection, service: StoryService) -> None:
+    service.permits.release(2)
     response = ask(server)
     read_event(response), read_event(response)
     assert read_event(response)[1]["id"] == "t 1"
 
 
-def test_without_the_gateway_s_context_there_is_no_caller(server: HTTPConnection) -> None:
+def test_without_the_gateways_context_the_request_is_unauthorized(server: HTTPConnection) -> None:
     response = ask(server, **{"x-amzn-request-context": "null"})
     assert response.status == 401
     assert json.loads(response.read())["error"]["code"] == "unauthorized"
 
 
-def test_a_body_that_is_no_text_is_a_plain_error(server: HTTPConnection) -> None:
-    told = {"x-amzn-request-context": json.dumps(CONTEXT), "Content-Type": "application/json"}
-    server.request("POST", "/things/1/stream", b"\xff\xfe{", told)
+def test_an_undecodable_body_is_a_plain_error(server: HTTPConnection) -> None:
+    request_headers = {"x-amzn-request-context": json.dumps(CONTEXT), "Content-Type": "application/json"}
+    server.request("POST", "/stories/1/stream", b"\xff\xfe{", request_headers)
     response = server.getresponse()
     assert (response.status, response.getheader("content-type")) == (400, "application/json; charset=utf-8")
 
 
-def test_other_routes_are_answered_too(teller: Teller) -> None:
-    """Not reached behind the gateway, which sends streams only; a plain answer is one piece, without heartbeats."""
+def test_plain_routes_work_too(service: StoryService) -> None:
+    """The gateway sends streams only. A plain response has one chunk and no heartbeats."""
     context = {**CONTEXT, "resourcePath": "/things/{id}"}
     sent: list[dict[str, Any]] = []
 
@@ -187,17 +187,17 @@ def test_other_routes_are_answered_too(teller: Teller) -> None:
         "path": "/things/7",
         "headers": [(b"x-amzn-request-context", msgspec.json.encode(context))],
     }
-    asyncio.run(App(Api(ROUTES, teller, settings()))(scope, receive, send))
+    asyncio.run(App(Api(ROUTES, service, settings()))(scope, receive, send))
     assert sent[0]["status"] == 200
     assert json.loads(sent[1]["body"])["echo"] == "7"
 
 
 @pytest.mark.parametrize("name", ["deadline", "deadline_ms"])
-def test_the_deadline_is_lambda_s(name: str) -> None:
-    told = json.dumps({name: round((time.time() + 120) * 1000)})
-    assert 119_000 < Remaining(told).get_remaining_time_in_millis() <= 120_000
+def test_the_deadline_comes_from_lambdas_header(name: str) -> None:
+    header = json.dumps({name: round((time.time() + 120) * 1000)})
+    assert 119_000 < RemainingTime(header).get_remaining_time_in_millis() <= 120_000
 
 
 @pytest.mark.parametrize("header", [None, "", "null", "{}", "not json", '{"deadline": "soon"}'])
-def test_without_one_it_is_a_plain_request_s(header: str | None) -> None:
-    assert 28_000 < Remaining(header).get_remaining_time_in_millis() <= 29_000
+def test_without_a_deadline_it_is_the_gateways_timeout(header: str | None) -> None:
+    assert 28_000 < RemainingTime(header).get_remaining_time_in_millis() <= 29_000

@@ -1,4 +1,4 @@
-"""Clients as the functions need them."""
+"""Configuration of the clients."""
 
 from urllib.parse import parse_qs, urlsplit
 
@@ -14,7 +14,7 @@ from lambda_src.shared import aws
         ("https://localhost:4566", "localhost:4566", "/pictures/images/a.png"),
     ],
 )
-def test_urls_are_signed_for_the_buckets_own_region(
+def test_urls_are_signed_for_the_buckets_region(
     monkeypatch: pytest.MonkeyPatch, endpoint: str | None, host: str, path: str
 ) -> None:
     if endpoint:
@@ -28,7 +28,7 @@ def test_urls_are_signed_for_the_buckets_own_region(
     assert parse_qs(parts.query)["X-Amz-Algorithm"] == ["AWS4-HMAC-SHA256"]
 
 
-def test_a_model_client_gives_up_in_time_and_leaves_retries_to_us() -> None:
+def test_a_model_client_has_a_timeout_and_no_retries() -> None:
     config = aws.model_client(7, "us-east-1").meta.config
     assert (config.read_timeout, config.connect_timeout, config.region_name) == (7, aws.CONNECT_SECONDS, "us-east-1")
     assert config.retries["total_max_attempts"] == 1

@@ -1,4 +1,4 @@
-"""The rows hold together."""
+"""The rows are consistent."""
 
 from datetime import date
 
@@ -12,7 +12,7 @@ def test_ids_are_unique() -> None:
 
 
 @pytest.mark.parametrize("model", catalogue.MODELS, ids=lambda model: model.id)
-def test_a_row_is_whole(model: catalogue.Model) -> None:
+def test_a_row_is_complete(model: catalogue.Model) -> None:
     assert model.regions or model.profiles
     for day in (model.lifecycle.legacy_at, model.lifecycle.end_of_life_at, model.price and model.price.as_of):
         assert day is None or date.fromisoformat(day)
@@ -30,7 +30,7 @@ def test_a_profile_resolves_to_its_model_and_regions() -> None:
 
 
 @pytest.mark.parametrize("unknown", ["", "nothing", "eu.anthropic.claude-haiku-5-5", "us.amazon.titan-embed-text-v2:0"])
-def test_what_the_catalogue_does_not_know_is_an_error(unknown: str) -> None:
+def test_an_unknown_id_is_an_error(unknown: str) -> None:
     with pytest.raises(catalogue.UnknownModel):
         catalogue.resolve(unknown)
 

@@ -1,4 +1,4 @@
-"""Event in, answer out."""
+"""The gateway's event in, its response out."""
 
 import json
 import threading
@@ -18,7 +18,7 @@ from lambda_src.shared.schemas import RequestModel, ResponseModel
 from tests.fakes import CALLER, FakeTable, LambdaContext, event, settings
 
 
-class Wish(RequestModel):
+class CreateThing(RequestModel):
     text: Annotated[str, msgspec.Meta(min_length=1, max_length=10)]
     count: int = 1
 
@@ -27,7 +27,7 @@ class Page(RequestModel):
     limit: Annotated[int, msgspec.Meta(ge=1, le=9)] = 5
 
 
-class Done(ResponseModel):
+class Thing(ResponseModel):
     echo: str
     request_id: str
 
@@ -39,17 +39,17 @@ class Service:
         self.gate = threading.Event()
         self.gate.set()
 
-    def make(self, context: Any, *, body: Wish) -> Done:
+    def create(self, context: Any, *, body: CreateThing) -> Thing:
         self.gate.wait(5)
         self.calls += 1
         if self.failure:
             raise self.failure
-        return Done(echo=body.text, request_id=context.request_id)
+        return Thing(echo=body.text, request_id=context.request_id)
 
-    def show(self, context: Any, *, id: str, query: Page) -> Done:
-        return Done(echo=f"{id} {query.limit} {context.caller}", request_id=context.request_id)
+    def show(self, context: Any, *, id: str, query: Page) -> Thing:
+        return Thing(echo=f"{id} {query.limit} {context.caller}", request_id=context.request_id)
 
-    def drop(self, context: Any, *, id: str) -> None:
+    def delete(self, context: Any, *, id: str) -> None:
         return None
 
 
@@ -57,16 +57,16 @@ ROUTES = (
     Route(
         method="POST",
         path="/things",
-        operation="make",
+        operation="create",
         summary="",
         status=201,
-        request=Wish,
-        response=Done,
+        request=CreateThing,
+        response=Thing,
         idempotent=True,
         max_body_bytes=100,
     ),
-    Route(method="GET", path="/things/{id}", operation="show", summary="", query=Page, response=Done),
-    Route(method="DELETE", path="/things/{id}", operation="drop", summary="", status=204),
+    Route(method="GET", path="/things/{id}", operation="show", summary="", query=Page, response=Thing),
+    Route(method="DELETE", path="/things/{id}", operation="delete", summary="", status=204),
 )
 
 
@@ -80,12 +80,12 @@ def api(service: Service) -> Api:
     return Api(ROUTES, service, settings(cors_origins=("https://ui.example",)), IdempotencyStore("table", FakeTable()))
 
 
-def call(api: Api, sent: dict[str, Any]) -> tuple[int, Any, dict[str, str]]:
-    answer = api(sent, LambdaContext())
-    return answer["statusCode"], json.loads(answer["body"]) if answer["body"] else None, answer["headers"]
+def call(api: Api, request: dict[str, Any]) -> tuple[int, Any, dict[str, str]]:
+    response = api(request, LambdaContext())
+    return response["statusCode"], json.loads(response["body"]) if response["body"] else None, response["headers"]
 
 
-def test_answers_with_the_routes_status_and_camel_case(api: Api) -> None:
+def test_a_response_has_the_routes_status_and_camel_case(api: Api) -> None:
     status, body, headers = call(api, event("POST", "/things", {"text": "hé"}))
     assert (status, body) == (201, {"echo": "hé", "requestId": "request-1"})
     assert headers["Content-Type"] == "application/json; charset=utf-8"
@@ -96,7 +96,7 @@ def test_path_and_query_parameters_reach_the_service(api: Api) -> None:
     assert (status, body["echo"]) == (200, f"a 7 {CALLER}")
 
 
-def test_an_empty_answer_has_no_body(api: Api) -> None:
+def test_an_empty_response_has_no_body(api: Api) -> None:
     assert call(api, event("DELETE", "/things/{id}", path={"id": "a"}))[:2] == (204, None)
 
 
@@ -105,11 +105,11 @@ LONG_KEY = event("POST", "/things", {"text": "a"}, headers={"Idempotency-Key": "
 
 
 @pytest.mark.parametrize(
-    ("sent", "status", "code", "path"),
+    ("request_event", "status", "code", "path"),
     [
         (event("POST", "/things", {"text": ""}), 400, "invalid_request", "body.text"),
         (event("POST", "/things", {}), 400, "invalid_request", "body"),
-        (event("POST", "/things", {"text": "a", "colour": "red"}), 400, "invalid_request", "body"),
+        (event("POST", "/things", {"text": "a", "color": "red"}), 400, "invalid_request", "body"),
         (event("POST", "/things", {"text": 1}), 400, "invalid_request", "body.text"),
         (event("POST", "/things", "{"), 400, "invalid_request", "body"),
         (event("POST", "/things", None), 400, "invalid_request", "body"),
@@ -119,26 +119,28 @@ LONG_KEY = event("POST", "/things", {"text": "a"}, headers={"Idempotency-Key": "
         (event("GET", "/things/{id}", path={"id": "a"}, query={"x": "1"}), 400, "invalid_request", "query"),
         (LONG_KEY, 400, "invalid_request", "headers.Idempotency-Key"),
         (event("POST", "/things", {"text": "a" * 200}), 413, "too_large", None),
-        (event("GET", "/nothing"), 404, "not_found", None),
+        (event("GET", "/unknown"), 404, "not_found", None),
         (event("DELETE", "/things"), 404, "not_found", None),
         (event("POST", "/things", {"text": "a"}, requestContext={"requestId": "r"}), 401, "unauthorized", None),
     ],
 )  # fmt: skip
-def test_bad_input_is_told_with_its_place(api: Api, sent: Any, status: int, code: str, path: str | None) -> None:
-    got, body, _ = call(api, sent)
-    assert (got, body["error"]["code"]) == (status, code)
+def test_invalid_input_is_refused_with_its_path(
+    api: Api, request_event: Any, status: int, code: str, path: str | None
+) -> None:
+    actual_status, body, _ = call(api, request_event)
+    assert (actual_status, body["error"]["code"]) == (status, code)
     assert body["error"]["requestId"]
     assert [detail["path"] for detail in body["error"].get("details", [])] == ([path] if path else [])
 
 
-def test_a_bug_tells_nothing_of_the_inside(api: Api, service: Service) -> None:
+def test_a_bug_reveals_no_details(api: Api, service: Service) -> None:
     service.failure = RuntimeError("secret")
     status, body, _ = call(api, event("POST", "/things", {"text": "a"}))
     assert (status, body["error"]["code"]) == (500, "internal")
     assert "secret" not in json.dumps(body)
 
 
-def test_throttling_says_when_to_come_back(api: Api, service: Service) -> None:
+def test_throttling_has_retry_after(api: Api, service: Service) -> None:
     service.failure = Throttled("later", retry_after=7)
     status, _, headers = call(api, event("POST", "/things", {"text": "a"}))
     assert (status, headers["Retry-After"]) == (429, "7")
@@ -155,7 +157,7 @@ def keyed(body: Any, key: str = "k1", **changes: Any) -> dict[str, Any]:
     return event("POST", "/things", body, headers={"idempotency-key": key}, **changes)
 
 
-def test_a_replay_answers_the_first_body(api: Api, service: Service) -> None:
+def test_a_replay_has_the_first_body(api: Api, service: Service) -> None:
     first = call(api, keyed({"text": "a"}))
     again = call(api, keyed('{ "text":"a" }'))
     assert again[:2] == first[:2]
@@ -170,14 +172,14 @@ def test_a_key_with_another_body_is_refused(api: Api) -> None:
     assert (status, body["error"]["code"]) == (422, "idempotency_key_reused")
 
 
-def test_keys_are_each_callers_own(api: Api, service: Service) -> None:
+def test_two_callers_may_use_the_same_key(api: Api, service: Service) -> None:
     call(api, keyed({"text": "a"}))
     other = {"requestId": "r", "identity": {"userArn": "arn:aws:iam::1:user/other"}}
     assert call(api, keyed({"text": "b"}, requestContext=other))[0] == 201
     assert service.calls == 2
 
 
-def test_twenty_equal_requests_at_once_are_one_call(api: Api, service: Service) -> None:
+def test_twenty_concurrent_requests_with_one_key_are_one_call(api: Api, service: Service) -> None:
     service.gate.clear()
     with ThreadPoolExecutor(20) as pool:
         futures = [pool.submit(call, api, keyed({"text": "a"})) for _ in range(20)]
@@ -190,7 +192,7 @@ def test_twenty_equal_requests_at_once_are_one_call(api: Api, service: Service) 
 
 
 @pytest.mark.parametrize("failure", [Refused("no"), ApiError("x"), RuntimeError("bug")])
-def test_a_failed_request_gives_its_key_back(api: Api, service: Service, failure: Exception) -> None:
+def test_a_failed_request_releases_its_key(api: Api, service: Service, failure: Exception) -> None:
     service.failure = failure
     assert call(api, keyed({"text": "a"}))[0] >= 400
     service.failure = None
@@ -198,7 +200,7 @@ def test_a_failed_request_gives_its_key_back(api: Api, service: Service, failure
 
 
 @given(st.binary(max_size=80) | st.text(max_size=80))
-def test_no_body_is_answered_with_500(raw: bytes | str) -> None:
+def test_arbitrary_bodies_never_cause_500(raw: bytes | str) -> None:
     api = Api(ROUTES, Service(), settings())
     text = raw if isinstance(raw, str) else raw.decode("latin-1")
     assert call(api, event("POST", "/things", text))[0] in (201, 400, 413)

@@ -11,13 +11,13 @@ MILLISECONDS = st.integers(0, 2**48 - 1)
 
 
 @given(MILLISECONDS, MILLISECONDS)
-def test_ids_sort_by_time(one: int, other: int) -> None:
-    if one != other:
-        assert (new_id(one) < new_id(other)) == (one < other)
+def test_ids_sort_by_time(first: int, second: int) -> None:
+    if first != second:
+        assert (new_id(first) < new_id(second)) == (first < second)
 
 
 @given(MILLISECONDS)
-def test_ids_are_uuids_of_version_7(milliseconds: int) -> None:
+def test_ids_are_uuids_version_7(milliseconds: int) -> None:
     value = uuid.UUID(new_id(milliseconds))
     assert (value.version, value.variant) == (7, uuid.RFC_4122)
     assert value.int >> 80 == milliseconds

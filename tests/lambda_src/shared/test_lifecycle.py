@@ -1,4 +1,4 @@
-"""What Bedrock tells about a model's life, beside what a row says."""
+"""Bedrock's life cycle of a model, and its merge into the catalogue's row."""
 
 from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Any
@@ -25,7 +25,7 @@ LATER, EARLIER = date(2027, 5, 1), date(2026, 10, 1)
         1809129600.0,
     ],
 )
-def test_days_are_read_in_utc(moment: Any) -> None:
+def test_dates_are_in_utc(moment: Any) -> None:
     assert parse_lifecycle({"status": "LEGACY", "endOfLifeTime": moment}) == BedrockLifecycle("LEGACY", None, LATER)
 
 
@@ -33,19 +33,19 @@ def test_days_are_read_in_utc(moment: Any) -> None:
     "state",
     [{}, {"status": "NEW"}, {"status": "ACTIVE", "legacyTime": "x"}, {"status": "ACTIVE", "endOfLifeTime": []}],
 )
-def test_anything_else_is_refused(state: dict[str, Any]) -> None:
+def test_an_invalid_life_cycle_is_refused(state: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r".+"):
         parse_lifecycle(state)
 
 
 @pytest.mark.parametrize(
-    ("known", "said", "expected"),
+    ("catalogue", "reported", "expected"),
     [
         (Lifecycle("active"), BedrockLifecycle("ACTIVE"), Lifecycle("active")),
         (Lifecycle("active", None, "2027-01-01"), BedrockLifecycle("ACTIVE"), Lifecycle("active", None, "2027-01-01")),
         (Lifecycle("active"), BedrockLifecycle("ACTIVE", None, LATER), Lifecycle("active", None, "2027-05-01")),
         (Lifecycle("ended", None, "2026-10-01"), BedrockLifecycle("ACTIVE"), Lifecycle("active")),
-        # What was the earliest day possible is not the announced one.
+        # The earliest possible date is not the announced one.
         (Lifecycle("active", None, "2026-10-01"), BedrockLifecycle("LEGACY"), Lifecycle("legacy")),
         (
             Lifecycle("active"),
@@ -61,13 +61,17 @@ def test_anything_else_is_refused(state: dict[str, Any]) -> None:
         (Lifecycle("ended", None, "2026-10-01"), BedrockLifecycle("LEGACY"), Lifecycle("ended", None, "2026-10-01")),
     ],
 )
-def test_what_a_row_should_say(known: Lifecycle, said: BedrockLifecycle, expected: Lifecycle) -> None:
-    assert merge_lifecycle(known, said, TODAY) == expected
+def test_bedrock_updates_the_row(catalogue: Lifecycle, reported: BedrockLifecycle, expected: Lifecycle) -> None:
+    assert merge_lifecycle(catalogue, reported, TODAY) == expected
 
 
-def test_the_earlier_end_counts() -> None:
-    known = Lifecycle("active", None, "2027-01-01")
+def test_the_earlier_end_is_used() -> None:
+    catalogue = Lifecycle("active", None, "2027-01-01")
 
-    assert earliest_end(known, None) == earliest_end(known, BedrockLifecycle("ACTIVE", None, LATER)) == date(2027, 1, 1)
-    assert earliest_end(known, BedrockLifecycle("LEGACY", None, EARLIER)) == EARLIER
+    assert (
+        earliest_end(catalogue, None)
+        == earliest_end(catalogue, BedrockLifecycle("ACTIVE", None, LATER))
+        == date(2027, 1, 1)
+    )
+    assert earliest_end(catalogue, BedrockLifecycle("LEGACY", None, EARLIER)) == EARLIER
     assert earliest_end(Lifecycle("active"), BedrockLifecycle("ACTIVE")) is None

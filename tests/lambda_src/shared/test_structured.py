@@ -1,4 +1,4 @@
-"""Schema, tool or prompt; checked and repaired."""
+"""Structured answers by schema, tool or prompt, validated and repaired."""
 
 import json
 from typing import Annotated, Any, Literal
@@ -11,7 +11,7 @@ from lambda_src.shared.catalogue import resolve
 from lambda_src.shared.errors import ModelFailed, Refused
 from lambda_src.shared.schemas import ResponseModel
 from lambda_src.shared.structured import TOOL, ask, schema_of
-from tests.fakes import FakeModel, context, said, settings
+from tests.fakes import FakeModel, context, converse_answer, settings
 
 NATIVE = "us.anthropic.claude-haiku-4-5-20251001-v1:0"
 FORCED_TOOL = "us.amazon.nova-lite-v1:0"
@@ -47,7 +47,7 @@ def run(model: FakeModel, invocation_id: str = NATIVE, **changes: Any) -> Any:
     )
 
 
-def test_the_schema_is_closed_and_holds_nothing_that_bedrock_refuses() -> None:
+def test_the_schema_is_closed_and_has_no_unsupported_keywords() -> None:
     assert schema_of(Fruit) == {
         "type": "object",
         "properties": {
@@ -60,8 +60,8 @@ def test_the_schema_is_closed_and_holds_nothing_that_bedrock_refuses() -> None:
     }
 
 
-def test_each_model_is_asked_in_its_own_way() -> None:
-    native = FakeModel(said(json.dumps(GOOD)))
+def test_each_model_gets_the_schema_in_its_supported_form() -> None:
+    native = FakeModel(converse_answer(json.dumps(GOOD)))
     assert run(native) == Fruit(fruit_name="fig", size="small")
     definition = native.requests[0]["outputConfig"]["textFormat"]["structure"]["jsonSchema"]
     assert json.loads(definition["schema"]) == schema_of(Fruit)
@@ -70,57 +70,57 @@ def test_each_model_is_asked_in_its_own_way() -> None:
     assert run(tool, FORCED_TOOL).size == "small"
     assert tool.requests[0]["toolConfig"]["toolChoice"] == {"tool": {"name": TOOL}}
 
-    prompt = FakeModel(said(f"Sure!\n```json\n{json.dumps(GOOD)}\n``` {{"))
+    prompt = FakeModel(converse_answer(f"Sure!\n```json\n{json.dumps(GOOD)}\n``` {{"))
     assert run(prompt, PROMPT).fruit_name == "fig"
     assert json.dumps(schema_of(Fruit)) in prompt.requests[0]["system"][0]["text"]
 
 
 def test_parameters_that_a_model_refuses_are_not_sent() -> None:
-    model = FakeModel(said(json.dumps(GOOD)))
+    model = FakeModel(converse_answer(json.dumps(GOOD)))
     run(model, "us.anthropic.claude-haiku-5-5")
     assert model.requests[0]["inferenceConfig"] == {"maxTokens": 9}
 
 
-@pytest.mark.parametrize("broken", ["", "no", "{", "[]", '{"fruitName": "", "size": "small"}', '{"size": "huge"}'])
-def test_a_broken_answer_is_repaired_with_the_error_told(broken: str) -> None:
-    model = FakeModel(said(broken), said(json.dumps(GOOD)))
+@pytest.mark.parametrize("invalid", ["", "no", "{", "[]", '{"fruitName": "", "size": "small"}', '{"size": "huge"}'])
+def test_an_invalid_answer_is_sent_back_with_its_error(invalid: str) -> None:
+    model = FakeModel(converse_answer(invalid), converse_answer(json.dumps(GOOD)))
     assert run(model).fruit_name == "fig"
-    first, answer, complaint = model.requests[1]["messages"]
-    assert (first["role"], answer["role"], complaint["role"]) == ("user", "assistant", "user")
-    assert "cannot be used" in complaint["content"][0]["text"]
+    first, answer, repair = model.requests[1]["messages"]
+    assert (first["role"], answer["role"], repair["role"]) == ("user", "assistant", "user")
+    assert "cannot be used" in repair["content"][0]["text"]
     assert all(block.get("text", "x").strip() for block in answer["content"])
 
 
-def test_a_tool_call_is_answered_as_a_tool_result() -> None:
+def test_an_invalid_tool_call_gets_a_tool_result() -> None:
     model = FakeModel(tool_call({"size": "huge"}), tool_call(GOOD))
     run(model, FORCED_TOOL)
     result = model.requests[1]["messages"][2]["content"][0]["toolResult"]
     assert (result["toolUseId"], result["status"]) == ("t1", "error")
 
 
-def test_after_two_repairs_it_is_a_model_error() -> None:
-    model = FakeModel(*[said("no")] * 3)
+def test_after_two_failed_repairs_a_model_error_is_raised() -> None:
+    model = FakeModel(*[converse_answer("no")] * 3)
     with pytest.raises(ModelFailed):
         run(model)
     assert len(model.requests) == 3
 
 
-def test_an_answer_that_only_fails_the_check_is_given_in_the_end() -> None:
-    model = FakeModel(*[said(json.dumps(GOOD))] * 3)
+def test_an_answer_that_only_fails_the_check_is_returned_at_last() -> None:
+    model = FakeModel(*[converse_answer(json.dumps(GOOD))] * 3)
     assert run(model, check=lambda answer: "too small").fruit_name == "fig"
     assert len(model.requests) == 3
 
 
 def test_a_refusal_is_not_repaired() -> None:
     with pytest.raises(Refused):
-        run(FakeModel(said("I will not", "refusal")))
+        run(FakeModel(converse_answer("I will not", "refusal")))
 
 
 class Basket(ResponseModel):
     fruits: list[Fruit]
 
 
-def test_types_within_a_type_are_inlined_and_closed() -> None:
+def test_nested_types_are_inlined_and_closed() -> None:
     items = schema_of(Basket)["properties"]["fruits"]["items"]
     assert items == schema_of(Fruit)
     assert items["additionalProperties"] is False

@@ -6,7 +6,7 @@ from tests.handbooks import pages_of, readable
 
 
 def parts(chunk: Chunk) -> list[str]:
-    """The sentences as they stand in the text, with the space after them."""
+    """The sentences as they are in the text, with the space after them."""
     return [chunk.text[a:b] for a, b in zip(chunk.sentences, (*chunk.sentences[1:], None), strict=True)]
 
 
@@ -19,22 +19,22 @@ def filler(letter: str, length: int) -> str:
 
 
 @pytest.mark.parametrize("name", readable())
-def test_chunks_of_a_handbook_hold_all_of_its_text_verbatim(name: str) -> None:
-    for read in pages_of(name):
-        chunks = chunk_pages([read])
-        blocks = [block.text for block in read.blocks if block.kind != "contents"]
+def test_chunks_have_the_complete_verbatim_text(name: str) -> None:
+    for handbook_page in pages_of(name):
+        chunks = chunk_pages([handbook_page])
+        blocks = [block.text for block in handbook_page.blocks if block.kind != "contents"]
         assert all("".join(parts(chunk)) == chunk.text for chunk in chunks)
         assert all(len(chunk.text) <= MAX_CHARACTERS for chunk in chunks)
-        found = {sentence.strip() for chunk in chunks for sentence in parts(chunk)}
+        chunked = {sentence.strip() for chunk in chunks for sentence in parts(chunk)}
         assert {sentence for block in blocks for sentence in sentences(block)} <= {
-            sentence for text in found for sentence in sentences(text)
+            sentence for text in chunked for sentence in sentences(text)
         }
         on_page = " ".join(" ".join(blocks).split())
         assert all(" ".join(chunk.text.split()) in on_page for chunk in chunks)
 
 
 @pytest.mark.parametrize("name", readable())
-def test_ordinals_rise_and_are_the_same_for_a_range(name: str) -> None:
+def test_ordinals_rise_and_do_not_depend_on_the_range(name: str) -> None:
     pages = pages_of(name)
     chunks = chunk_pages(pages)
     ordinals = [chunk.ordinal for chunk in chunks]
@@ -43,7 +43,7 @@ def test_ordinals_rise_and_are_the_same_for_a_range(name: str) -> None:
     assert chunk_pages(pages[:middle]) + chunk_pages(pages[middle:]) == chunks
 
 
-def test_most_chunks_have_a_size_that_embeds_well() -> None:
+def test_most_chunks_have_the_target_size() -> None:
     sizes = sorted(len(chunk.text) for name in readable() for chunk in chunk_pages(pages_of(name)))
     assert sizes[len(sizes) // 4] > 350
     assert sizes[-1] <= 700
@@ -64,29 +64,29 @@ def test_most_chunks_have_a_size_that_embeds_well() -> None:
         ("", []),
     ],
 )
-def test_sentences(text: str, expected: list[str]) -> None:
+def test_text_is_split_into_sentences(text: str, expected: list[str]) -> None:
     assert sentences(text) == expected
 
 
-def test_an_endless_sentence_is_cut_at_pauses_and_words() -> None:
+def test_a_very_long_sentence_is_split_at_pauses_and_words() -> None:
     listed = "; ".join(f"item number {n} of the list" for n in range(100))
     unbroken = "x" * 2500
     for text in (listed, unbroken, listed.replace(";", "")):
-        found = sentences(text)
-        assert all(len(sentence) <= MAX_CHARACTERS for sentence in found)
-        assert "".join(found).replace(" ", "") == text.replace(" ", "")
+        pieces = sentences(text)
+        assert all(len(sentence) <= MAX_CHARACTERS for sentence in pieces)
+        assert "".join(pieces).replace(" ", "") == text.replace(" ", "")
     assert all(sentence.endswith(("list", "list;")) for sentence in sentences(listed))
 
 
-def test_the_next_chunk_begins_with_the_last_sentence() -> None:
-    one, two, three = (filler(letter, 240) for letter in "ABC")
-    first, second = chunk_pages([page(Block(f"{one} {two} {three}"))])
-    assert parts(first) == [f"{one} ", two]
-    assert parts(second) == [f"{two} ", three]
+def test_a_chunk_starts_with_the_last_sentence_of_the_previous_one() -> None:
+    a, b, c = (filler(letter, 240) for letter in "ABC")
+    first, second = chunk_pages([page(Block(f"{a} {b} {c}"))])
+    assert parts(first) == [f"{a} ", b]
+    assert parts(second) == [f"{b} ", c]
     assert (first.ordinal, second.ordinal, second.page) == (4000, 4001, 4)
 
 
-def test_nothing_of_a_section_is_repeated_in_the_next() -> None:
+def test_chunks_of_different_sections_do_not_overlap() -> None:
     first, second = chunk_pages(
         [page(Block(filler("a", 500), path=("A",)), Block("B", "heading"), Block(filler("b", 400), path=("B",)))]
     )
@@ -94,7 +94,7 @@ def test_nothing_of_a_section_is_repeated_in_the_next() -> None:
     assert second.text.startswith("B\nbbbb")
 
 
-def test_a_heading_stays_with_what_follows_it() -> None:
+def test_a_heading_stays_with_its_section() -> None:
     blocks = (
         Block(filler("a", 640), path=("A",)),
         Block("Part B", "heading"),
@@ -103,7 +103,7 @@ def test_a_heading_stays_with_what_follows_it() -> None:
     assert [chunk.text.split("\n")[0][:6] for chunk in chunk_pages([page(*blocks)])] == ["aaaaaa", "Part B"]
 
 
-def test_small_sections_share_a_chunk_under_what_they_have_in_common() -> None:
+def test_small_sections_share_a_chunk_with_their_common_heading() -> None:
     blocks = (
         Block("Sick leave", "heading", ("Leave",)),
         Block("Call us.", path=("Leave", "Sick leave")),
@@ -115,22 +115,22 @@ def test_small_sections_share_a_chunk_under_what_they_have_in_common() -> None:
     assert parts(chunk) == ["Sick leave\n", "Call us.\n", "Court leave\n", "Show the letter."]
 
 
-def test_rows_and_list_items_are_sentences_of_their_own() -> None:
+def test_rows_and_list_items_are_separate_sentences() -> None:
     (chunk,) = chunk_pages([page(Block("Day Hours", "row"), Block("Mon. Tue. 8", "row"), Block("bring a pen"))])
     assert parts(chunk) == ["Day Hours\n", "Mon. Tue. 8\n", "bring a pen"]
 
 
-def test_a_table_of_contents_gives_no_chunk() -> None:
+def test_a_table_of_contents_has_no_chunks() -> None:
     assert chunk_pages([page(Block("Leave ........ 4", "contents"))]) == []
 
 
-def test_a_chunk_too_short_to_tell_has_its_pages_language() -> None:
+def test_a_chunk_of_unclear_language_has_its_pages_language() -> None:
     blocks = (Block(filler("Wir", 10) + " Das ist nicht der Urlaub, den wir meinen. " * 20), Block("Mo 8 12", "row"))
     chunks = chunk_pages([page(*blocks)])
     assert {chunk.language for chunk in chunks} == {"de"}
 
 
-def test_the_embedded_text_says_what_it_is_about() -> None:
+def test_the_embedded_text_has_title_and_headings() -> None:
     chunk = Chunk(
         ordinal=1, page=1, heading="Leave Handbook > Sick leave", text="Call us.", sentences=(0,), language="en"
     )

@@ -1,6 +1,6 @@
 import pytest
 
-from lambda_src.hr_qa.ingestion.cleaning import HYPHEN_AT_LINE_END, clean, join_cut_words, words
+from lambda_src.hr_qa.ingestion.cleaning import HYPHEN_AT_LINE_END, clean, join_hyphenated_words, words
 
 
 @pytest.mark.parametrize(
@@ -16,17 +16,17 @@ from lambda_src.hr_qa.ingestion.cleaning import HYPHEN_AT_LINE_END, clean, join_
         ("fe\u0301rias", "férias"),
     ],
 )
-def test_only_what_is_seen_stays(text: str, expected: str) -> None:
+def test_invisible_characters_are_removed(text: str, expected: str) -> None:
     assert clean(text) == expected
 
 
 @pytest.mark.parametrize("mark", ["\x02", HYPHEN_AT_LINE_END])
-def test_both_marks_of_a_cut_word_are_known(mark: str) -> None:
-    assert join_cut_words(clean(f"reimburse{mark}ment"), set()) == "reimbursement"
+def test_both_hyphen_marks_are_recognized(mark: str) -> None:
+    assert join_hyphenated_words(clean(f"reimburse{mark}ment"), set()) == "reimbursement"
 
 
 @pytest.mark.parametrize(
-    ("cut", "vocabulary", "whole"),
+    ("split", "vocabulary", "joined"),
     [
         ("employ|ees stay", "employees", "employees stay"),
         ("reimburse|ment", "", "reimbursement"),
@@ -40,9 +40,9 @@ def test_both_marks_of_a_cut_word_are_known(mark: str) -> None:
         ("ends with|", "", "ends with-"),
     ],
 )
-def test_a_cut_word_loses_its_hyphen_only_where_it_has_none(cut: str, vocabulary: str, whole: str) -> None:
-    assert join_cut_words(cut.replace("|", HYPHEN_AT_LINE_END), words(vocabulary)) == whole
+def test_a_word_split_at_a_line_end_keeps_only_a_real_hyphen(split: str, vocabulary: str, joined: str) -> None:
+    assert join_hyphenated_words(split.replace("|", HYPHEN_AT_LINE_END), words(vocabulary)) == joined
 
 
-def test_cut_words_are_not_in_the_vocabulary() -> None:
+def test_split_words_are_not_in_the_vocabulary() -> None:
     assert words(f"A full-time em{HYPHEN_AT_LINE_END}ployee") == {"a", "full-time", "full", "time"}

@@ -1,4 +1,4 @@
-"""Ranges of one file share its download; nothing of it stays behind."""
+"""Ranges of one file share its download, and no file remains afterwards."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ import pytest
 from lambda_src.hr_qa.file_store import FileChangedError, FileStore
 from lambda_src.hr_qa.ingestion.document_cache import OpenDocumentCache
 from lambda_src.hr_qa.ingestion.pdf import PdfError, open_document
-from lambda_src.hr_qa.resources import key
+from lambda_src.hr_qa.resources import object_key
 from tests.fakes import FakeBucket, etag
 from tests.pdfs import text_pdf
 
@@ -20,7 +20,7 @@ PAGES = [
 
 
 class CountingBucket(FakeBucket):
-    """A bucket that knows how often a file was fetched."""
+    """Counts downloads."""
 
     reads = 0
 
@@ -32,8 +32,8 @@ class CountingBucket(FakeBucket):
 @pytest.fixture
 def bucket() -> CountingBucket:
     bucket = CountingBucket()
-    for name in ("one", "other"):
-        bucket.objects[key("space", name)] = text_pdf([*PAGES, [f"This is the {name} handbook."]])
+    for name in ("first", "second"):
+        bucket.objects[object_key("space", name)] = text_pdf([*PAGES, [f"This is the {name} handbook."]])
     return bucket
 
 
@@ -43,44 +43,44 @@ def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def source(bucket: FakeBucket, name: str) -> str:
-    return etag(bucket.objects[key("space", name)])
+    return etag(bucket.objects[object_key("space", name)])
 
 
-def test_ranges_of_one_file_fetch_it_once(bucket: CountingBucket, tmp_path: Path) -> None:
+def test_ranges_of_one_file_download_it_once(bucket: CountingBucket, tmp_path: Path) -> None:
     cache = OpenDocumentCache(FileStore("bucket", bucket), max_pages=10)
 
     for first in (1, 3):
-        cache.document("space", "one", source(bucket, "one")).read(first, first + 1)
+        cache.open("space", "first", source(bucket, "first")).read(first, first + 1)
 
     assert bucket.reads == 1
     cache.clear()
     assert not list(tmp_path.iterdir())
 
 
-def test_another_file_takes_the_place_of_the_first(bucket: CountingBucket, tmp_path: Path) -> None:
+def test_opening_another_file_replaces_the_first(bucket: CountingBucket, tmp_path: Path) -> None:
     cache = OpenDocumentCache(FileStore("bucket", bucket), max_pages=10)
 
-    cache.document("space", "one", source(bucket, "one"))
-    (page,) = cache.document("space", "other", source(bucket, "other")).read(5, 5)
+    cache.open("space", "first", source(bucket, "first"))
+    (page,) = cache.open("space", "second", source(bucket, "second")).read(5, 5)
 
-    assert "other handbook" in page.text
+    assert "second handbook" in page.text
     assert len(list(tmp_path.iterdir())) == 1
     cache.clear()
 
 
-def test_a_file_that_was_replaced_or_cannot_be_read_leaves_nothing(bucket: CountingBucket, tmp_path: Path) -> None:
+def test_a_changed_or_unreadable_file_leaves_nothing_on_disk(bucket: CountingBucket, tmp_path: Path) -> None:
     cache = OpenDocumentCache(FileStore("bucket", bucket), max_pages=4)
 
     with pytest.raises(FileChangedError):
-        cache.document("space", "one", '"older"')
+        cache.open("space", "first", '"older"')
     with pytest.raises(PdfError):
-        cache.document("space", "one", source(bucket, "one"))
+        cache.open("space", "first", source(bucket, "first"))
 
     assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("first_range", [(1, 2), (2, 2), (4, 4)])
-def test_a_range_is_the_same_whatever_was_read_before(tmp_path: Path, first_range: tuple[int, int]) -> None:
+def test_a_range_does_not_depend_on_earlier_reads(tmp_path: Path, first_range: tuple[int, int]) -> None:
     path = tmp_path / "handbook.pdf"
     path.write_bytes(text_pdf(PAGES))
 

@@ -1,4 +1,4 @@
-"""A page's picture in, its lines out."""
+"""Textract's lines become the text of a scanned page."""
 
 from pathlib import Path
 from typing import Any
@@ -16,10 +16,10 @@ SCAN = Path(__file__).parents[4] / "samples" / "handbooks" / "tts_veterans_resou
 class FakeTextract:
     def __init__(self, answer: Any) -> None:
         self.answer = answer
-        self.pictures: list[bytes] = []
+        self.images: list[bytes] = []
 
     def detect_document_text(self, *, Document: dict[str, bytes]) -> Any:
-        self.pictures.append(Document["Bytes"])
+        self.images.append(Document["Bytes"])
         if isinstance(self.answer, Exception):
             raise self.answer
         return {"Blocks": self.answer}
@@ -29,26 +29,26 @@ def line(text: str, confidence: float = 99.0) -> dict[str, Any]:
     return {"BlockType": "LINE", "Text": text, "Confidence": confidence}
 
 
-def test_the_lines_of_a_scan_become_the_page_s_text() -> None:
+def test_the_recognized_lines_become_the_pages_text() -> None:
     word = {"BlockType": "WORD", "Text": "veterans"}
     textract = FakeTextract([{"BlockType": "PAGE"}, line("Resources for veterans"), word, line("~~", 20.0)])
     with open_document(SCAN, 10) as document:
         (page,) = document.read(1, 1)
         assert page.needs_ocr
-        read = Ocr(textract).read(document, page)
+        recognized = Ocr(textract).read(document, page)
 
-    assert read.has_text
-    assert read.text == "Resources for veterans"
-    assert textract.pictures[0].startswith(b"\x89PNG")
+    assert recognized.has_text
+    assert recognized.text == "Resources for veterans"
+    assert textract.images[0].startswith(b"\x89PNG")
 
 
-def test_a_picture_without_words_stays_a_page_without_text() -> None:
+def test_a_scan_without_words_stays_a_page_without_text() -> None:
     with open_document(SCAN, 10) as document:
         (page,) = document.read(1, 1)
         assert not Ocr(FakeTextract([])).read(document, page).has_text
 
 
-def test_a_failure_is_tried_again_by_the_queue() -> None:
+def test_a_textract_failure_is_unavailable() -> None:
     textract = FakeTextract(client_error("ProvisionedThroughputExceededException"))
     with open_document(SCAN, 10) as document, pytest.raises(Unavailable):
         Ocr(textract).read(document, document.read(1, 1)[0])

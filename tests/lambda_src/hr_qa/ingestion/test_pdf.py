@@ -29,10 +29,10 @@ def of_kind(page: Page, kind: str) -> list[str]:
     return [block.text for block in page.blocks if block.kind == kind]
 
 
-# The real documents.
+# Real documents.
 
 
-def test_every_evidence_is_verbatim_in_the_text_of_its_page() -> None:
+def test_every_evidence_is_in_the_text_of_its_page() -> None:
     missing = [
         (question.id, place.document, number)
         for question in read_questions(QUESTIONS)
@@ -44,16 +44,18 @@ def test_every_evidence_is_verbatim_in_the_text_of_its_page() -> None:
 
 
 @pytest.mark.parametrize("name", readable())
-def test_a_range_reads_as_the_whole_does(name: str) -> None:
-    whole = pages_of(name)
+def test_ranges_read_like_the_complete_document(name: str) -> None:
+    all_pages = pages_of(name)
     with open_document(FOLDER / name, MAX_PAGES) as document:
         parts = [
-            page for first in range(1, len(whole) + 1, 7) for page in document.read(first, min(first + 6, len(whole)))
+            page
+            for first in range(1, len(all_pages) + 1, 7)
+            for page in document.read(first, min(first + 6, len(all_pages)))
         ]
-    assert parts == whole
+    assert parts == all_pages
 
 
-def test_headings_are_known_in_the_middle_of_a_document() -> None:
+def test_a_page_in_the_middle_has_its_headings() -> None:
     with open_document(FOLDER / "tts_leave_handbook.pdf", MAX_PAGES) as document:
         page = document.read(4, 4)[0]
     carried = next(block for block in page.blocks if block.text.startswith("You can carry over"))
@@ -61,13 +63,13 @@ def test_headings_are_known_in_the_middle_of_a_document() -> None:
     assert carried.path == ("Leave Handbook", "Leave types", "Types of leave", "Annual leave")
 
 
-def test_headers_and_footers_are_found_and_left_out() -> None:
+def test_headers_and_footers_are_removed() -> None:
     with open_document(FOLDER / "tts_leave_handbook.pdf", MAX_PAGES) as document:
         assert document.furniture() == ("GSA Technology Transformation Services Page # of #", "TTS Leave Handbook")
     assert not any("Page 4 of 19" in page.text for page in pages_of("tts_leave_handbook.pdf"))
 
 
-def test_two_columns_are_read_one_after_the_other() -> None:
+def test_two_columns_are_read_in_order() -> None:
     text = flat(pages_of("tts_benefits_guide_two_column.pdf")[0].text)
     assert text.index("Submitting benefit forms") < text.index("Healthcare plan") < text.index("Benefits contacts")
     assert "walked through the process to upload documents, add beneficiaries" in text
@@ -78,24 +80,24 @@ def test_a_table_keeps_its_rows() -> None:
     assert "Between 3 and 15 years 6 hours per pay period" in rows
 
 
-def test_lone_bullets_go_and_their_items_stay_apart() -> None:
+def test_separate_bullets_are_removed_and_items_stay_separate() -> None:
     page = pages_of("tts_leave_handbook.pdf")[3]
     assert "•" not in page.text
     assert {"Advanced Annual Leave", "Advanced Sick Leave"} <= set(of_kind(page, "paragraph"))
 
 
-def test_a_hyphen_at_a_line_end_stays_where_the_word_has_one() -> None:
+def test_a_hyphenated_compound_keeps_its_hyphen_at_a_line_end() -> None:
     assert "a two-week annual" in flat(pages_of("tts_leave_handbook.pdf")[6].text)
     assert not any(mark in page.text for name in readable() for page in pages_of(name) for mark in "\x02\ufffe\xad")
 
 
-def test_a_scan_needs_text_recognition() -> None:
+def test_a_scan_needs_ocr() -> None:
     pages = pages_of("tts_veterans_resources_scanned.pdf")
     assert [(page.has_text, page.needs_ocr) for page in pages] == [(False, True)] * 2
     assert all(page.has_text for page in pages_of("osio_labs_employee_handbook.pdf"))
 
 
-def test_a_page_is_rendered_as_a_gray_png() -> None:
+def test_a_page_is_rendered_as_a_grayscale_png() -> None:
     with open_document(FOLDER / "tts_veterans_resources_scanned.pdf", MAX_PAGES) as document:
         png = document.render_png(1, 100)
     width, height, depth, color = struct.unpack(">IIBB", png[16:26])
@@ -103,17 +105,17 @@ def test_a_page_is_rendered_as_a_gray_png() -> None:
     assert (width, height, depth, color) == (850, 1101, 8, 0)
 
 
-# What cannot be read.
+# Unreadable documents.
 
 
 @pytest.mark.parametrize(
     ("name", "code"),
     [("tts_code_of_conduct_encrypted.pdf", "encrypted"), ("tts_conferences_training_corrupt.pdf", "damaged")],
 )
-def test_an_unreadable_handbook_is_refused_with_what_to_do(name: str, code: str) -> None:
-    with pytest.raises(PdfError, match="upload") as caught, open_document(FOLDER / name, MAX_PAGES):
+def test_an_unreadable_handbook_is_refused_with_advice(name: str, code: str) -> None:
+    with pytest.raises(PdfError, match="upload") as raised, open_document(FOLDER / name, MAX_PAGES):
         pass
-    assert caught.value.code == code
+    assert raised.value.code == code
 
 
 @pytest.mark.parametrize(
@@ -128,34 +130,34 @@ def test_an_unreadable_handbook_is_refused_with_what_to_do(name: str, code: str)
 def test_other_files_are_refused(tmp_path: Path, content: bytes, code: str) -> None:
     path = tmp_path / "upload.pdf"
     path.write_bytes(content)
-    with pytest.raises(PdfError) as caught, open_document(path, MAX_PAGES):
+    with pytest.raises(PdfError) as raised, open_document(path, MAX_PAGES):
         pass
-    assert caught.value.code == code
+    assert raised.value.code == code
 
 
 def test_too_many_pages_are_refused(tmp_path: Path) -> None:
     path = write_pdf(tmp_path / "long.pdf", [Sheet()] * 3)
-    with pytest.raises(PdfError, match="has 3 pages, at most 2") as caught, open_document(path, 2):
+    with pytest.raises(PdfError, match="has 3 pages, at most 2") as raised, open_document(path, 2):
         pass
-    assert caught.value.code == "too_many_pages"
+    assert raised.value.code == "too_many_pages"
 
 
 def test_a_document_without_pages_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(PdfError) as caught, open_document(write_pdf(tmp_path / "none.pdf", []), MAX_PAGES):
+    with pytest.raises(PdfError) as raised, open_document(write_pdf(tmp_path / "none.pdf", []), MAX_PAGES):
         pass
-    assert caught.value.code in ("empty", "damaged")
+    assert raised.value.code in ("empty", "damaged")
 
 
 @pytest.mark.parametrize("name", ["clef_employee_handbook.pdf", "tts_travel_policy_faq.pdf"])
-def test_broken_files_are_read_or_refused_but_never_end_the_process(tmp_path: Path, name: str) -> None:
-    chance = random.Random(7)
-    whole = (FOLDER / name).read_bytes()
+def test_broken_files_are_read_or_refused_without_a_crash(tmp_path: Path, name: str) -> None:
+    rng = random.Random(7)
+    content = (FOLDER / name).read_bytes()
     path = tmp_path / "broken.pdf"
     rounds, refused = 30, 0
     for round_number in range(rounds):
-        data = bytearray(whole[: chance.randrange(len(whole))] if round_number % 2 else whole)
-        for _ in range(chance.choice([0, 1, 20, 400])):
-            data[chance.randrange(len(data))] = chance.randrange(256)
+        data = bytearray(content[: rng.randrange(len(content))] if round_number % 2 else content)
+        for _ in range(rng.choice([0, 1, 20, 400])):
+            data[rng.randrange(len(data))] = rng.randrange(256)
         path.write_bytes(data)
         try:
             with open_document(path, MAX_PAGES) as document:
@@ -176,35 +178,35 @@ def test_broken_files_are_read_or_refused_but_never_end_the_process(tmp_path: Pa
         "e.g. E" * 15_000,
         "- " * 45_000,
     ],
-    ids=["one word", "a cut word", "dots", "spaced dots", "initials", "abbreviations", "dashes"],
+    ids=["one word", "a hyphenated word", "dots", "spaced dots", "initials", "abbreviations", "dashes"],
 )
-def test_a_page_made_to_take_long_does_not(tmp_path: Path, line: str) -> None:
+def test_an_adversarial_page_is_read_quickly(tmp_path: Path, line: str) -> None:
     path = write_pdf(tmp_path / "a.pdf", [Sheet((Text(line, 72, 600, 0.01),))], unicode={0xA1: "\ufffe"})
-    begun = time.process_time()
+    started = time.process_time()
     chunks = chunk_pages(read(path))
-    assert time.process_time() - begun < 3
+    assert time.process_time() - started < 3
     assert all(len(chunk.text) <= MAX_CHARACTERS for chunk in chunks)
 
 
-def test_many_short_lines_do_not_take_long(tmp_path: Path) -> None:
+def test_many_short_lines_are_read_quickly(tmp_path: Path) -> None:
     bullets = [Text(mark, x, y, 1) for x in range(70, 540, 10) for y in range(100, 700, 10) for mark in ("•", "x")]
     shrinking = [Text("Heading", 72, 700, 500 - n / 10) for n in range(2000)]
-    begun = time.process_time()
+    started = time.process_time()
     pages = read(write_pdf(tmp_path / "a.pdf", [Sheet(tuple(bullets)), Sheet(tuple(shrinking))]))
-    assert time.process_time() - begun < 5
+    assert time.process_time() - started < 5
     assert max(len(block.path) for page in pages for block in page.blocks) <= 8
 
 
-# Made ones.
+# Generated documents.
 
 
-def test_a_sentence_over_lines_is_one_paragraph_and_the_next_paragraph_another(tmp_path: Path) -> None:
+def test_a_sentence_across_lines_is_one_paragraph(tmp_path: Path) -> None:
     lines = ["Staff who have worked here for more than five years may take", "two more weeks of leave each year."]
     texts = (*paragraph(lines, 600), *paragraph([SENTENCE], 550))
     assert of_kind(read(write_pdf(tmp_path / "a.pdf", [Sheet(texts)]))[0], "paragraph") == [" ".join(lines), SENTENCE]
 
 
-def test_bold_words_at_the_start_of_a_sentence_are_no_heading(tmp_path: Path) -> None:
+def test_bold_words_at_the_start_of_a_sentence_are_not_a_heading(tmp_path: Path) -> None:
     first = "Staff who have worked here for more than five years may take"
     texts = (
         *paragraph([first], 600, bold=True),
@@ -217,7 +219,7 @@ def test_bold_words_at_the_start_of_a_sentence_are_no_heading(tmp_path: Path) ->
     assert page.blocks[-1].path == ("Sick leave",)
 
 
-def test_larger_type_is_a_heading_and_a_heading_ends_those_of_its_size(tmp_path: Path) -> None:
+def test_larger_type_is_a_heading_and_ends_headings_of_its_size(tmp_path: Path) -> None:
     sheets = [
         Sheet((Text("Leave", 72, 700, 20), Text("Annual leave", 72, 660, 14), *paragraph([SENTENCE], 640))),
         Sheet((Text("Sick leave", 72, 660, 14), *paragraph([SENTENCE], 640), Text("Pay", 72, 500, 20))),
@@ -230,7 +232,7 @@ def test_larger_type_is_a_heading_and_a_heading_ends_those_of_its_size(tmp_path:
     assert third.path == ("Pay",)
 
 
-def test_lines_that_return_in_the_margin_go_but_stay_in_the_middle(tmp_path: Path) -> None:
+def test_repeated_lines_are_removed_in_the_margins_only(tmp_path: Path) -> None:
     sheets = [
         Sheet(
             (
@@ -251,7 +253,7 @@ def test_text_beyond_the_crop_box_is_not_read(tmp_path: Path) -> None:
     assert read(path)[0].text == SENTENCE
 
 
-def test_a_page_larger_than_letter_is_read_whole_though_its_size_is_inherited(tmp_path: Path) -> None:
+def test_a_large_page_with_an_inherited_size_is_read_completely(tmp_path: Path) -> None:
     path = write_pdf(tmp_path / "a.pdf", [Sheet(paragraph([SENTENCE], 1500, x=1200))], box=(0, 0, 2000, 2000))
     assert read(path)[0].text == SENTENCE
 
@@ -267,7 +269,7 @@ def test_characters_outside_the_basic_plane_do_not_shift_the_lines_after_them(tm
     assert of_kind(page, "heading") == ["Leave"]
 
 
-def test_an_empty_page_needs_no_text_recognition_and_a_picture_does(tmp_path: Path) -> None:
+def test_a_page_of_graphics_needs_ocr_and_an_empty_page_does_not(tmp_path: Path) -> None:
     empty, picture, stamp = read(
         write_pdf(tmp_path / "a.pdf", [Sheet(), Sheet(picture=True), Sheet((Text("No. 7", 500, 400),), picture=True)])
     )
@@ -276,13 +278,13 @@ def test_an_empty_page_needs_no_text_recognition_and_a_picture_does(tmp_path: Pa
     assert (stamp.has_text, stamp.needs_ocr) == (False, True)
 
 
-def test_a_page_that_is_not_there_is_the_callers_mistake(tmp_path: Path) -> None:
+def test_a_page_outside_the_document_is_a_value_error(tmp_path: Path) -> None:
     path = write_pdf(tmp_path / "a.pdf", [Sheet()])
     with open_document(path, MAX_PAGES) as document, pytest.raises(ValueError, match="no page 2 of 1"):
         document.read(2, 2)
 
 
-def test_recognised_text_becomes_paragraphs_under_the_scans_headings() -> None:
+def test_recognized_text_becomes_paragraphs_under_the_scans_headings() -> None:
     page = page_from_text(
         3, ["Veterans may take", "five more days, reim-", "bursed.", "", " \u200b", "Ask\u00a0us."], ("Leave",)
     )

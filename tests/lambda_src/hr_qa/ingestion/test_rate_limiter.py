@@ -1,4 +1,4 @@
-"""Calls keep to a rate."""
+"""Calls are limited to a rate."""
 
 from lambda_src.hr_qa.ingestion.rate_limiter import RateLimiter
 
@@ -16,19 +16,19 @@ class Clock:
         self.now += seconds
 
 
-def test_calls_are_spaced_out() -> None:
+def test_calls_are_spaced_evenly() -> None:
     clock = Clock()
-    pace = RateLimiter(4, clock, clock.sleep)
+    limiter = RateLimiter(4, clock, clock.sleep)
     for _ in range(9):
-        pace()
+        limiter()
     assert clock.now - 100 == 2.0
     assert clock.waits[1:] == [0.25] * 8
 
 
-def test_a_pause_saves_up_a_second_at_most() -> None:
+def test_after_a_pause_at_most_a_seconds_worth_starts_at_once() -> None:
     clock = Clock()
-    pace = RateLimiter(4, clock, clock.sleep)
+    limiter = RateLimiter(4, clock, clock.sleep)
     clock.now += 60
     for _ in range(6):
-        pace()
+        limiter()
     assert clock.waits == [0, 0, 0, 0, 0, 0.25]

@@ -1,4 +1,4 @@
-"""Every step of an ingestion: done once, twice, in disorder, killed anywhere."""
+"""The steps of an ingestion: once, twice, out of order, and killed at any call."""
 
 import json
 import random
@@ -8,7 +8,7 @@ import pytest
 
 from lambda_src.hr_qa.documents import DocumentItem
 from lambda_src.hr_qa.ingestion import worker as worker_module
-from lambda_src.hr_qa.resources import key
+from lambda_src.hr_qa.resources import object_key
 from tests.fakes import client_error
 from tests.lambda_src.hr_qa.world import Killed, Killer, World, s3_event
 from tests.pdfs import text_pdf
@@ -31,189 +31,191 @@ def handbook(pages: int = 3, edition: str = "first") -> bytes:
 
 @pytest.fixture(autouse=True)
 def _small_ranges(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two pages a range and few chunks a batch: a small document has several of each."""
+    """Two pages per range and two chunks per batch, so that a small document has several of each."""
     monkeypatch.setattr(worker_module, "RANGE_PAGES", 2)
     monkeypatch.setattr(worker_module, "BATCH", 2)
 
 
-def the_record(world: World, document: str) -> DocumentItem:
-    record = world.record(document)
-    assert record is not None
-    return record
+def get_document(world: World, document: str) -> DocumentItem:
+    item = world.document(document)
+    assert item is not None
+    return item
 
 
-def assert_whole(world: World, document: str, content: bytes) -> None:
-    """One whole generation of that file is live, and nothing else of the document is left anywhere."""
-    record = the_record(world, document)
-    assert (record.status, record.ingesting) == ("ready", None)
-    stored = [one for one in world.search.documents.values() if one["document"] == document]
-    assert {one["generation"] for one in stored} == {record.live}
-    assert sorted(one["ordinal"] for one in stored) == sorted(set(reference(content)))
-    assert record.chunks == len(stored)
-    assert [one for one in world.table.items if one[0] == f"ingestion#{document}"] == [
-        (f"ingestion#{document}", record.live)
+def assert_complete(world: World, document: str, content: bytes) -> None:
+    """One complete generation of the file is live, and no other data of the document remains."""
+    item = get_document(world, document)
+    assert (item.status, item.ingesting_generation) == ("ready", None)
+    stored = [source for source in world.search.documents.values() if source["document"] == document]
+    assert {source["generation"] for source in stored} == {item.live_generation}
+    assert sorted(source["ordinal"] for source in stored) == sorted(set(reference(content)))
+    assert item.chunks == len(stored)
+    assert [key for key in world.table.items if key[0] == f"ingestion#{document}"] == [
+        (f"ingestion#{document}", item.live_generation)
     ]
 
 
 def assert_gone(world: World, document: str) -> None:
-    assert world.record(document) is None
-    assert not [one for one in world.search.documents.values() if one["document"] == document]
-    assert not [one for one in world.table.items if document in one[0] or document in one[1]]
-    assert not [one for one in world.bucket.objects if document in one]
+    assert world.document(document) is None
+    assert not [source for source in world.search.documents.values() if source["document"] == document]
+    assert not [key for key in world.table.items if document in key[0] or document in key[1]]
+    assert not [key for key in world.bucket.objects if document in key]
 
 
 _references: dict[bytes, list[int]] = {}
 
 
 def reference(content: bytes) -> list[int]:
-    """The ordinals of a file's chunks, by an ingestion that nothing disturbs."""
+    """The ordinals of a file's chunks after an undisturbed ingestion."""
     if content not in _references:
         world = World()
-        document = world.announce()
+        document = world.create_document()
         world.upload(document, content)
         world.run()
-        _references[content] = [one["ordinal"] for one in world.search.of(str(the_record(world, document).live))]
+        _references[content] = [
+            source["ordinal"] for source in world.search.of(str(get_document(world, document).live_generation))
+        ]
     return _references[content]
 
 
 def test_a_file_becomes_a_ready_document() -> None:
     world = World()
-    document = world.announce()
+    document = world.create_document()
 
     world.upload(document, handbook(5))
     world.run()
 
-    assert_whole(world, document, handbook(5))
-    record = the_record(world, document)
-    assert (record.pages, record.pages_without_text) == (5, 0)
-    assert len(world.embedded) == record.chunks
-    (first, *_) = sorted(world.search.of(str(record.live)), key=lambda one: one["ordinal"])
+    assert_complete(world, document, handbook(5))
+    item = get_document(world, document)
+    assert (item.pages, item.pages_without_text) == (5, 0)
+    assert len(world.embedded) == item.chunks
+    (first, *_) = sorted(world.search.of(str(item.live_generation)), key=lambda source: source["ordinal"])
     assert first["page"] == 1
     assert "sixteen weeks" in first["text"]
     assert not world.sqs.dead
 
 
-def test_pages_done_moves_while_ranges_are_read() -> None:
+def test_pages_done_rises_while_ranges_are_read() -> None:
     world = World()
-    document = world.announce()
+    document = world.create_document()
     world.upload(document, handbook(6))
-    seen = []
+    pages_done = []
     for _ in range(4):
-        world._deliver(None)
-        record = the_record(world, document)
-        progress = world.documents.progress(document, str(record.ingesting))
+        world.deliver()
+        item = get_document(world, document)
+        progress = world.documents.progress(document, str(item.ingesting_generation))
         assert progress is not None
-        seen.append(progress.pages_done)
-    assert seen == [0, 2, 4, 6]
+        pages_done.append(progress.pages_done)
+    assert pages_done == [0, 2, 4, 6]
 
 
-def test_it_answers_only_when_every_chunk_is_searchable() -> None:
+def test_a_document_is_ready_only_when_every_chunk_is_searchable() -> None:
     world = World(lag_seconds=20)
-    document = world.announce()
+    document = world.create_document()
     world.upload(document, handbook(2))
-    while the_record(world, document).status != "ready":
-        assert the_record(world, document).live is None
-        world._deliver(None)
-    assert len(world.search.searchable) == the_record(world, document).chunks > 0
+    while get_document(world, document).status != "ready":
+        assert get_document(world, document).live_generation is None
+        world.deliver()
+    assert len(world.search.searchable) == get_document(world, document).chunks > 0
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 @pytest.mark.parametrize("scenario", ["upload", "replace", "delete"])
-def test_a_kill_at_any_call_changes_nothing_in_the_end(scenario: str, after: bool) -> None:
-    calls = play(scenario, Killer())
-    assert calls > 15, "every store takes part"
+def test_a_kill_at_any_call_does_not_change_the_result(scenario: str, after: bool) -> None:
+    calls = run_scenario(scenario, Killer())
+    assert calls > 15, "every store is called"
     for at in range(1, calls + 1):
-        play(scenario, Killer(at, after=after))
+        run_scenario(scenario, Killer(at, after=after))
 
 
-def play(scenario: str, killer: Killer) -> int:
-    """A document's life with one kill in it. Returns the calls that were made."""
+def run_scenario(scenario: str, killer: Killer) -> int:
+    """Runs a scenario with one kill. Returns the number of calls."""
     world = World()
-    document = world.announce()
+    document = world.create_document()
     if scenario == "replace":
         world.upload(document, handbook(3))
         world.run()
     world.killer = killer
     world.upload(document, handbook(3, "second"))
     if scenario == "delete":
-        world._deliver(None)
-        world._deliver(None)
+        world.deliver()
+        world.deliver()
         world.delete(document)
     world.run()
     assert not world.sqs.dead
     if scenario == "delete":
         assert_gone(world, document)
     else:
-        assert_whole(world, document, handbook(3, "second"))
+        assert_complete(world, document, handbook(3, "second"))
     return killer.calls
 
 
 @pytest.mark.parametrize("event", ["deletion", "newer file", "same event"])
-def test_what_happens_between_any_two_calls_is_seen(event: str) -> None:
-    calls = interrupted(event, None)
+def test_an_event_between_any_two_calls_is_handled(event: str) -> None:
+    calls = run_interrupted(event, None)
     assert calls > 15
     for at in range(1, calls + 1):
-        interrupted(event, at)
+        run_interrupted(event, at)
 
 
-def interrupted(event: str, at: int | None) -> int:
-    """An ingestion during which something else happens, just before one of its calls. Returns the calls made."""
+def run_interrupted(event: str, at: int | None) -> int:
+    """Runs an ingestion with an event just before call number `at`. Returns the number of calls."""
     world = World(max_receives=1_000)
-    document = world.announce()
+    document = world.create_document()
     world.upload(document, handbook(3))
     happened: list[str] = []
 
-    def meanwhile() -> None:
+    def interruption() -> None:
         happened.append(event)
         killer, world.killer = world.killer, Killer()
         if event == "deletion":
             world.delete(document)
         elif event == "newer file":
             world.upload(document, handbook(3, "second"))
-            # Another function takes it up at once.
+            # Another process handles it at once.
             world.handle(world.sqs.messages[-1]["body"])
         else:
-            world.handle(json.dumps(s3_event(key(world.space, document))))
+            world.handle(json.dumps(s3_event(object_key(world.namespace, document))))
         world.killer = killer
 
-    world.killer = Killer(at, meanwhile=meanwhile)
+    world.killer = Killer(at, interruption=interruption)
     world.run()
     if event == "deletion" and happened:
         assert_gone(world, document)
     else:
-        assert_whole(world, document, handbook(3, "second" if event == "newer file" and happened else "first"))
+        assert_complete(world, document, handbook(3, "second" if event == "newer file" and happened else "first"))
     return world.killer.calls
 
 
 @pytest.mark.parametrize("seed", range(25))
-def test_repeated_and_reordered_messages_change_nothing(seed: int) -> None:
+def test_repeated_and_reordered_messages_do_not_change_the_result(seed: int) -> None:
     chaos = random.Random(seed)
     world = World(max_receives=1_000)
-    document = world.announce()
+    document = world.create_document()
     edition = ""
     for edition in ("first", "second", "third"):
         world.upload(document, handbook(4, edition), events=chaos.randint(1, 3))
         for _ in range(chaos.randint(0, 12)):
             if world.sqs.messages:
-                world._deliver(chaos)
-    # An event of long ago comes last.
-    world.sqs.put(json.dumps(s3_event(key(world.space, document))))
+                world.deliver(chaos)
+    # A very old event arrives last.
+    world.sqs.put(json.dumps(s3_event(object_key(world.namespace, document))))
     world.run(chaos=chaos)
 
-    assert_whole(world, document, handbook(4, edition))
+    assert_complete(world, document, handbook(4, edition))
 
 
 @pytest.mark.parametrize("seed", range(15))
-def test_a_deletion_at_any_time_leaves_nothing(seed: int) -> None:
+def test_a_deletion_at_any_time_deletes_everything(seed: int) -> None:
     chaos = random.Random(seed)
     world = World(max_receives=1_000)
-    document = world.announce()
+    document = world.create_document()
     world.upload(document, handbook(4))
     for _ in range(chaos.randint(0, 14)):
         if world.sqs.messages:
-            world._deliver(chaos)
+            world.deliver(chaos)
     world.delete(document)
-    assert the_record(world, document).live is None
+    assert get_document(world, document).live_generation is None
     if chaos.random() < 0.5:
         world.upload(document, handbook(4, "late"))
     world.run(chaos=chaos)
@@ -221,60 +223,60 @@ def test_a_deletion_at_any_time_leaves_nothing(seed: int) -> None:
     assert_gone(world, document)
 
 
-def test_the_same_file_again_is_not_read_again() -> None:
+def test_the_same_file_is_not_read_twice() -> None:
     world = World()
-    document = world.announce()
+    document = world.create_document()
     world.upload(document, handbook())
     world.run()
-    embedded, live = len(world.embedded), the_record(world, document).live
+    embedded, live = len(world.embedded), get_document(world, document).live_generation
 
     world.upload(document, handbook())
     world.run()
 
-    assert (len(world.embedded), the_record(world, document).live) == (embedded, live)
+    assert (len(world.embedded), get_document(world, document).live_generation) == (embedded, live)
 
 
-def test_the_live_file_is_put_back_while_another_is_read() -> None:
+def test_uploading_the_live_file_again_cancels_another_ingestion() -> None:
     world = World()
-    document = world.announce()
+    document = world.create_document()
     world.upload(document, handbook())
     world.run()
     world.upload(document, handbook(4, "second"))
-    world._deliver(None)
-    world._deliver(None)
-    assert the_record(world, document).ingesting
+    world.deliver()
+    world.deliver()
+    assert get_document(world, document).ingesting_generation
 
     world.upload(document, handbook())
     world.run()
 
-    assert_whole(world, document, handbook())
+    assert_complete(world, document, handbook())
 
 
-def test_the_old_text_answers_until_the_new_one_is_whole() -> None:
+def test_the_old_generation_answers_until_the_new_one_is_complete() -> None:
     world = World()
-    document = world.announce()
+    document = world.create_document()
     world.upload(document, handbook())
     world.run()
-    old = the_record(world, document).live
+    old = get_document(world, document).live_generation
 
     world.upload(document, handbook(3, "second"))
-    while the_record(world, document).live == old:
-        assert len([one for one in world.search.searchable.values() if one["generation"] == old]) == len(
+    while get_document(world, document).live_generation == old:
+        assert len([source for source in world.search.searchable.values() if source["generation"] == old]) == len(
             reference(handbook())
         )
-        world._deliver(None)
+        world.deliver()
 
-    assert the_record(world, document).status == "ready"
+    assert get_document(world, document).status == "ready"
 
 
-def test_what_is_stored_is_not_embedded_again() -> None:
+def test_stored_chunks_are_not_embedded_again() -> None:
     world = World()
-    document = world.announce()
+    document = world.create_document()
     world.upload(document, text_pdf([[f"Rule {n}: {SENTENCES[n % 3]}" * 3 for n in range(25)] for _ in range(2)]))
-    world._deliver(None)
+    world.deliver()
     writes = 0
 
-    def dies_at_its_sixth_write(method: str, path: str, body: bytes, read_seconds: int) -> tuple[int, bytes]:
+    def killed_at_the_sixth_write(method: str, path: str, body: bytes, read_seconds: int) -> tuple[int, bytes]:
         nonlocal writes
         writes += path.endswith("_bulk")
         if writes == 6:
@@ -283,109 +285,109 @@ def test_what_is_stored_is_not_embedded_again() -> None:
         return search(method, path, body, read_seconds)
 
     search = world.search
-    world.search = dies_at_its_sixth_write  # type: ignore[assignment]
-    world._deliver(None)
+    world.search = killed_at_the_sixth_write  # type: ignore[assignment]
+    world.deliver()
     world.search = search
     world.run()
 
-    chunks = the_record(world, document).chunks
+    chunks = get_document(world, document).chunks
     assert chunks is not None
     assert chunks > 12
-    # Again only the batch whose storing failed, and the one that was embedded meanwhile.
+    # Only the failed batch, and the batch embedded during its write, are embedded again.
     assert len(world.embedded) <= chunks + 2 * worker_module.BATCH
 
 
-def test_a_throttled_model_only_delays() -> None:
+def test_throttling_only_delays_the_ingestion() -> None:
     world = World()
-    document = world.announce()
+    document = world.create_document()
     world.embed_failures = [client_error("ThrottlingException") for _ in range(6)]
     world.upload(document, handbook(2))
     world.run()
 
-    assert_whole(world, document, handbook(2))
+    assert_complete(world, document, handbook(2))
 
 
 @pytest.mark.parametrize(
     ("content", "code"),
     [(b"<html>not a PDF</html>", "not_a_pdf"), (handbook(6), "too_many_pages")],
 )
-def test_a_file_that_cannot_be_read_says_why(content: bytes, code: str) -> None:
+def test_an_unreadable_file_has_an_error(content: bytes, code: str) -> None:
     world = World(max_pages=5)
-    document = world.announce()
+    document = world.create_document()
     world.upload(document, content)
     world.run()
 
-    record = the_record(world, document)
-    assert (record.status, record.error_code) == ("failed", code)
-    assert record.error_message
+    item = get_document(world, document)
+    assert (item.status, item.error_code) == ("failed", code)
+    assert item.error_message
     assert not world.embedded
     assert not world.sqs.dead
 
 
-def test_a_file_other_than_the_announced_one_is_refused() -> None:
+def test_a_file_with_another_digest_is_refused() -> None:
     world = World()
-    document = world.announce(sha256="0" * 64)
+    document = world.create_document(sha256="0" * 64)
     world.upload(document, handbook())
     world.run()
-    assert the_record(world, document).error_code == "digest_mismatch"
+    assert get_document(world, document).error_code == "digest_mismatch"
 
 
-def test_a_broken_newer_file_leaves_the_old_text_in_the_answers() -> None:
+def test_after_a_broken_newer_file_the_old_text_answers() -> None:
     world = World()
-    document = world.announce()
+    document = world.create_document()
     world.upload(document, handbook())
     world.run()
-    live = the_record(world, document).live
+    live = get_document(world, document).live_generation
 
     world.upload(document, b"broken")
     world.run()
 
-    record = the_record(world, document)
-    assert (record.status, record.live) == ("failed", live)
+    item = get_document(world, document)
+    assert (item.status, item.live_generation) == ("failed", live)
     assert len(world.search.of(str(live))) == len(reference(handbook()))
 
-    world.upload(document, handbook(2, "mended"))
+    world.upload(document, handbook(2, "fixed"))
     world.run()
-    assert_whole(world, document, handbook(2, "mended"))
+    assert_complete(world, document, handbook(2, "fixed"))
 
 
-def test_what_fails_for_the_last_time_is_told_to_the_owner_and_can_be_tried_again() -> None:
+def test_after_the_last_attempt_the_document_has_failed_and_can_be_uploaded_again() -> None:
     world = World()
-    document = world.announce()
+    document = world.create_document()
     world.search.fail = [400] * 8
     world.upload(document, handbook(2))
     world.run()
 
-    record = the_record(world, document)
-    assert (record.status, record.error_code) == ("failed", "ingestion_failed")
+    item = get_document(world, document)
+    assert (item.status, item.error_code) == ("failed", "ingestion_failed")
     assert len(world.sqs.dead) == 1
 
     world.upload(document, handbook(2))
     world.run()
-    assert_whole(world, document, handbook(2))
+    assert_complete(world, document, handbook(2))
 
 
-def test_a_file_for_no_document_is_deleted() -> None:
+def test_a_file_without_a_document_is_deleted() -> None:
     world = World()
     world.upload("00000000-0000-7000-8000-000000000000", handbook())
     world.run()
     assert not world.bucket.objects
 
 
-def test_a_form_that_expired_leaves_no_document() -> None:
+def test_an_expired_form_leaves_no_document() -> None:
     world = World()
-    document = world.announce()
+    document = world.create_document()
     world.now += 25 * 3600
     world.upload(document, handbook())
     world.run()
-    assert world.record(document) is None
+    assert world.document(document) is None
     assert not world.bucket.objects
 
 
 def test_a_page_without_text_is_counted() -> None:
     world = World()
-    document = world.announce()
+    document = world.create_document()
     world.upload(document, text_pdf([SENTENCES, [], SENTENCES]))
     world.run()
-    record: Any = the_record(world, document)
-    assert (record.status, record.pages, record.pages_without_text) == ("ready", 3, 1)
+    item: Any = get_document(world, document)
+    assert (item.status, item.pages, item.pages_without_text) == ("ready", 3, 1)

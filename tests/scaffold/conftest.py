@@ -1,0 +1,50 @@
+"""A copy of the project in which use cases can be created."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+INSTALLED = (".venv", ".venv-local", "node_modules")
+
+
+class Copy:
+    """A copy of the project's files that shares the installed environments."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        listing = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, check=True, capture_output=True, text=True)
+        for name in filter(None, listing.stdout.split("\0")):
+            if (ROOT / name).is_file():
+                (root / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(ROOT / name, root / name)
+        for name in INSTALLED:
+            (root / name).symlink_to(ROOT / name)
+
+    def python(self, *arguments: str) -> str:
+        """Runs Python in the copy; returns its output, and fails the test with it when the command fails."""
+        environment = {
+            **os.environ,
+            "PATH": os.pathsep.join((f"{ROOT}/.venv/bin", f"{ROOT}/node_modules/.bin", os.environ["PATH"])),
+        }
+        completed = subprocess.run(
+            [sys.executable, *arguments], cwd=self.root, env=environment, capture_output=True, text=True, check=False
+        )
+        assert completed.returncode == 0, completed.stdout + completed.stderr
+        return completed.stdout
+
+
+@pytest.fixture(scope="session")
+def copy(tmp_path_factory: pytest.TempPathFactory) -> Copy:
+    """With one new use case that calls a model, and one that calls none."""
+    project = Copy(tmp_path_factory.mktemp("project"))
+    project.python("-m", "dev.tools.use_case", "translation")
+    project.python("-m", "dev.tools.use_case", "reading_list", "--models", "none")
+    for command in (("ruff", "format", "--quiet", "."), ("ruff", "check", "--fix", "--quiet", ".")):
+        subprocess.run([f"{ROOT}/.venv/bin/{command[0]}", *command[1:]], cwd=project.root, check=True)
+    project.python("-m", "dev.tools.openapi")
+    return project

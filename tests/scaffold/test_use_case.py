@@ -1,0 +1,83 @@
+"""`make use-case` creates use cases that work from the start."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from dev.tools.use_case import REGISTRY, ScaffoldError, create
+from tests.scaffold.conftest import ROOT, Copy
+
+NEW = ("translation", "reading_list")
+SYNTHESIZE = """
+import json, sys
+from pathlib import Path
+from tests.stacks.assemblies import STAGES, synthesize
+folder = Path(sys.argv[1])
+print(json.dumps([synthesize(stage, folder / stage).template("{use_case}").content for stage in STAGES]))
+"""
+
+
+def test_a_new_use_case_is_a_dozen_files(tmp_path: Path) -> None:
+    project = Copy(tmp_path)
+
+    paths = create(project.root, "translation", "text")
+
+    assert len(paths) <= 12
+
+
+@pytest.mark.parametrize("name", NEW)
+def test_its_stack_is_synthesized_in_every_stage(copy: Copy, name: str) -> None:
+    code = SYNTHESIZE.format(use_case=name.replace("_", "-"))
+    folder = copy.root / ".cache" / f"synth-{name}"
+
+    templates = json.loads(copy.python("-c", code, str(folder)).splitlines()[-1])
+
+    for template in templates:
+        types = [resource["Type"] for resource in template["Resources"].values()]
+        assert {"AWS::ApiGateway::RestApi", "AWS::Lambda::Function", "AWS::DynamoDB::Table"} <= set(types)
+        assert ("bedrock:InvokeModel" in json.dumps(template)) == (name == "translation")
+
+
+def test_its_own_tests_and_the_general_ones_pass(copy: Copy) -> None:
+    tests = [f"tests/lambda_src/{name}" for name in NEW]
+    general = [
+        "tests/docs",
+        "tests/project/test_registry.py",
+        "tests/dev/tools/test_openapi.py",
+        "tests/ui/test_texts.py",
+    ]
+
+    copy.python("-m", "pytest", *tests, *general)
+
+
+def test_its_code_is_clean(copy: Copy) -> None:
+    copy.python("-m", "ruff", "check", ".")
+    copy.python("-m", "mypy")
+
+
+@pytest.mark.parametrize("name", ["", "Translation", "a-b", "class", "shared", "embeddings", "x" * 31])
+def test_an_unusable_name_writes_nothing(tmp_path: Path, name: str) -> None:
+    project = Copy(tmp_path)
+    before = (project.root / REGISTRY).read_text()
+
+    with pytest.raises(ScaffoldError):
+        create(project.root, name, "text")
+
+    assert (project.root / REGISTRY).read_text() == before
+
+
+def test_a_file_in_the_way_writes_nothing(tmp_path: Path) -> None:
+    project = Copy(tmp_path)
+    blocking = project.root / "ui" / "pages" / "translation.py"
+    blocking.write_text("# mine\n")
+
+    with pytest.raises(ScaffoldError, match=r"ui/pages/translation\.py exists already"):
+        create(project.root, "translation", "text")
+
+    assert not (project.root / "lambda_src" / "translation").exists()
+    assert blocking.read_text() == "# mine\n"
+
+
+def test_the_registry_of_the_repository_is_untouched() -> None:
+    assert "translation" not in (ROOT / REGISTRY).read_text()
