@@ -6,6 +6,7 @@ import pickle
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import httpx
 import pytest
 
 from bedrock_endpoints import AsyncClient, Client, Event, errors, find_stage
@@ -108,7 +109,7 @@ class TestRetries:
         assert delays[1:] == [1] * 5
         assert apis.executed == 1
 
-    @pytest.mark.parametrize("options", [{"timeout": 0.1}, {"in_progress_timeout": 0.1}])
+    @pytest.mark.parametrize("options", [{"timeout": 0.1}, {"timeout": 60, "in_progress_timeout": 0.1}])
     async def test_but_not_forever(
         self, apis: FakeApis, search: Run, delays: list[float], options: dict[str, float]
     ) -> None:
@@ -158,6 +159,12 @@ class TestErrors:
         with pytest.raises(errors.UnexpectedResponse, match="403") as raised:
             await search()
         assert (raised.value.status, raised.value.request_id) == (403, "r-gateway")
+
+    @pytest.mark.parametrize("retry_after", ["Wed, 21 Oct 2026 07:28:00 GMT", "\u00b2", "-1", ""])
+    def test_a_retry_after_that_is_not_seconds_is_ignored(self, retry_after: str) -> None:
+        body = json.dumps({"error": {"code": "throttled"}}).encode()
+
+        assert errors.from_response(429, {"Retry-After": retry_after}, body).retry_after is None
 
     def test_pickling_keeps_their_attributes(self) -> None:
         throttled = errors.from_response(
@@ -209,10 +216,12 @@ class TestStreams:
         assert (last.name, last.data["text"]) == ("completion", "Water is lifted by it.")
 
     async def test_an_error_event_is_raised(self, apis: FakeApis, run: Run) -> None:
-        apis.stream_end = [event("error", {"error": {"code": "model_error", "message": "It stopped."}})]
+        failure = event("error", {"error": {"code": "model_error", "message": "It stopped."}})
+        apis.planned.append(Response(200, headers={"x-amzn-requestid": "r-gateway"}, events=[failure]))
 
-        with pytest.raises(errors.ModelError, match="It stopped"):
+        with pytest.raises(errors.ModelError, match="It stopped") as raised:
             await run("stream", "playground", "/completions/stream", MESSAGE)
+        assert raised.value.request_id == "r-gateway"
 
     async def test_events_that_are_not_json(self, apis: FakeApis, run: Run) -> None:
         apis.planned.append(Response(200, events=[b"data: {no json\n\n"]))
@@ -299,19 +308,39 @@ class TestLeavingAStream:
     def _endless(self, apis: FakeApis) -> None:
         apis.planned.append(Response(200, events=(event("delta", {"text": "on and on"}) for _ in range(10_000_000))))
 
-    def test_sync(self, apis: FakeApis) -> None:
-        with Client(find_stage(base_urls={"playground": apis.url("playground")}, region="us-west-2")) as client:
-            for _ in client.stream("playground", "/completions/stream", MESSAGE):
-                break
+    @pytest.fixture(autouse=True)
+    def closed(self, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+        """Calls that close a response: garbage collection would do so only later."""
+        calls: list[str] = []
+        close, aclose = httpx.Response.close, httpx.Response.aclose
 
+        def record_close(response: httpx.Response) -> None:
+            calls.append("close")
+            close(response)
+
+        async def record_aclose(response: httpx.Response) -> None:
+            calls.append("aclose")
+            await aclose(response)
+
+        monkeypatch.setattr(httpx.Response, "close", record_close)
+        monkeypatch.setattr(httpx.Response, "aclose", record_aclose)
+        return calls
+
+    def test_sync(self, apis: FakeApis, closed: list[str]) -> None:
+        with Client(find_stage(base_urls={"playground": apis.url("playground")}, region="us-west-2")) as client:
+            events = client.stream("playground", "/completions/stream", MESSAGE)
+            next(events)
+            events.close()
+
+            assert closed == ["close"]
             assert apis.disconnected.wait(5)
 
-    async def test_async(self, apis: FakeApis) -> None:
+    async def test_async(self, apis: FakeApis, closed: list[str]) -> None:
         stage = find_stage(base_urls={"playground": apis.url("playground")}, region="us-west-2")
         async with AsyncClient(stage) as client:
             events = client.stream("playground", "/completions/stream", MESSAGE)
-            async for _ in events:
-                break
+            await anext(events)
             await events.aclose()
 
+            assert closed == ["aclose"]
             assert await asyncio.to_thread(apis.disconnected.wait, 5)

@@ -2,6 +2,8 @@
 
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -58,6 +60,12 @@ def test_the_readmes_examples_run(
     run_examples(README)
 
     assert capsys.readouterr().out == "Water is lifted by it.\n" * 3
+
+
+def test_langchain_is_needed_for_its_classes_only() -> None:
+    code = "import sys, bedrock_endpoints; sys.exit('langchain_core' in sys.modules or 'pydantic' in sys.modules)"
+
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_every_error_is_documented() -> None:
