@@ -91,6 +91,12 @@ class Api:
         if stored is not None:
             headers = {**_headers(_content_type(route, stored.body)), "Idempotency-Replayed": "true"}
             return Response(stored.status, headers, stored.body)
+        return self._run(route, arguments, context, transcript)
+
+    def _run(
+        self, route: Route, arguments: dict[str, Any], context: Context, transcript: sse.Transcript | None
+    ) -> Response:
+        """The response of the route's operation. A failure releases the idempotency key."""
         try:
             result = self._operations[route.operation](context, **arguments)
         except BaseException:

@@ -16,6 +16,7 @@ from lambda_src.shared.asgi import App, RemainingTime
 from lambda_src.shared.http import Api
 from lambda_src.shared.routes import Route
 from lambda_src.shared.schemas import ListQuery, RequestModel, ResponseModel
+from lambda_src.shared.streams import ClosingIterator
 from tests.fakes import CALLER, settings
 
 
@@ -57,17 +58,14 @@ class StoryService:
         self.permits = threading.Semaphore(0)
         self.closed = threading.Event()
 
-    def tell_story(self, context: Any, *, id: str, body: TellStory) -> Generator[str | Story]:
-        return self._pieces(context, id)
+    def tell_story(self, context: Any, *, id: str, body: TellStory) -> ClosingIterator[str | Story]:
+        return ClosingIterator(self._items(context, id), self.closed.set)
 
-    def _pieces(self, context: Any, id: str) -> Generator[str | Story]:
-        try:
-            for piece in ("Once ", "upon"):
-                assert self.permits.acquire(timeout=5)
-                yield piece
-            yield Story(caller=context.caller, id=id, seconds=context.deadline.seconds_left)
-        finally:
-            self.closed.set()
+    def _items(self, context: Any, id: str) -> Generator[str | Story]:
+        for piece in ("Once ", "upon"):
+            assert self.permits.acquire(timeout=5)
+            yield piece
+        yield Story(caller=context.caller, id=id, seconds=context.deadline.seconds_left)
 
     def show(self, context: Any, *, id: str, query: ListQuery) -> Thing:
         return Thing(echo=id, request_id=context.request_id)
@@ -166,6 +164,27 @@ def test_an_undecodable_body_is_a_plain_error(server: HTTPConnection) -> None:
     server.request("POST", "/stories/1/stream", b"\xff\xfe{", request_headers)
     response = server.getresponse()
     assert (response.status, response.getheader("content-type")) == (400, "application/json; charset=utf-8")
+
+
+def test_a_stream_whose_headers_cannot_be_sent_is_closed(service: StoryService) -> None:
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": b'{"text": "a"}', "more_body": False}
+
+    async def send(message: dict[str, Any]) -> None:
+        raise ConnectionResetError
+
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": "/stories/1/stream",
+        "headers": [
+            (b"content-type", b"application/json"),
+            (b"x-amzn-request-context", msgspec.json.encode(CONTEXT)),
+        ],
+    }
+    with pytest.raises(ConnectionResetError):
+        asyncio.run(App(Api(ROUTES, service, settings()))(scope, receive, send))
+    assert service.closed.is_set()
 
 
 def test_plain_routes_work_too(service: StoryService) -> None:

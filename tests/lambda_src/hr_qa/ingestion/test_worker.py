@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from lambda_src.hr_qa.documents import DocumentItem
+from lambda_src.hr_qa.documents import DocumentItem, Progress
 from lambda_src.hr_qa.ingestion import worker as worker_module
+from lambda_src.hr_qa.queue import Queue
 from lambda_src.hr_qa.resources import object_key
 from tests.fakes import client_error
 from tests.lambda_src.hr_qa.world import Killed, Killer, World, s3_event
@@ -221,6 +222,38 @@ def test_a_deletion_at_any_time_deletes_everything(seed: int) -> None:
     world.run(chaos=chaos)
 
     assert_gone(world, document)
+
+
+def test_after_a_deletion_a_running_range_stores_no_more_chunks() -> None:
+    world = World()
+    document = world.create_document()
+    world.upload(document, handbook(2))
+    world.deliver()
+    embed = world.invoke_model
+
+    def delete_first(**request: Any) -> Any:
+        world.invoke_model = embed  # type: ignore[method-assign]
+        world.delete(document)
+        return embed(**request)
+
+    world.invoke_model = delete_first  # type: ignore[method-assign]
+    world.deliver()
+
+    assert world.embedded
+    assert not world.search.documents
+
+
+def test_cleaning_keeps_a_recent_plan_and_deletes_an_old_one() -> None:
+    world = World()
+    document = world.create_document()
+    world.documents.plan(document, "planned", Progress(source="s", pages=1, range_pages=2))
+    Queue("queue", world.sqs, lambda: world.now).send_clean(world.namespace, document)
+
+    world.deliver()
+
+    assert world.documents.progress(document, "planned")
+    world.run()
+    assert world.documents.progress(document, "planned") is None
 
 
 def test_the_same_file_is_not_read_twice() -> None:
