@@ -27,7 +27,8 @@ INGESTION_MEMORY = 1024
 class HrQaStack(UseCaseStack):
     """The documents, questions and searches API, and the queue-driven ingestion.
 
-    Files are in a bucket below `documents/`, their metadata in a table, their chunks in an OpenSearch index. Requires access to the stage's text and embedding models, and a role for API Gateway's logs in the account.
+    Files are in a bucket below `documents/`, their metadata in a table, their chunks in an OpenSearch index.
+    Requires access to the stage's text and embedding models, and a role for API Gateway's logs in the account.
     """
 
     def __init__(self, scope: Construct, *, settings: StageSettings, today: date) -> None:

@@ -156,9 +156,7 @@ class UiStack(UseCaseStack):
         )
         acknowledge(
             secret,
-            {
-                "AwsSolutions-SMG4": "Cognito's secret only changes with its client, and rotating the cookie secret would sign everyone out"
-            },
+            {"AwsSolutions-SMG4": "Cognito rotates its secret with the client only; the other would sign everyone out"},
         )
         self._execution_role.add_to_policy(
             iam.PolicyStatement(actions=["secretsmanager:GetSecretValue"], resources=[secret.ref])

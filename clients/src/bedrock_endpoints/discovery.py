@@ -153,14 +153,12 @@ def _parameter_lookup(stage: str, session: Session, region: str | None) -> Calla
         name = f"/bedrock-endpoints/{stage}/{use_case}/url"
         try:
             parameters = session.create_client("ssm", region_name=region)
-            return str(parameters.get_parameter(Name=name)["Parameter"]["Value"])
-        except ClientError as error:
-            if error.response["Error"]["Code"] == "ParameterNotFound":
-                message = f"There is no parameter {name}: is that stage deployed in {region}?"
-                raise NotDeployed(message) from error
+            found = parameters.get_parameters(Names=[name])["Parameters"]
+        except (BotoCoreError, ClientError) as error:
             raise ConfigurationError(f"The parameter {name} cannot be read: {error}") from error
-        except BotoCoreError as error:
-            raise ConfigurationError(f"The parameter {name} cannot be read: {error}") from error
+        if not found:
+            raise NotDeployed(f"There is no parameter {name}: is that stage deployed in {region}?")
+        return str(found[0]["Value"])
 
     return lookup
 

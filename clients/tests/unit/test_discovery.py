@@ -24,10 +24,8 @@ def parameter_store(parameters: dict[str, str]) -> Callable[[FakeApis, Received]
     """A response of SSM."""
 
     def respond(_: FakeApis, request: Received) -> Response:
-        name = request.body["Name"]
-        if name not in parameters:
-            return Response(400, {"__type": "ParameterNotFound"})
-        return Response(200, {"Parameter": {"Name": name, "Value": parameters[name]}})
+        known = [name for name in request.body["Names"] if name in parameters]
+        return Response(200, {"Parameters": [{"Name": name, "Value": parameters[name]} for name in known]})
 
     return respond
 
@@ -81,7 +79,7 @@ class TestUrl:
 
         # The URL is looked up once.
         lookup, *searches = apis.received
-        assert lookup.headers["X-Amz-Target"] == "AmazonSSM.GetParameter"
+        assert lookup.headers["X-Amz-Target"] == "AmazonSSM.GetParameters"
         assert len(searches) == 2
         for request in searches:
             assert "/eu-west-1/execute-api/" in request.headers["Authorization"]

@@ -49,9 +49,9 @@ def test_the_readmes_examples_run(
     apis: FakeApis, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def parameter(_: FakeApis, request: Received) -> Response:
-        name = request.body["Name"]
+        name = request.body["Names"][0]
         assert name == "/bedrock-endpoints/dev/playground/url"
-        return Response(200, {"Parameter": {"Name": name, "Value": apis.url("playground")}})
+        return Response(200, {"Parameters": [{"Name": name, "Value": apis.url("playground")}]})
 
     monkeypatch.setenv("AWS_REGION", "us-west-2")
     monkeypatch.setenv("AWS_ENDPOINT_URL_SSM", apis.address)

@@ -196,7 +196,7 @@ def test_command_prints_the_calls_of_a_stage(
     assert module.main(["embeddings", "--route", "POST /embeddings"]) == 0
 
     shown = capsys.readouterr().out
-    assert shown.startswith("# The vectors of 1 to 96 texts\ncurl -sS ")
+    assert shown.startswith("# Embed 1 to 96 texts\ncurl -sS ")
     assert shown.rstrip().endswith("https://api.test/v1/embeddings")
 
 
