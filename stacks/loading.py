@@ -123,7 +123,7 @@ def _ui_problems(settings: StageSettings) -> Iterable[str]:
                 yield f"ui.{field.encode_name}: only with `type` express"
         return
     if ui.image is None:
-        yield "ui.image: required with express; docs/ui.md explains how to build it"
+        yield "ui.image: required with express; docs/how-to/run-the-web-ui.md explains how to build it"
     if ui.sign_in_domain_prefix is None:
         yield "ui.signInDomainPrefix: required with express"
     elif any(word in ui.sign_in_domain_prefix for word in ("aws", "amazon", "cognito")):

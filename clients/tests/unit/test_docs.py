@@ -12,7 +12,7 @@ from bedrock_endpoints import errors
 from clients.tests.fake import ADDRESSES, FakeApis, Received, Response, error
 
 PACKAGE = Path(__file__).parents[2]
-PAGE = (PACKAGE.parent / "docs" / "clients.md").read_text("utf-8")
+PAGE = (PACKAGE.parent / "docs" / "how-to" / "use-the-client.md").read_text("utf-8")
 README = (PACKAGE / "README.md").read_text("utf-8")
 
 

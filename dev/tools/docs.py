@@ -1,0 +1,112 @@
+"""`python -m dev.tools.docs`: writes the parts of the documentation that are derived from the registry.
+
+A generated part is between `<!-- name -->` and `<!-- /name -->`.
+"""
+
+import re
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import msgspec
+
+from lambda_src.registry import USE_CASES, ModelSetting, UseCase
+from lambda_src.shared.catalogue import resolve
+from stacks.config import Models
+
+ROOT = Path(__file__).parents[2]
+
+
+def use_cases_table(use_cases: Sequence[UseCase] = USE_CASES) -> str:
+    """A Markdown table of the use cases, their routes and default models."""
+    rows = ["| use case | routes | default models |", "|---|---|---|"]
+    for use_case in use_cases:
+        routes: dict[str, list[str]] = {}
+        for route in use_case.routes:
+            routes.setdefault(route.path, []).append(route.method)
+        cells = ", ".join(f"`{' '.join(methods)} {path}`" for path, methods in routes.items())
+        models = [resolve(model).model.name for setting in use_case.models for model in setting.defaults]
+        rows.append(f"| {use_case.title} | {cells} | {', '.join(models) or 'none'} |")
+    return "\n".join(rows)
+
+
+def architecture_diagram(use_cases: Sequence[UseCase] = USE_CASES) -> str:
+    """A Mermaid flowchart: callers, one API per use case, and the services behind them."""
+    lines = [
+        "```mermaid",
+        "flowchart LR",
+        '    caller["Callers: curl, Python client, LangChain, web UI"]',
+        "    subgraph account[AWS account]",
+        "        direction LR",
+        "        subgraph apis[One stack per use case: API Gateway, Lambda, DynamoDB]",
+        *(f'            {use_case.name}["{use_case.title}"]' for use_case in use_cases),
+        "        end",
+        '        lifecycle["Model lifecycle: weekly check, alarms"]',
+        '        guardrail["Bedrock guardrail"]',
+        '        models["Bedrock models"]',
+        '        search["OpenSearch Serverless"]',
+        '        files["S3: images, photos, documents"]',
+        '        queue["SQS: ingestion, conversation upkeep"]',
+        "    end",
+        "    caller -- HTTPS, SigV4 or Cognito --> apis",
+    ]
+    for use_case in use_cases:
+        if use_case.models:
+            lines.append(f"    {use_case.name} --> models")
+    lines += [
+        "    models -.- guardrail",
+        "    hr_qa --> search & files & queue",
+        "    chatbot --> files & queue",
+        "    image_generation --> files",
+        "    lifecycle --> models",
+        "```",
+    ]
+    return "\n".join(lines)
+
+
+def default_models_table(use_cases: Sequence[UseCase] = USE_CASES) -> str:
+    """A Markdown table of the settings under `models`, their purpose, count and defaults."""
+    rows = ["| `models` | purpose | how many | default |", "|---|---|---|---|"]
+    names = {field.name: field.encode_name for field in msgspec.structs.fields(Models)}
+    for use_case in use_cases:
+        for setting in use_case.models:
+            models = ", ".join(f"`{model}`" for model in setting.defaults) or "none"
+            rows.append(f"| `{names[setting.name]}` | {setting.purpose} | {_count(setting)} | {models} |")
+    return "\n".join(rows)
+
+
+def _count(setting: ModelSetting) -> str:
+    if setting.maximum is None:
+        return f"{setting.minimum} or more"
+    if setting.minimum == setting.maximum:
+        return str(setting.minimum)
+    return f"{setting.minimum} to {setting.maximum}"
+
+
+PARTS: Mapping[str, Mapping[str, Callable[[], str]]] = {
+    "README.md": {"use-cases": use_cases_table},
+    "docs/explanation/architecture.md": {"diagram": architecture_diagram},
+    "docs/reference/settings.md": {"models": default_models_table},
+}
+
+
+def rendered(page: str, text: str) -> str:
+    """A page's text with its generated parts up to date. Raises `ValueError` when a part's markers are missing."""
+    for name, render in PARTS[page].items():
+        pattern = re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
+        text, count = pattern.subn(lambda match: match[1] + render() + "\n" + match[2], text)  # noqa: B023 (used at once)
+        if count != 1:
+            raise ValueError(f"{page}: the markers of `{name}` are missing")
+    return text
+
+
+def main() -> int:
+    """Rewrites every page that has a generated part."""
+    for page in PARTS:
+        path = ROOT / page
+        path.write_text(rendered(page, path.read_text("utf-8")), encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
