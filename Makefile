@@ -19,7 +19,7 @@ PYTEST = python -m pytest
 # Fast tests that need neither synthesis nor a running process.
 UNIT_TESTS = tests/lambda_src tests/project tests/docs tests/dev/tools tests/dev/evaluation tests/dev/benchmarks clients/tests/unit
 
-.PHONY: help setup setup-local ui test-ui screenshots local local-stop local-reset test unit coverage test-stacks test-e2e lint format synth use-case snapshots deploy destroy doctor lock openapi curl bench bench-chat bench-ingestion evaluate
+.PHONY: help setup setup-local ui test-ui screenshots local local-stop local-reset test unit coverage test-stacks test-e2e lint lint-prose format synth use-case snapshots deploy destroy doctor lock openapi curl bench bench-chat bench-ingestion evaluate
 
 help: ## list the commands
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -81,11 +81,15 @@ screenshots: setup ## take the pictures in docs/images
 test-e2e: setup-local ## run the end-to-end tests and LangChain's standard tests: make test-e2e [STAGE=local]
 	@STAGE=$(LOCAL_STAGE) $(PYTEST) tests/e2e clients/tests/integration
 
-lint: setup ## check format, code, types, OpenAPI documents
+lint: lint-prose ## check format, code, types, prose, OpenAPI documents
 	@ruff format --check --quiet .
 	@ruff check --quiet .
 	@mypy
 	@output=$$(redocly lint docs/openapi/*.json 2>&1) || { echo "$$output" >&2; exit 1; }
+
+lint-prose: setup ## check spelling, and the style of the documentation
+	@output=$$(cspell lint --no-progress --no-summary 2>&1) || { echo "$$output" >&2; exit 1; }
+	@output=$$(proselint --config .proselintrc.json check README.md CONTRIBUTING.md docs clients/README.md dev/*/README.md 2>&1) || { echo "$$output" >&2; exit 1; }
 
 format: setup ## format the code and fix most lint errors
 	@ruff format .

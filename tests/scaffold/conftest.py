@@ -47,4 +47,5 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Copy:
     for command in (("ruff", "format", "--quiet", "."), ("ruff", "check", "--fix", "--quiet", ".")):
         subprocess.run([f"{ROOT}/.venv/bin/{command[0]}", *command[1:]], cwd=project.root, check=True)
     project.python("-m", "dev.tools.openapi")
+    project.python("-m", "dev.tools.docs")
     return project
