@@ -6,14 +6,14 @@ import streamlit as st
 
 from ui.entries import entries
 from ui.pages import home
-from ui.texts import say
+from ui.texts import t
 
 
 def pages() -> dict[str, Any]:
     """Streamlit's pages by use case, titled in the user's language; the home page has the key `home`."""
-    start = st.Page(home.page, title=say("home.menu"), icon=":material/home:", default=True)
+    start = st.Page(home.page, title=t("home.menu"), icon=":material/home:", default=True)
     use_cases = {
-        entry.use_case: st.Page(entry.page, title=say(f"{entry.key}.title"), icon=entry.icon, url_path=entry.use_case)
+        entry.use_case: st.Page(entry.page, title=t(f"{entry.key}.title"), icon=entry.icon, url_path=entry.use_case)
         for entry in entries()
     }
     return {"home": start, **use_cases}

@@ -7,8 +7,8 @@ from typing import Any
 import streamlit as st
 
 from ui import sign_in_settings
-from ui.parts import plain
-from ui.texts import say
+from ui.components import plain
+from ui.texts import t
 
 
 def claims() -> dict[str, Any]:
@@ -35,13 +35,13 @@ def _ends(person: dict[str, Any]) -> float:
 
 
 def _signed_in(person: dict[str, Any]) -> None:
-    st.sidebar.caption(say("sign_in.as", name=plain(str(person.get("email", "")))))
-    st.sidebar.button(say("sign_in.leave"), on_click=st.logout, icon=":material/logout:")
+    st.sidebar.caption(t("sign_in.as", name=plain(str(person.get("email", "")))))
+    st.sidebar.button(t("sign_in.leave"), on_click=st.logout, icon=":material/logout:")
 
 
 def _ask() -> None:
-    st.title(say("sign_in.title"), anchor=False)
+    st.title(t("sign_in.title"), anchor=False)
     if sign_in_settings.known(os.environ):
-        st.button(say("sign_in.enter"), on_click=st.login, type="primary", icon=":material/login:")
+        st.button(t("sign_in.enter"), on_click=st.login, type="primary", icon=":material/login:")
     else:
-        st.info(say("sign_in.unknown"))
+        st.info(t("sign_in.unknown"))

@@ -7,13 +7,13 @@ from typing import Any
 
 import streamlit as st
 
-from ui import chat, parts
+from ui import chat, components
 from ui.chat import USE_CASE, Talk, Turn
 from ui.client import Failure
 from ui.entries import Entry
 from ui.photos import ENDINGS, photo, too_much
 from ui.session import client
-from ui.texts import say
+from ui.texts import t
 
 STARTERS = ("starter_plan", "starter_explain", "starter_letter")
 _CHARACTERS = 50_000
@@ -45,9 +45,9 @@ def page() -> None:
     try:
         talk = chat.talk(conversation)
     except Failure as failure:
-        parts.header("chatbot")
-        parts.error_box(failure, "talk")
-        st.button(say("chatbot.new"), icon=":material/edit_square:", on_click=chat.choose, args=("",))
+        components.header("chatbot")
+        components.error_box(failure, "talk")
+        st.button(t("chatbot.new"), icon=":material/edit_square:", on_click=chat.choose, args=("",))
         return
     _talk(conversation, talk)
 
@@ -56,50 +56,50 @@ ENTRY = Entry("chatbot", page, probe="/conversations?limit=1", icon=":material/f
 
 
 def _start() -> None:
-    parts.header("chatbot")
+    components.header("chatbot")
     turn = chat.turns().get("")
     beginning = _beginning()
     if turn is None:
-        st.caption(say("chatbot.starters"))
+        st.caption(t("chatbot.starters"))
         with st.container(horizontal=True, gap="small"):
             for name in STARTERS:
-                told = say(f"chatbot.{name}")
-                st.button(say(f"chatbot.{name}_label"), key=f"chat {name}", on_click=_say, args=("", told, []))
+                told = t(f"chatbot.{name}")
+                st.button(t(f"chatbot.{name}_label"), key=f"chat {name}", on_click=_say, args=("", told, []))
         # In a container it stands here, not at the window's end: the list follows it.
         with st.container():
-            _input("", say("chatbot.first"))
+            _input("", t("chatbot.first"))
     elif turn.running:
         with st.container(key="chat-running"):
             _said("user", "turn", turn.text, _photos(turn))
             try:
-                with st.spinner(say("chatbot.thinking"), show_time=True):
+                with st.spinner(t("chatbot.thinking"), show_time=True):
                     chat.begin(turn, beginning)
             except Failure as failure:
                 turn.failed(failure)
         st.rerun()
     else:
         _unsent("", turn)
-    parts.section(say("chatbot.yours"))
+    components.section(t("chatbot.yours"))
     _list("start")
-    parts.request_box(USE_CASE, "POST", "/conversations", beginning)
+    components.request_box(USE_CASE, "POST", "/conversations", beginning)
 
 
 def _beginning() -> dict[str, str]:
     """What a new conversation is to have."""
-    with st.expander(say("chatbot.settings"), icon=":material/tune:"):
+    with st.expander(t("chatbot.settings"), icon=":material/tune:"):
         instructions = st.text_area(
-            say("chatbot.instructions"),
+            t("chatbot.instructions"),
             key="chat.instructions",
             max_chars=_INSTRUCTIONS,
-            placeholder=say("chatbot.instructions_hint"),
+            placeholder=t("chatbot.instructions_hint"),
             persist_state="session",
         )
         model = st.selectbox(
-            say("chatbot.model"),
+            t("chatbot.model"),
             chat.models(),
             index=None,
             key="chat.model",
-            placeholder=say("chatbot.model_usual"),
+            placeholder=t("chatbot.model_usual"),
             accept_new_options=True,
             persist_state="session",
         )
@@ -115,7 +115,7 @@ def _talk(conversation: str, talk: Talk) -> None:
     for message in talk.messages:
         _said(message["role"], message["id"], message["text"], _photos_of(message))
     unsent = turn is not None and not turn.running
-    _input(conversation, say("chatbot.unsent_first" if unsent else "chatbot.next"), disabled=turn is not None)
+    _input(conversation, t("chatbot.unsent_first" if unsent else "chatbot.next"), disabled=turn is not None)
     if turn is not None and not unsent:
         # In the place of what was below, an error's box perhaps: else that would stay until the answer is whole.
         st.empty()
@@ -133,7 +133,7 @@ def _below(conversation: str, talk: Talk, turn: Turn | None) -> None:
     elif talk.answer:
         _footnote(talk.answer)
     if talk.body:
-        parts.request_box(USE_CASE, "POST", f"{talk.path}/messages/stream", talk.body)
+        components.request_box(USE_CASE, "POST", f"{talk.path}/messages/stream", talk.body)
     if talk.fresh:
         talk.fresh = False
         st.html(_FOCUS, unsafe_allow_javascript=True)
@@ -141,13 +141,13 @@ def _below(conversation: str, talk: Talk, turn: Turn | None) -> None:
 
 def _head(talk: Talk, *, naming: bool) -> None:
     with st.container(horizontal=True, gap="small", key="chat-menu"):
-        st.button(say("chatbot.new"), key="chat new", icon=":material/edit_square:", on_click=chat.choose, args=("",))
+        st.button(t("chatbot.new"), key="chat new", icon=":material/edit_square:", on_click=chat.choose, args=("",))
         # Another key for each: one that was open for another conversation is not open for this one.
-        menu = st.popover(say("chatbot.all"), icon=":material/forum:", key=f"chat all {talk.path}", on_change="rerun")
+        menu = st.popover(t("chatbot.all"), icon=":material/forum:", key=f"chat all {talk.path}", on_change="rerun")
         if menu.open:
             with menu, st.container(width=_MENU_WIDTH):
                 _list("menu")
-        with st.popover(say("chatbot.change"), icon=":material/tune:", key=f"chat change {talk.path}"):
+        with st.popover(t("chatbot.change"), icon=":material/tune:", key=f"chat change {talk.path}"):
             _change(talk)
     # The model finds a title a little after the first turn.
     st.fragment(_title, run_every=chat.LOOK_SECONDS if naming else None)(talk, naming)
@@ -157,10 +157,10 @@ def _title(talk: Talk, naming: bool) -> None:
     named = naming and talk.looks > 0 and _look(talk)
     conversation = talk.conversation
     with st.container(key="chat-title"):
-        parts.model_text(conversation["title"] or say("chatbot.untitled"), kind="h1")
-    told = [parts.plain(conversation["model"])]
+        components.model_text(conversation["title"] or t("chatbot.untitled"), kind="h1")
+    told = [components.plain(conversation["model"])]
     if "expiresAt" in conversation:
-        told.append(say("chatbot.expires", time=parts.plain(parts.when(conversation["expiresAt"]))))
+        told.append(t("chatbot.expires", time=components.plain(components.when(conversation["expiresAt"]))))
     st.caption(" · ".join(told))
     if named or (naming and not talk.looks):
         # Once without the clock: the fragment keeps its own until the page is drawn again.
@@ -176,17 +176,17 @@ def _look(talk: Talk) -> bool:
 def _change(talk: Talk) -> None:
     conversation = talk.conversation
     with st.form(f"chat change form {talk.path}", border=False):
-        title = st.text_input(say("chatbot.name"), conversation["title"], max_chars=_TITLE)
+        title = st.text_input(t("chatbot.name"), conversation["title"], max_chars=_TITLE)
         known = list(dict.fromkeys([conversation["model"], *chat.models()]))
-        model = st.selectbox(say("chatbot.model"), known, accept_new_options=True)
-        saved = st.form_submit_button(say("chatbot.save"), type="primary")
+        model = st.selectbox(t("chatbot.model"), known, accept_new_options=True)
+        saved = st.form_submit_button(t("chatbot.save"), type="primary")
     if saved:
         _save(talk, (title or "").strip(), (model or "").strip())
     if conversation.get("instructions"):
-        st.caption(say("chatbot.told"))
-        parts.model_text(conversation["instructions"])
-    parts.delete_button(
-        say("parts.delete"), say("chatbot.sure"), USE_CASE, talk.path, lambda: _deleted(conversation["id"])
+        st.caption(t("chatbot.told"))
+        components.model_text(conversation["instructions"])
+    components.delete_button(
+        t("components.delete"), t("chatbot.sure"), USE_CASE, talk.path, lambda: _deleted(conversation["id"])
     )
 
 
@@ -198,7 +198,7 @@ def _save(talk: Talk, title: str, model: str) -> None:
     try:
         talk.conversation = client().patch(USE_CASE, talk.path, changes)
     except Failure as failure:
-        parts.error_box(failure, "change")
+        components.error_box(failure, "change")
     else:
         talk.looks = 0
         st.rerun()
@@ -211,11 +211,11 @@ def _deleted(conversation: str) -> None:
 
 
 def _earlier(talk: Talk) -> None:
-    if st.button(say("chatbot.earlier"), icon=":material/expand_less:"):
+    if st.button(t("chatbot.earlier"), icon=":material/expand_less:"):
         try:
             talk.earlier()
         except Failure as failure:
-            parts.error_box(failure, "messages")
+            components.error_box(failure, "messages")
         else:
             st.rerun()
 
@@ -224,12 +224,12 @@ def _said(role: str, key: str, text: str, photos: list[bytes | None]) -> Any:
     """One message. Returns its place, for an answer that grows."""
     name = "you" if role == "user" else "assistant"
     with st.container(key=f"chat-{name}-{key}"):
-        said = st.chat_message(say(f"chatbot.{name}"), avatar=_AVATARS[role])
+        said = st.chat_message(t(f"chatbot.{name}"), avatar=_AVATARS[role])
     with said:
         if photos:
             _thumbnails(photos)
         if text:
-            parts.model_text(text)
+            components.model_text(text)
     return said
 
 
@@ -237,9 +237,9 @@ def _thumbnails(photos: list[bytes | None]) -> None:
     with st.container(horizontal=True, gap="small"):
         for number, data in enumerate(photos, 1):
             if data is None:
-                st.caption(say("chatbot.photo_not_loaded"))
+                st.caption(t("chatbot.photo_not_loaded"))
             else:
-                st.image(data, alt=say("chatbot.photo", number=number), width=140)
+                st.image(data, alt=t("chatbot.photo", number=number), width=140)
 
 
 def _photos_of(message: Mapping[str, Any]) -> list[bytes | None]:
@@ -269,41 +269,41 @@ def _answer(talk: Talk, turn: Turn) -> None:
             # Pieces may come in hundreds a second; nobody reads so fast, and each drawing sends all of the text.
             if time.monotonic() - drawn > _DRAWING_SECONDS:
                 with place:
-                    parts.model_text(text)
+                    components.model_text(text)
                 drawn = time.monotonic()
 
-        with st.spinner(say("chatbot.thinking"), show_time=True):
+        with st.spinner(t("chatbot.thinking"), show_time=True):
             chat.send(talk, turn, show)
 
 
 def _footnote(answer: Mapping[str, Any]) -> None:
     ended = {"max_tokens": "too_long", "guardrail_intervened": "declined", "content_filtered": "declined"}
     if answer["stopReason"] in ended:
-        st.caption(say(f"chatbot.{ended[answer['stopReason']]}"))
-    parts.usage_line(answer)
+        st.caption(t(f"chatbot.{ended[answer['stopReason']]}"))
+    components.usage_line(answer)
 
 
 def _unsent(conversation: str, turn: Turn) -> None:
     """What was not answered, to be sent again as it is or changed."""
     if turn.said:
         with _said("assistant", "turn", turn.said, []):
-            parts.badge("warn", say("chatbot.not_kept"), say("chatbot.not_kept_more"))
+            components.badge("warn", t("chatbot.not_kept"), t("chatbot.not_kept_more"))
     with st.container(border=True, key="chat-unsent"):
-        parts.badge("warn", say("chatbot.not_sent" if turn.problem else "chatbot.not_answered"))
-        text = st.text_area(say("chatbot.your_message"), turn.text, key=f"chat.text {conversation} {turn.attempt}")
+        components.badge("warn", t("chatbot.not_sent" if turn.problem else "chatbot.not_answered"))
+        text = st.text_area(t("chatbot.your_message"), turn.text, key=f"chat.text {conversation} {turn.attempt}")
         turn.text = text or ""
         _removable(turn)
         if turn.problem:
             st.warning(turn.problem, icon=":material/edit:")
         elif turn.failure and turn.failure.code == "conflict":
-            st.warning(say("chatbot.meanwhile"), icon=":material/forum:")
+            st.warning(t("chatbot.meanwhile"), icon=":material/forum:")
         elif turn.failure:
-            parts.error_box(turn.failure, "turn")
+            components.error_box(turn.failure, "turn")
         with st.container(horizontal=True):
             st.button(
-                say("chatbot.again"), type="primary", icon=":material/refresh:", on_click=_again, args=(conversation,)
+                t("chatbot.again"), type="primary", icon=":material/refresh:", on_click=_again, args=(conversation,)
             )
-            st.button(say("chatbot.drop"), icon=":material/close:", on_click=_drop, args=(conversation,))
+            st.button(t("chatbot.drop"), icon=":material/close:", on_click=_drop, args=(conversation,))
 
 
 def _removable(turn: Turn) -> None:
@@ -311,7 +311,7 @@ def _removable(turn: Turn) -> None:
         for number, data in enumerate(_photos(turn), 1):
             with st.container(width=160):
                 _thumbnails([data])
-                name = say("chatbot.photo_drop", number=number)
+                name = t("chatbot.photo_drop", number=number)
                 st.button(
                     name, key=f"chat drop {number}", type="tertiary", on_click=_remove_photo, args=(turn, number - 1)
                 )
@@ -360,10 +360,10 @@ def _check(turn: Turn) -> None:
 
 def _problem(turn: Turn) -> str | None:
     if not turn.text:
-        return say("chatbot.no_text")
+        return t("chatbot.no_text")
     if len(turn.text) > _CHARACTERS:
-        return say("chatbot.too_many_characters", most=f"{_CHARACTERS:,}")
-    return say("chatbot.too_much") if too_much([base64.b64decode(one["data"]) for one in turn.photos]) else None
+        return t("chatbot.too_many_characters", most=f"{_CHARACTERS:,}")
+    return t("chatbot.too_much") if too_much([base64.b64decode(one["data"]) for one in turn.photos]) else None
 
 
 def _drop(conversation: str) -> None:
@@ -377,21 +377,21 @@ def _list(where: str) -> None:
     try:
         found, more = chat.listed(st.session_state.get(shown, _SHOWN))
     except Failure as failure:
-        parts.error_box(failure, f"conversations {where}")
+        components.error_box(failure, f"conversations {where}")
         return
     if not found:
-        st.caption(say("chatbot.nothing_yet"))
+        st.caption(t("chatbot.nothing_yet"))
     with st.container(key=f"chat-list-{where}", gap="small"):
         for one in found:
-            title = parts.plain(one["title"] or say("chatbot.untitled"))
-            count = say("chatbot.messages", count=one["messageCount"])
+            title = components.plain(one["title"] or t("chatbot.untitled"))
+            count = t("chatbot.messages", count=one["messageCount"])
             st.button(
-                f"**{title}** · {parts.plain(parts.when(one['updatedAt']))} · {count}",
+                f"**{title}** · {components.plain(components.when(one['updatedAt']))} · {count}",
                 key=f"chat {where} {one['id']}",
                 type="tertiary",
                 on_click=chat.choose,
                 args=(one["id"],),
             )
-    if more and st.button(say("parts.more"), key=f"chat more {where}", icon=":material/expand_more:"):
+    if more and st.button(t("components.more"), key=f"chat more {where}", icon=":material/expand_more:"):
         st.session_state[shown] = st.session_state.get(shown, _SHOWN) + _SHOWN
         st.rerun()

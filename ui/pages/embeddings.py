@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from ui import parts
+from ui import components
+from ui.api_request import ApiRequest
 from ui.entries import Entry
-from ui.texts import say
-from ui.work import Work
+from ui.texts import t
 
 USE_CASE = "embeddings"
 DIMENSIONS = (1024, 512, 256)
@@ -26,21 +26,21 @@ _TEXTS = "embeddings.texts"
 
 def page() -> None:
     """Texts in, one a line; vectors, nearness and a map out."""
-    work = Work(USE_CASE, "/embeddings")
-    parts.header("embeddings")
+    request = ApiRequest(USE_CASE, "/embeddings")
+    components.header("embeddings")
     st.button(
-        say("embeddings.example"),
+        t("embeddings.example"),
         icon=":material/format_list_bulleted:",
         on_click=_take,
-        args=(say("embeddings.example_texts"),),
+        args=(t("embeddings.example_texts"),),
     )
-    body = _form(work)
-    work.run(body, say("embeddings.embedding"), _problem(body["texts"]))
-    parts.outcome(work)
-    if work.answer and work.body:
-        _answer(work.answer, work.body["texts"])
-    if work.body:
-        parts.request_box(USE_CASE, "POST", "/embeddings", work.body)
+    body = _form(request)
+    request.run(body, t("embeddings.embedding"), _problem(body["texts"]))
+    components.outcome(request)
+    if request.response and request.body:
+        _answer(request.response, request.body["texts"])
+    if request.body:
+        components.request_box(USE_CASE, "POST", "/embeddings", request.body)
 
 
 ENTRY = Entry(USE_CASE, page, probe="/embeddings", icon=":material/scatter_plot:", position=3)
@@ -50,36 +50,36 @@ def _take(texts: str) -> None:
     st.session_state[_TEXTS] = texts
 
 
-def _form(work: Work) -> dict[str, Any]:
+def _form(request: ApiRequest) -> dict[str, Any]:
     with st.form("embeddings"):
         texts = st.text_area(
-            say("embeddings.texts"),
+            t("embeddings.texts"),
             key=_TEXTS,
             height=200,
-            placeholder=say("embeddings.texts_hint"),
+            placeholder=t("embeddings.texts_hint"),
             persist_state="session",
         )
         left, right = st.columns(2, vertical_alignment="bottom")
         dimensions = left.selectbox(
-            say("embeddings.dimensions"),
+            t("embeddings.dimensions"),
             DIMENSIONS,
             key="embeddings.dimensions",
-            help=say("embeddings.dimensions_help"),
+            help=t("embeddings.dimensions_help"),
             persist_state="session",
         )
         normalize = right.checkbox(
-            say("embeddings.normalize"),
+            t("embeddings.normalize"),
             True,
             key="embeddings.normalize",
-            help=say("embeddings.normalize_help"),
+            help=t("embeddings.normalize_help"),
             persist_state="session",
         )
         st.form_submit_button(
-            say("embeddings.embed"),
+            t("embeddings.embed"),
             type="primary",
             icon=":material/scatter_plot:",
-            on_click=work.begin,
-            disabled=work.running,
+            on_click=request.start,
+            disabled=request.running,
         )
     lines = [line.strip() for line in (texts or "").splitlines() if line.strip()]
     return {"texts": lines, "dimensions": dimensions, "normalize": normalize}
@@ -87,29 +87,29 @@ def _form(work: Work) -> dict[str, Any]:
 
 def _problem(texts: list[str]) -> str | None:
     if not texts:
-        return say("embeddings.nothing")
-    return say("embeddings.too_many", most=MOST) if len(texts) > MOST else None
+        return t("embeddings.nothing")
+    return t("embeddings.too_many", most=MOST) if len(texts) > MOST else None
 
 
 def _answer(answer: Mapping[str, Any], texts: list[str]) -> None:
     vectors = np.array([item["vector"] for item in answer["items"]])
-    parts.usage_line(answer)
-    parts.section(say("embeddings.vectors"))
+    components.usage_line(answer)
+    components.section(t("embeddings.vectors"))
     _vectors(answer, texts, vectors)
     if len(texts) < 2:
-        st.caption(say("embeddings.one_more"))
+        st.caption(t("embeddings.one_more"))
         return
     drawn = texts[:MOST_DRAWN]
     nearness = cosines(vectors[:MOST_DRAWN])
-    parts.section(say("embeddings.nearness"))
+    components.section(t("embeddings.nearness"))
     # Numbers stand for the texts in both pictures: names would cover each other, and on a telephone everything.
     st.html(f'<ol class="numbered">{"".join(f"<li>{html.escape(text)}</li>" for text in drawn)}</ol>')
-    st.caption(say("embeddings.nearness_lead"))
+    st.caption(t("embeddings.nearness_lead"))
     st.altair_chart(_heat_map(nearness, drawn), theme=None)
-    parts.section(say("embeddings.map"))
-    st.caption(say("embeddings.map_lead"))
+    components.section(t("embeddings.map"))
+    st.caption(t("embeddings.map_lead"))
     st.altair_chart(_map(on_a_plane(vectors[:MOST_DRAWN]), drawn), theme=None)
-    with st.expander(say("embeddings.table"), icon=":material/table:"):
+    with st.expander(t("embeddings.table"), icon=":material/table:"):
         st.dataframe(
             pd.DataFrame(
                 nearness.round(3),
@@ -122,15 +122,15 @@ def _answer(answer: Mapping[str, Any], texts: list[str]) -> None:
 def _vectors(answer: Mapping[str, Any], texts: list[str], vectors: Any) -> None:
     rows = [
         {
-            say("embeddings.column_text"): text,
-            say("embeddings.column_tokens"): item.get("inputTokens"),
-            say("embeddings.column_length"): round(float(np.linalg.norm(vector)), 4),
-            say("embeddings.column_start"): ", ".join(f"{value:.4f}" for value in vector[:6]) + " ...",
+            t("embeddings.column_text"): text,
+            t("embeddings.column_tokens"): item.get("inputTokens"),
+            t("embeddings.column_length"): round(float(np.linalg.norm(vector)), 4),
+            t("embeddings.column_start"): ", ".join(f"{value:.4f}" for value in vector[:6]) + " ...",
         }
         for text, item, vector in zip(texts, answer["items"], vectors, strict=True)
     ]
     st.dataframe(pd.DataFrame(rows), hide_index=True)
-    parts.json_box(answer, "embeddings")
+    components.json_box(answer, "embeddings")
 
 
 def cosines(vectors: Any) -> Any:

@@ -6,30 +6,30 @@ from typing import Any
 
 import streamlit as st
 
-from ui import parts
+from ui import components
 from ui.client import Client, Failure
 from ui.entries import entries
 from ui.session import client
-from ui.texts import say, words
+from ui.texts import t, translations
 
 
 def page() -> None:
     """A card an endpoint."""
-    parts.header("home")
-    with st.spinner(say("home.asking")):
+    components.header("home")
+    with st.spinner(t("home.asking")):
         found = _look([(entry.use_case, entry.probe) for entry in entries()])
     with st.container(key="cards"):
         for entry in entries():
             with st.container(border=True, key=f"card-{entry.use_case}"):
-                st.subheader(f"{entry.icon} {say(f'{entry.key}.card')}", anchor=False)
-                st.html(f'<p class="lead">{html.escape(say(f"{entry.key}.card_lead"))}</p>')
+                st.subheader(f"{entry.icon} {t(f'{entry.key}.card')}", anchor=False)
+                st.html(f'<p class="lead">{html.escape(t(f"{entry.key}.card_lead"))}</p>')
                 _state(found.get(entry.use_case))
                 made = st.session_state["pages"].get(entry.use_case)
                 if made and entry.use_case in found:
                     st.page_link(
-                        made, label=say("home.open", name=say(f"{entry.key}.card")), icon=":material/arrow_forward:"
+                        made, label=t("home.open", name=t(f"{entry.key}.card")), icon=":material/arrow_forward:"
                     )
-    st.button(say("home.again"), icon=":material/refresh:")
+    st.button(t("home.again"), icon=":material/refresh:")
 
 
 def _look(probes: list[tuple[str, str]]) -> dict[str, float | Failure]:
@@ -54,9 +54,9 @@ def _probe(calling: Client, use_case: str, path: str) -> float | Failure:
 
 def _state(found: Any) -> None:
     if found is None:
-        parts.badge("off", say("home.not_deployed"), say("home.not_deployed_do", command=parts.stage_command()))
+        components.badge("off", t("home.not_deployed"), t("home.not_deployed_do", command=components.stage_command()))
     elif isinstance(found, Failure):
-        known = found.code if f"errors.{found.code}_what" in words() else "unexpected"
-        parts.badge("bad", say(f"errors.{known}_what"), say(f"errors.{known}_do", command=parts.stage_command()))
+        known = found.code if f"errors.{found.code}_what" in translations() else "unexpected"
+        components.badge("bad", t(f"errors.{known}_what"), t(f"errors.{known}_do", command=components.stage_command()))
     else:
-        parts.badge("good", say("home.answers"), say("home.answered_in", milliseconds=f"{found * 1000:,.0f}"))
+        components.badge("good", t("home.answers"), t("home.answered_in", milliseconds=f"{found * 1000:,.0f}"))

@@ -11,12 +11,12 @@ from typing import Any
 
 import streamlit as st
 
-from ui import parts, pdf, stage
+from ui import components, pdf, stage
+from ui.api_request import ApiRequest
 from ui.client import Failure
 from ui.entries import Entry
 from ui.session import client
-from ui.texts import LANGUAGES, language, say, words
-from ui.work import Work
+from ui.texts import LANGUAGES, language, t, translations
 
 USE_CASE = "hr-qa"
 SAMPLES = {"en": "tts_leave_handbook.pdf", "pt": "clt_jornada_ferias_maternidade_rescisao.pdf"}
@@ -45,38 +45,38 @@ print("url =", json.dumps(form["url"])); [print("form-string =", json.dumps(f"{k
 
 def page() -> None:
     """Questions first when there is something to ask; where nothing is ready yet, documents first."""
-    work = Work(USE_CASE, "/questions")
-    parts.header("hr_qa")
+    request = ApiRequest(USE_CASE, "/questions")
+    components.header("hr_qa")
     try:
         documents, more = client().newest(USE_CASE, "/documents", st.session_state.get(_SHOWN, _PAGE))
     except Failure as failure:
-        parts.error_box(failure, "documents")
+        components.error_box(failure, "documents")
         return
     ready = [one for one in documents if one["status"] == "ready"]
-    if ready or work.answer:
-        _ask(work, ready)
+    if ready or request.response:
+        _ask(request, ready)
     _documents(documents, more)
 
 
 ENTRY = Entry(USE_CASE, page, probe="/documents?limit=1", icon=":material/quiz:", position=4)
 
 
-def _ask(work: Work, ready: list[dict[str, Any]]) -> None:
-    parts.section(say("hr_qa.ask_title"))
+def _ask(request: ApiRequest, ready: list[dict[str, Any]]) -> None:
+    components.section(t("hr_qa.ask_title"))
     _examples()
-    body = _form(work, ready)
-    work.run(body, say("hr_qa.looking"), _problem(body))
-    parts.outcome(work)
-    if work.answer:
-        _answer(work.answer)
-    if work.body:
-        parts.request_box(USE_CASE, "POST", "/questions", work.body)
+    body = _form(request, ready)
+    request.run(body, t("hr_qa.looking"), _problem(body))
+    components.outcome(request)
+    if request.response:
+        _answer(request.response)
+    if request.body:
+        components.request_box(USE_CASE, "POST", "/questions", request.body)
 
 
 def _examples() -> None:
     with st.container(horizontal=True, gap="small"):
         for name in EXAMPLES:
-            question = say(f"hr_qa.{name}")
+            question = t(f"hr_qa.{name}")
             st.button(question, key=f"hr {name}", on_click=_take, args=(question,))
 
 
@@ -84,38 +84,38 @@ def _take(question: str) -> None:
     st.session_state[_QUESTION] = question
 
 
-def _form(work: Work, ready: list[dict[str, Any]]) -> dict[str, Any]:
+def _form(request: ApiRequest, ready: list[dict[str, Any]]) -> dict[str, Any]:
     names = {one["id"]: one["name"] for one in ready}
     # One that was deleted since cannot be chosen any more.
     st.session_state[_CHOSEN] = [one for one in st.session_state.get(_CHOSEN, []) if one in names]
     with st.form("questions"):
         question = st.text_area(
-            say("hr_qa.question"),
+            t("hr_qa.question"),
             key=_QUESTION,
             max_chars=_CHARACTERS,
-            placeholder=say("hr_qa.question_hint"),
+            placeholder=t("hr_qa.question_hint"),
             persist_state="session",
         )
         left, right = st.columns([2, 1])
         chosen = left.multiselect(
-            say("hr_qa.where"),
+            t("hr_qa.where"),
             list(names),
             format_func=lambda one: names.get(one, one),
             key=_CHOSEN,
             max_selections=_MOST_CHOSEN,
-            placeholder=say("hr_qa.everywhere"),
+            placeholder=t("hr_qa.everywhere"),
             persist_state="session",
         )
         # The API answers in the question's language by itself, which is what most people want.
         answer_in = right.selectbox(
-            say("hr_qa.language"),
+            t("hr_qa.language"),
             ("", *LANGUAGES),
-            format_func=lambda one: LANGUAGES.get(one) or say("hr_qa.language_same"),
+            format_func=lambda one: LANGUAGES.get(one) or t("hr_qa.language_same"),
             key="hr.language",
             persist_state="session",
         )
         st.form_submit_button(
-            say("hr_qa.ask"), type="primary", icon=":material/search:", on_click=work.begin, disabled=work.running
+            t("hr_qa.ask"), type="primary", icon=":material/search:", on_click=request.start, disabled=request.running
         )
     body: dict[str, Any] = {"question": (question or "").strip()}
     if chosen:
@@ -124,31 +124,31 @@ def _form(work: Work, ready: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _problem(body: Mapping[str, Any]) -> str | None:
-    return None if body["question"] else say("hr_qa.no_question")
+    return None if body["question"] else t("hr_qa.no_question")
 
 
 def _answer(answer: Mapping[str, Any]) -> None:
     with st.container(border=True, key="answer"):
         if not answer["answered"]:
-            parts.badge("off", say("hr_qa.unanswered"))
-        parts.model_text(answer["answer"])
+            components.badge("off", t("hr_qa.unanswered"))
+        components.model_text(answer["answer"])
         if not answer["answered"]:
-            st.caption(say("hr_qa.unanswered_do"))
-    parts.usage_line(answer)
+            st.caption(t("hr_qa.unanswered_do"))
+    components.usage_line(answer)
     if answer["citations"]:
-        st.markdown(f"**{say('hr_qa.citations')}**")
+        st.markdown(f"**{t('hr_qa.citations')}**")
     for number, citation in enumerate(answer["citations"], 1):
         _citation(citation, number, answer["requestId"])
 
 
 def _citation(citation: Mapping[str, Any], number: int, request_id: str) -> None:
     with st.container(border=True, key=f"citation-{number}"):
-        place = say("hr_qa.place", document=citation["document"], page=citation["page"])
+        place = t("hr_qa.place", document=citation["document"], page=citation["page"])
         st.html(f'<p class="source" dir="auto">{number}. {html.escape(place)}</p>')
-        parts.model_text(citation["quote"], kind="blockquote")
+        components.model_text(citation["quote"], kind="blockquote")
         # Drawn when it is opened: the whole file is fetched for it.
         shown = st.expander(
-            say("hr_qa.show_page", page=citation["page"]),
+            t("hr_qa.show_page", page=citation["page"]),
             icon=":material/find_in_page:",
             key=f"hr page {request_id} {number}",
             on_change="rerun",
@@ -160,26 +160,26 @@ def _citation(citation: Mapping[str, Any], number: int, request_id: str) -> None
 
 def _picture(citation: Mapping[str, Any], number: int) -> None:
     try:
-        with st.spinner(say("hr_qa.fetching")):
+        with st.spinner(t("hr_qa.fetching")):
             document = client().get(USE_CASE, f"/documents/{citation['documentId']}")
             if "url" not in document:
-                st.warning(say("hr_qa.no_file"))
+                st.warning(t("hr_qa.no_file"))
                 return
             drawn = _drawn(document["id"], document["updatedAt"], citation["page"], citation["quote"], document["url"])
     except Failure as failure:
-        parts.error_box(failure, f"page {number}")
+        components.error_box(failure, f"page {number}")
         return
     except pdf.Unreadable:
-        st.warning(say("hr_qa.no_picture"))
+        st.warning(t("hr_qa.no_picture"))
         return
     if not drawn.marked:
-        st.info(say("hr_qa.not_found"), icon=":material/info:")
-    place = say("hr_qa.place", document=citation["document"], page=citation["page"])
+        st.info(t("hr_qa.not_found"), icon=":material/info:")
+    place = t("hr_qa.place", document=citation["document"], page=citation["page"])
     st.image(drawn.png, alt=place, width="stretch")
     # A local stage's certificate is its own, which the browser does not know.
     if not stage.is_local(stage.current()):
         st.link_button(
-            say("hr_qa.open_file"), f"{document['url']}#page={citation['page']}", icon=":material/open_in_new:"
+            t("hr_qa.open_file"), f"{document['url']}#page={citation['page']}", icon=":material/open_in_new:"
         )
 
 
@@ -196,9 +196,9 @@ def _file(document: str, version: str, _url: str) -> bytes:
 
 
 def _documents(documents: list[dict[str, Any]], more: bool) -> None:
-    parts.section(say("hr_qa.documents"))
+    components.section(t("hr_qa.documents"))
     if not documents:
-        st.caption(say("hr_qa.nothing_yet"))
+        st.caption(t("hr_qa.nothing_yet"))
     _upload(first=not documents)
     moving = [one for one in documents if _moves(one)]
     every = max(_LOOK_SECONDS, _LOOK_SECONDS_EACH * len(moving))
@@ -211,14 +211,14 @@ def _documents(documents: list[dict[str, Any]], more: bool) -> None:
                 else:
                     _state(one)
             with right:
-                parts.delete_button(
-                    say("parts.delete"),
-                    say("hr_qa.sure", name=parts.plain(one["name"])),
+                components.delete_button(
+                    t("components.delete"),
+                    t("hr_qa.sure", name=components.plain(one["name"])),
                     USE_CASE,
                     f"/documents/{one['id']}",
                     lambda: None,
                 )
-    if more and st.button(say("parts.more"), key="hr more", icon=":material/expand_more:"):
+    if more and st.button(t("components.more"), key="hr more", icon=":material/expand_more:"):
         st.session_state[_SHOWN] = st.session_state.get(_SHOWN, _PAGE) + _PAGE
         st.rerun()
     _upload_as_curl()
@@ -237,7 +237,7 @@ def _watched(document: str, before: str) -> None:
     except Failure as failure:
         if failure.code == "not_found":
             st.rerun()
-        parts.error_box(failure, document)
+        components.error_box(failure, document)
         return
     if now["status"] != before:
         st.rerun()
@@ -249,12 +249,12 @@ def _state(document: Mapping[str, Any]) -> None:
     status = document["status"]
     st.html(
         f'<p class="source" dir="auto">{html.escape(document["name"])}</p>'
-        f'<p class="state"><span class="badge {_BADGES[status]}">{html.escape(say(f"hr_qa.status_{status}"))}</span> '
+        f'<p class="state"><span class="badge {_BADGES[status]}">{html.escape(t(f"hr_qa.status_{status}"))}</span> '
         f"<span>{html.escape(' · '.join(_facts(document)))}</span></p>"
     )
     if status == "processing":
         pages, done = document.get("pages"), document.get("pagesDone", 0)
-        told = say("hr_qa.progress", done=f"{done:,}", pages=f"{pages:,}") if pages else say("hr_qa.progress_soon")
+        told = t("hr_qa.progress", done=f"{done:,}", pages=f"{pages:,}") if pages else t("hr_qa.progress_soon")
         st.progress(min(1.0, done / pages) if pages else 0.0, text=told)
     elif status == "failed":
         _why(document.get("error", {}))
@@ -263,21 +263,21 @@ def _state(document: Mapping[str, Any]) -> None:
 def _facts(document: Mapping[str, Any]) -> list[str]:
     facts = []
     if document["status"] == "ready":
-        facts.append(say("hr_qa.pages", pages=f"{document.get('pages', 0):,}"))
+        facts.append(t("hr_qa.pages", pages=f"{document.get('pages', 0):,}"))
         if document.get("pagesWithoutText"):
-            facts.append(say("hr_qa.pages_without_text", pages=f"{document['pagesWithoutText']:,}"))
-    return [*facts, parts.when(document["createdAt"])]
+            facts.append(t("hr_qa.pages_without_text", pages=f"{document['pagesWithoutText']:,}"))
+    return [*facts, components.when(document["createdAt"])]
 
 
 def _why(error: Mapping[str, str]) -> None:
     """Why it could not be read and what to do, in the person's language where the code is a known one."""
     code = error.get("code", "")
-    if f"hr_qa.failed_{code}" in words():
-        st.html(f'<p class="state">{html.escape(say(f"hr_qa.failed_{code}"))}</p>')
+    if f"hr_qa.failed_{code}" in translations():
+        st.html(f'<p class="state">{html.escape(t(f"hr_qa.failed_{code}"))}</p>')
     else:
-        parts.model_text(error.get("message", ""))
+        components.model_text(error.get("message", ""))
     if code:
-        st.caption(say("hr_qa.code", code=parts.plain(code)))
+        st.caption(t("hr_qa.code", code=components.plain(code)))
 
 
 def _upload(*, first: bool) -> None:
@@ -286,14 +286,14 @@ def _upload(*, first: bool) -> None:
     st.session_state.setdefault("hr.one_at_a_time", threading.Lock())
     with st.form("documents"):
         files = st.file_uploader(
-            say("hr_qa.files", megabytes=MEGABYTES),
+            t("hr_qa.files", megabytes=MEGABYTES),
             ["pdf"],
             accept_multiple_files=True,
             key=f"hr files {turn}",
             max_upload_size=MEGABYTES,
         )
-        asked = st.form_submit_button(say("hr_qa.upload"), type="primary", icon=":material/upload_file:")
-    sample = first and st.button(say("hr_qa.example"), icon=":material/description:")
+        asked = st.form_submit_button(t("hr_qa.upload"), type="primary", icon=":material/upload_file:")
+    sample = first and st.button(t("hr_qa.example"), icon=":material/description:")
     if asked:
         _send([(one.name, one.getvalue()) for one in files])
     elif sample:
@@ -308,9 +308,9 @@ def _problems() -> None:
         if name:
             st.html(f'<p class="source">{html.escape(name)}</p>')
         if isinstance(problem, Failure):
-            parts.error_box(problem, f"upload {number}")
+            components.error_box(problem, f"upload {number}")
         else:
-            st.warning(say(problem), icon=":material/edit:")
+            st.warning(t(problem), icon=":material/edit:")
 
 
 def _send(files: Sequence[tuple[str, bytes]]) -> None:
@@ -325,7 +325,7 @@ def _send(files: Sequence[tuple[str, bytes]]) -> None:
             problems.append((name, "hr_qa.failed_not_a_pdf"))
             continue
         try:
-            with st.spinner(say("hr_qa.sending", name=parts.plain(name)), show_time=True):
+            with st.spinner(t("hr_qa.sending", name=components.plain(name)), show_time=True):
                 _send_one(name, content, arrived)
         except Failure as failure:
             problems.append((name, failure))
@@ -358,8 +358,8 @@ def _send_one(name: str, content: bytes, arrived: dict[str, float]) -> None:
 
 
 def _upload_as_curl() -> None:
-    with st.expander(say("hr_qa.upload_as_curl"), icon=":material/terminal:"):
-        st.caption(say("parts.as_curl_note"))
+    with st.expander(t("hr_qa.upload_as_curl"), icon=":material/terminal:"):
+        st.caption(t("components.as_curl_note"))
         body = {"name": "handbook.pdf", "contentType": "application/pdf"}
-        before, _, command = parts.curl(stage.current(), USE_CASE, "POST", "/documents", body).partition("curl ")
+        before, _, command = components.curl(stage.current(), USE_CASE, "POST", "/documents", body).partition("curl ")
         st.code(f"{before}made=$(curl {command})\n{_POST_THE_FORM}", language="bash", wrap_lines=True)

@@ -6,12 +6,12 @@ from typing import Any
 
 import streamlit as st
 
-from ui import parts
+from ui import components
+from ui.api_request import ApiRequest
 from ui.client import Failure
 from ui.entries import Entry
 from ui.session import client
-from ui.texts import say
-from ui.work import Work
+from ui.texts import t
 
 USE_CASE = "image-generation"
 EXAMPLES = ("example_lighthouse", "example_train", "example_market")
@@ -29,31 +29,31 @@ _SHOWN = "images.shown"
 
 def page() -> None:
     """What can be asked for, what came of it, and what there was before."""
-    work = Work(USE_CASE, "/images")
-    parts.header("image_generation")
+    request = ApiRequest(USE_CASE, "/images")
+    components.header("image_generation")
     _examples()
-    body = _form(work)
-    work.run(body, say("image_generation.drawing"), None if body["prompt"] else say("image_generation.no_prompt"))
-    parts.outcome(work)
-    if work.answer:
-        _made(work.answer)
-    if work.body:
-        parts.request_box(USE_CASE, "POST", "/images", work.body)
-    _gallery(work)
+    body = _form(request)
+    request.run(body, t("image_generation.drawing"), None if body["prompt"] else t("image_generation.no_prompt"))
+    components.outcome(request)
+    if request.response:
+        _made(request.response)
+    if request.body:
+        components.request_box(USE_CASE, "POST", "/images", request.body)
+    _gallery(request)
 
 
 ENTRY = Entry(USE_CASE, page, probe="/images?limit=1", icon=":material/image:", position=1)
 
 
 def _examples() -> None:
-    st.caption(say("image_generation.examples"))
+    st.caption(t("image_generation.examples"))
     with st.container(horizontal=True, gap="small"):
         for name in EXAMPLES:
             st.button(
-                say(f"image_generation.{name}_label"),
+                t(f"image_generation.{name}_label"),
                 key=f"images {name}",
                 on_click=_take,
-                args=(say(f"image_generation.{name}"),),
+                args=(t(f"image_generation.{name}"),),
             )
 
 
@@ -61,39 +61,37 @@ def _take(prompt: str) -> None:
     st.session_state[_PROMPT] = prompt
 
 
-def _form(work: Work) -> dict[str, Any]:
+def _form(request: ApiRequest) -> dict[str, Any]:
     with st.form("images", border=True):
         prompt = st.text_area(
-            say("image_generation.prompt"),
+            t("image_generation.prompt"),
             key=_PROMPT,
             max_chars=_CHARACTERS,
-            placeholder=say("image_generation.prompt_hint"),
+            placeholder=t("image_generation.prompt_hint"),
             persist_state="session",
         )
         left, middle, right = st.columns(3)
         style = left.selectbox(
-            say("image_generation.style"),
+            t("image_generation.style"),
             ("", *STYLES),
-            format_func=lambda one: say(f"image_generation.style_{one.replace('-', '_') or 'any'}"),
+            format_func=lambda one: t(f"image_generation.style_{one.replace('-', '_') or 'any'}"),
             key="images.style",
             persist_state="session",
         )
         shape = middle.selectbox(
-            say("image_generation.shape"),
+            t("image_generation.shape"),
             SHAPES,
-            format_func=lambda one: f"{say(f'image_generation.shape_{_orientation(one)}')} {one}",
+            format_func=lambda one: f"{t(f'image_generation.shape_{_orientation(one)}')} {one}",
             key="images.shape",
             persist_state="session",
         )
-        count = right.number_input(
-            say("image_generation.count"), 1, MOST, 1, key="images.count", persist_state="session"
-        )
+        count = right.number_input(t("image_generation.count"), 1, MOST, 1, key="images.count", persist_state="session")
         st.form_submit_button(
-            say("image_generation.draw"),
+            t("image_generation.draw"),
             type="primary",
             icon=":material/brush:",
-            on_click=work.begin,
-            disabled=work.running,
+            on_click=request.start,
+            disabled=request.running,
         )
     body = {"prompt": (prompt or "").strip(), "count": int(count), "aspectRatio": shape}
     return {**body, "style": style} if style else body
@@ -105,24 +103,24 @@ def _orientation(shape: str) -> str:
 
 
 def _made(answer: Mapping[str, Any]) -> None:
-    parts.section(say("image_generation.made"))
+    components.section(t("image_generation.made"))
     _pictures(answer["items"], "made")
-    parts.usage_line(answer)
+    components.usage_line(answer)
 
 
-def _gallery(work: Work) -> None:
-    parts.section(say("image_generation.gallery"))
-    new = {image["id"] for image in work.answer["items"]} if work.answer else set()
+def _gallery(request: ApiRequest) -> None:
+    components.section(t("image_generation.gallery"))
+    new = {image["id"] for image in request.response["items"]} if request.response else set()
     try:
         pictures, more = client().newest(USE_CASE, "/images", st.session_state.get(_SHOWN, _PAGE))
     except Failure as failure:
-        parts.error_box(failure, "gallery")
+        components.error_box(failure, "gallery")
         return
     earlier = [image for image in pictures if image["id"] not in new]
     if not earlier:
-        st.caption(say("image_generation.nothing_yet"))
+        st.caption(t("image_generation.nothing_yet"))
     _pictures(earlier, "gallery")
-    if more and st.button(say("parts.more"), key="images more", icon=":material/expand_more:"):
+    if more and st.button(t("components.more"), key="images more", icon=":material/expand_more:"):
         st.session_state[_SHOWN] = st.session_state.get(_SHOWN, _PAGE) + _PAGE
         st.rerun()
 
@@ -139,17 +137,17 @@ def _picture(image: Mapping[str, Any]) -> None:
     try:
         data = _bytes(image["id"], image["url"])
     except Failure:
-        st.warning(say("image_generation.not_loaded"))
+        st.warning(t("image_generation.not_loaded"))
         data = None
     if data:
         st.image(data, alt=image["prompt"], width="stretch")
     st.html(f'<p class="prompt" dir="auto" title="{html.escape(image["prompt"])}">{html.escape(image["prompt"])}</p>')
-    st.caption(f"{image['width']} × {image['height']} · {say('image_generation.seed')} {image['seed']}")
+    st.caption(f"{image['width']} × {image['height']} · {t('image_generation.seed')} {image['seed']}")
     with st.container(horizontal=True, gap="small"):
         if data:
             kind = image["contentType"].rpartition("/")[2]
             st.download_button(
-                say("image_generation.download"),
+                t("image_generation.download"),
                 data,
                 f"{image['id']}.{kind}",
                 image["contentType"],
@@ -157,9 +155,9 @@ def _picture(image: Mapping[str, Any]) -> None:
                 icon=":material/download:",
                 on_click="ignore",
             )
-        parts.delete_button(
-            say("parts.delete"),
-            say("image_generation.sure"),
+        components.delete_button(
+            t("components.delete"),
+            t("image_generation.sure"),
             USE_CASE,
             f"/images/{image['id']}",
             lambda: _forget(image),
@@ -175,8 +173,8 @@ def _bytes(image_id: str, url: str) -> bytes:
 
 
 def _forget(image: Mapping[str, Any]) -> None:
-    work = Work(USE_CASE, "/images")
+    request = ApiRequest(USE_CASE, "/images")
     st.session_state.get("images.bytes", {}).pop(image["id"], None)
-    if work.answer:
-        left = [one for one in work.answer["items"] if one["id"] != image["id"]]
-        work.show({**work.answer, "items": left} if left else None)
+    if request.response:
+        left = [one for one in request.response["items"] if one["id"] != image["id"]]
+        request.replace_response({**request.response, "items": left} if left else None)

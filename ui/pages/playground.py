@@ -10,12 +10,12 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from ui import parts
+from ui import components
+from ui.api_request import ApiRequest
 from ui.client import Failure
 from ui.entries import Entry
 from ui.session import client
-from ui.texts import say, words
-from ui.work import Work
+from ui.texts import t, translations
 
 USE_CASE = "playground"
 EXAMPLES = ("example_explain", "example_story", "example_json")
@@ -42,15 +42,15 @@ Model = Mapping[str, Any]
 
 def page() -> None:
     """The models, how they shall write, what they are asked, and what comes of it."""
-    parts.header("playground")
+    components.header("playground")
     try:
         models = _models()
     except Failure as failure:
-        parts.error_box(failure, "models")
+        components.error_box(failure, "models")
         return
     offered = {one["invocationId"]: one for one in models if one["offered"] and one["purpose"] == "text"}
     if not offered:
-        st.info(say("playground.none_offered"), icon=":material/info:")
+        st.info(t("playground.none_offered"), icon=":material/info:")
     else:
         _try(offered)
     _lives(models)
@@ -70,21 +70,21 @@ def _models() -> list[dict[str, Any]]:
 
 
 def _try(offered: Mapping[str, Model]) -> None:
-    one, several = Work(USE_CASE, "/completions"), Work(USE_CASE, "/comparisons")
+    one, several = ApiRequest(USE_CASE, "/completions"), ApiRequest(USE_CASE, "/comparisons")
     chosen = _choose(offered)
     rows = [offered[name] for name in chosen]
     parameters = _parameters(rows)
-    work, other = (several, one) if len(chosen) > 1 else (one, several)
-    task, stream = _form(work, other, alone=len(chosen) == 1)
+    request, other = (several, one) if len(chosen) > 1 else (one, several)
+    task, stream = _form(request, other, alone=len(chosen) == 1)
     named = {"models": chosen} if len(chosen) > 1 else {"model": chosen[0]} if chosen else {}
     body = {**named, **task, **({"parameters": parameters} if parameters else {})}
-    work.run(body, say("playground.writing"), _problem(body), _show() if stream else None)
+    request.run(body, t("playground.writing"), _problem(body), _show() if stream else None)
     for each in (one, several):
-        parts.outcome(each)
-        if each.answer and each.body:
-            _results(each.answer, each.body, offered)
-    if work.body and (work.answer or work.failure):
-        parts.request_box(USE_CASE, "POST", work.path, work.body)
+        components.outcome(each)
+        if each.response and each.body:
+            _results(each.response, each.body, offered)
+    if request.body and (request.response or request.failure):
+        components.request_box(USE_CASE, "POST", request.path, request.body)
 
 
 def _choose(offered: Mapping[str, Model]) -> list[str]:
@@ -93,12 +93,12 @@ def _choose(offered: Mapping[str, Model]) -> list[str]:
     # What was chosen before a deployment may not be offered after it.
     st.session_state[_CHOSEN] = [one for one in st.session_state[_CHOSEN] if one in offered]
     chosen: list[str] = st.multiselect(
-        say("playground.models"),
+        t("playground.models"),
         list(offered),
         format_func=lambda one: _label(offered[one]),
         key=_CHOSEN,
         max_selections=MOST,
-        placeholder=say("playground.models_hint"),
+        placeholder=t("playground.models_hint"),
         persist_state="session",
     )
     return chosen
@@ -114,16 +114,16 @@ def _parameters(rows: Sequence[Model]) -> dict[str, Any]:
     values: dict[str, Any] = {}
     if not rows:
         return values
-    with st.expander(say("playground.parameters"), icon=":material/tune:"):
-        st.caption(say("playground.parameters_lead"))
+    with st.expander(t("playground.parameters"), icon=":material/tune:"):
+        st.caption(t("playground.parameters_lead"))
         with st.container(key="parameters"):
             for name in PARAMETERS:
                 reach = common(rows, name)
                 if reach:
                     values |= _parameter(name, reach, rows)
         if len(rows) > 1:
-            st.caption(say("playground.each_takes"))
-            st.dataframe(_what_each_takes(rows), alt=say("playground.each_takes"))
+            st.caption(t("playground.each_takes"))
+            st.dataframe(_what_each_takes(rows), alt=t("playground.each_takes"))
     return values
 
 
@@ -138,24 +138,24 @@ def common(rows: Sequence[Model], name: str) -> tuple[float, float] | None:
 
 def _parameter(name: str, reach: tuple[float, float], rows: Sequence[Model]) -> dict[str, Any]:
     with st.container(border=True, key=f"parameter-{name}"):
-        set_here = st.toggle(say(f"playground.{name}"), key=f"playground.set.{name}", persist_state="session")
-        st.caption(say(f"playground.{name}_what"))
+        set_here = st.toggle(t(f"playground.{name}"), key=f"playground.set.{name}", persist_state="session")
+        st.caption(t(f"playground.{name}_what"))
         if not set_here:
-            st.caption(say("playground.not_sent", values=_defaults(name, rows)))
+            st.caption(t("playground.not_sent", values=_defaults(name, rows)))
             return {}
         value = _value(name, reach, _default(name, reach, rows))
     return {name: value} if value is not None else {}
 
 
 def _value(name: str, reach: tuple[float, float], default: float) -> Any:
-    label = say("playground.value_of", name=say(f"playground.{name}"))
+    label = t("playground.value_of", name=t(f"playground.{name}"))
     # Another range is another widget: a value outside it would not be taken.
     kept: dict[str, Any] = {
         "key": f"playground.value.{name}.{reach}", "persist_state": "session", "label_visibility": "collapsed",
     }  # fmt: skip
     low, high = reach
     if name == "stopSequences":
-        lines = st.text_area(label, placeholder=say("playground.stopSequences_hint", most=int(high)), height=90, **kept)
+        lines = st.text_area(label, placeholder=t("playground.stopSequences_hint", most=int(high)), height=90, **kept)
         return [one for one in (lines or "").splitlines() if one][: int(high)] or None
     if name not in _WHOLE:
         return st.slider(label, float(low), float(high), float(default), 0.05, **kept)
@@ -173,19 +173,19 @@ def _default(name: str, reach: tuple[float, float], rows: Sequence[Model]) -> fl
 def _defaults(name: str, rows: Sequence[Model]) -> str:
     """The models' own values in words, one if they are alike."""
     owns = [_number(own) for row in rows if (own := row["parameters"][name].get("default")) is not None]
-    return " / ".join(dict.fromkeys(owns)) if owns else say("playground.models_own")
+    return " / ".join(dict.fromkeys(owns)) if owns else t("playground.models_own")
 
 
 def _what_each_takes(rows: Sequence[Model]) -> pd.DataFrame:
     taken = [name for name in PARAMETERS if any(name in row["parameters"] for row in rows)]
     columns = {row["name"]: [_reach(row["parameters"].get(name)) for name in taken] for row in rows}
-    return pd.DataFrame(columns, index=[say(f"playground.{name}") for name in taken])
+    return pd.DataFrame(columns, index=[t(f"playground.{name}") for name in taken])
 
 
 def _reach(reach: Mapping[str, float] | None) -> str:
     if reach is None:
-        return say("playground.takes_not")
-    said = say("playground.takes", low=_number(reach["min"]), high=_number(reach["max"]))
+        return t("playground.takes_not")
+    said = t("playground.takes", low=_number(reach["min"]), high=_number(reach["max"]))
     return said if "default" not in reach else f"{said} ({_number(reach['default'])})"
 
 
@@ -193,41 +193,41 @@ def _number(value: float) -> str:
     return f"{value:,g}" if abs(value) < 1e6 else f"{value:,.0f}"
 
 
-def _form(work: Work, other: Work, *, alone: bool) -> tuple[dict[str, Any], bool]:
+def _form(request: ApiRequest, other: ApiRequest, *, alone: bool) -> tuple[dict[str, Any], bool]:
     """What the models are asked, and whether the answer is to be shown while it is written."""
     with st.container(horizontal=True, gap="small"):
         for name in EXAMPLES:
             st.button(
-                say(f"playground.{name}_label"),
+                t(f"playground.{name}_label"),
                 key=f"playground {name}",
                 on_click=_take,
-                args=(say(f"playground.{name}"),),
+                args=(t(f"playground.{name}"),),
             )
     with st.form("playground"):
         prompt = st.text_area(
-            say("playground.prompt"),
+            t("playground.prompt"),
             key=_PROMPT,
             height=140,
             max_chars=_CHARACTERS,
-            placeholder=say("playground.prompt_hint"),
+            placeholder=t("playground.prompt_hint"),
             persist_state="session",
         )
         instructions = st.text_area(
-            say("playground.instructions"),
+            t("playground.instructions"),
             key="playground.instructions",
             height=80,
             max_chars=_CHARACTERS,
-            placeholder=say("playground.instructions_hint"),
+            placeholder=t("playground.instructions_hint"),
             persist_state="session",
         )
-        stream = alone and st.toggle(say("playground.stream"), True, key="playground.stream", persist_state="session")
+        stream = alone and st.toggle(t("playground.stream"), True, key="playground.stream", persist_state="session")
         st.form_submit_button(
-            say("playground.run"),
+            t("playground.run"),
             type="primary",
             icon=":material/play_arrow:",
             on_click=_begin,
-            args=(work, other),
-            disabled=work.running,
+            args=(request, other),
+            disabled=request.running,
         )
     task = {"prompt": (prompt or "").strip()}
     if instructions and instructions.strip():
@@ -239,16 +239,16 @@ def _take(prompt: str) -> None:
     st.session_state[_PROMPT] = prompt
 
 
-def _begin(work: Work, other: Work) -> None:
+def _begin(request: ApiRequest, other: ApiRequest) -> None:
     """The other way's last answer would stand beside this one's, as if it belonged to it."""
-    other.show(None)
-    work.begin()
+    other.replace_response(None)
+    request.start()
 
 
 def _problem(body: Mapping[str, Any]) -> str | None:
     if "model" not in body and "models" not in body:
-        return say("playground.no_model")
-    return None if body["prompt"] else say("playground.no_prompt")
+        return t("playground.no_model")
+    return None if body["prompt"] else t("playground.no_prompt")
 
 
 def _show() -> Callable[[str], None]:
@@ -261,7 +261,7 @@ def _show() -> Callable[[str], None]:
         if time.monotonic() - drawn > _DRAW_SECONDS:
             drawn = time.monotonic()
             with place:
-                parts.model_text(text)
+                components.model_text(text)
 
     return draw
 
@@ -275,7 +275,7 @@ def _results(answer: Mapping[str, Any], body: Mapping[str, Any], offered: Mappin
             with st.container(border=True, key=f"answer-{number}"):
                 st.html(f'<p class="source">{html.escape(offered[name]["name"] if name in offered else name)}</p>')
                 if "error" in item:
-                    parts.error_box(_failure(item["error"]), f"answer {number}")
+                    components.error_box(_failure(item["error"]), f"answer {number}")
                 else:
                     _result(item, offered.get(name))
 
@@ -290,18 +290,18 @@ def _failure(error: Mapping[str, Any]) -> Failure:
 
 
 def _result(item: Mapping[str, Any], model: Model | None) -> None:
-    parts.model_text(item["text"])
+    components.model_text(item["text"])
     reason = item["stopReason"]
-    known = f"playground.stop_{reason}" in words()
-    parts.badge(
+    known = f"playground.stop_{reason}" in translations()
+    components.badge(
         _STOPS.get(reason, "bad"),
-        say(f"playground.stop_{reason}") if known else say("playground.stop_other", reason=reason),
+        t(f"playground.stop_{reason}") if known else t("playground.stop_other", reason=reason),
     )
     st.html(f'<p class="usage">{html.escape(_spent(item, model))}</p>')
-    parts.usage_line(item)
+    components.usage_line(item)
     in_force = ", ".join(f"{name} {_shown(value)}" for name, value in item["parameters"].items())
     if in_force:
-        st.html(f'<p class="usage">{html.escape(say("playground.in_force", values=in_force))}</p>')
+        st.html(f'<p class="usage">{html.escape(t("playground.in_force", values=in_force))}</p>')
 
 
 def _shown(value: Any) -> str:
@@ -309,12 +309,12 @@ def _shown(value: Any) -> str:
 
 
 def _spent(item: Mapping[str, Any], model: Model | None) -> str:
-    seconds = say("playground.seconds", seconds=f"{item['latencyMs'] / 1000:.1f}")
+    seconds = t("playground.seconds", seconds=f"{item['latencyMs'] / 1000:.1f}")
     price = model.get("price") if model else None
     spent = cost(price, item["usage"]) if price else None
     if price is None or spent is None:
-        return f"{seconds} · {say('playground.no_price')}"
-    said = say("playground.cost", cost=f"{money(spent)} {price.get('currency', 'USD')}", day=price["asOf"])
+        return f"{seconds} · {t('playground.no_price')}"
+    said = t("playground.cost", cost=f"{money(spent)} {price.get('currency', 'USD')}", day=price["asOf"])
     return f"{seconds} · {said}"
 
 
@@ -336,14 +336,14 @@ def life(model: Model, today: date) -> tuple[str, str]:
     told = model["lifecycle"]
     ends = told.get("endOfLifeAt")
     if told["status"] == "ended":
-        return "bad", say("playground.life_ended", day=ends or "?")
+        return "bad", t("playground.life_ended", day=ends or "?")
     if told["status"] == "legacy":
-        return "warn", say("playground.life_legacy", day=ends) if ends else say("playground.life_legacy_open")
+        return "warn", t("playground.life_legacy", day=ends) if ends else t("playground.life_legacy_open")
     if ends is None:
-        return "good", say("playground.life_active")
+        return "good", t("playground.life_active")
     if ends <= today.isoformat():
-        return "warn", say("playground.life_any_day", day=ends)
-    return ("warn" if _ends(model, today) else "good"), say("playground.life_until", day=ends)
+        return "warn", t("playground.life_any_day", day=ends)
+    return ("warn" if _ends(model, today) else "good"), t("playground.life_until", day=ends)
 
 
 def _ends(model: Model, today: date) -> bool:
@@ -357,21 +357,21 @@ def _today() -> date:
 
 
 def _lives(models: Sequence[Model]) -> None:
-    parts.section(say("playground.all_models"))
+    components.section(t("playground.all_models"))
     today = _today()
     ending = [one for one in models if _ends(one, today)]
     if ending:
-        st.caption(say("playground.ending"))
+        st.caption(t("playground.ending"))
         st.html(f'<ul class="lives">{"".join(_life_line(one, today) for one in ending)}</ul>')
-    with st.expander(say("playground.table"), icon=":material/table:"):
-        st.dataframe(_table(models, today), hide_index=True, alt=say("playground.table"))
-        st.caption(say("playground.table_note"))
-    parts.request_box(USE_CASE, "GET", "/models")
+    with st.expander(t("playground.table"), icon=":material/table:"):
+        st.dataframe(_table(models, today), hide_index=True, alt=t("playground.table"))
+        st.caption(t("playground.table_note"))
+    components.request_box(USE_CASE, "GET", "/models")
 
 
 def _life_line(model: Model, today: date) -> str:
     kind, said = life(model, today)
-    mine = f" ({say('playground.offered_here')})" if model["offered"] else ""
+    mine = f" ({t('playground.offered_here')})" if model["offered"] else ""
     return (
         f'<li><span class="badge {kind}">{html.escape(said)}</span> '
         f"{html.escape(model['name'])} · {html.escape(model['provider'])}{html.escape(mine)}</li>"
@@ -382,14 +382,14 @@ def _table(models: Sequence[Model], today: date) -> pd.DataFrame:
     return pd.DataFrame(
         [
             {
-                say("playground.column_model"): model["name"],
-                say("playground.column_provider"): model["provider"],
-                say("playground.column_purpose"): _purpose(model["purpose"]),
-                say("playground.column_here"): say("playground.yes") if model["offered"] else say("playground.no"),
-                say("playground.column_life"): life(model, today)[1],
-                say("playground.column_legacy"): model["lifecycle"].get("legacyAt", ""),
-                say("playground.column_end"): model["lifecycle"].get("endOfLifeAt", ""),
-                say("playground.column_price"): _price(model.get("price")),
+                t("playground.column_model"): model["name"],
+                t("playground.column_provider"): model["provider"],
+                t("playground.column_purpose"): _purpose(model["purpose"]),
+                t("playground.column_here"): t("playground.yes") if model["offered"] else t("playground.no"),
+                t("playground.column_life"): life(model, today)[1],
+                t("playground.column_legacy"): model["lifecycle"].get("legacyAt", ""),
+                t("playground.column_end"): model["lifecycle"].get("endOfLifeAt", ""),
+                t("playground.column_price"): _price(model.get("price")),
                 "id": model["id"],
             }
             for model in models
@@ -398,15 +398,15 @@ def _table(models: Sequence[Model], today: date) -> pd.DataFrame:
 
 
 def _purpose(purpose: str) -> str:
-    known = f"playground.purpose_{purpose}" in words()
-    return say(f"playground.purpose_{purpose}") if known else purpose
+    known = f"playground.purpose_{purpose}" in translations()
+    return t(f"playground.purpose_{purpose}") if known else purpose
 
 
 def _price(price: Mapping[str, Any] | None) -> str:
     if not price:
-        return say("playground.no_price")
+        return t("playground.no_price")
     currency = price.get("currency", "USD")
     if "perImage" in price:
-        return say("playground.price_image", price=f"{price['perImage']:g} {currency}")
+        return t("playground.price_image", price=f"{price['perImage']:g} {currency}")
     told = [f"{price[name]:g}" for name in ("inputPerMillion", "outputPerMillion") if name in price]
-    return say("playground.price_tokens", price=f"{' / '.join(told)} {currency}")
+    return t("playground.price_tokens", price=f"{' / '.join(told)} {currency}")

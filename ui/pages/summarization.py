@@ -7,13 +7,13 @@ from typing import Any
 
 import streamlit as st
 
-from ui import parts
+from ui import components
+from ui.api_request import ApiRequest
 from ui.client import Failure
 from ui.entries import Entry
 from ui.photos import ENDINGS, photo, too_much
 from ui.session import client
-from ui.texts import language, say
-from ui.work import Work
+from ui.texts import language, t
 
 USE_CASE = "summarization"
 SAMPLES = {"en": "incident-report.txt", "pt": "incident-report-pt.txt"}
@@ -29,21 +29,19 @@ _TEXT = "reports.text"
 
 def page() -> None:
     """Notes in, report out, and the reports there were before."""
-    work = Work(USE_CASE, "/summaries")
+    request = ApiRequest(USE_CASE, "/summaries")
     with st.container(key="no-print-above"):
-        parts.header("summarization")
-        st.button(
-            say("summarization.example"), icon=":material/description:", on_click=_take_example, args=(language(),)
-        )
-        body, problem = _form(work)
-    work.run(body, say("summarization.writing"), problem)
-    parts.outcome(work)
-    if work.answer:
-        _report(work.answer)
+        components.header("summarization")
+        st.button(t("summarization.example"), icon=":material/description:", on_click=_take_example, args=(language(),))
+        body, problem = _form(request)
+    request.run(body, t("summarization.writing"), problem)
+    components.outcome(request)
+    if request.response:
+        _report(request.response)
     with st.container(key="no-print-below"):
-        if work.body:
-            parts.request_box(USE_CASE, "POST", "/summaries", work.body)
-        _earlier(work)
+        if request.body:
+            components.request_box(USE_CASE, "POST", "/summaries", request.body)
+        _earlier(request)
 
 
 ENTRY = Entry(USE_CASE, page, probe="/summaries?limit=1", icon=":material/summarize:", position=2)
@@ -53,32 +51,32 @@ def _take_example(of: str) -> None:
     st.session_state[_TEXT] = (FOLDER / SAMPLES[of]).read_text(encoding="utf-8")
 
 
-def _form(work: Work) -> tuple[dict[str, Any], str | None]:
+def _form(request: ApiRequest) -> tuple[dict[str, Any], str | None]:
     with st.form("reports"):
         text = st.text_area(
-            say("summarization.text"),
+            t("summarization.text"),
             key=_TEXT,
             height=220,
             max_chars=_CHARACTERS,
-            placeholder=say("summarization.text_hint"),
+            placeholder=t("summarization.text_hint"),
             persist_state="session",
         )
-        photos = st.file_uploader(say("summarization.photos"), ENDINGS, accept_multiple_files=True, max_upload_size=4)
+        photos = st.file_uploader(t("summarization.photos"), ENDINGS, accept_multiple_files=True, max_upload_size=4)
         left, right = st.columns(2)
         audience = left.selectbox(
-            say("summarization.audience"),
+            t("summarization.audience"),
             AUDIENCES,
-            format_func=lambda one: say(f"summarization.audience_{one}"),
+            format_func=lambda one: t(f"summarization.audience_{one}"),
             key="reports.audience",
             persist_state="session",
         )
-        lines = right.number_input(say("summarization.lines"), 1, 20, 5, key="reports.lines", persist_state="session")
+        lines = right.number_input(t("summarization.lines"), 1, 20, 5, key="reports.lines", persist_state="session")
         st.form_submit_button(
-            say("summarization.write"),
+            t("summarization.write"),
             type="primary",
             icon=":material/summarize:",
-            on_click=work.begin,
-            disabled=work.running,
+            on_click=request.start,
+            disabled=request.running,
         )
     body: dict[str, Any] = {"audience": audience, "lines": int(lines)}
     if text and text.strip():
@@ -90,36 +88,36 @@ def _form(work: Work) -> tuple[dict[str, Any], str | None]:
 
 def _problem(body: Mapping[str, Any], photos: list[bytes]) -> str | None:
     if "text" not in body and not photos:
-        return say("summarization.nothing")
-    return say("summarization.too_much") if too_much(photos) else None
+        return t("summarization.nothing")
+    return t("summarization.too_much") if too_much(photos) else None
 
 
 def _report(answer: Mapping[str, Any]) -> None:
     report = answer["report"]
     with st.container(border=True, key="report"):
-        st.html(as_html(report, parts.when(answer["createdAt"])))
+        st.html(as_html(report, components.when(answer["createdAt"])))
     with st.container(key="no-print-report"):
-        parts.usage_line(answer)
+        components.usage_line(answer)
         with st.container(horizontal=True):
-            parts.print_button()
+            components.print_button()
             st.download_button(
-                say("summarization.download"),
+                t("summarization.download"),
                 as_text(report),
                 f"{answer['id']}.txt",
                 "text/plain",
                 icon=":material/download:",
                 on_click="ignore",
             )
-            parts.delete_button(
-                say("parts.delete"),
-                say("summarization.sure"),
+            components.delete_button(
+                t("components.delete"),
+                t("summarization.sure"),
                 USE_CASE,
                 f"/summaries/{answer['id']}",
-                lambda: Work(USE_CASE, "/summaries").show(None),
+                lambda: ApiRequest(USE_CASE, "/summaries").replace_response(None),
             )
-        with st.expander(say("summarization.copy"), icon=":material/content_copy:"):
+        with st.expander(t("summarization.copy"), icon=":material/content_copy:"):
             st.code(as_text(report), language=None, wrap_lines=True)
-        parts.json_box(report, answer["id"])
+        components.json_box(report, answer["id"])
 
 
 def as_html(report: Mapping[str, Any], made: str) -> str:
@@ -130,8 +128,8 @@ def as_html(report: Mapping[str, Any], made: str) -> str:
         f'<p><span class="badge {_BADGES[report["severity"]]}">{html.escape(_severity(report))}</span></p>',
         f'<p class="model-text">{html.escape(report["summary"])}</p>',
     ]
-    facts = [(say(f"summarization.{name}"), report[name]) for name in FACTS if report.get(name)]
-    facts.append((say("summarization.made"), made))
+    facts = [(t(f"summarization.{name}"), report[name]) for name in FACTS if report.get(name)]
+    facts.append((t("summarization.made"), made))
     cells = "".join(f"<div><dt>{html.escape(name)}</dt><dd>{html.escape(value)}</dd></div>" for name, value in facts)
     lines.append(f"<dl>{cells}</dl>")
     for name in SECTIONS:
@@ -144,7 +142,7 @@ def as_html(report: Mapping[str, Any], made: str) -> str:
 def as_text(report: Mapping[str, Any]) -> str:
     """The report for a mail or a ticket."""
     lines = [report["title"], _severity(report), "", report["summary"]]
-    lines += [f"{say(f'summarization.{name}')}: {report[name]}" for name in FACTS if report.get(name)]
+    lines += [f"{t(f'summarization.{name}')}: {report[name]}" for name in FACTS if report.get(name)]
     for name in SECTIONS:
         if report[name]:
             lines += ["", _heading(name), *(f"- {one}" for one in report[name])]
@@ -152,33 +150,33 @@ def as_text(report: Mapping[str, Any]) -> str:
 
 
 def _severity(report: Mapping[str, Any]) -> str:
-    return say("summarization.severity", severity=say(f"summarization.severity_{report['severity']}"))
+    return t("summarization.severity", severity=t(f"summarization.severity_{report['severity']}"))
 
 
 def _heading(name: str) -> str:
-    return say(f"summarization.section_{name}")
+    return t(f"summarization.section_{name}")
 
 
-def _earlier(work: Work) -> None:
-    parts.section(say("summarization.earlier"))
+def _earlier(request: ApiRequest) -> None:
+    components.section(t("summarization.earlier"))
     shown = st.session_state.setdefault("reports.shown", 5)
     try:
         answer = client().get(USE_CASE, "/summaries", limit=shown)
     except Failure as failure:
-        parts.error_box(failure, "earlier")
+        components.error_box(failure, "earlier")
         return
     if not answer["items"]:
-        st.caption(say("summarization.nothing_yet"))
+        st.caption(t("summarization.nothing_yet"))
     for one in answer["items"]:
         # A title is the model's: in a button's label Streamlit reads Markdown.
         st.button(
-            f"{parts.plain(one['report']['title'])} · {parts.when(one['createdAt'])}",
+            f"{components.plain(one['report']['title'])} · {components.when(one['createdAt'])}",
             key=f"report {one['id']}",
             type="tertiary",
             icon=":material/article:",
-            on_click=work.show,
+            on_click=request.replace_response,
             args=(one,),
         )
-    if "nextCursor" in answer and shown < 100 and st.button(say("parts.more"), icon=":material/expand_more:"):
+    if "nextCursor" in answer and shown < 100 and st.button(t("components.more"), icon=":material/expand_more:"):
         st.session_state["reports.shown"] = min(100, shown + 20)
         st.rerun()

@@ -10,10 +10,10 @@ from pathlib import Path
 import streamlit as st
 
 from ui import stage
+from ui.components import stage_missing
 from ui.navigation import pages
-from ui.parts import stage_missing
 from ui.sign_in import let_in
-from ui.texts import LANGUAGES, from_browser, language, say
+from ui.texts import LANGUAGES, browser_language, language, t
 
 FOLDER = Path(__file__).parents[1]
 
@@ -21,7 +21,7 @@ FOLDER = Path(__file__).parents[1]
 def _language_switch() -> None:
     if "lang" not in st.session_state:
         asked = st.query_params.get("lang")
-        st.session_state["lang"] = asked if asked in LANGUAGES else from_browser()
+        st.session_state["lang"] = asked if asked in LANGUAGES else browser_language()
     st.sidebar.segmented_control(
         "Language / Idioma", list(LANGUAGES), required=True, format_func=LANGUAGES.__getitem__, key="lang"
     )
@@ -52,7 +52,7 @@ def main() -> None:
     except stage.StageMissing as missing:
         stage_missing(missing)
         return
-    st.sidebar.caption(say("parts.stage", name=found.name))
+    st.sidebar.caption(t("components.stage", name=found.name))
     chosen.run()
 
 

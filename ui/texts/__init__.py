@@ -1,4 +1,4 @@
-"""The page's words: a TOML file a page, with every language beside the other, so that none is forgotten."""
+"""The texts of the web UI: one TOML file per page, with all languages side by side so that none is forgotten."""
 
 import functools
 import tomllib
@@ -11,27 +11,27 @@ FALLBACK = "en"
 
 
 @functools.cache
-def words() -> dict[str, dict[str, str]]:
-    """`page.key` -> language -> text."""
-    found = {}
+def translations() -> dict[str, dict[str, str]]:
+    """`file.key` -> language -> text."""
+    texts = {}
     for file in sorted(Path(__file__).parent.glob("*.toml")):
         for key, languages in tomllib.loads(file.read_text(encoding="utf-8")).items():
-            found[f"{file.stem}.{key}"] = languages
-    return found
+            texts[f"{file.stem}.{key}"] = languages
+    return texts
 
 
 def language() -> str:
-    """The one that the person reads: chosen, or the browser's."""
+    """The user's language: the chosen one, or the browser's."""
     chosen = st.session_state.get("lang")
     return chosen if chosen in LANGUAGES else FALLBACK
 
 
-def from_browser() -> str:
-    """The first language of the browser, if the page speaks it."""
-    asked = (st.context.locale or "").partition("-")[0].lower()
-    return asked if asked in LANGUAGES else FALLBACK
+def browser_language() -> str:
+    """The browser's first language if it is supported, otherwise the fallback."""
+    preferred = (st.context.locale or "").partition("-")[0].lower()
+    return preferred if preferred in LANGUAGES else FALLBACK
 
 
-def say(key: str, **values: object) -> str:
-    """The words of `page.key`, its placeholders filled. What comes from a person or a model goes through `plain`."""
-    return words()[key][language()].format(**values)
+def t(key: str, **values: object) -> str:
+    """The text of `file.key` with its placeholders filled. Escape values from users and models with `plain`."""
+    return translations()[key][language()].format(**values)

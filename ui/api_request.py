@@ -1,9 +1,9 @@
 """
-One call that costs money, from the click to its answer.
+One `POST` that costs money, from the click to its response.
 
-Streamlit runs a page's script again at every click. So what was asked, what came back and what went wrong are kept in
-the session, the button is off while a call runs, and the call has an idempotency key that a reload finds again in the
-address: nobody pays twice for one wish.
+Streamlit runs a page's script again after every click. The state of the request is therefore kept in the session, and
+its button is disabled while it runs. An idempotency key, which a reload restores from the page's URL, makes sure that
+nothing is charged twice.
 """
 
 import hashlib
@@ -21,7 +21,7 @@ from ui.client import Failure
 from ui.session import client
 
 _PARAMETER = "try"
-# A second click of a double click arrives when the first one's answer is already there.
+# The second click of a double click may arrive when the first response is already there.
 _DOUBLE_CLICK_SECONDS = 0.6
 
 
@@ -30,14 +30,14 @@ class _State:
     running: bool = False
     ended: float = 0.0
     body: Mapping[str, Any] | None = None
-    answer: dict[str, Any] | None = None
+    response: dict[str, Any] | None = None
     failure: Failure | None = None
     problem: str | None = None
-    one_at_a_time: threading.Lock = field(default_factory=threading.Lock)
+    lock: threading.Lock = field(default_factory=threading.Lock)
 
 
-class Work:
-    """A `POST` of a use case, at most one at a time. `begin` goes to the button's `on_click`."""
+class ApiRequest:
+    """A `POST` of a use case; only one runs at a time. Pass `start` to the button's `on_click`."""
 
     def __init__(self, use_case: str, path: str) -> None:
         self.use_case = use_case
@@ -45,36 +45,36 @@ class Work:
 
     @property
     def _state(self) -> _State:
-        state: _State = st.session_state.setdefault(f"work {self.use_case} {self.path}", _State())
+        state: _State = st.session_state.setdefault(f"api_request {self.use_case} {self.path}", _State())
         return state
 
     @property
     def running(self) -> bool:
-        """Whether a call is under way: the button is disabled meanwhile."""
+        """Whether the request is running; its button is disabled until it ends."""
         return self._state.running
 
     @property
-    def answer(self) -> dict[str, Any] | None:
-        """The last call's answer."""
-        return self._state.answer
+    def response(self) -> dict[str, Any] | None:
+        """The last response."""
+        return self._state.response
 
     @property
     def body(self) -> Mapping[str, Any] | None:
-        """What the last call sent."""
+        """The last body that was sent."""
         return self._state.body
 
     @property
     def failure(self) -> Failure | None:
-        """Why the last call did not succeed."""
+        """Why the last request failed."""
         return self._state.failure
 
     @property
     def problem(self) -> str | None:
-        """What has to be mended before there is anything to send."""
+        """What the user has to correct before anything is sent."""
         return self._state.problem
 
-    def begin(self) -> None:
-        """The click."""
+    def start(self) -> None:
+        """Handles the click. A second click right after the response is ignored."""
         if time.monotonic() - self._state.ended > _DOUBLE_CLICK_SECONDS:
             self._state.running = True
             st.query_params[_PARAMETER] = _attempt()
@@ -86,34 +86,34 @@ class Work:
         problem: str | None = None,
         show: Callable[[str], None] | None = None,
     ) -> None:
-        """If it was begun: sends `body`, or says the `problem`, and keeps what comes of it.
+        """Sends `body` if the request was started, or stores the `problem`, and keeps the result.
 
-        With `show` the answer comes as a stream, from the path's `/stream`: it is given the text so far each time.
+        With `show` the response is streamed from `<path>/stream`: `show` receives the text so far for every piece.
         """
         state = self._state
-        # The second click of a double click has a run of its own, beside the first one that waits for its answer.
-        with state.one_at_a_time:
+        # The second click of a double click starts another run while the first one waits for its response.
+        with state.lock:
             if not state.running:
                 return
             state.problem, state.failure = problem, None
             if not problem:
-                state.body, state.answer = body, None
+                state.body, state.response = body, None
                 with st.spinner(waiting, show_time=True):
                     self._send(state, body, show)
             state.running = False
         st.rerun()
 
-    def show(self, answer: dict[str, Any] | None) -> None:
-        """Puts another answer (an earlier one, or none) in the place of the last."""
-        self._state.answer, self._state.failure = answer, None
+    def replace_response(self, response: dict[str, Any] | None) -> None:
+        """Replaces the last response with an earlier one or with none."""
+        self._state.response, self._state.failure = response, None
 
     def _send(self, state: _State, body: Mapping[str, Any], show: Callable[[str], None] | None) -> None:
-        # All is kept before anything is drawn: after a click meanwhile, this run ends at the next drawing.
+        # The result is stored before anything is drawn: a click ends this run at the next Streamlit call.
         try:
             if show:
-                state.answer = self._streamed(body, show)
+                state.response = self._streamed(body, show)
             else:
-                state.answer = client().post(self.use_case, self.path, body, self._key(body))
+                state.response = client().post(self.use_case, self.path, body, self._key(body))
         except Failure as failure:
             state.failure = failure
             if failure.code == "idempotency_key_reused":
@@ -124,23 +124,23 @@ class Work:
             state.running, state.ended = False, time.monotonic()
 
     def _streamed(self, body: Mapping[str, Any], show: Callable[[str], None]) -> dict[str, Any]:
-        """The stream's last event. After a click meanwhile the next attempt has the same key, and gets its answer."""
-        said, answer = "", dict[str, Any]()
+        """The last event of the stream. If a click ends this run, the next attempt reuses the key and the response."""
+        text, response = "", dict[str, Any]()
         for event in client().events(self.use_case, f"{self.path}/stream", body, self._key(body)):
             if event.name == "delta":
-                said += event.data["text"]
-                show(said)
+                text += event.data["text"]
+                show(text)
             else:
-                answer = event.data
-        return answer
+                response = event.data
+        return response
 
     def _key(self, body: Mapping[str, Any]) -> str:
-        wish = json.dumps([_attempt(), self.use_case, self.path, body], sort_keys=True)
-        return hashlib.sha256(wish.encode()).hexdigest()[:32]
+        content = json.dumps([_attempt(), self.use_case, self.path, body], sort_keys=True)
+        return hashlib.sha256(content.encode()).hexdigest()[:32]
 
 
 def _attempt() -> str:
-    """This attempt's name, from the address after a reload."""
+    """The id of this attempt; after a reload, the one in the page's URL."""
     if "attempt" not in st.session_state:
         st.session_state["attempt"] = st.query_params.get(_PARAMETER) or secrets.token_hex(4)
     return str(st.session_state["attempt"])

@@ -14,16 +14,16 @@ from bedrock_endpoints import Stage
 from bedrock_endpoints.auth import Bearer
 from bedrock_endpoints.errors import ConfigurationError
 from ui import stage
+from ui.api_request import ApiRequest
 from ui.client import Failure
-from ui.texts import say, words
-from ui.work import Work
+from ui.texts import t, translations
 
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>$~:&])")
 _LONGEST_SHOWN = 400
 
 
 def plain(text: str) -> str:
-    """Text for a label, a caption or a `say` placeholder, where Streamlit would read Markdown."""
+    """Text for a label, a caption or a `t` placeholder, where Streamlit would read Markdown."""
     return _MARKDOWN.sub(r"\\\1", " ".join(text.split()))
 
 
@@ -34,8 +34,8 @@ def model_text(text: str, *, kind: str = "p") -> None:
 
 def header(use_case: str) -> None:
     """A page's title and its one sentence."""
-    st.title(say(f"{use_case}.title"), anchor=False)
-    st.html(f'<p class="lead">{html.escape(say(f"{use_case}.lead"))}</p>')
+    st.title(t(f"{use_case}.title"), anchor=False)
+    st.html(f'<p class="lead">{html.escape(t(f"{use_case}.lead"))}</p>')
 
 
 def badge(kind: str, state: str, more: str = "") -> None:
@@ -51,47 +51,47 @@ def section(title: str) -> None:
     st.subheader(title, anchor=False)
 
 
-def outcome(work: Work) -> None:
+def outcome(request: ApiRequest) -> None:
     """What stands in the way of an answer, if something does."""
-    if work.problem:
-        st.warning(work.problem, icon=":material/edit:")
-    elif work.failure:
-        error_box(work.failure, key=f"{work.use_case}{work.path}")
+    if request.problem:
+        st.warning(request.problem, icon=":material/edit:")
+    elif request.failure:
+        error_box(request.failure, key=f"{request.use_case}{request.path}")
 
 
 def error_box(failure: Failure, key: str) -> None:
     """What happened, what to do, and the id to quote. `key` tells this box from others on the page."""
-    known = failure.code if f"errors.{failure.code}_what" in words() else "unexpected"
+    known = failure.code if f"errors.{failure.code}_what" in translations() else "unexpected"
     with st.container(key=f"error-{_slug(key)}"):
         st.error(
-            f"**{say(f'errors.{known}_what')}**  \n{say(f'errors.{known}_do', command=stage_command())}",
+            f"**{t(f'errors.{known}_what')}**  \n{t(f'errors.{known}_do', command=stage_command())}",
             icon=":material/error:",
         )
         if failure.retry_at:
             _countdown(failure.retry_at)
         said = [failure.message, *(f"{one.get('path')}: {one.get('message')}" for one in failure.details)]
         if any(said):
-            with st.expander(say("errors.api_said"), expanded=known in ("invalid_request", "unexpected")):
+            with st.expander(t("errors.api_said"), expanded=known in ("invalid_request", "unexpected")):
                 model_text("\n".join(dict.fromkeys(filter(None, said))))
         if failure.request_id:
-            st.caption(say("errors.quote"))
+            st.caption(t("errors.quote"))
             st.code(failure.request_id, language=None, wrap_lines=True)
 
 
 @st.fragment(run_every=1)
 def _countdown(until: float) -> None:
     seconds = int(until - time.monotonic() + 0.999)
-    st.caption(say("errors.again_in", seconds=seconds) if seconds > 0 else say("errors.again_now"))
+    st.caption(t("errors.again_in", seconds=seconds) if seconds > 0 else t("errors.again_now"))
 
 
 def stage_missing(missing: stage.StageMissing) -> None:
     """There is no stage: the command that starts it."""
-    st.title(say("errors.stage_missing"), anchor=False)
-    st.markdown(say("errors.stage_missing_do", stage=plain(missing.stage)))
+    st.title(t("errors.stage_missing"), anchor=False)
+    st.markdown(t("errors.stage_missing_do", stage=plain(missing.stage)))
     st.code(missing.command, language=None)
-    if st.button(say("errors.look_again"), type="primary"):
+    if st.button(t("errors.look_again"), type="primary"):
         st.rerun()
-    with st.expander(say("errors.details")):
+    with st.expander(t("errors.details")):
         model_text(str(missing))
 
 
@@ -104,7 +104,7 @@ def usage_line(answer: Mapping[str, Any]) -> None:
     """Which model answered, what it used, and the request's id."""
     usage = answer.get("usage", {})
     used = [
-        say(f"parts.{name}", count=f"{usage[name]:,}")
+        t(f"components.{name}", count=f"{usage[name]:,}")
         for name in ("inputTokens", "outputTokens", "images")
         if name in usage
     ]
@@ -130,8 +130,8 @@ def _zone() -> Any:
 
 def request_box(use_case: str, method: str, path: str, body: Mapping[str, Any] | None = None) -> None:
     """The same request as a command for a shell."""
-    with st.expander(say("parts.as_curl"), icon=":material/terminal:"):
-        st.caption(say("parts.as_curl_note"))
+    with st.expander(t("components.as_curl"), icon=":material/terminal:"):
+        st.caption(t("components.as_curl_note"))
         st.code(curl(stage.current(), use_case, method, path, body), language="bash", wrap_lines=True)
 
 
@@ -185,12 +185,12 @@ def json_box(value: Mapping[str, Any], name: str) -> None:
     text = json.dumps(value, ensure_ascii=False, indent=2)
     with st.expander("JSON", icon=":material/data_object:"):
         st.code(text, language="json", wrap_lines=True)
-        st.download_button(say("parts.download_json"), text, f"{name}.json", "application/json", key=f"json {name}")
+        st.download_button(t("components.download_json"), text, f"{name}.json", "application/json", key=f"json {name}")
 
 
 def print_button() -> None:
     """Prints the page; `style.css` leaves out what is not the report."""
-    label = html.escape(say("parts.print"))
+    label = html.escape(t("components.print"))
     st.html(
         f'<button type="button" class="print" id="print-page">{label}</button>'
         "<script>document.getElementById('print-page').onclick = () => window.print()</script>",
@@ -205,7 +205,7 @@ def _confirm(question: str, use_case: str, path: str, then: Any) -> None:
 
     st.markdown(question)
     with st.container(horizontal=True):
-        if st.button(say("parts.delete"), type="primary", icon=":material/delete:", key="confirm-delete"):
+        if st.button(t("components.delete"), type="primary", icon=":material/delete:", key="confirm-delete"):
             try:
                 client().delete(use_case, path)
             except Failure as failure:
@@ -213,7 +213,7 @@ def _confirm(question: str, use_case: str, path: str, then: Any) -> None:
                 return
             then()
             st.rerun()
-        if st.button(say("parts.keep"), key="confirm-keep"):
+        if st.button(t("components.keep"), key="confirm-keep"):
             st.rerun()
 
 

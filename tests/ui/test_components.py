@@ -6,7 +6,7 @@ import subprocess
 
 from bedrock_endpoints import Stage
 from bedrock_endpoints.auth import Bearer, SigV4
-from ui.parts import curl, plain
+from ui.components import curl, plain
 
 URL = "https://abc.execute-api.eu-central-1.amazonaws.com/v1/"
 ON_AWS = Stage("dev", {"image-generation": URL}.__getitem__, SigV4(lambda: None))
