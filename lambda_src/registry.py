@@ -149,7 +149,9 @@ def find(use_case_id: str) -> UseCase:
     for use_case in USE_CASES:
         if use_case.id == use_case_id:
             return use_case
-    raise LookupError(f"there is no use case {use_case_id!r}; choose one of {', '.join(one.id for one in USE_CASES)}")
+    raise LookupError(
+        f"there is no use case {use_case_id!r}; choose one of {', '.join(known.id for known in USE_CASES)}"
+    )
 
 
 def _path(module: str) -> str:

@@ -1,4 +1,4 @@
-"""A function's environment, read once at start into one frozen object."""
+"""A function's settings, read once at start-up from its environment."""
 
 import os
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from lambda_src.shared.errors import InvalidRequest
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """What a stage says about one use case. Names of the variables: the fields' names in capitals."""
+    """The settings of every function. Each field is an environment variable, named like the field in capitals."""
 
     stage: str
     use_case: str

@@ -153,12 +153,12 @@ def _parameter_lookup(stage: str, session: Session, region: str | None) -> Calla
         name = f"/bedrock-endpoints/{stage}/{use_case}/url"
         try:
             parameters = session.create_client("ssm", region_name=region)
-            found = parameters.get_parameters(Names=[name])["Parameters"]
+            matches = parameters.get_parameters(Names=[name])["Parameters"]
         except (BotoCoreError, ClientError) as error:
             raise ConfigurationError(f"The parameter {name} cannot be read: {error}") from error
-        if not found:
+        if not matches:
             raise NotDeployed(f"There is no parameter {name}: is that stage deployed in {region}?")
-        return str(found[0]["Value"])
+        return str(matches[0]["Value"])
 
     return lookup
 
