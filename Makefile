@@ -121,9 +121,8 @@ doctor: setup ## check versions, credentials, models and quotas: make doctor STA
 lock: setup ## lock the versions in pyproject.toml, export the requirements files
 	@python -m dev.tools.lock
 
-openapi: setup ## write the OpenAPI documents, the Bruno collection and the documents' tables
+openapi: setup ## write the OpenAPI documents and the tables of the documentation
 	@python -m dev.tools.openapi
-	@python -m dev.tools.bruno
 	@python -m dev.tools.docs
 
 curl: setup ## print ready curl calls: make curl USE_CASE=embeddings [STAGE=local] [ROUTE="POST /embeddings"]

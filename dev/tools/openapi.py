@@ -105,9 +105,14 @@ SECURITY: Json = {
 }
 SERVER: Json = {
     "url": "{baseUrl}",
-    "description": "A stage's API: its stack's output `Url`, and the SSM parameter "
-    "`/bedrock-endpoints/<stage>/<use-case>/url`, without the slash at the end.",
-    "variables": {"baseUrl": {"default": "https://api-id.execute-api.us-west-2.amazonaws.com/v1"}},
+    "description": "A deployed stage",
+    "variables": {
+        "baseUrl": {
+            "default": "https://api-id.execute-api.us-west-2.amazonaws.com/v1",
+            "description": "The stack's output `Url`, or the SSM parameter "
+            "`/bedrock-endpoints/<stage>/<use-case>/url`, without the trailing slash.",
+        }
+    },
 }
 
 
