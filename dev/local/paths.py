@@ -15,7 +15,8 @@ class Paths:
     @property
     def home(self) -> Path:
         """Everything that `reset` deletes."""
-        return self.root / ".local"
+        # Resolved, so that a copy of the project that links to it shares the running processes.
+        return (self.root / ".local").resolve()
 
     @property
     def logs(self) -> Path:
@@ -71,7 +72,7 @@ class Paths:
     @property
     def local_python(self) -> Path:
         """The interpreter that emulator, functions and models run with."""
-        return self.root / ".venv-local" / "bin" / "python"
+        return (self.root / ".venv-local").resolve() / "bin" / "python"
 
     @property
     def project_python(self) -> Path:
