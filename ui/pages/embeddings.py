@@ -11,7 +11,7 @@ import streamlit as st
 
 from ui import components
 from ui.api_request import ApiRequest
-from ui.entries import Entry
+from ui.entry import Entry
 from ui.texts import t
 
 USE_CASE = "embeddings"

@@ -13,7 +13,7 @@ import streamlit as st
 from ui import components
 from ui.api_request import ApiRequest
 from ui.client import Failure
-from ui.entries import Entry
+from ui.entry import Entry
 from ui.session import client
 from ui.texts import t, translations
 

@@ -10,7 +10,7 @@ import streamlit as st
 from ui import components
 from ui.api_request import ApiRequest
 from ui.client import Failure
-from ui.entries import Entry
+from ui.entry import Entry
 from ui.photos import ENDINGS, photo, too_much
 from ui.session import client
 from ui.texts import language, t
