@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 pytestmark = pytest.mark.e2e
-PROMPT = "A film poster: a lighthouse keeper and her dog watch a comet over a stormy sea"
+PROMPT = "A movie poster: a lighthouse keeper and her dog watch a comet over a stormy sea"
 
 
 def create(caller: Any, **body: Any) -> Any:
