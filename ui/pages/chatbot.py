@@ -22,7 +22,7 @@ _MAX_TITLE = 100
 _LISTED = 10
 _MENU_WIDTH = 420
 _REDRAW_SECONDS = 0.08
-# The input is disabled, and loses the focus, while an answer arrives. Not on phones: the keyboard would hide the answer.
+# The input is disabled, and loses the focus, while an answer arrives. On phones the keyboard would hide the answer.
 _FOCUS_INPUT = """<script>{
   let attempts = 0;
   const timer = setInterval(() => {
