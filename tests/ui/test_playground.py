@@ -200,7 +200,7 @@ def test_only_the_last_answer_is_shown(app: Callable[..., AppTest]) -> None:
 @pytest.mark.parametrize(
     ("reason", "text"),
     [
-        ("max_tokens", "ConnectionCut off at the maximum length"), ("stop_sequence", "Stopped at a stop sequence"),
+        ("max_tokens", "Cut off at the maximum length"), ("stop_sequence", "Stopped at a stop sequence"),
         ("guardrail_intervened", "Stopped by the guardrail"), ("something_new", "Stopped: something_new"),
     ],
 )  # fmt: skip
