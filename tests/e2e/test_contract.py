@@ -39,8 +39,8 @@ class TestEveryPost:
     def test_with_a_bad_signature(self, caller: Any, use_case: str, route: Route, body: Any) -> None:
         check_error(caller.call("POST", use_case, route.path, body, tamper=True), 401, "unauthorized")
 
-    def test_without_permission(self, stranger: Any, use_case: str, route: Route, body: Any) -> None:
-        check_error(stranger.call("POST", use_case, route.path, body), 403, "forbidden")
+    def test_without_permission(self, forbidden_caller: Any, use_case: str, route: Route, body: Any) -> None:
+        check_error(forbidden_caller.call("POST", use_case, route.path, body), 403, "forbidden")
 
     def test_with_an_unknown_field(self, caller: Any, use_case: str, route: Route, body: Any) -> None:
         check_error(caller.call("POST", use_case, route.path, {**body, "color": "red"}), 400, "invalid_request")
@@ -122,9 +122,9 @@ def test_a_model_that_takes_too_long(caller: Any, local_only: None) -> None:
     check_error(response, 504, "deadline")
 
 
-def test_another_callers_resource_is_not_found(caller: Any, neighbour: Any) -> None:
+def test_another_callers_resource_is_not_found(caller: Any, other_caller: Any) -> None:
     image = caller.call("POST", "image-generation", "/images", {"prompt": "a lighthouse"}).body["items"][0]
     path = f"/images/{image['id']}"
-    check_error(neighbour.call("GET", "image-generation", path), 404, "not_found")
-    check_error(neighbour.call("DELETE", "image-generation", path), 404, "not_found")
+    check_error(other_caller.call("GET", "image-generation", path), 404, "not_found")
+    check_error(other_caller.call("DELETE", "image-generation", path), 404, "not_found")
     assert caller.call("GET", "image-generation", path).status == 200

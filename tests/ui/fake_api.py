@@ -480,7 +480,7 @@ class Chatbot:
 
     def stream_message(self, id: str, body: Any) -> Iterator[Any]:
         self.get_conversation(id)
-        parts = self.streams.popleft() if self.streams else ["You said: ", body.text]
+        parts = self.streams.popleft() if self.streams else ["Echo: ", body.text]
         return self._stream(id, body, parts)
 
     def _stream(self, id: str, body: Any, parts: list[Any]) -> Iterator[Any]:

@@ -40,20 +40,20 @@ def test_a_conversation_starts_with_a_message_and_survives_a_reload(
     page = session.open(PATH)
     assert session.accessibility_violations() == []
     _send(page, "Hello there")
-    page.get_by_text("You said: Hello there").wait_for()
+    page.get_by_text("Echo: Hello there").wait_for()
     session.wait_until_idle()
-    assert _texts(page) == ["Hello there", "You said: Hello there"]
+    assert _texts(page) == ["Hello there", "Echo: Hello there"]
     assert page.get_by_text("21 input tokens").count() == 1
     page.wait_for_function(FOCUSED)
     page.get_by_role("heading", level=1, name="Greetings among **friends**").wait_for()
     page.keyboard.type("And again")
     page.keyboard.press("Enter")
-    page.get_by_text("You said: And again").wait_for()
+    page.get_by_text("Echo: And again").wait_for()
     session.wait_until_idle()
     page.wait_for_function(FOCUSED)
     assert session.accessibility_violations() == []
     page.reload()
-    page.get_by_text("You said: And again").wait_for()
+    page.get_by_text("Echo: And again").wait_for()
     session.wait_until_idle()
     assert len(_texts(page)) == 4
     assert len(api.posts("/conversations")) == 1
@@ -84,7 +84,7 @@ def test_photos_in_portuguese_on_a_phone(new_session: Callable[..., BrowserSessi
     page.locator("input[type=file]").set_input_files([PHOTO])
     page.get_by_text("pump.png").first.wait_for()
     _send(page, "O que é isto?")
-    page.get_by_text("You said: O que é isto?").wait_for()
+    page.get_by_text("Echo: O que é isto?").wait_for()
     session.wait_until_idle()
     assert base64.b64decode(_sent(api)[0].body["photos"][0]["data"]) == PHOTO["buffer"]
     page.reload()
@@ -110,7 +110,7 @@ def test_a_failed_message_is_kept_and_retried_with_the_same_key(
     assert page.get_by_role("img", name="Photo 1").count() == 1
     assert session.accessibility_violations() == []
     page.get_by_role("button", name="Try again").click()
-    page.get_by_text("You said: What is this?").wait_for()
+    page.get_by_text("Echo: What is this?").wait_for()
     first, second = _sent(api)
     assert first.key == second.key
     assert first.body == second.body
@@ -209,7 +209,7 @@ def test_a_double_click_sends_one_message(new_session: Callable[..., BrowserSess
     session = new_session()
     page = session.open(PATH)
     page.get_by_role("button", name="Explain something").dblclick()
-    page.get_by_text("You said: Explain how").wait_for()
+    page.get_by_text("Echo: Explain how").wait_for()
     session.wait_until_idle()
     assert len(api.services[PATH].conversations) == 1
     assert len(api.services[PATH].messages["conversation-0"]) == 2
@@ -224,9 +224,9 @@ def test_a_click_during_an_answer_restarts_it(new_session: Callable[..., Browser
     _send(page, "Go")
     page.get_by_text("Half an answer").wait_for()
     page.get_by_text("Português", exact=True).click()
-    page.get_by_text("You said: Go").wait_for()
+    page.get_by_text("Echo: Go").wait_for()
     session.wait_until_idle()
-    assert _texts(page) == ["Go", "You said: Go"]
+    assert _texts(page) == ["Go", "Echo: Go"]
     assert len({call.key for call in _sent(api)}) == 1
 
 
@@ -279,7 +279,7 @@ def test_after_a_conflict_the_new_message_is_shown_and_the_text_is_kept(
     assert [area.value for area in page.text_area] == ["Mine"]
     assert page.warning[0].value.startswith("Another message was sent")
     click(page, "Try again")
-    assert "You said: Mine" in _model_texts(page)[-1]
+    assert "Echo: Mine" in _model_texts(page)[-1]
 
 
 def test_an_edited_message_has_a_new_key(app: Callable[..., AppTest], api: FakeApi) -> None:

@@ -111,8 +111,8 @@ def _events(client: Client, api: FakeApi, key: str | None = None) -> list[Event]
 
 def test_a_stream_ends_with_the_complete_message(client: Client, api: FakeApi) -> None:
     *deltas, last = _events(client, api)
-    assert [delta.data["text"] for delta in deltas] == ["You said: ", "Hello"]
-    assert (last.name, last.data["message"]["text"]) == ("message", "You said: Hello")
+    assert [delta.data["text"] for delta in deltas] == ["Echo: ", "Hello"]
+    assert (last.name, last.data["message"]["text"]) == ("message", "Echo: Hello")
 
 
 @pytest.mark.parametrize("end", [None, ConnectionCut()])
