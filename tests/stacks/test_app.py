@@ -27,7 +27,7 @@ def test_it_writes_the_stacks_of_a_stage(tmp_path: Path) -> None:
 
     assert process.returncode == 0, process.stderr
     assert len(list(tmp_path.glob("bedrock-endpoints-local-*.template.json"))) == len(STACKS)
-    assert "ui page" not in process.stderr
+    assert "Express Mode" not in process.stderr
     assert "hr-qa search: OpenSearch Serverless NextGen scales to zero, floor 0 USD" in process.stderr
 
 
@@ -37,7 +37,7 @@ def test_it_prints_the_cost_of_the_web_ui(tmp_path: Path) -> None:
     process = run(tmp_path, **context)
 
     assert process.returncode == 0, process.stderr
-    assert "ui page: ECS Express Mode, floor about 46 USD a month, used or not" in process.stderr
+    assert "ui web UI: ECS Express Mode, floor about 46 USD a month, used or not" in process.stderr
 
 
 def test_configuration_errors_have_no_traceback(tmp_path: Path) -> None:

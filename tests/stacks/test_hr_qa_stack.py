@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from lambda_src.hr_qa.settings import HrSettings
+from lambda_src.shared.settings import read_settings
 from stacks.common.vector_store import floor_price
 from stacks.config import SearchSettings
 from tests.stacks.assemblies import Assembly, Template, plain
@@ -27,6 +29,12 @@ def access_rules(template: Template) -> dict[str, tuple[list[str], list[str]]]:
     """The resources and permissions of the data access policy by principal."""
     policy = json.loads(plain_text(template.only("AWS::OpenSearchServerless::AccessPolicy")["Policy"]))
     return {entry["Principal"][0]: (entry["Rules"][0]["Resource"], entry["Rules"][0]["Permission"]) for entry in policy}
+
+
+def embedding_rate(function: dict[str, Any]) -> float:
+    variables = function["Environment"]["Variables"]
+    texts = {name: value if isinstance(value, str) else "deployed" for name, value in variables.items()}
+    return read_settings(HrSettings, texts).function_embedding_rate
 
 
 def plain_text(value: Any) -> str:
@@ -199,7 +207,7 @@ def test_the_stages_origins_may_upload(assembly_of: Assemble) -> None:
 def test_functions_share_the_embedding_rate(assembly_of: Assemble) -> None:
     for stage, rate in (("dev", 15.0), ("classic", 7.5)):
         functions = template_of(assembly_of, stage).properties("AWS::Lambda::Function")
-        assert {float(function["Environment"]["Variables"]["INGESTION_RATE"]) for function in functions} == {rate}
+        assert {embedding_rate(function) for function in functions} == {rate}
 
 
 def test_ocr_and_reranking_are_granted_only_if_configured(assembly_of: Assemble) -> None:

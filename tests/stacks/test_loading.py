@@ -134,9 +134,9 @@ def test_every_setting_has_a_default() -> None:
 @pytest.mark.parametrize(
     ("hr_qa", "problem"),
     [
-        ({"search": {"type": "collection"}}, "hrQa.search.collectionName: an existing collection needs it"),
+        ({"search": {"type": "collection"}}, "hrQa.search.collectionName: required with an existing collection"),
         ({"search": {"collectionId": "abc123"}}, "hrQa.search.collectionId: only with `type` collection"),
-        ({"search": {"type": "domain"}}, "hrQa.search.domainArn: an existing domain needs it"),
+        ({"search": {"type": "domain"}}, "hrQa.search.domainArn: required with an existing domain"),
         ({"search": {"standby": True}}, "hrQa.search.standby: only with `type` classic"),
         (
             {"search": {"collectionGeneration": "nextgen"}},
