@@ -75,8 +75,8 @@ test-stacks: setup-local ## run the tests of the templates, packages and local s
 test-ui: setup ## run the web UI's tests, with a browser
 	@$(PYTEST) tests/ui
 
-screenshots: setup ## take the pictures in docs/images
-	@SCREENSHOTS=docs/images $(PYTEST) tests/ui -k screenshots
+screenshots: setup ## take the screenshots in docs/images
+	@$(PYTEST) -o python_functions="screenshot_*" tests/ui/screenshots.py
 
 test-e2e: setup-local ## run the end-to-end tests and LangChain's standard tests: make test-e2e [STAGE=local]
 	@STAGE=$(LOCAL_STAGE) $(PYTEST) tests/e2e clients/tests/integration

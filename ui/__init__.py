@@ -1,1 +1,1 @@
-"""The page: a Streamlit application over the deployed REST APIs. It speaks HTTP to them and imports nothing else."""
+"""The web UI: a Streamlit application that calls the deployed REST APIs through the project's Python client."""

@@ -1,4 +1,4 @@
-"""What a person's chat knows between two runs of the page: the conversation that is open, and what is being said."""
+"""The session's state of the chat: the open conversation and the messages that still wait for an answer."""
 
 import base64
 import hashlib
@@ -18,184 +18,187 @@ USE_CASE = "chatbot"
 _PARAMETER = "conversation"
 _OPEN = "chat.open"
 _PAGE = 20
-# The model names a conversation a little after its first turn; then the page looks so often, every so many seconds.
-LOOKS = 8
-LOOK_SECONDS = 2.0
+# The model names a conversation shortly after its first answer: how often, and at which interval, to check for it.
+TITLE_CHECKS = 8
+TITLE_CHECK_SECONDS = 2.0
 
 
 @dataclass
-class Turn:
-    """What somebody says, from the click until its answer is there."""
+class PendingMessage:
+    """A user's message, from the click until its answer arrives."""
 
     text: str
     photos: list[dict[str, str]] = field(default_factory=list)
     running: bool = True
-    said: str = ""
-    """The pieces of an answer that did not come to its end."""
+    partial_answer: str = ""
+    """The pieces received of an answer that did not complete."""
     problem: str | None = None
-    """What has to be mended before it can be sent."""
+    """What the user has to correct before the message can be sent."""
     failure: Failure | None = None
     attempt: str = field(default_factory=lambda: secrets.token_hex(8))
 
     @property
     def body(self) -> dict[str, Any]:
-        """As the API takes it."""
+        """The API's request body."""
         return {"text": self.text, "photos": self.photos} if self.photos else {"text": self.text}
 
     def key(self, path: str, body: Mapping[str, Any]) -> str:
-        """The same for the same body, however often it is sent: nothing is said twice."""
-        wish = json.dumps([self.attempt, path, body], sort_keys=True)
-        return hashlib.sha256(wish.encode()).hexdigest()[:32]
+        """The idempotency key: the same for the same body, so that a retry doesn't send the message twice."""
+        content = json.dumps([self.attempt, path, body], sort_keys=True)
+        return hashlib.sha256(content.encode()).hexdigest()[:32]
 
     def failed(self, failure: Failure) -> None:
-        """It stays, with what the person typed."""
+        """Keeps the message, with the user's text, to be sent again."""
         self.running, self.failure = False, failure
         if failure.code == "idempotency_key_reused":
             self.attempt = secrets.token_hex(8)
 
 
 @dataclass
-class Talk:
-    """An open conversation: as many of its messages, oldest first, as were asked for."""
+class OpenConversation:
+    """An open conversation with its newest messages, oldest first."""
 
-    conversation: dict[str, Any]
+    header: dict[str, Any]
     messages: list[dict[str, Any]]
     cursor: str | None
     answer: dict[str, Any] | None = None
-    """The last turn's, since the page was opened."""
+    """The last answer since the conversation was opened."""
     body: dict[str, Any] | None = None
-    fresh: bool = False
-    """The answer has just come."""
-    looks: int = 0
-    """How often the page still looks for the title that the model is to find."""
+    answer_is_new: bool = False
+    """Whether the answer has not been drawn yet."""
+    title_checks: int = 0
+    """How many more times to check for the model's title."""
 
     @property
     def path(self) -> str:
-        return f"/conversations/{self.conversation['id']}"
+        return f"/conversations/{self.header['id']}"
 
-    def add(self, turn: Turn, answer: dict[str, Any]) -> None:
-        """The turn is done."""
-        asked = {"id": f"before {answer['message']['id']}", "role": "user", "text": turn.text, "photos": turn.photos}
-        self.messages += [asked, answer["message"]]
-        self.answer, self.body, self.fresh = answer, turn.body, True
-        unnamed = not self.conversation["title"]
+    def add(self, message: PendingMessage, answer: dict[str, Any]) -> None:
+        """Adds the user's message and its answer."""
+        sent = {
+            "id": f"before {answer['message']['id']}", "role": "user", "text": message.text, "photos": message.photos,
+        }  # fmt: skip
+        self.messages += [sent, answer["message"]]
+        self.answer, self.body, self.answer_is_new = answer, message.body, True
+        untitled = not self.header["title"]
         self.refresh()
-        self.looks = LOOKS if unnamed else 0
+        self.title_checks = TITLE_CHECKS if untitled else 0
 
     def refresh(self) -> bool:
-        """Reads all but the messages again, if it can be read. Whether the title is another one."""
-        before = self.conversation["title"]
+        """Reads everything but the messages again if possible. Returns whether the title changed."""
+        title = self.header["title"]
         try:
-            self.conversation = client().get(USE_CASE, self.path)
+            self.header = client().get(USE_CASE, self.path)
         except Failure:
             return False
-        return bool(self.conversation["title"] != before)
+        return bool(self.header["title"] != title)
 
-    def earlier(self) -> None:
-        """Reads the messages before the first one."""
-        found = client().get(USE_CASE, f"{self.path}/messages", limit=_PAGE, cursor=self.cursor)
-        self.messages, self.cursor = found["items"][::-1] + self.messages, found.get("nextCursor")
-
-
-def turns() -> dict[str, Turn]:
-    """What is being said, by conversation; under the empty id, what is to begin one."""
-    known: dict[str, Turn] = st.session_state.setdefault("chat.turns", {})
-    return known
+    def load_earlier(self) -> None:
+        """Reads the messages before the first one. Raises `Failure`."""
+        page = client().get(USE_CASE, f"{self.path}/messages", limit=_PAGE, cursor=self.cursor)
+        self.messages, self.cursor = page["items"][::-1] + self.messages, page.get("nextCursor")
 
 
-def _talks() -> dict[str, Talk]:
-    known: dict[str, Talk] = st.session_state.setdefault("chat.talks", {})
-    return known
+def pending_messages() -> dict[str, PendingMessage]:
+    """Pending messages by conversation id; the empty id has the first message of a new conversation."""
+    messages: dict[str, PendingMessage] = st.session_state.setdefault("chat.pending_messages", {})
+    return messages
 
 
-def talk(conversation: str) -> Talk:
-    """The conversation as it was read last. Raises `Failure`."""
-    if conversation not in _talks():
-        path = f"/conversations/{conversation}"
-        found = client().get(USE_CASE, path)
-        messages = client().get(USE_CASE, f"{path}/messages", limit=_PAGE)
-        _talks()[conversation] = Talk(found, messages["items"][::-1], messages.get("nextCursor"))
-    return _talks()[conversation]
+def _conversations() -> dict[str, OpenConversation]:
+    conversations: dict[str, OpenConversation] = st.session_state.setdefault("chat.conversations", {})
+    return conversations
 
 
-def forget(conversation: str) -> None:
-    """What was read of it: it is read again."""
-    _talks().pop(conversation, None)
+def load(conversation_id: str) -> OpenConversation:
+    """The conversation, read once and then kept. Raises `Failure`."""
+    if conversation_id not in _conversations():
+        path = f"/conversations/{conversation_id}"
+        header = client().get(USE_CASE, path)
+        page = client().get(USE_CASE, f"{path}/messages", limit=_PAGE)
+        _conversations()[conversation_id] = OpenConversation(header, page["items"][::-1], page.get("nextCursor"))
+    return _conversations()[conversation_id]
 
 
-def chosen() -> str:
-    """The id of the conversation that is open, empty for none. It stands in the address, too, for a reload."""
-    asked = st.query_params.get(_PARAMETER)
-    if asked is not None:
-        st.session_state[_OPEN] = asked
+def forget(conversation_id: str) -> None:
+    """Drops the loaded conversation, so that `load` reads it again."""
+    _conversations().pop(conversation_id, None)
+
+
+def selected_id() -> str:
+    """The id of the open conversation, empty if there is none. It is in the page's URL, too, to survive a reload."""
+    in_url = st.query_params.get(_PARAMETER)
+    if in_url is not None:
+        st.session_state[_OPEN] = in_url
     elif st.session_state.get(_OPEN):
-        # Going to another page and back empties the address.
+        # Streamlit clears the query string when the user visits another page.
         st.query_params[_PARAMETER] = st.session_state[_OPEN]
     return str(st.session_state.get(_OPEN, ""))
 
 
-def choose(conversation: str) -> None:
-    """Opens a conversation as it is now; with an empty id, none."""
-    forget(conversation)
-    st.session_state[_OPEN] = conversation
-    if conversation:
-        st.query_params[_PARAMETER] = conversation
+def select(conversation_id: str) -> None:
+    """Opens a conversation in its current state; the empty id opens none."""
+    forget(conversation_id)
+    st.session_state[_OPEN] = conversation_id
+    if conversation_id:
+        st.query_params[_PARAMETER] = conversation_id
     else:
         st.query_params.pop(_PARAMETER, None)
 
 
-def begin(turn: Turn, beginning: Mapping[str, Any]) -> None:
-    """Makes the conversation that `turn` is the first of, and opens it. Raises `Failure`."""
-    made = client().post(USE_CASE, "/conversations", beginning, turn.key("/conversations", beginning))
-    turns()[made["id"]] = turns().pop("")
-    choose(made["id"])
+def create(first_message: PendingMessage, settings: Mapping[str, Any]) -> None:
+    """Creates the conversation that `first_message` belongs to, and opens it. Raises `Failure`."""
+    key = first_message.key("/conversations", settings)
+    conversation = client().post(USE_CASE, "/conversations", settings, key)
+    pending_messages()[conversation["id"]] = pending_messages().pop("")
+    select(conversation["id"])
 
 
-def send(of: Talk, turn: Turn, show: Callable[[str], None]) -> None:
-    """Says it. `show` gets the answer so far; what comes of it is kept in `of` and `turn`."""
-    path = f"{of.path}/messages/stream"
-    turn.said, turn.failure = "", None
-    # Closed whatever happens: whoever clicks elsewhere ends the model's work.
-    with closing(client().events(USE_CASE, path, turn.body, turn.key(path, turn.body))) as events:
+def send(conversation: OpenConversation, message: PendingMessage, show: Callable[[str], None]) -> None:
+    """Sends `message` and updates both. `show` receives the answer so far."""
+    path = f"{conversation.path}/messages/stream"
+    message.partial_answer, message.failure = "", None
+    # Always close the stream: when the user clicks elsewhere, this stops the model.
+    with closing(client().events(USE_CASE, path, message.body, message.key(path, message.body))) as events:
         try:
             for event in events:
                 if event.name == "message":
-                    # All is kept before anything is drawn: after a click meanwhile, this run ends at the next drawing.
-                    turns().pop(of.conversation["id"], None)
-                    of.add(turn, event.data)
+                    # The answer is stored before anything is drawn: a click ends this run at the next Streamlit call.
+                    pending_messages().pop(conversation.header["id"], None)
+                    conversation.add(message, event.data)
                     return
-                turn.said += event.data.get("text", "")
-                show(turn.said)
+                message.partial_answer += event.data.get("text", "")
+                show(message.partial_answer)
         except Failure as failure:
-            turn.failed(failure)
+            message.failed(failure)
             if failure.code == "conflict":
-                forget(of.conversation["id"])
+                forget(conversation.header["id"])
 
 
-def listed(count: int) -> tuple[list[dict[str, Any]], bool]:
+def newest(count: int) -> tuple[list[dict[str, Any]], bool]:
     """The newest `count` conversations, and whether there are more."""
     return client().newest(USE_CASE, "/conversations", count)
 
 
 def models() -> list[str]:
-    """The models to choose from, if the playground is there to name them: both use cases offer the stage's."""
+    """The text models to choose from. Only the playground's API lists them; without it, the list is empty."""
     if "chat.models" not in st.session_state:
         try:
-            known = client().get("playground", "/models")["items"]
+            models = client().get("playground", "/models")["items"]
         except Failure:
-            known = []
-        st.session_state["chat.models"] = [one["id"] for one in known if one["purpose"] == "text"]
-    found: list[str] = st.session_state["chat.models"]
-    return found
+            models = []
+        st.session_state["chat.models"] = [model["id"] for model in models if model["purpose"] == "text"]
+    model_ids: list[str] = st.session_state["chat.models"]
+    return model_ids
 
 
 def photo_bytes(message: Mapping[str, Any], number: int) -> bytes:
-    """A message's photo. A message never changes, so its id stands for it; a photo's URL is another one every time."""
-    shown = message["photos"][number]
-    if "data" in shown:
-        return base64.b64decode(shown["data"])
-    kept: dict[tuple[str, int], bytes] = st.session_state.setdefault("chat.photos", {})
-    name = (str(message["id"]), number)
-    if name not in kept:
-        kept[name] = client().download(shown["url"])
-    return kept[name]
+    """A message's photo, cached by the message's id: the photo never changes, but its URL does."""
+    photo = message["photos"][number]
+    if "data" in photo:
+        return base64.b64decode(photo["data"])
+    cache: dict[tuple[str, int], bytes] = st.session_state.setdefault("chat.photos", {})
+    key = (str(message["id"]), number)
+    if key not in cache:
+        cache[key] = client().download(photo["url"])
+    return cache[key]

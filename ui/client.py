@@ -1,4 +1,4 @@
-"""The stage's APIs as the pages call them: every error is a `Failure`, which a page can keep and show."""
+"""The stage's APIs for the pages: every error is a `Failure`, which a page can store and show."""
 
 import time
 from collections.abc import Generator, Iterator, Mapping
@@ -19,12 +19,12 @@ from bedrock_endpoints.errors import (
     UnexpectedResponse,
 )
 
-# Slightly longer than the gateway's 29 s, whose own error says more.
+# Slightly longer than the gateway's 29 s, so that its more specific error arrives first.
 _TIMEOUT_SECONDS = 35.0
 _PROBE_SECONDS = 8.0
 _IN_PROGRESS_SECONDS = 60.0
 _MAX_PAGE = 100
-# Errors that have no code of the API's; subclasses first.
+# The codes of errors that don't come from the API; subclasses first.
 _CODES: tuple[tuple[type[Exception], str], ...] = (
     (NotDeployed, "not_deployed"),
     (CredentialsError, "no_credentials"),
@@ -37,7 +37,7 @@ _CODES: tuple[tuple[type[Exception], str], ...] = (
 
 @dataclass(eq=False)
 class Failure(Exception):
-    """A call that failed. `code` is the API's, or one of ours that `texts/errors.toml` explains."""
+    """A failed call. `code` is the API's error code or one of `_CODES`; `texts/errors.toml` has a text for each."""
 
     code: str
     message: str = ""
@@ -45,14 +45,14 @@ class Failure(Exception):
     request_id: str | None = None
     details: list[dict[str, str]] = field(default_factory=list)
     retry_at: float | None = None
-    """When to call again (seconds of `time.monotonic()`)."""
+    """The earliest time for a retry (`time.monotonic()`)."""
 
 
 class Client:
     """The APIs of one stage. Every method raises `Failure`."""
 
     def __init__(self, stage: Stage) -> None:
-        # A person decides whether to try again, so nothing is retried here.
+        # The user decides whether to try again.
         self._client = bedrock_endpoints.Client(
             stage, timeout=_TIMEOUT_SECONDS, max_retries=0, in_progress_timeout=_IN_PROGRESS_SECONDS
         )
@@ -101,12 +101,12 @@ class Client:
     def events(
         self, use_case: str, path: str, body: Mapping[str, Any], key: str | None = None
     ) -> Generator[Event, None, None]:
-        """The events of a stream, which can be repeated with a `key` as a `post` can."""
+        """The events of a stream. The idempotency `key` works as in `post`."""
         with _failures(), closing(self._client.stream(use_case, path, body, idempotency_key=key)) as events:
             yield from events
 
     def probe(self, use_case: str, path: str) -> float:
-        """Seconds that a cheap GET takes. An unknown path is fine, too: the request was authorized."""
+        """The response time of a cheap GET in seconds. A 404 counts as well: the request was authorized."""
         start = time.monotonic()
         try:
             with _failures():

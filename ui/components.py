@@ -1,10 +1,10 @@
-"""What pages are put together from. Whatever a person or a model wrote is shown as text, never as HTML or Markdown."""
+"""Components of the pages. Text from users and models is shown as plain text, never as HTML or Markdown."""
 
 import html
 import json
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -16,33 +16,34 @@ from bedrock_endpoints.errors import ConfigurationError
 from ui import stage
 from ui.api_request import ApiRequest
 from ui.client import Failure
+from ui.session import client
 from ui.texts import t, translations
 
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>$~:&])")
-_LONGEST_SHOWN = 400
+_MAX_SHOWN_BASE64 = 400
 
 
 def plain(text: str) -> str:
-    """Text for a label, a caption or a `t` placeholder, where Streamlit would read Markdown."""
+    """Escapes text for a label, a caption or a `t` placeholder, which Streamlit renders as Markdown."""
     return _MARKDOWN.sub(r"\\\1", " ".join(text.split()))
 
 
-def model_text(text: str, *, kind: str = "p") -> None:
-    """What a model wrote, as text: escaped, its line ends kept, its links dead."""
-    st.html(f'<{kind} class="model-text" dir="auto">{html.escape(text)}</{kind}>')
+def model_text(text: str, *, tag: str = "p") -> None:
+    """Shows a model's text: escaped, with its line breaks, without active links."""
+    st.html(f'<{tag} class="model-text" dir="auto">{html.escape(text)}</{tag}>')
 
 
 def header(use_case: str) -> None:
-    """A page's title and its one sentence."""
+    """A page's title and lead sentence."""
     st.title(t(f"{use_case}.title"), anchor=False)
     st.html(f'<p class="lead">{html.escape(t(f"{use_case}.lead"))}</p>')
 
 
-def badge(kind: str, state: str, more: str = "") -> None:
-    """A state in colour (`good`, `warn`, `bad` or `off`) and in words, and what there is to say of it."""
+def badge(level: str, state: str, details: str = "") -> None:
+    """A state with a color (`level`: `good`, `warn`, `bad` or `off`), followed by details."""
     st.html(
-        f'<p class="state"><span class="badge {kind}">{html.escape(state)}</span> '
-        f"<span>{html.escape(more.replace('`', ''))}</span></p>"
+        f'<p class="state"><span class="badge {level}">{html.escape(state)}</span> '
+        f"<span>{html.escape(details.replace('`', ''))}</span></p>"
     )
 
 
@@ -52,7 +53,7 @@ def section(title: str) -> None:
 
 
 def outcome(request: ApiRequest) -> None:
-    """What stands in the way of an answer, if something does."""
+    """Why the request has no response: the user's mistake or the failure, if any."""
     if request.problem:
         st.warning(request.problem, icon=":material/edit:")
     elif request.failure:
@@ -60,21 +61,21 @@ def outcome(request: ApiRequest) -> None:
 
 
 def error_box(failure: Failure, key: str) -> None:
-    """What happened, what to do, and the id to quote. `key` tells this box from others on the page."""
-    known = failure.code if f"errors.{failure.code}_what" in translations() else "unexpected"
+    """What happened, what to do, and the request id. `key` is unique on the page."""
+    code = failure.code if f"errors.{failure.code}_what" in translations() else "unexpected"
     with st.container(key=f"error-{_slug(key)}"):
         st.error(
-            f"**{t(f'errors.{known}_what')}**  \n{t(f'errors.{known}_do', command=stage_command())}",
+            f"**{t(f'errors.{code}_what')}**  \n{t(f'errors.{code}_do', command=stage_command())}",
             icon=":material/error:",
         )
         if failure.retry_at:
             _countdown(failure.retry_at)
-        said = [failure.message, *(f"{one.get('path')}: {one.get('message')}" for one in failure.details)]
-        if any(said):
-            with st.expander(t("errors.api_said"), expanded=known in ("invalid_request", "unexpected")):
-                model_text("\n".join(dict.fromkeys(filter(None, said))))
+        messages = [failure.message, *(f"{detail.get('path')}: {detail.get('message')}" for detail in failure.details)]
+        if any(messages):
+            with st.expander(t("errors.api_message"), expanded=code in ("invalid_request", "unexpected")):
+                model_text("\n".join(dict.fromkeys(filter(None, messages))))
         if failure.request_id:
-            st.caption(t("errors.quote"))
+            st.caption(t("errors.request_id"))
             st.code(failure.request_id, language=None, wrap_lines=True)
 
 
@@ -85,7 +86,7 @@ def _countdown(until: float) -> None:
 
 
 def stage_missing(missing: stage.StageMissing) -> None:
-    """There is no stage: the command that starts it."""
+    """Replaces every page while the stage does not exist: shows the command that starts it."""
     st.title(t("errors.stage_missing"), anchor=False)
     st.markdown(t("errors.stage_missing_do", stage=plain(missing.stage)))
     st.code(missing.command, language=None)
@@ -96,30 +97,29 @@ def stage_missing(missing: stage.StageMissing) -> None:
 
 
 def stage_command() -> str:
-    """The command that (re)starts this page's stage."""
+    """The command that deploys the stage."""
     return stage.deploy_command(stage.current().name)
 
 
-def usage_line(answer: Mapping[str, Any]) -> None:
-    """Which model answered, what it used, and the request's id."""
-    usage = answer.get("usage", {})
-    used = [
+def usage_line(response: Mapping[str, Any]) -> None:
+    """The model, its usage and the request id."""
+    usage = response.get("usage", {})
+    counts = [
         t(f"components.{name}", count=f"{usage[name]:,}")
         for name in ("inputTokens", "outputTokens", "images")
         if name in usage
     ]
-    told = [answer.get("model", ""), *used, *([answer["requestId"]] if "requestId" in answer else [])]
-    st.html(f'<p class="usage">{" · ".join(html.escape(one) for one in told if one)}</p>')
+    facts = [response.get("model", ""), *counts, response.get("requestId", "")]
+    st.html(f'<p class="usage">{" · ".join(html.escape(fact) for fact in facts if fact)}</p>')
 
 
-def when(timestamp: str) -> str:
+def local_time(timestamp: str) -> str:
     """An RFC 3339 time in the browser's time zone, to the minute."""
-    moment = datetime.fromisoformat(timestamp.replace("Z", "+00:00"))
+    time_utc = datetime.fromisoformat(timestamp.replace("Z", "+00:00"))
     try:
-        moment = moment.astimezone(_zone())
+        return time_utc.astimezone(_zone()).strftime("%Y-%m-%d %H:%M")
     except (KeyError, ValueError):
-        return moment.strftime("%Y-%m-%d %H:%M UTC")
-    return moment.strftime("%Y-%m-%d %H:%M")
+        return time_utc.strftime("%Y-%m-%d %H:%M UTC")
 
 
 def _zone() -> Any:
@@ -129,21 +129,21 @@ def _zone() -> Any:
 
 
 def request_box(use_case: str, method: str, path: str, body: Mapping[str, Any] | None = None) -> None:
-    """The same request as a command for a shell."""
+    """The same request as a shell command."""
     with st.expander(t("components.as_curl"), icon=":material/terminal:"):
         st.caption(t("components.as_curl_note"))
         st.code(curl(stage.current(), use_case, method, path, body), language="bash", wrap_lines=True)
 
 
-def curl(where: Stage, use_case: str, method: str, path: str, body: Mapping[str, Any] | None = None) -> str:
-    """A request as a command: the keys are the shell's variables, and what is long (a photo) is cut."""
+def curl(target: Stage, use_case: str, method: str, path: str, body: Mapping[str, Any] | None = None) -> str:
+    """A request as a shell command: keys come from shell variables, and photos are left out."""
     variable = f"{use_case.upper().replace('-', '_')}_URL"
-    local = stage.is_local(where)
-    lines = ["source .local/env"] if local else _settings(where, use_case, variable)
+    local = stage.is_local(target)
+    lines = ["source .local/env"] if local else _variables(target, use_case, variable)
     command = ["curl -sS"] if method in ("GET", "POST") else [f"curl -sS -X {method}"]
     if path.endswith("/stream"):
         command.append("--no-buffer")
-    if isinstance(where.auth, Bearer):
+    if isinstance(target.auth, Bearer):
         command.append('-H "Authorization: Bearer $UI_BEARER_TOKEN"')
     else:
         command.append('--aws-sigv4 "aws:amz:$AWS_REGION:execute-api"')
@@ -157,23 +157,23 @@ def curl(where: Stage, use_case: str, method: str, path: str, body: Mapping[str,
     return "\n".join([*lines, " \\\n  ".join(command)])
 
 
-def _settings(where: Stage, use_case: str, variable: str) -> list[str]:
-    """The variables that the command uses."""
+def _variables(target: Stage, use_case: str, variable: str) -> list[str]:
+    """The shell variables of the command."""
     try:
-        region, url = where.region(use_case), f"{where.url(use_case)}/"
+        region, url = target.region(use_case), f"{target.url(use_case)}/"
     except ConfigurationError:
-        region, url = where.default_region, ""
+        region, url = target.default_region, ""
     return [f"AWS_REGION={region or ''}", f"{variable}={_quoted(url)}"]
 
 
 def _shortened(value: Any) -> Any:
-    """Base64 of a photo fills pages and no terminal takes it."""
+    """The body without the photos' base64, which is too long to show and for a command line."""
     if isinstance(value, Mapping):
         return {
-            name: "<base64>" if name == "data" and len(str(one)) > _LONGEST_SHOWN else _shortened(one)
-            for name, one in value.items()
+            name: "<base64>" if name == "data" and len(str(item)) > _MAX_SHOWN_BASE64 else _shortened(item)
+            for name, item in value.items()
         }
-    return [_shortened(one) for one in value] if isinstance(value, list) else value
+    return [_shortened(item) for item in value] if isinstance(value, list) else value
 
 
 def _quoted(text: str) -> str:
@@ -181,7 +181,7 @@ def _quoted(text: str) -> str:
 
 
 def json_box(value: Mapping[str, Any], name: str) -> None:
-    """An answer as JSON, to copy or to keep."""
+    """A response as JSON, to copy or download."""
     text = json.dumps(value, ensure_ascii=False, indent=2)
     with st.expander("JSON", icon=":material/data_object:"):
         st.code(text, language="json", wrap_lines=True)
@@ -189,7 +189,7 @@ def json_box(value: Mapping[str, Any], name: str) -> None:
 
 
 def print_button() -> None:
-    """Prints the page; `style.css` leaves out what is not the report."""
+    """Prints the page; `style.css` hides everything but the report."""
     label = html.escape(t("components.print"))
     st.html(
         f'<button type="button" class="print" id="print-page">{label}</button>'
@@ -200,9 +200,7 @@ def print_button() -> None:
 
 
 @st.dialog(" ")
-def _confirm(question: str, use_case: str, path: str, then: Any) -> None:
-    from ui.session import client
-
+def _confirm(question: str, use_case: str, path: str, on_deleted: Callable[[], None]) -> None:
     st.markdown(question)
     with st.container(horizontal=True):
         if st.button(t("components.delete"), type="primary", icon=":material/delete:", key="confirm-delete"):
@@ -211,16 +209,16 @@ def _confirm(question: str, use_case: str, path: str, then: Any) -> None:
             except Failure as failure:
                 error_box(failure, "delete")
                 return
-            then()
+            on_deleted()
             st.rerun()
         if st.button(t("components.keep"), key="confirm-keep"):
             st.rerun()
 
 
-def delete_button(label: str, question: str, use_case: str, path: str, then: Any) -> None:
-    """A button that asks before it deletes; `then` is called after it has. The labels are read as Markdown."""
+def delete_button(label: str, question: str, use_case: str, path: str, on_deleted: Callable[[], None]) -> None:
+    """A button that deletes after a confirmation. Streamlit renders `label` and `question` as Markdown."""
     if st.button(label, key=f"delete {use_case}{path}", icon=":material/delete:"):
-        _confirm(question, use_case, path, then)
+        _confirm(question, use_case, path, on_deleted)
 
 
 def _slug(text: str) -> str:

@@ -1,32 +1,11 @@
-"""The use cases' pages: every module in `ui/pages` that has an `ENTRY`."""
+"""The entries of all use cases: the `ENTRY` of every module in `ui/pages`."""
 
 import functools
 import importlib
 import pkgutil
-from collections.abc import Callable
-from dataclasses import dataclass
 
 from ui import pages
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One use case's page: its function, its icon, and its place in the menu.
-
-    `use_case` is the use case's id, and the page's path. `probe` is a cheap GET that shows whether the API responds; it
-    may be a path without a route, since that requires authorization too.
-    """
-
-    use_case: str
-    page: Callable[[], None]
-    probe: str
-    icon: str
-    position: int = 100
-
-    @property
-    def key(self) -> str:
-        """The prefix of its texts."""
-        return self.use_case.replace("-", "_")
+from ui.entry import Entry
 
 
 @functools.cache

@@ -4,8 +4,8 @@ from typing import Any
 
 import streamlit as st
 
+from ui import home
 from ui.entries import entries
-from ui.pages import home
 from ui.texts import t
 
 

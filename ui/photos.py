@@ -1,21 +1,21 @@
-"""Photos that go along with a request, within the API's limits (docs/api.md)."""
+"""Photos in requests, within the API's limits (docs/api.md)."""
 
 import base64
 from collections.abc import Sequence
 
-ENDINGS = ["jpg", "jpeg", "png", "webp"]
-MOST = 5
-MOST_BYTES = 4 * 1024 * 1024
-# By their first bytes, as the API goes by them, too; the browser only knows the file's name.
-_KINDS = ((b"\xff\xd8\xff", "image/jpeg"), (b"\x89PNG", "image/png"), (b"RIFF", "image/webp"))
+EXTENSIONS = ["jpg", "jpeg", "png", "webp"]
+MAX_COUNT = 5
+MAX_BYTES = 4 * 1024 * 1024
+# The API checks the first bytes, too; the browser derives the type from the file's name only.
+_CONTENT_TYPES = ((b"\xff\xd8\xff", "image/jpeg"), (b"\x89PNG", "image/png"), (b"RIFF", "image/webp"))
 
 
 def photo(data: bytes) -> dict[str, str]:
-    """A photo as the APIs take it."""
-    kind = next((kind for head, kind in _KINDS if data.startswith(head)), "image/jpeg")
-    return {"contentType": kind, "data": base64.b64encode(data).decode()}
+    """A photo in the APIs' format."""
+    content_type = next((name for prefix, name in _CONTENT_TYPES if data.startswith(prefix)), "image/jpeg")
+    return {"contentType": content_type, "data": base64.b64encode(data).decode()}
 
 
-def too_much(photos: Sequence[bytes]) -> bool:
-    """Whether the APIs refuse them for their number or their size."""
-    return len(photos) > MOST or sum(map(len, photos)) > MOST_BYTES
+def exceeds_limits(photos: Sequence[bytes]) -> bool:
+    """Whether the APIs reject the photos because of their number or size."""
+    return len(photos) > MAX_COUNT or sum(map(len, photos)) > MAX_BYTES

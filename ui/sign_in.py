@@ -1,4 +1,4 @@
-"""Who may see the page, where it is for those who sign in only."""
+"""Access to the web UI where it requires sign-in."""
 
 import os
 import time
@@ -12,36 +12,36 @@ from ui.texts import t
 
 
 def claims() -> dict[str, Any]:
-    """What the provider says of the person; empty before sign-in."""
+    """The user's claims from the identity provider; empty before sign-in."""
     return dict(st.user)
 
 
-def let_in() -> bool:
-    """Whether the person may see the page; says what to do otherwise."""
+def is_allowed() -> bool:
+    """Whether the user may see the web UI. Draws the sign-in page if not."""
     if not sign_in_settings.required(os.environ):
         return True
-    person = claims()
-    # Streamlit's cookie lasts for a month, and it leaves it to the page to look at the token's end.
-    if person.get("is_logged_in") is True and _ends(person) > time.time():
-        _signed_in(person)
+    user = claims()
+    # Streamlit's cookie lasts for a month, and Streamlit does not check the token's expiry.
+    if user.get("is_logged_in") is True and _expiry(user) > time.time():
+        _user_info(user)
         return True
-    _ask()
+    _sign_in_page()
     return False
 
 
-def _ends(person: dict[str, Any]) -> float:
-    end = person.get("exp")
-    return float(end) if isinstance(end, int | float) else 0.0
+def _expiry(user: dict[str, Any]) -> float:
+    expiry = user.get("exp")
+    return float(expiry) if isinstance(expiry, int | float) else 0.0
 
 
-def _signed_in(person: dict[str, Any]) -> None:
-    st.sidebar.caption(t("sign_in.as", name=plain(str(person.get("email", "")))))
-    st.sidebar.button(t("sign_in.leave"), on_click=st.logout, icon=":material/logout:")
+def _user_info(user: dict[str, Any]) -> None:
+    st.sidebar.caption(t("sign_in.as", name=plain(str(user.get("email", "")))))
+    st.sidebar.button(t("sign_in.sign_out"), on_click=st.logout, icon=":material/logout:")
 
 
-def _ask() -> None:
+def _sign_in_page() -> None:
     st.title(t("sign_in.title"), anchor=False)
-    if sign_in_settings.known(os.environ):
-        st.button(t("sign_in.enter"), on_click=st.login, type="primary", icon=":material/login:")
+    if sign_in_settings.has_url(os.environ):
+        st.button(t("sign_in.sign_in"), on_click=st.login, type="primary", icon=":material/login:")
     else:
-        st.info(t("sign_in.unknown"))
+        st.info(t("sign_in.no_url"))

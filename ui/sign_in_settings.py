@@ -1,7 +1,9 @@
-"""What the environment says about sign-in, and the file that tells Streamlit. Without Streamlit: it is not started yet.
+"""
+The sign-in settings in the environment, and the files that pass them on. Runs before Streamlit starts.
 
-`UI_SIGN_IN=oidc` asks for it. `UI_URL` is the page's address, `UI_ISSUER`, `UI_CLIENT_ID` and `UI_CLIENT_SECRET` are
-the provider's, `UI_COOKIE_SECRET` signs the cookies. `UI_CALLER_ROLE` is the role that a container calls the APIs as.
+`UI_SIGN_IN=oidc` requires sign-in. `UI_URL` is the web UI's URL; `UI_ISSUER`, `UI_CLIENT_ID` and `UI_CLIENT_SECRET`
+identify the provider and the client; `UI_COOKIE_SECRET` signs the cookies. `UI_CALLER_ROLE` is the role that a
+container assumes to call the APIs.
 """
 
 import json
@@ -11,34 +13,40 @@ from collections.abc import Mapping, MutableMapping
 from pathlib import Path
 
 SECRETS = ("UI_CLIENT_SECRET", "UI_COOKIE_SECRET")
-_NEEDED = ("UI_URL", "UI_ISSUER", "UI_CLIENT_ID", *SECRETS)
+_REQUIRED = ("UI_URL", "UI_ISSUER", "UI_CLIENT_ID", *SECRETS)
 
 
 def required(environment: Mapping[str, str]) -> bool:
-    """Whether the page is for those who sign in only. Anything that it does not know is taken for a yes."""
+    """Whether the web UI requires sign-in. Unknown values require it, too."""
     return environment.get("UI_SIGN_IN", "off") != "off"
 
 
-def known(environment: Mapping[str, str]) -> bool:
-    """Whether the page has an address, so that a provider can send people back to it."""
+def has_url(environment: Mapping[str, str]) -> bool:
+    """Whether the web UI knows its URL, which the provider redirects to."""
     return bool(environment.get("UI_URL"))
 
 
-def hand_over(environment: MutableMapping[str, str]) -> list[str]:
-    """Streamlit's options for sign-in. Secrets are moved out of the environment into a file for this user alone."""
-    if not (required(environment) and known(environment)):
+def streamlit_options(environment: MutableMapping[str, str]) -> list[str]:
+    """Streamlit's options for sign-in. Moves the secrets from the environment to a file that only this user can read.
+
+    Raises `ValueError` when a setting is missing.
+    """
+    if not (required(environment) and has_url(environment)):
         return []
-    missing = [name for name in _NEEDED if not environment.get(name)]
+    missing = [name for name in _REQUIRED if not environment.get(name)]
     if missing:
-        raise ValueError(f"sign-in needs {', '.join(missing)} in the environment")
+        raise ValueError(f"sign-in requires {', '.join(missing)} in the environment")
     file = _write("secrets.toml", _secrets_file(environment))
     for name in SECRETS:
         del environment[name]
     return ["--secrets.files", str(file)]
 
 
-def become_caller(environment: MutableMapping[str, str]) -> None:
-    """Has botocore call as the role that `UI_CALLER_ROLE` names, always under one name: the APIs know callers by it."""
+def use_caller_role(environment: MutableMapping[str, str]) -> None:
+    """Makes botocore assume the role `UI_CALLER_ROLE`.
+
+    The session name is fixed, because the APIs identify callers by it: every task is the same caller.
+    """
     role = environment.get("UI_CALLER_ROLE")
     if role:
         lines = ("[default]", f"role_arn = {role}", "credential_source = EcsContainer", "role_session_name = page", "")
@@ -46,10 +54,10 @@ def become_caller(environment: MutableMapping[str, str]) -> None:
 
 
 def _write(name: str, text: str) -> Path:
-    # A folder of its own (0700): what is written never lies where others could have put something before.
-    file = Path(tempfile.mkdtemp(prefix="page-")) / name
-    with open(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as written:
-        written.write(text)
+    # A new folder with mode 0700: no other user can have placed a file or a link there.
+    file = Path(tempfile.mkdtemp(prefix="web-ui-")) / name
+    with open(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as stream:
+        stream.write(text)
     return file
 
 
@@ -62,6 +70,6 @@ def _secrets_file(environment: Mapping[str, str]) -> str:
         "client_secret": environment["UI_CLIENT_SECRET"],
         "server_metadata_url": f"{issuer}/.well-known/openid-configuration",
     }
-    # JSON's strings are TOML's. Who signs out and leaves the browser to somebody is not signed in by one click.
+    # JSON strings are valid TOML. `prompt=login` asks for the password again after signing out.
     lines = ["[auth]", *(f"{name} = {json.dumps(value)}" for name, value in settings.items())]
     return "\n".join([*lines, 'client_kwargs = { scope = "openid email profile", prompt = "login" }', ""])

@@ -9,6 +9,7 @@ from pathlib import Path
 from bedrock_endpoints import Stage, find_stage, local_stage
 from bedrock_endpoints.discovery import outputs_lookup
 from bedrock_endpoints.errors import ConfigurationError, NotDeployed
+from ui.pages import use_cases
 
 ROOT = Path(__file__).parents[1]
 
@@ -46,14 +47,11 @@ def is_local(stage: Stage) -> bool:
 
 
 def _aws_stage(name: str, folder: Path, token: str | None) -> Stage:
-    # Imported late: entries are those of the pages, which import this module.
-    from ui.entries import entries
-
     stage = find_stage(name, token=token)
     outputs = folder / f"outputs-{name}.json"
     if outputs.exists():
         stage = replace(stage, lookup=outputs_lookup(outputs, name))
-    if not any(_is_deployed(stage, entry.use_case) for entry in entries()):
+    if not any(_is_deployed(stage, use_case) for use_case in use_cases()):
         raise StageMissing(name, f"neither {outputs.name} nor SSM parameters name its APIs")
     return stage
 
@@ -68,5 +66,5 @@ def _is_deployed(stage: Stage, use_case: str) -> bool:
 
 @functools.lru_cache(maxsize=1)
 def current() -> Stage:
-    """The stage of this process. A missing stage is looked for again at the next call."""
+    """The stage of this process. While it is missing, every call looks it up again."""
     return read()

@@ -35,13 +35,13 @@ def caller(target: Target) -> Iterator[Caller]:
 
 
 @pytest.fixture(scope="session")
-def neighbour(target: Target) -> Iterator[Caller]:
+def other_caller(target: Target) -> Iterator[Caller]:
     """Another caller with the same permissions."""
     yield from _caller(target, "neighbour")
 
 
 @pytest.fixture(scope="session")
-def stranger(target: Target) -> Iterator[Caller]:
+def forbidden_caller(target: Target) -> Iterator[Caller]:
     """A caller without permissions."""
     yield from _caller(target, "stranger")
 

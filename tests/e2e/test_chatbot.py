@@ -68,7 +68,7 @@ def test_the_model_knows_messages_outside_its_window(caller: Caller) -> None:
     assert len(list_messages(caller, conversation)) == 2 * len(turns) + 4
 
 
-def test_a_title_is_given_or_generated(caller: Caller) -> None:
+def test_a_title_is_set_or_generated(caller: Caller) -> None:
     titled, untitled = create_conversation(caller, title="Pumps"), create_conversation(caller)
     for conversation in (titled, untitled):
         send_message(caller, conversation, "How often is the seal of a pump to be changed? It leaks again.")
@@ -84,7 +84,7 @@ def test_a_title_is_given_or_generated(caller: Caller) -> None:
     assert (changed.status, changed.body["title"]) == (200, "Seals")
 
 
-def test_a_stream_ends_with_the_whole_answer(caller: Caller) -> None:
+def test_a_stream_ends_with_the_complete_answer(caller: Caller) -> None:
     conversation = create_conversation(caller)
     response = call(caller, "POST", f"/{conversation}/messages/stream", {"text": "What does a pump do?"})
     assert response.status == 200, response.raw
@@ -113,7 +113,7 @@ def test_photos_are_saved_with_their_message(caller: Caller) -> None:
     assert len(list_messages(caller, conversation)) == 4
 
 
-def test_another_callers_conversation_is_not_found(caller: Caller, neighbour: Caller) -> None:
+def test_another_callers_conversation_is_not_found(caller: Caller, other_caller: Caller) -> None:
     conversation = create_conversation(caller, title="Mine")
     for method, path, body in (
         ("GET", "", None),
@@ -124,9 +124,9 @@ def test_another_callers_conversation_is_not_found(caller: Caller, neighbour: Ca
         ("POST", "/messages/stream", {"text": "Hello"}),
         ("POST", "/turns", {"user": "a", "assistant": "b"}),
     ):
-        response = call(neighbour, method, f"/{conversation}{path}", body)
+        response = call(other_caller, method, f"/{conversation}{path}", body)
         assert (response.status, response.code) == (404, "not_found"), (method, path)
-    assert conversation not in call(neighbour, "GET").raw.decode()
+    assert conversation not in call(other_caller, "GET").raw.decode()
     assert call(caller, "GET", f"/{conversation}").body["title"] == "Mine"
 
 

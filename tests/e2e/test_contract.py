@@ -3,23 +3,26 @@
 import uuid
 from typing import Any
 
+import msgspec
 import pytest
+
+from dev.tools.openapi import body_of
+from lambda_src.registry import USE_CASES
+from lambda_src.shared.routes import Route
 
 pytestmark = pytest.mark.e2e
 
+# Paths with parameters would need a resource that exists.
 POSTS = [
-    ("image-generation", "/images", {"prompt": "a lighthouse"}),
-    ("summarization", "/summaries", {"text": "The pump leaks."}),
-    ("embeddings", "/embeddings", {"texts": ["a pump"]}),
-    ("embeddings", "/similarities", {"text": "a", "candidates": ["b"]}),
-    ("playground", "/completions", {"prompt": "a pump"}),
-    ("playground", "/comparisons", {"prompt": "a pump", "models": ["amazon.nova-lite-v1:0", "amazon.nova-micro-v1:0"]}),
-    ("playground", "/completions/stream", {"prompt": "a pump"}),
-    ("chatbot", "/conversations", {"title": "a"}),
-    ("hr-qa", "/documents", {"name": "a", "contentType": "application/pdf"}),
-    ("hr-qa", "/questions", {"question": "Who?"}),
-    ("hr-qa", "/searches", {"query": "who"}),
+    pytest.param(use_case.id, route, body_of(use_case, route), id=f"{use_case.id} {route.path}")
+    for use_case in USE_CASES
+    for route in use_case.routes
+    if route.method == "POST" and route.request and "{" not in route.path
 ]
+
+
+def takes_model(request: Any) -> bool:
+    return "model" in {field.encode_name for field in msgspec.structs.fields(request)}
 
 
 def check_error(response: Any, status: int, code: str) -> None:
@@ -28,36 +31,34 @@ def check_error(response: Any, status: int, code: str) -> None:
     assert response.body["error"]["requestId"]
 
 
-@pytest.mark.parametrize(("use_case", "path", "body"), POSTS)
+@pytest.mark.parametrize(("use_case", "route", "body"), POSTS)
 class TestEveryPost:
-    def test_without_a_signature(self, unsigned_caller: Any, use_case: str, path: str, body: Any) -> None:
-        check_error(unsigned_caller.call("POST", use_case, path, body), 401, "unauthorized")
+    def test_without_a_signature(self, unsigned_caller: Any, use_case: str, route: Route, body: Any) -> None:
+        check_error(unsigned_caller.call("POST", use_case, route.path, body), 401, "unauthorized")
 
-    def test_with_a_bad_signature(self, caller: Any, use_case: str, path: str, body: Any) -> None:
-        check_error(caller.call("POST", use_case, path, body, tamper=True), 401, "unauthorized")
+    def test_with_a_bad_signature(self, caller: Any, use_case: str, route: Route, body: Any) -> None:
+        check_error(caller.call("POST", use_case, route.path, body, tamper=True), 401, "unauthorized")
 
-    def test_without_permission(self, stranger: Any, use_case: str, path: str, body: Any) -> None:
-        check_error(stranger.call("POST", use_case, path, body), 403, "forbidden")
+    def test_without_permission(self, forbidden_caller: Any, use_case: str, route: Route, body: Any) -> None:
+        check_error(forbidden_caller.call("POST", use_case, route.path, body), 403, "forbidden")
 
-    def test_with_an_unknown_field(self, caller: Any, use_case: str, path: str, body: Any) -> None:
-        check_error(caller.call("POST", use_case, path, {**body, "color": "red"}), 400, "invalid_request")
+    def test_with_an_unknown_field(self, caller: Any, use_case: str, route: Route, body: Any) -> None:
+        check_error(caller.call("POST", use_case, route.path, {**body, "color": "red"}), 400, "invalid_request")
 
-    def test_with_another_content_type(self, caller: Any, use_case: str, path: str, body: Any) -> None:
-        response = caller.call("POST", use_case, path, body, headers={"Content-Type": "text/plain"})
+    def test_with_another_content_type(self, caller: Any, use_case: str, route: Route, body: Any) -> None:
+        response = caller.call("POST", use_case, route.path, body, headers={"Content-Type": "text/plain"})
         check_error(response, 400, "invalid_request")
 
-    def test_with_a_body_that_is_not_json(self, caller: Any, use_case: str, path: str, body: Any) -> None:
-        check_error(caller.call("POST", use_case, path, b"{"), 400, "invalid_request")
+    def test_with_a_body_that_is_not_json(self, caller: Any, use_case: str, route: Route, body: Any) -> None:
+        check_error(caller.call("POST", use_case, route.path, b"{"), 400, "invalid_request")
 
-    def test_with_a_model_that_is_not_offered(self, caller: Any, use_case: str, path: str, body: Any) -> None:
-        if path in ("/similarities", "/documents", "/searches"):
+    def test_with_a_model_that_is_not_offered(self, caller: Any, use_case: str, route: Route, body: Any) -> None:
+        if not takes_model(route.request):
             pytest.skip("takes no model")
-        check_error(caller.call("POST", use_case, path, {**body, "model": "other.model"}), 400, "invalid_request")
+        check_error(caller.call("POST", use_case, route.path, {**body, "model": "other.model"}), 400, "invalid_request")
 
 
-@pytest.mark.parametrize(
-    "use_case", ["image-generation", "summarization", "embeddings", "chatbot", "hr-qa", "playground"]
-)
+@pytest.mark.parametrize("use_case", [use_case.id for use_case in USE_CASES])
 def test_an_unknown_route(caller: Any, use_case: str) -> None:
     check_error(caller.call("GET", use_case, "/nothing/here"), 404, "not_found")
 
@@ -121,9 +122,9 @@ def test_a_model_that_takes_too_long(caller: Any, local_only: None) -> None:
     check_error(response, 504, "deadline")
 
 
-def test_another_callers_resource_is_not_found(caller: Any, neighbour: Any) -> None:
+def test_another_callers_resource_is_not_found(caller: Any, other_caller: Any) -> None:
     image = caller.call("POST", "image-generation", "/images", {"prompt": "a lighthouse"}).body["items"][0]
     path = f"/images/{image['id']}"
-    check_error(neighbour.call("GET", "image-generation", path), 404, "not_found")
-    check_error(neighbour.call("DELETE", "image-generation", path), 404, "not_found")
+    check_error(other_caller.call("GET", "image-generation", path), 404, "not_found")
+    check_error(other_caller.call("DELETE", "image-generation", path), 404, "not_found")
     assert caller.call("GET", "image-generation", path).status == 200

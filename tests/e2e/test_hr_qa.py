@@ -137,11 +137,11 @@ def test_a_deleted_document_is_not_searched(caller: Caller) -> None:
     assert document not in [passage["documentId"] for passage in passages]
 
 
-def test_another_caller_cannot_use_a_document(neighbour: Caller, rules: str) -> None:
-    assert neighbour.call("GET", "hr-qa", f"/documents/{rules}").code == "not_found"
-    assert neighbour.call("DELETE", "hr-qa", f"/documents/{rules}").code == "not_found"
-    assert search(neighbour, QUESTION, documents=[rules]).code == "not_found"
-    assert rules not in [passage["documentId"] for passage in search(neighbour, QUESTION).body["items"]]
+def test_another_caller_cannot_use_a_document(other_caller: Caller, rules: str) -> None:
+    assert other_caller.call("GET", "hr-qa", f"/documents/{rules}").code == "not_found"
+    assert other_caller.call("DELETE", "hr-qa", f"/documents/{rules}").code == "not_found"
+    assert search(other_caller, QUESTION, documents=[rules]).code == "not_found"
+    assert rules not in [passage["documentId"] for passage in search(other_caller, QUESTION).body["items"]]
 
 
 def test_a_document_that_is_not_ready_conflicts(caller: Caller) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 pytestmark = pytest.mark.e2e
-PROMPT = "A film poster: a lighthouse keeper and her dog watch a comet over a stormy sea"
+PROMPT = "A movie poster: a lighthouse keeper and her dog watch a comet over a stormy sea"
 
 
 def create(caller: Any, **body: Any) -> Any:
@@ -46,7 +46,7 @@ def test_the_short_form_with_a_query(caller: Any) -> None:
     assert response.body["items"][0]["width"] == response.body["items"][0]["height"]
 
 
-def test_several_pictures_and_pages_of_them(caller: Any) -> None:
+def test_several_images_on_several_pages(caller: Any) -> None:
     response = create(caller, count=3)
     assert len({image["id"] for image in response.body["items"]}) == 3
     first = caller.call("GET", "image-generation", "/images", query={"limit": "2"}).body

@@ -1,4 +1,4 @@
-"""Synthesized stages, and ways to look into their templates."""
+"""Synthesizes stages and reads their templates."""
 
 import functools
 import json
@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 ROOT = Path(__file__).parents[2]
-# jsii takes the first node on the PATH, and warns when it is an old one.
+# jsii uses the first node on the PATH, and warns if it is outdated.
 os.environ["PATH"] = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
 
 from aws_cdk import App  # noqa: E402
@@ -29,12 +29,12 @@ from stacks.loading import load_stage  # noqa: E402
 TODAY = date(2026, 11, 24)
 STAGES = ("local", "dev", "prod")
 USE_CASES = tuple(use_case.id for use_case in registry.USE_CASES)
-# What a stage has beside its use cases: no API, nothing kept.
+# The stack next to the use cases' stacks: no API, no data.
 LIFECYCLE = "model-lifecycle"
 STACKS = (*USE_CASES, LIFECYCLE)
-# The page's, where a stage's settings ask for it: no API either.
-PAGE = "ui"
-# Choices that the stages of cdk.json do not make, each in one stage of its own.
+# The web UI's stack, which is optional: no API either.
+UI = "ui"
+# Settings that no stage in cdk.json has.
 EXTRA_STAGES: dict[str, dict[str, Any]] = {
     "browser": {
         "auth": {"type": "cognito"},
@@ -75,13 +75,13 @@ EXTRA_STAGES: dict[str, dict[str, Any]] = {
             }
         },
     },
-    "elsewhere": {
+    "remote": {
         "modelRegion": "us-west-2",
         "region": "eu-central-1",
         "guardrail": {"type": "off"},
         "streaming": {"layerArn": "arn:aws:lambda:eu-central-1:111122223333:layer:web-adapter:4"},
     },
-    "page": {
+    "express": {
         "account": "111122223333",
         "region": "us-west-2",
         "ui": {
@@ -91,8 +91,8 @@ EXTRA_STAGES: dict[str, dict[str, Any]] = {
             "url": "https://be-0123.ecs.us-west-2.on.aws",
         },
     },
-    # As it is deployed first, when nobody knows the page's address yet, and wherever the caller is.
-    "newpage": {
+    # The web UI's first deployment, before its URL is known.
+    "newui": {
         "removalPolicy": "destroy",
         "ui": {
             "type": "express",
@@ -100,7 +100,7 @@ EXTRA_STAGES: dict[str, dict[str, Any]] = {
             "signInDomainPrefix": "example",
         },
     },
-    "anywhere": {},
+    "regionless": {},
 }
 
 
@@ -111,7 +111,7 @@ def cdk_context() -> dict[str, Any]:
 
 
 def settings_of(stage: str) -> StageSettings:
-    """A stage's settings, the host's interpreter and machine replaced by fixed ones."""
+    """A stage's settings. The host's interpreter and architecture are replaced by fixed ones."""
     stages = {**cdk_context()["stages"], **EXTRA_STAGES}
     settings = load_stage(stages, stage, today=TODAY)
     if settings.runtime == "host":
@@ -121,26 +121,26 @@ def settings_of(stage: str) -> StageSettings:
 
 @dataclass(frozen=True)
 class Template:
-    """One stack's template, and ways to look into it."""
+    """One stack's template."""
 
     name: str
     content: Mapping[str, Any]
 
-    def resources(self, kind: str) -> dict[str, dict[str, Any]]:
-        """Logical id -> resource, of one type."""
-        return {key: value for key, value in self.content["Resources"].items() if value["Type"] == kind}
+    def resources(self, resource_type: str) -> dict[str, dict[str, Any]]:
+        """The resources of a type by logical id."""
+        return {key: value for key, value in self.content["Resources"].items() if value["Type"] == resource_type}
 
-    def properties(self, kind: str) -> list[dict[str, Any]]:
+    def properties(self, resource_type: str) -> list[dict[str, Any]]:
         """The properties of all resources of a type."""
-        return [resource.get("Properties", {}) for resource in self.resources(kind).values()]
+        return [resource.get("Properties", {}) for resource in self.resources(resource_type).values()]
 
-    def only(self, kind: str) -> dict[str, Any]:
-        """The properties of the one resource of a type."""
-        (properties,) = self.properties(kind)
+    def only(self, resource_type: str) -> dict[str, Any]:
+        """The properties of the only resource of a type."""
+        (properties,) = self.properties(resource_type)
         return properties
 
     def statements(self) -> Iterator[dict[str, Any]]:
-        """Every statement of every policy of a role, with lists where IAM also takes single values."""
+        """The statements of all policies of roles. Actions and resources are always lists."""
         policies = [properties["PolicyDocument"] for properties in self.properties("AWS::IAM::Policy")]
         for role in self.properties("AWS::IAM::Role"):
             policies += [inline["PolicyDocument"] for inline in role.get("Policies", [])]
@@ -155,7 +155,7 @@ class Template:
 
 @dataclass(frozen=True)
 class Assembly:
-    """What one synthesis wrote."""
+    """The output of one synthesis."""
 
     folder: Path
 
@@ -169,31 +169,31 @@ class Assembly:
 
     @property
     def apis(self) -> list[Template]:
-        """The templates of the use cases, which all have an API and a table."""
-        return [one for one in self.templates if not one.name.endswith((f"-{LIFECYCLE}", f"-{PAGE}"))]
+        """The templates of the use cases. Each has an API and a table."""
+        return [template for template in self.templates if not template.name.endswith((f"-{LIFECYCLE}", f"-{UI}"))]
 
     def template(self, use_case: str) -> Template:
         """The template of a use case's stack."""
-        (found,) = [template for template in self.templates if template.name.endswith(f"-{use_case}")]
-        return found
+        (match,) = [template for template in self.templates if template.name.endswith(f"-{use_case}")]
+        return match
 
     @cached_property
     def report(self) -> list[dict[str, Any]]:
-        """What each rule pack said."""
+        """The report of each rule pack."""
         text = (self.folder / "validation-report.json").read_text("utf-8")
         reports: list[dict[str, Any]] = json.loads(text)["pluginReports"]
         return reports
 
     @cached_property
     def acknowledgments(self) -> list[tuple[str, str]]:
-        """(construct path, finding) of each acknowledgment made."""
-        made = []
+        """The construct path and finding of each acknowledgment."""
+        acknowledgments = []
         for path in self.folder.glob("*.metadata.json"):
             for construct, entries in json.loads(path.read_text("utf-8")).items():
                 for entry in entries:
                     if entry["type"] == "aws:cdk:acknowledged-rules":
-                        made += [(construct.removeprefix("/"), finding) for finding in entry["data"]]
-        return made
+                        acknowledgments += [(construct.removeprefix("/"), finding) for finding in entry["data"]]
+        return acknowledgments
 
 
 def plain(value: Any) -> str:
@@ -211,7 +211,7 @@ def plain(value: Any) -> str:
         return f"{plain(argument[1])}[{argument[0]}]"
     if function == "Fn::Split":
         return f"{plain(argument[1])}/{argument[0]}/"
-    raise AssertionError(f"{function} is not expected here")
+    raise AssertionError(f"{function} is not supported here")
 
 
 def _listed(value: Any) -> list[Any]:
@@ -220,15 +220,15 @@ def _listed(value: Any) -> list[Any]:
 
 @functools.cache
 def packages() -> dict[str, Package]:
-    """The packages of the stage `dev` by name: the use case, and the part that has a handler of its own."""
+    """The packages of the stage `dev` by name: the use case, and the part for a separate handler."""
     app = App(context={**cdk_context(), "aws:cdk:bundling-stacks": []})
     add_stacks(app, settings_of("dev"), TODAY)
-    found = [construct.package for construct in app.node.find_all() if isinstance(construct, PythonFunction)]
-    return {".".join(filter(None, (package.use_case, package.part))): package for package in found}
+    built = [construct.package for construct in app.node.find_all() if isinstance(construct, PythonFunction)]
+    return {".".join(filter(None, (package.use_case, package.part))): package for package in built}
 
 
 def synthesize(stage: str, folder: Path, context: Mapping[str, Any] | None = None) -> Assembly:
-    """Synthesizes a stage into a folder, without building packages unless the context says otherwise."""
+    """Synthesizes a stage into a folder. By default, packages are not built."""
     app = App(context={**cdk_context(), "aws:cdk:bundling-stacks": [], **(context or {})}, outdir=str(folder))
     add_stacks(app, settings_of(stage), TODAY)
     app.synth()

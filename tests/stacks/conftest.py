@@ -1,4 +1,4 @@
-"""One synthesis for each stage, shared by all tests."""
+"""Each stage is synthesized once per session."""
 
 from collections.abc import Callable
 
@@ -9,18 +9,18 @@ from tests.stacks.assemblies import EXTRA_STAGES, STAGES, Assembly, synthesize
 
 @pytest.fixture(scope="session")
 def assembly_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Assembly]:
-    """Synthesizes a stage, once a session."""
-    done: dict[str, Assembly] = {}
+    """Synthesizes a stage, once per session."""
+    assemblies: dict[str, Assembly] = {}
 
     def synthesize_once(stage: str) -> Assembly:
-        if stage not in done:
-            done[stage] = synthesize(stage, tmp_path_factory.mktemp(stage))
-        return done[stage]
+        if stage not in assemblies:
+            assemblies[stage] = synthesize(stage, tmp_path_factory.mktemp(stage))
+        return assemblies[stage]
 
     return synthesize_once
 
 
 @pytest.fixture(params=[*STAGES, *EXTRA_STAGES])
 def assembly(request: pytest.FixtureRequest, assembly_of: Callable[[str], Assembly]) -> Assembly:
-    """Every stage, one after the other."""
+    """Each stage in turn."""
     return assembly_of(request.param)

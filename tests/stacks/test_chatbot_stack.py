@@ -1,4 +1,4 @@
-"""What is the chatbot's own: who may do what, and what expires."""
+"""The chatbot's permissions and expiry."""
 
 from collections.abc import Callable
 from typing import Any
@@ -10,17 +10,17 @@ MEMORY = "lambda_src.chatbot.memory.handler.handler"
 
 
 def allowed(template: Template, handler: str, service: str) -> set[str]:
-    """What the role of a function may do with a service."""
+    """A function's allowed actions of a service."""
     return actions(template, functions(template)[handler], f"{service}:")
 
 
-def photos(template: Template) -> dict[str, Any]:
-    (bucket,) = [one for one in template.properties("AWS::S3::Bucket") if "LoggingConfiguration" in one]
+def photo_rule(template: Template) -> dict[str, Any]:
+    (bucket,) = [bucket for bucket in template.properties("AWS::S3::Bucket") if "LoggingConfiguration" in bucket]
     (rule,) = bucket["LifecycleConfiguration"]["Rules"]
     return dict(rule)
 
 
-def test_the_api_s_functions_write_photos_and_only_the_memory_deletes_them(
+def test_only_the_memory_function_deletes_photos(
     assembly_of: Callable[[str], Assembly],
 ) -> None:
     template = assembly_of("prod").template("chatbot")
@@ -31,7 +31,7 @@ def test_the_api_s_functions_write_photos_and_only_the_memory_deletes_them(
     assert allowed(template, MEMORY, "s3") == {"s3:DeleteObject", "s3:ListBucket"}
 
 
-def test_models_are_called_in_the_ways_that_each_function_has(assembly_of: Callable[[str], Assembly]) -> None:
+def test_each_function_has_only_the_model_permissions_it_needs(assembly_of: Callable[[str], Assembly]) -> None:
     template = assembly_of("prod").template("chatbot")
     plain, stream = "bedrock:InvokeModel", "bedrock:InvokeModelWithResponseStream"
 
@@ -40,14 +40,14 @@ def test_models_are_called_in_the_ways_that_each_function_has(assembly_of: Calla
     assert allowed(template, MEMORY, "bedrock") == {plain, "bedrock:ApplyGuardrail"}
 
 
-def test_conversations_stay_unless_the_stage_says_for_how_long(assembly_of: Callable[[str], Assembly]) -> None:
+def test_conversations_expire_only_if_configured(assembly_of: Callable[[str], Assembly]) -> None:
     for stage, days in (("prod", None), ("shared", 30)):
         template = assembly_of(stage).template("chatbot")
         variables = functions(template)["lambda_src.chatbot.handler.handler"]["Environment"]["Variables"]
         assert variables["RETENTION_DAYS"] == str(days or 0)
-        assert photos(template).get("ExpirationInDays") == days
+        assert photo_rule(template).get("ExpirationInDays") == days
 
 
-def test_the_window_is_the_stage_s(assembly_of: Callable[[str], Assembly]) -> None:
-    for one in functions(assembly_of("shared").template("chatbot")).values():
-        assert one["Environment"]["Variables"]["WINDOW_TOKENS"] == "4000"
+def test_the_window_is_configurable(assembly_of: Callable[[str], Assembly]) -> None:
+    for function in functions(assembly_of("shared").template("chatbot")).values():
+        assert function["Environment"]["Variables"]["WINDOW_TOKENS"] == "4000"

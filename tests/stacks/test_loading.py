@@ -41,8 +41,8 @@ def test_settings_are_frozen() -> None:
         load().name = "other"  # type: ignore[misc]
 
 
-def test_all_type_problems_are_told_at_once_with_their_paths() -> None:
-    found = problems(
+def test_all_type_problems_are_reported_at_once_with_their_paths() -> None:
+    messages = problems(
         {
             "regoin": "us-west-2",
             "account": 123456789012,
@@ -55,7 +55,7 @@ def test_all_type_problems_are_told_at_once_with_their_paths() -> None:
         }
     )
 
-    assert [problem.partition(":")[0] for problem in found] == [
+    assert [problem.partition(":")[0] for problem in messages] == [
         "stages.test.regoin",
         "stages.test.account",
         "stages.test.auth.type",
@@ -67,11 +67,11 @@ def test_all_type_problems_are_told_at_once_with_their_paths() -> None:
         "stages.test.tags.team",
         "stages.test.corsOrigins[0]",
     ]
-    assert found[0].endswith("unknown setting, did you mean region?")
+    assert messages[0].endswith("unknown setting, did you mean region?")
 
 
-def test_all_impossible_combinations_are_told_at_once() -> None:
-    found = problems(
+def test_all_invalid_combinations_are_reported_at_once() -> None:
+    messages = problems(
         {
             "region": "us-west-2",
             "modelRegion": "us-east-1",
@@ -86,7 +86,7 @@ def test_all_impossible_combinations_are_told_at_once() -> None:
         }
     )
 
-    assert [problem.partition(":")[0].removeprefix("stages.test.") for problem in found] == [
+    assert [problem.partition(":")[0].removeprefix("stages.test.") for problem in messages] == [
         "auth.userPoolArn",
         "auth.userPoolArn",
         "guardrail",
@@ -102,21 +102,21 @@ def test_all_impossible_combinations_are_told_at_once() -> None:
 
 
 def test_an_existing_guardrail_needs_id_and_version() -> None:
-    found = problems({"guardrail": {"type": "existing"}})
+    messages = problems({"guardrail": {"type": "existing"}})
 
-    assert [problem.partition(":")[0] for problem in found] == [
+    assert [problem.partition(":")[0] for problem in messages] == [
         "stages.test.guardrail.id",
         "stages.test.guardrail.version",
     ]
 
 
 @pytest.mark.parametrize("name", [None, "prod2", 7])
-def test_an_unknown_stage_is_answered_with_the_known_ones(name: object) -> None:
+def test_the_error_for_an_unknown_stage_lists_the_known_ones(name: object) -> None:
     with pytest.raises(ConfigError, match="one of dev, prod"):
         load_stage({"dev": {}, "prod": {}}, name, today=TODAY)
 
 
-def test_a_stage_has_the_name_of_its_key() -> None:
+def test_a_stages_name_is_its_key() -> None:
     assert problems({"name": "other"}) == ("stages.test.name: unknown setting",)
 
 
@@ -134,9 +134,9 @@ def test_every_setting_has_a_default() -> None:
 @pytest.mark.parametrize(
     ("hr_qa", "problem"),
     [
-        ({"search": {"type": "collection"}}, "hrQa.search.collectionName: an existing collection needs it"),
+        ({"search": {"type": "collection"}}, "hrQa.search.collectionName: required with an existing collection"),
         ({"search": {"collectionId": "abc123"}}, "hrQa.search.collectionId: only with `type` collection"),
-        ({"search": {"type": "domain"}}, "hrQa.search.domainArn: an existing domain needs it"),
+        ({"search": {"type": "domain"}}, "hrQa.search.domainArn: required with an existing domain"),
         ({"search": {"standby": True}}, "hrQa.search.standby: only with `type` classic"),
         (
             {"search": {"collectionGeneration": "nextgen"}},
@@ -146,11 +146,11 @@ def test_every_setting_has_a_default() -> None:
         ({"maxDocumentMegabytes": 101}, "hrQa.maxDocumentMegabytes: "),
     ],
 )
-def test_what_the_search_of_documents_cannot_be(hr_qa: dict[str, Any], problem: str) -> None:
-    assert any(one.startswith(f"stages.test.{problem}") for one in problems({"hrQa": hr_qa}))
+def test_invalid_document_search_settings(hr_qa: dict[str, Any], problem: str) -> None:
+    assert any(message.startswith(f"stages.test.{problem}") for message in problems({"hrQa": hr_qa}))
 
 
-def test_vectors_have_a_length_that_the_model_gives() -> None:
+def test_the_embedding_model_must_support_the_dimensions() -> None:
     models = {"hrQaEmbeddings": ["cohere.embed-multilingual-v3"]}
     assert "stages.test.hrQa.dimensions: cohere.embed-multilingual-v3 gives 1024" in problems(
         {"models": models, "hrQa": {"dimensions": 512}}
@@ -169,8 +169,8 @@ def test_vectors_have_a_length_that_the_model_gives() -> None:
         ({"hrQaRerank": ["amazon.titan-embed-text-v2:0"]}, "models.hrQaRerank[0]: amazon.titan-embed-text-v2:0 is for"),
     ],
 )
-def test_one_embedding_model_and_a_rerank_model_at_most(models: dict[str, Any], problem: str) -> None:
-    assert any(one.startswith(f"stages.test.{problem}") for one in problems({"models": models}))
+def test_one_embedding_model_and_at_most_one_rerank_model(models: dict[str, Any], problem: str) -> None:
+    assert any(message.startswith(f"stages.test.{problem}") for message in problems({"models": models}))
 
 
 EXPRESS = {
@@ -181,7 +181,7 @@ EXPRESS = {
 
 
 @pytest.mark.parametrize(
-    ("settings", "found"),
+    ("settings", "fields"),
     [
         ({"ui": {"type": "express"}}, ["ui.image", "ui.signInDomainPrefix"]),
         ({"ui": {**EXPRESS, "type": "off"}}, ["ui.image", "ui.signInDomainPrefix"]),
@@ -195,10 +195,10 @@ EXPRESS = {
         ({"ui": EXPRESS, "auth": {"type": "cognito"}}, ["ui.type"]),
     ],
 )
-def test_a_page_that_could_not_be_deployed_is_told(settings: dict[str, Any], found: list[str]) -> None:
-    assert [one.partition(":")[0].removeprefix("stages.test.") for one in problems(settings)] == found
+def test_invalid_web_ui_settings(settings: dict[str, Any], fields: list[str]) -> None:
+    assert [message.partition(":")[0].removeprefix("stages.test.") for message in problems(settings)] == fields
 
 
-def test_there_is_no_page_unless_it_is_asked_for() -> None:
+def test_the_web_ui_is_off_by_default() -> None:
     assert not load().ui.deployed
     assert load(ui=EXPRESS).ui.deployed

@@ -23,7 +23,7 @@ def model_ending(day: date, status: Any = "legacy") -> Model:
     return msgspec.structs.replace(MODELS[-1], lifecycle=Lifecycle(status, end_of_life_at=day.isoformat()))
 
 
-def test_an_ended_model_fails_and_the_message_says_what_to_do() -> None:
+def test_an_ended_model_is_an_error_with_advice() -> None:
     (problem,) = problems(models={"imageGeneration": [TITAN_IMAGE]})
 
     assert problem.startswith("stages.test.models.imageGeneration[0]: ")
@@ -33,7 +33,7 @@ def test_an_ended_model_fails_and_the_message_says_what_to_do() -> None:
     assert f"adds {TITAN_IMAGE} to allowEndedModels" in problem
 
 
-def test_the_same_model_could_be_used_the_day_before_its_end() -> None:
+def test_a_model_can_be_used_until_the_day_before_its_end() -> None:
     stage = {"region": "us-west-2", "models": {"imageGeneration": [TITAN_IMAGE]}}
 
     assert load_stage({"test": stage}, "test", today=date(2026, 6, 29))
@@ -46,14 +46,14 @@ def test_an_ended_model_is_allowed_explicitly() -> None:
     assert load_stage({"test": stage}, "test", today=TODAY)
 
 
-def test_an_allowance_for_a_model_that_does_not_exist_is_refused() -> None:
+def test_allowing_an_unknown_model_is_an_error() -> None:
     assert problems(allowEndedModels=["amazon.titan"])[0].startswith(
         "stages.test.allowEndedModels[0]: amazon.titan is no"
     )
 
 
-def test_every_problem_of_every_model_is_told() -> None:
-    found = problems(
+def test_all_problems_of_all_models_are_reported() -> None:
+    messages = problems(
         models={
             "imageGeneration": [],
             "summarization": ["anthropic.claude-haiku-5-5", "nobody.knows", "eu.amazon.nova-lite-v1:0"],
@@ -61,7 +61,7 @@ def test_every_problem_of_every_model_is_told() -> None:
         }
     )
 
-    assert [problem.removeprefix("stages.test.models.").partition(":")[0] for problem in found] == [
+    assert [problem.removeprefix("stages.test.models.").partition(":")[0] for problem in messages] == [
         "imageGeneration",
         "summarization[0]",
         "summarization[1]",
@@ -70,15 +70,15 @@ def test_every_problem_of_every_model_is_told() -> None:
         "embeddings[0]",
         "embeddings[1]",
     ]
-    assert "only through a profile: global.anthropic.claude-haiku-5-5, us." in found[1]
+    assert "only through a profile: global.anthropic.claude-haiku-5-5, us." in messages[1]
 
 
-def test_without_a_region_there_is_nothing_to_compare_with() -> None:
+def test_without_a_region_profiles_are_not_validated() -> None:
     assert load_stage({"test": {"models": {"summarization": ["eu.amazon.nova-lite-v1:0"]}}}, "test", today=TODAY)
 
 
 @pytest.mark.parametrize(
-    ("days", "status", "says"),
+    ("days", "status", "text"),
     [
         (NEAR_END + timedelta(days=1), "active", None),
         (NEAR_END + timedelta(days=1), "legacy", "is legacy"),
@@ -89,15 +89,15 @@ def test_without_a_region_there_is_nothing_to_compare_with() -> None:
         (timedelta(days=-50), "active", "may end on short notice"),
     ],
 )
-def test_warnings_start_ninety_days_ahead(days: timedelta, status: Any, says: str | None) -> None:
+def test_warnings_start_ninety_days_ahead(days: timedelta, status: Any, text: str | None) -> None:
     invocation = msgspec.structs.replace(resolve(MODELS[-1].id), model=model_ending(TODAY + days, status))
 
     warning = lifecycle_warning(invocation, TODAY, "us-west-2")
 
-    assert (says in warning) if says and warning else warning is says
+    assert (text in warning) if text and warning else warning is text
 
 
-def test_the_earliest_end_of_an_active_model_is_not_its_end() -> None:
+def test_an_active_model_has_not_ended_on_its_earliest_end_date() -> None:
     assert not has_ended(model_ending(TODAY - timedelta(days=1), "active"), TODAY)
     assert has_ended(model_ending(TODAY, "legacy"), TODAY)
     assert not has_ended(model_ending(TODAY + timedelta(days=1), "ended"), TODAY)

@@ -1,7 +1,7 @@
-"""Templates of every stage in cdk.json, so that a review shows what a change does to them.
+"""Snapshots of the templates of every stage in cdk.json, so that reviews show a change's effect on them.
 
-A use case's snapshot has the template of the stage `dev`, and for each other stage its difference from that template as
-a JSON Patch (RFC 6902). The stage's name is replaced, so that it is not a difference.
+A stack's snapshot has the template of the stage `dev`, and a JSON Patch (RFC 6902) for each other stage. The stage's
+name is replaced, so that it makes no difference.
 """
 
 import json
@@ -19,7 +19,7 @@ BASE = "dev"
 
 
 def normalized(assembly: Assembly, stage: str, stack: str) -> Any:
-    """The template without the stage's name and without hashes of code, which has tests of its own."""
+    """The template without the stage's name and the hashes of code, which other tests cover."""
     template = assembly.template(stack)
     prefix = "bedrock-endpoints"
     text = json.dumps(template.content)

@@ -1,4 +1,4 @@
-"""What every stack in every stage keeps to."""
+"""Rules for every stack in every stage."""
 
 import json
 import subprocess
@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from stacks.config import StageSettings
-from tests.stacks.assemblies import PAGE, STACKS, TODAY, USE_CASES, Assembly, Template, plain, settings_of
+from tests.stacks.assemblies import STACKS, TODAY, UI, USE_CASES, Assembly, Template, plain, settings_of
 
-# AWS offers no resource level for these.
+# These actions don't support resource-level permissions.
 WITHOUT_RESOURCES = {
     *("xray:PutTraceSegments", "xray:PutTelemetryRecords"),
     *("bedrock:Rerank", "textract:DetectDocumentText"),
@@ -41,12 +41,12 @@ def settings_for(template: Template) -> StageSettings:
     return settings_of(name)
 
 
-def is_page(template: Template) -> bool:
-    return template.name.endswith(f"-{PAGE}")
+def is_ui(template: Template) -> bool:
+    return template.name.endswith(f"-{UI}")
 
 
-def queued(function: dict[str, Any]) -> bool:
-    """Whether it works behind a queue: its handler is in a folder of the use case's folder."""
+def reads_queue(function: dict[str, Any]) -> bool:
+    """Whether the function reads a queue: its handler is in a subfolder of the use case."""
     return str(function["Handler"]).count(".") > 3
 
 
@@ -54,9 +54,9 @@ def streams(function: dict[str, Any]) -> bool:
     return bool(function["Handler"] == "lambda_src/shared/run.sh")
 
 
-def test_one_stack_a_use_case_and_one_beside(assembly: Assembly) -> None:
-    page = {PAGE} if settings_for(assembly.templates[0]).ui.type == "express" else set()
-    assert {template.name.split("-", 3)[3] for template in assembly.templates} == {*STACKS, *page}
+def test_there_is_one_stack_per_use_case_and_the_lifecycle_stack(assembly: Assembly) -> None:
+    ui = {UI} if settings_for(assembly.templates[0]).ui.type == "express" else set()
+    assert {template.name.split("-", 3)[3] for template in assembly.templates} == {*STACKS, *ui}
     assert {template.name.split("-", 3)[3] for template in assembly.apis} == set(USE_CASES)
 
 
@@ -67,7 +67,7 @@ def test_every_method_is_authorized(assembly: Assembly) -> None:
         assert methods
         for method in methods:
             if method["HttpMethod"] == "OPTIONS":
-                # A browser asks before it has credentials to show; the gateway answers, nothing of ours is reached.
+                # Preflight requests have no credentials. The gateway answers them itself.
                 assert method["Integration"]["Type"] == "MOCK"
                 continue
             assert method["AuthorizationType"] == expected
@@ -76,7 +76,9 @@ def test_every_method_is_authorized(assembly: Assembly) -> None:
 
 def test_there_is_no_preflight_without_origins(assembly: Assembly) -> None:
     for template in assembly.apis:
-        preflights = [one for one in template.properties("AWS::ApiGateway::Method") if one["HttpMethod"] == "OPTIONS"]
+        preflights = [
+            item for item in template.properties("AWS::ApiGateway::Method") if item["HttpMethod"] == "OPTIONS"
+        ]
         assert bool(preflights) == bool(settings_for(template).cors_origins)
 
 
@@ -96,8 +98,8 @@ def test_resources_are_exact(assembly: Assembly) -> None:
                 elif statement["Action"] == ["s3:ListBucket"]:
                     assert statement["Condition"] == {"StringLike": {"s3:prefix": "photos/*"}}
                 elif statement["Action"] == ["execute-api:Invoke"]:
-                    # Every route, of one API: its id is cut out of its URL.
-                    assert is_page(template)
+                    # All routes of one API, whose id is extracted from its URL.
+                    assert is_ui(template)
                     assert resource.endswith("Parameter}///[2]/./[0]/v1/*")
                     assert resource.count("*") == 1
                 elif statement["Action"][0].startswith("s3:"):
@@ -109,17 +111,19 @@ def test_resources_are_exact(assembly: Assembly) -> None:
 def test_roles_have_no_managed_policies(assembly: Assembly) -> None:
     for template in assembly.templates:
         managed = [
-            one["ManagedPolicyArns"] for one in template.properties("AWS::IAM::Role") if "ManagedPolicyArns" in one
+            role["ManagedPolicyArns"] for role in template.properties("AWS::IAM::Role") if "ManagedPolicyArns" in role
         ]
-        # But for what ECS makes a load balancer with, which AWS has one for.
-        assert len(managed) == (1 if is_page(template) else 0)
+        # ECS creates the load balancer with AWS's managed policy.
+        assert len(managed) == (1 if is_ui(template) else 0)
 
 
 def test_only_the_gateway_invokes_the_function(assembly: Assembly) -> None:
     for template in assembly.apis:
-        # Behind a queue nobody invokes: the queue's reader is Lambda itself, by the function's role.
+        # Lambda reads queues with the function's role, without a permission to invoke it.
         permissions = template.properties("AWS::Lambda::Permission")
-        behind_the_api = [one for one in template.properties("AWS::Lambda::Function") if not queued(one)]
+        behind_the_api = [
+            function for function in template.properties("AWS::Lambda::Function") if not reads_queue(function)
+        ]
         assert len(permissions) == len(behind_the_api)
         for permission in permissions:
             assert permission["Principal"] == "apigateway.amazonaws.com"
@@ -128,7 +132,7 @@ def test_only_the_gateway_invokes_the_function(assembly: Assembly) -> None:
 
 def test_buckets_are_private_and_encrypted(assembly: Assembly) -> None:
     for template in assembly.templates:
-        policies = {plain(one["Bucket"]): one for one in template.properties("AWS::S3::BucketPolicy")}
+        policies = {plain(policy["Bucket"]): policy for policy in template.properties("AWS::S3::BucketPolicy")}
         for name, bucket in template.resources("AWS::S3::Bucket").items():
             properties = bucket["Properties"]
             assert set(properties["PublicAccessBlockConfiguration"].values()) == {True}
@@ -136,18 +140,18 @@ def test_buckets_are_private_and_encrypted(assembly: Assembly) -> None:
             rules = properties["LifecycleConfiguration"]["Rules"]
             assert any("AbortIncompleteMultipartUpload" in rule for rule in rules)
             denied = [
-                one for one in policies["${" + name + "}"]["PolicyDocument"]["Statement"] if one["Effect"] == "Deny"
+                item for item in policies["${" + name + "}"]["PolicyDocument"]["Statement"] if item["Effect"] == "Deny"
             ]
-            assert {"Bool": {"aws:SecureTransport": "false"}} in [one["Condition"] for one in denied]
+            assert {"Bool": {"aws:SecureTransport": "false"}} in [statement["Condition"] for statement in denied]
 
 
 def test_buckets_log_access_and_keep_versions_with_the_data(assembly: Assembly) -> None:
     for template in assembly.templates:
-        kept = settings_for(template).keeps_data
-        logging = [one for one in template.properties("AWS::S3::Bucket") if "LoggingConfiguration" in one]
+        keeps_data = settings_for(template).keeps_data
+        logging = [item for item in template.properties("AWS::S3::Bucket") if "LoggingConfiguration" in item]
         assert len(logging) == (1 if template.name.endswith(("image-generation", "hr-qa", "chatbot")) else 0)
-        # What a caller deletes of a chat is gone.
-        versioned = kept and not template.name.endswith("chatbot")
+        # Deleted conversations must not remain as old versions.
+        versioned = keeps_data and not template.name.endswith("chatbot")
         for bucket in logging:
             assert ("VersioningConfiguration" in bucket) == versioned
 
@@ -162,12 +166,12 @@ def test_tables_are_on_demand_restorable_and_expire(assembly: Assembly) -> None:
         assert table["DeletionProtectionEnabled"] == settings_for(template).keeps_data
 
 
-def test_data_stays_or_goes_as_the_stage_says(assembly: Assembly) -> None:
-    kinds = ("AWS::DynamoDB::Table", "AWS::S3::Bucket", "AWS::Logs::LogGroup", "AWS::Cognito::UserPool")
+def test_the_stage_determines_whether_data_is_retained(assembly: Assembly) -> None:
+    resource_types = ("AWS::DynamoDB::Table", "AWS::S3::Bucket", "AWS::Logs::LogGroup", "AWS::Cognito::UserPool")
     for template in assembly.templates:
         expected = "Retain" if settings_for(template).keeps_data else "Delete"
-        for kind in kinds:
-            for resource in template.resources(kind).values():
+        for resource_type in resource_types:
+            for resource in template.resources(resource_type).values():
                 assert resource["DeletionPolicy"] == resource["UpdateReplacePolicy"] == expected
 
 
@@ -175,10 +179,10 @@ def test_logs_have_the_stage_s_retention(assembly: Assembly) -> None:
     for template in assembly.templates:
         groups = template.properties("AWS::Logs::LogGroup")
         functions = template.resources("AWS::Lambda::Function")
-        of_the_api = 2 if template in assembly.apis else 0
-        of_the_page = 1 if is_page(template) else 0
-        assert len(groups) == of_the_api + of_the_page + len(functions), (
-            "each function's, the access log and the gateway's own; the page's"
+        api_groups = 2 if template in assembly.apis else 0
+        ui_groups = 1 if is_ui(template) else 0
+        assert len(groups) == api_groups + ui_groups + len(functions), (
+            "one per function, the access log and the gateway's log, the web UI's log"
         )
         assert {group["RetentionInDays"] for group in groups} == {settings_for(template).log_retention_days}
 
@@ -200,11 +204,11 @@ def test_alarms_watch_function_and_api(assembly: Assembly) -> None:
         assert all(bool(alarm.get("AlarmActions")) == notified for alarm in alarms)
 
 
-def test_functions_are_traced_and_end_with_the_gateway(assembly: Assembly) -> None:
+def test_functions_are_traced_and_time_out_with_the_gateway(assembly: Assembly) -> None:
     for template in assembly.templates:
         for function in template.properties("AWS::Lambda::Function"):
             assert function["TracingConfig"] == {"Mode": "Active"}
-            longer = queued(function) or streams(function)
+            longer = reads_queue(function) or streams(function)
             assert function["Timeout"] <= (300 if longer else 29)
             assert "LogGroup" in function["LoggingConfig"]
 
@@ -217,13 +221,13 @@ def test_url_is_published(assembly: Assembly) -> None:
         assert parameter["Value"] == template.content["Outputs"]["Url"]["Value"]
 
 
-def test_stacks_know_nothing_of_each_other(assembly: Assembly) -> None:
+def test_stacks_are_independent(assembly: Assembly) -> None:
     for template in assembly.templates:
         assert "Fn::ImportValue" not in json.dumps(template.content)
         assert all("Export" not in output for output in template.content.get("Outputs", {}).values())
 
 
-def test_nothing_in_a_template_is_of_this_day_or_machine(assembly: Assembly) -> None:
+def test_templates_do_not_depend_on_the_date_or_machine(assembly: Assembly) -> None:
     for template in assembly.templates:
         text = json.dumps(template.content)
         assert str(Path(__file__).parents[2]) not in text
@@ -231,10 +235,10 @@ def test_nothing_in_a_template_is_of_this_day_or_machine(assembly: Assembly) -> 
 
 
 @pytest.mark.filterwarnings("default")
-def test_cfn_lint_finds_nothing(assembly: Assembly) -> None:
-    # W3005: CDK lists a function's role among what it depends on, besides referring to it.
+def test_cfn_lint_reports_nothing(assembly: Assembly) -> None:
+    # W3005: CDK adds a function's role to its `DependsOn`, although it also refers to the role.
     command = [str(Path(sys.executable).with_name("cfn-lint")), "--ignore-checks", "W3005", "--template"]
-    done = subprocess.run(
+    process = subprocess.run(
         [*command, *map(str, assembly.folder.glob("*.template.json"))], capture_output=True, text=True, check=False
     )
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert process.returncode == 0, process.stdout + process.stderr

@@ -1,8 +1,10 @@
-"""A real browser on the page: npm's Chromium, driven by Playwright, with axe-core to find what keeps people out."""
+"""A real browser for the web UI: Chromium from npm, driven by Playwright, with axe-core for accessibility checks."""
 
 import os
 import re
 import subprocess
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +12,13 @@ ROOT = Path(__file__).parents[2]
 _CACHE = ROOT / ".cache" / "chromium"
 _AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
 _ARGUMENTS = ["--no-sandbox", "--headless=shell", "--disable-gpu"]
-_SECONDS = 15_000
-_QUIET_LOOKS = 3
-_STILL = """() => {
+# Long enough for a busy machine: a passing test doesn't wait for it.
+TIMEOUT_SECONDS = 60.0
+_POLL_MILLISECONDS = 100
+_IDLE_POLLS = 3
+# Some of Streamlit's messages to the server have no response.
+_MAX_RESPONSE_SECONDS = 10.0
+_IS_IDLE = """() => {
   const app = document.querySelector('[data-testid="stApp"]');
   return !!app && app.getAttribute('data-test-script-state') === 'notRunning'
     && !document.querySelector('[data-testid="stSpinner"]');
@@ -20,28 +26,28 @@ _STILL = """() => {
 
 
 def chromium() -> str:
-    """The browser's executable, unpacked once from node_modules."""
+    """The path of the browser, which is unpacked once from node_modules."""
     version = (ROOT / "node_modules" / "@sparticuz" / "chromium" / "package.json").read_text()
     folder = _CACHE / re.findall(r'"version": "([^"]+)"', version)[0]
     folder.mkdir(parents=True, exist_ok=True)
-    programs = f"{ROOT / '.venv' / 'bin'}{os.pathsep}{os.environ['PATH']}"
-    told = subprocess.run(
+    search_path = f"{ROOT / '.venv' / 'bin'}{os.pathsep}{os.environ['PATH']}"
+    unpacked = subprocess.run(
         ["node", "tests/ui/chromium.mjs"],
         cwd=ROOT,
-        env={**os.environ, "TMPDIR": str(folder), "PATH": programs},
+        env={**os.environ, "TMPDIR": str(folder), "PATH": search_path},
         capture_output=True,
         text=True,
         check=True,
     )
-    return told.stdout.strip().splitlines()[-1]
+    return unpacked.stdout.strip().splitlines()[-1]
 
 
 def launch(playwright: Any) -> Any:
     return playwright.chromium.launch(executable_path=chromium(), args=_ARGUMENTS)
 
 
-class Visit:
-    """One person's look at the page, who stays on this machine: a request elsewhere fails the test."""
+class BrowserSession:
+    """One user's browser. `external_requests` lists requests to other hosts."""
 
     def __init__(
         self, browser: Any, url: str, *, width: int = 1200, language: str = "en", scheme: str = "light"
@@ -51,44 +57,71 @@ class Visit:
             color_scheme=scheme, timezone_id="UTC", reduced_motion="reduce",
         )  # fmt: skip
         self.page = self.context.new_page()
-        self.page.set_default_timeout(_SECONDS)
-        self.strangers: list[str] = []
-        self.page.on("request", lambda request: self._note(request.url))
+        self.page.set_default_timeout(TIMEOUT_SECONDS * 1000)
+        self.external_requests: list[str] = []
+        self.page.on("request", lambda request: self._record(request.url))
+        self._response_due = 0.0
+        self.page.on("websocket", self._watch)
         self.url = url
 
-    def _note(self, url: str) -> None:
+    def _record(self, url: str) -> None:
         if not re.match(r"(https?|wss?)://(localhost|127\.0\.0\.1)[:/]|data:|blob:", url):
-            self.strangers.append(url)
+            self.external_requests.append(url)
+
+    def _watch(self, socket: Any) -> None:
+        """Tracks whether Streamlit's server has responded to the browser's last message."""
+
+        def sent(_: Any) -> None:
+            self._response_due = time.monotonic() + _MAX_RESPONSE_SECONDS
+
+        def received(_: Any) -> None:
+            self._response_due = 0.0
+
+        socket.on("framesent", sent)
+        socket.on("framereceived", received)
 
     def open(self, use_case: str = "", **query: str) -> Any:
-        """Opens a page and waits until it is drawn."""
-        asked = "&".join(f"{name}={value}" for name, value in query.items())
-        self.page.goto(f"{self.url}/{use_case}" + (f"?{asked}" if asked else ""))
+        """Opens a page and waits until it is idle."""
+        query_string = "&".join(f"{name}={value}" for name, value in query.items())
+        self.page.goto(f"{self.url}/{use_case}" + (f"?{query_string}" if query_string else ""))
         self.page.get_by_role("heading", level=1).first.wait_for()
-        self.settle()
+        self.wait_until_idle()
         return self.page
 
-    def settle(self) -> None:
-        """Waits until the script has run and the page keeps still: a click takes a moment to start it."""
-        quiet = 0
-        while quiet < _QUIET_LOOKS:
-            self.page.wait_for_timeout(100)
-            self.page.wait_for_function(_STILL)
-            quiet = quiet + 1 if self.page.evaluate(_STILL) else 0
+    def wait_until_idle(self) -> None:
+        """Waits until the server has responded, the script has ended, and nothing follows."""
+        deadline = time.monotonic() + TIMEOUT_SECONDS
+        idle_polls = 0
+        while idle_polls < _IDLE_POLLS:
+            assert time.monotonic() < deadline, "the script is still running"
+            self.page.wait_for_timeout(_POLL_MILLISECONDS)
+            is_idle = time.monotonic() > self._response_due and self.page.evaluate(_IS_IDLE)
+            idle_polls = idle_polls + 1 if is_idle else 0
 
-    def overflow(self) -> int:
-        """Pixels by which the page is wider than its window."""
+    def wait_for(self, condition: Callable[[], bool]) -> None:
+        """Waits for something outside the browser."""
+        deadline = time.monotonic() + TIMEOUT_SECONDS
+        while not condition():
+            assert time.monotonic() < deadline, "the condition is still false"
+            self.page.wait_for_timeout(_POLL_MILLISECONDS)
+
+    def wait_out_double_click(self) -> None:
+        """Waits until a second click counts as a new one."""
+        self.page.wait_for_timeout(700)
+
+    def horizontal_overflow(self) -> int:
+        """The number of pixels by which the page is wider than the window."""
         return int(self.page.evaluate("document.documentElement.scrollWidth - window.innerWidth"))
 
-    def barriers(self) -> list[str]:
-        """axe-core's serious and critical findings, with their places."""
+    def accessibility_violations(self) -> list[str]:
+        """axe-core's serious and critical violations, each with its element."""
         self.page.add_script_tag(path=str(_AXE))
-        found = self.page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+        results = self.page.evaluate("axe.run(document, {resultTypes: ['violations']})")
         return [
-            f"{one['id']} ({one['impact']}): {node['html'][:200]} | {' '.join(map(str, node['target']))}"
-            for one in found["violations"]
-            if one["impact"] in ("serious", "critical")
-            for node in one["nodes"]
+            f"{violation['id']} ({violation['impact']}): {node['html'][:200]} | {' '.join(map(str, node['target']))}"
+            for violation in results["violations"]
+            if violation["impact"] in ("serious", "critical")
+            for node in violation["nodes"]
         ]
 
     def close(self) -> None:

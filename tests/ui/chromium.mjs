@@ -1,3 +1,3 @@
-// Unpacks the Chromium that npm brought, once, and says where it is. TMPDIR says where to.
+// Unpacks npm's Chromium into TMPDIR, unless it is there already, and prints its path.
 import chromium from "@sparticuz/chromium";
 console.log(await chromium.executablePath());

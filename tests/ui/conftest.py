@@ -1,4 +1,4 @@
-"""The page on a fake stage: once for all tests, as starting it and the browser takes seconds."""
+"""Fixtures: the web UI on a fake stage. It and the browser start once per session, because that takes seconds."""
 
 import os
 import subprocess
@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from tests.ui.browser import Visit, launch
+from tests.ui.browser import TIMEOUT_SECONDS, BrowserSession, launch
 from tests.ui.fake_api import FakeApi, services
 from ui.__main__ import free_port
 
@@ -30,21 +30,21 @@ def _api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FakeApi]:
 
 @pytest.fixture
 def api(_api: FakeApi) -> FakeApi:
-    """The APIs, with nothing in them."""
+    """The fake APIs, reset."""
     _api.reset()
     return _api
 
 
 @pytest.fixture
 def app(api: FakeApi) -> Callable[..., AppTest]:
-    """`app("image_generation")`: a page's script, run once, without a browser.
+    """`app("image_generation")` runs a page's script once, without a browser.
 
-    In English: AppTest asks for the options' words outside the session that has the language.
+    Labels of options are always in English, because AppTest formats them outside the session.
     """
 
     def open_page(page: str) -> AppTest:
         script = f"from ui.pages import {page}\n{page}.page()\n"
-        test = AppTest.from_string(script, default_timeout=20)
+        test = AppTest.from_string(script, default_timeout=TIMEOUT_SECONDS)
         test.run()
         assert not test.exception, test.exception
         return test
@@ -54,7 +54,7 @@ def app(api: FakeApi) -> Callable[..., AppTest]:
 
 @pytest.fixture(scope="session")
 def server(_api: FakeApi) -> Iterator[str]:
-    """The page's address."""
+    """The web UI's URL."""
     port = free_port()
     process = subprocess.Popen(
         [sys.executable, "-m", "ui", "--port", str(port)],
@@ -62,17 +62,18 @@ def server(_api: FakeApi) -> Iterator[str]:
     )  # fmt: skip
     url = f"http://127.0.0.1:{port}"
     try:
-        _wait(url)
+        _wait_until_healthy(url)
         yield url
     finally:
         process.terminate()
         process.wait(10)
 
 
-def _wait(url: str) -> None:
-    for _ in range(200):
+def _wait_until_healthy(url: str) -> None:
+    deadline = time.monotonic() + TIMEOUT_SECONDS
+    while time.monotonic() < deadline:
         try:
-            with urllib.request.urlopen(f"{url}/_stcore/health", timeout=1):  # noqa: S310
+            with urllib.request.urlopen(f"{url}/_stcore/health", timeout=5):  # noqa: S310
                 return
         except OSError:
             time.sleep(0.1)
@@ -90,15 +91,15 @@ def chromium_browser() -> Iterator[Any]:
 
 
 @pytest.fixture
-def visit(api: FakeApi, server: str, chromium_browser: Any) -> Iterator[Callable[..., Visit]]:
-    """`visit(width=400, language="pt")`: somebody with a browser. Afterwards, that nothing was asked of others."""
-    visits: list[Visit] = []
+def new_session(api: FakeApi, server: str, chromium_browser: Any) -> Iterator[Callable[..., BrowserSession]]:
+    """`new_session(width=400, language="pt")` opens a browser. Requests to other hosts fail the test."""
+    sessions: list[BrowserSession] = []
 
-    def begin(**options: Any) -> Visit:
-        visits.append(Visit(chromium_browser, server, **options))
-        return visits[-1]
+    def start(**options: Any) -> BrowserSession:
+        sessions.append(BrowserSession(chromium_browser, server, **options))
+        return sessions[-1]
 
-    yield begin
-    for one in visits:
-        one.close()
-    assert [stranger for one in visits for stranger in one.strangers] == []
+    yield start
+    for session in sessions:
+        session.close()
+    assert [url for session in sessions for url in session.external_requests] == []

@@ -1,8 +1,8 @@
 """
-The stage's APIs as the page sees them, on one loopback port.
+Fakes of the stage's APIs for the web UI, on one loopback port.
 
-Requests are looked up in the use cases' own route tables and decoded with their types, and answers are checked against
-them: a page that sends what the contract does not know, or a fake that answers what it does not say, fails here.
+Requests and responses are validated with the use cases' route tables and types: a page that sends, or a fake that
+returns, what the APIs don't know fails the test.
 """
 
 import base64
@@ -23,14 +23,16 @@ from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
 
+from tests.ui.browser import TIMEOUT_SECONDS
+
 ACCESS_KEY, SECRET_KEY, REGION = "AKFAKE", "fake-secret", "us-west-2"
-# Not in an order that would hide a page which forgets to sort or to escape.
+# HTML and Markdown that a page must escape.
 HOSTILE = 'Loud <script>document.title="taken"</script> <b>bold</b> **stars** [link](https://example.com) :red[x] $y$'
 
 
 @dataclass
 class Call:
-    """A request as it came."""
+    """A received request."""
 
     method: str
     use_case: str
@@ -40,35 +42,35 @@ class Call:
 
 
 @dataclass
-class Refusal(Exception):
-    """An error in the contract's shape."""
+class ErrorResponse(Exception):
+    """An error in the APIs' format."""
 
     status: int
     code: str
-    message: str = "as the test asked"
+    message: str = "requested by the test"
     retry_after: int | None = None
     details: list[dict[str, str]] = field(default_factory=list)
 
 
-class Cut(Exception):
-    """A service's stream raises it: the connection breaks."""
+class ConnectionCut(Exception):
+    """Raised within a stream: closes the connection."""
 
 
 def route_table(use_case: str) -> Any:
-    """The rows of a use case."""
+    """The routes of a use case."""
     return importlib.import_module(f"lambda_src.{use_case.replace('-', '_')}.routes").ROUTES
 
 
 class FakeApi:
-    """The server. A use case is served when it has a class in `services`."""
+    """The server of the use cases in `services`."""
 
     def __init__(self, services: dict[str, Any]) -> None:
         self.services = services
         self.calls: list[Call] = []
-        self.refusals: deque[Refusal] = deque()
-        """What the next `POST`s get instead of an answer."""
-        self.seconds = 0.0
-        """How long a `POST` takes."""
+        self.errors: deque[ErrorResponse] = deque()
+        """The responses of the next `POST`s."""
+        self.post_seconds = 0.0
+        """The duration of a `POST`."""
         self._replays: dict[tuple[str, str], tuple[int, Any]] = {}
         self._lock = threading.Lock()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
@@ -83,10 +85,10 @@ class FakeApi:
         self._server.server_close()
 
     def reset(self) -> None:
-        """Everything as it was made."""
+        """Restores the initial state."""
         self.calls.clear()
-        self.refusals.clear()
-        self.seconds = 0.0
+        self.errors.clear()
+        self.post_seconds = 0.0
         self._replays.clear()
         for service in self.services.values():
             service.__init__()
@@ -96,15 +98,15 @@ class FakeApi:
         return [call for call in self.calls if call.method == "POST" and call.path == path]
 
     def write_stage(self, folder: Path) -> Path:
-        """The files of a local stage that has these APIs."""
+        """Writes the files of a local stage with these APIs."""
         outputs = {f"bedrock-endpoints-local-{name}": {"Url": f"{self.url}/{name}/"} for name in self.services}
         (folder / "outputs.json").write_text(json.dumps(outputs))
         settings = {"AWS_REGION": REGION, "AWS_ACCESS_KEY_ID": ACCESS_KEY, "AWS_SECRET_ACCESS_KEY": SECRET_KEY}
         (folder / "env").write_text("".join(f"export {name}='{value}'\n" for name, value in settings.items()))
         return folder
 
-    def answer(self, method: str, target: str, headers: Any, raw: bytes) -> tuple[int, Any, dict[str, str]]:
-        """Status, body (bytes as they are, an iterator piece by piece, else JSON) and headers."""
+    def handle(self, method: str, target: str, headers: Any, raw: bytes) -> tuple[int, Any, dict[str, str]]:
+        """Status, body (bytes, an iterator of chunks, or JSON) and headers."""
         parts = urlsplit(target)
         if parts.path.startswith("/files/"):
             return 200, base64.urlsafe_b64decode(parts.path.rsplit("/", 1)[1]), {"Content-Type": "image/png"}
@@ -117,50 +119,56 @@ class FakeApi:
         key = headers.get("Idempotency-Key")
         try:
             _check_signature(headers.get("Authorization", ""))
-            route, names = _find(use_case, method, path)
+            route, path_parameters = _find(use_case, method, path)
             body = _decoded(raw, route.request)
             with self._lock:
                 self.calls.append(Call(method, use_case, path, json.loads(raw) if raw else None, key))
             if method == "POST":
-                time.sleep(self.seconds)
-                if self.refusals:
-                    raise self.refusals.popleft()
+                time.sleep(self.post_seconds)
+                if self.errors:
+                    raise self.errors.popleft()
             replayed = self._replays.get((f"{use_case}{path}", key or ""))
             if key and replayed:
                 return *replayed, {"Idempotency-Replayed": "true"}
-            status, found = self._run(use_case, route, names, body, dict(parse_qsl(parts.query)), request_id)
+            status, result = self._run(use_case, route, path_parameters, body, dict(parse_qsl(parts.query)), request_id)
             if route.stream:
-                keep = (
-                    (lambda kept: self._replays.__setitem__((f"{use_case}{path}", key), (status, kept)))
+                save = (
+                    (lambda events: self._replays.__setitem__((f"{use_case}{path}", key), (status, events)))
                     if key
                     else None
                 )
-                return status, _events(route, found, request_id, keep), {"Content-Type": "text/event-stream"}
+                return status, _events(route, result, request_id, save), {"Content-Type": "text/event-stream"}
             if key:
-                self._replays[f"{use_case}{path}", key] = status, found
-        except Refusal as refusal:
-            error = {"code": refusal.code, "message": refusal.message, "requestId": request_id}
-            if refusal.details:
-                error["details"] = refusal.details  # type: ignore[assignment]
-            more = {"Retry-After": str(refusal.retry_after)} if refusal.retry_after is not None else {}
-            return refusal.status, {"error": error}, more
-        return status, found, {}
+                self._replays[f"{use_case}{path}", key] = status, result
+        except ErrorResponse as response:
+            error = {"code": response.code, "message": response.message, "requestId": request_id}
+            if response.details:
+                error["details"] = response.details  # type: ignore[assignment]
+            retry = {"Retry-After": str(response.retry_after)} if response.retry_after is not None else {}
+            return response.status, {"error": error}, retry
+        return status, result, {}
 
     def _run(
-        self, use_case: str, route: Any, names: dict[str, str], body: Any, query: dict[str, str], request_id: str
+        self,
+        use_case: str,
+        route: Any,
+        path_parameters: dict[str, str],
+        body: Any,
+        query: dict[str, str],
+        request_id: str,
     ) -> tuple[int, Any]:
-        arguments: dict[str, Any] = dict(names)
+        arguments: dict[str, Any] = dict(path_parameters)
         if route.request:
             arguments["body"] = body
         if route.query:
             arguments["query"] = msgspec.convert(query, route.query, strict=False)
         with self._lock:
-            found = getattr(self.services[use_case], route.operation)(**arguments)
+            result = getattr(self.services[use_case], route.operation)(**arguments)
         if route.response is None or route.stream:
-            return route.status, found
-        answer = {**found, "requestId": request_id}
-        msgspec.convert(answer, route.response)
-        return route.status, answer
+            return route.status, result
+        response = {**result, "requestId": request_id}
+        msgspec.convert(response, route.response)
+        return route.status, response
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:
         fake = self
@@ -170,9 +178,9 @@ class FakeApi:
 
             def _serve(self) -> None:
                 raw = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-                status, body, headers = fake.answer(self.command, self.path, self.headers, raw)
+                status, body, headers = fake.handle(self.command, self.path, self.headers, raw)
                 if isinstance(body, Iterator):
-                    self._in_pieces(status, body, headers)
+                    self._send_chunks(status, body, headers)
                     return
                 data = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
                 self.send_response(status)
@@ -182,98 +190,100 @@ class FakeApi:
                 self.end_headers()
                 self.wfile.write(data)
 
-            def _in_pieces(self, status: int, pieces: Iterator[bytes], headers: dict[str, str]) -> None:
+            def _send_chunks(self, status: int, chunks: Iterator[bytes], headers: dict[str, str]) -> None:
                 self.send_response(status)
                 for name, value in {**headers, "Transfer-Encoding": "chunked"}.items():
                     self.send_header(name, value)
                 self.end_headers()
                 try:
-                    for piece in pieces:
-                        self.wfile.write(b"%x\r\n%b\r\n" % (len(piece), piece))
+                    for chunk in chunks:
+                        self.wfile.write(b"%x\r\n%b\r\n" % (len(chunk), chunk))
                         self.wfile.flush()
                     self.wfile.write(b"0\r\n\r\n")
-                except (Cut, OSError):
+                except (ConnectionCut, OSError):
                     self.close_connection = True
 
             do_GET = do_POST = do_DELETE = do_PATCH = _serve
 
             def log_message(self, *arguments: Any) -> None:
-                """Quiet."""
+                """Logs nothing."""
 
         return Handler
 
 
 def _check_signature(header: str) -> None:
     if not re.match(rf"AWS4-HMAC-SHA256 Credential={ACCESS_KEY}/\d{{8}}/{REGION}/execute-api/aws4_request, ", header):
-        raise Refusal(401, "unauthorized", "The request carries no valid credentials.")
+        raise ErrorResponse(401, "unauthorized", "The request carries no valid credentials.")
 
 
 def _find(use_case: str, method: str, path: str) -> tuple[Any, dict[str, str]]:
     for route in route_table(use_case):
-        found = re.fullmatch(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", route.path), path)
-        if route.method == method and found:
-            return route, found.groupdict()
-    raise Refusal(404, "not_found", "There is no such route.")
+        match = re.fullmatch(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", route.path), path)
+        if route.method == method and match:
+            return route, match.groupdict()
+    raise ErrorResponse(404, "not_found", "There is no such route.")
 
 
-def _decoded(raw: bytes, kind: Any) -> Any:
-    if kind is None:
+def _decoded(raw: bytes, request_type: Any) -> Any:
+    if request_type is None:
         return None
     try:
-        return msgspec.json.decode(raw, type=kind)
+        return msgspec.json.decode(raw, type=request_type)
     except msgspec.ValidationError as error:
         message, _, path = str(error).partition(" - at `$")
-        place = "body" + path.rstrip("`")
-        raise Refusal(400, "invalid_request", message, details=[{"path": place, "message": message}]) from error
+        field_path = "body" + path.rstrip("`")
+        raise ErrorResponse(
+            400, "invalid_request", message, details=[{"path": field_path, "message": message}]
+        ) from error
 
 
 def _event(name: str, data: Any) -> bytes:
     return f"event: {name}\ndata: {json.dumps(data)}\n\n".encode()
 
 
-def _events(route: Any, items: Iterator[Any], request_id: str, keep: Any) -> Iterator[bytes]:
-    """A service's texts and its last item as events; what is kept for a replay has the text in one piece."""
-    said = ""
+def _events(route: Any, items: Iterator[Any], request_id: str, save: Any) -> Iterator[bytes]:
+    """A service's texts and its last item as events. A replay has the text in one event."""
+    text = ""
     yield b": heartbeat\n\n"
     try:
         for item in items:
             if isinstance(item, str):
-                said += item
+                text += item
                 yield _event("delta", {"text": item})
                 continue
-            answer = {**item, "requestId": request_id}
-            msgspec.convert(answer, route.response)
-            last = _event(route.stream, answer)
-            if keep:
-                keep(_event("delta", {"text": said}) + last)
+            response = {**item, "requestId": request_id}
+            msgspec.convert(response, route.response)
+            last = _event(route.stream, response)
+            if save:
+                save(_event("delta", {"text": text}) + last)
             yield last
-    except Refusal as refusal:
-        yield _event("error", {"error": {"code": refusal.code, "message": refusal.message, "requestId": request_id}})
+    except ErrorResponse as response:
+        yield _event("error", {"error": {"code": response.code, "message": response.message, "requestId": request_id}})
 
 
 def page_of(items: list[Any], query: Any) -> dict[str, Any]:
-    """A list's answer, newest first; the cursor is where to go on."""
+    """One page of a list. The cursor is the index of the next item."""
     start = int(query.cursor or 0)
     end = start + query.limit
-    answer: dict[str, Any] = {"items": items[start:end]}
+    page: dict[str, Any] = {"items": items[start:end]}
     if end < len(items):
-        answer["nextCursor"] = str(end)
-    return answer
+        page["nextCursor"] = str(end)
+    return page
 
 
-def times(count: int) -> str:
-    """A time that grows with `count`."""
+def timestamp(count: int) -> str:
+    """A time, `count` minutes after the first one."""
     return f"2026-11-03T{7 + count // 60:02}:{count % 60:02}:00Z"
 
 
-def png(width: int, height: int, colour: str) -> bytes:
-    """A picture of one colour with a lighter circle, as small as it gets."""
+def png(width: int, height: int, color: str) -> bytes:
+    """An image of a moon over a mountain."""
     import io
 
     from PIL import Image, ImageDraw
 
-    picture = Image.new("RGB", (width, height), colour)
-    draw = ImageDraw.Draw(picture)
+    image = Image.new("RGB", (width, height), color)
+    draw = ImageDraw.Draw(image)
     draw.ellipse((width * 0.3, height * 0.15, width * 0.7, height * 0.15 + width * 0.4), fill="#f4e9c9")
     draw.polygon(
         [
@@ -286,16 +296,16 @@ def png(width: int, height: int, colour: str) -> bytes:
         fill="#18242b",
     )
     data = io.BytesIO()
-    picture.save(data, "PNG")
+    image.save(data, "PNG")
     return data.getvalue()
 
 
-class Images:
-    """Image generation."""
+class ImageGeneration:
+    """Image generation: draws an image of the requested size."""
 
     url = ""
     SIZES = {"2:3": (240, 360), "1:1": (300, 300), "16:9": (480, 270)}
-    COLOURS = ("#24516b", "#7a3b2e", "#3d5a3a", "#5b4a7d")
+    COLORS = ("#24516b", "#7a3b2e", "#3d5a3a", "#5b4a7d")
 
     def __init__(self) -> None:
         self.images: list[dict[str, Any]] = []
@@ -303,42 +313,42 @@ class Images:
     def add(self, prompt: str, ratio: str = "2:3", seed: int = 7) -> dict[str, Any]:
         width, height = self.SIZES.get(ratio, (300, 300))
         count = len(self.images)
-        data = base64.urlsafe_b64encode(png(width, height, self.COLOURS[count % 4])).decode()
+        data = base64.urlsafe_b64encode(png(width, height, self.COLORS[count % 4])).decode()
         image = {
             "id": f"image-{count}", "url": f"{self.url}/files/{data}", "urlExpiresAt": "2026-11-03T23:00:00Z",
             "contentType": "image/png", "width": width, "height": height, "seed": seed, "prompt": prompt,
-            "model": "stability.stable-image-core-v1:1", "createdAt": times(count),
+            "model": "stability.stable-image-core-v1:1", "createdAt": timestamp(count),
         }  # fmt: skip
         self.images.append(image)
         return image
 
     def create_images(self, body: Any) -> dict[str, Any]:
-        made = [self.add(body.prompt, body.aspect_ratio, (body.seed or 7) + index) for index in range(body.count)]
-        return {"items": made, "model": made[0]["model"], "usage": {"images": body.count}}
+        images = [self.add(body.prompt, body.aspect_ratio, (body.seed or 7) + index) for index in range(body.count)]
+        return {"items": images, "model": images[0]["model"], "usage": {"images": body.count}}
 
     def list_or_create(self, query: Any) -> dict[str, Any]:
         return page_of(self.images[::-1], query)
 
     def get_image(self, id: str) -> dict[str, Any]:
-        return next((one for one in self.images if one["id"] == id), None) or _missing()
+        return next((image for image in self.images if image["id"] == id), None) or _missing()
 
     def delete_image(self, id: str) -> None:
-        self.images = [one for one in self.images if one["id"] != id]
+        self.images = [image for image in self.images if image["id"] != id]
 
 
 def _missing() -> dict[str, Any]:
-    raise Refusal(404, "not_found", "There is nothing with this id.")
+    raise ErrorResponse(404, "not_found", "Nothing has this id.")
 
 
-class Summaries:
-    """Summarization: a report of the text's first line."""
+class Summarization:
+    """Summarization: the text's first line is the report's title."""
 
     url = ""
 
     def __init__(self) -> None:
         self.summaries: list[dict[str, Any]] = []
-        self.more: dict[str, Any] = {}
-        """What tests want in the next reports."""
+        self.report_fields: dict[str, Any] = {}
+        """Replace fields of the next reports."""
 
     def create_summary(self, body: Any) -> dict[str, Any]:
         summary = {
@@ -353,11 +363,11 @@ class Summaries:
                 "causes": ["Oil lost through a cracked seal"], "actionsTaken": ["Replaced the oil seal (4471-S)"],
                 "actionsNeeded": ["Fit the bearing", "Laser alignment before restart"],
                 "parts": ["Bearing 6311-2Z/C3, two pieces"], "safety": ["The coupling guard was off"],
-                "missing": ["Who took the guard off"], **self.more,
+                "missing": ["Who took the guard off"], **self.report_fields,
             },
             "model": "us.anthropic.claude-haiku-4-5-20251001-v1:0",
             "usage": {"inputTokens": 812, "outputTokens": 240},
-            "createdAt": times(len(self.summaries)),
+            "createdAt": timestamp(len(self.summaries)),
         }  # fmt: skip
         self.summaries.append(summary)
         return summary
@@ -366,22 +376,22 @@ class Summaries:
         return page_of(self.summaries[::-1], query)
 
     def get_summary(self, id: str) -> dict[str, Any]:
-        return next((one for one in self.summaries if one["id"] == id), None) or _missing()
+        return next((summary for summary in self.summaries if summary["id"] == id), None) or _missing()
 
     def delete_summary(self, id: str) -> None:
-        self.summaries = [one for one in self.summaries if one["id"] != id]
+        self.summaries = [summary for summary in self.summaries if summary["id"] != id]
 
 
-class EmbeddingsService:
-    """Embeddings: a vector of the letters, so that like texts are near."""
+class Embeddings:
+    """Embeddings: hashes of the words, so that similar texts have similar vectors."""
 
     url = ""
 
     def vector(self, text: str, dimensions: int) -> list[float]:
         vector = [0.0] * dimensions
         for word in re.findall(r"\w{3,}", text.lower()):
-            for place in hashlib.sha256(word[:4].encode()).digest()[:6]:
-                vector[place % dimensions] += 1.0
+            for index in hashlib.sha256(word[:4].encode()).digest()[:6]:
+                vector[index % dimensions] += 1.0
         length = sum(value * value for value in vector) ** 0.5 or 1.0
         return [value / length for value in vector]
 
@@ -390,15 +400,15 @@ class EmbeddingsService:
             {"index": index, "vector": self.vector(text, body.dimensions), "inputTokens": len(text.split()) + 2}
             for index, text in enumerate(body.texts)
         ]
-        used = sum(len(text.split()) + 2 for text in body.texts)
+        tokens = sum(len(text.split()) + 2 for text in body.texts)
         return {
             "items": items, "dimensions": body.dimensions, "model": "amazon.titan-embed-text-v2:0",
-            "usage": {"inputTokens": used},
+            "usage": {"inputTokens": tokens},
         }  # fmt: skip
 
 
-class Chat:
-    """The chatbot: an echo in pieces, unless a test has put something else into `streams`."""
+class Chatbot:
+    """The chatbot: echoes the message, unless `streams` has another answer."""
 
     url = ""
     MODEL = "us.anthropic.claude-haiku-4-5-20251001-v1:0"
@@ -407,29 +417,32 @@ class Chat:
         self.conversations: list[dict[str, Any]] = []
         self.messages: dict[str, list[dict[str, Any]]] = {}
         self.streams: deque[list[Any]] = deque()
-        """What the next answers are made of: pieces, pauses (seconds), `Refusal` or `Cut` to raise, None for an end."""
-        self.stops = "end_turn"
-        self.name: str | None = None
-        """The title that the model finds, a little after the first turn."""
+        """The parts of the next answers.
 
-    def add(self, title: str = "", turns: int = 0, **more: Any) -> str:
-        """A conversation, as old as it is early in the list."""
+        Text, a pause in seconds, an event to wait for, an exception to raise, or None to end the stream early.
+        """
+        self.stop_reason = "end_turn"
+        self.generated_title: str | None = None
+        """The title that replaces the first one shortly after the first turn."""
+
+    def add(self, title: str = "", turns: int = 0, **fields: Any) -> str:
+        """Creates a conversation; later ones are newer."""
         count = len(self.conversations)
-        made = {
-            "id": f"conversation-{count}", "title": title, "model": self.MODEL, "createdAt": times(count),
-            "updatedAt": times(count), "messageCount": 0, **more,
+        conversation = {
+            "id": f"conversation-{count}", "title": title, "model": self.MODEL, "createdAt": timestamp(count),
+            "updatedAt": timestamp(count), "messageCount": 0, **fields,
         }  # fmt: skip
-        self.conversations.append(made)
-        self.messages[made["id"]] = []
+        self.conversations.append(conversation)
+        self.messages[conversation["id"]] = []
         for number in range(turns):
-            self.turn(made["id"], f"Question {number}", f"Answer {number}")
-        return str(made["id"])
+            self.add_turn(conversation["id"], f"Question {number}", f"Answer {number}")
+        return str(conversation["id"])
 
-    def turn(self, id: str, asked: str, said: str, photos: Any = ()) -> dict[str, Any]:
+    def add_turn(self, id: str, question: str, answer: str, photos: Any = ()) -> dict[str, Any]:
         conversation, messages = self.get_conversation(id), self.messages[id]
-        for role, text in (("user", asked), ("assistant", said)):
+        for role, text in (("user", question), ("assistant", answer)):
             number = len(messages)
-            messages.append({"id": f"{id}-{number}", "role": role, "text": text, "createdAt": times(number)})
+            messages.append({"id": f"{id}-{number}", "role": role, "text": text, "createdAt": timestamp(number)})
         if photos:
             messages[-2]["photos"] = [
                 {
@@ -439,20 +452,20 @@ class Chat:
                 for photo in photos
             ]  # fmt: skip
         conversation["messageCount"] = len(messages)
-        conversation["title"] = conversation["title"] or asked[:40]
+        conversation["title"] = conversation["title"] or question[:40]
         return messages[-1]
 
     def create_conversation(self, body: Any) -> dict[str, Any]:
-        told = {"instructions": body.instructions} if body.instructions else {}
-        made = self.add(body.title or "", **told)
-        self.get_conversation(made)["model"] = body.model or self.MODEL
-        return self.get_conversation(made)
+        fields = {"instructions": body.instructions} if body.instructions else {}
+        conversation = self.get_conversation(self.add(body.title or "", **fields))
+        conversation["model"] = body.model or self.MODEL
+        return conversation
 
     def list_conversations(self, query: Any) -> dict[str, Any]:
         return page_of(self.conversations[::-1], query)
 
     def get_conversation(self, id: str) -> dict[str, Any]:
-        return next((one for one in self.conversations if one["id"] == id), None) or _missing()
+        return next((item for item in self.conversations if item["id"] == id), None) or _missing()
 
     def change_conversation(self, id: str, body: Any) -> dict[str, Any]:
         changes = {"title": body.title, "model": body.model}
@@ -467,38 +480,40 @@ class Chat:
 
     def stream_message(self, id: str, body: Any) -> Iterator[Any]:
         self.get_conversation(id)
-        parts = self.streams.popleft() if self.streams else ["You said: ", body.text]
-        return self._pieces(id, body, parts)
+        parts = self.streams.popleft() if self.streams else ["Echo: ", body.text]
+        return self._stream(id, body, parts)
 
-    def _pieces(self, id: str, body: Any, parts: list[Any]) -> Iterator[Any]:
+    def _stream(self, id: str, body: Any, parts: list[Any]) -> Iterator[Any]:
         for part in parts:
             if isinstance(part, float):
                 time.sleep(part)
+            elif isinstance(part, threading.Event):
+                part.wait(TIMEOUT_SECONDS)
             elif isinstance(part, str):
                 yield part
             elif part is None:
                 return
             else:
                 raise part
-        message = self.turn(id, body.text, "".join(part for part in parts if isinstance(part, str)), body.photos)
-        if self.name and len(self.messages[id]) == 2:
-            threading.Timer(0.5, self.get_conversation(id).update, [{"title": self.name}]).start()
+        message = self.add_turn(id, body.text, "".join(part for part in parts if isinstance(part, str)), body.photos)
+        if self.generated_title and len(self.messages[id]) == 2:
+            threading.Timer(0.5, self.get_conversation(id).update, [{"title": self.generated_title}]).start()
         yield {
-            "message": message, "stopReason": self.stops, "model": self.MODEL,
+            "message": message, "stopReason": self.stop_reason, "model": self.MODEL,
             "usage": {"inputTokens": 21, "outputTokens": 9},
         }  # fmt: skip
 
 
 def services() -> dict[str, Any]:
-    """Every use case that has a page. Others add theirs here."""
+    """The fakes of all use cases that have a page."""
     from tests.ui.fake_hr_qa import HrQa
     from tests.ui.fake_playground import Playground
 
     return {
-        "image-generation": Images(),
-        "summarization": Summaries(),
-        "embeddings": EmbeddingsService(),
+        "image-generation": ImageGeneration(),
+        "summarization": Summarization(),
+        "embeddings": Embeddings(),
         "hr-qa": HrQa(),
         "playground": Playground(),
-        "chatbot": Chat(),
+        "chatbot": Chatbot(),
     }

@@ -1,10 +1,10 @@
-"""HR Q&A as the page sees it: documents that take their files by a form, and answers from what tests say."""
+"""A fake of HR Q&A: documents with uploads by presigned forms, and prepared answers."""
 
 import email
 from pathlib import Path
 from typing import Any
 
-from tests.ui.fake_api import Refusal, page_of, times
+from tests.ui.fake_api import ErrorResponse, page_of, timestamp
 
 HANDBOOK = Path(__file__).parents[2] / "samples" / "handbooks" / "tts_leave_handbook.pdf"
 QUOTE = "You can carry over a maximum of 240 annual leave hours, from one leave year to the next."
@@ -12,24 +12,26 @@ QUOTE_PAGE = 4
 
 
 class HrQa:
-    """HR Q&A: a file is read in as many looks as tests say."""
+    """HR Q&A. Processing advances with each GET of a document."""
 
     url = ""
 
     def __init__(self) -> None:
         self.documents: list[dict[str, Any]] = []
         self.files: dict[str, bytes] = {}
-        self.reading: list[dict[str, Any]] = []
-        """What a document that has its file becomes, one state a look at it; ready after the last."""
+        self.processing_states: list[dict[str, Any]] = []
+        """The states of an uploaded document, one per GET; then it is ready."""
+        self.is_paused = False
+        """Whether a document stays in its last processing state."""
         self.answers: list[dict[str, Any]] = []
-        """What the next questions get instead of the answer below."""
-        self.refuse_files = 0
-        """How many of the next files the store refuses."""
+        """The answers to the next questions."""
+        self.failing_uploads = 0
+        """The number of uploads that fail."""
 
-    def add(self, name: str, status: str = "ready", content: bytes | None = None, **more: Any) -> str:
+    def add(self, name: str, status: str = "ready", content: bytes | None = None, **fields: Any) -> str:
         document = {
             "id": f"00000000-0000-4000-8000-{len(self.documents):012}", "name": name, "status": status,
-            "createdAt": times(len(self.documents)), "updatedAt": times(len(self.documents)), **more,
+            "createdAt": timestamp(len(self.documents)), "updatedAt": timestamp(len(self.documents)), **fields,
         }  # fmt: skip
         self.documents.append(document)
         if status == "ready":
@@ -43,31 +45,31 @@ class HrQa:
             url=f"{self.url}/stored/hr-qa/{document['id']}", urlExpiresAt="2026-11-03T23:00:00Z",
         )  # fmt: skip
 
-    def _look(self, document: dict[str, Any]) -> dict[str, Any]:
+    def _advance(self, document: dict[str, Any]) -> dict[str, Any]:
         if document["id"] in self.files and document["status"] in ("awaitingUpload", "processing"):
-            if self.reading:
-                document.update(self.reading.pop(0))
-            else:
+            if self.processing_states:
+                document.update(self.processing_states.pop(0))
+            elif not self.is_paused:
                 self._ready(document, self.files[document["id"]])
         return document
 
     def create_document(self, body: Any) -> dict[str, Any]:
-        made = self.add(body.name, "awaitingUpload")
+        document_id = self.add(body.name, "awaitingUpload")
         upload = {
-            "url": f"{self.url}/stored/hr-qa/{made}",
+            "url": f"{self.url}/stored/hr-qa/{document_id}",
             "fields": {"Content-Type": "application/pdf", "policy": f"{body.bytes} {body.sha256}"},
             "expiresAt": "2026-11-03T23:00:00Z",
         }
-        return {"id": made, "status": "awaitingUpload", "upload": upload}
+        return {"id": document_id, "status": "awaitingUpload", "upload": upload}
 
     def store(self, method: str, name: str, headers: Any, raw: bytes) -> tuple[int, Any, dict[str, str]]:
-        """Where files go and come from: it knows forms and links, and takes no signature beside them."""
+        """Stores and returns files. Like S3, it rejects a signature in addition to a presigned form or URL."""
         if "Authorization" in headers:
             return 400, b"<Error><Code>InvalidArgument</Code></Error>", {"Content-Type": "application/xml"}
         if method == "GET":
             return 200, self.files[name], {"Content-Type": "application/pdf"}
-        if self.refuse_files:
-            self.refuse_files -= 1
+        if self.failing_uploads:
+            self.failing_uploads -= 1
             return 503, b"<Error><Code>SlowDown</Code></Error>", {"Content-Type": "application/xml"}
         head = f"Content-Type: {headers['Content-Type']}\r\n\r\n".encode()
         fields = [
@@ -84,12 +86,12 @@ class HrQa:
     def get_document(self, id: str) -> dict[str, Any]:
         for document in self.documents:
             if document["id"] == id:
-                return self._look(document)
-        raise Refusal(404, "not_found", "There is nothing of yours with this id.")
+                return self._advance(document)
+        raise ErrorResponse(404, "not_found", "Nothing of this caller has this id.")
 
     def delete_document(self, id: str) -> dict[str, Any]:
         self.get_document(id)
-        self.documents = [one for one in self.documents if one["id"] != id]
+        self.documents = [document for document in self.documents if document["id"] != id]
         return {"id": id, "status": "deleting"}
 
     def search(self, body: Any) -> dict[str, Any]:
@@ -99,7 +101,7 @@ class HrQa:
         usage = {"inputTokens": 1_904, "outputTokens": 61}
         if self.answers:
             return {"usage": usage, **self.answers.pop(0)}
-        document = next(one for one in self.documents if one["status"] == "ready")
+        document = next(document for document in self.documents if document["status"] == "ready")
         return {
             "answer": "You can carry over at most 240 hours of annual leave into the next leave year.",
             "answered": True, "model": "us.anthropic.claude-haiku-4-5-20251001-v1:0", "usage": usage,

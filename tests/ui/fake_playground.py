@@ -1,12 +1,14 @@
-"""The playground as the page sees it: some models, and completions that say who wrote them."""
+"""A fake of the playground: some models, and completions that name their model."""
 
+import threading
 import time
 from collections.abc import Iterator
 from typing import Any
 
 import msgspec
 
-from tests.ui.fake_api import Refusal
+from tests.ui.browser import TIMEOUT_SECONDS
+from tests.ui.fake_api import ErrorResponse
 
 LITE, HAIKU, LLAMA = (
     "us.amazon.nova-lite-v1:0",
@@ -14,40 +16,40 @@ LITE, HAIKU, LLAMA = (
     "us.meta.llama3-1-8b-instruct-v1:0",
 )
 
-REQUEST = "4b0c4d1e-58a4-4b6e-9d0f-2f7c0a6f1d11"
+REQUEST_ID = "4b0c4d1e-58a4-4b6e-9d0f-2f7c0a6f1d11"
 
 
-def model(invocation: str, name: str, provider: str, **more: Any) -> dict[str, Any]:
-    """A row of `/models`; one without an invocation is not offered."""
-    offered = {"invocationId": invocation, "offered": True} if "." in invocation else {"offered": False}
+def model(invocation_id: str, name: str, provider: str, **fields: Any) -> dict[str, Any]:
+    """An item of `/models`. It is offered if its id has a prefix."""
+    offered = {"invocationId": invocation_id, "offered": True} if "." in invocation_id else {"offered": False}
     return {
-        "id": invocation.partition(".")[2] or invocation, "provider": provider, "family": "one", "name": name,
-        "purpose": "text", "parameters": {}, "inputs": ["text"], "lifecycle": {"status": "active"}, **offered, **more,
+        "id": invocation_id.partition(".")[2] or invocation_id, "provider": provider, "family": "one", "name": name,
+        "purpose": "text", "parameters": {}, "inputs": ["text"], "lifecycle": {"status": "active"}, **offered, **fields,
     }  # fmt: skip
 
 
 def models() -> list[dict[str, Any]]:
     price = {"asOf": "2025-11-01", "currency": "USD"}
-    stops = {"min": 0, "max": 4}
-    share = {"min": 0.0, "max": 1.0, "default": 0.9}
+    stop_sequences = {"min": 0, "max": 4}
+    top_p = {"min": 0.0, "max": 1.0, "default": 0.9}
     return [
         model(
             LITE, "Nova Lite", "Amazon", price={**price, "inputPerMillion": 0.06, "outputPerMillion": 0.24},
             parameters={
-                "temperature": {"min": 0.0, "max": 1.0, "default": 0.7}, "topP": share,
+                "temperature": {"min": 0.0, "max": 1.0, "default": 0.7}, "topP": top_p,
                 "topK": {"min": 0, "max": 128}, "maxTokens": {"min": 1, "max": 5000, "default": 1000},
-                "stopSequences": stops,
+                "stopSequences": stop_sequences,
             },
         ),
         model(
             HAIKU, "Claude Haiku 5.5", "Anthropic",
-            parameters={"maxTokens": {"min": 1, "max": 64000, "default": 1000}, "stopSequences": stops},
+            parameters={"maxTokens": {"min": 1, "max": 64000, "default": 1000}, "stopSequences": stop_sequences},
             lifecycle={"status": "active", "endOfLifeAt": "2099-10-07"},
         ),
         model(
             LLAMA, "Llama 3.1 8B Instruct", "Meta", price={**price, "inputPerMillion": 0.22, "outputPerMillion": 0.22},
             parameters={
-                "temperature": {"min": 0.0, "max": 0.8, "default": 0.5}, "topP": share,
+                "temperature": {"min": 0.0, "max": 0.8, "default": 0.5}, "topP": top_p,
                 "maxTokens": {"min": 1, "max": 2048, "default": 512},
             },
             lifecycle={"status": "legacy", "legacyAt": "2026-05-01", "endOfLifeAt": "2099-01-15"},
@@ -68,18 +70,20 @@ def models() -> list[dict[str, Any]]:
 
 
 class Playground:
-    """The playground."""
+    """The playground. Comparisons and streams have the same completions."""
 
     url = ""
 
     def __init__(self) -> None:
         self.models = models()
-        self.more: dict[str, Any] = {}
-        """What tests want in the next completions."""
-        self.errors: dict[str, Refusal] = {}
-        """Model -> what it gets in a comparison."""
+        self.completion_fields: dict[str, Any] = {}
+        """Replace fields of the next completions."""
+        self.errors: dict[str, ErrorResponse] = {}
+        """The errors of models in a comparison."""
         self.pause = 0.0
         """Seconds between the pieces of a stream."""
+        self.end: threading.Event | None = None
+        """A stream waits for it before its last event."""
 
     def list_models(self) -> dict[str, Any]:
         return {"items": self.models}
@@ -88,26 +92,29 @@ class Playground:
         return self._completion(body.model, body)
 
     def stream_completion(self, body: Any) -> Iterator[Any]:
-        whole = self._completion(body.model, body)
-        for word in whole["text"].split(" "):
+        completion = self._completion(body.model, body)
+        for word in completion["text"].split(" "):
             time.sleep(self.pause)
             yield f"{word} "
-        yield whole
+        if self.end:
+            self.end.wait(TIMEOUT_SECONDS)
+        yield completion
 
     def compare_completions(self, body: Any) -> dict[str, Any]:
         items = []
         for name in body.models:
-            refusal = self.errors.get(name)
-            error = refusal and {"code": refusal.code, "message": refusal.message, "requestId": REQUEST}
-            items.append({"error": error} if error else {**self._completion(name, body), "requestId": REQUEST})
+            response = self.errors.get(name)
+            error = response and {"code": response.code, "message": response.message, "requestId": REQUEST_ID}
+            items.append({"error": error} if error else {**self._completion(name, body), "requestId": REQUEST_ID})
         return {"items": items}
 
     def _completion(self, name: str, body: Any) -> dict[str, Any]:
-        row = next(one for one in self.models if one.get("invocationId") == name)
-        defaults = {key: one["default"] for key, one in row["parameters"].items() if "default" in one}
-        given = {key: one for key, one in msgspec.to_builtins(body.parameters or {}).items() if one is not None}
+        item = next(item for item in self.models if item.get("invocationId") == name)
+        defaults = {key: limits["default"] for key, limits in item["parameters"].items() if "default" in limits}
+        builtins = msgspec.to_builtins(body.parameters or {})
+        parameters = {key: value for key, value in builtins.items() if value is not None}
         return {
-            "text": f"{row['name']} says: sunlight is scattered by the air, and blue light more than red.\n\nSo: blue.",
+            "text": f"{item['name']} says: the air scatters sunlight, and blue light more than red.\n\nSo: blue.",
             "stopReason": "end_turn", "model": name, "usage": {"inputTokens": 24, "outputTokens": 31},
-            "parameters": {**defaults, **given}, "latencyMs": 840, **self.more,
+            "parameters": {**defaults, **parameters}, "latencyMs": 840, **self.completion_fields,
         }  # fmt: skip

@@ -1,4 +1,4 @@
-"""The parts of pages."""
+"""The components of pages."""
 
 import json
 import shlex
@@ -13,20 +13,20 @@ ON_AWS = Stage("dev", {"image-generation": URL}.__getitem__, SigV4(lambda: None)
 
 
 def _arguments(script: str) -> list[str]:
-    """What a shell would give to curl."""
+    """The arguments that a shell passes to curl."""
     command = script.replace("curl ", "printf '%s\\0' curl ", 1)
     keys = {"AWS_ACCESS_KEY_ID": "AK", "AWS_SECRET_ACCESS_KEY": "SK", "AWS_SESSION_TOKEN": "ST"}
-    told = subprocess.run(
+    printed = subprocess.run(
         ["bash", "-uc", command],
         env={**keys, "PATH": "/usr/bin:/bin"},
         capture_output=True,
         text=True,
         check=True,
     )
-    return told.stdout.split("\0")[:-1]
+    return printed.stdout.split("\0")[:-1]
 
 
-def test_a_shell_reads_what_was_sent() -> None:
+def test_a_shell_parses_the_command_into_the_request() -> None:
     body = {"prompt": 'It\'s "loud" $HOME `id` \\ é', "count": 2}
     arguments = _arguments(curl(ON_AWS, "image-generation", "POST", "/images", body))
     assert json.loads(arguments[arguments.index("-d") + 1]) == body
@@ -34,17 +34,17 @@ def test_a_shell_reads_what_was_sent() -> None:
     assert arguments[-1] == f"{URL}images"
 
 
-def test_no_secret_is_shown() -> None:
+def test_the_command_contains_no_secrets() -> None:
     local = Stage("local", {"embeddings": "https://localhost/"}.__getitem__, Bearer("secret-token"), "us-west-2")
-    shown = curl(local, "embeddings", "POST", "/embeddings", {"texts": ["a"]})
-    assert "secret-token" not in shown
-    assert shlex.split(shown.splitlines()[0]) == ["source", ".local/env"]
+    command = curl(local, "embeddings", "POST", "/embeddings", {"texts": ["a"]})
+    assert "secret-token" not in command
+    assert shlex.split(command.splitlines()[0]) == ["source", ".local/env"]
 
 
-def test_photos_are_cut() -> None:
-    shown = curl(ON_AWS, "image-generation", "POST", "/images", {"photos": [{"data": "A" * 5000}]})
-    assert "<base64>" in shown
-    assert len(shown) < 600
+def test_photos_are_shortened() -> None:
+    command = curl(ON_AWS, "image-generation", "POST", "/images", {"photos": [{"data": "A" * 5000}]})
+    assert "<base64>" in command
+    assert len(command) < 600
 
 
 def test_markdown_is_escaped() -> None:

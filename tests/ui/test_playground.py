@@ -1,5 +1,6 @@
-"""The playground's page."""
+"""The playground page."""
 
+import threading
 from collections.abc import Callable
 from datetime import date
 from typing import Any
@@ -7,10 +8,11 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from tests.ui.browser import Visit
-from tests.ui.fake_api import HOSTILE, FakeApi, Refusal
+from tests.ui.app_helpers import click, html, warnings
+from tests.ui.browser import BrowserSession
+from tests.ui.fake_api import HOSTILE, ErrorResponse, FakeApi
 from tests.ui.fake_playground import HAIKU, LITE, LLAMA, Playground, model
-from ui.pages.playground import common, cost, life, money
+from ui.pages.playground import common_range, cost, lifecycle, money
 
 PATH = "playground"
 
@@ -21,7 +23,7 @@ def playground(api: FakeApi) -> Playground:
     return service
 
 
-def _choose(page: Any, *names: str) -> None:
+def _select_models(page: Any, *names: str) -> None:
     field = page.get_by_role("combobox").first
     for name in names:
         field.fill(name)
@@ -31,7 +33,7 @@ def _choose(page: Any, *names: str) -> None:
 
 def _run(page: AppTest, prompt: str = "Why is the sky blue?") -> AppTest:
     page.text_area(key="playground.prompt").set_value(prompt)
-    return next(one for one in page.button if one.label == "Ask").click().run()
+    return click(page, "Run")
 
 
 def _toggle(page: AppTest, name: str) -> Any:
@@ -39,113 +41,117 @@ def _toggle(page: AppTest, name: str) -> Any:
 
 
 def _html(page: AppTest) -> str:
-    return "\n".join(one.proto.body for one in page.get("html"))
+    return "\n".join(html(page))
 
 
-def test_one_model_answers_as_it_writes(visit: Callable[..., Visit], api: FakeApi, playground: Playground) -> None:
-    playground.pause = 0.15
-    looking = visit()
-    page = looking.open(PATH)
+def test_one_models_answer_is_streamed(
+    new_session: Callable[..., BrowserSession], api: FakeApi, playground: Playground
+) -> None:
+    playground.pause, playground.end = 0.15, threading.Event()
+    session = new_session()
+    page = session.open(PATH)
     page.get_by_role("button", name="Explain something").click()
-    looking.settle()
-    page.get_by_role("button", name="Ask", exact=True).click()
-    page.get_by_text("Nova Lite says: sunlight").wait_for()
-    assert page.get_by_text("Finished").count() == 0
-    page.get_by_text("Finished").wait_for()
-    looking.settle()
+    session.wait_until_idle()
+    page.get_by_role("button", name="Run", exact=True).click()
+    page.get_by_text("Nova Lite says: the air").wait_for()
+    assert page.get_by_text("Complete").count() == 0
+    playground.end.set()
+    page.get_by_text("Complete").wait_for()
+    session.wait_until_idle()
     assert page.get_by_text("0.8 s · about 0.0000089 USD (price of 2025-11-01)").count() == 1
     (call,) = api.posts("/completions/stream")
     assert set(call.body) == {"model", "prompt"}
     assert call.key
     assert api.posts("/completions") == []
-    assert looking.barriers() == []
+    assert session.accessibility_violations() == []
 
 
-def test_an_answer_comes_at_once_when_that_is_asked_for(visit: Callable[..., Visit], api: FakeApi) -> None:
-    looking = visit()
-    page = looking.open(PATH)
-    page.get_by_text("Show the answer while it is written").click()
+def test_streaming_can_be_switched_off(new_session: Callable[..., BrowserSession], api: FakeApi) -> None:
+    session = new_session()
+    page = session.open(PATH)
+    page.get_by_text("Stream the answer").click()
     for count, prompt in enumerate(("Why is the sky blue?", "Why is the sea blue?"), 1):
         page.get_by_role("textbox", name="Prompt").fill(prompt)
-        page.get_by_role("button", name="Ask", exact=True).click()
-        page.get_by_text("Finished").wait_for()
-        looking.settle()
-        page.wait_for_timeout(700)
+        page.get_by_role("button", name="Run", exact=True).click()
+        page.get_by_text("Complete").wait_for()
+        session.wait_until_idle()
+        session.wait_out_double_click()
         assert len(api.posts("/completions")) == count
     assert api.posts("/completions/stream") == []
 
 
-def test_models_side_by_side(visit: Callable[..., Visit], api: FakeApi, playground: Playground) -> None:
-    playground.errors[HAIKU] = Refusal(429, "throttled", "Too many requests.")
-    looking = visit(width=1600)
-    page = looking.open(PATH)
-    _choose(page, "Claude Haiku 5.5", "Llama")
-    looking.settle()
+def test_models_are_compared_side_by_side(
+    new_session: Callable[..., BrowserSession], api: FakeApi, playground: Playground
+) -> None:
+    playground.errors[HAIKU] = ErrorResponse(429, "throttled", "Too many requests.")
+    session = new_session(width=1600)
+    page = session.open(PATH)
+    _select_models(page, "Claude Haiku 5.5", "Llama")
+    session.wait_until_idle()
     page.get_by_role("textbox", name="Prompt").fill("Why is the sky blue?")
-    page.get_by_role("button", name="Ask", exact=True).click()
+    page.get_by_role("button", name="Run", exact=True).click()
     page.get_by_text("Llama 3.1 8B Instruct says:").wait_for()
-    looking.settle()
+    session.wait_until_idle()
     cards = page.locator("[class*=st-key-answer-]")
     assert cards.count() == 3
     assert "Too many requests at the moment." in cards.nth(1).inner_text()
     assert api.posts("/comparisons")[0].body == {"models": [LITE, HAIKU, LLAMA], "prompt": "Why is the sky blue?"}
     tops = {round(cards.nth(number).bounding_box()["y"]) for number in range(3)}
     assert len(tops) == 1
-    assert looking.barriers() == []
+    assert session.accessibility_violations() == []
 
 
-def test_portuguese_at_400_pixels(visit: Callable[..., Visit], api: FakeApi) -> None:
-    looking = visit(width=400, language="pt", scheme="dark")
-    page = looking.open(PATH)
-    _choose(page, "Claude Haiku 5.5")
-    looking.settle()
+def test_portuguese_on_a_phone(new_session: Callable[..., BrowserSession], api: FakeApi) -> None:
+    session = new_session(width=400, language="pt", scheme="dark")
+    page = session.open(PATH)
+    _select_models(page, "Claude Haiku 5.5")
+    session.wait_until_idle()
     page.get_by_text("Parâmetros", exact=True).click()
     page.get_by_text("Tamanho máximo", exact=True).click()
-    looking.settle()
+    session.wait_until_idle()
     page.get_by_role("textbox", name="Prompt").fill("Por que o céu é azul?")
     page.get_by_role("button", name="Perguntar", exact=True).click()
     page.get_by_text("Claude Haiku 5.5 says:").wait_for()
-    looking.settle()
+    session.wait_until_idle()
     assert page.get_by_text("preço desconhecido").count() >= 1
     assert api.posts("/comparisons")[0].body["parameters"] == {"maxTokens": 1000}
-    assert looking.overflow() <= 0
-    assert looking.barriers() == []
+    assert session.horizontal_overflow() <= 0
+    assert session.accessibility_violations() == []
 
 
-def test_hostile_words_are_text(visit: Callable[..., Visit], playground: Playground) -> None:
-    playground.more = {"text": HOSTILE, "stopReason": "<script>"}
-    looking = visit()
-    page = looking.open(PATH)
+def test_html_and_markdown_are_escaped(new_session: Callable[..., BrowserSession], playground: Playground) -> None:
+    playground.completion_fields = {"text": HOSTILE, "stopReason": "<script>"}
+    session = new_session()
+    page = session.open(PATH)
     page.get_by_role("textbox", name="Prompt").fill(HOSTILE)
-    page.get_by_role("button", name="Ask", exact=True).click()
+    page.get_by_role("button", name="Run", exact=True).click()
     page.get_by_text("Stopped: <script>").wait_for()
     assert page.locator("[class*=st-key-answer-]").get_by_text(HOSTILE, exact=True).count() == 1
     assert page.title() != "taken"
     assert page.get_by_role("link", name="link").count() == 0
 
 
-def test_an_error_keeps_the_prompt(visit: Callable[..., Visit], api: FakeApi) -> None:
-    looking = visit()
-    page = looking.open(PATH)
-    api.refusals.append(Refusal(422, "refused"))
+def test_an_error_keeps_the_prompt(new_session: Callable[..., BrowserSession], api: FakeApi) -> None:
+    session = new_session()
+    page = session.open(PATH)
+    api.errors.append(ErrorResponse(422, "refused"))
     page.get_by_role("textbox", name="Prompt").fill("Something")
-    page.get_by_role("button", name="Ask", exact=True).click()
-    page.get_by_text("The model or its guardrail declined.").wait_for()
+    page.get_by_role("button", name="Run", exact=True).click()
+    page.get_by_text("The model or its guardrail refused the request.").wait_for()
     assert page.get_by_role("textbox", name="Prompt").input_value() == "Something"
-    # Sooner it would be a double click.
-    page.wait_for_timeout(700)
-    page.get_by_role("button", name="Ask", exact=True).click()
-    page.get_by_text("Finished").wait_for()
+    session.wait_out_double_click()
+    page.get_by_role("button", name="Run", exact=True).click()
+    page.get_by_text("Complete").wait_for()
     assert len({call.key for call in api.posts("/completions/stream")}) == 1
 
 
-def test_only_what_was_set_is_sent(app: Callable[..., AppTest], api: FakeApi) -> None:
+def test_only_parameters_that_are_set_are_sent(app: Callable[..., AppTest], api: FakeApi) -> None:
     page = app("playground")
     _toggle(page, "temperature").set_value(True).run()
     _toggle(page, "stopSequences").set_value(True).run()
     assert (page.slider[0].min, page.slider[0].max, page.slider[0].value) == (0.0, 1.0, 0.7)
     page.slider[0].set_value(0.2)
-    next(one for one in page.text_area if one.label == "Value of Stop at").set_value("END\n\nSTOP")
+    next(area for area in page.text_area if area.label == "Value of Stop sequences").set_value("END\n\nSTOP")
     page.text_area(key="playground.instructions").set_value("Be brief.")
     page.toggle(key="playground.stream").set_value(False)
     _run(page)
@@ -155,7 +161,7 @@ def test_only_what_was_set_is_sent(app: Callable[..., AppTest], api: FakeApi) ->
     }  # fmt: skip
 
 
-def test_what_was_switched_off_again_is_not_sent(app: Callable[..., AppTest], api: FakeApi) -> None:
+def test_a_parameter_that_is_switched_off_again_is_not_sent(app: Callable[..., AppTest], api: FakeApi) -> None:
     page = app("playground")
     _toggle(page, "temperature").set_value(True).run()
     page.slider[0].set_value(0.2).run()
@@ -164,24 +170,24 @@ def test_what_was_switched_off_again_is_not_sent(app: Callable[..., AppTest], ap
     assert api.posts("/completions/stream")[0].body == {"model": LITE, "prompt": "Why is the sky blue?"}
 
 
-def test_several_models_share_what_all_of_them_take(app: Callable[..., AppTest], api: FakeApi) -> None:
+def test_several_models_have_their_common_parameters(app: Callable[..., AppTest], api: FakeApi) -> None:
     page = app("playground")
     _toggle(page, "topK").set_value(True).run()
     page.multiselect[0].set_value([LITE, LLAMA]).run()
-    assert [one.key for one in page.toggle] == [
+    assert [toggle.key for toggle in page.toggle] == [
         f"playground.set.{name}" for name in ("temperature", "topP", "maxTokens")
     ]
     _toggle(page, "temperature").set_value(True).run()
     assert page.slider[0].max == 0.8
-    taken = page.dataframe[0].value
-    assert list(taken.columns) == ["Nova Lite", "Llama 3.1 8B Instruct"]
-    assert list(taken.loc["Top K"]) == ["0 to 128", "not taken"]
+    supported = page.dataframe[0].value
+    assert list(supported.columns) == ["Nova Lite", "Llama 3.1 8B Instruct"]
+    assert list(supported.loc["Top K"]) == ["0 to 128", "not supported"]
     _run(page)
-    # What was switched on for one model alone does not go to both.
+    # topK, which only the first model supports, is not sent.
     assert api.posts("/comparisons")[0].body["parameters"] == {"temperature": 0.7}
 
 
-def test_the_last_answer_alone_is_shown(app: Callable[..., AppTest]) -> None:
+def test_only_the_last_answer_is_shown(app: Callable[..., AppTest]) -> None:
     page = app("playground")
     page.multiselect[0].set_value([LITE, HAIKU]).run()
     _run(page)
@@ -192,31 +198,33 @@ def test_the_last_answer_alone_is_shown(app: Callable[..., AppTest]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("reason", "words"),
+    ("reason", "text"),
     [
-        ("max_tokens", "Cut off: the longest answer was reached"), ("stop_sequence", "Stopped where you asked"),
+        ("max_tokens", "Cut off at the maximum length"), ("stop_sequence", "Stopped at a stop sequence"),
         ("guardrail_intervened", "Stopped by the guardrail"), ("something_new", "Stopped: something_new"),
     ],
 )  # fmt: skip
-def test_why_it_stopped_is_words(app: Callable[..., AppTest], playground: Playground, reason: str, words: str) -> None:
-    playground.more = {"stopReason": reason}
-    assert words in _html(_run(app("playground")))
+def test_every_stop_reason_has_a_text(
+    app: Callable[..., AppTest], playground: Playground, reason: str, text: str
+) -> None:
+    playground.completion_fields = {"stopReason": reason}
+    assert text in _html(_run(app("playground")))
 
 
-def test_models_that_end_are_told(app: Callable[..., AppTest]) -> None:
+def test_models_near_their_end_are_listed(app: Callable[..., AppTest]) -> None:
     page = app("playground")
-    told = _html(page)
-    assert "Ended on 2026-09-10" in told
-    assert "Ends on 2099-01-15" in told
+    shown = _html(page)
+    assert "Ended on 2026-09-10" in shown
+    assert "Ends on 2099-01-15" in shown
     table = page.dataframe[-1].value
     assert len(table) == 6
-    assert list(table["State"])[:2] == ["In service", "In service until 2099-10-07 at least"]
+    assert list(table["Lifecycle"])[:2] == ["Active", "Active until at least 2099-10-07"]
     assert page.multiselect[0].options == [
         "Nova Lite · Amazon", "Claude Haiku 5.5 · Anthropic", "Llama 3.1 8B Instruct · Meta · Ends on 2099-01-15",
     ]  # fmt: skip
 
 
-def test_a_stage_without_text_models_says_so(app: Callable[..., AppTest], playground: Playground) -> None:
+def test_a_stage_without_text_models(app: Callable[..., AppTest], playground: Playground) -> None:
     playground.models = [model("nova-canvas", "Nova Canvas", "Amazon", purpose="image")]
     page = app("playground")
     assert "no text model" in page.info[0].value
@@ -226,31 +234,31 @@ def test_a_stage_without_text_models_says_so(app: Callable[..., AppTest], playgr
 def test_nothing_is_sent_without_a_model_or_a_prompt(app: Callable[..., AppTest], api: FakeApi) -> None:
     page = app("playground")
     _run(page, " ")
-    assert [one.value for one in page.warning] == ["Write a prompt first, or take an example."]
+    assert warnings(page) == ["Enter a prompt first, or use an example."]
     page.multiselect[0].set_value([]).run()
     _run(page)
-    assert [one.value for one in page.warning] == ["Choose a model first."]
+    assert warnings(page) == ["Select a model first."]
     assert [call.method for call in api.calls if call.method == "POST"] == []
 
 
-def test_costs() -> None:
+def test_cost_and_money() -> None:
     assert cost({"inputPerMillion": 1.0, "outputPerMillion": 5.0}, {"inputTokens": 1000, "outputTokens": 200}) == 0.002
     assert cost({"perImage": 0.04}, {"inputTokens": 1}) is None
     assert [money(value) for value in (0.0, 0.0000123, 0.0456, 1.5)] == ["0", "0.000012", "0.046", "1.50"]
 
 
-def test_a_day_that_is_only_the_earliest_is_no_end() -> None:
-    row = model("a.b", "B", "A", lifecycle={"status": "active", "endOfLifeAt": "2027-01-31"})
-    said = {day: life(row, date.fromisoformat(day)) for day in ("2026-06-01", "2026-12-01", "2027-02-01")}
-    assert said == {
-        "2026-06-01": ("good", "In service until 2027-01-31 at least"),
-        "2026-12-01": ("warn", "In service until 2027-01-31 at least"),
-        "2027-02-01": ("warn", "May end any day (earliest: 2027-01-31)"),
+def test_an_active_model_shows_its_earliest_end() -> None:
+    item = model("a.b", "B", "A", lifecycle={"status": "active", "endOfLifeAt": "2027-01-31"})
+    states = {day: lifecycle(item, date.fromisoformat(day)) for day in ("2026-06-01", "2026-12-01", "2027-02-01")}
+    assert states == {
+        "2026-06-01": ("good", "Active until at least 2027-01-31"),
+        "2026-12-01": ("warn", "Active until at least 2027-01-31"),
+        "2027-02-01": ("warn", "May end any day (since 2027-01-31)"),
     }
 
 
-def test_what_is_common_is_what_all_take() -> None:
+def test_a_common_range_is_supported_by_all_models() -> None:
     wide, narrow = ({"parameters": {"topP": {"min": low, "max": high}}} for low, high in ((0.0, 1.0), (0.5, 2.0)))
-    assert common([wide, narrow], "topP") == (0.5, 1.0)
-    assert common([wide, {"parameters": {}}], "topP") is None
-    assert common([wide, {"parameters": {"topP": {"min": 1.0, "max": 2.0}}}], "topP") is None
+    assert common_range([wide, narrow], "topP") == (0.5, 1.0)
+    assert common_range([wide, {"parameters": {}}], "topP") is None
+    assert common_range([wide, {"parameters": {"topP": {"min": 1.0, "max": 2.0}}}], "topP") is None

@@ -1,4 +1,4 @@
-"""Who may see the page on AWS, and how Streamlit is told."""
+"""Sign-in, and its settings for Streamlit."""
 
 import os
 import stat
@@ -19,7 +19,7 @@ from ui import sign_in, sign_in_settings
 ROOT = Path(__file__).parents[2]
 ENVIRONMENT = {
     "UI_SIGN_IN": "oidc",
-    "UI_URL": "https://page.example",
+    "UI_URL": "https://ui.example",
     "UI_ISSUER": "https://pool.example/abc",
     "UI_CLIENT_ID": "client",
     "UI_CLIENT_SECRET": 'se"cret',
@@ -27,12 +27,12 @@ ENVIRONMENT = {
 }
 
 
-def opened(monkeypatch: pytest.MonkeyPatch, claims: dict[str, Any], **environment: str) -> AppTest:
-    """The entry, run once by somebody whom the provider says this of."""
+def run_app(monkeypatch: pytest.MonkeyPatch, claims: dict[str, Any], **environment: str) -> AppTest:
+    """Runs the app once, for a user with these claims."""
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(sign_in, "claims", lambda: claims)
-    test = AppTest.from_file(str(ROOT / "ui" / "start" / "app.py"), default_timeout=20).run()
+    test = AppTest.from_file(str(ROOT / "ui" / "start" / "app.py"), default_timeout=60).run()
     assert not test.exception, test.exception
     return test
 
@@ -48,59 +48,59 @@ def opened(monkeypatch: pytest.MonkeyPatch, claims: dict[str, Any], **environmen
         {"is_logged_in": True, "exp": time.time() - 1},
     ],
 )
-def test_without_sign_in_nothing_is_shown_or_asked(
+def test_without_sign_in_nothing_is_shown_or_requested(
     monkeypatch: pytest.MonkeyPatch, api: FakeApi, claims: dict[str, Any]
 ) -> None:
-    test = opened(monkeypatch, claims, UI_SIGN_IN="oidc", UI_URL="https://page.example")
+    test = run_app(monkeypatch, claims, UI_SIGN_IN="oidc", UI_URL="https://ui.example")
 
-    assert [one.value for one in test.title] == ["Sign in to go on"]
-    assert [one.label for one in test.button] == ["Sign in"]
+    assert [title.value for title in test.title] == ["Sign in to continue"]
+    assert [button.label for button in test.button] == ["Sign in"]
     assert [*test.caption, *test.subheader, *test.text_area] == []
     assert api.calls == []
 
 
-def test_nobody_gets_in_before_the_page_has_an_address(monkeypatch: pytest.MonkeyPatch, api: FakeApi) -> None:
-    test = opened(monkeypatch, {}, UI_SIGN_IN="oidc")
+def test_sign_in_is_unavailable_without_a_url(monkeypatch: pytest.MonkeyPatch, api: FakeApi) -> None:
+    test = run_app(monkeypatch, {}, UI_SIGN_IN="oidc")
 
     assert list(test.button) == []
     assert "ui.url" in test.info[0].value
     assert api.calls == []
 
 
-def test_a_way_of_sign_in_that_is_not_known_lets_nobody_in(monkeypatch: pytest.MonkeyPatch, api: FakeApi) -> None:
-    opened(monkeypatch, {}, UI_SIGN_IN="saml")
+def test_an_unknown_sign_in_method_denies_access(monkeypatch: pytest.MonkeyPatch, api: FakeApi) -> None:
+    run_app(monkeypatch, {}, UI_SIGN_IN="saml")
 
     assert api.calls == []
 
 
-def test_who_signed_in_sees_the_page_and_can_leave(monkeypatch: pytest.MonkeyPatch, api: FakeApi) -> None:
-    person = {"is_logged_in": True, "exp": time.time() + 600, "email": "ana@example.com"}
+def test_a_signed_in_user_has_access_and_can_sign_out(monkeypatch: pytest.MonkeyPatch, api: FakeApi) -> None:
+    claims = {"is_logged_in": True, "exp": time.time() + 600, "email": "ana@example.com"}
 
-    test = opened(monkeypatch, person, UI_SIGN_IN="oidc", UI_URL="https://page.example")
+    test = run_app(monkeypatch, claims, UI_SIGN_IN="oidc", UI_URL="https://ui.example")
 
-    assert "What would you like to do?" in [one.value for one in test.title]
-    assert "Sign out" in [one.label for one in test.sidebar.button]
-    assert any("ana" in one.value for one in test.sidebar.caption)
+    assert "What would you like to do?" in [title.value for title in test.title]
+    assert "Sign out" in [button.label for button in test.sidebar.button]
+    assert any("ana" in caption.value for caption in test.sidebar.caption)
     assert api.calls
 
 
-def test_where_it_is_not_asked_for_everybody_sees_the_page(monkeypatch: pytest.MonkeyPatch, api: FakeApi) -> None:
-    test = opened(monkeypatch, {})
+def test_without_required_sign_in_everyone_has_access(monkeypatch: pytest.MonkeyPatch, api: FakeApi) -> None:
+    test = run_app(monkeypatch, {})
 
-    assert "What would you like to do?" in [one.value for one in test.title]
+    assert "What would you like to do?" in [title.value for title in test.title]
     assert list(test.sidebar.button) == []
 
 
-def test_streamlit_is_told_in_a_file_for_this_user_alone() -> None:
+def test_streamlits_settings_are_in_a_file_that_only_this_user_can_read() -> None:
     environment = dict(ENVIRONMENT)
 
-    option, file = sign_in_settings.hand_over(environment)
+    option, file = sign_in_settings.streamlit_options(environment)
 
     assert option == "--secrets.files"
     assert stat.S_IMODE(os.stat(file).st_mode) == 0o600
     assert stat.S_IMODE(Path(file).parent.stat().st_mode) == 0o700
     assert tomllib.loads(Path(file).read_text("utf-8"))["auth"] == {
-        "redirect_uri": "https://page.example/oauth2callback",
+        "redirect_uri": "https://ui.example/oauth2callback",
         "cookie_secret": "cookie",
         "client_id": "client",
         "client_secret": 'se"cret',
@@ -110,10 +110,10 @@ def test_streamlit_is_told_in_a_file_for_this_user_alone() -> None:
     assert not environment.keys() & set(sign_in_settings.SECRETS)
 
 
-def test_a_container_calls_under_one_name_whatever_task_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_containers_have_the_same_role_session_name(monkeypatch: pytest.MonkeyPatch) -> None:
     environment = {"UI_CALLER_ROLE": "arn:aws:iam::111122223333:role/caller"}
 
-    sign_in_settings.become_caller(environment)
+    sign_in_settings.use_caller_role(environment)
 
     monkeypatch.setenv("AWS_CONFIG_FILE", environment["AWS_CONFIG_FILE"])
     assert botocore.session.Session().get_scoped_config() == {
@@ -123,31 +123,33 @@ def test_a_container_calls_under_one_name_whatever_task_it_is(monkeypatch: pytes
     }
 
 
-def test_elsewhere_the_person_s_own_configuration_stays() -> None:
+def test_without_a_caller_role_the_aws_configuration_is_unchanged() -> None:
     environment = {"AWS_CONFIG_FILE": "mine"}
 
-    sign_in_settings.become_caller(environment)
+    sign_in_settings.use_caller_role(environment)
 
     assert environment == {"AWS_CONFIG_FILE": "mine"}
 
 
-def test_half_a_provider_is_refused() -> None:
+def test_incomplete_provider_settings_are_an_error() -> None:
     environment = {name: value for name, value in ENVIRONMENT.items() if name != "UI_COOKIE_SECRET"}
 
     with pytest.raises(ValueError, match="UI_COOKIE_SECRET"):
-        sign_in_settings.hand_over(environment)
+        sign_in_settings.streamlit_options(environment)
 
 
 @pytest.mark.parametrize("environment", [{}, {"UI_SIGN_IN": "oidc"}, {**ENVIRONMENT, "UI_SIGN_IN": "off"}])
-def test_nothing_is_told_where_there_is_nothing_to_tell(environment: dict[str, str]) -> None:
-    assert sign_in_settings.hand_over(dict(environment)) == []
+def test_without_sign_in_streamlit_needs_no_options(environment: dict[str, str]) -> None:
+    assert sign_in_settings.streamlit_options(dict(environment)) == []
 
 
-def test_it_listens_for_others_only_with_sign_in() -> None:
+def test_listening_on_all_interfaces_requires_sign_in() -> None:
     environment = {name: value for name, value in os.environ.items() if name != "UI_SIGN_IN"}
     command = [sys.executable, "-m", "ui", "--address", "0.0.0.0"]  # noqa: S104
 
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    process = subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
 
-    assert done.returncode == 2
-    assert "UI_SIGN_IN" in done.stderr
+    assert process.returncode == 2
+    assert "UI_SIGN_IN" in process.stderr

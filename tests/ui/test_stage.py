@@ -1,4 +1,4 @@
-"""Where a stage is looked for."""
+"""Finding the stage."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Every text in every language, with the same placeholders."""
+"""The texts in all languages."""
 
 import re
 import string
@@ -16,16 +16,16 @@ def _placeholders(text: str) -> set[str]:
 
 
 @pytest.mark.parametrize("key", translations())
-def test_every_language_says_it(key: str) -> None:
+def test_every_text_has_all_languages_and_the_same_placeholders(key: str) -> None:
     texts = translations()[key]
     assert set(texts) == set(LANGUAGES)
     assert all(text.strip() for text in texts.values())
     assert len({frozenset(_placeholders(text)) for text in texts.values()}) == 1, texts
 
 
-def test_what_pages_say_is_there() -> None:
-    said = {
+def test_every_used_text_exists() -> None:
+    used = {
         key for file in UI.rglob("*.py") for key in re.findall(r'\bt\(\s*"([a-z_]+\.\w+)"', file.read_text("utf-8"))
     }
-    assert said
-    assert said <= set(translations())
+    assert used
+    assert used <= set(translations())

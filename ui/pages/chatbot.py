@@ -1,4 +1,4 @@
-"""Chatbot: conversations that a model remembers, with its answers as they come."""
+"""The chatbot's page: conversations that the model remembers, with streamed answers."""
 
 import base64
 import time
@@ -8,89 +8,89 @@ from typing import Any
 import streamlit as st
 
 from ui import chat, components
-from ui.chat import USE_CASE, Talk, Turn
+from ui.chat import USE_CASE, OpenConversation, PendingMessage
 from ui.client import Failure
-from ui.entries import Entry
-from ui.photos import ENDINGS, photo, too_much
+from ui.entry import Entry
+from ui.photos import EXTENSIONS, exceeds_limits, photo
 from ui.session import client
 from ui.texts import t
 
 STARTERS = ("starter_plan", "starter_explain", "starter_letter")
-_CHARACTERS = 50_000
-_INSTRUCTIONS = 10_000
-_TITLE = 100
-_SHOWN = 10
+_MAX_CHARACTERS = 50_000
+_MAX_INSTRUCTIONS = 10_000
+_MAX_TITLE = 100
+_LISTED = 10
 _MENU_WIDTH = 420
-_DRAWING_SECONDS = 0.08
-# The input was off while the answer came. On a phone its keyboard would hide the answer.
-_FOCUS = """<script>{
-  let tries = 0;
-  const trying = setInterval(() => {
+_REDRAW_SECONDS = 0.08
+# The input is disabled, and loses the focus, while an answer arrives. On phones the keyboard would hide the answer.
+_FOCUS_INPUT = """<script>{
+  let attempts = 0;
+  const timer = setInterval(() => {
     const input = document.querySelector("[data-testid=stChatInputTextArea]");
     const idle = [null, document.body].includes(document.activeElement) && matchMedia("(pointer: fine)").matches;
     if (idle && input && !input.disabled) input.focus();
-    else if (idle && ++tries < 20) return;
-    clearInterval(trying);
+    else if (idle && ++attempts < 20) return;
+    clearInterval(timer);
   }, 50);
 }</script>"""
 _AVATARS = {"user": ":material/person:", "assistant": ":material/smart_toy:"}
 
 
 def page() -> None:
-    """The conversation that is open; without one, the start of a new one and the list of all."""
-    conversation = chat.chosen()
-    if not conversation:
-        _start()
+    """The open conversation; without one, the form for a new one and the list of all."""
+    conversation_id = chat.selected_id()
+    if not conversation_id:
+        _new_conversation()
         return
     try:
-        talk = chat.talk(conversation)
+        conversation = chat.load(conversation_id)
     except Failure as failure:
         components.header("chatbot")
-        components.error_box(failure, "talk")
-        st.button(t("chatbot.new"), icon=":material/edit_square:", on_click=chat.choose, args=("",))
+        components.error_box(failure, "conversation")
+        st.button(t("chatbot.new"), icon=":material/edit_square:", on_click=chat.select, args=("",))
         return
-    _talk(conversation, talk)
+    _conversation(conversation_id, conversation)
 
 
 ENTRY = Entry("chatbot", page, probe="/conversations?limit=1", icon=":material/forum:", position=6)
 
 
-def _start() -> None:
+def _new_conversation() -> None:
     components.header("chatbot")
-    turn = chat.turns().get("")
-    beginning = _beginning()
-    if turn is None:
+    message = chat.pending_messages().get("")
+    settings = _settings()
+    if message is None:
         st.caption(t("chatbot.starters"))
         with st.container(horizontal=True, gap="small"):
             for name in STARTERS:
-                told = t(f"chatbot.{name}")
-                st.button(t(f"chatbot.{name}_label"), key=f"chat {name}", on_click=_say, args=("", told, []))
-        # In a container it stands here, not at the window's end: the list follows it.
+                text = t(f"chatbot.{name}")
+                st.button(t(f"chatbot.{name}_label"), key=f"chat {name}", on_click=_submit, args=("", text, []))
+        # Outside a container Streamlit pins the input to the window's bottom, but the list follows it.
         with st.container():
             _input("", t("chatbot.first"))
-    elif turn.running:
+    elif message.running:
         with st.container(key="chat-running"):
-            _said("user", "turn", turn.text, _photos(turn))
+            _message("user", "pending", message.text, _pending_photos(message))
             try:
                 with st.spinner(t("chatbot.thinking"), show_time=True):
-                    chat.begin(turn, beginning)
+                    chat.create(message, settings)
             except Failure as failure:
-                turn.failed(failure)
+                message.failed(failure)
         st.rerun()
     else:
-        _unsent("", turn)
+        _unsent("", message)
     components.section(t("chatbot.yours"))
     _list("start")
-    components.request_box(USE_CASE, "POST", "/conversations", beginning)
+    components.request_box(USE_CASE, "POST", "/conversations", settings)
 
 
-def _beginning() -> dict[str, str]:
-    """What a new conversation is to have."""
+def _settings() -> dict[str, str]:
+    """The settings of a new conversation."""
     with st.expander(t("chatbot.settings"), icon=":material/tune:"):
         instructions = st.text_area(
             t("chatbot.instructions"),
             key="chat.instructions",
-            max_chars=_INSTRUCTIONS,
+            max_chars=_MAX_INSTRUCTIONS,
             placeholder=t("chatbot.instructions_hint"),
             persist_state="session",
         )
@@ -99,138 +99,141 @@ def _beginning() -> dict[str, str]:
             chat.models(),
             index=None,
             key="chat.model",
-            placeholder=t("chatbot.model_usual"),
+            placeholder=t("chatbot.model_default"),
             accept_new_options=True,
             persist_state="session",
         )
-    told = {"instructions": (instructions or "").strip(), "model": (model or "").strip()}
-    return {name: value for name, value in told.items() if value}
+    settings = {"instructions": (instructions or "").strip(), "model": (model or "").strip()}
+    return {name: value for name, value in settings.items() if value}
 
 
-def _talk(conversation: str, talk: Talk) -> None:
-    turn = chat.turns().get(conversation)
-    _head(talk, naming=bool(talk.looks) and turn is None)
-    if talk.cursor:
-        _earlier(talk)
-    for message in talk.messages:
-        _said(message["role"], message["id"], message["text"], _photos_of(message))
-    unsent = turn is not None and not turn.running
-    _input(conversation, t("chatbot.unsent_first" if unsent else "chatbot.next"), disabled=turn is not None)
-    if turn is not None and not unsent:
-        # In the place of what was below, an error's box perhaps: else that would stay until the answer is whole.
+def _conversation(conversation_id: str, conversation: OpenConversation) -> None:
+    message = chat.pending_messages().get(conversation_id)
+    _head(conversation, awaits_title=bool(conversation.title_checks) and message is None)
+    if conversation.cursor:
+        _earlier_messages(conversation)
+    for shown in conversation.messages:
+        _message(shown["role"], shown["id"], shown["text"], _message_photos(shown))
+    unsent = message is not None and not message.running
+    _input(conversation_id, t("chatbot.unsent_first" if unsent else "chatbot.next"), disabled=message is not None)
+    if message is not None and not unsent:
+        # Replaces what was drawn below, such as an error box, which would otherwise stay until the answer is complete.
         st.empty()
         with st.container(key="chat-running"):
-            _answer(talk, turn)
+            _answer(conversation, message)
         st.rerun()
     with st.container():
-        _below(conversation, talk, turn)
+        _below_messages(conversation_id, conversation, message)
 
 
-def _below(conversation: str, talk: Talk, turn: Turn | None) -> None:
-    """What follows the messages while nothing is being answered."""
-    if turn is not None:
-        _unsent(conversation, turn)
-    elif talk.answer:
-        _footnote(talk.answer)
-    if talk.body:
-        components.request_box(USE_CASE, "POST", f"{talk.path}/messages/stream", talk.body)
-    if talk.fresh:
-        talk.fresh = False
-        st.html(_FOCUS, unsafe_allow_javascript=True)
+def _below_messages(conversation_id: str, conversation: OpenConversation, message: PendingMessage | None) -> None:
+    if message is not None:
+        _unsent(conversation_id, message)
+    elif conversation.answer:
+        _footnote(conversation.answer)
+    if conversation.body:
+        components.request_box(USE_CASE, "POST", f"{conversation.path}/messages/stream", conversation.body)
+    if conversation.answer_is_new:
+        conversation.answer_is_new = False
+        st.html(_FOCUS_INPUT, unsafe_allow_javascript=True)
 
 
-def _head(talk: Talk, *, naming: bool) -> None:
+def _head(conversation: OpenConversation, *, awaits_title: bool) -> None:
+    path = conversation.path
     with st.container(horizontal=True, gap="small", key="chat-menu"):
-        st.button(t("chatbot.new"), key="chat new", icon=":material/edit_square:", on_click=chat.choose, args=("",))
-        # Another key for each: one that was open for another conversation is not open for this one.
-        menu = st.popover(t("chatbot.all"), icon=":material/forum:", key=f"chat all {talk.path}", on_change="rerun")
+        st.button(t("chatbot.new"), key="chat new", icon=":material/edit_square:", on_click=chat.select, args=("",))
+        # One key per conversation: a popover that is open in one conversation is closed in the others.
+        menu = st.popover(t("chatbot.all"), icon=":material/forum:", key=f"chat all {path}", on_change="rerun")
         if menu.open:
             with menu, st.container(width=_MENU_WIDTH):
                 _list("menu")
-        with st.popover(t("chatbot.change"), icon=":material/tune:", key=f"chat change {talk.path}"):
-            _change(talk)
-    # The model finds a title a little after the first turn.
-    st.fragment(_title, run_every=chat.LOOK_SECONDS if naming else None)(talk, naming)
+        with st.popover(t("chatbot.change"), icon=":material/tune:", key=f"chat change {path}"):
+            _change_form(conversation)
+    st.fragment(_title, run_every=chat.TITLE_CHECK_SECONDS if awaits_title else None)(conversation, awaits_title)
 
 
-def _title(talk: Talk, naming: bool) -> None:
-    named = naming and talk.looks > 0 and _look(talk)
-    conversation = talk.conversation
+def _title(conversation: OpenConversation, awaits_title: bool) -> None:
+    titled = awaits_title and conversation.title_checks > 0 and _check_title(conversation)
+    header = conversation.header
     with st.container(key="chat-title"):
-        components.model_text(conversation["title"] or t("chatbot.untitled"), kind="h1")
-    told = [components.plain(conversation["model"])]
-    if "expiresAt" in conversation:
-        told.append(t("chatbot.expires", time=components.plain(components.when(conversation["expiresAt"]))))
-    st.caption(" · ".join(told))
-    if named or (naming and not talk.looks):
-        # Once without the clock: the fragment keeps its own until the page is drawn again.
-        talk.looks = 0
+        components.model_text(header["title"] or t("chatbot.untitled"), tag="h1")
+    facts = [components.plain(header["model"])]
+    if "expiresAt" in header:
+        facts.append(t("chatbot.expires", time=components.plain(components.local_time(header["expiresAt"]))))
+    st.caption(" · ".join(facts))
+    if titled or (awaits_title and not conversation.title_checks):
+        # Only a run of the complete page stops the fragment's timer.
+        conversation.title_checks = 0
         st.rerun()
 
 
-def _look(talk: Talk) -> bool:
-    talk.looks -= 1
-    return talk.refresh()
+def _check_title(conversation: OpenConversation) -> bool:
+    conversation.title_checks -= 1
+    return conversation.refresh()
 
 
-def _change(talk: Talk) -> None:
-    conversation = talk.conversation
-    with st.form(f"chat change form {talk.path}", border=False):
-        title = st.text_input(t("chatbot.name"), conversation["title"], max_chars=_TITLE)
-        known = list(dict.fromkeys([conversation["model"], *chat.models()]))
-        model = st.selectbox(t("chatbot.model"), known, accept_new_options=True)
-        saved = st.form_submit_button(t("chatbot.save"), type="primary")
-    if saved:
-        _save(talk, (title or "").strip(), (model or "").strip())
-    if conversation.get("instructions"):
-        st.caption(t("chatbot.told"))
-        components.model_text(conversation["instructions"])
+def _change_form(conversation: OpenConversation) -> None:
+    header = conversation.header
+    with st.form(f"chat change form {conversation.path}", border=False):
+        title = st.text_input(t("chatbot.name"), header["title"], max_chars=_MAX_TITLE)
+        models = list(dict.fromkeys([header["model"], *chat.models()]))
+        model = st.selectbox(t("chatbot.model"), models, accept_new_options=True)
+        submitted = st.form_submit_button(t("chatbot.save"), type="primary")
+    if submitted:
+        _save(conversation, (title or "").strip(), (model or "").strip())
+    if header.get("instructions"):
+        st.caption(t("chatbot.current_instructions"))
+        components.model_text(header["instructions"])
     components.delete_button(
-        t("components.delete"), t("chatbot.sure"), USE_CASE, talk.path, lambda: _deleted(conversation["id"])
+        t("components.delete"),
+        t("chatbot.confirm_delete"),
+        USE_CASE,
+        conversation.path,
+        lambda: _close_deleted(header["id"]),
     )
 
 
-def _save(talk: Talk, title: str, model: str) -> None:
-    wanted = {"title": title, "model": model}
-    changes = {name: value for name, value in wanted.items() if value and value != talk.conversation[name]}
+def _save(conversation: OpenConversation, title: str, model: str) -> None:
+    fields = {"title": title, "model": model}
+    changes = {name: value for name, value in fields.items() if value and value != conversation.header[name]}
     if not changes:
         return
     try:
-        talk.conversation = client().patch(USE_CASE, talk.path, changes)
+        conversation.header = client().patch(USE_CASE, conversation.path, changes)
     except Failure as failure:
         components.error_box(failure, "change")
     else:
-        talk.looks = 0
+        conversation.title_checks = 0
         st.rerun()
 
 
-def _deleted(conversation: str) -> None:
-    chat.turns().pop(conversation, None)
-    chat.forget(conversation)
-    chat.choose("")
+def _close_deleted(conversation_id: str) -> None:
+    chat.pending_messages().pop(conversation_id, None)
+    chat.forget(conversation_id)
+    chat.select("")
 
 
-def _earlier(talk: Talk) -> None:
+def _earlier_messages(conversation: OpenConversation) -> None:
     if st.button(t("chatbot.earlier"), icon=":material/expand_less:"):
         try:
-            talk.earlier()
+            conversation.load_earlier()
         except Failure as failure:
             components.error_box(failure, "messages")
         else:
             st.rerun()
 
 
-def _said(role: str, key: str, text: str, photos: list[bytes | None]) -> Any:
-    """One message. Returns its place, for an answer that grows."""
+def _message(role: str, key: str, text: str, photos: list[bytes | None]) -> Any:
+    """Draws a message and returns its container, for an answer that grows."""
     name = "you" if role == "user" else "assistant"
     with st.container(key=f"chat-{name}-{key}"):
-        said = st.chat_message(t(f"chatbot.{name}"), avatar=_AVATARS[role])
-    with said:
+        container = st.chat_message(t(f"chatbot.{name}"), avatar=_AVATARS[role])
+    with container:
         if photos:
             _thumbnails(photos)
         if text:
             components.model_text(text)
-    return said
+    return container
 
 
 def _thumbnails(photos: list[bytes | None]) -> None:
@@ -242,156 +245,168 @@ def _thumbnails(photos: list[bytes | None]) -> None:
                 st.image(data, alt=t("chatbot.photo", number=number), width=140)
 
 
-def _photos_of(message: Mapping[str, Any]) -> list[bytes | None]:
-    found: list[bytes | None] = []
+def _message_photos(message: Mapping[str, Any]) -> list[bytes | None]:
+    """The photos of a stored message, None for each that can't be loaded."""
+    photos: list[bytes | None] = []
     for number in range(len(message.get("photos", ()))):
         try:
-            found.append(chat.photo_bytes(message, number))
+            photos.append(chat.photo_bytes(message, number))
         except Failure:
-            found.append(None)
-    return found
+            photos.append(None)
+    return photos
 
 
-def _photos(turn: Turn) -> list[bytes | None]:
-    return [base64.b64decode(one["data"]) for one in turn.photos]
+def _pending_photos(message: PendingMessage) -> list[bytes | None]:
+    return [base64.b64decode(photo["data"]) for photo in message.photos]
 
 
-def _answer(talk: Talk, turn: Turn) -> None:
-    """What is said, and its answer while it comes."""
-    _said("user", "turn", turn.text, _photos(turn))
-    with _said("assistant", "turn", "", []):
-        place = st.empty()
+def _answer(conversation: OpenConversation, message: PendingMessage) -> None:
+    """Draws the message and its answer while it arrives."""
+    _message("user", "pending", message.text, _pending_photos(message))
+    with _message("assistant", "pending", "", []):
+        placeholder = st.empty()
 
-        drawn = 0.0
+        last_drawn = 0.0
 
         def show(text: str) -> None:
-            nonlocal drawn
-            # Pieces may come in hundreds a second; nobody reads so fast, and each drawing sends all of the text.
-            if time.monotonic() - drawn > _DRAWING_SECONDS:
-                with place:
+            nonlocal last_drawn
+            # Hundreds of pieces may arrive per second, and each redraw sends the complete text.
+            if time.monotonic() - last_drawn > _REDRAW_SECONDS:
+                with placeholder:
                     components.model_text(text)
-                drawn = time.monotonic()
+                last_drawn = time.monotonic()
 
         with st.spinner(t("chatbot.thinking"), show_time=True):
-            chat.send(talk, turn, show)
+            chat.send(conversation, message, show)
 
 
 def _footnote(answer: Mapping[str, Any]) -> None:
-    ended = {"max_tokens": "too_long", "guardrail_intervened": "declined", "content_filtered": "declined"}
-    if answer["stopReason"] in ended:
-        st.caption(t(f"chatbot.{ended[answer['stopReason']]}"))
+    notes = {"max_tokens": "too_long", "guardrail_intervened": "declined", "content_filtered": "declined"}
+    if answer["stopReason"] in notes:
+        st.caption(t(f"chatbot.{notes[answer['stopReason']]}"))
     components.usage_line(answer)
 
 
-def _unsent(conversation: str, turn: Turn) -> None:
-    """What was not answered, to be sent again as it is or changed."""
-    if turn.said:
-        with _said("assistant", "turn", turn.said, []):
-            components.badge("warn", t("chatbot.not_kept"), t("chatbot.not_kept_more"))
+def _unsent(conversation_id: str, message: PendingMessage) -> None:
+    """A message without an answer, to be sent again as it is or after a change."""
+    if message.partial_answer:
+        with _message("assistant", "pending", message.partial_answer, []):
+            components.badge("warn", t("chatbot.not_saved"), t("chatbot.not_saved_more"))
     with st.container(border=True, key="chat-unsent"):
-        components.badge("warn", t("chatbot.not_sent" if turn.problem else "chatbot.not_answered"))
-        text = st.text_area(t("chatbot.your_message"), turn.text, key=f"chat.text {conversation} {turn.attempt}")
-        turn.text = text or ""
-        _removable(turn)
-        if turn.problem:
-            st.warning(turn.problem, icon=":material/edit:")
-        elif turn.failure and turn.failure.code == "conflict":
-            st.warning(t("chatbot.meanwhile"), icon=":material/forum:")
-        elif turn.failure:
-            components.error_box(turn.failure, "turn")
+        components.badge("warn", t("chatbot.not_sent" if message.problem else "chatbot.not_answered"))
+        text = st.text_area(
+            t("chatbot.your_message"), message.text, key=f"chat.text {conversation_id} {message.attempt}"
+        )
+        message.text = text or ""
+        _removable_photos(message)
+        if message.problem:
+            st.warning(message.problem, icon=":material/edit:")
+        elif message.failure and message.failure.code == "conflict":
+            st.warning(t("chatbot.conflict"), icon=":material/forum:")
+        elif message.failure:
+            components.error_box(message.failure, "message")
         with st.container(horizontal=True):
             st.button(
-                t("chatbot.again"), type="primary", icon=":material/refresh:", on_click=_again, args=(conversation,)
+                t("chatbot.again"),
+                type="primary",
+                icon=":material/refresh:",
+                on_click=_retry,
+                args=(conversation_id,),
             )
-            st.button(t("chatbot.drop"), icon=":material/close:", on_click=_drop, args=(conversation,))
+            st.button(t("chatbot.discard"), icon=":material/close:", on_click=_discard, args=(conversation_id,))
 
 
-def _removable(turn: Turn) -> None:
+def _removable_photos(message: PendingMessage) -> None:
     with st.container(horizontal=True):
-        for number, data in enumerate(_photos(turn), 1):
+        for number, data in enumerate(_pending_photos(message), 1):
             with st.container(width=160):
                 _thumbnails([data])
-                name = t("chatbot.photo_drop", number=number)
+                label = t("chatbot.photo_remove", number=number)
                 st.button(
-                    name, key=f"chat drop {number}", type="tertiary", on_click=_remove_photo, args=(turn, number - 1)
+                    label,
+                    key=f"chat remove {number}",
+                    type="tertiary",
+                    on_click=_remove_photo,
+                    args=(message, number - 1),
                 )
 
 
-def _remove_photo(turn: Turn, index: int) -> None:
-    del turn.photos[index]
+def _remove_photo(message: PendingMessage, index: int) -> None:
+    del message.photos[index]
 
 
-def _input(conversation: str, hint: str, *, disabled: bool = False) -> None:
-    key = f"chat.input {conversation}"
+def _input(conversation_id: str, placeholder: str, *, disabled: bool = False) -> None:
+    key = f"chat.input {conversation_id}"
 
     def submitted() -> None:
-        given = st.session_state[key]
-        _say(conversation, given.text, [photo(one.getvalue()) for one in given.files])
+        value = st.session_state[key]
+        _submit(conversation_id, value.text, [photo(file.getvalue()) for file in value.files])
 
     st.chat_input(
-        hint,
+        placeholder,
         key=key,
         accept_file="multiple",
-        file_type=ENDINGS,
+        file_type=EXTENSIONS,
         max_upload_size=4,
         disabled=disabled,
         on_submit=submitted,
     )
 
 
-def _say(conversation: str, text: str, photos: list[dict[str, str]]) -> None:
-    """The click. A second one, of a double click, finds the first one's turn."""
-    if conversation not in chat.turns():
-        turn = chat.turns()[conversation] = Turn(text.strip(), photos)
-        _check(turn)
+def _submit(conversation_id: str, text: str, photos: list[dict[str, str]]) -> None:
+    """Handles the click. The second click of a double click finds the first one's message and does nothing."""
+    if conversation_id not in chat.pending_messages():
+        message = chat.pending_messages()[conversation_id] = PendingMessage(text.strip(), photos)
+        _validate(message)
 
 
-def _again(conversation: str) -> None:
-    turn = chat.turns()[conversation]
-    turn.text = str(st.session_state[f"chat.text {conversation} {turn.attempt}"]).strip()
-    turn.failure = None
-    _check(turn)
+def _retry(conversation_id: str) -> None:
+    message = chat.pending_messages()[conversation_id]
+    message.text = str(st.session_state[f"chat.text {conversation_id} {message.attempt}"]).strip()
+    message.failure = None
+    _validate(message)
 
 
-def _check(turn: Turn) -> None:
-    turn.problem = _problem(turn)
-    turn.running = turn.problem is None
+def _validate(message: PendingMessage) -> None:
+    message.problem = _problem(message)
+    message.running = message.problem is None
 
 
-def _problem(turn: Turn) -> str | None:
-    if not turn.text:
+def _problem(message: PendingMessage) -> str | None:
+    if not message.text:
         return t("chatbot.no_text")
-    if len(turn.text) > _CHARACTERS:
-        return t("chatbot.too_many_characters", most=f"{_CHARACTERS:,}")
-    return t("chatbot.too_much") if too_much([base64.b64decode(one["data"]) for one in turn.photos]) else None
+    if len(message.text) > _MAX_CHARACTERS:
+        return t("chatbot.too_many_characters", most=f"{_MAX_CHARACTERS:,}")
+    photos = [base64.b64decode(photo["data"]) for photo in message.photos]
+    return t("chatbot.too_many_photos") if exceeds_limits(photos) else None
 
 
-def _drop(conversation: str) -> None:
-    chat.turns().pop(conversation, None)
-    # It may have been written after all, only its answer did not arrive.
-    chat.forget(conversation)
+def _discard(conversation_id: str) -> None:
+    chat.pending_messages().pop(conversation_id, None)
+    # The API may have stored the message although its answer did not arrive.
+    chat.forget(conversation_id)
 
 
-def _list(where: str) -> None:
-    shown = f"chat.shown {where}"
+def _list(location: str) -> None:
+    count_key = f"chat.shown {location}"
     try:
-        found, more = chat.listed(st.session_state.get(shown, _SHOWN))
+        conversations, more = chat.newest(st.session_state.get(count_key, _LISTED))
     except Failure as failure:
-        components.error_box(failure, f"conversations {where}")
+        components.error_box(failure, f"conversations {location}")
         return
-    if not found:
+    if not conversations:
         st.caption(t("chatbot.nothing_yet"))
-    with st.container(key=f"chat-list-{where}", gap="small"):
-        for one in found:
-            title = components.plain(one["title"] or t("chatbot.untitled"))
-            count = t("chatbot.messages", count=one["messageCount"])
+    with st.container(key=f"chat-list-{location}", gap="small"):
+        for conversation in conversations:
+            title = components.plain(conversation["title"] or t("chatbot.untitled"))
+            count = t("chatbot.messages", count=conversation["messageCount"])
             st.button(
-                f"**{title}** · {components.plain(components.when(one['updatedAt']))} · {count}",
-                key=f"chat {where} {one['id']}",
+                f"**{title}** · {components.plain(components.local_time(conversation['updatedAt']))} · {count}",
+                key=f"chat {location} {conversation['id']}",
                 type="tertiary",
-                on_click=chat.choose,
-                args=(one["id"],),
+                on_click=chat.select,
+                args=(conversation["id"],),
             )
-    if more and st.button(t("components.more"), key=f"chat more {where}", icon=":material/expand_more:"):
-        st.session_state[shown] = st.session_state.get(shown, _SHOWN) + _SHOWN
+    if more and st.button(t("components.more"), key=f"chat more {location}", icon=":material/expand_more:"):
+        st.session_state[count_key] = st.session_state.get(count_key, _LISTED) + _LISTED
         st.rerun()

@@ -1,4 +1,4 @@
-"""HR Q&A: documents in, questions out, and every answer with the page that it stands on."""
+"""The HR Q&A page: uploads, questions, and answers with the cited pages."""
 
 import hashlib
 import html
@@ -14,7 +14,7 @@ import streamlit as st
 from ui import components, pdf, stage
 from ui.api_request import ApiRequest
 from ui.client import Failure
-from ui.entries import Entry
+from ui.entry import Entry
 from ui.session import client
 from ui.texts import LANGUAGES, language, t, translations
 
@@ -22,37 +22,36 @@ USE_CASE = "hr-qa"
 SAMPLES = {"en": "tts_leave_handbook.pdf", "pt": "clt_jornada_ferias_maternidade_rescisao.pdf"}
 FOLDER = Path(__file__).parents[2] / "samples" / "handbooks"
 EXAMPLES = ("example_sick", "example_vacation", "example_parents")
-# The API's limits (docs/api.md); a stage may take less, and says so.
-MEGABYTES = 100
-_MOST_CHOSEN = 100
-_CHARACTERS = 2000
-_NAME = 200
-# How far into the file a reader looks for the mark of a PDF.
-_HEAD = 1024
+# The API's limits (docs/api.md). A stage may have lower ones, which its errors state.
+MAX_MEGABYTES = 100
+_MAX_DOCUMENTS = 100
+_MAX_CHARACTERS = 2000
+_MAX_NAME = 200
+# PDF readers search this much of a file for its header.
+_HEADER_BYTES = 1024
 _BADGES = {"ready": "good", "failed": "bad", "processing": "warn", "awaitingUpload": "off", "deleting": "off"}
-_MOVING = ("processing", "awaitingUpload")
-_QUESTION, _CHOSEN, _SHOWN = "hr.question", "hr.chosen", "hr.shown"
-_PAGE = 20
-# Who sends the same file again so soon has clicked twice.
-_AGAIN_SECONDS = 10.0
-# A stage that reads many documents at once is asked as often as for four.
-_LOOK_SECONDS, _LOOK_SECONDS_EACH = 2.0, 0.5
-# The form's fields first, the file last; Python is there as the project needs it.
-_POST_THE_FORM = """python3 -c 'import json, sys; form = json.loads(sys.argv[1])["upload"]
-print("url =", json.dumps(form["url"])); [print("form-string =", json.dumps(f"{k}={v}")) for k, v in form["fields"].items()]' "$made" |
+_QUESTION, _SELECTED, _SHOWN = "hr.question", "hr.chosen", "hr.shown"
+_PAGE_SIZE = 20
+# The same file again within this time is a double click.
+_DOUBLE_CLICK_SECONDS = 10.0
+# Each document is polled separately: with more than four, less often, to limit the total.
+_POLL_SECONDS, _POLL_SECONDS_PER_DOCUMENT = 2.0, 0.5
+# S3 requires the form's fields before the file.
+_POST_FORM = """python3 -c 'import json, sys; form = json.loads(sys.argv[1])["upload"]
+print("url =", json.dumps(form["url"])); [print("form-string =", json.dumps(f"{k}={v}")) for k, v in form["fields"].items()]' "$document" |
   curl -sS -K - -F file=@handbook.pdf"""  # noqa: E501
 
 
 def page() -> None:
-    """Questions first when there is something to ask; where nothing is ready yet, documents first."""
+    """The question form if a document is ready, and the list of documents."""
     request = ApiRequest(USE_CASE, "/questions")
     components.header("hr_qa")
     try:
-        documents, more = client().newest(USE_CASE, "/documents", st.session_state.get(_SHOWN, _PAGE))
+        documents, more = client().newest(USE_CASE, "/documents", st.session_state.get(_SHOWN, _PAGE_SIZE))
     except Failure as failure:
         components.error_box(failure, "documents")
         return
-    ready = [one for one in documents if one["status"] == "ready"]
+    ready = [document for document in documents if document["status"] == "ready"]
     if ready or request.response:
         _ask(request, ready)
     _documents(documents, more)
@@ -65,7 +64,7 @@ def _ask(request: ApiRequest, ready: list[dict[str, Any]]) -> None:
     components.section(t("hr_qa.ask_title"))
     _examples()
     body = _form(request, ready)
-    request.run(body, t("hr_qa.looking"), _problem(body))
+    request.run(body, t("hr_qa.searching"), _problem(body))
     components.outcome(request)
     if request.response:
         _answer(request.response)
@@ -77,40 +76,40 @@ def _examples() -> None:
     with st.container(horizontal=True, gap="small"):
         for name in EXAMPLES:
             question = t(f"hr_qa.{name}")
-            st.button(question, key=f"hr {name}", on_click=_take, args=(question,))
+            st.button(question, key=f"hr {name}", on_click=_use_example, args=(question,))
 
 
-def _take(question: str) -> None:
+def _use_example(question: str) -> None:
     st.session_state[_QUESTION] = question
 
 
 def _form(request: ApiRequest, ready: list[dict[str, Any]]) -> dict[str, Any]:
-    names = {one["id"]: one["name"] for one in ready}
-    # One that was deleted since cannot be chosen any more.
-    st.session_state[_CHOSEN] = [one for one in st.session_state.get(_CHOSEN, []) if one in names]
+    names = {document["id"]: document["name"] for document in ready}
+    # A selected document may have been deleted in the meantime.
+    st.session_state[_SELECTED] = [selected for selected in st.session_state.get(_SELECTED, []) if selected in names]
     with st.form("questions"):
         question = st.text_area(
             t("hr_qa.question"),
             key=_QUESTION,
-            max_chars=_CHARACTERS,
+            max_chars=_MAX_CHARACTERS,
             placeholder=t("hr_qa.question_hint"),
             persist_state="session",
         )
         left, right = st.columns([2, 1])
-        chosen = left.multiselect(
-            t("hr_qa.where"),
+        selected = left.multiselect(
+            t("hr_qa.documents_filter"),
             list(names),
-            format_func=lambda one: names.get(one, one),
-            key=_CHOSEN,
-            max_selections=_MOST_CHOSEN,
-            placeholder=t("hr_qa.everywhere"),
+            format_func=lambda document_id: names.get(document_id, document_id),
+            key=_SELECTED,
+            max_selections=_MAX_DOCUMENTS,
+            placeholder=t("hr_qa.all_documents"),
             persist_state="session",
         )
-        # The API answers in the question's language by itself, which is what most people want.
-        answer_in = right.selectbox(
+        # By default, the API answers in the question's language.
+        answer_language = right.selectbox(
             t("hr_qa.language"),
             ("", *LANGUAGES),
-            format_func=lambda one: LANGUAGES.get(one) or t("hr_qa.language_same"),
+            format_func=lambda code: LANGUAGES.get(code) or t("hr_qa.language_same"),
             key="hr.language",
             persist_state="session",
         )
@@ -118,65 +117,65 @@ def _form(request: ApiRequest, ready: list[dict[str, Any]]) -> dict[str, Any]:
             t("hr_qa.ask"), type="primary", icon=":material/search:", on_click=request.start, disabled=request.running
         )
     body: dict[str, Any] = {"question": (question or "").strip()}
-    if chosen:
-        body["documents"] = chosen
-    return {**body, "language": answer_in} if answer_in else body
+    if selected:
+        body["documents"] = selected
+    return {**body, "language": answer_language} if answer_language else body
 
 
 def _problem(body: Mapping[str, Any]) -> str | None:
     return None if body["question"] else t("hr_qa.no_question")
 
 
-def _answer(answer: Mapping[str, Any]) -> None:
+def _answer(response: Mapping[str, Any]) -> None:
     with st.container(border=True, key="answer"):
-        if not answer["answered"]:
+        if not response["answered"]:
             components.badge("off", t("hr_qa.unanswered"))
-        components.model_text(answer["answer"])
-        if not answer["answered"]:
-            st.caption(t("hr_qa.unanswered_do"))
-    components.usage_line(answer)
-    if answer["citations"]:
+        components.model_text(response["answer"])
+        if not response["answered"]:
+            st.caption(t("hr_qa.unanswered_hint"))
+    components.usage_line(response)
+    if response["citations"]:
         st.markdown(f"**{t('hr_qa.citations')}**")
-    for number, citation in enumerate(answer["citations"], 1):
-        _citation(citation, number, answer["requestId"])
+    for number, citation in enumerate(response["citations"], 1):
+        _citation(citation, number, response["requestId"])
 
 
 def _citation(citation: Mapping[str, Any], number: int, request_id: str) -> None:
     with st.container(border=True, key=f"citation-{number}"):
-        place = t("hr_qa.place", document=citation["document"], page=citation["page"])
-        st.html(f'<p class="source" dir="auto">{number}. {html.escape(place)}</p>')
-        components.model_text(citation["quote"], kind="blockquote")
-        # Drawn when it is opened: the whole file is fetched for it.
-        shown = st.expander(
+        source = t("hr_qa.place", document=citation["document"], page=citation["page"])
+        st.html(f'<p class="source" dir="auto">{number}. {html.escape(source)}</p>')
+        components.model_text(citation["quote"], tag="blockquote")
+        # Rendered only when it is opened, because that downloads the complete file.
+        expander = st.expander(
             t("hr_qa.show_page", page=citation["page"]),
             icon=":material/find_in_page:",
             key=f"hr page {request_id} {number}",
             on_change="rerun",
         )
-        if shown.open:
-            with shown:
-                _picture(citation, number)
+        if expander.open:
+            with expander:
+                _cited_page(citation, number)
 
 
-def _picture(citation: Mapping[str, Any], number: int) -> None:
+def _cited_page(citation: Mapping[str, Any], number: int) -> None:
     try:
         with st.spinner(t("hr_qa.fetching")):
             document = client().get(USE_CASE, f"/documents/{citation['documentId']}")
             if "url" not in document:
                 st.warning(t("hr_qa.no_file"))
                 return
-            drawn = _drawn(document["id"], document["updatedAt"], citation["page"], citation["quote"], document["url"])
+            image = _render(document["id"], document["updatedAt"], citation["page"], citation["quote"], document["url"])
     except Failure as failure:
         components.error_box(failure, f"page {number}")
         return
-    except pdf.Unreadable:
+    except pdf.UnreadablePage:
         st.warning(t("hr_qa.no_picture"))
         return
-    if not drawn.marked:
+    if not image.quote_found:
         st.info(t("hr_qa.not_found"), icon=":material/info:")
-    place = t("hr_qa.place", document=citation["document"], page=citation["page"])
-    st.image(drawn.png, alt=place, width="stretch")
-    # A local stage's certificate is its own, which the browser does not know.
+    source = t("hr_qa.place", document=citation["document"], page=citation["page"])
+    st.image(image.png, alt=source, width="stretch")
+    # Browsers don't trust the local stage's certificate.
     if not stage.is_local(stage.current()):
         st.link_button(
             t("hr_qa.open_file"), f"{document['url']}#page={citation['page']}", icon=":material/open_in_new:"
@@ -184,14 +183,14 @@ def _picture(citation: Mapping[str, Any], number: int) -> None:
 
 
 @st.cache_data(show_spinner=False, max_entries=32)
-def _drawn(document: str, version: str, page: int, quote: str, _url: str) -> pdf.Picture:
-    """Kept by the document's version; its URL is another one every time."""
-    return pdf.picture(_file(document, version, _url), page, quote)
+def _render(document_id: str, version: str, page: int, quote: str, _url: str) -> pdf.PageImage:
+    """The page's image. Its cache key excludes the presigned URL, which always differs."""
+    return pdf.render(_file(document_id, version, _url), page, quote)
 
 
 @st.cache_resource(show_spinner=False, max_entries=2, ttl=600)
-def _file(document: str, version: str, _url: str) -> bytes:
-    """Two files at most are kept: each may have a hundred megabytes."""
+def _file(document_id: str, version: str, _url: str) -> bytes:
+    """The PDF. At most two are cached: each may have 100 MB."""
     return client().download(_url)
 
 
@@ -200,52 +199,53 @@ def _documents(documents: list[dict[str, Any]], more: bool) -> None:
     if not documents:
         st.caption(t("hr_qa.nothing_yet"))
     _upload(first=not documents)
-    moving = [one for one in documents if _moves(one)]
-    every = max(_LOOK_SECONDS, _LOOK_SECONDS_EACH * len(moving))
-    for one in documents:
-        with st.container(border=True, key=f"document-{one['id']}"):
+    in_progress = [document for document in documents if _is_in_progress(document)]
+    interval = max(_POLL_SECONDS, _POLL_SECONDS_PER_DOCUMENT * len(in_progress))
+    for document in documents:
+        with st.container(border=True, key=f"document-{document['id']}"):
             left, right = st.columns([4, 1], vertical_alignment="center")
             with left:
-                if one in moving:
-                    st.fragment(_watched, run_every=every, key=f"watch {one['id']}")(one["id"], one["status"])
+                if document in in_progress:
+                    poll = st.fragment(_poll, run_every=interval, key=f"poll {document['id']}")
+                    poll(document["id"], document["status"])
                 else:
-                    _state(one)
+                    _status(document)
             with right:
                 components.delete_button(
                     t("components.delete"),
-                    t("hr_qa.sure", name=components.plain(one["name"])),
+                    t("hr_qa.confirm_delete", name=components.plain(document["name"])),
                     USE_CASE,
-                    f"/documents/{one['id']}",
+                    f"/documents/{document['id']}",
                     lambda: None,
                 )
     if more and st.button(t("components.more"), key="hr more", icon=":material/expand_more:"):
-        st.session_state[_SHOWN] = st.session_state.get(_SHOWN, _PAGE) + _PAGE
+        st.session_state[_SHOWN] = st.session_state.get(_SHOWN, _PAGE_SIZE) + _PAGE_SIZE
         st.rerun()
     _upload_as_curl()
 
 
-def _moves(document: Mapping[str, Any]) -> bool:
-    """Whether its state is about to change. A form that somebody left unused is no reason to keep asking."""
-    sent = st.session_state.get("hr.sent", ())
-    return document["status"] == "processing" or (document["status"] == "awaitingUpload" and document["id"] in sent)
+def _is_in_progress(document: Mapping[str, Any]) -> bool:
+    """Whether the status is about to change. Without an upload, `awaitingUpload` lasts until the form expires."""
+    uploaded = st.session_state.get("hr.uploaded", ())
+    return document["status"] == "processing" or (document["status"] == "awaitingUpload" and document["id"] in uploaded)
 
 
-def _watched(document: str, before: str) -> None:
-    """A document that is being read, looked at again and again. What the rest of the page shows changes with it."""
+def _poll(document_id: str, previous_status: str) -> None:
+    """Shows a document's status. When it changes, reruns the page, because other parts depend on it."""
     try:
-        now = client().get(USE_CASE, f"/documents/{document}")
+        document = client().get(USE_CASE, f"/documents/{document_id}")
     except Failure as failure:
         if failure.code == "not_found":
             st.rerun()
-        components.error_box(failure, document)
+        components.error_box(failure, document_id)
         return
-    if now["status"] != before:
+    if document["status"] != previous_status:
         st.rerun()
-    _state(now)
+    _status(document)
 
 
-def _state(document: Mapping[str, Any]) -> None:
-    """The document's name, its state in colour and in words, and what there is to know of it."""
+def _status(document: Mapping[str, Any]) -> None:
+    """The document's name, status and details."""
     status = document["status"]
     st.html(
         f'<p class="source" dir="auto">{html.escape(document["name"])}</p>'
@@ -254,10 +254,10 @@ def _state(document: Mapping[str, Any]) -> None:
     )
     if status == "processing":
         pages, done = document.get("pages"), document.get("pagesDone", 0)
-        told = t("hr_qa.progress", done=f"{done:,}", pages=f"{pages:,}") if pages else t("hr_qa.progress_soon")
-        st.progress(min(1.0, done / pages) if pages else 0.0, text=told)
+        text = t("hr_qa.progress", done=f"{done:,}", pages=f"{pages:,}") if pages else t("hr_qa.progress_starting")
+        st.progress(min(1.0, done / pages) if pages else 0.0, text=text)
     elif status == "failed":
-        _why(document.get("error", {}))
+        _error(document.get("error", {}))
 
 
 def _facts(document: Mapping[str, Any]) -> list[str]:
@@ -266,11 +266,11 @@ def _facts(document: Mapping[str, Any]) -> list[str]:
         facts.append(t("hr_qa.pages", pages=f"{document.get('pages', 0):,}"))
         if document.get("pagesWithoutText"):
             facts.append(t("hr_qa.pages_without_text", pages=f"{document['pagesWithoutText']:,}"))
-    return [*facts, components.when(document["createdAt"])]
+    return [*facts, components.local_time(document["createdAt"])]
 
 
-def _why(error: Mapping[str, str]) -> None:
-    """Why it could not be read and what to do, in the person's language where the code is a known one."""
+def _error(error: Mapping[str, str]) -> None:
+    """Why processing failed and what to do; for an unknown code, the API's message."""
     code = error.get("code", "")
     if f"hr_qa.failed_{code}" in translations():
         st.html(f'<p class="state">{html.escape(t(f"hr_qa.failed_{code}"))}</p>')
@@ -281,29 +281,29 @@ def _why(error: Mapping[str, str]) -> None:
 
 
 def _upload(*, first: bool) -> None:
-    # Another key is an empty field: files that have arrived leave it, files that have not stay.
-    turn = st.session_state.setdefault("hr.turn", 0)
-    st.session_state.setdefault("hr.one_at_a_time", threading.Lock())
+    # A new key empties the uploader. It changes only if all files were uploaded.
+    batch = st.session_state.setdefault("hr.batch", 0)
+    st.session_state.setdefault("hr.upload_lock", threading.Lock())
     with st.form("documents"):
         files = st.file_uploader(
-            t("hr_qa.files", megabytes=MEGABYTES),
+            t("hr_qa.files", megabytes=MAX_MEGABYTES),
             ["pdf"],
             accept_multiple_files=True,
-            key=f"hr files {turn}",
-            max_upload_size=MEGABYTES,
+            key=f"hr files {batch}",
+            max_upload_size=MAX_MEGABYTES,
         )
-        asked = st.form_submit_button(t("hr_qa.upload"), type="primary", icon=":material/upload_file:")
+        submitted = st.form_submit_button(t("hr_qa.upload"), type="primary", icon=":material/upload_file:")
     sample = first and st.button(t("hr_qa.example"), icon=":material/description:")
-    if asked:
-        _send([(one.name, one.getvalue()) for one in files])
+    if submitted:
+        _upload_files([(file.name, file.getvalue()) for file in files])
     elif sample:
         name = SAMPLES[language()]
-        _send([(name, (FOLDER / name).read_bytes())])
+        _upload_files([(name, (FOLDER / name).read_bytes())])
     _problems()
 
 
 def _problems() -> None:
-    """What kept files from being sent the last time, with the files' names."""
+    """Why files of the last upload were rejected."""
     for number, (name, problem) in enumerate(st.session_state.get("hr.problems", ())):
         if name:
             st.html(f'<p class="source">{html.escape(name)}</p>')
@@ -313,48 +313,51 @@ def _problems() -> None:
             st.warning(t(problem), icon=":material/edit:")
 
 
-def _send(files: Sequence[tuple[str, bytes]]) -> None:
-    """Sends each file. What fails is told, and stays in the field."""
-    arrived: dict[str, float] = st.session_state.setdefault("hr.arrived", {})
-    # The second click of a double click may come when the first one's files have arrived and left the field.
-    again = any(time.monotonic() - at < _AGAIN_SECONDS for at in arrived.values())
-    problems: list[tuple[str, str | Failure]] = [] if files or again else [("", "hr_qa.no_file_chosen")]
+def _upload_files(files: Sequence[tuple[str, bytes]]) -> None:
+    """Uploads each file. If any fails, the files stay in the uploader."""
+    upload_times: dict[str, float] = st.session_state.setdefault("hr.upload_times", {})
+    # The second click of a double click may find the uploader emptied by the first.
+    is_double_click = any(time.monotonic() - uploaded < _DOUBLE_CLICK_SECONDS for uploaded in upload_times.values())
+    problems: list[tuple[str, str | Failure]] = [] if files or is_double_click else [("", "hr_qa.no_file_chosen")]
     st.session_state["hr.problems"] = problems
     for name, content in files:
-        if b"%PDF-" not in content[:_HEAD]:
+        if b"%PDF-" not in content[:_HEADER_BYTES]:
             problems.append((name, "hr_qa.failed_not_a_pdf"))
             continue
         try:
             with st.spinner(t("hr_qa.sending", name=components.plain(name)), show_time=True):
-                _send_one(name, content, arrived)
+                _upload_file(name, content, upload_times)
         except Failure as failure:
             problems.append((name, failure))
     if not problems:
-        st.session_state["hr.turn"] += 1
+        st.session_state["hr.batch"] += 1
     st.rerun()
 
 
-def _send_one(name: str, content: bytes, arrived: dict[str, float]) -> None:
-    """The API gives a form, and the file goes to where it says: past the API, whose requests are small."""
-    calling, sent = client(), st.session_state.setdefault("hr.sent", set())
+def _upload_file(name: str, content: bytes, upload_times: dict[str, float]) -> None:
+    """Creates a document and posts the file to S3 with its presigned form: API requests are limited to a few MB."""
+    api, uploaded = client(), st.session_state.setdefault("hr.uploaded", set())
     digest = hashlib.sha256(content).hexdigest()
-    file = f"{digest} {name}"
-    shown = "".join(one if one.isprintable() else " " for one in name).strip()[:_NAME] or "document.pdf"
-    body = {"name": shown, "contentType": "application/pdf", "bytes": len(content), "sha256": digest}
-    # A second click begins its run while this one waits for the API. Nothing of Streamlit's is touched with the lock
-    # held: it would end this run half-way.
-    with st.session_state["hr.one_at_a_time"]:
-        if time.monotonic() - arrived.get(file, -math.inf) < _AGAIN_SECONDS:
+    file_key = f"{digest} {name}"
+    document_name = (
+        "".join(character if character.isprintable() else " " for character in name).strip()[:_MAX_NAME]
+        or "document.pdf"
+    )
+    body = {"name": document_name, "contentType": "application/pdf", "bytes": len(content), "sha256": digest}
+    # The second click of a double click starts another run while this one waits for the API. Don't call Streamlit with
+    # the lock held: it would end this run before the upload completes.
+    with st.session_state["hr.upload_lock"]:
+        if time.monotonic() - upload_times.get(file_key, -math.inf) < _DOUBLE_CLICK_SECONDS:
             return
-        made = calling.post(USE_CASE, "/documents", body)
+        document = api.post(USE_CASE, "/documents", body)
         try:
-            calling.upload(made["upload"], shown, content)
+            api.upload(document["upload"], document_name, content)
         except Failure:
-            # Nobody else will use its form.
-            calling.delete(USE_CASE, f"/documents/{made['id']}")
+            # Otherwise the document would wait for its file until the form expires.
+            api.delete(USE_CASE, f"/documents/{document['id']}")
             raise
-        sent.add(made["id"])
-        arrived[file] = time.monotonic()
+        uploaded.add(document["id"])
+        upload_times[file_key] = time.monotonic()
 
 
 def _upload_as_curl() -> None:
@@ -362,4 +365,4 @@ def _upload_as_curl() -> None:
         st.caption(t("components.as_curl_note"))
         body = {"name": "handbook.pdf", "contentType": "application/pdf"}
         before, _, command = components.curl(stage.current(), USE_CASE, "POST", "/documents", body).partition("curl ")
-        st.code(f"{before}made=$(curl {command})\n{_POST_THE_FORM}", language="bash", wrap_lines=True)
+        st.code(f"{before}document=$(curl {command})\n{_POST_FORM}", language="bash", wrap_lines=True)

@@ -1,4 +1,4 @@
-"""Image generation: a prompt, its pictures, and a gallery of all that the caller made."""
+"""The image generation page: a prompt, its images, and a gallery of the earlier ones."""
 
 import html
 from collections.abc import Mapping
@@ -9,26 +9,26 @@ import streamlit as st
 from ui import components
 from ui.api_request import ApiRequest
 from ui.client import Failure
-from ui.entries import Entry
+from ui.entry import Entry
 from ui.session import client
 from ui.texts import t
 
 USE_CASE = "image-generation"
 EXAMPLES = ("example_lighthouse", "example_train", "example_market")
-SHAPES = ("2:3", "1:1", "16:9", "3:2", "4:5", "9:16")
+ASPECT_RATIOS = ("2:3", "1:1", "16:9", "3:2", "4:5", "9:16")
 STYLES = (
     "photographic", "animated-film", "design-sketch", "flat-vector", "graphic-novel", "maximalist",
     "midcentury-retro", "digital-painting",
 )  # fmt: skip
-MOST = 4
-_PAGE = 8
-_CHARACTERS = 2000
+MAX_COUNT = 4
+_PAGE_SIZE = 8
+_MAX_CHARACTERS = 2000
 _PROMPT = "images.prompt"
 _SHOWN = "images.shown"
 
 
 def page() -> None:
-    """What can be asked for, what came of it, and what there was before."""
+    """The form, the new images, and the gallery."""
     request = ApiRequest(USE_CASE, "/images")
     components.header("image_generation")
     _examples()
@@ -36,7 +36,7 @@ def page() -> None:
     request.run(body, t("image_generation.drawing"), None if body["prompt"] else t("image_generation.no_prompt"))
     components.outcome(request)
     if request.response:
-        _made(request.response)
+        _new_images(request.response)
     if request.body:
         components.request_box(USE_CASE, "POST", "/images", request.body)
     _gallery(request)
@@ -52,12 +52,12 @@ def _examples() -> None:
             st.button(
                 t(f"image_generation.{name}_label"),
                 key=f"images {name}",
-                on_click=_take,
+                on_click=_use_example,
                 args=(t(f"image_generation.{name}"),),
             )
 
 
-def _take(prompt: str) -> None:
+def _use_example(prompt: str) -> None:
     st.session_state[_PROMPT] = prompt
 
 
@@ -66,7 +66,7 @@ def _form(request: ApiRequest) -> dict[str, Any]:
         prompt = st.text_area(
             t("image_generation.prompt"),
             key=_PROMPT,
-            max_chars=_CHARACTERS,
+            max_chars=_MAX_CHARACTERS,
             placeholder=t("image_generation.prompt_hint"),
             persist_state="session",
         )
@@ -74,18 +74,20 @@ def _form(request: ApiRequest) -> dict[str, Any]:
         style = left.selectbox(
             t("image_generation.style"),
             ("", *STYLES),
-            format_func=lambda one: t(f"image_generation.style_{one.replace('-', '_') or 'any'}"),
+            format_func=lambda style: t(f"image_generation.style_{style.replace('-', '_') or 'any'}"),
             key="images.style",
             persist_state="session",
         )
-        shape = middle.selectbox(
+        aspect_ratio = middle.selectbox(
             t("image_generation.shape"),
-            SHAPES,
-            format_func=lambda one: f"{t(f'image_generation.shape_{_orientation(one)}')} {one}",
+            ASPECT_RATIOS,
+            format_func=lambda ratio: f"{t(f'image_generation.shape_{_orientation(ratio)}')} {ratio}",
             key="images.shape",
             persist_state="session",
         )
-        count = right.number_input(t("image_generation.count"), 1, MOST, 1, key="images.count", persist_state="session")
+        count = right.number_input(
+            t("image_generation.count"), 1, MAX_COUNT, 1, key="images.count", persist_state="session"
+        )
         st.form_submit_button(
             t("image_generation.draw"),
             type="primary",
@@ -93,47 +95,47 @@ def _form(request: ApiRequest) -> dict[str, Any]:
             on_click=request.start,
             disabled=request.running,
         )
-    body = {"prompt": (prompt or "").strip(), "count": int(count), "aspectRatio": shape}
+    body = {"prompt": (prompt or "").strip(), "count": int(count), "aspectRatio": aspect_ratio}
     return {**body, "style": style} if style else body
 
 
-def _orientation(shape: str) -> str:
-    width, height = map(int, shape.split(":"))
+def _orientation(aspect_ratio: str) -> str:
+    width, height = map(int, aspect_ratio.split(":"))
     return "square" if width == height else "wide" if width > height else "tall"
 
 
-def _made(answer: Mapping[str, Any]) -> None:
-    components.section(t("image_generation.made"))
-    _pictures(answer["items"], "made")
-    components.usage_line(answer)
+def _new_images(response: Mapping[str, Any]) -> None:
+    components.section(t("image_generation.new"))
+    _images(response["items"], "new")
+    components.usage_line(response)
 
 
 def _gallery(request: ApiRequest) -> None:
     components.section(t("image_generation.gallery"))
     new = {image["id"] for image in request.response["items"]} if request.response else set()
     try:
-        pictures, more = client().newest(USE_CASE, "/images", st.session_state.get(_SHOWN, _PAGE))
+        images, more = client().newest(USE_CASE, "/images", st.session_state.get(_SHOWN, _PAGE_SIZE))
     except Failure as failure:
         components.error_box(failure, "gallery")
         return
-    earlier = [image for image in pictures if image["id"] not in new]
+    earlier = [image for image in images if image["id"] not in new]
     if not earlier:
         st.caption(t("image_generation.nothing_yet"))
-    _pictures(earlier, "gallery")
+    _images(earlier, "gallery")
     if more and st.button(t("components.more"), key="images more", icon=":material/expand_more:"):
-        st.session_state[_SHOWN] = st.session_state.get(_SHOWN, _PAGE) + _PAGE
+        st.session_state[_SHOWN] = st.session_state.get(_SHOWN, _PAGE_SIZE) + _PAGE_SIZE
         st.rerun()
 
 
-def _pictures(images: list[dict[str, Any]], key: str) -> None:
+def _images(images: list[dict[str, Any]], key: str) -> None:
     with st.container(key=f"pictures-{key}"):
         for image in images:
             with st.container(border=True, key=f"picture-{key}-{image['id']}"):
-                _picture(image)
+                _image(image)
 
 
-def _picture(image: Mapping[str, Any]) -> None:
-    # By way of this process: the browser may not trust, or reach, where a stage keeps its files.
+def _image(image: Mapping[str, Any]) -> None:
+    # Downloaded by this process: the browser may not trust, or reach, the stage's file storage.
     try:
         data = _bytes(image["id"], image["url"])
     except Failure:
@@ -145,11 +147,11 @@ def _picture(image: Mapping[str, Any]) -> None:
     st.caption(f"{image['width']} × {image['height']} · {t('image_generation.seed')} {image['seed']}")
     with st.container(horizontal=True, gap="small"):
         if data:
-            kind = image["contentType"].rpartition("/")[2]
+            extension = image["contentType"].rpartition("/")[2]
             st.download_button(
                 t("image_generation.download"),
                 data,
-                f"{image['id']}.{kind}",
+                f"{image['id']}.{extension}",
                 image["contentType"],
                 key=f"download {image['id']}",
                 icon=":material/download:",
@@ -157,7 +159,7 @@ def _picture(image: Mapping[str, Any]) -> None:
             )
         components.delete_button(
             t("components.delete"),
-            t("image_generation.sure"),
+            t("image_generation.confirm_delete"),
             USE_CASE,
             f"/images/{image['id']}",
             lambda: _forget(image),
@@ -165,16 +167,16 @@ def _picture(image: Mapping[str, Any]) -> None:
 
 
 def _bytes(image_id: str, url: str) -> bytes:
-    """A picture never changes, so its id stands for it; its URL is another one every time."""
-    kept: dict[str, bytes] = st.session_state.setdefault("images.bytes", {})
-    if image_id not in kept:
-        kept[image_id] = client().download(url)
-    return kept[image_id]
+    """The image, cached by its id: its presigned URL differs every time."""
+    cache: dict[str, bytes] = st.session_state.setdefault("images.bytes", {})
+    if image_id not in cache:
+        cache[image_id] = client().download(url)
+    return cache[image_id]
 
 
 def _forget(image: Mapping[str, Any]) -> None:
     request = ApiRequest(USE_CASE, "/images")
     st.session_state.get("images.bytes", {}).pop(image["id"], None)
     if request.response:
-        left = [one for one in request.response["items"] if one["id"] != image["id"]]
-        request.replace_response({**request.response, "items": left} if left else None)
+        remaining = [item for item in request.response["items"] if item["id"] != image["id"]]
+        request.replace_response({**request.response, "items": remaining} if remaining else None)

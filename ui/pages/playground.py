@@ -1,4 +1,4 @@
-"""The playground: one prompt, up to four models side by side, and what their parameters do."""
+"""The playground page: one prompt for up to four models, and their parameters."""
 
 import html
 import math
@@ -13,194 +13,196 @@ import streamlit as st
 from ui import components
 from ui.api_request import ApiRequest
 from ui.client import Failure
-from ui.entries import Entry
+from ui.entry import Entry
 from ui.session import client
 from ui.texts import t, translations
 
 USE_CASE = "playground"
 EXAMPLES = ("example_explain", "example_story", "example_json")
-MOST = 4
-_CHARACTERS = 50_000
-# The API's names, in the order in which a person tries them.
+MAX_MODELS = 4
+_MAX_CHARACTERS = 50_000
+# The API's names, the most used first.
 PARAMETERS = (
     "temperature", "topP", "topK", "maxTokens", "stopSequences",
     "lengthPenalty", "repetitionPenalty", "presencePenalty", "frequencyPenalty",
 )  # fmt: skip
-_WHOLE = ("topK", "maxTokens")
-# A slider over more steps cannot be aimed with.
-_LONGEST_SLIDER = 1000
-_STOPS = {"end_turn": "good", "stop_sequence": "good", "max_tokens": "warn"}
-# The same days as the stage's own check of its models warns of.
-_SOON = timedelta(days=90)
-_MODELS_KEPT_SECONDS = 300
-_PROMPT, _CHOSEN = "playground.prompt", "playground.models"
-# Drawing each letter would be slower than the model.
-_DRAW_SECONDS = 0.1
+_INTEGERS = ("topK", "maxTokens")
+# A slider with more steps can't be positioned precisely.
+_MAX_SLIDER_STEPS = 1000
+_STOP_BADGES = {"end_turn": "good", "stop_sequence": "good", "max_tokens": "warn"}
+# The model lifecycle check warns at the same time.
+_WARNING_PERIOD = timedelta(days=90)
+_MODEL_CACHE_SECONDS = 300
+_PROMPT, _SELECTED = "playground.prompt", "playground.models"
+# Redrawing for every piece would be slower than the model.
+_REDRAW_SECONDS = 0.1
 
 Model = Mapping[str, Any]
 
 
 def page() -> None:
-    """The models, how they shall write, what they are asked, and what comes of it."""
+    """The form, the answers, and the list of models."""
     components.header("playground")
     try:
         models = _models()
     except Failure as failure:
         components.error_box(failure, "models")
         return
-    offered = {one["invocationId"]: one for one in models if one["offered"] and one["purpose"] == "text"}
+    offered = {model["invocationId"]: model for model in models if model["offered"] and model["purpose"] == "text"}
     if not offered:
-        st.info(t("playground.none_offered"), icon=":material/info:")
+        st.info(t("playground.no_models"), icon=":material/info:")
     else:
-        _try(offered)
-    _lives(models)
+        _playground(offered)
+    _lifecycles(models)
 
 
 ENTRY = Entry(USE_CASE, page, probe="/models", icon=":material/tune:", position=5)
 
 
 def _models() -> list[dict[str, Any]]:
-    """The stage's list: it changes with a deployment only, and a slider moves often."""
-    kept = st.session_state.get("playground.list")
-    if kept is None or time.monotonic() - kept[0] > _MODELS_KEPT_SECONDS:
-        kept = time.monotonic(), client().get(USE_CASE, "/models")["items"]
-        st.session_state["playground.list"] = kept
-    found: list[dict[str, Any]] = kept[1]
-    return found
+    """The stage's models, cached: they only change with a deployment, but the script runs on every interaction."""
+    cached = st.session_state.get("playground.list")
+    if cached is None or time.monotonic() - cached[0] > _MODEL_CACHE_SECONDS:
+        cached = time.monotonic(), client().get(USE_CASE, "/models")["items"]
+        st.session_state["playground.list"] = cached
+    models: list[dict[str, Any]] = cached[1]
+    return models
 
 
-def _try(offered: Mapping[str, Model]) -> None:
-    one, several = ApiRequest(USE_CASE, "/completions"), ApiRequest(USE_CASE, "/comparisons")
-    chosen = _choose(offered)
-    rows = [offered[name] for name in chosen]
-    parameters = _parameters(rows)
-    request, other = (several, one) if len(chosen) > 1 else (one, several)
-    task, stream = _form(request, other, alone=len(chosen) == 1)
-    named = {"models": chosen} if len(chosen) > 1 else {"model": chosen[0]} if chosen else {}
-    body = {**named, **task, **({"parameters": parameters} if parameters else {})}
-    request.run(body, t("playground.writing"), _problem(body), _show() if stream else None)
-    for each in (one, several):
-        components.outcome(each)
-        if each.response and each.body:
-            _results(each.response, each.body, offered)
+def _playground(offered: Mapping[str, Model]) -> None:
+    completion, comparison = ApiRequest(USE_CASE, "/completions"), ApiRequest(USE_CASE, "/comparisons")
+    model_ids = _select_models(offered)
+    models = [offered[model_id] for model_id in model_ids]
+    parameters = _parameters(models)
+    request, other = (comparison, completion) if len(models) > 1 else (completion, comparison)
+    prompts, stream = _form(request, other, can_stream=len(models) == 1)
+    model_fields = {"models": model_ids} if len(models) > 1 else {"model": model_ids[0]} if models else {}
+    body = {**model_fields, **prompts, **({"parameters": parameters} if parameters else {})}
+    request.run(body, t("playground.writing"), _problem(body), _streamed_text() if stream else None)
+    for sent in (completion, comparison):
+        components.outcome(sent)
+        if sent.response and sent.body:
+            _results(sent.response, sent.body, offered)
     if request.body and (request.response or request.failure):
         components.request_box(USE_CASE, "POST", request.path, request.body)
 
 
-def _choose(offered: Mapping[str, Model]) -> list[str]:
-    if _CHOSEN not in st.session_state:
-        st.session_state[_CHOSEN] = list(offered)[:1]
-    # What was chosen before a deployment may not be offered after it.
-    st.session_state[_CHOSEN] = [one for one in st.session_state[_CHOSEN] if one in offered]
-    chosen: list[str] = st.multiselect(
+def _select_models(offered: Mapping[str, Model]) -> list[str]:
+    if _SELECTED not in st.session_state:
+        st.session_state[_SELECTED] = list(offered)[:1]
+    # A deployment may have removed a selected model.
+    st.session_state[_SELECTED] = [model_id for model_id in st.session_state[_SELECTED] if model_id in offered]
+    selected: list[str] = st.multiselect(
         t("playground.models"),
         list(offered),
-        format_func=lambda one: _label(offered[one]),
-        key=_CHOSEN,
-        max_selections=MOST,
+        format_func=lambda model_id: _label(offered[model_id]),
+        key=_SELECTED,
+        max_selections=MAX_MODELS,
         placeholder=t("playground.models_hint"),
         persist_state="session",
     )
-    return chosen
+    return selected
 
 
 def _label(model: Model) -> str:
     name = f"{model['name']} · {model['provider']}"
-    return f"{name} · {life(model, _today())[1]}" if _ends(model, _today()) else name
+    return f"{name} · {lifecycle(model, _today())[1]}" if _ends_soon(model, _today()) else name
 
 
-def _parameters(rows: Sequence[Model]) -> dict[str, Any]:
-    """Those that the person set, which are the only ones that are sent."""
+def _parameters(models: Sequence[Model]) -> dict[str, Any]:
+    """The parameters that the user switched on. Only these are sent."""
     values: dict[str, Any] = {}
-    if not rows:
+    if not models:
         return values
     with st.expander(t("playground.parameters"), icon=":material/tune:"):
         st.caption(t("playground.parameters_lead"))
         with st.container(key="parameters"):
             for name in PARAMETERS:
-                reach = common(rows, name)
-                if reach:
-                    values |= _parameter(name, reach, rows)
-        if len(rows) > 1:
-            st.caption(t("playground.each_takes"))
-            st.dataframe(_what_each_takes(rows), alt=t("playground.each_takes"))
+                limits = common_range(models, name)
+                if limits:
+                    values |= _parameter(name, limits, models)
+        if len(models) > 1:
+            st.caption(t("playground.supported_parameters"))
+            st.dataframe(_supported_parameters(models), alt=t("playground.supported_parameters"))
     return values
 
 
-def common(rows: Sequence[Model], name: str) -> tuple[float, float] | None:
-    """From where to where all the models take it; None when one does not, or when nothing is left to choose."""
-    reaches = [row["parameters"].get(name) for row in rows]
-    if not all(reaches):
+def common_range(models: Sequence[Model], name: str) -> tuple[float, float] | None:
+    """The range of a parameter that all models support; None if there is none."""
+    ranges = [model["parameters"].get(name) for model in models]
+    if not all(ranges):
         return None
-    low, high = max(one["min"] for one in reaches), min(one["max"] for one in reaches)
+    low, high = max(limits["min"] for limits in ranges), min(limits["max"] for limits in ranges)
     return (low, high) if low < high else None
 
 
-def _parameter(name: str, reach: tuple[float, float], rows: Sequence[Model]) -> dict[str, Any]:
+def _parameter(name: str, limits: tuple[float, float], models: Sequence[Model]) -> dict[str, Any]:
     with st.container(border=True, key=f"parameter-{name}"):
-        set_here = st.toggle(t(f"playground.{name}"), key=f"playground.set.{name}", persist_state="session")
-        st.caption(t(f"playground.{name}_what"))
-        if not set_here:
-            st.caption(t("playground.not_sent", values=_defaults(name, rows)))
+        is_set = st.toggle(t(f"playground.{name}"), key=f"playground.set.{name}", persist_state="session")
+        st.caption(t(f"playground.{name}_help"))
+        if not is_set:
+            st.caption(t("playground.not_sent", values=_defaults(name, models)))
             return {}
-        value = _value(name, reach, _default(name, reach, rows))
+        value = _value(name, limits, _default(name, limits, models))
     return {name: value} if value is not None else {}
 
 
-def _value(name: str, reach: tuple[float, float], default: float) -> Any:
-    label = t("playground.value_of", name=t(f"playground.{name}"))
-    # Another range is another widget: a value outside it would not be taken.
-    kept: dict[str, Any] = {
-        "key": f"playground.value.{name}.{reach}", "persist_state": "session", "label_visibility": "collapsed",
+def _value(name: str, limits: tuple[float, float], default: float) -> Any:
+    label = t("playground.value_label", name=t(f"playground.{name}"))
+    # The key contains the range: Streamlit rejects an earlier value outside the new range.
+    options: dict[str, Any] = {
+        "key": f"playground.value.{name}.{limits}", "persist_state": "session", "label_visibility": "collapsed",
     }  # fmt: skip
-    low, high = reach
+    low, high = limits
     if name == "stopSequences":
-        lines = st.text_area(label, placeholder=t("playground.stopSequences_hint", most=int(high)), height=90, **kept)
-        return [one for one in (lines or "").splitlines() if one][: int(high)] or None
-    if name not in _WHOLE:
-        return st.slider(label, float(low), float(high), float(default), 0.05, **kept)
-    if high > _LONGEST_SLIDER:
-        return int(st.number_input(label, int(low), int(high), int(default), **kept))
-    return int(st.slider(label, int(low), int(high), int(default), **kept))
+        lines = st.text_area(
+            label, placeholder=t("playground.stopSequences_hint", most=int(high)), height=90, **options
+        )
+        return [line for line in (lines or "").splitlines() if line][: int(high)] or None
+    if name not in _INTEGERS:
+        return st.slider(label, float(low), float(high), float(default), 0.05, **options)
+    if high > _MAX_SLIDER_STEPS:
+        return int(st.number_input(label, int(low), int(high), int(default), **options))
+    return int(st.slider(label, int(low), int(high), int(default), **options))
 
 
-def _default(name: str, reach: tuple[float, float], rows: Sequence[Model]) -> float:
-    """Where the slider starts: at the first model's own value, or where the parameter changes nothing."""
-    own = rows[0]["parameters"][name].get("default")
-    return min(max(own, reach[0]), reach[1]) if own is not None else reach[1]
+def _default(name: str, limits: tuple[float, float], models: Sequence[Model]) -> float:
+    """The slider's initial value: the first model's default, or the maximum, which has no effect."""
+    default = models[0]["parameters"][name].get("default")
+    return min(max(default, limits[0]), limits[1]) if default is not None else limits[1]
 
 
-def _defaults(name: str, rows: Sequence[Model]) -> str:
-    """The models' own values in words, one if they are alike."""
-    owns = [_number(own) for row in rows if (own := row["parameters"][name].get("default")) is not None]
-    return " / ".join(dict.fromkeys(owns)) if owns else t("playground.models_own")
+def _defaults(name: str, models: Sequence[Model]) -> str:
+    """The models' different defaults."""
+    defaults = [limits["default"] for model in models if "default" in (limits := model["parameters"][name])]
+    return " / ".join(dict.fromkeys(map(_number, defaults))) if defaults else t("playground.model_default")
 
 
-def _what_each_takes(rows: Sequence[Model]) -> pd.DataFrame:
-    taken = [name for name in PARAMETERS if any(name in row["parameters"] for row in rows)]
-    columns = {row["name"]: [_reach(row["parameters"].get(name)) for name in taken] for row in rows}
-    return pd.DataFrame(columns, index=[t(f"playground.{name}") for name in taken])
+def _supported_parameters(models: Sequence[Model]) -> pd.DataFrame:
+    names = [name for name in PARAMETERS if any(name in model["parameters"] for model in models)]
+    columns = {model["name"]: [_range(model["parameters"].get(name)) for name in names] for model in models}
+    return pd.DataFrame(columns, index=[t(f"playground.{name}") for name in names])
 
 
-def _reach(reach: Mapping[str, float] | None) -> str:
-    if reach is None:
-        return t("playground.takes_not")
-    said = t("playground.takes", low=_number(reach["min"]), high=_number(reach["max"]))
-    return said if "default" not in reach else f"{said} ({_number(reach['default'])})"
+def _range(limits: Mapping[str, float] | None) -> str:
+    if limits is None:
+        return t("playground.not_supported")
+    text = t("playground.range", low=_number(limits["min"]), high=_number(limits["max"]))
+    return text if "default" not in limits else f"{text} ({_number(limits['default'])})"
 
 
 def _number(value: float) -> str:
     return f"{value:,g}" if abs(value) < 1e6 else f"{value:,.0f}"
 
 
-def _form(request: ApiRequest, other: ApiRequest, *, alone: bool) -> tuple[dict[str, Any], bool]:
-    """What the models are asked, and whether the answer is to be shown while it is written."""
+def _form(request: ApiRequest, other: ApiRequest, *, can_stream: bool) -> tuple[dict[str, Any], bool]:
+    """The prompt and instructions, and whether to stream the answer."""
     with st.container(horizontal=True, gap="small"):
         for name in EXAMPLES:
             st.button(
                 t(f"playground.{name}_label"),
                 key=f"playground {name}",
-                on_click=_take,
+                on_click=_use_example,
                 args=(t(f"playground.{name}"),),
             )
     with st.form("playground"):
@@ -208,7 +210,7 @@ def _form(request: ApiRequest, other: ApiRequest, *, alone: bool) -> tuple[dict[
             t("playground.prompt"),
             key=_PROMPT,
             height=140,
-            max_chars=_CHARACTERS,
+            max_chars=_MAX_CHARACTERS,
             placeholder=t("playground.prompt_hint"),
             persist_state="session",
         )
@@ -216,31 +218,33 @@ def _form(request: ApiRequest, other: ApiRequest, *, alone: bool) -> tuple[dict[
             t("playground.instructions"),
             key="playground.instructions",
             height=80,
-            max_chars=_CHARACTERS,
+            max_chars=_MAX_CHARACTERS,
             placeholder=t("playground.instructions_hint"),
             persist_state="session",
         )
-        stream = alone and st.toggle(t("playground.stream"), True, key="playground.stream", persist_state="session")
+        stream = can_stream and st.toggle(
+            t("playground.stream"), True, key="playground.stream", persist_state="session"
+        )
         st.form_submit_button(
             t("playground.run"),
             type="primary",
             icon=":material/play_arrow:",
-            on_click=_begin,
+            on_click=_start,
             args=(request, other),
             disabled=request.running,
         )
-    task = {"prompt": (prompt or "").strip()}
+    prompts = {"prompt": (prompt or "").strip()}
     if instructions and instructions.strip():
-        task["instructions"] = instructions.strip()
-    return task, stream
+        prompts["instructions"] = instructions.strip()
+    return prompts, stream
 
 
-def _take(prompt: str) -> None:
+def _use_example(prompt: str) -> None:
     st.session_state[_PROMPT] = prompt
 
 
-def _begin(request: ApiRequest, other: ApiRequest) -> None:
-    """The other way's last answer would stand beside this one's, as if it belonged to it."""
+def _start(request: ApiRequest, other: ApiRequest) -> None:
+    # The page shows the responses of both.
     other.replace_response(None)
     request.start()
 
@@ -251,33 +255,34 @@ def _problem(body: Mapping[str, Any]) -> str | None:
     return None if body["prompt"] else t("playground.no_prompt")
 
 
-def _show() -> Callable[[str], None]:
-    """Draws the text so far, in one place."""
-    place = st.empty()
-    drawn = 0.0
+def _streamed_text() -> Callable[[str], None]:
+    """A placeholder's function that shows the text so far."""
+    placeholder = st.empty()
+    last_drawn = 0.0
 
     def draw(text: str) -> None:
-        nonlocal drawn
-        if time.monotonic() - drawn > _DRAW_SECONDS:
-            drawn = time.monotonic()
-            with place:
+        nonlocal last_drawn
+        if time.monotonic() - last_drawn > _REDRAW_SECONDS:
+            last_drawn = time.monotonic()
+            with placeholder:
                 components.model_text(text)
 
     return draw
 
 
-def _results(answer: Mapping[str, Any], body: Mapping[str, Any], offered: Mapping[str, Model]) -> None:
-    """A card a model, in the order in which they were asked."""
-    asked = body["models"] if "models" in body else [body["model"]]
-    items = answer.get("items", [answer])
+def _results(response: Mapping[str, Any], body: Mapping[str, Any], offered: Mapping[str, Model]) -> None:
+    """One card per model, in the order of the request."""
+    model_ids = body["models"] if "models" in body else [body["model"]]
+    items = response.get("items", [response])
     with st.container(key="answers"):
-        for number, (name, item) in enumerate(zip(asked, items, strict=True)):
+        for number, (model_id, item) in enumerate(zip(model_ids, items, strict=True)):
             with st.container(border=True, key=f"answer-{number}"):
-                st.html(f'<p class="source">{html.escape(offered[name]["name"] if name in offered else name)}</p>')
+                name = offered[model_id]["name"] if model_id in offered else model_id
+                st.html(f'<p class="source">{html.escape(name)}</p>')
                 if "error" in item:
                     components.error_box(_failure(item["error"]), f"answer {number}")
                 else:
-                    _result(item, offered.get(name))
+                    _result(item, offered.get(model_id))
 
 
 def _failure(error: Mapping[str, Any]) -> Failure:
@@ -292,34 +297,34 @@ def _failure(error: Mapping[str, Any]) -> Failure:
 def _result(item: Mapping[str, Any], model: Model | None) -> None:
     components.model_text(item["text"])
     reason = item["stopReason"]
-    known = f"playground.stop_{reason}" in translations()
+    is_known = f"playground.stop_{reason}" in translations()
     components.badge(
-        _STOPS.get(reason, "bad"),
-        t(f"playground.stop_{reason}") if known else t("playground.stop_other", reason=reason),
+        _STOP_BADGES.get(reason, "bad"),
+        t(f"playground.stop_{reason}") if is_known else t("playground.stop_other", reason=reason),
     )
-    st.html(f'<p class="usage">{html.escape(_spent(item, model))}</p>')
+    st.html(f'<p class="usage">{html.escape(_time_and_cost(item, model))}</p>')
     components.usage_line(item)
-    in_force = ", ".join(f"{name} {_shown(value)}" for name, value in item["parameters"].items())
-    if in_force:
-        st.html(f'<p class="usage">{html.escape(t("playground.in_force", values=in_force))}</p>')
+    parameters = ", ".join(f"{name} {_parameter_text(value)}" for name, value in item["parameters"].items())
+    if parameters:
+        st.html(f'<p class="usage">{html.escape(t("playground.parameters_used", values=parameters))}</p>')
 
 
-def _shown(value: Any) -> str:
+def _parameter_text(value: Any) -> str:
     return " ".join(map(repr, value)) if isinstance(value, list) else _number(value)
 
 
-def _spent(item: Mapping[str, Any], model: Model | None) -> str:
+def _time_and_cost(item: Mapping[str, Any], model: Model | None) -> str:
     seconds = t("playground.seconds", seconds=f"{item['latencyMs'] / 1000:.1f}")
     price = model.get("price") if model else None
-    spent = cost(price, item["usage"]) if price else None
-    if price is None or spent is None:
+    usd = cost(price, item["usage"]) if price else None
+    if price is None or usd is None:
         return f"{seconds} · {t('playground.no_price')}"
-    said = t("playground.cost", cost=f"{money(spent)} {price.get('currency', 'USD')}", day=price["asOf"])
-    return f"{seconds} · {said}"
+    cost_text = t("playground.cost", cost=f"{money(usd)} {price.get('currency', 'USD')}", day=price["asOf"])
+    return f"{seconds} · {cost_text}"
 
 
 def cost(price: Mapping[str, Any], usage: Mapping[str, int]) -> float | None:
-    """The price of a call's tokens; None when the row has no price for tokens."""
+    """The price of a call's tokens; None if the model has no price per token."""
     if "inputPerMillion" not in price or "outputPerMillion" not in price:
         return None
     tokens_in, tokens_out = usage.get("inputTokens", 0), usage.get("outputTokens", 0)
@@ -327,54 +332,53 @@ def cost(price: Mapping[str, Any], usage: Mapping[str, int]) -> float | None:
 
 
 def money(value: float) -> str:
-    """Two figures that say something, however small the sum is."""
+    """An amount with two significant digits, however small it is."""
     return f"{value:.{max(2, 1 - math.floor(math.log10(value)))}f}" if value > 0 else "0"
 
 
-def life(model: Model, today: date) -> tuple[str, str]:
-    """A model's state in colour and in words. An active model's day is the earliest possible, not an announced one."""
-    told = model["lifecycle"]
-    ends = told.get("endOfLifeAt")
-    if told["status"] == "ended":
-        return "bad", t("playground.life_ended", day=ends or "?")
-    if told["status"] == "legacy":
-        return "warn", t("playground.life_legacy", day=ends) if ends else t("playground.life_legacy_open")
+def lifecycle(model: Model, today: date) -> tuple[str, str]:
+    """The badge level and text of a model's lifecycle. For an active model, the date is the earliest possible end."""
+    status, ends = model["lifecycle"]["status"], model["lifecycle"].get("endOfLifeAt")
+    if status == "ended":
+        return "bad", t("playground.lifecycle_ended", day=ends or "?")
+    if status == "legacy":
+        return "warn", t("playground.lifecycle_legacy", day=ends) if ends else t("playground.lifecycle_legacy_no_date")
     if ends is None:
-        return "good", t("playground.life_active")
+        return "good", t("playground.lifecycle_active")
     if ends <= today.isoformat():
-        return "warn", t("playground.life_any_day", day=ends)
-    return ("warn" if _ends(model, today) else "good"), t("playground.life_until", day=ends)
+        return "warn", t("playground.lifecycle_any_day", day=ends)
+    return ("warn" if _ends_soon(model, today) else "good"), t("playground.lifecycle_until", day=ends)
 
 
-def _ends(model: Model, today: date) -> bool:
-    """Whether it has ended, or does soon."""
+def _ends_soon(model: Model, today: date) -> bool:
+    """Whether the model has ended or ends soon."""
     ends = model["lifecycle"].get("endOfLifeAt")
-    return model["lifecycle"]["status"] != "active" or bool(ends and ends <= (today + _SOON).isoformat())
+    return model["lifecycle"]["status"] != "active" or bool(ends and ends <= (today + _WARNING_PERIOD).isoformat())
 
 
 def _today() -> date:
     return datetime.now(UTC).date()
 
 
-def _lives(models: Sequence[Model]) -> None:
+def _lifecycles(models: Sequence[Model]) -> None:
     components.section(t("playground.all_models"))
     today = _today()
-    ending = [one for one in models if _ends(one, today)]
+    ending = [model for model in models if _ends_soon(model, today)]
     if ending:
-        st.caption(t("playground.ending"))
-        st.html(f'<ul class="lives">{"".join(_life_line(one, today) for one in ending)}</ul>')
-    with st.expander(t("playground.table"), icon=":material/table:"):
-        st.dataframe(_table(models, today), hide_index=True, alt=t("playground.table"))
-        st.caption(t("playground.table_note"))
+        st.caption(t("playground.ending_models"))
+        st.html(f'<ul class="lifecycles">{"".join(_lifecycle_line(model, today) for model in ending)}</ul>')
+    with st.expander(t("playground.model_table"), icon=":material/table:"):
+        st.dataframe(_table(models, today), hide_index=True, alt=t("playground.model_table"))
+        st.caption(t("playground.price_note"))
     components.request_box(USE_CASE, "GET", "/models")
 
 
-def _life_line(model: Model, today: date) -> str:
-    kind, said = life(model, today)
-    mine = f" ({t('playground.offered_here')})" if model["offered"] else ""
+def _lifecycle_line(model: Model, today: date) -> str:
+    level, text = lifecycle(model, today)
+    offered = f" ({t('playground.offered')})" if model["offered"] else ""
     return (
-        f'<li><span class="badge {kind}">{html.escape(said)}</span> '
-        f"{html.escape(model['name'])} · {html.escape(model['provider'])}{html.escape(mine)}</li>"
+        f'<li><span class="badge {level}">{html.escape(text)}</span> '
+        f"{html.escape(model['name'])} · {html.escape(model['provider'])}{html.escape(offered)}</li>"
     )
 
 
@@ -385,8 +389,8 @@ def _table(models: Sequence[Model], today: date) -> pd.DataFrame:
                 t("playground.column_model"): model["name"],
                 t("playground.column_provider"): model["provider"],
                 t("playground.column_purpose"): _purpose(model["purpose"]),
-                t("playground.column_here"): t("playground.yes") if model["offered"] else t("playground.no"),
-                t("playground.column_life"): life(model, today)[1],
+                t("playground.column_offered"): t("playground.yes") if model["offered"] else t("playground.no"),
+                t("playground.column_lifecycle"): lifecycle(model, today)[1],
                 t("playground.column_legacy"): model["lifecycle"].get("legacyAt", ""),
                 t("playground.column_end"): model["lifecycle"].get("endOfLifeAt", ""),
                 t("playground.column_price"): _price(model.get("price")),
@@ -398,8 +402,8 @@ def _table(models: Sequence[Model], today: date) -> pd.DataFrame:
 
 
 def _purpose(purpose: str) -> str:
-    known = f"playground.purpose_{purpose}" in translations()
-    return t(f"playground.purpose_{purpose}") if known else purpose
+    is_known = f"playground.purpose_{purpose}" in translations()
+    return t(f"playground.purpose_{purpose}") if is_known else purpose
 
 
 def _price(price: Mapping[str, Any] | None) -> str:
@@ -408,5 +412,5 @@ def _price(price: Mapping[str, Any] | None) -> str:
     currency = price.get("currency", "USD")
     if "perImage" in price:
         return t("playground.price_image", price=f"{price['perImage']:g} {currency}")
-    told = [f"{price[name]:g}" for name in ("inputPerMillion", "outputPerMillion") if name in price]
-    return t("playground.price_tokens", price=f"{' / '.join(told)} {currency}")
+    prices = [f"{price[name]:g}" for name in ("inputPerMillion", "outputPerMillion") if name in price]
+    return t("playground.price_tokens", price=f"{' / '.join(prices)} {currency}")

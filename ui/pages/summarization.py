@@ -1,4 +1,4 @@
-"""Summarization: a technician's notes and photos as a report that a manager can read, print and keep."""
+"""The summarization page: turns a technician's notes and photos into a report to read, print and download."""
 
 import html
 from collections.abc import Mapping
@@ -10,17 +10,17 @@ import streamlit as st
 from ui import components
 from ui.api_request import ApiRequest
 from ui.client import Failure
-from ui.entries import Entry
-from ui.photos import ENDINGS, photo, too_much
+from ui.entry import Entry
+from ui.photos import EXTENSIONS, exceeds_limits, photo
 from ui.session import client
 from ui.texts import language, t
 
 USE_CASE = "summarization"
 SAMPLES = {"en": "incident-report.txt", "pt": "incident-report-pt.txt"}
 FOLDER = Path(__file__).parents[2] / "samples"
-_CHARACTERS = 50_000
+_MAX_CHARACTERS = 50_000
 AUDIENCES = ("technician", "manager", "customer")
-# In the report's order: what a reader wants first.
+# In the report's order: the most important first.
 SECTIONS = ("symptoms", "causes", "actionsTaken", "actionsNeeded", "parts", "safety", "missing")
 FACTS = ("equipment", "location", "occurredAt")
 _BADGES = {"low": "good", "medium": "warn", "high": "bad", "critical": "bad"}
@@ -28,11 +28,11 @@ _TEXT = "reports.text"
 
 
 def page() -> None:
-    """Notes in, report out, and the reports there were before."""
+    """The form, the report, and the list of earlier reports."""
     request = ApiRequest(USE_CASE, "/summaries")
     with st.container(key="no-print-above"):
         components.header("summarization")
-        st.button(t("summarization.example"), icon=":material/description:", on_click=_take_example, args=(language(),))
+        st.button(t("summarization.example"), icon=":material/description:", on_click=_use_example, args=(language(),))
         body, problem = _form(request)
     request.run(body, t("summarization.writing"), problem)
     components.outcome(request)
@@ -47,8 +47,8 @@ def page() -> None:
 ENTRY = Entry(USE_CASE, page, probe="/summaries?limit=1", icon=":material/summarize:", position=2)
 
 
-def _take_example(of: str) -> None:
-    st.session_state[_TEXT] = (FOLDER / SAMPLES[of]).read_text(encoding="utf-8")
+def _use_example(sample_language: str) -> None:
+    st.session_state[_TEXT] = (FOLDER / SAMPLES[sample_language]).read_text(encoding="utf-8")
 
 
 def _form(request: ApiRequest) -> tuple[dict[str, Any], str | None]:
@@ -57,16 +57,16 @@ def _form(request: ApiRequest) -> tuple[dict[str, Any], str | None]:
             t("summarization.text"),
             key=_TEXT,
             height=220,
-            max_chars=_CHARACTERS,
+            max_chars=_MAX_CHARACTERS,
             placeholder=t("summarization.text_hint"),
             persist_state="session",
         )
-        photos = st.file_uploader(t("summarization.photos"), ENDINGS, accept_multiple_files=True, max_upload_size=4)
+        photos = st.file_uploader(t("summarization.photos"), EXTENSIONS, accept_multiple_files=True, max_upload_size=4)
         left, right = st.columns(2)
         audience = left.selectbox(
             t("summarization.audience"),
             AUDIENCES,
-            format_func=lambda one: t(f"summarization.audience_{one}"),
+            format_func=lambda audience: t(f"summarization.audience_{audience}"),
             key="reports.audience",
             persist_state="session",
         )
@@ -82,46 +82,46 @@ def _form(request: ApiRequest) -> tuple[dict[str, Any], str | None]:
     if text and text.strip():
         body["text"] = text.strip()
     if photos:
-        body["photos"] = [photo(one.getvalue()) for one in photos]
-    return body, _problem(body, [one.getvalue() for one in photos or ()])
+        body["photos"] = [photo(file.getvalue()) for file in photos]
+    return body, _problem(body, [file.getvalue() for file in photos or ()])
 
 
 def _problem(body: Mapping[str, Any], photos: list[bytes]) -> str | None:
     if "text" not in body and not photos:
-        return t("summarization.nothing")
-    return t("summarization.too_much") if too_much(photos) else None
+        return t("summarization.no_notes")
+    return t("summarization.too_many_photos") if exceeds_limits(photos) else None
 
 
-def _report(answer: Mapping[str, Any]) -> None:
-    report = answer["report"]
+def _report(summary: Mapping[str, Any]) -> None:
+    report = summary["report"]
     with st.container(border=True, key="report"):
-        st.html(as_html(report, components.when(answer["createdAt"])))
+        st.html(as_html(report, components.local_time(summary["createdAt"])))
     with st.container(key="no-print-report"):
-        components.usage_line(answer)
+        components.usage_line(summary)
         with st.container(horizontal=True):
             components.print_button()
             st.download_button(
                 t("summarization.download"),
                 as_text(report),
-                f"{answer['id']}.txt",
+                f"{summary['id']}.txt",
                 "text/plain",
                 icon=":material/download:",
                 on_click="ignore",
             )
             components.delete_button(
                 t("components.delete"),
-                t("summarization.sure"),
+                t("summarization.confirm_delete"),
                 USE_CASE,
-                f"/summaries/{answer['id']}",
+                f"/summaries/{summary['id']}",
                 lambda: ApiRequest(USE_CASE, "/summaries").replace_response(None),
             )
         with st.expander(t("summarization.copy"), icon=":material/content_copy:"):
             st.code(as_text(report), language=None, wrap_lines=True)
-        components.json_box(report, answer["id"])
+        components.json_box(report, summary["id"])
 
 
-def as_html(report: Mapping[str, Any], made: str) -> str:
-    """The report as a page. Every word of it is the model's: all is escaped."""
+def as_html(report: Mapping[str, Any], created: str) -> str:
+    """The report as HTML, escaped, because the model writes all of it."""
     lines = [
         f'<article class="report" dir="auto" lang="{html.escape(report["language"])}">',
         f"<h2>{html.escape(report['title'])}</h2>",
@@ -129,23 +129,23 @@ def as_html(report: Mapping[str, Any], made: str) -> str:
         f'<p class="model-text">{html.escape(report["summary"])}</p>',
     ]
     facts = [(t(f"summarization.{name}"), report[name]) for name in FACTS if report.get(name)]
-    facts.append((t("summarization.made"), made))
+    facts.append((t("summarization.created"), created))
     cells = "".join(f"<div><dt>{html.escape(name)}</dt><dd>{html.escape(value)}</dd></div>" for name, value in facts)
     lines.append(f"<dl>{cells}</dl>")
     for name in SECTIONS:
-        items = "".join(f"<li>{html.escape(one)}</li>" for one in report[name])
+        items = "".join(f"<li>{html.escape(item)}</li>" for item in report[name])
         if items:
             lines.append(f'<section class="{name}"><h3>{html.escape(_heading(name))}</h3><ul>{items}</ul></section>')
     return "".join([*lines, "</article>"])
 
 
 def as_text(report: Mapping[str, Any]) -> str:
-    """The report for a mail or a ticket."""
+    """The report as plain text, for an email or a ticket."""
     lines = [report["title"], _severity(report), "", report["summary"]]
     lines += [f"{t(f'summarization.{name}')}: {report[name]}" for name in FACTS if report.get(name)]
     for name in SECTIONS:
         if report[name]:
-            lines += ["", _heading(name), *(f"- {one}" for one in report[name])]
+            lines += ["", _heading(name), *(f"- {item}" for item in report[name])]
     return "\n".join(lines) + "\n"
 
 
@@ -161,22 +161,21 @@ def _earlier(request: ApiRequest) -> None:
     components.section(t("summarization.earlier"))
     shown = st.session_state.setdefault("reports.shown", 5)
     try:
-        answer = client().get(USE_CASE, "/summaries", limit=shown)
+        page = client().get(USE_CASE, "/summaries", limit=shown)
     except Failure as failure:
         components.error_box(failure, "earlier")
         return
-    if not answer["items"]:
+    if not page["items"]:
         st.caption(t("summarization.nothing_yet"))
-    for one in answer["items"]:
-        # A title is the model's: in a button's label Streamlit reads Markdown.
+    for summary in page["items"]:
         st.button(
-            f"{components.plain(one['report']['title'])} · {components.when(one['createdAt'])}",
-            key=f"report {one['id']}",
+            f"{components.plain(summary['report']['title'])} · {components.local_time(summary['createdAt'])}",
+            key=f"report {summary['id']}",
             type="tertiary",
             icon=":material/article:",
             on_click=request.replace_response,
-            args=(one,),
+            args=(summary,),
         )
-    if "nextCursor" in answer and shown < 100 and st.button(t("components.more"), icon=":material/expand_more:"):
+    if "nextCursor" in page and shown < 100 and st.button(t("components.more"), icon=":material/expand_more:"):
         st.session_state["reports.shown"] = min(100, shown + 20)
         st.rerun()

@@ -3,7 +3,7 @@ from collections.abc import Callable
 from tests.stacks.assemblies import Assembly
 
 
-def test_a_new_pool_has_no_open_door(assembly_of: Callable[[str], Assembly]) -> None:
+def test_a_new_pool_has_mfa_and_no_self_registration(assembly_of: Callable[[str], Assembly]) -> None:
     template = assembly_of("browser").template("embeddings")
     pool = template.only("AWS::Cognito::UserPool")
 

@@ -3,15 +3,15 @@ from collections.abc import Callable
 from tests.stacks.assemblies import Assembly, plain
 
 
-def test_an_address_gets_a_topic_that_alarms_can_publish_to(assembly_of: Callable[[str], Assembly]) -> None:
+def test_an_email_address_gets_a_topic_that_alarms_can_publish_to(assembly_of: Callable[[str], Assembly]) -> None:
     template = assembly_of("browser").template("embeddings")
     statements = template.only("AWS::SNS::TopicPolicy")["PolicyDocument"]["Statement"]
 
     assert template.only("AWS::SNS::Subscription")["Endpoint"] == "on-call@example.com"
-    assert [one["Principal"] for one in statements if one["Effect"] == "Allow"] == [
+    assert [statement["Principal"] for statement in statements if statement["Effect"] == "Allow"] == [
         {"Service": "cloudwatch.amazonaws.com"}
     ]
-    assert [one["Condition"] for one in statements if one["Effect"] == "Deny"] == [
+    assert [statement["Condition"] for statement in statements if statement["Effect"] == "Deny"] == [
         {"Bool": {"aws:SecureTransport": "false"}}
     ]
 

@@ -1,4 +1,4 @@
-"""Less of botocore's data, but the same."""
+"""Botocore's data, reduced to the services and operations in use."""
 
 import gzip
 import json
@@ -22,18 +22,18 @@ DESCRIPTION = {
 }
 
 
-def test_only_what_is_called_and_what_it_reaches_is_left() -> None:
+def test_only_called_operations_and_their_shapes_are_kept() -> None:
     trimmed = only_operations(DESCRIPTION, ("Get",))
     assert trimmed["operations"] == {"Get": {"input": {"shape": "In"}, "errors": [{"shape": "Gone"}]}}
     assert set(trimmed["shapes"]) == {"In", "Text", "Gone"}
     assert trimmed["shapes"]["In"]["members"] == {"documentation": {"shape": "Text"}}
 
 
-def test_a_service_that_is_not_listed_keeps_every_operation() -> None:
+def test_an_unlisted_service_keeps_all_operations() -> None:
     assert set(only_operations(DESCRIPTION, None)["operations"]) == {"Get", "Drop"}
 
 
-def test_the_newest_version_stays_unpacked_and_other_services_endpoints_go(tmp_path: Path) -> None:
+def test_only_the_newest_version_and_the_services_endpoints_are_kept(tmp_path: Path) -> None:
     for version in ("2011-01-01", "2020-01-01"):
         folder = tmp_path / "x" / version
         folder.mkdir(parents=True)
@@ -42,6 +42,6 @@ def test_the_newest_version_stays_unpacked_and_other_services_endpoints_go(tmp_p
 
     trim_data(tmp_path, ("x",))
 
-    left = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
-    assert left == {"endpoints.json", "x/2020-01-01/service-2.json"}
+    remaining = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
+    assert remaining == {"endpoints.json", "x/2020-01-01/service-2.json"}
     assert json.loads((tmp_path / "endpoints.json").read_text()) == {"partitions": [{"services": {"x": {}}}]}

@@ -1,4 +1,4 @@
-"""The packages as they are deployed. Building them needs the package registry once; afterwards they are cached."""
+"""The deployed packages. The first build downloads dependencies; then they are cached."""
 
 import _imp
 import filecmp
@@ -41,7 +41,7 @@ ENVIRONMENT = {
     "POWERTOOLS_SERVICE_NAME": "test",
     "POWERTOOLS_METRICS_NAMESPACE": "test",
 }
-# Behind a queue: nobody waits for its start.
+# Behind a queue, so no caller waits for their start.
 NOT_CALLED_BY_THE_GATEWAY = {"hr_qa.ingestion", "chatbot.memory"}
 LAMBDA = PackageTarget("3.13", "arm64", "aarch64-manylinux2014")
 PYTHON_313_MAGIC = (3571).to_bytes(2, "little") + b"\r\n"
@@ -61,11 +61,11 @@ elif sys.argv[2].startswith("lambda_src.model_lifecycle"):
     assert handler({}, context) == {"ModelsNearEnd": 0, "ModelsEnding": 0, "ModelsNotAsked": 1}
 else:
     assert handler(event, context)["statusCode"] == 404
-files = [one.__file__ for one in list(sys.modules.values()) if getattr(one, "__file__", None)]
+files = [module.__file__ for module in list(sys.modules.values()) if getattr(module, "__file__", None)]
 outside = [file for file in files if not file.startswith((sys.argv[1], sys.base_prefix, "/usr/"))]
 assert not outside, outside
 """
-# Nothing listens there: a call that gets as far as the network was made from whole data.
+# Nothing listens on this port: a call that reaches the network had complete service data.
 CALL_STORES = """
 import sys
 sys.path.append(sys.argv[1])
@@ -136,24 +136,24 @@ def source_of(compiled: Path) -> Path:
 
 
 @pytest.mark.parametrize("use_case", SERVICES)
-def test_it_can_be_imported_with_nothing_else(use_case: str, package: Callable[[str, PackageTarget], Path]) -> None:
+def test_a_package_can_be_imported_alone(use_case: str, package: Callable[[str, PackageTarget], Path]) -> None:
     folder = package(use_case, host_target())
     module = "__main__" if use_case in STREAMS else "handler"
 
-    done = run_alone(
+    process = run_alone(
         IMPORT_ALONE, {**ENVIRONMENT, "USE_CASE": use_case}, str(folder), f"lambda_src.{use_case}.{module}"
     )
 
-    assert done.returncode == 0, done.stderr
+    assert process.returncode == 0, process.stderr
 
 
 @pytest.mark.parametrize("name", sorted(STREAMS))
-def test_the_adapter_s_handler_starts_a_server_with_nothing_else(
+def test_a_streaming_package_starts_its_server_alone(
     name: str, package: Callable[[str, PackageTarget], Path], tmp_path: Path
 ) -> None:
     folder = package(name, host_target())
     python = tmp_path / "python3"
-    # Without site packages: only what the package has.
+    # Without site packages, so that only the package's modules can be imported.
     python.write_text(f'#!/bin/sh\nexec "{sys.executable}" -E -S -B "$@"\n')
     python.chmod(0o755)
     port = choose()
@@ -166,14 +166,14 @@ def test_the_adapter_s_handler_starts_a_server_with_nothing_else(
     }
     with subprocess.Popen([folder / "lambda_src" / "shared" / "run.sh"], env=environment, cwd="/") as server:
         try:
-            assert answer(port) == (401, "unauthorized")
+            assert first_response(port) == (401, "unauthorized")
         finally:
             server.terminate()
 
 
-def answer(port: int) -> tuple[int, str]:
-    """Status and error code of a request without the gateway's context, asked until the server is there."""
-    until = time.monotonic() + 10
+def first_response(port: int) -> tuple[int, str]:
+    """The status and error code of a request without the gateway's context, retried until the server listens."""
+    deadline = time.monotonic() + 60
     while True:
         connection = HTTPConnection("127.0.0.1", port, timeout=5)
         try:
@@ -181,14 +181,16 @@ def answer(port: int) -> tuple[int, str]:
             response = connection.getresponse()
             return response.status, json.loads(response.read())["error"]["code"]
         except ConnectionRefusedError:
-            assert time.monotonic() < until, "no server came up"
+            assert time.monotonic() < deadline, "the server did not start"
             time.sleep(0.05)
         finally:
             connection.close()
 
 
 @pytest.mark.parametrize("use_case", SERVICES)
-def test_its_trimmed_data_is_enough_for_its_calls(use_case: str, package: Callable[[str, PackageTarget], Path]) -> None:
+def test_the_trimmed_service_data_suffices_for_its_calls(
+    use_case: str, package: Callable[[str, PackageTarget], Path]
+) -> None:
     folder = package(use_case, host_target())
     variables = {
         "AWS_DEFAULT_REGION": "us-west-2",
@@ -197,15 +199,15 @@ def test_its_trimmed_data_is_enough_for_its_calls(use_case: str, package: Callab
         "AWS_ENDPOINT_URL": "http://127.0.0.1:9",
     }
 
-    done = run_alone(CALL_STORES, variables, str(folder), *SERVICES[use_case])
+    process = run_alone(CALL_STORES, variables, str(folder), *SERVICES[use_case])
 
-    assert done.returncode == 0, done.stderr
-    assert ("X-Amz-Signature" in done.stdout) == ("s3" in SERVICES[use_case])
+    assert process.returncode == 0, process.stderr
+    assert ("X-Amz-Signature" in process.stdout) == ("s3" in SERVICES[use_case])
 
 
 @pytest.mark.parametrize("target", [host_target(), LAMBDA], ids=["host", "lambda"])
 @pytest.mark.parametrize("use_case", SERVICES)
-def test_no_byte_code_is_missing_or_stale(
+def test_bytecode_is_complete_and_current(
     use_case: str, target: PackageTarget, package: Callable[[str, PackageTarget], Path]
 ) -> None:
     folder = package(use_case, target)
@@ -218,14 +220,14 @@ def test_no_byte_code_is_missing_or_stale(
         content = path.read_bytes()
         assert path.name.endswith(f".{tag}.pyc")
         assert content[:4] == magic
-        # PEP 552: hash-based, checked, and the hash is that of the source; it is keyed by the magic number.
+        # PEP 552: hash-based and checked, with the source's hash, keyed by the magic number.
         assert content[4:8] == b"\3\0\0\0"
         key = int.from_bytes(magic, "little")
         assert content[8:16] == _imp.source_hash(key, source_of(path).read_bytes()), path
 
 
 @pytest.mark.parametrize("use_case", SERVICES)
-def test_what_runs_on_lambda_is_built_for_it(use_case: str, package: Callable[[str, PackageTarget], Path]) -> None:
+def test_libraries_are_built_for_lambda(use_case: str, package: Callable[[str, PackageTarget], Path]) -> None:
     libraries = list(package(use_case, LAMBDA).rglob("*.so"))
 
     assert libraries
@@ -235,7 +237,7 @@ def test_what_runs_on_lambda_is_built_for_it(use_case: str, package: Callable[[s
 
 
 @pytest.mark.parametrize("use_case", SERVICES)
-def test_it_is_small(use_case: str, package: Callable[[str, PackageTarget], Path]) -> None:
+def test_packages_are_small(use_case: str, package: Callable[[str, PackageTarget], Path]) -> None:
     folder = package(use_case, LAMBDA)
     services = {path.name for path in (folder / "botocore" / "data").iterdir() if path.is_dir()}
 
@@ -243,12 +245,12 @@ def test_it_is_small(use_case: str, package: Callable[[str, PackageTarget], Path
     assert zipped_size(folder) <= (8 if use_case in NOT_CALLED_BY_THE_GATEWAY else 4) * MEGABYTE
 
 
-def test_what_only_ingestion_needs_is_in_its_package_alone(package: Callable[[str, PackageTarget], Path]) -> None:
+def test_only_the_ingestion_package_has_its_dependencies(package: Callable[[str, PackageTarget], Path]) -> None:
     assert (package("hr_qa.ingestion", LAMBDA) / "pypdfium2").is_dir()
     assert not (package("hr_qa", LAMBDA) / "pypdfium2").exists()
 
 
-def test_it_holds_no_other_use_case(package: Callable[[str, PackageTarget], Path]) -> None:
+def test_a_package_contains_no_other_use_case(package: Callable[[str, PackageTarget], Path]) -> None:
     folder = package("embeddings", LAMBDA)
 
     names = {path.name for path in (folder / "lambda_src").iterdir()}
@@ -285,11 +287,11 @@ def test_a_failed_build_leaves_nothing_in_the_cache(tmp_path: Path, monkeypatch:
 
 
 def test_packages_have_the_services_that_roles_allow(assembly_of: Callable[[str], Assembly]) -> None:
-    """A package is trimmed to its services; a function that may call another one would fail at its first request."""
+    """A package has its services' data only: a call to another service would fail at the first request."""
     for template in assembly_of("dev").templates:
         use_case = template.name.split("-", 3)[3].replace("-", "_")
-        allowed = {action.split(":")[0] for one in template.statements() for action in one["Action"]}
+        allowed = {action.split(":")[0] for statement in template.statements() for action in statement["Action"]}
         bedrock = "bedrock" if use_case == "model_lifecycle" else "bedrock-runtime"
         names = {"bedrock": bedrock, "dynamodb": "dynamodb", "s3": "s3", "sqs": "sqs"}
-        # OpenSearch is called over plain HTTP, without a client of botocore's.
-        assert {names[one] for one in allowed - {"logs", "xray", "aoss"}} == set(SERVICES[use_case])
+        # OpenSearch is called over HTTP without botocore.
+        assert {names[prefix] for prefix in allowed - {"logs", "xray", "aoss"}} == set(SERVICES[use_case])

@@ -16,10 +16,10 @@ def compiled(folder: Path, target: PackageTarget) -> bytes:
 
 @pytest.mark.parametrize("target", [host_target(), PackageTarget("3.13", "arm64", "aarch64-manylinux2014")])
 def test_the_same_source_gives_the_same_bytes(target: PackageTarget, tmp_path: Path) -> None:
-    first, second = compiled(tmp_path / "one", target), compiled(tmp_path / "two", target)
+    first, second = compiled(tmp_path / "first", target), compiled(tmp_path / "second", target)
 
     assert first == second
-    # PEP 552: hash-based, and checked.
+    # PEP 552: hash-based and checked.
     assert int.from_bytes(first[4:8], "little") == 0b11
     assert str(tmp_path).encode() not in first
 
@@ -32,6 +32,6 @@ def test_a_module_that_does_not_compile_is_an_error(tmp_path: Path) -> None:
             compile_folder(tmp_path, target)
 
 
-def test_a_version_that_nothing_compiles_for_is_said_clearly(tmp_path: Path) -> None:
+def test_a_version_without_a_compiler_is_a_clear_error(tmp_path: Path) -> None:
     with pytest.raises(CompileError, match=r"set the stage's runtime to python3\.13"):
         compile_folder(tmp_path, PackageTarget("3.99", "arm64"))

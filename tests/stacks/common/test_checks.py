@@ -3,7 +3,7 @@ from tests.stacks.assemblies import Assembly
 PACKS = {"AwsSolutions", "Serverless"}
 
 
-def test_no_finding_is_left(assembly: Assembly) -> None:
+def test_there_are_no_findings(assembly: Assembly) -> None:
     packs = {report["pluginName"]: report for report in assembly.report}
     assert packs.keys() >= PACKS
     for name in PACKS:
@@ -20,7 +20,7 @@ def test_every_acknowledgment_is_needed(assembly: Assembly) -> None:
     assert set(assembly.acknowledgments) == used
 
 
-def test_every_acknowledgment_says_why(assembly: Assembly) -> None:
+def test_every_acknowledgment_has_a_reason(assembly: Assembly) -> None:
     for report in assembly.report:
         for finding in report.get("suppressedViolations", []):
             assert len(finding["reason"]) > 20

@@ -6,12 +6,13 @@ from tests.stacks.assemblies import Assembly, Template
 
 
 def environment(template: Template) -> dict[str, object]:
-    """What all the functions behind the API are told alike."""
-    told = [one["Environment"]["Variables"] for one in template.properties("AWS::Lambda::Function")]
-    return {name: value for name, value in told[0].items() if all(one.get(name) == value for one in told)}
+    """The variables that all functions of a template have in common."""
+    environments = [function["Environment"]["Variables"] for function in template.properties("AWS::Lambda::Function")]
+    first = environments[0]
+    return {name: value for name, value in first.items() if all(other.get(name) == value for other in environments)}
 
 
-def applied(template: Template) -> list[str]:
+def applied_guardrails(template: Template) -> list[str]:
     return [
         resource
         for statement in template.statements()
@@ -21,7 +22,7 @@ def applied(template: Template) -> list[str]:
 
 
 @pytest.mark.parametrize("use_case", ["image-generation", "summarization", "playground"])
-def test_a_new_one_has_a_version_that_changes_with_its_policies(
+def test_a_new_guardrails_version_changes_with_its_policies(
     use_case: str, assembly_of: Callable[[str], Assembly]
 ) -> None:
     template = assembly_of("prod").template(use_case)
@@ -31,39 +32,40 @@ def test_a_new_one_has_a_version_that_changes_with_its_policies(
     assert template.only("AWS::Bedrock::GuardrailVersion")["Description"].startswith("Policies ")
     assert environment(template)["GUARDRAIL_ID"] == {"Fn::GetAtt": [name, "GuardrailId"]}
     assert environment(template)["GUARDRAIL_VERSION"] == {"Fn::GetAtt": [version, "Version"]}
-    assert set(applied(template)) == {
+    assert set(applied_guardrails(template)) == {
         f"arn:${{AWS::Partition}}:bedrock:us-west-2:${{AWS::AccountId}}:guardrail/${{{name}.GuardrailId}}"
     }
 
 
-def test_prompt_attacks_are_refused_and_secrets_blocked(assembly_of: Callable[[str], Assembly]) -> None:
+def test_prompt_attacks_and_secrets_are_blocked(assembly_of: Callable[[str], Assembly]) -> None:
     guardrail = assembly_of("prod").template("summarization").only("AWS::Bedrock::Guardrail")
 
-    filters = {one["Type"]: one for one in guardrail["ContentPolicyConfig"]["FiltersConfig"]}
+    filters = {item["Type"]: item for item in guardrail["ContentPolicyConfig"]["FiltersConfig"]}
     entities = {
-        one["Type"]: one["Action"] for one in guardrail["SensitiveInformationPolicyConfig"]["PiiEntitiesConfig"]
+        entity["Type"]: entity["Action"]
+        for entity in guardrail["SensitiveInformationPolicyConfig"]["PiiEntitiesConfig"]
     }
     assert filters["PROMPT_ATTACK"] == {"Type": "PROMPT_ATTACK", "InputStrength": "HIGH", "OutputStrength": "NONE"}
     assert entities["AWS_SECRET_KEY"] == "BLOCK"
     assert entities["EMAIL"] == "ANONYMIZE"
 
 
-def test_an_existing_one_is_used_as_it_is(assembly_of: Callable[[str], Assembly]) -> None:
+def test_an_existing_guardrail_is_used(assembly_of: Callable[[str], Assembly]) -> None:
     template = assembly_of("shared").template("summarization")
 
     assert template.resources("AWS::Bedrock::Guardrail") == {}
     assert environment(template)["GUARDRAIL_ID"] == "abc123"
     assert environment(template)["GUARDRAIL_VERSION"] == "3"
-    assert applied(template)[0].endswith(":guardrail/abc123")
+    assert applied_guardrails(template)[0].endswith(":guardrail/abc123")
 
 
-def test_off_leaves_nothing_behind(assembly_of: Callable[[str], Assembly]) -> None:
+def test_without_a_guardrail_nothing_refers_to_one(assembly_of: Callable[[str], Assembly]) -> None:
     template = assembly_of("browser").template("summarization")
 
     assert template.resources("AWS::Bedrock::Guardrail") == {}
     assert not environment(template).keys() & {"GUARDRAIL_ID", "GUARDRAIL_VERSION"}
-    assert applied(template) == []
+    assert applied_guardrails(template) == []
 
 
-def test_vectors_have_none(assembly_of: Callable[[str], Assembly]) -> None:
+def test_embeddings_have_no_guardrail(assembly_of: Callable[[str], Assembly]) -> None:
     assert assembly_of("prod").template("embeddings").resources("AWS::Bedrock::Guardrail") == {}

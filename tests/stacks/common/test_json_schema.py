@@ -25,7 +25,7 @@ class Photo(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
 
 
 class Request(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
-    """Said to readers."""
+    """A description for readers."""
 
     photos: Annotated[list[Photo], msgspec.Meta(min_length=1, max_length=5)]
     cover: Photo | None = None
@@ -40,16 +40,16 @@ class Tree(msgspec.Struct):
 
 
 def keywords(schema: object) -> set[str]:
-    """Every keyword in a schema; names of properties are not keywords."""
+    """All keywords in a schema. Property names are not keywords."""
     if isinstance(schema, list):
         return set().union(*map(keywords, schema))
     if not isinstance(schema, dict):
         return set()
-    found: set[str] = set()
+    names: set[str] = set()
     for key, value in schema.items():
-        found.add(key)
-        found |= set().union(*map(keywords, value.values())) if key == "properties" else keywords(value)
-    return found
+        names.add(key)
+        names |= set().union(*map(keywords, value.values())) if key == "properties" else keywords(value)
+    return names
 
 
 def test_definitions_are_inlined() -> None:
@@ -73,7 +73,7 @@ def test_definitions_are_inlined() -> None:
     assert schema["properties"]["photos"]["items"] in schema["properties"]["cover"]["anyOf"]
 
 
-def test_newer_keywords_become_older_ones() -> None:
+def test_newer_keywords_are_converted() -> None:
     properties = gateway_schema(Request)["properties"]
 
     assert properties["guidance"] == {
@@ -92,7 +92,7 @@ def test_a_property_may_have_the_name_of_a_keyword() -> None:
     assert gateway_schema(Request)["properties"]["title"] == {"type": "string"}
 
 
-def test_draft_04_has_no_empty_list_of_required_properties() -> None:
+def test_an_empty_list_of_required_properties_is_left_out() -> None:
     class Nothing(msgspec.Struct):
         name: str = ""
 
@@ -103,13 +103,13 @@ def test_draft_04_has_no_empty_list_of_required_properties() -> None:
     }
 
 
-def test_a_type_within_itself_cannot_be_said() -> None:
+def test_a_recursive_type_is_not_expressible() -> None:
     with pytest.raises(NotExpressible, match="Tree"):
         gateway_schema(Tree)
 
 
 @pytest.mark.parametrize("route", BODIES)
-def test_every_body_can_be_said(route: Route) -> None:
+def test_every_request_type_is_expressible(route: Route) -> None:
     schema = gateway_schema(route.request)
 
     assert schema["type"] == "object"

@@ -4,7 +4,7 @@ from tests.stacks.assemblies import Assembly, Template, plain
 
 
 def invocations(template: Template) -> list[tuple[list[str], dict[str, dict[str, str]]]]:
-    """(resources, condition) of each statement that allows a model to be called."""
+    """The resources and condition of each statement that allows model calls."""
     return [
         (statement["Resource"], statement.get("Condition", {}))
         for statement in template.statements()
@@ -38,10 +38,10 @@ def test_a_profile_is_granted_with_its_destinations_through_it_only(assembly_of:
     assert len(granted) == 2
 
 
-def test_each_offered_model_is_granted_and_no_other(assembly_of: Callable[[str], Assembly]) -> None:
+def test_exactly_the_offered_models_are_granted(assembly_of: Callable[[str], Assembly]) -> None:
     granted = invocations(assembly_of("dev").template("playground"))
 
-    assert {one.rpartition("/")[2] for resources, condition in granted if not condition for one in resources} == {
+    assert {arn.rpartition("/")[2] for resources, condition in granted if not condition for arn in resources} == {
         "us.anthropic.claude-haiku-4-5-20251001-v1:0",
         "us.amazon.nova-lite-v1:0",
         "us.amazon.nova-micro-v1:0",
@@ -54,7 +54,7 @@ def test_a_global_profile_has_a_destination_without_region(assembly_of: Callable
     granted = invocations(assembly_of("shared").template("summarization"))
 
     destinations = [
-        resources for resources, condition in granted if any("global." in one for one in conditions_of(condition))
+        resources for resources, condition in granted if any("global." in arn for arn in conditions_of(condition))
     ]
     assert sorted(destinations[0]) == [
         "arn:${AWS::Partition}:bedrock:::foundation-model/anthropic.claude-haiku-5-5",
@@ -63,20 +63,22 @@ def test_a_global_profile_has_a_destination_without_region(assembly_of: Callable
 
 
 def test_models_in_another_region(assembly_of: Callable[[str], Assembly]) -> None:
-    template = assembly_of("elsewhere").template("image-generation")
+    template = assembly_of("remote").template("image-generation")
 
-    assert all(":us-west-2::" in one for resources, _ in invocations(template) for one in resources)
+    assert all(":us-west-2::" in arn for resources, _ in invocations(template) for arn in resources)
     assert template.only("AWS::Lambda::Function")["Environment"]["Variables"]["MODEL_REGION"] == "us-west-2"
 
 
-def test_without_a_region_the_stack_s_own_is_meant(assembly_of: Callable[[str], Assembly]) -> None:
-    ((resources, _),) = invocations(assembly_of("anywhere").template("embeddings"))
+def test_without_a_region_the_stacks_region_is_used(assembly_of: Callable[[str], Assembly]) -> None:
+    ((resources, _),) = invocations(assembly_of("regionless").template("embeddings"))
 
     assert ":bedrock:${AWS::Region}::" in resources[0]
 
 
-def test_a_model_near_its_end_is_told_of_at_synthesis(assembly_of: Callable[[str], Assembly]) -> None:
-    (said,) = [report for report in assembly_of("dev").report if report["pluginName"] == "Construct Annotations"]
+def test_synthesis_warns_of_a_model_near_its_end(assembly_of: Callable[[str], Assembly]) -> None:
+    (annotations,) = [report for report in assembly_of("dev").report if report["pluginName"] == "Construct Annotations"]
 
-    assert ["us.anthropic.claude-haiku-4-5" in finding["description"] for finding in said["violations"]] == [True]
-    assert said["conclusion"] == "success"
+    assert ["us.anthropic.claude-haiku-4-5" in finding["description"] for finding in annotations["violations"]] == [
+        True
+    ]
+    assert annotations["conclusion"] == "success"

@@ -4,7 +4,7 @@ from stacks.common.package_target import host_target, package_target
 from stacks.config import StageSettings
 
 
-def test_lambda_s_machines_have_uv_s_names() -> None:
+def test_lambdas_architectures_map_to_uvs_platforms() -> None:
     arm = package_target(StageSettings(name="a"))
     intel = package_target(StageSettings(name="a", architecture="x86_64", runtime="python3.14"))
 
@@ -14,7 +14,7 @@ def test_lambda_s_machines_have_uv_s_names() -> None:
     assert intel.architecture.name == "x86_64"
 
 
-def test_the_host_is_the_running_interpreter() -> None:
+def test_the_host_target_is_the_running_interpreter() -> None:
     target = package_target(StageSettings(name="a", architecture="host", runtime="host"))
 
     assert target == host_target()

@@ -6,13 +6,13 @@ from lambda_src.shared.settings import Settings, read_settings
 from tests.stacks.assemblies import Assembly, settings_of
 
 
-def test_the_environment_is_what_the_function_reads(assembly: Assembly) -> None:
-    kinds: dict[str, type[Settings]] = {"hr-qa": HrSettings, "chatbot": ChatSettings}
+def test_functions_can_read_their_environment(assembly: Assembly) -> None:
+    settings_types: dict[str, type[Settings]] = {"hr-qa": HrSettings, "chatbot": ChatSettings}
     for template in assembly.apis:
         for function in template.properties("AWS::Lambda::Function"):
             variables = function["Environment"]["Variables"]
             settings = read_settings(
-                kinds.get(template.name.split("-", 3)[3], Settings),
+                settings_types.get(template.name.split("-", 3)[3], Settings),
                 {name: value if isinstance(value, str) else "deployed" for name, value in variables.items()},
             )
             assert settings.use_case == template.name.split("-", 3)[3].replace("-", "_")
@@ -20,7 +20,7 @@ def test_the_environment_is_what_the_function_reads(assembly: Assembly) -> None:
             assert (settings.bucket_name is not None) == bool(template.resources("AWS::S3::Bucket"))
 
 
-def test_choices_of_the_stage_reach_the_function(assembly_of: Callable[[str], Assembly]) -> None:
+def test_the_stages_settings_reach_the_function(assembly_of: Callable[[str], Assembly]) -> None:
     function = assembly_of("browser").template("summarization").only("AWS::Lambda::Function")
 
     variables = function["Environment"]["Variables"]
@@ -31,7 +31,7 @@ def test_choices_of_the_stage_reach_the_function(assembly_of: Callable[[str], As
     assert variables["POWERTOOLS_SERVICE_NAME"] == "summarization"
 
 
-def test_the_handler_is_the_use_case_s(assembly_of: Callable[[str], Assembly]) -> None:
+def test_the_handler_is_in_the_use_cases_folder(assembly_of: Callable[[str], Assembly]) -> None:
     function = assembly_of("prod").template("image-generation").only("AWS::Lambda::Function")
 
     assert function["Handler"] == "lambda_src.image_generation.handler.handler"

@@ -30,19 +30,19 @@ def files(folder: Path) -> set[str]:
     return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
 
 
-def test_certificates_are_chosen_by_label() -> None:
-    chosen = select_certificates(BUNDLE, ["Two"])
+def test_certificates_are_selected_by_label() -> None:
+    selected = select_certificates(BUNDLE, ["Two"])
 
-    assert "BBB=" in chosen
-    assert "AAA=" not in chosen
+    assert "BBB=" in selected
+    assert "AAA=" not in selected
 
 
-def test_a_certificate_that_is_not_there_is_an_error() -> None:
+def test_a_missing_certificate_is_an_error() -> None:
     with pytest.raises(TrimError, match="Three"):
         select_certificates(BUNDLE, ["One", "Three"])
 
 
-def test_what_nothing_reads_is_removed(tmp_path: Path) -> None:
+def test_unused_files_are_removed(tmp_path: Path) -> None:
     touch(tmp_path, "bin/jp", "six-1.dist-info/RECORD", "lib/a.py", "lib/a.pyi", "lib/tests/test_a.py", "lib/bin/a.py")
     touch(tmp_path, "aws_lambda_powertools/metrics/a.py", "aws_lambda_powertools/event_handler/a.py")
     touch(tmp_path, "aws_lambda_powertools/utilities/typing/a.py", "aws_lambda_powertools/utilities/parser/a.py")

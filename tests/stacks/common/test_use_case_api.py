@@ -26,7 +26,7 @@ def images(assembly_of: Callable[[str], Assembly]) -> Template:
 
 
 def paths(template: Template) -> dict[str, str]:
-    """Logical id of each resource of the API -> its path."""
+    """The path of each API resource by logical id."""
     resources = template.resources("AWS::ApiGateway::Resource")
 
     def path(name: str) -> str:
@@ -38,17 +38,18 @@ def paths(template: Template) -> dict[str, str]:
 
 
 def methods(template: Template) -> dict[tuple[str, str], dict[str, Any]]:
-    """(method, path) -> properties."""
-    known = paths(template)
+    """The properties of each method by HTTP method and path."""
+    by_id = paths(template)
     return {
-        (one["HttpMethod"], known.get(one["ResourceId"].get("Ref"), "/")): one
-        for one in template.properties("AWS::ApiGateway::Method")
+        (method["HttpMethod"], by_id.get(method["ResourceId"].get("Ref"), "/")): method
+        for method in template.properties("AWS::ApiGateway::Method")
     }
 
 
-def response(template: Template, kind: str) -> dict[str, Any]:
-    (found,) = [one for one in template.properties("AWS::ApiGateway::GatewayResponse") if one["ResponseType"] == kind]
-    return found
+def gateway_response(template: Template, response_type: str) -> dict[str, Any]:
+    responses = template.properties("AWS::ApiGateway::GatewayResponse")
+    (match,) = [response for response in responses if response["ResponseType"] == response_type]
+    return match
 
 
 def test_every_route_is_a_method(images: Template) -> None:
@@ -57,15 +58,15 @@ def test_every_route_is_a_method(images: Template) -> None:
     assert expected <= methods(images).keys()
 
 
-def test_anything_else_reaches_the_function(images: Template) -> None:
-    """So that it can be answered with 404 and 401, where the gateway has one 403 for both."""
+def test_other_requests_reach_the_function(images: Template) -> None:
+    """The function returns 404 or 401, where the gateway would return 403 for both."""
     others = {key for key in methods(images) if key not in {(route.method, route.path) for route in IMAGE_ROUTES}}
 
     assert others == {("ANY", path) for path in (*paths(images).values(), "/")}
     assert "/{proxy+}" in paths(images).values()
 
 
-def test_bodies_are_checked_whatever_their_content_type(images: Template) -> None:
+def test_bodies_of_any_content_type_are_validated(images: Template) -> None:
     models = images.resources("AWS::ApiGateway::Model")
     for route in IMAGE_ROUTES:
         method = methods(images)[route.method, route.path]
@@ -78,51 +79,51 @@ def test_bodies_are_checked_whatever_their_content_type(images: Template) -> Non
 
 def test_parameters_are_declared(images: Template) -> None:
     listing = methods(images)["GET", "/images"]["RequestParameters"]
-    one = methods(images)["GET", "/images/{id}"]["RequestParameters"]
+    item = methods(images)["GET", "/images/{id}"]["RequestParameters"]
 
     assert listing["method.request.querystring.limit"] is False
-    assert one == {"method.request.path.id": True}
+    assert item == {"method.request.path.id": True}
 
 
-def test_a_changed_schema_makes_a_new_deployment(images: Template) -> None:
+def test_a_changed_schema_causes_a_deployment(images: Template) -> None:
     (deployment,) = images.resources("AWS::ApiGateway::Deployment").values()
 
     assert set(images.resources("AWS::ApiGateway::Model")) <= set(deployment["DependsOn"])
 
 
-def test_routes_that_call_a_model_have_limits_of_their_own(images: Template) -> None:
+def test_routes_that_call_a_model_have_separate_limits(images: Template) -> None:
     settings = images.only("AWS::ApiGateway::Stage")["MethodSettings"]
     limits = {
-        (one["HttpMethod"], one["ResourcePath"]): (one["ThrottlingRateLimit"], one["ThrottlingBurstLimit"])
-        for one in settings
+        (method["HttpMethod"], method["ResourcePath"]): (method["ThrottlingRateLimit"], method["ThrottlingBurstLimit"])
+        for method in settings
     }
 
     assert limits["*", "/*"] == (20, 40)
     assert limits["POST", "/~1images"] == (5, 10)
-    assert all(one["DataTraceEnabled"] is False and one["LoggingLevel"] == "ERROR" for one in settings)
+    assert all(method["DataTraceEnabled"] is False and method["LoggingLevel"] == "ERROR" for method in settings)
 
 
-def test_the_access_log_has_the_caller_and_nothing_of_what_was_said(images: Template) -> None:
+def test_the_access_log_has_the_caller_and_no_content(images: Template) -> None:
     stage = images.only("AWS::ApiGateway::Stage")
 
     assert json.loads(stage["AccessLogSetting"]["Format"]) == ACCESS_LOG_FIELDS
     assert ACCESS_LOG_FIELDS["principal"] == "$context.identity.userArn"
-    # $context.path and its kin hold the query string's neighbours; the route is enough.
+    # The resource's path is logged instead: it contains no caller's data.
     assert not any("querystring" in value or value == "$context.path" for value in ACCESS_LOG_FIELDS.values())
     assert stage["TracingEnabled"] is True
 
 
-def test_every_documented_gateway_error_has_our_shape(images: Template) -> None:
+def test_every_gateway_error_has_the_apis_format(images: Template) -> None:
     assert GATEWAY_ERRORS.keys() == DOCUMENTED
-    for kind in DOCUMENTED:
-        template = response(images, kind)["ResponseTemplates"]["application/json"]
-        # What the gateway puts in for its variables; messageString comes with its quotes.
-        body = json.loads(template.replace("$context.error.messageString", '"said"'))
+    for response_type in DOCUMENTED:
+        template = gateway_response(images, response_type)["ResponseTemplates"]["application/json"]
+        # The gateway replaces its variables; the value of messageString is quoted.
+        body = json.loads(template.replace("$context.error.messageString", '"message"'))
         assert body["error"].keys() - {"details"} == {"code", "message", "requestId"}
 
 
 @pytest.mark.parametrize(
-    ("kind", "status", "code"),
+    ("response_type", "status", "code"),
     [
         ("MISSING_AUTHENTICATION_TOKEN", "401", "unauthorized"),
         ("INVALID_SIGNATURE", "401", "unauthorized"),
@@ -135,26 +136,26 @@ def test_every_documented_gateway_error_has_our_shape(images: Template) -> None:
         ("API_CONFIGURATION_ERROR", "500", "internal"),
     ],
 )
-def test_gateway_errors_have_the_contract_s_codes(images: Template, kind: str, status: str, code: str) -> None:
-    found = response(images, kind)
+def test_gateway_errors_have_the_apis_codes(images: Template, response_type: str, status: str, code: str) -> None:
+    response = gateway_response(images, response_type)
 
-    assert found["StatusCode"] == status
-    assert f'"code":"{code}"' in found["ResponseTemplates"]["application/json"]
+    assert response["StatusCode"] == status
+    assert f'"code":"{code}"' in response["ResponseTemplates"]["application/json"]
 
 
-def test_who_may_come_again_is_told_when(images: Template) -> None:
-    assert response(images, "THROTTLED")["ResponseParameters"]["gatewayresponse.header.Retry-After"] == "'1'"
-    assert "gatewayresponse.header.Retry-After" in response(images, "INTEGRATION_FAILURE")["ResponseParameters"]
+def test_temporary_errors_have_a_retry_after_header(images: Template) -> None:
+    assert gateway_response(images, "THROTTLED")["ResponseParameters"]["gatewayresponse.header.Retry-After"] == "'1'"
+    assert "gatewayresponse.header.Retry-After" in gateway_response(images, "INTEGRATION_FAILURE")["ResponseParameters"]
 
 
 @pytest.mark.parametrize(("stage", "origin"), [("shared", "'https://one.example'"), ("browser", "'*'"), ("dev", None)])
-def test_browsers_may_read_gateway_errors(
+def test_gateway_errors_have_cors_headers(
     stage: str, origin: str | None, assembly_of: Callable[[str], Assembly]
 ) -> None:
-    parameters = response(assembly_of(stage).template("embeddings"), "THROTTLED")["ResponseParameters"]
+    parameters = gateway_response(assembly_of(stage).template("embeddings"), "THROTTLED")["ResponseParameters"]
 
     assert parameters.get("gatewayresponse.header.Access-Control-Allow-Origin") == origin
 
 
-def test_the_account_s_logging_role_is_left_alone(images: Template) -> None:
+def test_the_accounts_logging_role_is_unchanged(images: Template) -> None:
     assert images.resources("AWS::ApiGateway::Account") == {}

@@ -1,0 +1,101 @@
+"""Takes the screenshots in the documentation, with the tests' fake data: `make screenshots`."""
+
+from collections.abc import Callable
+
+from tests.ui.browser import ROOT, BrowserSession
+from tests.ui.fake_api import FakeApi, png
+
+FOLDER = ROOT / "docs" / "images"
+
+
+def _save(session: BrowserSession, name: str, height: int = 900) -> None:
+    session.page.set_viewport_size({"width": session.page.viewport_size["width"], "height": height})
+    session.wait_until_idle()
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    session.page.mouse.move(5, 5)
+    # A page with a chat input scrolls to its end.
+    session.page.evaluate("document.querySelector('[data-testid=stMain]')?.scrollTo(0, 0)")
+    # Lets scroll bars and focus outlines fade.
+    session.page.wait_for_timeout(500)
+    session.page.screenshot(path=str(FOLDER / f"ui-{name}.png"))
+
+
+def screenshot_home(new_session: Callable[..., BrowserSession]) -> None:
+    session = new_session()
+    session.open()
+    _save(session, "home", 740)
+
+
+def screenshot_summarization(new_session: Callable[..., BrowserSession], api: FakeApi) -> None:
+    api.services["summarization"].report_fields = {"title": "Booster pump P-204 tripped on over-temperature"}
+    session = new_session()
+    page = session.open("summarization")
+    page.get_by_role("button", name="Use an example").click()
+    session.wait_until_idle()
+    page.get_by_role("button", name="Write the report").click()
+    page.get_by_text("Severity: high").first.wait_for()
+    _save(session, "summarization", 1500)
+
+
+def screenshot_embeddings(new_session: Callable[..., BrowserSession]) -> None:
+    session = new_session(width=400, language="pt", scheme="dark")
+    page = session.open("embeddings")
+    page.get_by_role("button", name="Usar um exemplo").click()
+    session.wait_until_idle()
+    page.get_by_role("button", name="Vetorizar e comparar").click()
+    page.get_by_role("heading", name="Em um mapa").wait_for()
+    _save(session, "embeddings", 2250)
+
+
+def screenshot_hr_qa(new_session: Callable[..., BrowserSession], api: FakeApi) -> None:
+    hr = api.services["hr-qa"]
+    hr.add("Benefits guide.pdf", "failed", error={"code": "encrypted", "message": "The PDF is protected."})
+    hr.add("Leave handbook.pdf")
+    session = new_session()
+    page = session.open("hr-qa")
+    page.get_by_role("textbox").first.fill("How many hours of annual leave can I carry over?")
+    page.get_by_role("button", name="Ask", exact=True).click()
+    page.get_by_text("Show page 4").click()
+    page.locator("[class*=st-key-citation-] img").wait_for()
+    _save(session, "hr-qa", 1960)
+
+
+def screenshot_playground(new_session: Callable[..., BrowserSession]) -> None:
+    session = new_session()
+    page = session.open("playground")
+    page.get_by_role("combobox").first.fill("Llama")
+    page.get_by_role("option", name="Llama").first.click()
+    page.keyboard.press("Escape")
+    page.get_by_text("Parameters", exact=True).click()
+    page.get_by_text("Temperature", exact=True).click()
+    session.wait_until_idle()
+    page.get_by_role("button", name="Explain something").click()
+    session.wait_until_idle()
+    page.get_by_role("button", name="Run", exact=True).click()
+    page.get_by_text("Llama 3.1 8B Instruct says:").wait_for()
+    _save(session, "playground", 1900)
+
+
+def screenshot_chatbot(new_session: Callable[..., BrowserSession], api: FakeApi) -> None:
+    chat = api.services["chatbot"]
+    chat.add_turn(
+        chat.add("A pump that runs hot", expiresAt="2027-01-31T12:00:00Z"),
+        "What could make a pump's bearing run hot?",
+        "Most often it is one of three:\n\n"
+        "1. Too little oil, or the wrong one\n"
+        "2. Pump and motor out of line\n"
+        "3. A bearing that is worn out\n\n"
+        "A photo of the oil gauge would help.",
+    )
+    chat.streams.append(
+        ["The gauge stands near its lowest mark. ", "Top it up, then measure the temperature again after half an hour."]
+    )
+    session = new_session()
+    page = session.open("chatbot", conversation="conversation-0")
+    photo = {"name": "gauge.png", "mimeType": "image/png", "buffer": png(200, 150, "#24516b")}
+    page.locator("input[type=file]").set_input_files([photo])
+    page.get_by_text("gauge.png").first.wait_for()
+    page.get_by_test_id("stChatInputTextArea").fill("Here it is. Is that enough?")
+    page.get_by_test_id("stChatInputSubmitButton").click()
+    page.get_by_text("input tokens").wait_for()
+    _save(session, "chatbot", 1000)
