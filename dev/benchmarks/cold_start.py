@@ -285,25 +285,15 @@ def _emulator(function: Function, python: Path, log: Any) -> Iterator[int]:
 
 
 def _end(process: "subprocess.Popen[bytes]") -> None:
-    """Ends the emulator and the function it started, and waits for both: an end must not overlap the next start."""
-    # The emulator puts the function in a process group of its own, and ending the emulator does not end it.
-    children = Path(f"/proc/{process.pid}/task").glob("*/children")
-    functions = [int(pid) for path in children for pid in path.read_text("ascii").split()]
+    """Kills the emulator and its function and waits for both, so that their exit does not overlap the next start."""
+    # The emulator starts the function in a separate process group, so killing the emulator does not kill it.
+    functions = psutil.Process(process.pid).children()
     process.kill()
-    for pid in functions:
-        with suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
+    for function in functions:
+        with suppress(psutil.NoSuchProcess):
+            function.kill()
     process.wait()
-    while any(map(_runs, functions)):
-        time.sleep(0.005)
-
-
-def _runs(pid: int) -> bool:
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text("ascii").rpartition(") ")[2][0]
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-    return state not in "ZX"
+    psutil.wait_procs(functions)
 
 
 def _environment(function: Function) -> dict[str, str]:

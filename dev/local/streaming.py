@@ -1,9 +1,8 @@
 """
-ConverseStream through the emulator: the stand-in's events are handed on as they come, through a guardrail if the call
-names one.
+ConverseStream through the emulator: relays the local model's events, through a guardrail if the call names one.
 
-A guardrail works as in Bedrock's synchronous mode: text waits until a sentence is whole, is judged together with all
-that went before, masked, and sent.
+Guardrails work as in Bedrock's synchronous mode: text is held until the end of its sentence, evaluated together with
+everything before it, masked, and sent.
 """
 
 import asyncio
@@ -22,81 +21,81 @@ from dev.local.eventstream import BrokenStream, Message
 logger = logging.getLogger("dev.local.streaming")
 
 _SENTENCE_END = re.compile(r"(?s:.*)(?:[.!?][\"')\]]*\s|\n)")
-# Text that has no sentences, such as code, waits no longer than this.
+# Text without sentences, such as code, is held up to this length.
 _MAX_HELD = 600
 _BROKEN = (OSError, http.client.HTTPException, BrokenStream)
 
 
 class Blocked(Exception):
-    """The guardrail does not let the text through."""
+    """The guardrail blocks the text."""
 
 
 @dataclass(frozen=True)
 class Intervention:
-    """A guardrail's judgement of an output, and what the caller reads instead of a blocked one."""
+    """A guardrail's evaluation of an output, and the message that replaces a blocked output."""
 
     evaluate: Callable[[str], dict[str, Any]]
     message: str
 
 
 class HeldText:
-    """A text on its way through a guardrail."""
+    """Text that a guardrail has not released yet."""
 
     def __init__(self, evaluate: Callable[[str], dict[str, Any]]) -> None:
         self._evaluate = evaluate
-        self._judged = self._held = self._masked = ""
+        self._evaluated = self._held = self._masked = ""
 
     def add(self, text: str) -> str:
-        """Returns what may be sent now. Raises `Blocked`."""
+        """Returns the text that can be sent now. Raises `Blocked`."""
         self._held += text
-        found = _SENTENCE_END.match(self._held)
-        if found:
-            return self._release(found.end())
+        sentences = _SENTENCE_END.match(self._held)
+        if sentences:
+            return self._release(sentences.end())
         return self._release(len(self._held)) if len(self._held) > _MAX_HELD else ""
 
-    def rest(self) -> str:
-        """Returns what waits, at the text's end. Raises `Blocked`."""
+    def flush(self) -> str:
+        """Returns the held text at the end of a block. Raises `Blocked`."""
         return self._release(len(self._held))
 
     def _release(self, length: int) -> str:
         if not length:
             return ""
         part, self._held = self._held[:length], self._held[length:]
-        self._judged += part
-        judgement = self._evaluate(self._judged)
-        if judgement["blocked"]:
+        self._evaluated += part
+        evaluation = self._evaluate(self._evaluated)
+        if evaluation["blocked"]:
             raise Blocked
-        before, self._masked = self._masked, str(judgement["masked_text"])
-        if self._masked.startswith(before):
-            return self._masked[len(before) :]
-        # A mask that begins in a sentence already sent: that one cannot be called back.
+        sent, self._masked = self._masked, str(evaluation["masked_text"])
+        if self._masked.startswith(sent):
+            return self._masked[len(sent) :]
+        # The mask starts in a sentence that has been sent and can't be recalled.
         return str(self._evaluate(part)["masked_text"])
 
 
 def guarded(messages: Iterator[Message], intervention: Intervention) -> Iterator[bytes]:
-    """The messages, text through the guardrail. If it blocks, the rest is not sent, but its tokens are."""
+    """Encodes the messages with masked text. A blocked stream ends with the guardrail's message and the token usage."""
     held = HeldText(intervention.evaluate)
     try:
         yield from _released(messages, held)
     except Blocked:
         yield from _ending(intervention.message)
-        yield from (message.encoded() for message in messages if message.kind == "metadata")
+        yield from (message.encoded() for message in messages if message.event_type == "metadata")
 
 
 def _released(messages: Iterator[Message], held: HeldText) -> Iterator[bytes]:
     try:
         for message in messages:
-            text = message.content["delta"].get("text") if message.kind == "contentBlockDelta" else None
+            text = message.content["delta"].get("text") if message.event_type == "contentBlockDelta" else None
             if text is not None:
                 yield from _delta(held.add(text))
                 continue
-            yield from _delta(held.rest())
+            yield from _delta(held.flush())
             yield message.encoded()
     except _BROKEN:
-        # What the model had said before its stream broke was said.
-        yield from _delta(held.rest())
+        # The text that arrived before the failure is part of the answer.
+        yield from _delta(held.flush())
         raise
-    yield from _delta(held.rest())
+    yield from _delta(held.flush())
 
 
 def _delta(text: str) -> Iterator[bytes]:
@@ -111,14 +110,14 @@ def _ending(message: str) -> Iterator[bytes]:
 
 
 def intervened(message: str, usage: dict[str, int]) -> bytes:
-    """The whole stream of a call whose input is blocked."""
+    """The complete stream of a call whose input is blocked."""
     start = eventstream.event("messageStart", {"role": "assistant"})
     end = eventstream.event("metadata", {"usage": usage, "metrics": {"latencyMs": 1}})
     return start + b"".join(_ending(message)) + end
 
 
 class Relay:
-    """Hands a stand-in's stream on until it ends, breaks, or the caller goes; runs as a `StreamingResponse` does."""
+    """Body of a `StreamingResponse`: relays a model's stream until it ends, breaks, or the caller disconnects."""
 
     def __init__(
         self,
@@ -127,40 +126,39 @@ class Relay:
         intervention: Intervention | None,
     ) -> None:
         self._connection = connection
-        self._pieces = (
-            guarded(eventstream.messages(response.read), intervention) if intervention else iter(response.read1, b"")
-        )
+        pieces = iter(response.read1, b"")
+        self._pieces = guarded(eventstream.messages(pieces), intervention) if intervention else pieces
 
     async def __call__(
         self, send: Callable[[dict[str, Any]], Awaitable[None]], receive: Callable[[], Awaitable[dict[str, Any]]]
     ) -> None:
-        gone = asyncio.ensure_future(_gone(receive))
+        disconnected = asyncio.ensure_future(_disconnected(receive))
         try:
             while True:
                 step = asyncio.ensure_future(asyncio.to_thread(next, self._pieces, None))
-                await asyncio.wait({step, gone}, return_when=asyncio.FIRST_COMPLETED)
-                if gone.done():
-                    await self._hang_up(step)
+                await asyncio.wait({step, disconnected}, return_when=asyncio.FIRST_COMPLETED)
+                if disconnected.done():
+                    await self._close(step)
                     return
                 piece = await step
                 await send({"type": "http.response.body", "body": piece or b"", "more_body": piece is not None})
                 if piece is None:
                     return
         except _BROKEN as failure:
-            # Without a last piece the caller sees a broken stream, too.
+            # Without a final piece the caller sees a broken stream as well.
             logger.info("a stream broke: %r", failure)
         finally:
-            gone.cancel()
+            disconnected.cancel()
             self._connection.close()
 
-    async def _hang_up(self, step: "asyncio.Future[bytes | None]") -> None:
-        """Wakes the thread that waits for the next piece. The stand-in stops writing at its next one."""
+    async def _close(self, step: "asyncio.Future[bytes | None]") -> None:
+        """Wakes the thread that reads the next piece. The local model stops at its next write."""
         if self._connection.sock:
             with suppress(OSError):
                 self._connection.sock.shutdown(socket.SHUT_RDWR)
         await asyncio.gather(step, return_exceptions=True)
 
 
-async def _gone(receive: Callable[[], Awaitable[dict[str, Any]]]) -> None:
+async def _disconnected(receive: Callable[[], Awaitable[dict[str, Any]]]) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass

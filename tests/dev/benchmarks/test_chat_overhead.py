@@ -163,10 +163,10 @@ def test_model_says_the_same_whole_and_in_pieces() -> None:
     request = json.dumps({"messages": [{}] * 3}).encode()
 
     whole = json.loads(stand_in.answer("/model/m/converse", "", request).body)
-    stream = StringIO(stand_in.answer("/model/m/converse-stream", "", request).body.decode("latin-1"))
+    stream = stand_in.answer("/model/m/converse-stream", "", request).body
 
-    read = list(eventstream.messages(lambda count: stream.read(count).encode("latin-1")))
-    pieces = [one.content["delta"]["text"] for one in read if one.kind == "contentBlockDelta"]
+    read = list(eventstream.messages([stream]))
+    pieces = [one.content["delta"]["text"] for one in read if one.event_type == "contentBlockDelta"]
     assert whole["output"]["message"]["content"] == [{"text": TEXT}]
     assert "".join(pieces) == TEXT
     assert len(pieces) == len(PIECES)

@@ -1,11 +1,10 @@
-"""Streams through the emulator: piece by piece, for those who may, and no further than a guardrail lets them."""
+"""Streams through the emulator are incremental, authorized by IAM, and filtered by guardrails."""
 
 import http.client
-import io
 import json
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -20,48 +19,48 @@ from tests.dev.local.search.conftest import Emulator
 HAIKU = "us.anthropic.claude-haiku-4-5-20251001-v1:0"
 
 
-def _judged(text: str) -> dict[str, Any]:
+def _evaluate(text: str) -> dict[str, Any]:
     """A guardrail that blocks a word and masks addresses."""
     masked = re.sub(r"\S+@\S+\w", "{EMAIL}", text).replace("John Smith", "{NAME}")
     return {"blocked": "tinfoil hat" in text, "masked_text": masked}
 
 
 def _released(*pieces: str) -> list[str]:
-    held = HeldText(_judged)
-    return [*(held.add(piece) for piece in pieces), held.rest()]
+    held = HeldText(_evaluate)
+    return [*(held.add(piece) for piece in pieces), held.flush()]
 
 
-def test_text_waits_for_the_end_of_its_sentence() -> None:
+def test_text_is_held_until_the_end_of_its_sentence() -> None:
     assert _released("The seal", " is new.", " ", "It holds") == ["", "", "The seal is new. ", "", "It holds"]
 
 
-def test_text_without_sentences_does_not_wait_for_ever() -> None:
+def test_text_without_sentences_is_held_up_to_a_limit() -> None:
     assert _released("x" * 601, "y") == ["x" * 601, "", "y"]
 
 
-def test_what_is_masked_never_leaves_in_part() -> None:
+def test_masked_text_is_never_sent_in_part() -> None:
     assert "".join(_released("Write to jo", "hn@example", ".org now. Thank", "s.")) == "Write to {EMAIL} now. Thanks."
 
 
-def test_a_mask_over_a_border_leaves_what_was_sent() -> None:
-    # given a name whose first half was sent as a sentence's end
-    said = _released("I am John\nSmith. ", "Then John Smith. ")
+def test_a_mask_that_starts_in_sent_text_repeats_nothing() -> None:
+    # given a name whose first half was sent at the end of a line
+    released = _released("I am John\nSmith. ", "Then John Smith. ")
     # then later names are masked, and nothing is sent twice
-    assert "".join(said) == "I am John\nSmith. Then {NAME}. "
+    assert "".join(released) == "I am John\nSmith. Then {NAME}. "
 
 
-def test_a_text_is_judged_with_what_went_before() -> None:
-    held = HeldText(_judged)
+def test_text_is_evaluated_with_everything_before_it() -> None:
+    held = HeldText(_evaluate)
     assert held.add("It is of tinfoil\n") == "It is of tinfoil\n"
-    held = HeldText(lambda text: {**_judged(text), "blocked": "tinfoil\nhat" in text})
+    held = HeldText(lambda text: {**_evaluate(text), "blocked": "tinfoil\nhat" in text})
     held.add("It is of tinfoil\n")
     with pytest.raises(Blocked):
         held.add("hat. ")
 
 
 def _messages(*pieces: str, end: bool = True) -> Iterator[Message]:
-    def message(kind: str, content: dict[str, Any]) -> Message:
-        return next(eventstream.messages(_reader(eventstream.event(kind, content))))
+    def message(event_type: str, content: dict[str, Any]) -> Message:
+        return next(eventstream.messages([eventstream.event(event_type, content)]))
 
     yield message("messageStart", {"role": "assistant"})
     for piece in pieces:
@@ -73,22 +72,17 @@ def _messages(*pieces: str, end: bool = True) -> Iterator[Message]:
     yield message("metadata", {"usage": {"inputTokens": 3}})
 
 
-def _reader(data: bytes) -> Callable[[int], bytes]:
-    return io.BytesIO(data).read
+def _decoded(sent: Iterator[bytes]) -> Iterator[tuple[str, dict[str, Any]]]:
+    for message in eventstream.messages(sent):
+        yield message.event_type, message.content
 
 
-def _read(sent: Iterator[bytes]) -> Iterator[tuple[str, dict[str, Any]]]:
-    for piece in sent:
-        for message in eventstream.messages(_reader(piece)):
-            yield message.kind, message.content
-
-
-_INTERVENTION = Intervention(_judged, "No.")
+_INTERVENTION = Intervention(_evaluate, "No.")
 
 
 def test_a_stream_is_masked_and_keeps_its_order() -> None:
-    events = list(_read(guarded(_messages("I am a@b.org. ", "You", " too?"), _INTERVENTION)))
-    assert [kind for kind, _ in events] == [
+    events = list(_decoded(guarded(_messages("I am a@b.org. ", "You", " too?"), _INTERVENTION)))
+    assert [event_type for event_type, _ in events] == [
         "messageStart",
         "contentBlockDelta",
         "contentBlockDelta",
@@ -101,16 +95,16 @@ def test_a_stream_is_masked_and_keeps_its_order() -> None:
 
 
 def test_a_blocked_stream_ends_with_the_guardrails_message_and_the_tokens() -> None:
-    events = list(_read(guarded(_messages("First. ", "A tinfoil hat. ", "Last."), _INTERVENTION)))
-    texts = [content["delta"]["text"] for kind, content in events if kind == "contentBlockDelta"]
+    events = list(_decoded(guarded(_messages("First. ", "A tinfoil hat. ", "Last."), _INTERVENTION)))
+    texts = [content["delta"]["text"] for event_type, content in events if event_type == "contentBlockDelta"]
     assert texts == ["First. ", "No."]
-    assert [kind for kind, _ in events[-3:]] == ["contentBlockStop", "messageStop", "metadata"]
+    assert [event_type for event_type, _ in events[-3:]] == ["contentBlockStop", "messageStop", "metadata"]
     assert events[-2][1]["stopReason"] == "guardrail_intervened"
     assert events[-1][1]["usage"] == {"inputTokens": 3}
 
 
-def test_a_broken_stream_says_what_it_held_and_breaks() -> None:
-    events = _read(guarded(_messages("First. ", "Second", end=False), _INTERVENTION))
+def test_a_broken_stream_releases_the_held_text_and_breaks() -> None:
+    events = _decoded(guarded(_messages("First. ", "Second", end=False), _INTERVENTION))
     assert [next(events)[0], next(events)[1]["delta"]["text"]] == ["messageStart", "First. "]
     assert next(events)[1]["delta"]["text"] == "Second"
     with pytest.raises(http.client.IncompleteRead):
@@ -131,53 +125,53 @@ def emulator(stand_in: StandIn, tmp_path_factory: pytest.TempPathFactory) -> Ite
 
 @pytest.fixture(scope="module")
 def bedrock(emulator: Emulator) -> Any:
-    """As a caller who may stream and nothing else."""
+    """A client whose role allows streaming only."""
     allowed = {"Action": ["bedrock:InvokeModelWithResponseStream", "bedrock:ApplyGuardrail"], "Resource": "*"}
     return emulator.client("bedrock-runtime", emulator.role("streamer", allowed))
 
 
 @pytest.fixture(scope="module")
 def guardrail(emulator: Emulator) -> dict[str, str]:
-    made = emulator.client("bedrock").create_guardrail(
+    guardrail = emulator.client("bedrock").create_guardrail(
         name="streams",
         blockedInputMessaging="Not that.",
         blockedOutputsMessaging="Not this.",
         wordPolicyConfig={"wordsConfig": [{"text": "tinfoil"}]},
     )
-    return {"guardrailIdentifier": made["guardrailId"], "guardrailVersion": "DRAFT"}
+    return {"guardrailIdentifier": guardrail["guardrailId"], "guardrailVersion": "DRAFT"}
 
 
-def _asked(text: str, tokens: int = 20, **more: Any) -> dict[str, Any]:
+def _request(text: str, tokens: int = 20, **more: Any) -> dict[str, Any]:
     messages = [{"role": "user", "content": [{"text": text}]}]
     return {"modelId": HAIKU, "messages": messages, "inferenceConfig": {"maxTokens": tokens}, **more}
 
 
-def test_pieces_pass_as_they_come(bedrock: Any) -> None:
-    begun = time.monotonic()
-    answer = bedrock.converse_stream(**_asked("Tell me about pumps. [[simulate:slow-stream:0.4]]"))
-    arrived = [(next(iter(event)), time.monotonic() - begun) for event in answer["stream"]]
-    pieces = [at for kind, at in arrived if kind == "contentBlockDelta"]
-    assert [kind for kind, _ in arrived[-2:]] == ["messageStop", "metadata"]
+def test_pieces_are_relayed_as_they_arrive(bedrock: Any) -> None:
+    started = time.monotonic()
+    answer = bedrock.converse_stream(**_request("Tell me about pumps. [[simulate:slow-stream:0.4]]"))
+    arrived = [(next(iter(event)), time.monotonic() - started) for event in answer["stream"]]
+    pieces = [at for event_type, at in arrived if event_type == "contentBlockDelta"]
+    assert [event_type for event_type, _ in arrived[-2:]] == ["messageStop", "metadata"]
     assert pieces[0] >= 0.4
     assert 0.3 < pieces[1] - pieces[0] < 0.9
     assert 0.3 < pieces[2] - pieces[1] < 0.9
 
 
-def test_only_those_stream_who_may(emulator: Emulator, bedrock: Any) -> None:
-    # given callers who may not stream, and who may use the profile but not its models
-    whole = emulator.role("whole", {"Action": "bedrock:InvokeModel", "Resource": "*"})
+def test_streaming_needs_its_own_permission(emulator: Emulator, bedrock: Any) -> None:
+    # given a role without the streaming action, and a role for the profile but not its models
+    invoke = emulator.role("invoke", {"Action": "bedrock:InvokeModel", "Resource": "*"})
     profile = {"Action": "bedrock:*", "Resource": "arn:aws:bedrock:*:*:inference-profile/*"}
-    for who in (whole, emulator.role("profile-only", profile)):
-        client = emulator.client("bedrock-runtime", who)
+    for role in (invoke, emulator.role("profile-only", profile)):
+        client = emulator.client("bedrock-runtime", role)
         with pytest.raises(client.exceptions.AccessDeniedException, match="InvokeModelWithResponseStream"):
-            client.converse_stream(**_asked("Hello"))
-    # then errors are answers, not streams
+            client.converse_stream(**_request("Hello"))
+    # and errors are responses, not streams
     with pytest.raises(bedrock.exceptions.ThrottlingException):
-        bedrock.converse_stream(**_asked("[[simulate:ThrottlingException]]"))
+        bedrock.converse_stream(**_request("[[simulate:ThrottlingException]]"))
 
 
-def test_a_cut_reaches_the_caller(bedrock: Any) -> None:
-    answer = bedrock.converse_stream(**_asked("Tell me about pumps. [[simulate:cut]]"))
+def test_a_cut_stream_is_broken_for_the_caller(bedrock: Any) -> None:
+    answer = bedrock.converse_stream(**_request("Tell me about pumps. [[simulate:cut]]"))
     events: list[Any] = []
     with pytest.raises(urllib3.exceptions.ProtocolError):
         events.extend(answer["stream"])
@@ -185,23 +179,23 @@ def test_a_cut_reaches_the_caller(bedrock: Any) -> None:
     assert sum("contentBlockDelta" in event for event in events) == 3
 
 
-def test_a_caller_that_goes_ends_the_writing_behind(bedrock: Any, stand_in: StandIn) -> None:
-    # given a long answer, waiting for its next piece
-    answer = bedrock.converse_stream(**_asked("Write a story, behind. [[simulate:slow-stream:0.5]]", 400))
+def test_a_disconnect_stops_the_model(bedrock: Any, stand_in: StandIn) -> None:
+    # given a long answer between two pieces
+    answer = bedrock.converse_stream(**_request("Write a story, behind. [[simulate:slow-stream:0.5]]", 400))
     stream = iter(answer["stream"])
     next(stream)
     # when
     answer["stream"].close()
     # then
-    until = time.monotonic() + 4
+    deadline = time.monotonic() + 4
     while not (calls := stand_in.calls("behind")["calls"]):
-        assert time.monotonic() < until
+        assert time.monotonic() < deadline
         time.sleep(0.05)
     assert calls[0]["error"] == "callerGone"
 
 
 def test_a_blocked_input_calls_no_model(bedrock: Any, guardrail: dict[str, str], stand_in: StandIn) -> None:
-    answer = bedrock.converse_stream(**_asked("A tinfoil cap?", guardrailConfig=guardrail))
+    answer = bedrock.converse_stream(**_request("A tinfoil cap?", guardrailConfig=guardrail))
     assert list(answer["stream"]) == [
         {"messageStart": {"role": "assistant"}},
         {"contentBlockDelta": {"delta": {"text": "Not that."}, "contentBlockIndex": 0}},
@@ -217,8 +211,8 @@ def test_a_blocked_input_calls_no_model(bedrock: Any, guardrail: dict[str, str],
     assert stand_in.calls("tinfoil")["count"] == 0
 
 
-def test_an_output_is_blocked_on_its_way(bedrock: Any, guardrail: dict[str, str]) -> None:
-    # given a structured answer that repeats what the guardrail was not shown
+def test_an_output_is_blocked_while_it_streams(bedrock: Any, guardrail: dict[str, str]) -> None:
+    # given a structured answer that repeats text the input check did not cover
     schema = {"type": "object", "properties": {"summary": {"type": "string"}}, "required": ["summary"]}
     form = {"type": "json_schema", "structure": {"jsonSchema": {"schema": json.dumps(schema)}}}
     blocks = [{"text": "The hat is of tinfoil."}, {"guardContent": {"text": {"text": "What is it?"}}}]
