@@ -13,7 +13,6 @@ import os
 import platform
 import re
 import shutil
-import signal
 import socket
 import statistics
 import subprocess
@@ -26,10 +25,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import psutil
+
 from dev.tools.lock import export
 
 ROOT = Path(__file__).resolve().parents[2]
-HERE = ROOT / "benchmarks"
+HERE = ROOT / "dev" / "benchmarks"
 WORK = ROOT / ".cache" / "benchmarks"
 RESULT = HERE / "results" / "cold_start.json"
 AIM = 0.45
