@@ -70,7 +70,7 @@ class StreamingSettings(Settings, frozen=True, kw_only=True):
 
 
 class AlarmSettings(Settings, frozen=True, kw_only=True):
-    """Where alarms are sent: an e-mail address (through a new topic), an existing SNS topic, or nowhere."""
+    """Where alarms are sent: an e-mail address (through a new topic), or an existing SNS topic. Optional."""
 
     email: Annotated[str, msgspec.Meta(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$")] | None = None
     topic_arn: Annotated[str, msgspec.Meta(pattern=r"^arn:[a-z-]+:sns:[^:]+:[0-9]{12}:[^:]+$")] | None = None

@@ -24,7 +24,7 @@ from dev.local.search.engine import Engine
 
 ROOT = Path(__file__).resolve().parents[3]
 BASELINE = "bench-ingestion"
-RESULT = ROOT / "benchmarks" / "results" / "ingestion.json"
+RESULT = ROOT / "dev" / "benchmarks" / "results" / "ingestion.json"
 PAGES = 5_000
 # Embedding all pages one by one would take most of an hour.
 PEER_PAGES = 60
