@@ -1,1 +1,1 @@
-"""AWS on this machine: the emulator, the models' stand-in, and the deployment to them. See README.md."""
+"""AWS on this machine: the emulator, the local models, and the deployment. See README.md."""

@@ -9,7 +9,7 @@ from dev.local.stage import Stage, clock
 
 
 def main() -> int:
-    """The exit code: 0, or 1 when something is wrong."""
+    """Returns the exit code: 0, or 1 after an error."""
     parser = argparse.ArgumentParser(
         prog="python -m dev.local", description="AWS on this machine, with the stacks deployed."
     )
@@ -26,7 +26,7 @@ def main() -> int:
             print(f"log: {failure.log}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("interrupted; what runs goes on running: `make local-stop` ends it", file=sys.stderr)
+        print("interrupted; running services keep running: `make local-stop` stops them", file=sys.stderr)
         return 130
     return 0
 

@@ -1,7 +1,7 @@
 """
-Bedrock's runtime in the emulator: IAM and guardrails here, the models in a process of their own.
+Bedrock's runtime in the emulator: IAM and guardrails run here, the models in a separate process.
 
-The emulator answers every request on one event loop, so whatever takes time runs in its thread pool.
+The emulator handles every request on one event loop, so slow work runs in its thread pool.
 """
 
 import asyncio
@@ -18,12 +18,12 @@ from dev.local.catalogue import Catalogue
 from dev.local.iam import Answer, ModelAccess, error, guardrail_of, model_call
 from dev.local.streaming import Intervention, Relay
 
-# Longer than anything the gateway waits for; a stand-in that hangs is noticed all the same.
+# Longer than the gateway's timeout; still detects a model process that hangs.
 _MODELS_SECONDS = 120
 _STREAM = "converse-stream"
 _PASSED = ("content-type", "accept", "x-amzn-bedrock-accept")
 
-# What content filters and the managed word list catch here: enough to see a refusal, and nothing a report would say.
+# Patterns of content filters and the managed word list: enough to trigger a refusal, and not used in normal reports.
 _CONTENT_FILTERS = {
     "VIOLENCE": r"\b(?:pipe bombs?|beheading|torture someone|kill (?:him|her|them|someone))\b",
     "MISCONDUCT": r"\b(?:build a bomb|make a bomb|cook meth|launder money)\b",
@@ -38,14 +38,14 @@ Evaluation = dict[str, Any]
 
 
 def extended_evaluation(evaluate: Callable[[Any, str, str], Evaluation]) -> Callable[[Any, str, str], Evaluation]:
-    """The emulator's evaluation of words and personal data, with content filters and the managed word list beside."""
+    """Adds content filters and the managed word list to the emulator's evaluation of words and personal data."""
 
     def extended(record: dict[str, Any], source: str, text: str) -> Evaluation:
         result = evaluate(record, source, text)
         strength = "inputStrength" if source == "INPUT" else "outputStrength"
         filters = [
             {
-                "type": kind,
+                "type": filter_type,
                 "confidence": "HIGH",
                 "filterStrength": entry[strength],
                 "action": "BLOCKED",
@@ -53,16 +53,16 @@ def extended_evaluation(evaluate: Callable[[Any, str, str], Evaluation]) -> Call
             }
             for entry in (record.get("ContentPolicy") or {}).get("filtersConfig") or []
             if entry.get(strength, "NONE") != "NONE"
-            and (kind := entry.get("type", "")) in _CONTENT_FILTERS
-            and re.search(_CONTENT_FILTERS[kind], text, re.IGNORECASE)
+            and (filter_type := entry.get("type", "")) in _CONTENT_FILTERS
+            and re.search(_CONTENT_FILTERS[filter_type], text, re.IGNORECASE)
         ]
         if filters:
             result["assessment"]["contentPolicy"] = {"filters": filters}
         lists = (record.get("WordPolicy") or {}).get("managedWordListsConfig") or []
         profane = re.search(_PROFANITY, text, re.IGNORECASE) if lists else None
         if profane:
-            found = {"match": profane.group(0), "type": "PROFANITY", "action": "BLOCKED", "detected": True}
-            result["assessment"].setdefault("wordPolicy", {})["managedWordLists"] = [found]
+            match = {"match": profane.group(0), "type": "PROFANITY", "action": "BLOCKED", "detected": True}
+            result["assessment"].setdefault("wordPolicy", {})["managedWordLists"] = [match]
         result["blocked"] = bool(result["blocked"] or filters or profane)
         return result
 
@@ -70,7 +70,7 @@ def extended_evaluation(evaluate: Callable[[Any, str, str], Evaluation]) -> Call
 
 
 def guarded_text(content: dict[str, Any]) -> str:
-    """What the guardrail reads of a Converse request: the blocks marked for it, else all text of the user's turns."""
+    """The text of a Converse request that a guardrail evaluates: marked blocks if any, otherwise all user text."""
     marked: list[str] = []
     plain: list[str] = []
     turns = [*content.get("messages", []), {"role": "system", "content": content.get("system", [])}]
@@ -87,7 +87,7 @@ def guarded_text(content: dict[str, Any]) -> str:
 
 
 class Runtime:
-    """Bedrock's runtime API, in the form in which the emulator calls a service."""
+    """Bedrock's runtime API as a service of the emulator."""
 
     def __init__(self, models_url: str, catalogue: Catalogue) -> None:
         self._models = urlsplit(models_url)
@@ -98,7 +98,7 @@ class Runtime:
         self._scope = seams.module("ministack.core.responses")
 
     def extend(self) -> None:
-        """Put this runtime in the place of the emulator's, and IAM's questions in the place of its own."""
+        """Replaces the emulator's runtime and its IAM checks for model calls."""
         self._access.extend()
         self._original._evaluate_guardrail = extended_evaluation(self._original._evaluate_guardrail)
         self._original.handle_request = self.handle
@@ -133,8 +133,8 @@ class Runtime:
             )
         if operation not in ("converse", _STREAM):
             return self._forward(model_id, operation, headers, body)
-        asked = self._original._evaluate_guardrail(guardrail, "INPUT", guarded_text(json.loads(body)))
-        if asked["blocked"]:
+        evaluation = self._original._evaluate_guardrail(guardrail, "INPUT", guarded_text(json.loads(body)))
+        if evaluation["blocked"]:
             message = _message(guardrail, "BlockedInputMessaging")
             if operation == _STREAM:
                 return 200, {"Content-Type": eventstream.CONTENT_TYPE}, streaming.intervened(message, _NOTHING_USED)
@@ -146,18 +146,18 @@ class Runtime:
         return self._guarded(guardrail, model_id, headers, body)
 
     def _guarded(self, guardrail: dict[str, Any], model_id: str, headers: dict[str, str], body: bytes) -> Answer:
-        status, sent, raw = self._forward(model_id, "converse", headers, body)
+        status, response_headers, raw = self._forward(model_id, "converse", headers, body)
         if status != 200:
-            return status, sent, raw
+            return status, response_headers, raw
         answer = json.loads(raw)
         for block in answer["output"]["message"]["content"]:
             if "text" not in block:
                 continue
-            said = self._original._evaluate_guardrail(guardrail, "OUTPUT", block["text"])
-            if said["blocked"]:
+            evaluation = self._original._evaluate_guardrail(guardrail, "OUTPUT", block["text"])
+            if evaluation["blocked"]:
                 return _intervened(_message(guardrail, "BlockedOutputsMessaging"), answer["usage"])
-            block["text"] = said["masked_text"]
-        return status, sent, json.dumps(answer).encode()
+            block["text"] = evaluation["masked_text"]
+        return status, response_headers, json.dumps(answer).encode()
 
     def _forward(
         self,
@@ -167,7 +167,7 @@ class Runtime:
         body: bytes,
         intervention: Intervention | None = None,
     ) -> Answer:
-        """The stand-in's answer. A stream's body is still to come, in the emulator's form for that."""
+        """Returns the local model's response; a stream's body is an emulator `StreamingResponse`."""
         connection = http.client.HTTPConnection(self._models.hostname or "", self._models.port, timeout=_MODELS_SECONDS)
         relay: Relay | None = None
         try:
@@ -184,7 +184,7 @@ class Runtime:
                 return 200, kept, self._scope.StreamingResponse(relay)
             return response.status, kept, response.read()
         except OSError as failure:
-            return error("ServiceUnavailableException", f"The model stand-in does not answer: {failure}", 503)
+            return error("ServiceUnavailableException", f"The local models do not respond: {failure}", 503)
         finally:
             if not relay:
                 connection.close()

@@ -1,8 +1,8 @@
 """
-The project's model catalogue as the emulator needs it.
+The parts of the project's model catalogue that the emulator needs.
 
-The catalogue itself needs msgspec, which the emulator's environment must not have (functions run in it, and a package
-that misses it would work here and fail on AWS). So the launcher writes what is needed as JSON.
+The catalogue module needs msgspec, which the emulator's environment must not have: functions run in that environment,
+and a package without msgspec would work here and fail on AWS. So the launcher exports the rows as JSON.
 """
 
 import json
@@ -15,7 +15,7 @@ from dev.local.paths import write_private
 
 @dataclass(frozen=True)
 class Profile:
-    """An inference profile: the model behind it and the regions it may route to."""
+    """An inference profile: its model and the regions it can route to."""
 
     model: str
     regions: tuple[str, ...]
@@ -23,7 +23,7 @@ class Profile:
 
 
 class Catalogue:
-    """The models by id, and their inference profiles."""
+    """Models and inference profiles by id."""
 
     def __init__(self, models: dict[str, dict[str, Any]]) -> None:
         self._models = models
@@ -38,11 +38,11 @@ class Catalogue:
         return cls(json.loads(path.read_text(encoding="utf-8")))
 
     def profile(self, identifier: str) -> Profile | None:
-        """The profile that an id or ARN names, if it names one."""
+        """The inference profile with this id or ARN, if any."""
         return self._profiles.get(_bare(identifier))
 
     def model(self, identifier: str) -> tuple[str, dict[str, Any]] | None:
-        """The foundation model behind an id, a profile's id, or an ARN of either: its id and its row."""
+        """Id and row of the foundation model for a model's or profile's id or ARN."""
         bare = _bare(identifier)
         profile = self._profiles.get(bare)
         model_id = profile.model if profile else bare
@@ -54,7 +54,7 @@ def _bare(identifier: str) -> str:
 
 
 def write(target: Path) -> None:
-    """Write the rows of `lambda_src/shared/catalogue.py` for the emulator. Runs in the launcher's environment."""
+    """Exports the rows of `lambda_src/shared/catalogue.py`. Runs in the launcher's environment."""
     from lambda_src.shared import catalogue
 
     rows = {

@@ -1,4 +1,4 @@
-"""CloudFormation types that the emulator lacks, or records without effect, and that the stacks use."""
+"""CloudFormation types that the stacks use and the emulator lacks or ignores."""
 
 import json
 from typing import Any
@@ -9,26 +9,26 @@ Props = dict[str, Any]
 Created = tuple[str, dict[str, Any]]
 
 
-def _call(answer: tuple[int, dict[str, str], bytes], what: str) -> dict[str, Any]:
-    status, _, body = answer
+def _call(response: tuple[int, dict[str, str], bytes], resource: str) -> dict[str, Any]:
+    status, _, body = response
     content: dict[str, Any] = json.loads(body or b"{}")
     if status >= 300:
-        raise ValueError(f"{what}: {content.get('message', content)}")
+        raise ValueError(f"{resource}: {content.get('message', content)}")
     return content
 
 
 def _wire(value: Any) -> Any:
-    """CloudFormation spells `TopicPolicyConfig`, the service's own API `topicPolicyConfig`."""
+    """Converts a template's property names (`TopicPolicyConfig`) to the API's (`topicPolicyConfig`)."""
     if isinstance(value, dict):
         return {name[:1].lower() + name[1:]: _wire(item) for name, item in value.items()}
     if isinstance(value, list):
         return [_wire(item) for item in value]
-    # Templates may carry booleans as words.
+    # Templates can contain booleans as strings.
     return {"true": True, "false": False}.get(value, value) if isinstance(value, str) else value
 
 
 class Guardrails:
-    """`AWS::Bedrock::Guardrail` and its versions, made by the emulator's own Bedrock control plane."""
+    """`AWS::Bedrock::Guardrail` and `GuardrailVersion`, created by the emulator's Bedrock control plane."""
 
     def __init__(self) -> None:
         self._bedrock = seams.module("ministack.services.bedrock")
@@ -46,33 +46,33 @@ class Guardrails:
 
     def create(self, logical_id: str, props: Props, stack: str) -> Created:
         body = json.dumps(_wire(props)).encode()
-        made = _call(self._bedrock._create_guardrail(body), logical_id)
-        attributes = self._attributes(made["guardrailId"])
-        # Ref is the ARN: Fn::GetAtt gives the id.
+        guardrail = _call(self._bedrock._create_guardrail(body), logical_id)
+        attributes = self._attributes(guardrail["guardrailId"])
+        # Ref returns the ARN.
         return attributes["GuardrailArn"], attributes
 
     def update(self, physical_id: str, _old: Props, new: Props, _stack: str) -> Created:
         body = json.dumps(_wire(new)).encode()
-        made = _call(self._bedrock._update_guardrail(physical_id, body), physical_id)
-        return physical_id, self._attributes(made["guardrailId"])
+        guardrail = _call(self._bedrock._update_guardrail(physical_id, body), physical_id)
+        return physical_id, self._attributes(guardrail["guardrailId"])
 
     def delete(self, physical_id: str, _props: Props) -> None:
-        # A guardrail that is gone already is deleted: CloudFormation repeats deletions.
+        # CloudFormation repeats deletions: a missing guardrail is not an error.
         self._bedrock._delete_guardrail(physical_id, {})
 
     def create_version(self, logical_id: str, props: Props, _stack: str) -> Created:
         identifier = str(props.get("GuardrailIdentifier", ""))
         body = json.dumps({"description": props.get("Description", "")}).encode()
-        made = _call(self._bedrock._create_guardrail_version(identifier, body), logical_id)
-        arn = self._bedrock._guardrail_arn(made["guardrailId"])
-        return f"{made['guardrailId']}|{made['version']}", {
-            "GuardrailId": made["guardrailId"],
+        version = _call(self._bedrock._create_guardrail_version(identifier, body), logical_id)
+        arn = self._bedrock._guardrail_arn(version["guardrailId"])
+        return f"{version['guardrailId']}|{version['version']}", {
+            "GuardrailId": version["guardrailId"],
             "GuardrailArn": arn,
-            "Version": made["version"],
+            "Version": version["version"],
         }
 
     def update_version(self, physical_id: str, old: Props, new: Props, stack: str) -> Created:
-        """Every property asks for replacement."""
+        """Every changed property requires replacement."""
         if old == new:
             identifier, _, version = physical_id.partition("|")
             arn = self._bedrock._guardrail_arn(identifier)
@@ -84,7 +84,7 @@ class Guardrails:
 
 
 class WebAcls:
-    """`AWS::WAFv2::WebACLAssociation` and `LoggingConfiguration`. The emulator keeps rules but does not apply them."""
+    """`AWS::WAFv2::WebACLAssociation` and `LoggingConfiguration`. The emulator stores rules but does not apply them."""
 
     def __init__(self) -> None:
         self._waf = seams.module("ministack.services.waf")
@@ -107,15 +107,15 @@ class WebAcls:
         return self.log("", new, stack)
 
     def unlog(self, _physical_id: str, _props: Props) -> None:
-        """Nothing was made."""
+        """`log` creates nothing."""
 
 
 class Validators:
     """
-    `AWS::ApiGateway::RequestValidator` with effect.
+    `AWS::ApiGateway::RequestValidator`.
 
-    The emulator's gateway validates requests, but its CloudFormation handlers neither make the validator nor tell the
-    method about it.
+    The emulator's gateway validates requests, but its CloudFormation handlers neither create the validator nor attach
+    it to the method.
     """
 
     def __init__(self, handlers: dict[str, dict[str, Any]]) -> None:
@@ -132,22 +132,22 @@ class Validators:
         }
 
     def create(self, logical_id: str, props: Props, _stack: str) -> Created:
-        answer = self._gateway._create_request_validator(props.get("RestApiId", ""), self._data(props))
-        made = _call(answer, logical_id)
-        return made["id"], {"RequestValidatorId": made["id"]}
+        response = self._gateway._create_request_validator(props.get("RestApiId", ""), self._data(props))
+        validator = _call(response, logical_id)
+        return validator["id"], {"RequestValidatorId": validator["id"]}
 
     def update(self, physical_id: str, old: Props, new: Props, stack: str) -> Created:
         if any(old.get(key) != new.get(key) for key in ("RestApiId", "Name")):
             return self.create(physical_id, new, stack)
-        kept = self._gateway._request_validators.get(new.get("RestApiId", ""), {}).get(physical_id)
-        if kept is not None:
-            kept.update(self._data(new))
+        validator = self._gateway._request_validators.get(new.get("RestApiId", ""), {}).get(physical_id)
+        if validator is not None:
+            validator.update(self._data(new))
         return physical_id, {"RequestValidatorId": physical_id}
 
     def delete(self, physical_id: str, props: Props) -> None:
         self._gateway._request_validators.get(props.get("RestApiId", ""), {}).pop(physical_id, None)
 
-    def _tell(self, props: Props) -> None:
+    def _attach(self, props: Props) -> None:
         resources = self._gateway._resources.get(props.get("RestApiId", ""), {})
         resource = resources.get(props.get("ResourceId", ""), {})
         method = resource.get("resourceMethods", {}).get(props.get("HttpMethod", "ANY"))
@@ -155,18 +155,18 @@ class Validators:
             method["requestValidatorId"] = props.get("RequestValidatorId")
 
     def create_method(self, logical_id: str, props: Props, stack: str) -> Created:
-        made: Created = self._create_method(logical_id, props, stack)
-        self._tell(props)
-        return made
+        created: Created = self._create_method(logical_id, props, stack)
+        self._attach(props)
+        return created
 
     def update_method(self, physical_id: str, old: Props, new: Props, stack: str) -> Created:
-        made: Created = self._update_method(physical_id, old, new, stack)
-        self._tell(new)
-        return made
+        created: Created = self._update_method(physical_id, old, new, stack)
+        self._attach(new)
+        return created
 
 
 def extend() -> None:
-    """Register the types. Called once, before the emulator serves."""
+    """Registers the types. Called once, before the emulator serves."""
     handlers = seams.module("ministack.services.cloudformation.provisioners")._RESOURCE_HANDLERS
     guardrails, acls, validators = Guardrails(), WebAcls(), Validators(handlers)
     handlers["AWS::Bedrock::Guardrail"] = {

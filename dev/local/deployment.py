@@ -1,4 +1,4 @@
-"""The real CDK CLI against the emulator: bootstrap, deploy what changed, and the outputs in a form that works here."""
+"""Runs the CDK CLI against the emulator: bootstrap, deployment of changes, and outputs with local addresses."""
 
 import hashlib
 import json
@@ -12,7 +12,7 @@ from dev.local.environment import ACCOUNT
 from dev.local.errors import LocalError
 from dev.local.paths import Paths, write_private
 
-# What the templates and packages are made from. A change in any of them asks for a new deployment.
+# The sources of templates and packages. A change in any of them requires a deployment.
 _SOURCES = ("app.py", "cdk.json", "package-lock.json", "requirements.txt", "stacks", "lambda_src")
 _IGNORED = {"__pycache__", ".mypy_cache", ".ruff_cache", ".pytest_cache"}
 _EXECUTE_API = re.compile(r"^https://(?P<api>[a-z0-9]+)\.execute-api\.[a-z0-9.:-]+/(?P<rest>.*)$")
@@ -33,7 +33,7 @@ def _files(root: Path, sources: Iterable[str]) -> Iterable[Path]:
 
 
 def fingerprint(root: Path, sources: Iterable[str] = _SOURCES) -> str:
-    """A hash over names and contents of files."""
+    """A hash of the files' names and contents."""
     digest = hashlib.sha256()
     for file in _files(root, sources):
         digest.update(str(file.relative_to(root)).encode() + b"\0")
@@ -42,13 +42,13 @@ def fingerprint(root: Path, sources: Iterable[str] = _SOURCES) -> str:
 
 
 def local_url(url: str, port: int) -> str | None:
-    """The address on this machine of an API whose template names AWS's; None for anything else."""
+    """Converts an API's AWS URL to its local URL; None for any other text."""
     found = _EXECUTE_API.match(url)
     return f"https://localhost:{port}/_aws/execute-api/{found['api']}/{found['rest']}" if found else None
 
 
 def local_outputs(outputs: Mapping[str, Mapping[str, str]], port: int) -> dict[str, dict[str, str]]:
-    """CDK's outputs with every API's address replaced."""
+    """CDK's outputs with local API URLs."""
     return {
         stack: {name: local_url(value, port) or value for name, value in values.items()}
         for stack, values in outputs.items()
@@ -56,7 +56,7 @@ def local_outputs(outputs: Mapping[str, Mapping[str, str]], port: int) -> dict[s
 
 
 class Deployment:
-    """Brings the emulator to what the sources say."""
+    """Deploys the sources to the emulator."""
 
     def __init__(self, paths: Paths, environment: Mapping[str, str], cloudformation: Any) -> None:
         self._paths = paths
@@ -64,7 +64,7 @@ class Deployment:
         self._cloudformation = cloudformation
 
     def is_current(self) -> bool:
-        """Whether the sources are those of the last deployment and the emulator still holds its stacks."""
+        """Whether the sources have not changed since the last deployment and the emulator still has its stacks."""
         try:
             last = json.loads(self._paths.deployed.read_text(encoding="utf-8"))
         except (OSError, ValueError):
@@ -76,20 +76,20 @@ class Deployment:
 
     def _stacks(self) -> dict[str, str]:
         pages = self._cloudformation.get_paginator("describe_stacks").paginate()
-        found = {stack["StackName"]: stack["StackStatus"] for page in pages for stack in page["Stacks"]}
-        return {name: status for name, status in found.items() if "ROLLBACK" not in status}
+        stacks = {stack["StackName"]: stack["StackStatus"] for page in pages for stack in page["Stacks"]}
+        return {name: status for name, status in stacks.items() if "ROLLBACK" not in status}
 
     def bootstrap(self) -> bool:
-        """Once for each emulator state. Returns whether there was something to do."""
+        """Bootstraps the environment once. Returns whether it was necessary."""
         if _TOOLKIT in self._stacks():
             return False
-        # Where no cdk.json is, the CLI bootstraps the named environment without synthesizing the application.
+        # In a folder without cdk.json, the CLI bootstraps without synthesizing the application.
         region = self._environment["AWS_REGION"]
         self._cdk(self._paths.home, "bootstrap", f"aws://{ACCOUNT}/{region}")
         return True
 
     def deploy(self) -> None:
-        """Deploy all stacks and write the outputs as CDK gives them. Raises `LocalError`."""
+        """Deploys all stacks and writes CDK's outputs. Raises `LocalError`."""
         target = self._paths.home / "cdk-outputs.json"
         target.unlink(missing_ok=True)
         before = fingerprint(self._paths.root)
@@ -99,24 +99,24 @@ class Deployment:
             "--method", "direct", "--output", str(self._paths.home / "cdk.out"), "--outputs-file", str(target),
         )  # fmt: skip
         outputs = self.outputs()
-        # The fingerprint from before: what changed meanwhile is not deployed.
+        # The fingerprint from before the deployment: changes made during it are not deployed.
         deployed = {"fingerprint": before, "stacks": sorted(outputs)}
         write_private(self._paths.deployed, json.dumps(deployed, indent=2) + "\n")
 
     def outputs(self) -> dict[str, dict[str, str]]:
-        """The last deployment's outputs, as CDK wrote them."""
+        """The last deployment's outputs, as written by CDK."""
         try:
-            found: dict[str, dict[str, str]] = json.loads((self._paths.home / "cdk-outputs.json").read_text("utf-8"))
+            outputs: dict[str, dict[str, str]] = json.loads((self._paths.home / "cdk-outputs.json").read_text("utf-8"))
         except (OSError, ValueError) as failure:
-            raise LocalError(f"the deployment left no outputs: {failure}") from failure
-        return found
+            raise LocalError(f"the deployment wrote no outputs: {failure}") from failure
+        return outputs
 
     def _cdk(self, folder: Path, command: str, *arguments: str) -> None:
         log = self._paths.logs / f"cdk-{command}.log"
         if not self._paths.cdk.exists():
             raise LocalError(f"the CDK CLI is missing ({self._paths.cdk}); run `npm ci`")
         with log.open("wb") as sink:
-            ended = subprocess.run(
+            completed = subprocess.run(
                 [str(self._paths.cdk), command, *arguments],
                 cwd=folder,
                 env=dict(self._environment),
@@ -125,27 +125,27 @@ class Deployment:
                 stderr=subprocess.STDOUT,
                 check=False,
             )
-        if ended.returncode:
+        if completed.returncode:
             raise LocalError(f"cdk {command} failed: {_reason(log.read_text('utf-8', errors='replace'))}", log)
 
 
 def _reason(text: str) -> str:
-    """The lines of a CDK log that say what went wrong."""
+    """The error messages in a CDK log."""
     plain = re.sub(r"\x1b\[[0-9;]*m", "", text)
     lines = [line.strip() for line in plain.splitlines() if line.strip()]
-    telling = [line for line in lines if re.search(r"failed|error|exception|❌", line, re.IGNORECASE)]
-    return "\n  ".join((telling or lines or ["it said nothing"])[-6:])
+    errors = [line for line in lines if re.search(r"failed|error|exception|❌", line, re.IGNORECASE)]
+    return "\n  ".join((errors or lines or ["the log is empty"])[-6:])
 
 
 def use_case_urls(ssm: Any, port: int) -> dict[str, str]:
-    """Use case -> URL on this machine, from the parameters in which the stacks publish them."""
+    """Maps use cases to local URLs, from the SSM parameters that the stacks publish."""
     prefix = "/bedrock-endpoints/local/"
     pages = ssm.get_paginator("get_parameters_by_path").paginate(Path=prefix, Recursive=True)
-    found = {}
+    urls = {}
     for page in pages:
         for parameter in page["Parameters"]:
             use_case, _, last = parameter["Name"].removeprefix(prefix).partition("/")
             url = local_url(parameter["Value"], port) if last == "url" else None
             if url:
-                found[use_case] = url
-    return dict(sorted(found.items()))
+                urls[use_case] = url
+    return dict(sorted(urls.items()))

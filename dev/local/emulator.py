@@ -1,7 +1,7 @@
 """
-The emulator's ASGI application: ministack, taught what it lacks. Served by hypercorn as `local.emulator:app`.
+The emulator's ASGI application: ministack with the project's extensions. Hypercorn serves it as `dev.local.emulator:app`.
 
-Importing this module extends ministack; it expects the environment made by `local.environment.for_emulator`.
+Importing this module extends ministack. It expects the environment of `dev.local.environment.for_emulator`.
 """
 
 import asyncio
@@ -39,10 +39,10 @@ _SAVE_SECONDS = 20.0
 
 class Saving:
     """
-    Writes the state now and then.
+    Saves the state periodically.
 
-    ministack writes it when it ends; an emulator that is killed, or a machine that goes down, would forget the stacks
-    and leave the pictures, which have files of their own.
+    ministack saves it at shutdown only. After a crash the stacks would be lost, but not the objects in S3, which are
+    stored as files.
     """
 
     def __init__(self) -> None:
@@ -50,13 +50,13 @@ class Saving:
         self._task: asyncio.Task[None] | None = None
 
     def note(self, method: str) -> None:
-        """A request that may have changed something."""
+        """Records that a request may have changed the state."""
         self._changed = self._changed or method not in ("GET", "HEAD", "OPTIONS")
         if self._task is None:
             self._task = asyncio.get_running_loop().create_task(self._run())
 
     def save(self) -> None:
-        """On the event loop, so that nothing changes meanwhile; it takes some tenths of a second."""
+        """Runs on the event loop, so that the state does not change while it is written. Takes less than a second."""
         self._changed = False
         _ministack.save_all(_ministack._build_persistence_save_dict())
 
@@ -72,8 +72,8 @@ _saving = Saving()
 
 async def app(scope: dict[str, Any], receive: Any, send: Any) -> None:
     """
-    ministack's application, the search collections' endpoints, and `POST /_local/save`: write the state now. The
-    launcher asks for that after a deployment.
+    ministack's application, the search collections' endpoints, and `POST /_local/save`, which saves the state. The
+    launcher calls it after a deployment.
     """
     if scope["type"] == "http" and scope["path"] == _SAVE:
         _saving.save()

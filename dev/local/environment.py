@@ -1,8 +1,8 @@
 """
-The environments that processes start with.
+Environment variables of the local stage's processes.
 
-A machine's own AWS settings (profile, session token, CA bundle, endpoint) must not reach the local stage: a deploy
-meant for this machine could go to an account. So every environment is made from an allowed list, never inherited.
+The user's AWS settings (profile, session token, CA bundle, endpoint) must not reach the local stage: a local deployment
+could go to a real account. So every environment is built from an allowlist and never inherited.
 """
 
 import json
@@ -13,13 +13,13 @@ from pathlib import Path
 
 from dev.local.ports import LOOPBACK
 
-# The emulator's root credentials: they skip every policy, so only the deployment uses them.
+# The emulator's root credentials bypass all policies, so only the deployment uses them.
 ROOT_KEY = "test"
 DEFAULT_REGION = "us-east-1"
 ACCOUNT = "000000000000"
 
 _BASE = ("HOME", "LANG", "LC_ALL", "LOGNAME", "PATH", "SHELL", "TERM", "TMPDIR", "TZ", "USER")
-# The bundling fetches packages from the internet: what it needs for that is the machine's business and stays.
+# Bundling downloads packages: the machine's proxy and index settings are passed on.
 _PACKAGES = (
     "ALL_PROXY", "HTTPS_PROXY", "HTTP_PROXY", "PIP_CERT", "PIP_CONFIG_FILE", "PIP_EXTRA_INDEX_URL", "PIP_INDEX_URL",
     "SSL_CERT_DIR", "SSL_CERT_FILE", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "all_proxy", "http_proxy", "https_proxy",
@@ -28,7 +28,7 @@ _PACKAGES = (
 
 @dataclass(frozen=True)
 class Endpoint:
-    """Where the emulator answers and what to trust there."""
+    """The emulator's port and its certificate authority."""
 
     port: int
     authority: Path
@@ -36,12 +36,12 @@ class Endpoint:
 
     @property
     def url(self) -> str:
-        """For SDKs. An address rather than a name: SDKs then keep the bucket in the path, where it resolves."""
+        """For SDKs. An IP address makes SDKs use path-style bucket URLs, which need no DNS."""
         return f"https://{LOOPBACK}:{self.port}"
 
 
 def region(root: Path) -> str:
-    """The region that the stage `local` asks for in cdk.json."""
+    """The region of the stage `local` in cdk.json."""
     try:
         stages = json.loads((root / "cdk.json").read_text(encoding="utf-8"))["context"]["stages"]
     except (OSError, ValueError, KeyError):
@@ -73,7 +73,7 @@ def for_emulator(
     temporary: Path,
     source: Mapping[str, str] = os.environ,
 ) -> dict[str, str]:
-    """The emulator's environment; its functions inherit all of it."""
+    """The emulator's environment, which its functions inherit."""
     return {
         **_picked(source, _BASE),
         **_aws(endpoint),
@@ -93,31 +93,31 @@ def for_emulator(
         "TMPDIR": str(temporary),
         "LOCAL_MODELS_URL": models_url,
         "LOCAL_SEARCH_URL": search_url,
-        # How long a write stays invisible. OpenSearch Serverless promises nothing; seconds are common.
+        # The delay until a write is visible. OpenSearch Serverless documents none; seconds are common.
         "LOCAL_SEARCH_REFRESH": source.get("LOCAL_SEARCH_REFRESH", "3s"),
-        # AWS_CA_BUNDLE is for the SDKs; what opens a connection to the search endpoint by itself reads this one.
+        # SDKs read AWS_CA_BUNDLE; connections to the search endpoint read this variable.
         "SSL_CERT_FILE": str(endpoint.authority),
-        # A waiting function holds one thread and its call to a model another one.
+        # A running function uses one thread and its model call another.
         "MINISTACK_WORKER_THREADS": "128",
-        # Seconds an idle function process stays: a burst leaves dozens of 50 MB each.
+        # Seconds until an idle function process is stopped: a burst leaves dozens of them, 50 MB each.
         "LAMBDA_WARM_TTL_SECONDS": "120",
         "PYTHONUNBUFFERED": "1",
     }
 
 
 def for_models(log: Path, source: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """The model stand-in's environment."""
+    """The local models' environment."""
     return {
         **_picked(source, _BASE),
         "LOCAL_MODELS_LOG": str(log),
         "PYTHONUNBUFFERED": "1",
-        # OpenMP's idle threads spin by default: the two models then take the cores from each other (ten times slower).
+        # OpenMP's idle threads spin by default: the two models would compete for the cores and run ten times slower.
         "OMP_WAIT_POLICY": "PASSIVE",
     }
 
 
 def for_search(source: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """The search engine's environment: it may have to download itself."""
+    """The search engine's environment. The first start downloads the engine."""
     trust = source.get("REQUESTS_CA_BUNDLE") or source.get("SSL_CERT_FILE") or source.get("PIP_CERT")
     return {
         **_picked(source, _BASE),
@@ -127,13 +127,13 @@ def for_search(source: Mapping[str, str] = os.environ) -> dict[str, str]:
     }
 
 
-def for_page(source: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """The page's environment: it finds the stage in `.local/`."""
+def for_ui(source: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """The web UI's environment. It discovers the stage in `.local/`."""
     return {**_picked(source, _BASE), "PYTHONUNBUFFERED": "1"}
 
 
 def for_cdk(endpoint: Endpoint, programs: Path, source: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """The CDK CLI's environment. `programs` holds the Python, node and uv that it must find first."""
+    """The CDK CLI's environment. `programs` is the folder of Python, node, and uv, first on the PATH."""
     uv = {name: value for name, value in source.items() if name.startswith("UV_")}
     unproxied = ",".join(filter(None, (f"{LOOPBACK},localhost", source.get("NO_PROXY"))))
     return {

@@ -1,10 +1,10 @@
-"""The one error that the command line shows without a traceback."""
+"""The error that the command line shows without a traceback."""
 
 from pathlib import Path
 
 
 class LocalError(Exception):
-    """Something a person can act on. `log` names the file that tells more."""
+    """An error that the user can act on. `log` is the file with the details."""
 
     def __init__(self, message: str, log: Path | None = None) -> None:
         super().__init__(message)

@@ -1,11 +1,11 @@
 """
-IAM for model calls, as Bedrock has it.
+IAM authorization of model calls, as Bedrock does it.
 
-Converse and InvokeModel are both `bedrock:InvokeModel`, their streams `bedrock:InvokeModelWithResponseStream`. A call
-through an inference profile needs the profile and the foundation model in every region the profile may route to, the
-latter seen with the condition key `bedrock:InferenceProfileArn`. A guardrail named in a call needs
-`bedrock:ApplyGuardrail` on it. The emulator asks for an action `bedrock:Converse` that does not exist, and knows no
-profile.
+Converse and InvokeModel both need `bedrock:InvokeModel`, their streams `bedrock:InvokeModelWithResponseStream`. A call
+through an inference profile needs permission for the profile and for the foundation model in every region that the
+profile can route to; the latter is checked with the condition key `bedrock:InferenceProfileArn`. A guardrail in a call
+needs `bedrock:ApplyGuardrail`. The emulator instead checks an action `bedrock:Converse`, which AWS does not have, and
+does not support profiles.
 """
 
 import json
@@ -19,20 +19,20 @@ from dev.local.catalogue import Catalogue
 
 _MODEL = re.compile(r"^/model/(.+)/(converse|converse-stream|invoke|invoke-with-response-stream)$")
 _APPLY = re.compile(r"^/guardrail/(.+)/version/(.+)/apply$")
-# A batch is authorized as its single call is; the emulator asks for actions that AWS does not have.
+# AWS authorizes a batch with the single call's action; the emulator checks actions that AWS does not have.
 _BATCHES = {f"sqs:{name}Batch": f"sqs:{name}" for name in ("SendMessage", "DeleteMessage", "ChangeMessageVisibility")}
 _STREAMS = {"converse-stream", "invoke-with-response-stream"}
 Answer = tuple[int, dict[str, str], bytes]
 
 
 def model_call(path: str) -> tuple[str, str] | None:
-    """The model's id, decoded, and the operation."""
-    found = _MODEL.match(path)
-    return (unquote(found.group(1)), found.group(2)) if found else None
+    """The decoded model id and the operation; None for any other path."""
+    match = _MODEL.match(path)
+    return (unquote(match.group(1)), match.group(2)) if match else None
 
 
 def action_of(path: str) -> str | None:
-    """The IAM action of a call to Bedrock's runtime, or None for a path that is not a call of ours."""
+    """The IAM action of a call to Bedrock's runtime; None for an operation that is not supported here."""
     call = model_call(path)
     if call:
         return "bedrock:InvokeModelWithResponseStream" if call[1] in _STREAMS else "bedrock:InvokeModel"
@@ -40,7 +40,7 @@ def action_of(path: str) -> str | None:
 
 
 def model_arn(model_id: str, catalogue: Catalogue, region: str, account: str) -> str:
-    """The resource that a call names: a foundation model, or an inference profile of the account."""
+    """The ARN of the foundation model or of the account's inference profile with this id."""
     if model_id.startswith("arn:"):
         return model_id
     if catalogue.profile(model_id):
@@ -49,12 +49,12 @@ def model_arn(model_id: str, catalogue: Catalogue, region: str, account: str) ->
 
 
 def guardrail_arn(identifier: str, region: str, account: str) -> str:
-    """A guardrail may be named by id or ARN."""
+    """The ARN of a guardrail with this id or ARN."""
     return identifier if identifier.startswith("arn:") else f"arn:aws:bedrock:{region}:{account}:guardrail/{identifier}"
 
 
 def guardrail_of(headers: dict[str, str], operation: str, body: bytes) -> tuple[str, str] | None:
-    """The guardrail's id and version that a model call names: in the body for Converse, in headers for InvokeModel."""
+    """Id and version of a model call's guardrail, from the body for Converse and from headers for InvokeModel."""
     if not operation.startswith("converse"):
         identifier = headers.get("x-amzn-bedrock-guardrailidentifier")
         return (identifier, headers.get("x-amzn-bedrock-guardrailversion", "DRAFT")) if identifier else None
@@ -69,7 +69,7 @@ def guardrail_of(headers: dict[str, str], operation: str, body: bytes) -> tuple[
 
 
 class ModelAccess:
-    """The checks, in the emulator's terms."""
+    """The checks as replacements in the emulator."""
 
     def __init__(self, catalogue: Catalogue) -> None:
         self._catalogue = catalogue
@@ -79,52 +79,52 @@ class ModelAccess:
         self._access_key: Callable[[Any, Any], str] = seams.module("ministack.core.router").extract_access_key_id
 
     def extend(self) -> None:
-        """Replace the three questions that the emulator asks before it calls a service."""
+        """Replaces the emulator's lookups of action, resource, and condition keys."""
         action, resource = self._actions.extract_iam_action, self._actions.extract_resource_arn
         context = self._actions.request_tag_context
 
         def extract_iam_action(service: str, method: str, path: str, *rest: Any, **named: Any) -> Any:
-            ours = action_of(path) if service == "bedrock-runtime" else None
-            found = ours or action(service, method, path, *rest, **named)
-            return _BATCHES.get(found, found)
+            override = action_of(path) if service == "bedrock-runtime" else None
+            iam_action = override or action(service, method, path, *rest, **named)
+            return _BATCHES.get(iam_action, iam_action)
 
         def extract_resource_arn(service: str, method: str, path: str, *rest: Any, **named: Any) -> Any:
-            ours = self._resource(path) if service == "bedrock-runtime" else None
-            return ours or resource(service, method, path, *rest, **named)
+            override = self._resource(path) if service == "bedrock-runtime" else None
+            return override or resource(service, method, path, *rest, **named)
 
         def request_tag_context(service: str, iam_action: str, body: bytes, *rest: Any, **named: Any) -> Any:
-            found = context(service, iam_action, body, *rest, **named)
+            tags = context(service, iam_action, body, *rest, **named)
             if service == "bedrock-runtime":
-                named_guardrail = guardrail_of({}, "converse", body)
-                if named_guardrail:
-                    return {**found, "bedrock:GuardrailIdentifier": self._guardrail_key(*named_guardrail)}
-            return found
+                guardrail = guardrail_of({}, "converse", body)
+                if guardrail:
+                    return {**tags, "bedrock:GuardrailIdentifier": self._guardrail_key(*guardrail)}
+            return tags
 
         self._actions.extract_iam_action = extract_iam_action
         self._actions.extract_resource_arn = extract_resource_arn
         self._actions.request_tag_context = request_tag_context
 
-    def _where(self) -> tuple[str, str]:
+    def _region_and_account(self) -> tuple[str, str]:
         return self._scope.get_region(), self._scope.get_account_id()
 
     def _resource(self, path: str) -> str | None:
         call = model_call(path)
         if call:
-            return model_arn(call[0], self._catalogue, *self._where())
+            return model_arn(call[0], self._catalogue, *self._region_and_account())
         applied = _APPLY.match(path)
-        return guardrail_arn(unquote(applied.group(1)), *self._where()) if applied else None
+        return guardrail_arn(unquote(applied.group(1)), *self._region_and_account()) if applied else None
 
     def _guardrail_key(self, identifier: str, version: str) -> str:
-        arn = guardrail_arn(identifier, *self._where())
+        arn = guardrail_arn(identifier, *self._region_and_account())
         return arn if version == "DRAFT" else f"{arn}:{version}"
 
     def refusal(self, path: str, headers: dict[str, str], query: Any, body: bytes) -> Answer | None:
-        """What the emulator did not check yet: the profile's destinations, and the guardrail that the call names."""
+        """The response to a denied call, after the checks that the emulator lacks: profile destinations and guardrail."""
         call = model_call(path)
         if not call:
             return None
         model_id, operation = call
-        region, account = self._where()
+        region, account = self._region_and_account()
         guardrail = guardrail_of(headers, operation, body)
         context = {"bedrock:GuardrailIdentifier": self._guardrail_key(*guardrail)} if guardrail else {}
         checks: list[tuple[str, str, dict[str, str]]] = []
@@ -141,25 +141,25 @@ class ModelAccess:
         if guardrail:
             checks.append(("bedrock:ApplyGuardrail", guardrail_arn(guardrail[0], region, account), {}))
         for action, arn, keys in checks:
-            refused = self._check(headers, query, action, arn, keys)
-            if refused:
-                return refused
+            denial = self._check(headers, query, action, arn, keys)
+            if denial:
+                return denial
         return None
 
     def _check(self, headers: dict[str, str], query: Any, action: str, arn: str, keys: dict[str, str]) -> Answer | None:
         key = self._access_key(headers, query)
-        region, _ = self._where()
+        region, _ = self._region_and_account()
         denied = self._evaluator.enforce(key, action, "bedrock-runtime", region, resource_arn=arn, service_context=keys)
         if not denied:
             return None
-        who = getattr(denied, "principal_arn", key)
+        principal = getattr(denied, "principal_arn", key)
         explicit = getattr(denied, "decision", "") == "Deny"
         reason = "with an explicit deny" if explicit else f"because no identity-based policy allows the {action} action"
-        message = f"User: {who} is not authorized to perform: {action} on resource: {arn} {reason}"
+        message = f"User: {principal} is not authorized to perform: {action} on resource: {arn} {reason}"
         return error("AccessDeniedException", message, 403)
 
 
 def error(code: str, message: str, status: int) -> Answer:
-    """An error as Bedrock sends it."""
+    """An error in Bedrock's format."""
     headers = {"Content-Type": "application/json", "x-amzn-ErrorType": code}
     return status, headers, json.dumps({"message": message}).encode()

@@ -1,4 +1,4 @@
-"""The IAM users of the local stage: one that may call the APIs, one that may do nothing."""
+"""The local stage's IAM users: two can call the APIs, one has no permissions."""
 
 import contextlib
 import json
@@ -7,25 +7,25 @@ from typing import Any
 
 from dev.local.paths import write_private
 
-# The only thing a caller may do. On AWS, too: this is the policy to give a caller.
+# The caller's only permission. Callers on AWS need the same policy.
 _MAY_CALL = {
     "Version": "2012-10-17",
     "Statement": [{"Effect": "Allow", "Action": "execute-api:Invoke", "Resource": "*"}],
 }
 USERS: dict[str, dict[str, Any] | None] = {
     "caller": _MAY_CALL,
-    # A second one, to see that nobody reaches what another one made.
+    # A second caller, for tests that callers cannot access each other's items.
     "neighbour": _MAY_CALL,
-    # Known to AWS, allowed nothing.
+    # A valid identity without permissions.
     "stranger": None,
 }
 
 
 def ensure(iam: Any, target: Path) -> dict[str, dict[str, str]]:
     """
-    Create the users that are missing and write their keys to `target`.
+    Creates missing users and writes the access keys to `target`.
 
-    :param iam: a client for IAM that may do everything.
+    :param iam: an IAM client with administrator permissions.
     :returns: user -> `accessKeyId`, `secretAccessKey`.
     """
     try:
@@ -43,11 +43,11 @@ def _ensure_user(iam: Any, name: str, policy: dict[str, Any] | None, known: dict
         iam.create_user(UserName=name)
     if policy:
         iam.put_user_policy(UserName=name, PolicyName="may-call", PolicyDocument=json.dumps(policy))
-    held = [key["AccessKeyId"] for key in iam.list_access_keys(UserName=name)["AccessKeyMetadata"]]
-    if known and known["accessKeyId"] in held:
+    existing = [key["AccessKeyId"] for key in iam.list_access_keys(UserName=name)["AccessKeyMetadata"]]
+    if known and known["accessKeyId"] in existing:
         return known
-    for key in held:
-        # Its secret is lost: IAM tells it once only.
+    for key in existing:
+        # Its secret is lost: IAM returns it only on creation.
         iam.delete_access_key(UserName=name, AccessKeyId=key)
-    made = iam.create_access_key(UserName=name)["AccessKey"]
-    return {"accessKeyId": made["AccessKeyId"], "secretAccessKey": made["SecretAccessKey"]}
+    created = iam.create_access_key(UserName=name)["AccessKey"]
+    return {"accessKeyId": created["AccessKeyId"], "secretAccessKey": created["SecretAccessKey"]}

@@ -1,4 +1,4 @@
-"""Where the local stage keeps its things: everything under `.local/` in the project's root."""
+"""The local stage's files, all below `.local/` in the project's root."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,22 +61,22 @@ class Paths:
 
     @property
     def deployed(self) -> Path:
-        """What was deployed last: a fingerprint of its sources and the names of the stacks."""
+        """The last deployment: a fingerprint of its sources and the names of its stacks."""
         return self.home / "deployed.json"
 
     @property
     def models_log(self) -> Path:
-        """One JSON line a model call."""
+        """One JSON line per model call."""
         return self.logs / "model-calls.jsonl"
 
     @property
     def local_python(self) -> Path:
-        """The interpreter that emulator, functions and models run with."""
+        """The interpreter of the emulator, the functions, and the models."""
         return (self.root / ".venv-local").resolve() / "bin" / "python"
 
     @property
     def project_python(self) -> Path:
-        """The interpreter that the web UI runs with."""
+        """The interpreter of the web UI."""
         return self.root / ".venv" / "bin" / "python"
 
     @property
@@ -84,14 +84,14 @@ class Paths:
         return self.root / "node_modules" / ".bin" / "cdk"
 
     def make(self) -> None:
-        """Create the folders; only their owner may look inside."""
+        """Creates the folders, accessible by their owner only."""
         self.home.mkdir(mode=0o700, exist_ok=True)
         for folder in (self.logs, self.tls, self.state, self.pids):
             folder.mkdir(mode=0o700, exist_ok=True)
 
 
 def write_private(path: Path, text: str) -> None:
-    """Replace a file in one step, readable by its owner only, so that a reader never sees half of it."""
+    """Replaces a file atomically; only its owner can read it."""
     temporary = path.with_name(path.name + ".new")
     temporary.touch(mode=0o600)
     temporary.chmod(0o600)

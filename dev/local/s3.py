@@ -1,4 +1,4 @@
-"""S3 where the emulator differs: the version in events on EventBridge, and the end of a template's bucket."""
+"""S3 behavior that the emulator lacks: object versions in EventBridge events, and deletion of a template's bucket."""
 
 import json
 from contextvars import ContextVar
@@ -10,7 +10,7 @@ _version: ContextVar[str | None] = ContextVar("version", default=None)
 
 
 def with_version(event: dict[str, Any], version: str | None) -> dict[str, Any]:
-    """The event with `detail.object.version-id`, when it is one of S3 and the bucket keeps versions."""
+    """Adds `detail.object.version-id` to an S3 event if the bucket has versioning."""
     if not version or event.get("Source") != "aws.s3":
         return event
     detail = json.loads(event["Detail"])
@@ -20,12 +20,12 @@ def with_version(event: dict[str, Any], version: str | None) -> dict[str, Any]:
 
 def delete_bucket(name: str, _props: dict[str, Any]) -> None:
     """
-    Delete a template's bucket as S3 does.
+    Deletes a template's bucket as S3 does.
 
-    The emulator's own handler takes a bucket that is not empty, too, and leaves its folder, from which it comes back
-    at the next start and stands in the way of the next deployment.
+    The emulator's handler also deletes a bucket that is not empty and leaves its folder. The folder restores the bucket
+    at the next start, and the next deployment fails.
 
-    :raises ValueError: when the bucket is not empty.
+    :raises ValueError: if the bucket is not empty.
     """
     status, _, body = seams.module("ministack.services.s3")._delete_bucket(name)
     if status == 409:
@@ -35,20 +35,20 @@ def delete_bucket(name: str, _props: dict[str, Any]) -> None:
 
 
 def extend() -> None:
-    """Called once, before the emulator serves."""
+    """Installs the replacements. Called once, before the emulator serves."""
     handlers = seams.module("ministack.services.cloudformation.provisioners")._RESOURCE_HANDLERS
     handlers["AWS::S3::Bucket"]["delete"] = delete_bucket
     s3, eventbridge = seams.module("ministack.services.s3"), seams.module("ministack.services.eventbridge")
     fire, dispatch = s3._fire_s3_event, eventbridge._dispatch_event
 
-    def fire_s3_event(*given: Any, version_id: str | None = None, **named: Any) -> None:
+    def fire_s3_event(*args: Any, version_id: str | None = None, **named: Any) -> None:
         token = _version.set(version_id)
         try:
-            fire(*given, version_id=version_id, **named)
+            fire(*args, version_id=version_id, **named)
         finally:
             _version.reset(token)
 
-    def dispatch_event(event: dict[str, Any], *given: Any, **named: Any) -> Any:
-        return dispatch(with_version(event, _version.get()), *given, **named)
+    def dispatch_event(event: dict[str, Any], *args: Any, **named: Any) -> Any:
+        return dispatch(with_version(event, _version.get()), *args, **named)
 
     s3._fire_s3_event, eventbridge._dispatch_event = fire_s3_event, dispatch_event

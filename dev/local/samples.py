@@ -1,4 +1,4 @@
-"""The sample handbooks in the local stage's HR Q&A: uploaded once, by the API, as any caller would."""
+"""Uploads the sample handbooks to the local stage's HR Q&A through its API."""
 
 import hashlib
 import json
@@ -11,41 +11,43 @@ from bedrock_endpoints import Client
 
 FOLDER = "samples/handbooks"
 _USE_CASE = "hr-qa"
-_READING_SECONDS = 300.0
-_LOOK_SECONDS = 1.0
-_TELL_SECONDS = 20.0
+_UNFINISHED = ("awaitingUpload", "processing")
+_INGESTION_SECONDS = 300.0
+_POLL_SECONDS = 1.0
+_REPORT_SECONDS = 20.0
 
 
-def load(root: Path, client: Client, say: Callable[[str], None]) -> bool:
-    """Uploads the handbooks that are not there, and waits until they are read.
+def load(root: Path, client: Client, report: Callable[[str], None]) -> bool:
+    """Uploads missing handbooks and waits until they are ingested.
 
-    Returns whether all are done; what cannot be read (one is encrypted, one is broken) is done, too.
+    Returns whether ingestion of all of them ended, for some with a failure: one is encrypted, one is corrupt.
     """
     titles = {entry["title"]: root / FOLDER / Path(entry["file"]).name for entry in _manifest(root)}
     missing = [title for title in titles if title not in _documents(client)]
     for title in missing:
         _upload(client, title, titles[title].read_bytes())
     if missing:
-        say(f"reading {len(missing)} sample handbooks: two minutes on two cores, the first time only")
-    if not _wait(client, say):
+        report(f"ingesting {len(missing)} sample handbooks; the first start takes two minutes on two cores")
+    if not _wait(client, report):
         return False
     if missing:
-        say(f"sample handbooks read ({_summary(_documents(client), titles)})")
+        report(f"sample handbooks ingested ({_summary(_documents(client), titles)})")
     return True
 
 
-def _wait(client: Client, say: Callable[[str], None]) -> bool:
-    begun = told = time.monotonic()
-    while waiting := [one for one in _documents(client).values() if one["status"] in ("awaitingUpload", "processing")]:
+def _wait(client: Client, report: Callable[[str], None]) -> bool:
+    started = reported = time.monotonic()
+    while waiting := _unfinished(client):
         now = time.monotonic()
-        if now > begun + _READING_SECONDS:
-            say(f"still reading {', '.join(one['name'] for one in waiting)}: GET /documents tells how far they are")
+        if now > started + _INGESTION_SECONDS:
+            names = ", ".join(document["name"] for document in waiting)
+            report(f"still ingesting {names}; GET /documents shows the progress")
             return False
-        if now > told + _TELL_SECONDS:
-            told = now
-            pages = sum(one.get("pages", 0) - one.get("pagesDone", 0) for one in waiting)
-            say(f"still {len(waiting)} to be read, {pages} pages")
-        time.sleep(_LOOK_SECONDS)
+        if now > reported + _REPORT_SECONDS:
+            reported = now
+            pages = sum(document.get("pages", 0) - document.get("pagesDone", 0) for document in waiting)
+            report(f"{len(waiting)} handbooks left, {pages} pages")
+        time.sleep(_POLL_SECONDS)
     return True
 
 
@@ -55,12 +57,16 @@ def _manifest(root: Path) -> list[dict[str, Any]]:
 
 
 def _documents(client: Client) -> dict[str, dict[str, Any]]:
-    """The caller's documents by name; of several with one name the newest."""
+    """The caller's documents by name; the newest if several have the same name."""
     documents: dict[str, dict[str, Any]] = {}
     for page in client.pages(_USE_CASE, "/documents"):
         for document in page["items"]:
             documents.setdefault(document["name"], document)
     return documents
+
+
+def _unfinished(client: Client) -> list[dict[str, Any]]:
+    return [document for document in _documents(client).values() if document["status"] in _UNFINISHED]
 
 
 def _upload(client: Client, title: str, content: bytes) -> None:

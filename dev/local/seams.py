@@ -1,8 +1,8 @@
 """
-The places where the emulator is extended.
+The functions and tables of ministack that the project replaces or calls.
 
-ministack has no plugin interface: we replace functions and dictionary entries of its modules. Each one is named here,
-and a missing one stops the start with its name instead of failing somewhere later. The version is pinned.
+ministack has no plugin interface, so extensions replace functions and dictionary entries of its modules. They are all
+listed here: if one is missing, startup fails with its name. The version is pinned.
 """
 
 import importlib
@@ -10,7 +10,7 @@ from typing import Any
 
 
 class SeamMoved(RuntimeError):
-    """ministack no longer has something that the extension replaces or calls."""
+    """ministack lacks an attribute that an extension replaces or calls."""
 
 
 SEAMS: dict[str, tuple[str, ...]] = {
@@ -56,15 +56,15 @@ SEAMS: dict[str, tuple[str, ...]] = {
 
 
 def module(name: str) -> Any:
-    """One of ministack's modules, after checking that it still has what we use of it."""
-    found = importlib.import_module(name)
-    missing = [attribute for attribute in SEAMS[name] if not hasattr(found, attribute)]
+    """Imports one of ministack's modules and checks its attributes. Raises `SeamMoved`."""
+    imported = importlib.import_module(name)
+    missing = [attribute for attribute in SEAMS[name] if not hasattr(imported, attribute)]
     if missing:
-        raise SeamMoved(f"{name} has no {', '.join(missing)}; the extension fits ministack 1.5.33 only")
-    return found
+        raise SeamMoved(f"{name} has no {', '.join(missing)}; the extensions need ministack 1.5.33")
+    return imported
 
 
 def check() -> None:
-    """Import every module named above. Raises `SeamMoved`."""
+    """Checks all modules. Raises `SeamMoved`."""
     for name in SEAMS:
         module(name)

@@ -1,8 +1,8 @@
 """
-Textract in the emulator, which has none: `DetectDocumentText`, answered by the models' process.
+Textract's `DetectDocumentText` for the emulator, served by the models process.
 
-The emulator is told of one more service in its own tables, so signature and IAM (`textract:DetectDocumentText` on `*`)
-are checked as for its own services.
+The service is registered in the emulator's tables, so signatures and IAM (`textract:DetectDocumentText` on `*`) are
+checked as for built-in services.
 """
 
 import asyncio
@@ -16,28 +16,29 @@ from dev.local.iam import Answer
 
 _TARGET = "Textract."
 _SERVICE = "textract"
-# Some seconds a page, and a queue before it.
+# Several seconds per page, plus queueing.
 _SECONDS = 120
 _JSON = {"Content-Type": "application/x-amz-json-1.1"}
 
 
 class Textract:
-    """The service, in the form in which the emulator calls one."""
+    """Textract as a service of the emulator."""
 
     def __init__(self, models_url: str) -> None:
         self._models = urlsplit(models_url)
 
     def extend(self) -> None:
-        """Enter the service in the emulator's tables."""
+        """Registers the service in the emulator's tables."""
         seams.module("ministack.core.router").SERVICE_PATTERNS[_SERVICE] = {"target_prefixes": [_TARGET]}
         seams.module("ministack.core.iam_actions").SERVICE_TO_IAM_NAMESPACE[_SERVICE] = _SERVICE
         seams.module("ministack.app").SERVICE_HANDLERS[_SERVICE] = self.handle
 
     async def handle(self, method: str, path: str, headers: dict[str, str], body: bytes, query: Any) -> Answer:
-        """`DetectDocumentText`; Textract's other operations are refused by name."""
+        """Handles `DetectDocumentText` and rejects all other operations."""
         operation = headers.get("x-amz-target", "").removeprefix(_TARGET)
         if operation != "DetectDocumentText":
-            return _error("UnknownOperationException", f"The stand-in has no {operation or 'such operation'}.", 400)
+            message = f"The local stage does not support {operation or 'this operation'}."
+            return _error("UnknownOperationException", message, 400)
         return await asyncio.to_thread(self._forward, body)
 
     def _forward(self, body: bytes) -> Answer:
@@ -47,7 +48,7 @@ class Textract:
             response = connection.getresponse()
             content = response.read()
         except OSError as failure:
-            return _error("InternalServerError", f"The model stand-in does not answer: {failure}", 500)
+            return _error("InternalServerError", f"The local models do not respond: {failure}", 500)
         finally:
             connection.close()
         if response.status == 200:
