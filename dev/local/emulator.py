@@ -1,5 +1,5 @@
 """
-The emulator's ASGI application: ministack with the project's extensions. Hypercorn serves it as `dev.local.emulator:app`.
+The emulator's ASGI application: ministack with the project's extensions. Served as `dev.local.emulator:app`.
 
 Importing this module extends ministack. It expects the environment of `dev.local.environment.for_emulator`.
 """

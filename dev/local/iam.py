@@ -119,7 +119,7 @@ class ModelAccess:
         return arn if version == "DRAFT" else f"{arn}:{version}"
 
     def refusal(self, path: str, headers: dict[str, str], query: Any, body: bytes) -> Answer | None:
-        """The response to a denied call, after the checks that the emulator lacks: profile destinations and guardrail."""
+        """The response to a call denied by the checks that the emulator lacks: profile destinations and guardrail."""
         call = model_call(path)
         if not call:
             return None

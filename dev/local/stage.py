@@ -128,7 +128,7 @@ class Stage:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError as failure:
-                raise LocalError("another `local` command is running in this folder; wait until it finishes") from failure
+                raise LocalError("another `local` command is running here; wait until it finishes") from failure
             yield
 
     def _check_tools(self) -> None:
@@ -193,7 +193,7 @@ class Stage:
         process = self._processes[name]
         code = fingerprint(self._paths.root, (*sources, *_COMMON_SOURCES))
         # Only relevant settings: a changed TERM or LANG must not restart the service.
-        relevant = {key: value for key, value in settings.items() if key.startswith(("AWS_", "LOCAL_", "S3_", "STATE_"))}
+        relevant = {key: text for key, text in settings.items() if key.startswith(("AWS_", "LOCAL_", "S3_", "STATE_"))}
         version = fingerprint_text(code, *command, json.dumps(relevant, sort_keys=True), *more)
         running = process.running()
         if running and running.version == version:

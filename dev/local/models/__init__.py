@@ -1,1 +1,1 @@
-"""Bedrock's models, stood in for by small ones on this machine. A process of its own: `python -m dev.local.models`."""
+"""Small local models behind Bedrock's API, in a separate process: `python -m dev.local.models`."""

@@ -1,8 +1,8 @@
 """
-Prompt caching, as far as a caller sees it: the input tokens that `usage` counts as written to and read from the cache.
+Prompt caching as a caller sees it: the cached input tokens in `usage`.
 
-Nothing is kept but hashes. Bedrock caches a prefix only from some thousand tokens on; here every one counts, so that a
-short example shows it.
+Only hashes of prefixes are stored. Bedrock caches prefixes of a thousand tokens or more; here the length does not
+matter, so that short examples work.
 """
 
 import hashlib
@@ -19,7 +19,7 @@ from dev.local.models.errors import ModelError
 Block = Mapping[str, Any]
 
 _SECONDS = 300.0
-# So many blocks before a cache point Bedrock looks for a prefix that it knows: a conversation moves its point on.
+# Bedrock looks for a cached prefix in this many blocks before a cache point.
 _LOOK_BACK = 20
 _CACHING = re.compile(
     r"anthropic\.claude-(?!3-haiku|3-sonnet|3-opus|v2|instant)|amazon\.nova-(?:micro|lite|pro|premier)"
@@ -27,13 +27,13 @@ _CACHING = re.compile(
 
 
 def caches(model: str) -> bool:
-    """Whether Bedrock takes cache points for the model."""
+    """Whether Bedrock supports prompt caching for the model."""
     return bool(_CACHING.search(model))
 
 
 @dataclass(frozen=True)
 class Cached:
-    """Input tokens that are counted apart."""
+    """Input tokens read from and written to the cache."""
 
     read: int
     written: int
@@ -41,9 +41,9 @@ class Cached:
 
 class PromptCache:
     """
-    Remembers prefixes for five minutes from their last use.
+    Remembers prefixes until five minutes after their last use.
 
-    :param count: the input tokens of some blocks.
+    :param count: counts the input tokens of blocks.
     """
 
     def __init__(self, count: Callable[[list[Block]], int], clock: Callable[[], float] = time.monotonic) -> None:
@@ -52,8 +52,8 @@ class PromptCache:
         self._until: dict[str, float] = {}
         self._lock = threading.Lock()
 
-    def look(self, model: str, request: Mapping[str, Any]) -> Cached | None:
-        """None for a request without cache points. Raises `ModelError` for a model that takes none."""
+    def look_up(self, model: str, request: Mapping[str, Any]) -> Cached | None:
+        """None for a request without cache points. Raises `ModelError` if the model does not support them."""
         blocks: list[Block] = []
         prefixes, points = [model], []
         running = hashlib.sha256(model.encode())
@@ -72,24 +72,24 @@ class PromptCache:
                 "You invoked an unsupported model or your request did not allow prompt caching. "
                 "See the documentation for more information.",
             )
-        known = self._remember(prefixes, points)
-        read = self._count(blocks[:known])
+        cached = self._remember(prefixes, points)
+        read = self._count(blocks[:cached])
         return Cached(read, max(self._count(blocks[: points[-1]]) - read, 0))
 
     def _remember(self, prefixes: list[str], points: list[int]) -> int:
-        """Returns how many blocks were known already."""
+        """Returns the number of cached blocks."""
         with self._lock:
             now = self._clock()
             self._until = {prefix: until for prefix, until in self._until.items() if until > now}
-            near = {at for point in points for at in range(max(point - _LOOK_BACK, 0), point + 1)}
-            known = max((at for at in near if prefixes[at] in self._until), default=0)
-            for at in {known, *points} - {0}:
+            candidates = {at for point in points for at in range(max(point - _LOOK_BACK, 0), point + 1)}
+            longest = max((at for at in candidates if prefixes[at] in self._until), default=0)
+            for at in {longest, *points} - {0}:
                 self._until[prefixes[at]] = now + _SECONDS
-            return known
+            return longest
 
 
 def _blocks(request: Mapping[str, Any]) -> Iterator[tuple[str, Block]]:
-    """In the order in which a prompt is made of them."""
+    """The blocks in the order in which they form the prompt."""
     for tool in (request.get("toolConfig") or {}).get("tools") or []:
         yield "tools", tool
     for block in request.get("system") or []:

@@ -1,4 +1,4 @@
-"""What the models were asked: lines in a log without the prompts, and the last calls in memory with them."""
+"""Logs model calls without their prompts, and keeps the latest calls with prompts in memory."""
 
 import hashlib
 import json
@@ -14,7 +14,7 @@ _REMEMBERED = 2000
 
 @dataclass(frozen=True)
 class Call:
-    """One model call. `prompt` is a hash: equal prompts have equal ones."""
+    """One model call. `prompt` is a hash of the prompt."""
 
     at: float
     model: str
@@ -29,7 +29,7 @@ class Call:
 
 
 class Calls:
-    """The log and the memory."""
+    """The log file and the latest calls."""
 
     def __init__(self, log: Path | None) -> None:
         self._log = log
@@ -44,7 +44,7 @@ class Calls:
                     log.write(json.dumps(asdict(call)) + "\n")
 
     def matching(self, model: str = "", contains: str = "") -> list[dict[str, Any]]:
-        """The remembered calls to a model whose request holds a text; both may be left out."""
+        """The latest calls, optionally of one model or with a text in the request."""
         with self._lock:
             return [
                 asdict(call) for call, text in self._last if (not model or call.model == model) and contains in text
@@ -52,7 +52,7 @@ class Calls:
 
 
 def prompt_hash(text: str) -> str:
-    """Short, and the same for the same request."""
+    """A short hash that identifies equal requests."""
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

@@ -1,14 +1,14 @@
 """
-Answers from numbered sentences, with the numbers of the sentences that say them.
+Answers from numbered sentences that cite the sentences' numbers.
 
-A request is of this kind when its schema has an object of a text and a list of integers that is named or described as
-numbers of sentences, lines or sources, and the user's turn holds lines such as `[17] Leave is earned ...`. Tags on
-lines of their own (`<page document="..." page="4">`) part the sentences into pages, the best ones first; text outside
-of them is the question.
+This applies to requests whose schema has an object with a text and a list of integers that is named or described as
+numbers of sentences, lines, or sources, and whose user turn has lines such as `[17] Leave is earned ...`. Tags on
+separate lines (`<page document="..." page="4">`) divide the sentences into pages, most relevant first; text outside the
+tags is the question.
 
-SmolLM2 takes no part: of 64 questions whose answer was among the sentences, multilingual-e5-small with the words below
-finds it with its first sentence for 37 and with three for 55; SmolLM2 chose a right one of six for 6 of 35, and of 22
-answers in its own words 21 said what the sentence does not. So a claim is the sentence itself, in its language.
+SmolLM2 is not used. For 64 questions with the answer among the sentences, multilingual-e5-small and the word features
+below rank a correct sentence first for 37 and among the first three for 55. SmolLM2 chose a correct one of six for 6 of
+35, and 21 of its 22 generated answers were not supported by the sentence. So a claim quotes the sentence.
 """
 
 import re
@@ -28,12 +28,12 @@ Schema = Mapping[str, Any]
 _NUMBERED = re.compile(r"^\[(\d{1,6})\][ \t]+(\S.*)$")
 _TAG = re.compile(r"^</?[A-Za-z][\w:-]*(?:\s[^<>]*)?/?>$")
 _TAGS = re.compile(r"</?[A-Za-z][\w:-]*(?:\s[^<>]*)?/?>")
-_CALLED = re.compile(r"^\s*(?:question|query|pergunta|pregunta|frage)\s*:\s*", re.I)
+_QUESTION_LABEL = re.compile(r"^\s*(?:question|query|pergunta|pregunta|frage)\s*:\s*", re.I)
 _NUMBERS_OF = re.compile(
     r"\b(?:sentence|source|line|citation|reference|passage|quote|evidence|frase|fonte|fuente|satz|quelle)(?:s|n)?\b",
     re.I,
 )
-_SAYS_WHETHER = re.compile(r"answer|found|support|cover|respond|respost|antwort", re.I)
+_ANSWERED = re.compile(r"answer|found|support|cover|respond|respost|antwort", re.I)
 _NEGATIVE = re.compile(r"^(?:un(?:answer|found|support|cover)|(?:is )?not? |refus|missing)", re.I)
 _SCALES = re.compile(
     r"\b(?:how (?:many|much|long|fast|big|soon|old|often|far)|what (?:share|percent\w*|number|amount|rate|date|time)|"
@@ -45,7 +45,7 @@ _FIGURE = re.compile(
     r"september|october|november|december|um|uma|dois|duas|tres|quatro|cinco|seis|sete|oito|nove|dez|janeiro|fevereiro|"
     r"marco|abril|maio|junho|julho|agosto|setembro|outubro|novembro|dezembro)\b"
 )
-_SMALL = re.compile(
+_STOP_WORD = re.compile(
     r"(?:the|a|an|of|to|in|on|for|and|or|is|are|was|be|do|does|did|i|my|me|we|you|your|it|its|this|that|at|by|with|"
     r"from|as|if|can|how|many|much|what|which|when|who|whom|where|why|long|there|have|has|had|not|no|so|will|would|"
     r"should|may|must|get|am|they|their|he|she|up|out|about|before|after|than|into|o|os|um|uma|de|da|dos|das|e|em|"
@@ -53,30 +53,30 @@ _SMALL = re.compile(
     r"minha|se|tem|ter|ser|sao|foi|mais|ao|aos)"
 )
 
-# Weights in units of cosine, learned on halves of 80 questions over 14 documents and rounded.
-_NEIGHBOURS = 0.25
+# Weights in units of cosine, fitted on halves of 80 questions about 14 documents and rounded.
+_NEIGHBORS = 0.25
 _LATER_PAGE = 0.003
 _FIGURE_ASKED = 0.03
 _WORDS = 0.05
 _OTHER_DOCUMENT = 0.02
-_SAYS_NOTHING = 0.02
-# A sentence is nearer to a question in its own language, whatever it says.
+_UNINFORMATIVE = 0.02
+# Embeddings favor sentences in the question's language, whatever the content.
 _OTHER_LANGUAGE = 0.02
-# The best sentence of an answer scores this at least. The halves gave 1.056 and 1.059; tried on the other half they
-# find 31 of 34 and 32 of 35 answerable questions, and 5 of 6 and 4 of 5 unanswerable ones.
-_ANSWERS = 1.06
+# The minimum score of an answer's best sentence. The halves gave 1.056 and 1.059; on the respective other half these
+# classify 31 of 34 and 32 of 35 answerable questions correctly, and 5 of 6 and 4 of 5 unanswerable ones.
+_MIN_SCORE = 1.06
 _MAX_CLAIMS = 3
-# A further sentence is taken when it is nearly as good as the best: about two claims on average.
-_NEARLY = 0.03
-# A longer sentence is judged by its beginning: eighty sentences are read within the call.
-_READ_CHARACTERS = 320
+# Further sentences need a score close to the best one: about two claims on average.
+_MAX_DISTANCE = 0.03
+# Longer sentences are truncated for scoring: a call embeds up to eighty sentences.
+_SCORED_CHARACTERS = 320
 _SHOWN_CHARACTERS = 300
 _QUESTION_CHARACTERS = 600
 
 
 @dataclass(frozen=True)
 class Sentence:
-    """One numbered sentence. `page` counts the tagged parts from 0; `label` is its opening tag."""
+    """One numbered sentence. `page` counts the tagged parts from 0; `label` is the part's opening tag."""
 
     number: int
     text: str
@@ -84,8 +84,8 @@ class Sentence:
     label: str = ""
 
     @property
-    def shown(self) -> str:
-        """Cut at a word when very long, and as it was before it was kept from opening a tag."""
+    def quote(self) -> str:
+        """The quoted text: unescaped, and cut at a word if very long."""
         text = self.text.replace("&lt;", "<")
         if len(text) <= _SHOWN_CHARACTERS:
             return text
@@ -94,31 +94,31 @@ class Sentence:
 
 @dataclass(frozen=True)
 class Numbered:
-    """A user's turn: the sentences in their order, and what is asked about them."""
+    """A user turn: the sentences in order, and the question."""
 
     sentences: list[Sentence] = field(default_factory=list)
     question: str = ""
 
 
 def read(blocks: list[str]) -> Numbered | None:
-    """The sentences and the question of one turn's text blocks; None where no line is numbered."""
+    """Parses one turn's text blocks; None without numbered lines."""
     sentences: list[Sentence] = []
-    asked: list[str] = []
+    question_parts: list[str] = []
     page = -1
     for block in blocks:
-        page, found, rest = _block(block, page)
-        sentences += found
-        asked.append(rest)
+        page, block_sentences, rest = _block(block, page)
+        sentences += block_sentences
+        question_parts.append(rest)
     if not sentences:
         return None
     unique = {sentence.number: sentence for sentence in reversed(sentences)}
     ordered = [sentence for sentence in sentences if unique[sentence.number] is sentence]
-    question = _CALLED.sub("", " ".join(" ".join(asked).split()))
+    question = _QUESTION_LABEL.sub("", " ".join(" ".join(question_parts).split()))
     return Numbered(ordered, question[-_QUESTION_CHARACTERS:])
 
 
 def _block(block: str, page: int) -> tuple[int, list[Sentence], str]:
-    """The last page's number, the sentences, and the text between them that belongs to none."""
+    """Returns the last page's number, the sentences, and the text outside of them."""
     sentences: list[Sentence] = []
     rest: list[str] = []
     label, inside = "", False
@@ -131,7 +131,7 @@ def _block(block: str, page: int) -> tuple[int, list[Sentence], str]:
             sentences.append(Sentence(int(numbered.group(1)), numbered.group(2), max(page, 0), label))
             inside = True
         elif line and inside:
-            # A sentence that goes on in the next line.
+            # The sentence continues on this line.
             last = sentences.pop()
             sentences.append(Sentence(last.number, f"{last.text} {line}", last.page, last.label))
         else:
@@ -141,123 +141,125 @@ def _block(block: str, page: int) -> tuple[int, list[Sentence], str]:
 
 
 def fields(schema: Schema) -> tuple[str, str] | None:
-    """The names of an object's text and of its numbers of sentences; None for an object of another kind."""
+    """The names of an object's text and citation fields; None for an object without them."""
     properties: Mapping[str, Schema] = schema.get("properties") or {}
     texts = [name for name, part in properties.items() if part.get("type") == "string" and "enum" not in part]
-    numbers = [name for name, part in properties.items() if _are_numbers_of_sentences(name, part)]
+    numbers = [name for name, part in properties.items() if _is_citation_list(name, part)]
     return (texts[0], numbers[0]) if texts and len(numbers) == 1 else None
 
 
-def _are_numbers_of_sentences(name: str, schema: Schema) -> bool:
+def _is_citation_list(name: str, schema: Schema) -> bool:
     items = schema.get("items") or {}
     if schema.get("type") != "array" or items.get("type") != "integer":
         return False
-    told = f"{reading.humanised(name)} {schema.get('description', '')} {items.get('description', '')}"
-    return bool(_NUMBERS_OF.search(told))
+    words = f"{reading.humanized(name)} {schema.get('description', '')} {items.get('description', '')}"
+    return bool(_NUMBERS_OF.search(words))
 
 
-def says_whether(name: str, schema: Schema) -> bool | None:
-    """What a boolean is when there is an answer; None when it is about something else."""
-    told = f"{reading.humanised(name)} {schema.get('description', '')}"
-    if not _SAYS_WHETHER.search(told):
+def value_if_answered(name: str, schema: Schema) -> bool | None:
+    """The value of a boolean field if the question is answered; None if the field is about something else."""
+    words = f"{reading.humanized(name)} {schema.get('description', '')}"
+    if not _ANSWERED.search(words):
         return None
-    return not _NEGATIVE.match(reading.humanised(name))
+    return not _NEGATIVE.match(reading.humanized(name))
 
 
 def choose(numbered: Numbered, embedder: Embedder) -> list[Sentence]:
-    """The few sentences that answer the question, the best first; none when nothing fits."""
+    """The sentences that answer the question, best first; none if no score is high enough."""
     if not numbered.question:
         return []
     scores = _scores(numbered, embedder)
     best = [int(index) for index in np.argsort(-scores, kind="stable")[:_MAX_CLAIMS]]
-    if scores[best[0]] < _ANSWERS:
+    if scores[best[0]] < _MIN_SCORE:
         return []
-    return [numbered.sentences[index] for index in best if scores[index] >= scores[best[0]] - _NEARLY]
+    return [numbered.sentences[index] for index in best if scores[index] >= scores[best[0]] - _MAX_DISTANCE]
 
 
 def _scores(numbered: Numbered, embedder: Embedder) -> Vectors:
-    """One score a sentence: nearness to the question, and what else speaks for it or against it."""
+    """One score per sentence: similarity to the question and other features."""
     sentences, names = numbered.sentences, _names(numbered.sentences)
-    vectors = embedder.passages([sentence.text[:_READ_CHARACTERS] for sentence in sentences])
-    near = vectors @ embedder.queries([_nameless(numbered.question, names)])[0]
-    asked = set(_words(numbered.question)) & names
+    vectors = embedder.passages([sentence.text[:_SCORED_CHARACTERS] for sentence in sentences])
+    similarity = vectors @ embedder.queries([_without_names(numbered.question, names)])[0]
+    named = set(_words(numbered.question)) & names
     language = reading.language(numbered.question)
     figure = bool(_SCALES.search(_folded(numbered.question)))
-    scores = near + _NEIGHBOURS * _around(near, sentences) + _WORDS * _shared(numbered, names)
+    scores = similarity + _NEIGHBORS * _around(similarity, sentences) + _WORDS * _shared(numbered, names)
     for index, sentence in enumerate(sentences):
         scores[index] -= _LATER_PAGE * min(sentence.page, 10)
         if figure and _FIGURE.search(_folded(sentence.text)):
             scores[index] += _FIGURE_ASKED
-        if asked and not asked & set(_words(_title(sentence.label))):
+        if named and not named & set(_words(_title(sentence.label))):
             scores[index] -= _OTHER_DOCUMENT
-        if _says_nothing(sentence.text):
-            scores[index] -= _SAYS_NOTHING
+        if _is_uninformative(sentence.text):
+            scores[index] -= _UNINFORMATIVE
         if reading.language(sentence.text) != language:
             scores[index] += _OTHER_LANGUAGE
     return np.asarray(scores, dtype=np.float32)
 
 
-def _around(near: Vectors, sentences: list[Sentence]) -> Vectors:
-    """For each sentence the mean nearness of those beside it on its page; alone, its own."""
-    around = near.copy()
+def _around(similarity: Vectors, sentences: list[Sentence]) -> Vectors:
+    """For each sentence, the mean similarity of its neighbors on the page, or its own without neighbors."""
+    around = similarity.copy()
     for index, sentence in enumerate(sentences):
-        beside = [
-            near[other]
-            for other in (index - 1, index + 1)
-            if 0 <= other < len(sentences) and sentences[other].page == sentence.page
+        neighbors = [
+            similarity[neighbor]
+            for neighbor in (index - 1, index + 1)
+            if 0 <= neighbor < len(sentences) and sentences[neighbor].page == sentence.page
         ]
-        if beside:
-            around[index] = np.mean(beside)
+        if neighbors:
+            around[index] = np.mean(neighbors)
     return around
 
 
 def _shared(numbered: Numbered, names: set[str]) -> Vectors:
-    """For each sentence the part of the question's words that it has; a word of few sentences counts more."""
+    """For each sentence, the share of the question's words in it, weighted by the words' rarity."""
     stems = [set(_stems(sentence.text)) for sentence in numbered.sentences]
-    asked = list(dict.fromkeys(_stems(_nameless(numbered.question, names))))
-    counts = Counter(stem for found in stems for stem in found)
-    weights = {stem: float(np.log((len(stems) + 1) / (counts[stem] + 0.5))) for stem in asked}
+    question_stems = list(dict.fromkeys(_stems(_without_names(numbered.question, names))))
+    counts = Counter(stem for sentence_stems in stems for stem in sentence_stems)
+    weights = {stem: float(np.log((len(stems) + 1) / (counts[stem] + 0.5))) for stem in question_stems}
     total = sum(weights.values()) or 1.0
-    shares = [sum(weight for stem, weight in weights.items() if stem in found) / total for found in stems]
+    shares = [
+        sum(weight for stem, weight in weights.items() if stem in sentence_stems) / total for sentence_stems in stems
+    ]
     return np.array(shares, dtype=np.float32)
 
 
 def _names(sentences: list[Sentence]) -> set[str]:
     """
-    The documents' own words, such as an employer's name.
+    Proper names in the documents' titles, such as an employer's name.
 
-    A sentence with the name is nearer to a question with the name, whatever it says. A word of a title counts as a name
-    when no sentence has it in small letters: not `Leave` of `Leave Handbook`.
+    A name in both sentence and question increases their similarity, whatever the content. A word of a title is a name
+    if no sentence has it in lowercase: `Leave` in `Leave Handbook` is not.
     """
     titles = {word for label in {sentence.label for sentence in sentences} for word in _words(_title(label))}
     common = {_folded(word) for sentence in sentences for word in re.findall(r"\b[^\W\d_A-Z]+\b", sentence.text)}
     return {word for word in titles if len(word) >= 3 and not word.isdigit() and word not in common}
 
 
-def _nameless(question: str, names: set[str]) -> str:
-    def kept(word: re.Match[str]) -> str:
+def _without_names(question: str, names: set[str]) -> str:
+    def without_names(word: re.Match[str]) -> str:
         return "" if _folded(re.sub(r"['\u2019]s$", "", word.group(0))) in names else word.group(0)
 
-    left = " ".join(re.sub(r"\w+(?:['\u2019]s)?", kept, question).split())
-    return left if len(left) > 8 else question
+    shortened = " ".join(re.sub(r"\w+(?:['\u2019]s)?", without_names, question).split())
+    return shortened if len(shortened) > 8 else question
 
 
 def _title(label: str) -> str:
-    """The document's: a tag's first value, or all of it where it has none."""
+    """The document's title: the tag's first value, or the tag's text if it has no values."""
     quoted = re.search(r'"([^"]*)"', label)
     return quoted.group(1) if quoted else label.strip("<>/")
 
 
-def _says_nothing(sentence: str) -> bool:
-    """A question of an FAQ, a heading, a page's foot, a law's note on its own text."""
+def _is_uninformative(sentence: str) -> bool:
+    """Whether a sentence is a question of an FAQ, a heading, a footer, or an editorial note in parentheses."""
     if sentence.endswith("?") or re.search(r"\bPage \d+", sentence) or re.fullmatch(r"(?:\([^()]*\)\s*)+", sentence):
         return True
     return len(sentence) < 45 and not sentence.endswith((".", "!", ";")) and not re.search(r"\d", sentence)
 
 
 def _folded(text: str) -> str:
-    """Small letters without accents."""
-    return "".join(sign for sign in unicodedata.normalize("NFKD", text.lower()) if not unicodedata.combining(sign))
+    """Lowercase without accents."""
+    return "".join(char for char in unicodedata.normalize("NFKD", text.lower()) if not unicodedata.combining(char))
 
 
 def _words(text: str) -> list[str]:
@@ -265,6 +267,6 @@ def _words(text: str) -> list[str]:
 
 
 def _stems(text: str) -> list[str]:
-    """The telling words, cut to five letters: `vacations` is `vacation`, `férias` is `ferias`."""
-    words = [word for word in _words(text) if not _SMALL.fullmatch(word) and (len(word) > 1 or word.isdigit())]
+    """Words without stop words, cut to five letters: `vacations` matches `vacation`, `férias` matches `ferias`."""
+    words = [word for word in _words(text) if not _STOP_WORD.fullmatch(word) and (len(word) > 1 or word.isdigit())]
     return [word if word.isdigit() else word[:5] for word in words]

@@ -1,7 +1,7 @@
 """
-Converse and ConverseStream: checks a request as Bedrock does, has the answer written, and puts it in Bedrock's form.
+Converse and ConverseStream: validates a request as Bedrock does, generates the answer, and returns Bedrock's format.
 
-Every answer is made as a stream's events; a whole one is what they come to.
+Every answer is generated as a stream of events; Converse collects them.
 """
 
 import base64
@@ -20,25 +20,25 @@ from dev.local.models.citing import Numbered
 from dev.local.models.errors import ModelError, invalid
 from dev.local.models.pieces import in_pieces, trimmed, until_stop
 from dev.local.models.runtimes import Piece, Runtimes
-from dev.local.models.simulate import Asked, Event, Events, Simulator, without_markers
+from dev.local.models.simulate import Event, Events, Simulation, Simulator, without_markers
 from dev.local.models.structured import Filler
 
 _FORMATS = {"png", "jpeg", "gif", "webp"}
 _MAX_IMAGE_BYTES = 3_750_000
 _MAX_IMAGES = 20
-# Whatever is asked for, the gateway waits 29 seconds, and two cores write about 100 tokens a second.
-_WRITTEN_TOKENS = 400
+# The gateway's timeout is 29 seconds, and two cores generate about 100 tokens per second.
+_MAX_GENERATED_TOKENS = 400
 _SYSTEM_CHARACTERS = 2_000
 _PROMPT_CHARACTERS = 7_000
 _REFUSAL = "I can't help with that request."
 _MAX_OUTPUT = 64_000
-# Families that have parameters besides `inferenceConfig`, by what stands in the model's id.
+# Additional request fields of model families, by a part of the model's id.
 _ADDITIONAL = {"anthropic.claude": {"top_k", "thinking", "anthropic_beta"}, "amazon.nova": {"inferenceConfig"}}
 
 
 @dataclass
 class Conversation:
-    """A request's content in plain form."""
+    """A request's content as plain text."""
 
     turns: list[dict[str, str]] = field(default_factory=list)
     images: list[str] = field(default_factory=list)
@@ -48,15 +48,15 @@ class Conversation:
 
     @property
     def source(self) -> str:
-        """What the user gave, all turns: a repair's request keeps the first one's text in sight."""
+        """The text of all user turns, because a request for a repair follows the turn with the text."""
         return "\n\n".join(turn["content"] for turn in self.turns if turn["role"] == "user")
 
 
 @dataclass
 class Answer:
     """
-    One content block in pieces: a text, or a tool's input if `tool` says which. `stop` and `output_tokens` are final
-    when the last piece was taken; 0 tokens were not counted yet.
+    One content block in pieces: a text, or a tool's input if `tool` is set. `stop` and `output_tokens` are final after
+    the last piece; 0 means that tokens were not counted.
     """
 
     pieces: Generator[str, None, None]
@@ -66,7 +66,7 @@ class Answer:
 
 
 class Converser:
-    """Bedrock's Converse over the small models."""
+    """Bedrock's Converse API with the local models."""
 
     def __init__(self, runtimes: Runtimes, simulator: Simulator) -> None:
         self._runtimes = runtimes
@@ -74,58 +74,58 @@ class Converser:
         self._cache = PromptCache(self._tokens)
 
     def converse(self, model: str, request: Mapping[str, Any]) -> dict[str, Any]:
-        """The body. Raises `ModelError`."""
+        """Returns the response body. Raises `ModelError`."""
         events, _ = self._begin(model, request, streamed=False)
         return collected(events)
 
     def stream(self, model: str, request: Mapping[str, Any]) -> Events:
-        """The events. Raises `ModelError` at once, `StreamError` and `StreamCut` on the way."""
-        events, asked = self._begin(model, request, streamed=True)
-        return self._simulator.disturb(events, asked)
+        """Returns the events. Raises `ModelError` immediately, and `StreamError` and `StreamCut` during iteration."""
+        events, simulation = self._begin(model, request, streamed=True)
+        return self._simulator.disturb(events, simulation)
 
-    def _begin(self, model: str, request: Mapping[str, Any], *, streamed: bool) -> tuple[Events, Asked]:
-        """Everything that can be refused is, before the first event."""
-        begun = time.perf_counter()
+    def _begin(self, model: str, request: Mapping[str, Any], *, streamed: bool) -> tuple[Events, Simulation]:
+        """Validates the request before the first event."""
+        started = time.perf_counter()
         _check_additional(model, request.get("additionalModelRequestFields") or {})
         conversation = self._read(request)
         system = "\n".join(filter(None, map(_plain, request.get("system") or [])))
         config = _inference(request.get("inferenceConfig") or {})
-        asked = self._simulator.apply(conversation.source, streamed=streamed)
-        cached = self._cache.look(model, request)
-        answer = self._answer(request, conversation, system, config, asked)
+        simulation = self._simulator.apply(conversation.source, streamed=streamed)
+        cached = self._cache.look_up(model, request)
+        answer = self._answer(request, conversation, system, config, simulation)
         tools = json.dumps(request["toolConfig"]) if request.get("toolConfig") else ""
         schema = json.dumps(request["outputConfig"]) if request.get("outputConfig") else ""
         prompt = "\n".join([system, tools, schema, *(turn["content"] for turn in conversation.turns)])
         input_tokens = self._runtimes.embedder.count(prompt) + conversation.image_tokens
-        return self._events(answer, input_tokens, cached, begun), asked
+        return self._events(answer, input_tokens, cached, started), simulation
 
-    def _events(self, answer: Answer, input_tokens: int, cached: Cached | None, begun: float) -> Events:
+    def _events(self, answer: Answer, input_tokens: int, cached: Cached | None, started: float) -> Events:
         yield "messageStart", {"role": "assistant"}
         if answer.tool:
             yield "contentBlockStart", {"start": {"toolUse": answer.tool}, "contentBlockIndex": 0}
-        written = []
+        pieces = []
         with closing(answer.pieces):
             for piece in answer.pieces:
-                written.append(piece)
+                pieces.append(piece)
                 delta = {"toolUse": {"input": piece}} if answer.tool else {"text": piece}
                 yield "contentBlockDelta", {"delta": delta, "contentBlockIndex": 0}
         yield "contentBlockStop", {"contentBlockIndex": 0}
         yield "messageStop", {"stopReason": answer.stop}
-        output_tokens = answer.output_tokens or self._runtimes.embedder.count("".join(written))
+        output_tokens = answer.output_tokens or self._runtimes.embedder.count("".join(pieces))
         yield (
             "metadata",
             {
                 "usage": _usage(input_tokens, output_tokens, cached),
-                "metrics": {"latencyMs": round((time.perf_counter() - begun) * 1000)},
+                "metrics": {"latencyMs": round((time.perf_counter() - started) * 1000)},
             },
         )
 
     def _tokens(self, blocks: list[Block]) -> int:
-        """The input tokens of some blocks that were read without complaint."""
+        """The input tokens of valid blocks."""
         pictures = sum(
-            sight.tokens(base64.b64decode(found["image"]["source"]["bytes"]))
+            sight.tokens(base64.b64decode(content["image"]["source"]["bytes"]))
             for block in blocks
-            if "image" in (found := block.get("guardContent") or block)
+            if "image" in (content := block.get("guardContent") or block)
         )
         text = "\n".join(filter(None, map(_plain, blocks)))
         return pictures + (self._runtimes.embedder.count(text) if text else 0)
@@ -150,7 +150,7 @@ class Converser:
             texts = [text for block in content if (text := self._block(block, conversation))]
             conversation.turns.append({"role": role, "content": "\n".join(texts)})
             if role == "user":
-                # A later turn without numbers asks for a repair; it does not take the sentences away.
+                # A later turn without numbered sentences requests a repair and refers to the earlier ones.
                 conversation.numbered = citing.read(list(map(without_markers, texts))) or conversation.numbered
         return conversation
 
@@ -158,8 +158,8 @@ class Converser:
         if "text" in block:
             if not isinstance(block["text"], str) or not block["text"].strip():
                 raise invalid("The text field in the ContentBlock object is blank. Add text to the text field.")
-        elif "image" in (shown := block.get("guardContent") or block):
-            self._image(shown["image"], conversation)
+        elif "image" in (content := block.get("guardContent") or block):
+            self._image(content["image"], conversation)
         elif "toolResult" in block:
             conversation.has_tool_result = True
         elif not {"guardContent", "toolUse", "cachePoint"} & set(block):
@@ -168,9 +168,9 @@ class Converser:
 
     @staticmethod
     def _image(image: Mapping[str, Any], conversation: Conversation) -> None:
-        kind, source = image.get("format"), image.get("source") or {}
-        if kind not in _FORMATS:
-            raise invalid(f"Image format {kind} is not supported.")
+        image_format, source = image.get("format"), image.get("source") or {}
+        if image_format not in _FORMATS:
+            raise invalid(f"Image format {image_format} is not supported.")
         try:
             data = base64.b64decode(source.get("bytes") or "", validate=True)
         except (binascii.Error, ValueError) as failure:
@@ -179,13 +179,18 @@ class Converser:
             raise invalid("Image size is not within the limits.")
         if len(conversation.images) >= _MAX_IMAGES:
             raise invalid("Too many images in the request.")
-        conversation.images.append(sight.describe(data, str(kind)))
+        conversation.images.append(sight.describe(data, str(image_format)))
         conversation.image_tokens += sight.tokens(data)
 
     def _answer(
-        self, request: Mapping[str, Any], conversation: Conversation, system: str, config: "Inference", asked: Asked
+        self,
+        request: Mapping[str, Any],
+        conversation: Conversation,
+        system: str,
+        config: "Inference",
+        simulation: Simulation,
     ) -> Answer:
-        if "refusal" in asked:
+        if "refusal" in simulation:
             return Answer(in_pieces(_REFUSAL), "content_filtered")
         tool = _forced_tool(request.get("toolConfig"))
         schema = tool["schema"] if tool else _schema(request.get("outputConfig"))
@@ -193,8 +198,8 @@ class Converser:
             free = _free_tool(request.get("toolConfig"))
             tool, schema = (free, free["schema"]) if free else (None, None)
         if schema is None:
-            return self._write(conversation, system, config, asked)
-        if "invalid-json" in asked:
+            return self._write(conversation, system, config, simulation)
+        if "invalid-json" in simulation:
             broken: Any = {"unexpected": "simulated"}
             if tool:
                 return _tool_use(tool["name"], broken)
@@ -209,39 +214,41 @@ class Converser:
             return Answer(in_pieces(text[: config.max_tokens * 3]), "max_tokens", config.max_tokens)
         return Answer(in_pieces(text))
 
-    def _write(self, conversation: Conversation, system: str, config: "Inference", asked: Asked) -> Answer:
-        if "invalid-json" in asked:
+    def _write(self, conversation: Conversation, system: str, config: "Inference", simulation: Simulation) -> Answer:
+        if "invalid-json" in simulation:
             return Answer(in_pieces("Here is what I found, in my own words."))
-        noted = memory.read(system, without_markers(conversation.source)) or memory.recall(system, conversation.turns)
-        if noted is not None:
-            return Answer(in_pieces(noted))
+        extract = memory.summarize(system, without_markers(conversation.source)) or memory.recall(
+            system, conversation.turns
+        )
+        if extract is not None:
+            return Answer(in_pieces(extract))
         messages = [{"role": "system", "content": system[:_SYSTEM_CHARACTERS]}] if system else []
-        seen = "\n".join(conversation.images)
+        descriptions = "\n".join(conversation.images)
         messages += memory.last_turns(conversation.turns, _PROMPT_CHARACTERS)
-        if seen:
-            messages[-1]["content"] = f"{seen}\n{messages[-1]['content']}".strip()
+        if descriptions:
+            messages[-1]["content"] = f"{descriptions}\n{messages[-1]['content']}".strip()
         answer = Answer(in_pieces(""))
-        answer.pieces = self._written(messages, config, answer)
+        answer.pieces = self._generated(messages, config, answer)
         return answer
 
-    def _written(
+    def _generated(
         self, messages: list[dict[str, str]], config: "Inference", answer: Answer
     ) -> Generator[str, None, None]:
-        """What the language model writes; `answer` is told how it ended."""
+        """The language model's text; sets the answer's stop reason."""
         stream = self._runtimes.writer.stream(
             messages,
-            max_tokens=min(config.max_tokens, _WRITTEN_TOKENS),
+            max_tokens=min(config.max_tokens, _MAX_GENERATED_TOKENS),
             temperature=config.temperature,
             top_p=config.top_p,
         )
         with closing(stream):
-            # Stopped here and not by the runtime: Bedrock says which way an answer ended.
+            # The runtime does not report whether a stop sequence ended the text, so stop sequences are applied here.
             text = _stopped(until_stop(_counted(stream, answer), config.stop_sequences), answer)
-            nothing = True
+            is_empty = True
             for piece in trimmed(text):
-                nothing = False
+                is_empty = False
                 yield piece
-        if nothing:
+        if is_empty:
             yield "..."
 
 
@@ -262,22 +269,22 @@ def _stopped(text: Iterable[str | None], answer: Answer) -> Iterator[str]:
 
 
 def collected(events: Iterable[Event]) -> dict[str, Any]:
-    """Converse's body, of a stream's events."""
+    """Builds Converse's response body from events."""
     tool: dict[str, Any] | None = None
-    written, body = "", dict[str, Any]()
-    for kind, content in events:
-        if kind == "contentBlockStart":
+    text, body = "", dict[str, Any]()
+    for event_type, content in events:
+        if event_type == "contentBlockStart":
             tool = content["start"]["toolUse"]
-        elif kind == "contentBlockDelta":
-            written += content["delta"]["toolUse"]["input"] if tool else content["delta"]["text"]
-        elif kind in ("messageStop", "metadata"):
+        elif event_type == "contentBlockDelta":
+            text += content["delta"]["toolUse"]["input"] if tool else content["delta"]["text"]
+        elif event_type in ("messageStop", "metadata"):
             body |= content
-    block = {"toolUse": {**tool, "input": json.loads(written)}} if tool else {"text": written}
+    block = {"toolUse": {**tool, "input": json.loads(text)}} if tool else {"text": text}
     return {"output": {"message": {"role": "assistant", "content": [block]}}, **body}
 
 
 def _usage(input_tokens: int, output_tokens: int, cached: Cached | None) -> dict[str, int]:
-    """Tokens of the cache are not among the input's, but in the total."""
+    """Cached tokens are not part of `inputTokens`, but of the total."""
     if not cached:
         return _total({"inputTokens": input_tokens, "outputTokens": output_tokens})
     return _total(
@@ -313,7 +320,7 @@ def _inference(config: Mapping[str, Any]) -> Inference:
 
     stops = config.get("stopSequences") or []
     if not isinstance(stops, list) or not all(isinstance(stop, str) and stop for stop in stops):
-        raise invalid("Value at 'inferenceConfig.stopSequences' must be a list of texts.")
+        raise invalid("Value at 'inferenceConfig.stopSequences' must be a list of strings.")
     return Inference(
         max_tokens=int(number("maxTokens", 1, _MAX_OUTPUT, 1024)),
         temperature=number("temperature", 0, 1, 0.2),
@@ -322,12 +329,12 @@ def _inference(config: Mapping[str, Any]) -> Inference:
     )
 
 
-def _check_additional(model: str, given: Mapping[str, Any]) -> None:
-    """A family's own parameters change nothing here, but one that it does not have is refused in its words."""
+def _check_additional(model: str, fields: Mapping[str, Any]) -> None:
+    """Rejects fields that the model family does not have. Known fields have no effect."""
     family = next((name for name in _ADDITIONAL if name in model), "")
-    unknown = sorted(set(given) - _ADDITIONAL.get(family, set()))
+    unknown = sorted(set(fields) - _ADDITIONAL.get(family, set()))
     if family == "amazon.nova":
-        unknown += sorted(set(given.get("inferenceConfig") or {}) - {"topK"})
+        unknown += sorted(set(fields.get("inferenceConfig") or {}) - {"topK"})
     if not unknown:
         return
     if family == "anthropic.claude":
@@ -344,7 +351,7 @@ def _tools(config: Any) -> list[dict[str, Any]]:
 
 
 def _forced_tool(config: Any) -> dict[str, Any] | None:
-    """The tool that the request's tool choice leaves no way around."""
+    """The tool required by the request's tool choice, if any."""
     tools, choice = _tools(config), (config or {}).get("toolChoice") or {}
     if "any" in choice and tools:
         return tools[0]
@@ -355,7 +362,7 @@ def _forced_tool(config: Any) -> dict[str, Any] | None:
 
 
 def _free_tool(config: Any) -> dict[str, Any] | None:
-    """With `auto`, the only tool is taken: who offers one usually wants it used. With several, none is."""
+    """With `auto`, a single tool is used, which is usually intended; with several, none is."""
     tools = _tools(config)
     return tools[0] if len(tools) == 1 else None
 
@@ -375,12 +382,12 @@ def _schema(config: Any) -> dict[str, Any] | None:
 
 
 def _tool_use(name: str, value: Any) -> Answer:
-    used = {"toolUseId": f"tooluse_{uuid.uuid4().hex[:22]}", "name": name}
-    return Answer(in_pieces(json.dumps(value, ensure_ascii=False)), "tool_use", tool=used)
+    tool_use = {"toolUseId": f"tooluse_{uuid.uuid4().hex[:22]}", "name": name}
+    return Answer(in_pieces(json.dumps(value, ensure_ascii=False)), "tool_use", tool=tool_use)
 
 
 def _plain(block: Block) -> str:
-    """A block's text, of whatever kind it is."""
+    """A block's text content."""
     if "text" in block:
         return str(block["text"])
     if "guardContent" in block:

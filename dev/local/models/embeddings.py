@@ -1,4 +1,4 @@
-"""InvokeModel for embedding models: Titan's and Cohere's forms over one real model."""
+"""InvokeModel for embedding models: Titan's and Cohere's request formats, with one local model."""
 
 from functools import lru_cache
 from typing import Any
@@ -21,8 +21,8 @@ def projection(source: int, target: int) -> Vectors:
     """
     A fixed matrix from `source` to `target` dimensions.
 
-    Upwards its rows are orthonormal, so every cosine stays what it was. Downwards the columns are: a random subspace,
-    in which cosines are kept on average (Johnson and Lindenstrauss).
+    To more dimensions, the rows are orthonormal and preserve all cosines. To fewer, the columns are orthonormal: a
+    random subspace that preserves cosines on average (Johnson and Lindenstrauss).
     """
     random = np.random.default_rng(20240430).standard_normal((max(source, target), min(source, target)))
     orthonormal, _ = np.linalg.qr(random)
@@ -30,12 +30,14 @@ def projection(source: int, target: int) -> Vectors:
 
 
 def resized(vectors: Vectors, dimensions: int, *, normalize: bool) -> Vectors:
-    """The vectors in another number of dimensions, each of length 1 when `normalize`."""
-    moved = vectors @ projection(vectors.shape[1], dimensions)
+    """The vectors with another number of dimensions, optionally normalized to length 1."""
+    projected = vectors @ projection(vectors.shape[1], dimensions)
     if normalize:
-        return np.asarray(moved / np.maximum(np.linalg.norm(moved, axis=1, keepdims=True), 1e-12), dtype=np.float32)
-    # The real models' raw vectors are not of length 1 either; a caller who forgets to normalize should notice.
-    return np.asarray(moved * np.float32(2.5), dtype=np.float32)
+        return np.asarray(
+            projected / np.maximum(np.linalg.norm(projected, axis=1, keepdims=True), 1e-12), dtype=np.float32
+        )
+    # As with the real models, vectors that are not normalized do not have length 1.
+    return np.asarray(projected * np.float32(2.5), dtype=np.float32)
 
 
 def _numbers(vector: Vectors) -> list[float]:
@@ -44,10 +46,11 @@ def _numbers(vector: Vectors) -> list[float]:
 
 def _as_titan(text: str, embedder: Embedder) -> Vectors:
     """
-    One row. Titan has one form for questions and documents, the model here has two: a short single line is a query.
+    Returns one row. Titan embeds queries and documents the same way, the local model does not: a short single line is
+    embedded as a query.
 
-    Two short texts are then both queries, which is how the model is meant for likeness. Of 69 questions over 14
-    handbooks 64 instead of 62 find their page among the first five (mean reciprocal rank 0.85 instead of 0.79).
+    Two short texts are both queries, as the model's authors recommend for similarity. With 69 questions about 14
+    handbooks, 64 instead of 62 retrieve their page among the first five (mean reciprocal rank 0.85 instead of 0.79).
     """
     short = len(text) <= _QUERY_CHARACTERS and "\n" not in text.strip()
     return embedder.queries([text]) if short else embedder.passages([text])
@@ -79,7 +82,7 @@ def titan(request: dict[str, Any], embedder: Embedder) -> tuple[dict[str, Any], 
 
 
 def cohere(model_id: str, request: dict[str, Any], embedder: Embedder) -> tuple[dict[str, Any], int]:
-    """Cohere Embed 3 and 4. Its body counts no tokens, the header does."""
+    """Cohere Embed 3 and 4, which report tokens in a header and not in the body."""
     texts = request.get("texts")
     if not isinstance(texts, list) or not texts or not all(isinstance(text, str) and text for text in texts):
         raise invalid("Malformed input request: #/texts: expected minimum item count: 1")
@@ -97,6 +100,6 @@ def cohere(model_id: str, request: dict[str, Any], embedder: Embedder) -> tuple[
     rows = [_numbers(row) for row in resized(vectors, dimensions, normalize=True)]
     tokens = sum(embedder.count(text) for text in texts)
     types = request.get("embedding_types")
-    embeddings: Any = {kind: rows for kind in types if kind == "float"} if types else rows
-    kind = "embeddings_by_type" if types else "embeddings_floats"
-    return {"id": "stand-in", "texts": texts, "embeddings": embeddings, "response_type": kind}, tokens
+    embeddings: Any = {name: rows for name in types if name == "float"} if types else rows
+    response_type = "embeddings_by_type" if types else "embeddings_floats"
+    return {"id": "local", "texts": texts, "embeddings": embeddings, "response_type": response_type}, tokens

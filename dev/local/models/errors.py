@@ -1,6 +1,6 @@
-"""Errors as Bedrock's runtime and Textract send them."""
+"""Errors in the format of Bedrock's runtime and Textract."""
 
-# The HTTP statuses of the modelled errors.
+# HTTP status by error code.
 STATUSES = {
     "AccessDeniedException": 403,
     "BadDocumentException": 400,
@@ -29,17 +29,17 @@ class ModelError(Exception):
 
 
 class StreamError(Exception):
-    """An error after the first byte: an exception within the stream. `kind` is its type, in camel case."""
+    """An exception within a stream, after the first byte. `exception_type` is in camel case."""
 
-    def __init__(self, kind: str, message: str) -> None:
+    def __init__(self, exception_type: str, message: str) -> None:
         super().__init__(message)
-        self.kind = kind
+        self.exception_type = exception_type
 
 
 class StreamCut(Exception):
-    """A simulated loss of the connection in the middle of a stream."""
+    """A simulated connection loss during a stream."""
 
 
 def invalid(message: str) -> ModelError:
-    """What Bedrock answers to a request it cannot serve as it is."""
+    """The error for an invalid request."""
     return ModelError("ValidationException", message)

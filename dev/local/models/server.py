@@ -1,8 +1,7 @@
 """
-The stand-in's HTTP side: Bedrock's paths, Textract's under `/model/textract/`, and `GET /calls` and `/health` of its
-own.
+The local models' HTTP server: Bedrock's paths, Textract's below `/model/textract/`, `GET /calls`, and `GET /health`.
 
-Loopback only and without authentication: the emulator in front of it has checked the signature and asked IAM.
+It listens on the loopback interface without authentication: the emulator in front of it has authorized the call.
 """
 
 import json
@@ -27,14 +26,14 @@ from dev.local.models.simulate import Events, Simulator, without_markers
 logger = logging.getLogger("dev.local.models")
 
 _MAX_BODY = 25 * 1024 * 1024
-# Requests at work at once; the others wait. Each model has a lock of its own beside it.
-_AT_WORK = 8
+# Maximum number of concurrent requests; others wait. Each model also has a lock.
+_MAX_CONCURRENT = 8
 _DRAWING = 2
 
 
 @dataclass(frozen=True)
-class Reply:
-    """What a call came to: a body, or events that are still to come."""
+class Result:
+    """The result of a call: a body or a stream of events."""
 
     body: dict[str, Any]
     input_tokens: int = 0
@@ -43,14 +42,14 @@ class Reply:
     events: Events | None = None
 
     @classmethod
-    def used(cls, body: dict[str, Any]) -> "Reply":
-        """With the tokens of its `usage`."""
+    def with_usage(cls, body: dict[str, Any]) -> "Result":
+        """A result with the tokens in the body's `usage`."""
         usage = body.get("usage") or {}
         return cls(body, usage.get("inputTokens", 0), usage.get("outputTokens", 0))
 
 
-class StandIn:
-    """Finds what stands in for a model, and runs it."""
+class LocalModels:
+    """Calls the local model for a Bedrock model."""
 
     def __init__(self, runtimes: Runtimes, simulator: Simulator) -> None:
         self._runtimes = runtimes
@@ -59,36 +58,36 @@ class StandIn:
         self._reader = scans.Reader()
         self._drawing = threading.Semaphore(_DRAWING)
 
-    def answer(self, model: str, operation: str, request: dict[str, Any]) -> Reply:
-        """Raises `ModelError`."""
+    def invoke(self, model: str, operation: str, request: dict[str, Any]) -> Result:
+        """Runs an operation. Raises `ModelError`."""
         if operation == "converse":
-            return Reply.used(self._converser.converse(model, request))
+            return Result.with_usage(self._converser.converse(model, request))
         if operation == "converse-stream":
-            return Reply({}, events=self._converser.stream(model, request))
+            return Result({}, events=self._converser.stream(model, request))
         if operation == "invoke":
             return self._invoke(model, request)
         if (model, operation) == ("textract", "detect-document-text"):
-            return Reply(scans.detect(request, self._reader))
-        raise invalid(f"The stand-in has no operation {operation} for {model}; only Converse streams.")
+            return Result(scans.detect(request, self._reader))
+        raise invalid(f"The local stage has no operation {operation} for {model}; only Converse streams.")
 
-    def _invoke(self, model: str, request: dict[str, Any]) -> Reply:
-        asked = self._simulator.apply(_strings(request))
+    def _invoke(self, model: str, request: dict[str, Any]) -> Result:
+        simulation = self._simulator.apply(_strings(request))
         request = _cleaned(request)
         if model.startswith("amazon.titan-embed-text-v2"):
             body, tokens = embeddings.titan(request, self._runtimes.embedder)
-            return Reply(body, input_tokens=tokens)
+            return Result(body, input_tokens=tokens)
         if model.startswith("cohere.embed"):
             body, tokens = embeddings.cohere(model, request, self._runtimes.embedder)
-            return Reply(body, input_tokens=tokens)
-        refuse = "refusal" in asked
+            return Result(body, input_tokens=tokens)
+        refuse = "refusal" in simulation
         with self._drawing:
             if model.startswith("stability."):
                 body, count = images.stability(model, request, refuse=refuse)
-                return Reply(body, images=count)
+                return Result(body, images=count)
             if model.startswith(("amazon.titan-image", "amazon.nova-canvas")):
                 body, count = images.canvas(model, request, refuse=refuse)
-                return Reply(body, images=count)
-        raise invalid(f"The stand-in has no InvokeModel form for {model}; call it by Converse.")
+                return Result(body, images=count)
+        raise invalid(f"The local stage does not support InvokeModel for {model}; use Converse.")
 
 
 def _strings(value: Any) -> str:
@@ -100,7 +99,7 @@ def _strings(value: Any) -> str:
 
 
 def _cleaned(value: Any) -> Any:
-    """The request without markers: they must not be drawn or embedded. A text that is nothing else stays."""
+    """The request without simulation markers, which must not be drawn or embedded. A text of markers only stays."""
     if isinstance(value, str):
         return without_markers(value) or value if "[[simulate:" in value else value
     if isinstance(value, dict):
@@ -109,29 +108,29 @@ def _cleaned(value: Any) -> Any:
 
 
 def _chunk(content: bytes) -> bytes:
-    """A piece of a body whose length is not known; an empty one ends it."""
+    """A chunk of a chunked body; an empty one ends the body."""
     return b"%x\r\n%b\r\n" % (len(content), content)
 
 
 class Server(ThreadingHTTPServer):
-    """One thread a connection; `at_work` bounds those that do something."""
+    """One thread per connection; `slots` limits the concurrent model calls."""
 
     daemon_threads = True
-    # Twenty equal requests arrive in the same moment; the default of five would refuse some.
+    # The default of five would refuse some of twenty simultaneous requests.
     request_queue_size = 128
 
-    def __init__(self, address: tuple[str, int], stand_in: StandIn, calls: Calls) -> None:
+    def __init__(self, address: tuple[str, int], models: LocalModels, calls: Calls) -> None:
         super().__init__(address, Handler)
-        self.stand_in = stand_in
+        self.models = models
         self.calls = calls
-        self.at_work = threading.Semaphore(_AT_WORK)
+        self.slots = threading.Semaphore(_MAX_CONCURRENT)
 
 
 class Handler(BaseHTTPRequestHandler):
     """One request."""
 
     protocol_version = "HTTP/1.1"
-    # A stream's pieces are small and leave at once.
+    # A stream's small pieces must be sent immediately.
     disable_nagle_algorithm = True
     server: Server
 
@@ -142,79 +141,81 @@ class Handler(BaseHTTPRequestHandler):
             self._send(200, {"status": "ok"})
         elif url.path == "/calls":
             query = {name: values[0] for name, values in parse_qs(url.query).items()}
-            found = self.server.calls.matching(query.get("model", ""), query.get("contains", ""))
-            self._send(200, {"count": len(found), "calls": found})
+            calls = self.server.calls.matching(query.get("model", ""), query.get("contains", ""))
+            self._send(200, {"count": len(calls), "calls": calls})
         else:
             self._send(404, {"message": "Not found"})
 
     def do_POST(self) -> None:
         """`/model/{modelId}/{operation}`."""
-        begun = time.perf_counter()
+        started = time.perf_counter()
         text = self._body()
         _, _, rest = self.path.partition("/model/")
         model, _, operation = rest.rpartition("/")
         model = unquote(model)
-        note = partial(self._note, model, operation, text, begun)
-        # A simulated wait keeps its place: a slow model is slow for the others, too.
-        with self.server.at_work:
-            reply, error = self._run(model, operation, text)
-            if reply and reply.events:
-                self._stream(reply.events, note)
+        note = partial(self._note, model, operation, text, started)
+        # A simulated delay occupies a slot: a slow model delays other calls, too.
+        with self.server.slots:
+            result, error = self._run(model, operation, text)
+            if result and result.events:
+                self._stream(result.events, note)
                 return
-        told = reply or Reply({})
-        spent = note(told, error.status if error else 200, error.code if error else "")
+        result = result or Result({})
+        spent = note(result, error.status if error else 200, error.code if error else "")
         if error:
             self._send(error.status, {"message": str(error)}, {"x-amzn-ErrorType": error.code})
             return
         headers = {"X-Amzn-Bedrock-Invocation-Latency": str(spent)}
-        if operation == "invoke" and not told.images:
-            headers["X-Amzn-Bedrock-Input-Token-Count"] = str(told.input_tokens)
-            headers["X-Amzn-Bedrock-Output-Token-Count"] = str(told.output_tokens)
-        self._send(200, told.body, headers)
+        if operation == "invoke" and not result.images:
+            headers["X-Amzn-Bedrock-Input-Token-Count"] = str(result.input_tokens)
+            headers["X-Amzn-Bedrock-Output-Token-Count"] = str(result.output_tokens)
+        self._send(200, result.body, headers)
 
-    def _note(self, model: str, operation: str, text: str, begun: float, told: Reply, status: int, error: str) -> int:
-        """Log a call. Returns the milliseconds it took."""
-        spent = round((time.perf_counter() - begun) * 1000)
+    def _note(
+        self, model: str, operation: str, text: str, started: float, result: Result, status: int, error: str
+    ) -> int:
+        """Logs a call. Returns its duration in milliseconds."""
+        spent = round((time.perf_counter() - started) * 1000)
         self.server.calls.add(
             Call(
-                now(), model, operation, status, spent, prompt_hash(text), told.input_tokens, told.output_tokens,
-                told.images, error,
+                now(), model, operation, status, spent, prompt_hash(text), result.input_tokens, result.output_tokens,
+                result.images, error,
             ),
-            # A page's picture is megabytes, and has no text to look for.
+            # A page image has megabytes and no searchable text.
             "" if model == "textract" else text,
         )  # fmt: skip
         return spent
 
     def _stream(self, events: Events, note: "partial[int]") -> None:
-        """Send each event when it is there. Once the first byte is out, an error is an event, too."""
-        told, failure, last = Reply({}), "", b""
+        """Sends events as they arrive. After the first byte, an error is sent as an event."""
+        result, failure, last = Result({}), "", b""
         try:
             self.send_response(200)
             self.send_header("Content-Type", eventstream.CONTENT_TYPE)
             self.send_header("Transfer-Encoding", "chunked")
             self.end_headers()
-            # Closed by hand: the model writes on until it hears that nobody reads any more.
+            # Closing the events stops the model.
             with closing(events):
-                for kind, content in events:
-                    self.wfile.write(_chunk(eventstream.event(kind, content)))
-                    told = Reply.used(content) if kind == "metadata" else told
+                for event_type, content in events:
+                    self.wfile.write(_chunk(eventstream.event(event_type, content)))
+                    result = Result.with_usage(content) if event_type == "metadata" else result
         except StreamCut:
             failure = "cut"
         except (BrokenPipeError, ConnectionResetError):
             failure = "callerGone"
         except StreamError as error:
-            failure, last = error.kind, eventstream.exception(error.kind, {"message": str(error)})
+            failure, last = error.exception_type, eventstream.exception(error.exception_type, {"message": str(error)})
         except Exception:
             logger.exception("a stream failed")
             failure = "internalServerException"
-            last = eventstream.exception(failure, {"message": "The stand-in failed; see .local/logs/models.log."})
-        note(told, 200, failure)
+            last = eventstream.exception(failure, {"message": "The local model failed; see .local/logs/models.log."})
+        note(result, 200, failure)
         if failure in ("cut", "callerGone"):
             self.close_connection = True
         else:
             self._write((_chunk(last) if last else b"") + _chunk(b""))
 
-    def _run(self, model: str, operation: str, text: str) -> tuple[Reply | None, ModelError | None]:
+    def _run(self, model: str, operation: str, text: str) -> tuple[Result | None, ModelError | None]:
         try:
             try:
                 request = json.loads(text)
@@ -222,12 +223,12 @@ class Handler(BaseHTTPRequestHandler):
                 raise invalid("Malformed input request, please reformat your input and try again.") from failure
             if not isinstance(request, dict):
                 raise invalid("Malformed input request: expected type: JSONObject")
-            return self.server.stand_in.answer(model, operation, request), None
+            return self.server.models.invoke(model, operation, request), None
         except ModelError as failure:
             return None, failure
         except Exception:
             logger.exception("%s of %s failed", operation, model)
-            return None, ModelError("InternalServerException", "The stand-in failed; see .local/logs/models.log.")
+            return None, ModelError("InternalServerException", "The local model failed; see .local/logs/models.log.")
 
     def _body(self) -> str:
         length = min(int(self.headers.get("Content-Length") or 0), _MAX_BODY)
@@ -246,8 +247,8 @@ class Handler(BaseHTTPRequestHandler):
         try:
             self.wfile.write(content)
         except (BrokenPipeError, ConnectionResetError):
-            # A caller that stopped waiting: that is what a simulated timeout is for.
+            # The caller stopped waiting, for example after a simulated timeout.
             self.close_connection = True
 
     def log_message(self, format: str, *args: Any) -> None:
-        """The call log says more."""
+        """Disables the access log; the call log has more details."""

@@ -1,8 +1,7 @@
 """
-What the stand-in says about a photo. It cannot see: it measures.
+Describes a photo by measurements: the local model cannot see it.
 
-Size, brightness, sharpness and colours are facts about the picture; what it shows, nobody here knows, and no sentence
-pretends to.
+The description covers size, brightness, contrast, and colors. It never claims what the photo shows.
 """
 
 import io
@@ -14,7 +13,7 @@ from dev.local.models.errors import invalid
 
 _MAX_PIXELS = 64_000_000
 _NAMES = {
-    "black": (20, 20, 20), "white": (240, 240, 240), "grey": (128, 128, 128), "red": (190, 40, 40),
+    "black": (20, 20, 20), "white": (240, 240, 240), "gray": (128, 128, 128), "red": (190, 40, 40),
     "orange": (225, 130, 40), "yellow": (230, 210, 60), "green": (60, 140, 70), "turquoise": (60, 170, 170),
     "blue": (50, 90, 180), "violet": (120, 70, 160), "pink": (225, 150, 180), "brown": (110, 75, 45),
     "beige": (215, 195, 160),
@@ -26,15 +25,15 @@ def _open(data: bytes, declared: str) -> Image.Image:
         picture = Image.open(io.BytesIO(data))
         if picture.width * picture.height > _MAX_PIXELS:
             raise invalid("The image is too large.")
-        found = (picture.format or "").lower()
-        if found != declared:
-            raise invalid(f"The image is {found or 'unknown'}, its format says {declared}.")
+        actual = (picture.format or "").lower()
+        if actual != declared:
+            raise invalid(f"The image is {actual or 'unknown'}, its format says {declared}.")
         return ImageOps.exif_transpose(picture).convert("RGB")
     except (UnidentifiedImageError, OSError, SyntaxError, Image.DecompressionBombError) as failure:
         raise invalid("Could not process image.") from failure
 
 
-def _colours(pixels: "np.ndarray[tuple[int, ...], np.dtype[np.float32]]") -> list[str]:
+def _colors(pixels: "np.ndarray[tuple[int, ...], np.dtype[np.float32]]") -> list[str]:
     names = list(_NAMES)
     table = np.array(list(_NAMES.values()), dtype=np.float32)
     distances = ((pixels[:, None, :] - table[None]) ** 2).sum(axis=2)
@@ -44,23 +43,23 @@ def _colours(pixels: "np.ndarray[tuple[int, ...], np.dtype[np.float32]]") -> lis
 
 
 def describe(data: bytes, declared: str) -> str:
-    """One or two sentences of measured facts. Raises `ModelError` for what is not a picture of the declared format."""
+    """One or two sentences about the photo. Raises `ModelError` if the data does not have the declared format."""
     picture = _open(data, declared)
     width, height = picture.size
     shape = "square" if abs(width - height) < 0.05 * width else ("landscape" if width > height else "portrait")
     small = np.asarray(picture.resize((64, 64), Image.Resampling.BOX), dtype=np.float32)
-    grey = small.mean(axis=2)
-    light = "dark" if grey.mean() < 70 else ("bright" if grey.mean() > 175 else "medium")
-    contrast = "low" if grey.std() < 25 else ("strong" if grey.std() > 65 else "moderate")
-    colours = ", ".join(_colours(small.reshape(-1, 3)))
+    gray = small.mean(axis=2)
+    light = "dark" if gray.mean() < 70 else ("bright" if gray.mean() > 175 else "medium")
+    contrast = "low" if gray.std() < 25 else ("strong" if gray.std() > 65 else "moderate")
+    colors = ", ".join(_colors(small.reshape(-1, 3)))
     return (
         f"The photo is a {shape} picture of {width} x {height} pixels, {light} in brightness with {contrast} contrast. "
-        f"Its main colours are {colours or 'mixed'}."
+        f"Its main colors are {colors or 'mixed'}."
     )
 
 
 def tokens(data: bytes) -> int:
-    """What Anthropic's rule of thumb counts for an image: pixels / 750, of at most 1.15 megapixels."""
+    """An image's tokens by Anthropic's rule of thumb: pixels / 750, for at most 1.15 megapixels."""
     try:
         width, height = Image.open(io.BytesIO(data)).size
     except (UnidentifiedImageError, OSError):

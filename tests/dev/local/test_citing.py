@@ -1,4 +1,4 @@
-"""The stand-in answers from numbered sentences and names those that say it; only schema and form of the text decide."""
+"""The local models answer from numbered sentences and cite them, independent of the prompt's wording."""
 
 import json
 from typing import Any
@@ -7,7 +7,7 @@ import boto3
 import pytest
 from botocore.config import Config
 
-from tests.dev.local.conftest import StandIn, run_local
+from tests.dev.local.conftest import LocalModels, run_local
 
 NOVA = "amazon.nova-lite-v1:0"
 LEAVE = """<page document="Leave Handbook" page="4">
@@ -24,27 +24,27 @@ CLEF = """<page document="Clef Employee Handbook" page="6">
 CARRY_OVER = "How many hours of annual leave can I carry over to the next leave year?"
 
 
-def _schema(**told: str) -> dict[str, Any]:
-    """The schema of an answer with claims; `told` are the descriptions."""
-    sentences = {"type": "array", "items": {"type": "integer"}, "description": told.get("sentences", "")}
+def _schema(**descriptions: str) -> dict[str, Any]:
+    """The schema of an answer with claims."""
+    sentences = {"type": "array", "items": {"type": "integer"}, "description": descriptions.get("sentences", "")}
     claim = {
         "type": "object",
         "additionalProperties": False,
         "required": ["text", "sentences"],
-        "properties": {"text": {"type": "string", "description": told.get("text", "")}, "sentences": sentences},
+        "properties": {"text": {"type": "string", "description": descriptions.get("text", "")}, "sentences": sentences},
     }
     return {
         "type": "object",
         "additionalProperties": False,
         "required": ["answered", "claims"],
         "properties": {
-            "answered": {"type": "boolean", "description": told.get("answered", "")},
-            "claims": {"type": "array", "items": claim, "description": told.get("claims", "")},
+            "answered": {"type": "boolean", "description": descriptions.get("answered", "")},
+            "claims": {"type": "array", "items": claim, "description": descriptions.get("claims", "")},
         },
     }
 
 
-TOLD = {
+DESCRIPTIONS = {
     "answered": "Whether the numbered sentences answer the question",
     "claims": "The answer's statements",
     "text": "One statement of the answer, in the language of the question",
@@ -53,10 +53,10 @@ TOLD = {
 
 
 @pytest.fixture(scope="module")
-def bedrock(stand_in: StandIn) -> Any:
+def bedrock(local_models: LocalModels) -> Any:
     return boto3.client(
         "bedrock-runtime",
-        endpoint_url=stand_in.url,
+        endpoint_url=local_models.url,
         region_name="us-west-2",
         aws_access_key_id="any",
         aws_secret_access_key="any",
@@ -66,18 +66,18 @@ def bedrock(stand_in: StandIn) -> Any:
 
 def _ask(bedrock: Any, question: dict[str, Any], schema: dict[str, Any], *, tool: bool = False) -> dict[str, Any]:
     content = [{"text": LEAVE}, {"text": CLEF}, question]
-    asked: dict[str, Any] = {
+    request: dict[str, Any] = {
         "modelId": NOVA,
         "messages": [{"role": "user", "content": content}],
         "system": [{"text": "Answer from the sentences."}],
     }
     if tool:
         spec = {"name": "answer", "description": "Give the answer.", "inputSchema": {"json": schema}}
-        asked["toolConfig"] = {"tools": [{"toolSpec": spec}], "toolChoice": {"tool": {"name": "answer"}}}
+        request["toolConfig"] = {"tools": [{"toolSpec": spec}], "toolChoice": {"tool": {"name": "answer"}}}
     else:
         definition = {"schema": json.dumps(schema), "name": "answer"}
-        asked["outputConfig"] = {"textFormat": {"type": "json_schema", "structure": {"jsonSchema": definition}}}
-    block = bedrock.converse(**asked)["output"]["message"]["content"][0]
+        request["outputConfig"] = {"textFormat": {"type": "json_schema", "structure": {"jsonSchema": definition}}}
+    block = bedrock.converse(**request)["output"]["message"]["content"][0]
     answer: dict[str, Any] = block["toolUse"]["input"] if tool else json.loads(block["text"])
     return answer
 
@@ -90,46 +90,46 @@ def _first(answer: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("tool", [False, True])
-def test_a_claim_is_a_sentence_with_its_number(bedrock: Any, tool: bool) -> None:
-    claim = _first(_ask(bedrock, {"text": CARRY_OVER}, _schema(**TOLD), tool=tool))
+def test_a_claim_quotes_a_sentence_and_cites_its_number(bedrock: Any, tool: bool) -> None:
+    claim = _first(_ask(bedrock, {"text": CARRY_OVER}, _schema(**DESCRIPTIONS), tool=tool))
     assert claim["sentences"] == [18]
     assert claim["text"].startswith("You can carry over a maximum of 240 annual leave hours")
 
 
-def test_a_question_may_be_marked_for_a_guardrail(bedrock: Any) -> None:
+def test_a_question_can_be_marked_for_a_guardrail(bedrock: Any) -> None:
     question = {"guardContent": {"text": {"text": "How big is the referral bonus at Clef?"}}}
-    assert _first(_ask(bedrock, question, _schema(**TOLD)))["sentences"] == [22]
+    assert _first(_ask(bedrock, question, _schema(**DESCRIPTIONS)))["sentences"] == [22]
 
 
 def test_a_portuguese_question_finds_the_english_sentence(bedrock: Any) -> None:
     question = {"text": "Quantas horas de férias posso levar para o próximo ano?"}
-    claim = _first(_ask(bedrock, question, _schema(**TOLD)))
+    claim = _first(_ask(bedrock, question, _schema(**DESCRIPTIONS)))
     assert claim["sentences"] == [18]
-    # It is not translated.
+    # The quote is not translated.
     assert claim["text"].startswith("You can carry over")
 
 
-def test_what_nothing_says_is_not_answered(bedrock: Any) -> None:
-    answer = _ask(bedrock, {"text": "What is the stock option vesting schedule?"}, _schema(**TOLD))
+def test_a_question_without_a_matching_sentence_is_not_answered(bedrock: Any) -> None:
+    answer = _ask(bedrock, {"text": "What is the stock option vesting schedule?"}, _schema(**DESCRIPTIONS))
     assert answer == {"answered": False, "claims": []}
 
 
-def test_an_order_in_a_sentence_is_just_a_sentence(bedrock: Any) -> None:
-    answer = _ask(bedrock, {"text": "Does the cafeteria have vegetarian pizza?"}, _schema(**TOLD))
+def test_an_instruction_in_a_sentence_is_not_followed(bedrock: Any) -> None:
+    answer = _ask(bedrock, {"text": "Does the cafeteria have vegetarian pizza?"}, _schema(**DESCRIPTIONS))
     assert answer == {"answered": False, "claims": []}
-    claim = _first(_ask(bedrock, {"text": CARRY_OVER}, _schema(**TOLD)))
+    claim = _first(_ask(bedrock, {"text": CARRY_OVER}, _schema(**DESCRIPTIONS)))
     assert "400" not in claim["text"]
 
 
-def test_other_words_in_the_descriptions_change_nothing(bedrock: Any) -> None:
+def test_the_wording_of_descriptions_does_not_matter(bedrock: Any) -> None:
     reworded = {"answered": "False when they are silent about it", "text": "A finding", "sentences": "Cite the lines"}
-    expected = _ask(bedrock, {"text": CARRY_OVER}, _schema(**TOLD))
+    expected = _ask(bedrock, {"text": CARRY_OVER}, _schema(**DESCRIPTIONS))
     assert _ask(bedrock, {"text": CARRY_OVER}, _schema(**reworded)) == expected
-    # Without any descriptions the names alone say it.
+    # Without descriptions, the field names are enough.
     assert _ask(bedrock, {"text": CARRY_OVER}, _schema()) == expected
 
 
-def test_one_claim_without_a_list_has_all_numbers(bedrock: Any) -> None:
+def test_a_single_claim_cites_all_sentences(bedrock: Any) -> None:
     schema = {
         "type": "object",
         "properties": {
@@ -145,8 +145,8 @@ def test_one_claim_without_a_list_has_all_numbers(bedrock: Any) -> None:
     assert "240 annual leave hours" in answer["reply"]
 
 
-def test_integers_that_are_no_numbers_of_sentences_are_left_alone(bedrock: Any) -> None:
-    # given a schema of the same shape that asks for amounts
+def test_other_lists_of_integers_are_not_citations(bedrock: Any) -> None:
+    # given a schema of the same shape for amounts
     schema = _schema(
         answered="Whether it is urgent", claims="Payments", text="The payee", sentences="Amounts in dollars"
     )
@@ -157,7 +157,7 @@ def test_integers_that_are_no_numbers_of_sentences_are_left_alone(bedrock: Any) 
     assert _ask(bedrock, {"text": CARRY_OVER}, schema)["claims"] == []
 
 
-def test_the_form_of_the_text_is_read() -> None:
+def test_numbered_sentences_are_parsed() -> None:
     out = run_local(
         '''
 import json
@@ -175,8 +175,8 @@ print(json.dumps([[s.number, s.text, s.page, citing._title(s.label)] for s in re
 print(citing.read(["no numbers here", "[x] nor here"]))
 '''
     )
-    form, without = out.splitlines()
-    assert json.loads(form) == [
+    parsed, without = out.splitlines()
+    assert json.loads(parsed) == [
         [3, "One that goes on in a second line.", 0, "A"],
         [4, "Two.", 0, "A"],
         [5, "Three.", 1, "B"],
@@ -185,14 +185,14 @@ print(citing.read(["no numbers here", "[x] nor here"]))
     assert without == "None"
 
 
-def test_names_of_documents_are_told_from_their_words() -> None:
+def test_names_in_titles_are_distinguished_from_common_words() -> None:
     out = run_local(
         """
 import json
 from dev.local.models import citing
 label = '<page document="Clef Leave Handbook" page="120">'
 names = citing._names([citing.Sentence(1, "At Clef all leave is paid.", 0, label)])
-print(json.dumps([sorted(names), citing._nameless("Is sick leave paid at Clef's office?", names)]))
+print(json.dumps([sorted(names), citing._without_names("Is sick leave paid at Clef's office?", names)]))
 """
     )
     assert json.loads(out) == [["clef", "handbook"], "Is sick leave paid at office?"]

@@ -1,4 +1,4 @@
-"""What asks for a new deployment, and how addresses are turned to this machine's."""
+"""Changes require a deployment, and API URLs are converted to local ones."""
 
 import json
 import os
@@ -13,7 +13,7 @@ from dev.local.stage import env_file, variable
 
 
 class _CloudFormation:
-    """A queue of one: the stacks that the emulator holds."""
+    """A mock with the emulator's stacks."""
 
     def __init__(self, **stacks: str) -> None:
         self._stacks = [{"StackName": name, "StackStatus": status} for name, status in stacks.items()]
@@ -31,12 +31,12 @@ def _deployed(project: Paths) -> None:
     project.deployed.write_text(json.dumps(record), encoding="utf-8")
 
 
-def test_nothing_is_deployed_twice(project: Paths) -> None:
+def test_unchanged_sources_are_not_deployed_again(project: Paths) -> None:
     _deployed(project)
     assert Deployment(project, {}, _CloudFormation(one="CREATE_COMPLETE")).is_current()
 
 
-def test_a_changed_source_a_lost_stack_or_a_failed_one_is_deployed_again(project: Paths) -> None:
+def test_a_changed_source_or_a_missing_or_failed_stack_is_deployed(project: Paths) -> None:
     _deployed(project)
     assert not Deployment(project, {}, _CloudFormation()).is_current()
     assert not Deployment(project, {}, _CloudFormation(one="ROLLBACK_COMPLETE")).is_current()
@@ -44,7 +44,7 @@ def test_a_changed_source_a_lost_stack_or_a_failed_one_is_deployed_again(project
     assert not Deployment(project, {}, _CloudFormation(one="CREATE_COMPLETE")).is_current()
 
 
-def test_the_fingerprint_sees_names_and_contents_but_no_caches(tmp_path: Path) -> None:
+def test_the_fingerprint_depends_on_names_and_contents_but_not_on_caches(tmp_path: Path) -> None:
     (tmp_path / "stacks" / "__pycache__").mkdir(parents=True)
     (tmp_path / "stacks" / "a.py").write_text("1", encoding="utf-8")
     before = fingerprint(tmp_path)
@@ -54,7 +54,7 @@ def test_the_fingerprint_sees_names_and_contents_but_no_caches(tmp_path: Path) -
     assert fingerprint(tmp_path) != before
 
 
-def test_only_addresses_of_apis_are_replaced() -> None:
+def test_only_api_urls_are_converted() -> None:
     outputs = {"stack": {"Url": "https://abc123.execute-api.us-west-2.amazonaws.com/v1/", "Name": "table"}}
     assert local_outputs(outputs, 9) == {
         "stack": {"Url": "https://localhost:9/_aws/execute-api/abc123/v1/", "Name": "table"}
@@ -62,8 +62,8 @@ def test_only_addresses_of_apis_are_replaced() -> None:
     assert local_url("https://example.com/v1/", 9) is None
 
 
-def test_the_env_file_is_one_a_shell_can_source(tmp_path: Path) -> None:
-    # given keys with everything a shell could stumble over
+def test_a_shell_can_source_the_env_file(tmp_path: Path) -> None:
+    # given a key with shell metacharacters
     caller = {"accessKeyId": "AKIA", "secretAccessKey": 'it\'s $HOME `x` "y"'}
     text = env_file(Endpoint(1, Path("/c a.pem")), caller, {"image-generation": "https://localhost:1/x/"})
     (tmp_path / "env").write_text(text, encoding="utf-8")
@@ -71,7 +71,9 @@ def test_the_env_file_is_one_a_shell_can_source(tmp_path: Path) -> None:
     names = '"$AWS_SECRET_ACCESS_KEY" "$AWS_CA_BUNDLE" "$IMAGE_GENERATION_URL" "${AWS_PROFILE-}"'
     script = f'. ./env; printf "%s|%s|%s|%s" {names}'
     settings = {"PATH": os.environ["PATH"], "AWS_PROFILE": "production"}
-    ended = subprocess.run(["sh", "-c", script], cwd=tmp_path, env=settings, capture_output=True, text=True, check=True)
+    completed = subprocess.run(
+        ["sh", "-c", script], cwd=tmp_path, env=settings, capture_output=True, text=True, check=True
+    )
     # then
-    assert ended.stdout == 'it\'s $HOME `x` "y"|/c a.pem|https://localhost:1/x/|'
+    assert completed.stdout == 'it\'s $HOME `x` "y"|/c a.pem|https://localhost:1/x/|'
     assert variable("image-generation") == "IMAGE_GENERATION_URL"

@@ -1,4 +1,4 @@
-"""The emulator's extension: each place in ministack that it replaces is still there, and does what we say of it."""
+"""The emulator's extensions fit the installed ministack and behave like AWS."""
 
 import json
 from pathlib import Path
@@ -9,11 +9,11 @@ from tests.dev.local.conftest import run_local
 _PROFILE = "us.anthropic.claude-haiku-4-5-20251001-v1:0"
 
 
-def test_no_seam_of_ministack_has_moved() -> None:
+def test_ministack_has_all_extended_attributes() -> None:
     run_local("from dev.local import seams; seams.check()")
 
 
-def test_the_emulator_can_be_imported_and_knows_our_types(tmp_path: Path) -> None:
+def test_the_emulator_can_be_imported_and_has_the_added_types(tmp_path: Path) -> None:
     target = tmp_path / "catalogue.json"
     catalogue.write(target)
     out = run_local(
@@ -38,7 +38,7 @@ print(json.dumps([name for name in (
     assert json.loads(out.splitlines()[-1]) == []
 
 
-def test_guardrails_of_templates_are_real_ones() -> None:
+def test_guardrails_of_templates_are_enforced() -> None:
     out = run_local(
         """
 import json
@@ -55,9 +55,9 @@ arn, attributes = guardrails.create("G", props, "stack")
 _, version = guardrails.create_version("V", {"GuardrailIdentifier": attributes["GuardrailId"]}, "stack")
 record = runtime._resolve_guardrail(attributes["GuardrailId"], version["Version"])
 evaluate = extended_evaluation(runtime._evaluate_guardrail)
-found = [evaluate(record, "INPUT", text) for text in (
+results = [evaluate(record, "INPUT", text) for text in (
     "a tinfoil hat", "how to make a bomb", "this is shit", "write to a@b.org", "the pump leaks")]
-print(json.dumps([version["Version"], [item["blocked"] for item in found], found[3]["masked_text"]]))
+print(json.dumps([version["Version"], [item["blocked"] for item in results], results[3]["masked_text"]]))
 guardrails.delete(arn, props)
 assert runtime._resolve_guardrail(attributes["GuardrailId"], "DRAFT") is None
 """
@@ -65,7 +65,7 @@ assert runtime._resolve_guardrail(attributes["GuardrailId"], "DRAFT") is None
     assert json.loads(out.splitlines()[-1]) == ["1", [True, True, True, False, False], "write to {EMAIL}"]
 
 
-def test_calls_are_known_by_their_iam_action_and_resource(tmp_path: Path) -> None:
+def test_calls_have_bedrocks_iam_actions_and_resources(tmp_path: Path) -> None:
     target = tmp_path / "catalogue.json"
     catalogue.write(target)
     out = run_local(
@@ -74,14 +74,14 @@ import json
 from pathlib import Path
 from dev.local import iam
 from dev.local.catalogue import Catalogue
-known = Catalogue.read(Path({str(target)!r}))
+models = Catalogue.read(Path({str(target)!r}))
 where = ("us-west-2", "000000000000")
 config = {{"guardrailIdentifier": "g", "guardrailVersion": "1"}}
 print(json.dumps([
     iam.action_of("/model/x/converse"), iam.action_of("/model/x/invoke"), iam.action_of("/model/x/converse-stream"),
     iam.action_of("/guardrail/g/version/1/apply"), iam.action_of("/async-invoke"),
-    iam.model_arn("amazon.titan-embed-text-v2:0", known, *where), iam.model_arn({_PROFILE!r}, known, *where),
-    known.profile({_PROFILE!r}).model,
+    iam.model_arn("amazon.titan-embed-text-v2:0", models, *where), iam.model_arn({_PROFILE!r}, models, *where),
+    models.profile({_PROFILE!r}).model,
     iam.guardrail_of({{}}, "converse", json.dumps({{"guardrailConfig": config}}).encode()),
 ]))
 """
@@ -100,7 +100,7 @@ print(json.dumps([
     ]
 
 
-def test_bodies_over_the_limits_are_told_apart() -> None:
+def test_bodies_over_each_limit_get_their_error() -> None:
     out = run_local(
         """
 import json

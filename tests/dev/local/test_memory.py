@@ -1,9 +1,9 @@
-"""Summaries and titles by extraction."""
+"""Extractive summaries and titles."""
 
 from dev.local.models import memory
 
 SUMMARY = "Write the new summary of both. Write at most {words} words, in the language of the conversation."
-SAID = """<messages>
+MESSAGES = """<messages>
 user: Good morning. My name is Ana Sousa and pump 7 is mine.
 assistant: Good morning, Ana. The moon is made of cheese.
 user: The weather is fine. What is a seal?
@@ -11,29 +11,31 @@ assistant: A seal closes.
 </messages>"""
 
 
-def test_a_summary_keeps_what_the_user_stated_and_nothing_that_the_assistant_made_up() -> None:
-    summary = memory.read(SUMMARY.format(words=100), SAID)
+def test_a_summary_has_the_users_statements_and_none_of_the_assistants() -> None:
+    summary = memory.summarize(SUMMARY.format(words=100), MESSAGES)
     assert summary is not None
     assert "My name is Ana Sousa and pump 7 is mine." in summary
     assert "cheese" not in summary
     assert "What is a seal?" not in summary
 
 
-def test_it_keeps_the_old_summary_and_drops_what_tells_least() -> None:
-    source = f"<summary>\nThe order has the number 4711.\n</summary>\n{SAID}"
-    summary = memory.read(SUMMARY.format(words=16), source)
+def test_a_summary_keeps_the_previous_one_and_drops_the_least_informative_statements() -> None:
+    source = f"<summary>\nThe order has the number 4711.\n</summary>\n{MESSAGES}"
+    summary = memory.summarize(SUMMARY.format(words=16), source)
     assert summary == "The order has the number 4711. My name is Ana Sousa and pump 7 is mine."
 
 
-def test_a_title_is_the_first_words() -> None:
-    assert memory.read("Answer with its title and nothing else", SAID) == ("Good morning. My name is Ana Sousa and")
+def test_a_title_has_the_first_words() -> None:
+    assert memory.summarize("Answer with its title and nothing else", MESSAGES) == (
+        "Good morning. My name is Ana Sousa and"
+    )
 
 
 def turn(role: str, text: str) -> dict[str, str]:
     return {"role": role, "content": text}
 
 
-def test_who_asks_about_oneself_is_told_what_was_said() -> None:
+def test_a_question_about_the_user_is_answered_from_their_statements() -> None:
     turns = [
         turn("user", "My name is Ana. I like tea."),
         turn("assistant", "My name is Claude."),
@@ -46,18 +48,18 @@ def test_who_asks_about_oneself_is_told_what_was_said() -> None:
     assert memory.recall("", [turn("user", "What is my name?")]) is None
 
 
-def test_the_summary_is_remembered_too() -> None:
+def test_the_summary_is_searched_too() -> None:
     system = "Sums it up. <summary>\nO meu nome é Ana Sousa.\n</summary>"
     assert memory.recall(system, [turn("user", "Qual é o meu nome?")]) == "You said: O meu nome é Ana Sousa."
 
 
-def test_other_requests_are_not_its_business() -> None:
-    assert memory.read("You are helpful", "What is a seal?") is None
+def test_other_requests_are_not_summarized() -> None:
+    assert memory.summarize("You are helpful", "What is a seal?") is None
 
 
-def test_a_conversation_too_long_for_the_model_loses_its_oldest_turns() -> None:
+def test_the_oldest_turns_of_a_long_conversation_are_dropped() -> None:
     turns = [{"role": "user", "content": f"{number} " + "x" * 1_000} for number in range(20)]
-    kept = memory.last_turns(turns, 7_000)
-    assert [turn["content"][:2] for turn in kept] == ["14", "15", "16", "17", "18", "19"]
+    turns_left = memory.last_turns(turns, 7_000)
+    assert [turn["content"][:2] for turn in turns_left] == ["14", "15", "16", "17", "18", "19"]
     (only,) = memory.last_turns([{"role": "user", "content": "y" * 20_000}], 7_000)
     assert len(only["content"]) == 7_000

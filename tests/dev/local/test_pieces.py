@@ -1,4 +1,4 @@
-"""Stop sequences and white space, wherever the pieces' borders are."""
+"""Stop sequences and whitespace, across the boundaries of pieces."""
 
 import itertools
 from collections.abc import Iterator
@@ -9,13 +9,13 @@ from dev.local.models.pieces import in_pieces, trimmed, until_stop
 
 
 def _cuts(text: str) -> Iterator[list[str]]:
-    """Every way to cut a text into three pieces, some of them empty."""
-    for one, two in itertools.combinations_with_replacement(range(len(text) + 1), 2):
-        yield [text[:one], text[one:two], text[two:]]
+    """All splits of a text into three pieces, which can be empty."""
+    for first, second in itertools.combinations_with_replacement(range(len(text) + 1), 2):
+        yield [text[:first], text[first:second], text[second:]]
 
 
 @pytest.mark.parametrize(
-    ("text", "sequences", "left", "stopped"),
+    ("text", "sequences", "expected", "stopped"),
     [
         ("one END two", ["END"], "one ", True),
         ("one EN two", ["END"], "one EN two", False),
@@ -26,31 +26,31 @@ def _cuts(text: str) -> Iterator[list[str]]:
         ("plain", [], "plain", False),
     ],
 )
-def test_a_stop_sequence_ends_the_text_across_borders(
-    text: str, sequences: list[str], left: str, stopped: bool
+def test_a_stop_sequence_across_pieces_ends_the_text(
+    text: str, sequences: list[str], expected: str, stopped: bool
 ) -> None:
     for pieces in _cuts(text):
-        *said, last = [*until_stop(pieces, sequences), "end"][: None if not stopped else -1]
-        assert "".join(filter(None, said)) == left, pieces
+        *released, last = [*until_stop(pieces, sequences), "end"][: None if not stopped else -1]
+        assert "".join(filter(None, released)) == expected, pieces
         assert (last is None) == stopped, pieces
 
 
-def test_only_what_may_be_a_stop_sequence_waits() -> None:
-    # given a text of which each piece but one is clear
+def test_only_a_possible_stop_sequence_is_held() -> None:
+    # given one piece that could start a stop sequence
     pieces = iter(["Hello ", "world", "\n", "next"])
-    written = until_stop(pieces, ["\n\n"])
-    # then each is handed on before the next is asked for
-    assert [next(written), next(written)] == ["Hello ", "world"]
-    assert next(written) == "\nnext"
+    released = until_stop(pieces, ["\n\n"])
+    # then other pieces are released immediately
+    assert [next(released), next(released)] == ["Hello ", "world"]
+    assert next(released) == "\nnext"
 
 
-def test_white_space_at_the_ends_is_left_out() -> None:
+def test_surrounding_whitespace_is_removed() -> None:
     for pieces in _cuts("  a  b \n"):
         assert "".join(trimmed(pieces)) == "a  b"
     assert list(trimmed([" ", "\n"])) == []
 
 
-def test_a_whole_text_comes_in_a_few_pieces() -> None:
+def test_a_complete_text_is_split_into_a_few_pieces() -> None:
     for text in ("short", "some words of a text " * 50, ""):
         pieces = list(in_pieces(text))
         assert "".join(pieces) == text

@@ -1,4 +1,4 @@
-"""An event of a bucket with versions names the version; a template's bucket ends as on AWS."""
+"""Events have the object's version, and a template's bucket is deleted as on AWS."""
 
 import json
 from pathlib import Path
@@ -12,31 +12,31 @@ def _event(source: str = "aws.s3") -> dict[str, Any]:
     return {"Source": source, "Detail": json.dumps({"object": {"key": "a", "size": 1}})}
 
 
-def test_the_version_is_told() -> None:
+def test_the_version_is_added_to_events() -> None:
     assert json.loads(with_version(_event(), "v1")["Detail"])["object"] == {"key": "a", "size": 1, "version-id": "v1"}
     assert with_version(_event(), None) == _event()
     assert with_version(_event("mine"), "v1") == _event("mine")
 
 
-def test_the_emulator_tells_it() -> None:
+def test_the_emulators_events_have_the_version() -> None:
     out = run_local(
         """
 import json
 from ministack.services import eventbridge, s3
-seen = []
-eventbridge._dispatch_event = lambda event, view=None: seen.append(event)
-from dev.local import s3 as ours
-ours.extend()
+events = []
+eventbridge._dispatch_event = lambda event, view=None: events.append(event)
+from dev.local import s3 as extension
+extension.extend()
 s3._bucket_notifications["b"] = "<NotificationConfiguration><EventBridgeConfiguration/></NotificationConfiguration>"
 s3._fire_s3_event("b", "k", "s3:ObjectCreated:Put", 1, "e", None, version_id="v7")
 s3._fire_s3_event("b", "k", "s3:ObjectCreated:Put", 1, "e", None)
-print(json.dumps([json.loads(event["Detail"])["object"].get("version-id") for event in seen]))
+print(json.dumps([json.loads(event["Detail"])["object"].get("version-id") for event in events]))
 """
     )
     assert json.loads(out.splitlines()[-1]) == ["v7", None]
 
 
-def test_only_an_empty_bucket_is_deleted_and_then_wholly(tmp_path: Path) -> None:
+def test_only_an_empty_bucket_is_deleted_with_its_folder(tmp_path: Path) -> None:
     out = run_local(
         """
 import json, os

@@ -1,4 +1,4 @@
-"""The sample handbooks are uploaded once, and waited for."""
+"""The sample handbooks are uploaded once, and `up` waits for their ingestion."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +11,7 @@ from dev.local.paths import ROOT
 
 
 class FakeClient:
-    """HR Q&A's documents; each is ready after it was listed `polls` times."""
+    """A mock of HR Q&A's documents; each is ready after it is listed `polls` times."""
 
     def __init__(self, polls: int = 2) -> None:
         self.documents: list[dict[str, Any]] = []
@@ -37,23 +37,23 @@ class FakeClient:
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(samples, "_LOOK_SECONDS", 0.0)
+    monkeypatch.setattr(samples, "_POLL_SECONDS", 0.0)
 
 
 def load(client: Any, messages: list[str], root: Path = ROOT) -> bool:
     return samples.load(root, client, messages.append)
 
 
-def test_each_handbook_is_uploaded_under_its_title_and_waited_for() -> None:
+def test_each_handbook_is_uploaded_under_its_title_and_ingested() -> None:
     client, messages = FakeClient(), list[str]()
     assert load(client, messages)
     assert len(client.files) == 14
-    assert "Leave Handbook" in [one["name"] for one in client.documents]
+    assert "Leave Handbook" in [document["name"] for document in client.documents]
     assert all(content.startswith(b"%PDF") for content in client.files)
-    assert messages[-1] == "sample handbooks read (14 ready)"
+    assert messages[-1] == "sample handbooks ingested (14 ready)"
 
 
-def test_the_second_time_there_is_nothing_to_do() -> None:
+def test_handbooks_are_uploaded_once() -> None:
     client = FakeClient()
     load(client, [])
     messages: list[str] = []
@@ -62,8 +62,8 @@ def test_the_second_time_there_is_nothing_to_do() -> None:
     assert messages == []
 
 
-def test_it_does_not_wait_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(samples, "_READING_SECONDS", 0.05)
+def test_waiting_has_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(samples, "_INGESTION_SECONDS", 0.05)
     messages: list[str] = []
     assert not load(FakeClient(polls=10**9), messages)
-    assert messages[-1].startswith("still reading ")
+    assert messages[-1].startswith("still ingesting ")

@@ -1,4 +1,4 @@
-"""DetectDocumentText: a picture is read in Textract's form, and the emulator asks IAM before."""
+"""DetectDocumentText: the response has Textract's format, and the emulator authorizes calls."""
 
 import base64
 import json
@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from dev.local import catalogue
-from tests.dev.local.conftest import StandIn, run_local
+from tests.dev.local.conftest import LocalModels, run_local
 
 LINES = ("Employees may carry over 240 hours.", "Requests go to hr@example.org")
 
 
 def _page() -> bytes:
-    """A picture of two lines of text."""
-    drawn = run_local(
+    """An image of two lines of text."""
+    encoded = run_local(
         f"""
 import base64, io
 from PIL import Image, ImageDraw, ImageFont
@@ -28,26 +28,26 @@ picture.save(target, "PNG")
 print(base64.b64encode(target.getvalue()).decode())
 """
     )
-    return base64.b64decode(drawn)
+    return base64.b64decode(encoded)
 
 
-def _detect(stand_in: StandIn, content: bytes) -> tuple[int, dict[str, Any]]:
+def _detect(local_models: LocalModels, content: bytes) -> tuple[int, dict[str, Any]]:
 
     body = json.dumps({"Document": {"Bytes": base64.b64encode(content).decode()}}).encode()
-    request = urllib.request.Request(f"{stand_in.url}/model/textract/detect-document-text", body)  # noqa: S310
+    request = urllib.request.Request(f"{local_models.url}/model/textract/detect-document-text", body)  # noqa: S310
     try:
-        with urllib.request.urlopen(request) as answer:  # noqa: S310
-            return answer.status, json.load(answer)
+        with urllib.request.urlopen(request) as response:  # noqa: S310
+            return response.status, json.load(response)
     except urllib.error.HTTPError as refused:
         return refused.code, {"code": refused.headers["x-amzn-ErrorType"], **json.load(refused)}
 
 
-def test_a_picture_is_read_in_textracts_form(stand_in: StandIn) -> None:
+def test_text_is_detected_in_textracts_format(local_models: LocalModels) -> None:
     # when
-    status, answer = _detect(stand_in, _page())
+    status, answer = _detect(local_models, _page())
     # then
     assert status == 200
-    blocks = {kind: [b for b in answer["Blocks"] if b["BlockType"] == kind] for kind in ("PAGE", "LINE", "WORD")}
+    blocks = {name: [b for b in answer["Blocks"] if b["BlockType"] == name] for name in ("PAGE", "LINE", "WORD")}
     assert [block["Text"] for block in blocks["LINE"]] == list(LINES)
     assert [block["Text"] for block in blocks["WORD"]] == " ".join(LINES).split()
     assert blocks["PAGE"][0]["Relationships"][0]["Ids"] == [block["Id"] for block in blocks["LINE"]]
@@ -57,12 +57,12 @@ def test_a_picture_is_read_in_textracts_form(stand_in: StandIn) -> None:
     assert 0.03 < first["Left"] < 0.1
 
 
-def test_what_is_no_picture_is_refused_with_textracts_code(stand_in: StandIn) -> None:
-    status, answer = _detect(stand_in, b"not a picture")
+def test_an_invalid_image_is_refused_with_textracts_code(local_models: LocalModels) -> None:
+    status, answer = _detect(local_models, b"not a picture")
     assert (status, answer["code"]) == (400, "UnsupportedDocumentException")
 
 
-# Asks the emulator's application in its own process: signed as an SDK signs, without a port of its own.
+# Calls the emulator's ASGI application directly, with signed requests and without a port.
 _ASK = """
 import asyncio, base64, json, os, urllib.parse
 from pathlib import Path
@@ -90,8 +90,8 @@ async def call(service, keys, body, **headers):
                "scheme": "http", "client": ("127.0.0.1", 1), "server": ("127.0.0.1", 80)}, receive, send)
     return [status[0], b"".join(content).decode()]
 
-async def iam(**asked):
-    body = urllib.parse.urlencode({**asked, "Version": "2010-05-08"}).encode()
+async def iam(**parameters):
+    body = urllib.parse.urlencode({**parameters, "Version": "2010-05-08"}).encode()
     status, content = await call("iam", ROOT, body, content_type="application/x-www-form-urlencoded")
     assert status == 200, content
     return content
@@ -123,8 +123,8 @@ asyncio.run(main())
 """
 
 
-def test_the_emulator_serves_textract_to_those_who_may(stand_in: StandIn, tmp_path: Path) -> None:
-    # given a user who may have documents read, and one who may do nothing
+def test_the_emulator_authorizes_textract(local_models: LocalModels, tmp_path: Path) -> None:
+    # given a user with permission for DetectDocumentText, and a user without permissions
     target, page = tmp_path / "catalogue.json", tmp_path / "page.png"
     catalogue.write(target)
     page.write_bytes(_page())
@@ -132,7 +132,7 @@ def test_the_emulator_serves_textract_to_those_who_may(stand_in: StandIn, tmp_pa
     out = run_local(
         _ASK,
         env={
-            "LOCAL_MODELS_URL": stand_in.url,
+            "LOCAL_MODELS_URL": local_models.url,
             "LOCAL_SEARCH_URL": "http://127.0.0.1:1",
             "LOCAL_SEARCH_REFRESH": "1s",
             "LOCAL_CATALOGUE": str(target),

@@ -13,7 +13,7 @@ import urllib3
 from dev.local import eventstream
 from dev.local.eventstream import Message
 from dev.local.streaming import Blocked, HeldText, Intervention, guarded
-from tests.dev.local.conftest import LOCAL_PYTHON, StandIn
+from tests.dev.local.conftest import LOCAL_PYTHON, LocalModels
 from tests.dev.local.search.conftest import Emulator
 
 HAIKU = "us.anthropic.claude-haiku-4-5-20251001-v1:0"
@@ -112,10 +112,10 @@ def test_a_broken_stream_releases_the_held_text_and_breaks() -> None:
 
 
 @pytest.fixture(scope="module")
-def emulator(stand_in: StandIn, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
+def emulator(local_models: LocalModels, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
     if not LOCAL_PYTHON.exists():
-        pytest.skip("`make setup-local` was not run")
-    emulator = Emulator(tmp_path_factory.mktemp("emulator"), 2, stand_in.url)
+        pytest.skip("needs `make setup-local`")
+    emulator = Emulator(tmp_path_factory.mktemp("emulator"), 2, local_models.url)
     try:
         yield emulator
     finally:
@@ -179,7 +179,7 @@ def test_a_cut_stream_is_broken_for_the_caller(bedrock: Any) -> None:
     assert sum("contentBlockDelta" in event for event in events) == 3
 
 
-def test_a_disconnect_stops_the_model(bedrock: Any, stand_in: StandIn) -> None:
+def test_a_disconnect_stops_the_model(bedrock: Any, local_models: LocalModels) -> None:
     # given a long answer between two pieces
     answer = bedrock.converse_stream(**_request("Write a story, behind. [[simulate:slow-stream:0.5]]", 400))
     stream = iter(answer["stream"])
@@ -188,13 +188,13 @@ def test_a_disconnect_stops_the_model(bedrock: Any, stand_in: StandIn) -> None:
     answer["stream"].close()
     # then
     deadline = time.monotonic() + 4
-    while not (calls := stand_in.calls("behind")["calls"]):
+    while not (calls := local_models.calls("behind")["calls"]):
         assert time.monotonic() < deadline
         time.sleep(0.05)
     assert calls[0]["error"] == "callerGone"
 
 
-def test_a_blocked_input_calls_no_model(bedrock: Any, guardrail: dict[str, str], stand_in: StandIn) -> None:
+def test_a_blocked_input_calls_no_model(bedrock: Any, guardrail: dict[str, str], local_models: LocalModels) -> None:
     answer = bedrock.converse_stream(**_request("A tinfoil cap?", guardrailConfig=guardrail))
     assert list(answer["stream"]) == [
         {"messageStart": {"role": "assistant"}},
@@ -208,7 +208,7 @@ def test_a_blocked_input_calls_no_model(bedrock: Any, guardrail: dict[str, str],
             }
         },
     ]
-    assert stand_in.calls("tinfoil")["count"] == 0
+    assert local_models.calls("tinfoil")["count"] == 0
 
 
 def test_an_output_is_blocked_while_it_streams(bedrock: Any, guardrail: dict[str, str]) -> None:
