@@ -41,7 +41,7 @@ def _wait(process: "subprocess.Popen[bytes]", engine: Engine, log: Path) -> None
     end = time.monotonic() + START_SECONDS
     while time.monotonic() < end and process.poll() is None:
         try:
-            engine.ask("GET", "/_cluster/health?wait_for_status=yellow&timeout=1s")
+            engine.request("GET", "/_cluster/health?wait_for_status=yellow&timeout=1s")
         except EngineDown:
             time.sleep(0.2)
         else:
@@ -52,17 +52,17 @@ def _wait(process: "subprocess.Popen[bytes]", engine: Engine, log: Path) -> None
 @contextmanager
 def index(engine: Engine, name: str, definition: dict[str, Any]) -> Iterator[None]:
     """An empty index, gone again at the end."""
-    engine.ask("PUT", f"/{name}", for_engine(definition, REFRESH))
+    engine.request("PUT", f"/{name}", for_engine(definition, REFRESH))
     try:
         yield
     finally:
-        engine.ask("DELETE", f"/{name}")
+        engine.request("DELETE", f"/{name}")
 
 
 def count(engine: Engine, name: str) -> int:
     """How many chunks there are."""
-    engine.ask("POST", f"/{name}/_refresh")
-    return int(engine.ask("GET", f"/{name}/_count")["count"])
+    engine.request("POST", f"/{name}/_refresh")
+    return int(engine.request("GET", f"/{name}/_count")["count"])
 
 
 def peer_definition(ours: dict[str, Any]) -> dict[str, Any]:

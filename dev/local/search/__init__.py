@@ -1,1 +1,1 @@
-"""OpenSearch Serverless on this machine: the real engine, and the service's rules in front of it."""
+"""OpenSearch Serverless on this machine: a real OpenSearch engine behind the service's rules."""

@@ -1,4 +1,4 @@
-"""Data access and network policies of OpenSearch Serverless, evaluated. Nothing here knows the emulator."""
+"""Evaluates data access and network policies of OpenSearch Serverless, independent of the emulator."""
 
 import re
 from collections.abc import Collection, Iterable
@@ -15,17 +15,17 @@ def _pattern(text: str) -> re.Pattern[str]:
 
 
 def matches(pattern: str, resource: str) -> bool:
-    """Whether a rule's resource, such as `index/docs/*`, covers one that a request names."""
+    """Whether a rule's resource pattern, such as `index/docs/*`, covers a request's resource."""
     return _pattern(pattern).fullmatch(resource) is not None
 
 
 def allows(policies: Iterable[Policy], principals: Collection[str], permission: str, resource: str) -> bool:
     """
-    Whether a data access policy grants a permission. There is no deny: what is not granted is refused.
+    Whether a data access policy grants a permission. Policies cannot deny; permissions not granted are denied.
 
-    :param principals: every ARN that the caller goes by: its own, and its role's if it is a session of one.
-    :param resource: `index/COLLECTION/INDEX`. A request for several indices by wildcard names the wildcard itself, so
-        that only a rule which is as wide covers it.
+    :param principals: all ARNs of the caller: the caller's and, for a session, the role's.
+    :param resource: `index/COLLECTION/INDEX`. For a request with a wildcard, the resource has the wildcard, so that
+        only an equally broad rule covers it.
     """
     return any(
         _grants(rule, permission, resource)
@@ -37,7 +37,7 @@ def allows(policies: Iterable[Policy], principals: Collection[str], permission: 
 
 
 def principals_of(statement: dict[str, Any]) -> set[str]:
-    """The principals that a statement names."""
+    """The statement's principals."""
     return set(statement.get("Principal", []))
 
 
@@ -49,7 +49,7 @@ def _grants(rule: dict[str, Any], permission: str, resource: str) -> bool:
 
 
 def reachable(policies: Iterable[Policy], collection: str) -> bool:
-    """Whether a network policy opens the collection: without one nobody gets in, from wherever."""
+    """Whether a network policy allows access to the collection. Without one, all access is denied."""
     return any(
         rule.get("ResourceType") == "collection"
         and any(matches(pattern, f"collection/{collection}") for pattern in rule.get("Resource", []))
@@ -61,5 +61,5 @@ def reachable(policies: Iterable[Policy], collection: str) -> bool:
 
 def role_of(session: str) -> tuple[str, str] | None:
     """Account and role name of an assumed role's session ARN; None for any other ARN."""
-    found = re.fullmatch(r"arn:[^:]+:sts::(\d{12}):assumed-role/([^/]+)/.+", session)
-    return (found[1], found[2]) if found else None
+    match = re.fullmatch(r"arn:[^:]+:sts::(\d{12}):assumed-role/([^/]+)/.+", session)
+    return (match[1], match[2]) if match else None

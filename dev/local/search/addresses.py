@@ -1,6 +1,8 @@
 """
-A collection's address holds the emulator's port, and functions have it in their environment. When a stranger took the
-port, the emulator starts on another one: what was saved with the old address gets the new one.
+Updates collection endpoints in the emulator's saved state.
+
+An endpoint contains the emulator's port, and functions have it in their environment. If another program uses the saved
+port, the emulator starts on a new one, and the endpoints change.
 """
 
 import re
@@ -12,20 +14,20 @@ from dev.local.search.service import PREFIX, endpoint
 _ADDRESS = re.compile(r"https://localhost:\d+" + re.escape(PREFIX))
 
 
-def renewed(value: Any, current: str) -> Any:
-    """The value with every address of a collection starting with `current`; containers are changed in place."""
+def updated(value: Any, current: str) -> Any:
+    """Replaces the prefix of all collection endpoints with `current`; containers are changed in place."""
     if isinstance(value, str):
         return _ADDRESS.sub(current, value) if PREFIX in value else value
     if isinstance(value, dict):
         for key, item in value.items():
-            value[key] = renewed(item, current)
+            value[key] = updated(item, current)
     elif isinstance(value, list):
-        value[:] = [renewed(item, current) for item in value]
+        value[:] = [updated(item, current) for item in value]
     return value
 
 
 def extend() -> None:
-    """Called once, before the emulator reads its state."""
+    """Installs the update. Called once, before the emulator loads its state."""
     app = seams.module("ministack.app")
     load = app._load_persisted_state
 
@@ -37,6 +39,6 @@ def extend() -> None:
         )
         for store in stores:
             for _, record in store.all_items():
-                renewed(record, endpoint(""))
+                updated(record, endpoint(""))
 
     app._load_persisted_state = load_all

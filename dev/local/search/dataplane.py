@@ -1,4 +1,4 @@
-"""Requests to a collection's endpoint: who asks, whether they may, and the same request for the engine."""
+"""Requests to a collection's endpoint: authenticates, authorizes, and forwards them to the engine."""
 
 import asyncio
 import hashlib
@@ -13,7 +13,7 @@ from urllib.parse import parse_qs, quote, unquote, urlencode
 from dev.local import seams
 from dev.local.search import indices, operations
 from dev.local.search.engine import Engine, EngineDown
-from dev.local.search.names import NO_CUSTOM_ID, BadBody, Names, Rewritten, merged, wanted
+from dev.local.search.names import NO_CUSTOM_ID, BadBody, Names, Rewritten, merged, to_authorize
 from dev.local.search.operations import Operation
 from dev.local.search.service import PREFIX, Record, Service
 
@@ -26,7 +26,7 @@ _JSON = "application/json"
 
 @dataclass(frozen=True)
 class Request:
-    """A request as it arrived. `path` is encoded, as signed; `below` is decoded and starts after the endpoint."""
+    """A request. `path` is encoded, as signed; `below` is the decoded path relative to the endpoint."""
 
     method: str
     path: str
@@ -37,7 +37,7 @@ class Request:
 
 
 class Denied(Exception):
-    """403. The text is for the log only: the service does not say why."""
+    """403. The message is for the log only: the service does not return the reason."""
 
 
 class DataPlane:
@@ -52,7 +52,7 @@ class DataPlane:
         self._account_scope: Callable[[str], str] = seams.module("ministack.app")._request_account_scope
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
-        """Answer one HTTP request."""
+        """Handles one HTTP request."""
         status, content_type, body = await self._answer(scope, await _body(receive))
         headers = [(b"content-type", content_type.encode()), (b"content-length", str(len(body)).encode())]
         await send({"type": "http.response.start", "status": status, "headers": headers})
@@ -71,18 +71,18 @@ class DataPlane:
             principals = self._identify(request, collection, scope)
             return await self._serve(request, collection, principals)
         except Denied as denied:
-            logger.warning("%s %s refused: %s", request.method, request.below, denied)
+            logger.warning("%s %s denied: %s", request.method, request.below, denied)
             return _refusal(403, "403 Forbidden", "Forbidden")
-        except BadBody as problem:
-            return _bad("parse_exception", str(problem))
-        except indices.InvalidIndex as problem:
-            return _bad("mapper_parsing_exception", str(problem))
+        except BadBody as invalid:
+            return _bad("parse_exception", str(invalid))
+        except indices.InvalidIndex as invalid:
+            return _bad("mapper_parsing_exception", str(invalid))
         except EngineDown as failure:
-            logger.warning("the search engine does not answer: %s", failure)
+            logger.warning("the search engine does not respond: %s", failure)
             return _refusal(503, "503 Service Unavailable", "ServiceUnavailable")
 
     def _identify(self, request: Request, collection: Record, scope: dict[str, Any]) -> set[str]:
-        """Every ARN that the signer goes by. Raises `Denied`."""
+        """Authenticates the request and returns all ARNs of the signer. Raises `Denied`."""
         if not self._aoss._signed_for_aoss(request.headers, {}):
             raise Denied("not signed for the service aoss")
         digest = request.headers.get("x-amz-content-sha256")
@@ -98,62 +98,66 @@ class DataPlane:
         region, account = self._service.where()
         if collection["arn"].split(":")[3] != region:
             raise Denied(f"signed for {region}, but the collection is {collection['arn']}")
-        refused = self._evaluator.enforce(
+        denied = self._evaluator.enforce(
             key, "aoss:APIAccessAll", "aoss", region, resource_arn=collection["arn"],
             service_context={"aoss:collection": collection["name"]},
         )  # fmt: skip
-        if refused:
-            raise Denied(f"aoss:APIAccessAll on {collection['arn']}: {getattr(refused, 'message', refused)}")
+        if denied:
+            raise Denied(f"aoss:APIAccessAll on {collection['arn']}: {getattr(denied, 'message', denied)}")
         signer = self._evaluator.resolve_credential(key, account)
         return self._service.principals(str(getattr(signer, "principal_arn", "")))
 
     async def _serve(self, request: Request, collection: Record, principals: set[str]) -> Answer:
         if not self._service.reachable(collection):
-            raise Denied(f"no network policy opens the collection {collection['name']}")
-        asked = operations.operation(request.method, request.below, request.query)
-        if not asked:
+            raise Denied(f"no network policy allows access to the collection {collection['name']}")
+        operation = operations.parse(request.method, request.below, request.query)
+        if not operation:
             return _refusal(404, "404 Not Found", "NotFound")
         names = Names(collection["id"])
-        rewritten = self._rewrite(request, asked, collection, names)
-        for index in wanted({asked.index, *rewritten.indices}):
-            if not self._service.may(principals, asked.permission, collection, index):
-                raise Denied(f"{sorted(principals)}: no {asked.permission} on index/{collection['name']}/{index}")
+        rewritten = self._rewrite(request, operation, collection, names)
+        for index in to_authorize({operation.index, *rewritten.indices}):
+            if not self._service.is_allowed(principals, operation.permission, collection, index):
+                raise Denied(f"{sorted(principals)}: no {operation.permission} on index/{collection['name']}/{index}")
         policy = operations.refresh_policy(request.query)
-        if policy and asked.permission == operations.WRITE:
+        if policy and operation.permission == operations.WRITE:
             return _bad("status_exception", f"{policy} refresh policy is not supported.")
-        if asked.custom_id and not _takes_ids(collection):
+        if operation.custom_id and not _allows_custom_ids(collection):
             return _bad("illegal_argument_exception", NO_CUSTOM_ID)
         if rewritten.refused and not rewritten.forwarded:
             return 200, _JSON, merged(b"", rewritten.refused)
         status, content_type, answer = await asyncio.to_thread(
-            self._engine.call, request.method, _target(request, asked, names), rewritten.body, _content_type(request)
+            self._engine.call,
+            request.method,
+            _target(request, operation, names),
+            rewritten.body,
+            _content_type(request),
         )
         answer = names.caller(answer)
         return status, content_type, merged(answer, rewritten.refused) if rewritten.refused else answer
 
-    def _rewrite(self, request: Request, asked: Operation, collection: Record, names: Names) -> Rewritten:
-        if asked.api == "_bulk":
-            return names.bulk(request.body, asked.index, custom_ids=_takes_ids(collection))
-        if asked.api == "_msearch":
-            return names.msearch(request.body, asked.index)
-        if asked.api == "_mget":
-            return names.mget(request.body, asked.index)
-        if asked.permission in (operations.CREATE, operations.UPDATE):
-            return Rewritten(self._index(request.body, asked, collection))
-        if asked.api == "_update" and not _takes_ids(collection):
+    def _rewrite(self, request: Request, operation: Operation, collection: Record, names: Names) -> Rewritten:
+        if operation.api == "_bulk":
+            return names.bulk(request.body, operation.index, custom_ids=_allows_custom_ids(collection))
+        if operation.api == "_msearch":
+            return names.msearch(request.body, operation.index)
+        if operation.api == "_mget":
+            return names.mget(request.body, operation.index)
+        if operation.permission in (operations.CREATE, operations.UPDATE):
+            return Rewritten(self._index(request.body, operation, collection))
+        if operation.api == "_update" and not _allows_custom_ids(collection):
             content = _object(request.body)
             if not {"upsert", "doc_as_upsert"}.isdisjoint(content):
                 raise BadBody(NO_CUSTOM_ID)
         return Rewritten(request.body)
 
-    def _index(self, body: bytes, asked: Operation, collection: Record) -> bytes:
-        """A new index, or more of an old one, with the engine that is here."""
+    def _index(self, body: bytes, operation: Operation, collection: Record) -> bytes:
+        """Rewrites a new index or a mapping update for the local engine."""
         content = _object(body)
-        mappings = content.get("mappings") or {} if asked.permission == operations.CREATE else content
+        mappings = content.get("mappings") or {} if operation.permission == operations.CREATE else content
         engines = list(indices.named_engines(mappings))
         if engines and self._service.nextgen(collection):
             raise indices.InvalidIndex("engine: a NEXTGEN collection chooses the engine itself")
-        if asked.permission == operations.CREATE:
+        if operation.permission == operations.CREATE:
             return json.dumps(indices.for_engine(content, self._refresh)).encode()
         return json.dumps(indices.with_lucene(content)).encode()
 
@@ -167,7 +171,7 @@ async def _body(receive: Any) -> bytes:
             return b"".join(parts)
 
 
-def _takes_ids(collection: Record) -> bool:
+def _allows_custom_ids(collection: Record) -> bool:
     return bool(collection["type"] == "SEARCH")
 
 
@@ -179,13 +183,13 @@ def _content_type(request: Request) -> str:
     return request.headers.get("content-type", _JSON) if request.body else ""
 
 
-def _target(request: Request, asked: Operation, names: Names) -> str:
-    """The path and query for the engine. A request that names no index asks those of its collection."""
+def _target(request: Request, operation: Operation, names: Names) -> str:
+    """The path and query for the engine. A request without an index applies to all indices of its collection."""
     segments = [part for part in request.below.split("/") if part]
-    in_body = asked.api in ("_bulk", "_msearch", "_mget")
-    expression = names.engine(",".join(wanted({asked.index})))
-    if asked.index:
-        segments[segments.index(asked.index)] = expression
+    in_body = operation.api in ("_bulk", "_msearch", "_mget")
+    expression = names.engine(",".join(to_authorize({operation.index})))
+    if operation.index:
+        segments[segments.index(operation.index)] = expression
     elif segments[:2] == ["_cat", "indices"]:
         segments.append(expression)
     elif not in_body:
@@ -204,13 +208,13 @@ def _object(body: bytes) -> dict[str, Any]:
     return content
 
 
-def _refusal(status: int, reason: str, kind: str) -> Answer:
-    """The service's own errors, as opposed to the engine's."""
-    content = {"status": status, "request-id": str(uuid.uuid4()), "error": {"reason": reason, "type": kind}}
+def _refusal(status: int, reason: str, error_type: str) -> Answer:
+    """An error in the service's format."""
+    content = {"status": status, "request-id": str(uuid.uuid4()), "error": {"reason": reason, "type": error_type}}
     return status, _JSON, json.dumps(content).encode()
 
 
-def _bad(kind: str, reason: str) -> Answer:
-    """400 in the engine's form."""
-    cause = {"type": kind, "reason": reason}
+def _bad(error_type: str, reason: str) -> Answer:
+    """A 400 in the engine's format."""
+    cause = {"type": error_type, "reason": reason}
     return 400, _JSON, json.dumps({"error": {"root_cause": [cause], **cause}, "status": 400}).encode()

@@ -1,6 +1,5 @@
 """
-The search engine's files: downloaded from Maven Central once for each user, checked, unpacked, and shared by all
-checkouts.
+The search engine's files: downloaded once per user from Maven Central, verified, unpacked, and shared by all checkouts.
 """
 
 import fcntl
@@ -21,7 +20,7 @@ _SECONDS = 60.0
 
 @dataclass(frozen=True)
 class Artifact:
-    """One archive: its Maven coordinates, its size in MB for people, and where it belongs in the unpacked engine."""
+    """One archive: Maven coordinates, checksum, size for messages, and target folder in the unpacked engine."""
 
     coordinates: str
     sha256: str
@@ -29,7 +28,7 @@ class Artifact:
     folder: str
 
 
-# OpenSearch without the JDK and without plugins. Maven's own checksum is MD5; these hashes are ours.
+# OpenSearch without JDK and plugins. Maven verifies MD5 only, so the project pins SHA-256.
 SERVER = Artifact(
     "org.opensearch.distribution.integ-test-zip:opensearch:zip:3.5.0",
     "b676ad392c95a94d8d2bd8785b8b922c7811536daf6a9ec0c7277a34bd8a17a9",
@@ -43,37 +42,39 @@ KNN = Artifact(
     "opensearch-3.5.0/plugins/opensearch-knn",
 )
 _ARTIFACTS = (SERVER, KNN)
-# The Java runtimes on PyPI lack Thai word data, and with this module every creation of an index then fails. The
-# standard analyzer, the only one that a template can name without it, is in the server itself.
+# The Java runtimes on PyPI lack Thai word data, which breaks index creation with this module. The server itself has the
+# standard analyzer, the only one that templates need.
 _REMOVED = "opensearch-3.5.0/modules/analysis-common"
 Fetch = Callable[[str, Path], None]
 
 
 class DownloadFailed(Exception):
-    """An archive could not be fetched, or is not the one that we know."""
+    """An archive could not be downloaded, or its checksum is wrong."""
 
 
 def cache_folder(environment: Mapping[str, str] = os.environ) -> Path:
     """`$XDG_CACHE_HOME/bedrock-endpoints`, or the same below `~/.cache`."""
     base = environment.get("XDG_CACHE_HOME", "")
-    # The specification says to ignore a relative path.
+    # The XDG specification requires that relative paths are ignored.
     root = Path(base) if base.startswith("/") else Path(environment.get("HOME") or Path.home()) / ".cache"
     return root / "bedrock-endpoints"
 
 
 def unpacked(cache: Path, artifacts: tuple[Artifact, ...] = _ARTIFACTS) -> Path:
-    """Where the engine is, or will be: the name changes with the archives."""
+    """The engine's folder. Its name depends on the archives' checksums."""
     key = hashlib.sha256("".join(artifact.sha256 for artifact in artifacts).encode()).hexdigest()[:16]
     return cache / f"opensearch-{key}" / "opensearch-3.5.0"
 
 
-def ensure(cache: Path, fetch: Fetch, say: Callable[[str], None], artifacts: tuple[Artifact, ...] = _ARTIFACTS) -> Path:
+def ensure(
+    cache: Path, fetch: Fetch, report: Callable[[str], None], artifacts: tuple[Artifact, ...] = _ARTIFACTS
+) -> Path:
     """
-    The unpacked engine's folder, downloaded when it is not there yet.
+    Returns the unpacked engine's folder, after downloading it if necessary.
 
-    The folder gets its name when it is complete: what a killed run leaves has another name and is deleted by the next.
+    The folder is renamed when it is complete. The next run deletes incomplete folders of killed runs.
 
-    :raises DownloadFailed: with words for a person.
+    :raises DownloadFailed: with a message for the user.
     """
     home = unpacked(cache, artifacts)
     if home.exists():
@@ -82,12 +83,12 @@ def ensure(cache: Path, fetch: Fetch, say: Callable[[str], None], artifacts: tup
     with _locked(cache / "lock"):
         if home.exists():
             return home
-        for left in cache.glob("new-*"):
-            shutil.rmtree(left)
+        for incomplete in cache.glob("new-*"):
+            shutil.rmtree(incomplete)
         work = Path(tempfile.mkdtemp(prefix="new-", dir=cache))
         try:
             for artifact in artifacts:
-                say(f"downloading {artifact.coordinates} ({artifact.megabytes} MB, once)")
+                report(f"downloading {artifact.coordinates} ({artifact.megabytes} MB, once)")
                 _unpack(_fetched(artifact, work, fetch), work / artifact.folder)
             shutil.rmtree(work / _REMOVED, ignore_errors=True)
             work.rename(home.parent)
@@ -98,7 +99,7 @@ def ensure(cache: Path, fetch: Fetch, say: Callable[[str], None], artifacts: tup
 
 @contextmanager
 def _locked(path: Path) -> Iterator[None]:
-    """Two checkouts that start at once download once."""
+    """Prevents concurrent downloads by several checkouts."""
     with path.open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
@@ -110,13 +111,13 @@ def _fetched(artifact: Artifact, folder: Path, fetch: Fetch) -> Path:
     for _ in range(_ATTEMPTS):
         try:
             fetch(artifact.coordinates, target)
-        except (OSError, DownloadFailed) as problem:
-            failure = problem
+        except (OSError, DownloadFailed) as error:
+            failure = error
             continue
-        found = _sha256(target)
-        if found == artifact.sha256:
+        actual = _sha256(target)
+        if actual == artifact.sha256:
             return target
-        failure = DownloadFailed(f"its SHA-256 is {found}, not {artifact.sha256}")
+        failure = DownloadFailed(f"its SHA-256 is {actual}, not {artifact.sha256}")
     raise DownloadFailed(
         f"{artifact.coordinates} could not be downloaded from Maven Central ({failure}); check the network "
         "(HTTPS_PROXY and SSL_CERT_FILE are used) and run `make local` again"
@@ -136,17 +137,17 @@ def _unpack(archive: Path, folder: Path) -> None:
 
 
 def from_maven(coordinates: str, target: Path) -> None:
-    """Download one artifact. Raises `DownloadFailed`."""
+    """Downloads one artifact. Raises `DownloadFailed`."""
     from maven_artifact.artifact import Artifact as Coordinates
     from maven_artifact.downloader import Downloader
     from maven_artifact.requestor import RequestException
 
     downloader = Downloader()
-    # Its requests have no time limit of their own: a dead connection would never end.
+    # The library's requests have no timeout.
     downloader.requestor.request = functools.partial(downloader.requestor.request, timeout=_SECONDS)
     target.unlink(missing_ok=True)
     try:
         downloader.download(Coordinates.parse(coordinates), str(target))
     except RequestException as failure:
-        # In one line: the launcher shows the log's last one.
+        # On one line, because the launcher shows the last line of the log.
         raise DownloadFailed(" ".join(failure.msg.split())) from failure

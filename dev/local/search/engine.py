@@ -1,4 +1,4 @@
-"""The search engine, spoken to over connections that stay open."""
+"""A client for the search engine with persistent connections."""
 
 import http.client
 import json
@@ -10,11 +10,11 @@ _SECONDS = 60.0
 
 
 class EngineDown(Exception):
-    """The engine does not answer."""
+    """The engine does not respond."""
 
 
 class EngineRefused(Exception):
-    """The engine answered with an error; the text is its reason."""
+    """The engine returned an error; the message is its reason."""
 
     def __init__(self, status: int, reason: str) -> None:
         super().__init__(reason)
@@ -22,7 +22,7 @@ class EngineRefused(Exception):
 
 
 class Engine:
-    """Thread-safe: each call has a connection of its own, taken from those that are idle."""
+    """Thread-safe: each call takes an idle connection or opens one."""
 
     def __init__(self, url: str) -> None:
         parsed = urlsplit(url)
@@ -31,29 +31,29 @@ class Engine:
 
     def call(self, method: str, target: str, body: bytes = b"", content_type: str = "") -> tuple[int, str, bytes]:
         """
-        Status, content type and body.
+        Returns status, content type, and body.
 
-        :raises EngineDown: when there is no answer.
+        :raises EngineDown: if the engine does not respond.
         """
         headers = {"content-type": content_type} if content_type else {}
-        connection, used = self._connection()
+        connection, reused = self._connection()
         try:
             try:
                 connection.request(method, target, body or None, headers)
-                answer = connection.getresponse()
+                response = connection.getresponse()
             except (http.client.RemoteDisconnected, BrokenPipeError, ConnectionResetError):
-                if not used:
+                if not reused:
                     raise
-                # An open connection outlived the engine that it led to: once more, to the one that runs now.
+                # The engine restarted since the connection was opened: retry with a new connection.
                 connection.close()
                 connection.request(method, target, body or None, headers)
-                answer = connection.getresponse()
-            content = answer.read()
+                response = connection.getresponse()
+            content = response.read()
         except (OSError, http.client.HTTPException) as failure:
             connection.close()
             raise EngineDown(str(failure)) from failure
         self._idle.put(connection)
-        return answer.status, answer.headers.get("content-type", "application/json"), content
+        return response.status, response.headers.get("content-type", "application/json"), content
 
     def _connection(self) -> tuple[http.client.HTTPConnection, bool]:
         try:
@@ -62,16 +62,16 @@ class Engine:
             return http.client.HTTPConnection(self._host, self._port, timeout=_SECONDS), False
 
     def close(self) -> None:
-        """End the idle connections."""
+        """Closes idle connections."""
         while not self._idle.empty():
             self._idle.get_nowait().close()
 
-    def ask(self, method: str, target: str, content: Any = None) -> dict[str, Any]:
-        """A call of our own. Raises `EngineDown`, `EngineRefused`."""
+    def request(self, method: str, target: str, content: Any = None) -> dict[str, Any]:
+        """Sends a JSON request. Raises `EngineDown` and `EngineRefused`."""
         body = json.dumps(content).encode() if content is not None else b""
-        status, _, answer = self.call(method, target, body, "application/json" if body else "")
-        found: dict[str, Any] = json.loads(answer or b"{}")
+        status, _, response = self.call(method, target, body, "application/json" if body else "")
+        parsed: dict[str, Any] = json.loads(response or b"{}")
         if status >= 300:
-            error = found.get("error", found)
+            error = parsed.get("error", parsed)
             raise EngineRefused(status, str(error.get("reason", error)) if isinstance(error, dict) else str(error))
-        return found
+        return parsed

@@ -1,4 +1,4 @@
-"""An index as a template or a request describes it, checked as the service does, and in the engine's words."""
+"""Index definitions in templates and requests: validated as by the service, and converted for the engine."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 _TYPES = ("text", "knn_vector", "keyword", "integer")
 _SPACES = ("cosinesimil", "l2", "innerproduct")
 _DATA_TYPES = ("float", "byte")
-# The name that CloudFormation has for a property's attribute, and the engine's.
+# CloudFormation's names of property attributes and the engine's.
 _ATTRIBUTES = {
     "Type": "type",
     "Analyzer": "analyzer",
@@ -19,7 +19,7 @@ _ATTRIBUTES = {
 
 
 class InvalidIndex(ValueError):
-    """The service would not make this index."""
+    """The service rejects this index."""
 
 
 def _true(value: Any) -> bool:
@@ -28,72 +28,74 @@ def _true(value: Any) -> bool:
 
 def from_template(props: dict[str, Any], *, nextgen: bool) -> dict[str, Any]:
     """
-    The engine's request for an `AWS::OpenSearchServerless::Index`, before `for_engine`.
+    Converts an `AWS::OpenSearchServerless::Index` to an engine request, before `for_engine`.
 
-    :param nextgen: whether the collection's group is of the new generation.
-    :raises InvalidIndex: for what the service refuses.
+    :param nextgen: whether the collection's group has the generation NEXTGEN.
+    :raises InvalidIndex: if the service rejects the index.
     """
     settings = props.get("Settings") or {}
     index = settings.get("Index") or {}
     if not _true(index.get("Knn", False)):
         raise InvalidIndex("Settings.Index.Knn must be true")
     if settings.get("Analysis"):
-        raise InvalidIndex("Settings.Analysis: the engine of the local stage has the standard analyzer only")
+        raise InvalidIndex("Settings.Analysis: the local engine has the standard analyzer only")
     properties = (props.get("Mappings") or {}).get("Properties") or {}
-    made: dict[str, Any] = {"knn": True}
+    converted: dict[str, Any] = {"knn": True}
     if index.get("KnnAlgoParamEfSearch") is not None:
-        made["knn.algo_param.ef_search"] = int(index["KnnAlgoParamEfSearch"])
+        converted["knn.algo_param.ef_search"] = int(index["KnnAlgoParamEfSearch"])
     return {
-        "settings": {"index": made},
+        "settings": {"index": converted},
         "mappings": {"properties": {name: _property(name, item, nextgen) for name, item in properties.items()}},
     }
 
 
-def _property(name: str, given: dict[str, Any], nextgen: bool) -> dict[str, Any]:
-    kind = given.get("Type")
-    if kind not in _TYPES:
-        raise InvalidIndex(f"Mappings.Properties.{name}.Type: {kind!r} is not one of {', '.join(_TYPES)}")
-    made = {ours: given[theirs] for theirs, ours in _ATTRIBUTES.items() if theirs in given}
-    if "index" in made:
-        made["index"] = _true(made["index"])
-    if given.get("Properties"):
-        made["properties"] = {inner: _property(inner, item, nextgen) for inner, item in given["Properties"].items()}
-    return {**made, **_vector(name, given, nextgen)} if kind == "knn_vector" else made
+def _property(name: str, attributes: dict[str, Any], nextgen: bool) -> dict[str, Any]:
+    data_type = attributes.get("Type")
+    if data_type not in _TYPES:
+        raise InvalidIndex(f"Mappings.Properties.{name}.Type: {data_type!r} is not one of {', '.join(_TYPES)}")
+    converted = {engine_name: attributes[name] for name, engine_name in _ATTRIBUTES.items() if name in attributes}
+    if "index" in converted:
+        converted["index"] = _true(converted["index"])
+    if attributes.get("Properties"):
+        converted["properties"] = {
+            inner: _property(inner, item, nextgen) for inner, item in attributes["Properties"].items()
+        }
+    return {**converted, **_vector(name, attributes, nextgen)} if data_type == "knn_vector" else converted
 
 
-def _vector(name: str, given: dict[str, Any], nextgen: bool) -> dict[str, Any]:
-    method = given.get("Method") or {}
+def _vector(name: str, attributes: dict[str, Any], nextgen: bool) -> dict[str, Any]:
+    method = attributes.get("Method") or {}
     where = f"Mappings.Properties.{name}"
-    dimension = str(given.get("Dimension", ""))
+    dimension = str(attributes.get("Dimension", ""))
     if not dimension.isdigit() or not 1 <= int(dimension) <= 16_000:
-        raise InvalidIndex(f"{where}.Dimension: a number from 1 to 16000 is needed")
-    if given.get("DataType", "float") not in _DATA_TYPES:
+        raise InvalidIndex(f"{where}.Dimension: a number from 1 to 16000 is required")
+    if attributes.get("DataType", "float") not in _DATA_TYPES:
         raise InvalidIndex(f"{where}.DataType: not one of {', '.join(_DATA_TYPES)}")
-    for space in filter(None, (given.get("SpaceType"), method.get("SpaceType"))):
-        if space not in _SPACES:
-            raise InvalidIndex(f"{where}: space type {space!r} is not one of {', '.join(_SPACES)}")
+    for space_type in filter(None, (attributes.get("SpaceType"), method.get("SpaceType"))):
+        if space_type not in _SPACES:
+            raise InvalidIndex(f"{where}: space type {space_type!r} is not one of {', '.join(_SPACES)}")
     engine = method.get("Engine")
     if engine and nextgen:
         raise InvalidIndex(f"{where}.Method.Engine: a NEXTGEN collection chooses the engine itself")
     if engine not in (None, "faiss"):
         raise InvalidIndex(f"{where}.Method.Engine: {engine!r} is not supported; use faiss")
     parameters = method.get("Parameters") or {}
-    made: dict[str, Any] = {"name": method.get("Name", "hnsw")}
+    converted: dict[str, Any] = {"name": method.get("Name", "hnsw")}
     if method.get("SpaceType"):
-        made["space_type"] = method["SpaceType"]
+        converted["space_type"] = method["SpaceType"]
     numbers = {"ef_construction": parameters.get("EfConstruction"), "m": parameters.get("M")}
-    made["parameters"] = {key: int(value) for key, value in numbers.items() if value is not None}
-    return {"dimension": int(dimension), "method": made}
+    converted["parameters"] = {key: int(value) for key, value in numbers.items() if value is not None}
+    return {"dimension": int(dimension), "method": converted}
 
 
 def for_engine(index: dict[str, Any], refresh: str) -> dict[str, Any]:
     """
-    A request to create an index, made fit for this engine.
+    Adapts a request to create an index to the local engine.
 
-    :param refresh: how long a write stays invisible, whatever the request asks for.
+    :param refresh: the delay until a write is visible; replaces the request's setting.
     """
     settings = index.get("settings") or {}
-    # `index.knn` may also stand without its group, and as one dotted name.
+    # `index.knn` can also be given without its group, and as a dotted name.
     inner = {
         **{key.removeprefix("index."): value for key, value in settings.items() if key != "index"},
         **settings.get("index", {}),
@@ -104,18 +106,18 @@ def for_engine(index: dict[str, Any], refresh: str) -> dict[str, Any]:
 
 def with_lucene(mappings: dict[str, Any]) -> dict[str, Any]:
     """
-    Mappings whose vectors are Lucene's.
+    Changes the engine of all vectors to Lucene.
 
-    The native libraries of the other engines are not in the archive, and asking for them ends the whole process.
+    The archive lacks the other engines' native libraries, and using them would crash the process.
     """
     properties = mappings.get("properties")
     return {**mappings, "properties": _with_lucene(properties)} if isinstance(properties, dict) else mappings
 
 
 def _with_lucene(properties: dict[str, Any]) -> dict[str, Any]:
-    made = {}
-    for name, given in properties.items():
-        item = dict(given) if isinstance(given, dict) else given
+    converted = {}
+    for name, attributes in properties.items():
+        item = dict(attributes) if isinstance(attributes, dict) else attributes
         if isinstance(item, dict) and item.get("type") == "knn_vector":
             for unknown in ("mode", "compression_level"):
                 item.pop(unknown, None)
@@ -123,12 +125,12 @@ def _with_lucene(properties: dict[str, Any]) -> dict[str, Any]:
             item["method"] = {"name": "hnsw", **method, "engine": "lucene"}
         elif isinstance(item, dict) and isinstance(item.get("properties"), dict):
             item["properties"] = _with_lucene(item["properties"])
-        made[name] = item
-    return made
+        converted[name] = item
+    return converted
 
 
 def named_engines(mappings: dict[str, Any]) -> Iterator[str]:
-    """The engines that a request's vectors ask for."""
+    """The engines of a request's vectors."""
     for item in (mappings.get("properties") or {}).values():
         if isinstance(item, dict):
             engine = (item.get("method") or {}).get("engine")

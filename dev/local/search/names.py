@@ -1,6 +1,6 @@
 """
-One engine serves all collections: each index has its collection's id before its name there, and not in anything that a
-caller sends or sees.
+Index names. One engine serves all collections, so index names in the engine have the collection's id as a prefix.
+Callers neither send nor see the prefix.
 """
 
 import json
@@ -14,16 +14,16 @@ NO_CUSTOM_ID = "Document ID is not supported in create/index operation request"
 
 
 class BadBody(ValueError):
-    """A request body that cannot be read."""
+    """An invalid request body."""
 
 
 @dataclass
 class Rewritten:
     """
-    A body in the engine's names.
+    A body with the engine's index names.
 
-    :param indices: what it names, in the caller's words, for the permission check.
-    :param refused: answers to the items that are not forwarded, by their position.
+    :param indices: the caller's index names, for the permission check.
+    :param refused: results of items that are not forwarded, by position.
     """
 
     body: bytes
@@ -33,25 +33,25 @@ class Rewritten:
 
 
 class Names:
-    """The names of one collection's indices."""
+    """The index names of one collection."""
 
     def __init__(self, collection: str) -> None:
         self._prefix = f"aoss-{collection}."
 
     def engine(self, expression: str) -> str:
-        """A name, a wildcard, or several of them with commas, as the engine knows them."""
+        """Converts an index expression (names and wildcards, separated by commas) to the engine's names."""
         return ",".join(self._prefix + self._plain(part) for part in parts(expression))
 
     def _plain(self, part: str) -> str:
-        # The engine refuses these in a name anyhow; here they could leave the collection.
+        # The engine rejects these characters in names; here they could reach other collections.
         return part.lstrip("-+<")
 
     def caller(self, answer: bytes) -> bytes:
-        """An answer with the caller's names: `_index`, keys of mappings, words of errors."""
+        """Converts a response to the caller's names: `_index`, keys of mappings, and error messages."""
         return answer.replace(self._prefix.encode(), b"")
 
     def bulk(self, body: bytes, default: str, *, custom_ids: bool) -> Rewritten:
-        """Actions and their documents. Raises `BadBody`."""
+        """Rewrites actions and their documents. Raises `BadBody`."""
         out: list[bytes] = []
         result = Rewritten(b"")
         lines = iter(line for line in body.split(b"\n") if line.strip())
@@ -72,7 +72,7 @@ class Names:
         return result
 
     def msearch(self, body: bytes, default: str) -> Rewritten:
-        """Headers and their searches. Raises `BadBody`."""
+        """Rewrites headers and their searches. Raises `BadBody`."""
         out: list[bytes] = []
         result = Rewritten(b"")
         lines = body.rstrip(b"\n").split(b"\n")
@@ -88,7 +88,7 @@ class Names:
         return result
 
     def mget(self, body: bytes, default: str) -> Rewritten:
-        """Documents by index and id. Raises `BadBody`."""
+        """Rewrites requests for documents by index and id. Raises `BadBody`."""
         content = _object(body)
         result = Rewritten(b"", set(parts(default)) if default else set())
         for document in content.get("docs", []):
@@ -100,13 +100,13 @@ class Names:
 
 
 def parts(expression: str) -> list[str]:
-    """The names in an index expression. `_all` and nothing at all are everything there is."""
-    found = [part.strip() for part in expression.split(",") if part.strip()]
-    return [EVERYTHING if part == "_all" else part for part in found]
+    """The names in an index expression. `_all` and an empty expression mean all indices."""
+    names = [part.strip() for part in expression.split(",") if part.strip()]
+    return [EVERYTHING if part == "_all" else part for part in names]
 
 
 def merged(answer: bytes, refused: dict[int, dict[str, Any]]) -> bytes:
-    """A bulk answer with the refused items at their places."""
+    """Inserts refused items into a bulk response at their positions."""
     content: dict[str, Any] = json.loads(answer) if answer else {"took": 0, "items": []}
     items = list(content.get("items", []))
     for position in sorted(refused):
@@ -149,6 +149,6 @@ def _line(content: Any) -> bytes:
     return json.dumps(content, separators=(",", ":")).encode()
 
 
-def wanted(expressions: Iterable[str]) -> set[str]:
-    """What to ask permission for when a request names these; a request that names none reads all."""
+def to_authorize(expressions: Iterable[str]) -> set[str]:
+    """The index names to authorize; a request without names applies to all indices."""
     return {part for expression in expressions for part in parts(expression)} or {EVERYTHING}

@@ -1,4 +1,4 @@
-"""Which requests OpenSearch Serverless serves, and which permission each one needs."""
+"""The operations of OpenSearch Serverless and the permissions they need."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -8,9 +8,9 @@ CREATE, UPDATE, DELETE = "aoss:CreateIndex", "aoss:UpdateIndex", "aoss:DeleteInd
 DESCRIBE, READ, WRITE = "aoss:DescribeIndex", "aoss:ReadDocument", "aoss:WriteDocument"
 EVERYTHING = "*"
 
-# The documented list, without what no stack here could want (aliases, templates, pipelines, machine learning):
+# The documented list, without operations the stacks do not use (aliases, templates, pipelines, machine learning):
 # https://docs.aws.amazon.com/opensearch-service/latest/developerguide/serverless-genref.html
-# `custom` marks requests that choose the document's id.
+# `custom` marks requests with a document id chosen by the caller.
 _ROUTES: tuple[tuple[str, str, str], ...] = (
     ("PUT", "{name}", CREATE),
     ("DELETE", "{name}", DELETE),
@@ -62,10 +62,10 @@ _COMPILED = tuple((frozenset(methods.split()), _compiled(route), permission) for
 @dataclass(frozen=True)
 class Operation:
     """
-    A request that is served.
+    A supported request.
 
-    :param index: what the path names, as the caller wrote it; empty when it names none.
-    :param api: the API's own segment, such as `_bulk`; empty for the index itself.
+    :param index: the index expression in the path; empty if there is none.
+    :param api: the API's path segment, such as `_bulk`; empty for the index itself.
     :param custom_id: whether the caller chooses the id of a new document.
     """
 
@@ -75,26 +75,26 @@ class Operation:
     custom_id: bool
 
 
-def operation(method: str, path: str, query: Mapping[str, Sequence[str]]) -> Operation | None:
+def parse(method: str, path: str, query: Mapping[str, Sequence[str]]) -> Operation | None:
     """
-    What a request asks for; None when the service has no such operation.
+    The operation of a request; None if the service does not support it.
 
-    :param path: decoded, below the collection's endpoint.
+    :param path: the decoded path relative to the collection's endpoint.
     """
     if "scroll" in query:
         return None
-    asked = path.strip("/")
+    relative_path = path.strip("/")
     for methods, pattern, permission in _COMPILED:
-        found = pattern.fullmatch(asked) if method in methods else None
-        if found:
-            groups = found.groupdict()
-            api = next((part for part in asked.split("/") if part.startswith("_") and part != "_all"), "")
+        match = pattern.fullmatch(relative_path) if method in methods else None
+        if match:
+            groups = match.groupdict()
+            api = next((part for part in relative_path.split("/") if part.startswith("_") and part != "_all"), "")
             return Operation(permission, groups.get("index") or "", api, groups.get("custom") is not None)
     return None
 
 
 def refresh_policy(query: Mapping[str, Sequence[str]]) -> str | None:
-    """The refresh that a write asks for and the service does not have."""
-    asked = query.get("refresh")
-    value = (asked[-1] or "true") if asked else "false"
+    """A write's refresh policy, which the service does not support."""
+    relative_path = query.get("refresh")
+    value = (relative_path[-1] or "true") if relative_path else "false"
     return None if value == "false" else value

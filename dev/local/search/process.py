@@ -1,4 +1,4 @@
-"""How the engine runs: its configuration and its command line."""
+"""The engine's configuration and command line."""
 
 import shutil
 from pathlib import Path
@@ -11,18 +11,18 @@ node.name: local
 discovery.type: single-node
 network.host: {host}
 http.port: {port}
-# Nothing joins a single node, but it opens this port: the kernel chooses a free one.
+# A single node opens the transport port, too: the kernel chooses a free one.
 transport.port: 0
 path.data: {folder}/data
 path.logs: {folder}/logs
 cluster.routing.allocation.disk.threshold_enabled: false
-# An index is made by CloudFormation or by name, never by a document that names it wrong.
+# A document with a wrong index name must not create an index.
 action.auto_create_index: false
-# Both need native access, which this stage switches off (see the command line).
+# Both need native access, which is disabled (see the command line).
 bootstrap.ctrlhandler: false
 bootstrap.system_call_filter: false
 """
-# The distribution's own writes JSON files, which nobody reads here.
+# The distribution's default writes JSON log files, which are not needed.
 _LOGGING = """\
 status = error
 appender.console.type = Console
@@ -31,7 +31,7 @@ appender.console.layout.type = PatternLayout
 appender.console.layout.pattern = [%d{ISO8601}][%-5p][%-25c{1.}] %m%n
 rootLogger.level = warn
 rootLogger.appenderRef.console.ref = console
-# They complain at each start about what is meant so: no native access, few open files.
+# Suppress startup warnings about intentional settings: no native access, few open files.
 logger.natives.name = org.opensearch.bootstrap.Natives
 logger.natives.level = error
 logger.checks.name = org.opensearch.bootstrap.BootstrapChecks
@@ -40,7 +40,7 @@ logger.checks.level = error
 
 
 def configure(home: Path, folder: Path, port: int) -> None:
-    """Write the engine's configuration below `folder`; the data there stays."""
+    """Writes the engine's configuration to `folder` and keeps existing data."""
     for name in ("config", "data", "logs", "tmp"):
         (folder / name).mkdir(mode=0o700, parents=True, exist_ok=True)
     config = folder / "config"
@@ -51,11 +51,11 @@ def configure(home: Path, folder: Path, port: int) -> None:
 
 def command(java: str, home: Path, folder: Path) -> list[str]:
     """
-    The Java command of `bin/opensearch`, without the two Java processes that the script starts to find it out.
+    The Java command of `bin/opensearch`, without the two Java processes that the script runs to compute it.
 
-    OpenSearch refuses to run as root, and an unprivileged user could not reach a checkout in root's home. It asks for
-    the user through JNA: where JNA may neither look for its library in the system nor unpack it, OpenSearch warns and
-    goes on. Nothing here needs native access: memory is not locked, and the loopback port is all it opens.
+    OpenSearch refuses to run as root, and an unprivileged user cannot read a checkout in root's home. OpenSearch checks
+    the user with JNA: if JNA can neither find nor unpack its native library, OpenSearch only logs a warning. The local
+    stage does not need native access: it does not lock memory.
     """
     return [
         java,
@@ -64,8 +64,7 @@ def command(java: str, home: Path, folder: Path) -> list[str]:
         "-Xmx512m",
         "-Xss1m",
         "-XX:+UseSerialGC",
-        # The quick compiler only: the engine is up in 8 instead of 13 seconds, which matters more here than the last
-        # microseconds of a search.
+        # Only the C1 compiler: the engine starts in 8 instead of 13 seconds, and slightly slower searches are fine.
         "-XX:TieredStopAtLevel=1",
         "-XX:-OmitStackTraceInFastThrow",
         f"-XX:ErrorFile={folder}/logs/hs_err_pid%p.log",

@@ -1,4 +1,4 @@
-"""The CloudFormation types of OpenSearch Serverless, with what the service refuses."""
+"""The CloudFormation types of OpenSearch Serverless, with the service's validation."""
 
 import contextlib
 import re
@@ -21,14 +21,14 @@ _LIMITS = ("MinIndexingCapacityInOcu", "MaxIndexingCapacityInOcu", "MinSearchCap
 
 
 def check_name(name: Any, longest: int) -> str:
-    """Raises `Refused`."""
+    """Raises `Refused` if invalid."""
     if not isinstance(name, str) or not _NAME.fullmatch(name) or not 3 <= len(name) <= longest:
-        raise Refused(f"Name {name!r}: 3 to {longest} lower-case letters, digits and hyphens, a letter first")
+        raise Refused(f"Name {name!r}: 3 to {longest} lowercase letters, digits, and hyphens, starting with a letter")
     return name
 
 
 def check_description(props: Props) -> str:
-    """Raises `Refused`."""
+    """Raises `Refused` if invalid."""
     text = str(props.get("Description") or "")
     if not text.isascii():
         raise Refused("Description: ASCII characters only")
@@ -38,8 +38,8 @@ def check_description(props: Props) -> str:
 
 
 def check_limits(props: Props) -> dict[str, int]:
-    """Capacity in OpenSearch Compute Units: 0, 2, 4, 8, and 16 or a multiple of it. Raises `Refused`."""
-    made = {}
+    """Capacity limits in OpenSearch Compute Units: 0, 2, 4, 8, or a multiple of 16. Raises `Refused`."""
+    limits = {}
     for name, value in (props.get("CapacityLimits") or {}).items():
         if name not in _LIMITS:
             raise Refused(f"CapacityLimits.{name} is unknown")
@@ -47,19 +47,19 @@ def check_limits(props: Props) -> dict[str, int]:
         if number not in (0, 2, 4, 8) and (number <= 0 or number % 16):
             raise Refused(f"CapacityLimits.{name}: {value} is not 0, 2, 4, 8, 16 or a multiple of 16")
         if number == 0 and name.startswith("Max"):
-            raise Refused(f"CapacityLimits.{name}: a maximum of 0 serves nothing")
-        made[name] = int(number)
-    for kind in ("Indexing", "Search"):
-        if made.get(f"Min{kind}CapacityInOcu", 0) > made.get(f"Max{kind}CapacityInOcu", 10**6):
-            raise Refused(f"CapacityLimits: the minimum for {kind} is over its maximum")
-    return made
+            raise Refused(f"CapacityLimits.{name}: a maximum of 0 is not allowed")
+        limits[name] = int(number)
+    for purpose in ("Indexing", "Search"):
+        if limits.get(f"Min{purpose}CapacityInOcu", 0) > limits.get(f"Max{purpose}CapacityInOcu", 10**6):
+            raise Refused(f"CapacityLimits: the minimum for {purpose} is higher than the maximum")
+    return limits
 
 
 class Policies:
-    """`SecurityPolicy` and `AccessPolicy`. Ref is the name."""
+    """`SecurityPolicy` and `AccessPolicy`. Ref returns the name."""
 
-    def __init__(self, service: Service, kind: str) -> None:
-        self._service, self._kind = service, kind
+    def __init__(self, service: Service, policy_kind: str) -> None:
+        self._service, self._kind = service, policy_kind
 
     @staticmethod
     def _data(props: Props) -> Record:
@@ -85,13 +85,13 @@ class Policies:
 
     def delete(self, physical_id: str, props: Props) -> None:
         data = {"type": props.get("Type"), "name": physical_id}
-        # What is gone already is deleted: CloudFormation repeats deletions. So it is below.
+        # CloudFormation repeats deletions: a missing resource is not an error, here and below.
         with contextlib.suppress(NotFound):
             self._service.call(f"Delete{self._kind}Policy", data)
 
 
 class Groups:
-    """`CollectionGroup`. Ref is the id."""
+    """`CollectionGroup`. Ref returns the id."""
 
     def __init__(self, service: Service) -> None:
         self._service = service
@@ -118,19 +118,19 @@ class Groups:
         return {"Id": group["id"], "Arn": f"arn:aws:aoss:{region}:{account}:collection-group/{group['id']}"}
 
     def create(self, _logical_id: str, props: Props, _stack: str) -> Created:
-        made = self._checked(props)
-        if made["name"] in self._service.groups:
-            raise Refused(f"a collection group with name {made['name']} already exists")
-        made["id"] = uuid.uuid4().hex[:20]
-        self._service.groups[made["name"]] = made
-        return made["id"], self._attributes(made)
+        group = self._checked(props)
+        if group["name"] in self._service.groups:
+            raise Refused(f"a collection group with name {group['name']} already exists")
+        group["id"] = uuid.uuid4().hex[:20]
+        self._service.groups[group["name"]] = group
+        return group["id"], self._attributes(group)
 
     def update(self, physical_id: str, old: Props, new: Props, stack: str) -> Created:
         if any(old.get(key) != new.get(key) for key in ("Name", "StandbyReplicas", "Generation")):
             return self.create(physical_id, new, stack)
-        made = {**self._checked(new), "id": physical_id}
-        self._service.groups[made["name"]] = made
-        return physical_id, self._attributes(made)
+        group = {**self._checked(new), "id": physical_id}
+        self._service.groups[group["name"]] = group
+        return physical_id, self._attributes(group)
 
     def delete(self, physical_id: str, props: Props) -> None:
         name = str(props.get("Name"))
@@ -142,7 +142,7 @@ class Groups:
 
 
 class Collections:
-    """`Collection`. Ref is the id."""
+    """`Collection`. Ref returns the id."""
 
     def __init__(self, service: Service, engine: Engine) -> None:
         self._service, self._engine = service, engine
@@ -170,7 +170,7 @@ class Collections:
             "tags": [{"key": tag["Key"], "value": tag["Value"]} for tag in props.get("Tags") or []],
         }
         identifier = self._service.call("CreateCollection", data)["createCollectionDetail"]["id"]
-        # The emulator would wait for a container; its own groups it does not know.
+        # The emulator would wait for a container, and it does not support groups.
         record = self._service.collection(identifier) or {}
         record |= {"status": "ACTIVE", "_group": group}
         return identifier, self._attributes(identifier)
@@ -187,73 +187,76 @@ class Collections:
     def delete(self, physical_id: str, _props: Props) -> None:
         with contextlib.suppress(NotFound):
             self._service.call("DeleteCollection", {"id": physical_id})
-        self._engine.ask("DELETE", "/" + quote(Names(physical_id).engine("*"), safe="*"))
+        self._engine.request("DELETE", "/" + quote(Names(physical_id).engine("*"), safe="*"))
 
 
 class Indices:
-    """`Index`, made in the engine as the role that CloudFormation acts as."""
+    """`Index`, created in the engine with the permissions of CloudFormation's role."""
 
     def __init__(self, service: Service, engine: Engine, refresh: str) -> None:
         self._service, self._engine, self._refresh = service, engine, refresh
 
     def _require(self, permission: str, collection: Record, name: str) -> None:
         principals = self._service.deployer()
-        if not self._service.may(principals, permission, collection, name):
-            who = ", ".join(sorted(principals))
+        if not self._service.is_allowed(principals, permission, collection, name):
+            names = ", ".join(sorted(principals))
             raise Refused(
-                f"{who} is not authorized: no data access policy grants {permission} on "
+                f"{names} is not authorized: no data access policy grants {permission} on "
                 f"index/{collection['name']}/{name}"
             )
 
-    def _ask(self, method: str, collection: Record, name: str, below: str = "", content: Any = None) -> Record:
+    def _request(self, method: str, collection: Record, name: str, below: str = "", content: Any = None) -> Record:
         names = Names(collection["id"])
         try:
-            return self._engine.ask(method, f"/{quote(names.engine(name))}{below}", content)
+            return self._engine.request(method, f"/{quote(names.engine(name))}{below}", content)
         except EngineRefused as refusal:
-            kind = NotFound if refusal.status == 404 else Refused
-            raise kind(names.caller(str(refusal).encode()).decode()) from refusal
+            error = NotFound if refusal.status == 404 else Refused
+            raise error(names.caller(str(refusal).encode()).decode()) from refusal
         except EngineDown as failure:
-            raise Refused(f"the search engine does not answer: {failure}") from failure
+            raise Refused(f"the search engine does not respond: {failure}") from failure
 
-    def _made(self, collection: Record, name: str) -> Created:
+    def _created(self, collection: Record, name: str) -> Created:
         self._require(operations.DESCRIBE, collection, name)
-        settings = next(iter(self._ask("GET", collection, name, "/_settings").values()))
+        settings = next(iter(self._request("GET", collection, name, "/_settings").values()))
         identifier = settings["settings"]["index"]["uuid"]
         return f"{name}|{collection['collectionEndpoint']}", {"Uuid": identifier}
 
     def create(self, _logical_id: str, props: Props, _stack: str) -> Created:
-        collection, name = self._service.at(str(props.get("CollectionEndpoint"))), str(props.get("IndexName"))
+        collection, name = self._service.by_endpoint(str(props.get("CollectionEndpoint"))), str(props.get("IndexName"))
         if not re.fullmatch(r"[a-z0-9][a-z0-9._-]{0,199}", name):
-            raise Refused(f"IndexName {name!r}: lower-case letters, digits, hyphens, dots and underscores")
+            raise Refused(f"IndexName {name!r}: lowercase letters, digits, hyphens, dots, and underscores")
         if collection["type"] != "VECTORSEARCH":
             raise Refused("an index with vectors needs a collection of type VECTORSEARCH")
-        made = indices.from_template(props, nextgen=self._service.nextgen(collection))
+        index = indices.from_template(props, nextgen=self._service.nextgen(collection))
         self._require(operations.CREATE, collection, name)
-        self._ask("PUT", collection, name, content=indices.for_engine(made, self._refresh))
-        return self._made(collection, name)
+        self._request("PUT", collection, name, content=indices.for_engine(index, self._refresh))
+        return self._created(collection, name)
 
     def update(self, physical_id: str, old: Props, new: Props, stack: str) -> Created:
         if any(old.get(key) != new.get(key) for key in ("CollectionEndpoint", "IndexName")):
             return self.create(physical_id, new, stack)
-        collection, name = self._service.at(str(new.get("CollectionEndpoint"))), str(new.get("IndexName"))
-        made = indices.from_template(new, nextgen=self._service.nextgen(collection))
+        collection, name = self._service.by_endpoint(str(new.get("CollectionEndpoint"))), str(new.get("IndexName"))
+        index = indices.from_template(new, nextgen=self._service.nextgen(collection))
         self._require(operations.UPDATE, collection, name)
-        # The engine says which changes a mapping allows: new fields, and little else.
-        self._ask("PUT", collection, name, "/_mapping", indices.with_lucene(made["mappings"]))
-        return self._made(collection, name)
+        # The engine allows few mapping changes other than new fields.
+        self._request("PUT", collection, name, "/_mapping", indices.with_lucene(index["mappings"]))
+        return self._created(collection, name)
 
     def delete(self, _physical_id: str, props: Props) -> None:
         try:
-            collection, name = self._service.at(str(props.get("CollectionEndpoint"))), str(props.get("IndexName"))
+            collection, name = (
+                self._service.by_endpoint(str(props.get("CollectionEndpoint"))),
+                str(props.get("IndexName")),
+            )
         except NotFound:
             return
         self._require(operations.DELETE, collection, name)
         with contextlib.suppress(NotFound):
-            self._ask("DELETE", collection, name)
+            self._request("DELETE", collection, name)
 
 
 def extend(service: Service, engine: Engine, refresh: str) -> None:
-    """Register the types. Called once, before the emulator serves."""
+    """Registers the types. Called once, before the emulator serves."""
     handlers = seams.module("ministack.services.cloudformation.provisioners")._RESOURCE_HANDLERS
     types: dict[str, Any] = {
         "SecurityPolicy": Policies(service, "Security"),
@@ -272,12 +275,12 @@ def extend(service: Service, engine: Engine, refresh: str) -> None:
 
 
 def _off_the_event_loop() -> None:
-    """The engine takes some tenths of a second to make an index; requests must not wait for that."""
+    """Creates indices in a worker thread: the engine takes tenths of a second, and the event loop must not block."""
     stacks = seams.module("ministack.services.cloudformation.stacks")
     runs_on_worker_thread = stacks._runs_on_worker_thread
 
-    def with_ours(resource_type: str) -> bool:
+    def with_indices(resource_type: str) -> bool:
         ours = ("AWS::OpenSearchServerless::Index", "AWS::OpenSearchServerless::Collection")
         return resource_type in ours or bool(runs_on_worker_thread(resource_type))
 
-    stacks._runs_on_worker_thread = with_ours
+    stacks._runs_on_worker_thread = with_indices

@@ -1,6 +1,6 @@
 """
-What the local stage knows about OpenSearch Serverless: the emulator's policies and collections, and, kept beside them,
-collection groups and the roles that deploy stacks.
+The state of OpenSearch Serverless: the emulator's policies and collections, and additionally collection groups and the
+roles that deploy stacks.
 """
 
 import json
@@ -19,15 +19,15 @@ _ROLE_ACTIONS = ("CreateStack", "UpdateStack", "DeleteStack", "CreateChangeSet",
 
 
 class Refused(ValueError):
-    """The service refuses. The text is what CloudFormation shows."""
+    """The service rejects the request. CloudFormation shows the message."""
 
 
 class NotFound(Refused):
-    """What was named does not exist."""
+    """The resource does not exist."""
 
 
 class Service:
-    """One for the process. `extend` puts it into the emulator."""
+    """One instance per process. `extend` installs it in the emulator."""
 
     def __init__(self) -> None:
         self._aoss = seams.module("ministack.services.opensearchserverless")
@@ -39,7 +39,7 @@ class Service:
         self._deployer: ContextVar[str] = ContextVar("deployer", default="")
 
     def extend(self) -> None:
-        """Called once, before the emulator serves: its state has not been read yet."""
+        """Installs the service. Called once, before the emulator loads its state."""
         self._aoss._collection_endpoint = endpoint
         self._persist()
         handlers = seams.module("ministack.services.cloudformation")._ACTION_HANDLERS
@@ -54,28 +54,28 @@ class Service:
 
         def load_all(data: Record) -> None:
             load(data)
-            ours = (data or {}).get("local", {})
-            self.groups.update(ours.get("groups", {}))
-            self._roles.update(ours.get("roles", {}))
+            saved = (data or {}).get("local", {})
+            self.groups.update(saved.get("groups", {}))
+            self._roles.update(saved.get("roles", {}))
             for _, collection in self._aoss._collections.all_items():
-                # Nothing has to be started for it, and the port may be another one.
+                # The collection needs no container, and the port can differ from the saved one.
                 collection |= {"status": "ACTIVE", "collectionEndpoint": endpoint(collection["id"])}
 
         self._aoss.get_state, self._aoss.load_persisted_state = get_all, load_all
 
     def _remembering_role(self, handler: Callable[[Record], Any]) -> Callable[[Record], Any]:
         """
-        CloudFormation acts as the role that a stack was given last, or as its caller.
+        CloudFormation uses the role last passed for the stack, or the caller's permissions.
 
-        The emulator does everything as itself. The task that works on the stack copies this context.
+        The emulator has no such role. Its deployment task copies this context variable.
         """
 
         def handle(params: Record) -> Any:
-            stack = _one(params, "StackName")
-            given = _one(params, "RoleARN") or self._roles.get(stack)
-            if given and stack:
-                self._roles[stack] = given
-            token = self._deployer.set(given or self._evaluator.caller_arn())
+            stack = _parameter(params, "StackName")
+            role = _parameter(params, "RoleARN") or self._roles.get(stack)
+            if role and stack:
+                self._roles[stack] = role
+            token = self._deployer.set(role or self._evaluator.caller_arn())
             try:
                 return handler(params)
             finally:
@@ -84,11 +84,11 @@ class Service:
         return handle
 
     def deployer(self) -> set[str]:
-        """Whom CloudFormation acts as now."""
+        """The principals of the current deployment."""
         return self.principals(self._deployer.get())
 
     def principals(self, arn: str) -> set[str]:
-        """Every ARN by which a policy may name the caller with this one."""
+        """All ARNs by which a policy can name this caller."""
         role = access.role_of(arn)
         if not role:
             return {arn}
@@ -97,64 +97,64 @@ class Service:
         return {arn, str(record.get("Arn") or f"arn:aws:iam::{account}:role/{name}")}
 
     def call(self, action: str, data: Record) -> Record:
-        """One of the service's own operations. Raises `Refused`."""
+        """Calls one of the emulator's operations. Raises `Refused`."""
         try:
             _, _, body = self._aoss._HANDLERS[action](data)
         except self._aoss._Invalid as refusal:
-            kind = NotFound if refusal.code == "ResourceNotFoundException" else Refused
-            raise kind(refusal.message) from refusal
+            error = NotFound if refusal.code == "ResourceNotFoundException" else Refused
+            raise error(refusal.message) from refusal
         return _json(body)
 
     def collection(self, identifier: str) -> Record | None:
-        """By id; ids are unique, whatever the account."""
-        found: Record | None = self._aoss._find_collection_anywhere(identifier)
-        return found
+        """The collection with this id; ids are unique across accounts."""
+        collection: Record | None = self._aoss._find_collection_anywhere(identifier)
+        return collection
 
-    def at(self, address: str) -> Record:
+    def by_endpoint(self, address: str) -> Record:
         """The collection with this endpoint. Raises `NotFound`."""
         identifier = address.partition(PREFIX)[2].strip("/")
-        found = self.collection(identifier) if identifier else None
-        if not found:
-            raise NotFound(f"no collection answers at {address}")
-        return found
+        collection = self.collection(identifier) if identifier else None
+        if not collection:
+            raise NotFound(f"no collection has the endpoint {address}")
+        return collection
 
     def nextgen(self, collection: Record) -> bool:
-        """Whether the collection's group is of the generation that chooses its engine."""
+        """Whether the collection's group has the generation NEXTGEN, which chooses the engine."""
         group = self.groups.get(collection.get("_group", ""), {})
         return group.get("generation") == "NEXTGEN"
 
     def members(self, group: str) -> list[Record]:
         """The collections of a group."""
-        return [found for _, found in self._aoss._collections.all_items() if found.get("_group") == group]
+        return [record for _, record in self._aoss._collections.all_items() if record.get("_group") == group]
 
-    def may(self, principals: set[str], permission: str, collection: Record, index: str) -> bool:
-        """Whether a data access policy grants it."""
+    def is_allowed(self, principals: set[str], permission: str, collection: Record, index: str) -> bool:
+        """Whether a data access policy grants the permission."""
         policies = [policy["policy"] for _, policy in self._aoss._access_policies.all_items()]
         return access.allows(policies, principals, permission, f"index/{collection['name']}/{index}")
 
     def reachable(self, collection: Record) -> bool:
-        """Whether a network policy opens the collection."""
+        """Whether a network policy allows access to the collection."""
         policies: list[Policy] = [
             policy["policy"] for _, policy in self._aoss._security_policies.all_items() if policy["type"] == "network"
         ]
         return access.reachable(policies, collection["name"])
 
     def policy(self, kind: str, type_: str, name: str) -> Record:
-        """A policy as the service tells it, with its version. Raises `Refused`."""
-        found: Record = next(iter(self.call(f"Get{kind}Policy", {"type": type_, "name": name}).values()))
-        return found
+        """The policy with its version. Raises `Refused`."""
+        record: Record = next(iter(self.call(f"Get{kind}Policy", {"type": type_, "name": name}).values()))
+        return record
 
     def where(self) -> tuple[str, str]:
-        """Region and account of the request at hand."""
+        """Region and account of the current request."""
         return self._scope.get_region(), self._scope.get_account_id()
 
 
 def endpoint(collection: str) -> str:
-    """A collection's address: a host of its own, as on AWS, would not resolve on every machine."""
+    """A collection's endpoint. A host name per collection, as on AWS, would not resolve on every machine."""
     return f"https://localhost:{os.environ['GATEWAY_PORT']}{PREFIX}{collection}"
 
 
-def _one(params: Record, name: str) -> str:
+def _parameter(params: Record, name: str) -> str:
     value = params.get(name, "")
     return str(value[0] if isinstance(value, list) else value)
 

@@ -1,4 +1,4 @@
-"""The emulator with the search engine behind it, as processes, without the rest of the stage."""
+"""The emulator and the search engine as processes, without the rest of the local stage."""
 
 import json
 import os
@@ -38,13 +38,13 @@ def _trusting(policy: Any) -> str:
 
 
 @dataclass(frozen=True)
-class Answer:
+class Response:
     status: int
     content: Any
 
 
 class Emulator:
-    """A running emulator. It can be killed and started again with the same state."""
+    """A running emulator that can be killed and restarted with the same state."""
 
     def __init__(self, folder: Path, search_port: int, models_url: str = "http://127.0.0.1:1") -> None:
         self._folder = folder
@@ -73,21 +73,21 @@ class Emulator:
     def save(self) -> None:
         assert self._http.request("POST", f"{self._endpoint.url}/_local/save").status == 204
 
-    def client(self, service: str, who: Credentials | None = None) -> Any:
-        """With the keys that skip every policy unless others are given."""
+    def client(self, service: str, credentials: Credentials | None = None) -> Any:
+        """A client, by default with the root keys, which bypass all policies."""
         return boto3.client(
             service,
             endpoint_url=self._endpoint.url,
             region_name=REGION,
             verify=str(self._endpoint.authority),
-            aws_access_key_id=who.access_key if who else environment.ROOT_KEY,
-            aws_secret_access_key=who.secret_key if who else environment.ROOT_KEY,
-            aws_session_token=who.token if who else None,
+            aws_access_key_id=credentials.access_key if credentials else environment.ROOT_KEY,
+            aws_secret_access_key=credentials.secret_key if credentials else environment.ROOT_KEY,
+            aws_session_token=credentials.token if credentials else None,
             config=Config(proxies={}, retries={"total_max_attempts": 1}),
         )
 
     def role(self, name: str, policy: dict[str, Any] | None) -> Credentials:
-        """A new role's session."""
+        """Creates a role and returns a session's credentials."""
         iam = self.client("iam")
         trust = _trusting({"Principal": {"AWS": environment.ACCOUNT}, "Action": "sts:AssumeRole"})
         iam.create_role(RoleName=name, AssumeRolePolicyDocument=trust)
@@ -96,13 +96,13 @@ class Emulator:
         return self.session(name)
 
     def session(self, name: str) -> Credentials:
-        """Keys of a role. A restart forgets them: functions then get new ones."""
-        made = self.client("sts").assume_role(RoleArn=role_arn(name), RoleSessionName="session")["Credentials"]
-        return Credentials(made["AccessKeyId"], made["SecretAccessKey"], made["SessionToken"])
+        """Credentials for a role. They are lost on restart, and functions get new ones."""
+        created = self.client("sts").assume_role(RoleArn=role_arn(name), RoleSessionName="session")["Credentials"]
+        return Credentials(created["AccessKeyId"], created["SecretAccessKey"], created["SessionToken"])
 
     def call(
         self,
-        who: Credentials | None,
+        credentials: Credentials | None,
         method: str,
         url: str,
         content: Any = None,
@@ -110,36 +110,36 @@ class Emulator:
         service: str = "aoss",
         region: str = REGION,
         tampered: bytes = b"",
-    ) -> Answer:
-        """A request signed as the SDKs sign it. `tampered` is sent instead of what was signed."""
+    ) -> Response:
+        """Sends a signed request. `tampered` replaces the signed body."""
         lines = [json.dumps(line) for line in content] if isinstance(content, list) else [json.dumps(content)]
         body = b"" if content is None else ("\n".join(lines) + "\n").encode()
         headers = {"content-type": "application/json", "x-amz-content-sha256": sha256(body).hexdigest()}
         request = AWSRequest(method, url, headers=headers, data=body)
-        if who:
-            SigV4Auth(who, service, region).add_auth(request)
+        if credentials:
+            SigV4Auth(credentials, service, region).add_auth(request)
         assert urlsplit(url).hostname == "localhost"
-        sent = self._http.request(method, url, body=tampered or body, headers=dict(request.headers.items()))
-        return Answer(sent.status, json.loads(sent.data) if sent.data else None)
+        response = self._http.request(method, url, body=tampered or body, headers=dict(request.headers.items()))
+        return Response(response.status, json.loads(response.data) if response.data else None)
 
 
 def until_open(port: int, process: subprocess.Popen[bytes], seconds: float = 60) -> None:
-    until = time.monotonic() + seconds
+    deadline = time.monotonic() + seconds
     while ports.is_free(port):
-        assert process.poll() is None, "it ended"
-        assert time.monotonic() < until, "it does not open its port"
+        assert process.poll() is None, "the process exited"
+        assert time.monotonic() < deadline, "the process does not open its port"
         time.sleep(0.1)
 
 
 @pytest.fixture(scope="session")
 def search_port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    """The port of a running engine."""
+    """The port of a running search engine."""
     if not LOCAL_PYTHON.exists():
-        pytest.skip("`make setup-local` was not run")
+        pytest.skip("needs `make setup-local`")
     folder, port = tmp_path_factory.mktemp("engine"), ports.choose()
     command = [str(LOCAL_PYTHON), "-B", "-m", "dev.local.search", "--port", str(port), "--folder", str(folder)]
     with (folder / "log").open("wb") as log:
-        # When nobody downloaded the engine yet, this does.
+        # Downloads the engine if necessary.
         process = subprocess.Popen(command, cwd=ROOT, env=environment.for_search(), stdout=log, stderr=log)
     try:
         until_open(port, process, 600)

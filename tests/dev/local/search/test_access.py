@@ -1,4 +1,4 @@
-"""Data access policies grant, and never deny."""
+"""Data access policies grant permissions and never deny them."""
 
 from typing import Any
 
@@ -29,11 +29,11 @@ def _policy(*resources: str, permissions: tuple[str, ...] = ("aoss:ReadDocument"
         ("index/docs/[ab]", "index/docs/a", False),
     ],
 )
-def test_resources_match_by_star_only(pattern: str, resource: str, covered: bool) -> None:
+def test_the_star_is_the_only_wildcard(pattern: str, resource: str, covered: bool) -> None:
     assert access.matches(pattern, resource) is covered
 
 
-def test_only_the_named_principal_permission_and_index_is_granted() -> None:
+def test_only_the_listed_principal_permission_and_index_is_granted() -> None:
     policies = [_policy("index/docs/chunks")]
     assert access.allows(policies, {SESSION, WRITER}, "aoss:ReadDocument", "index/docs/chunks")
     assert not access.allows(policies, {OTHER}, "aoss:ReadDocument", "index/docs/chunks")
@@ -42,12 +42,12 @@ def test_only_the_named_principal_permission_and_index_is_granted() -> None:
     assert not access.allows([], {WRITER}, "aoss:ReadDocument", "index/docs/chunks")
 
 
-def test_every_permission_may_be_granted_at_once() -> None:
+def test_all_permissions_can_be_granted_at_once() -> None:
     policies = [_policy("index/docs/*", permissions=("aoss:*",))]
     assert access.allows(policies, {WRITER}, "aoss:DeleteIndex", "index/docs/chunks")
 
 
-def test_a_collection_is_closed_without_a_network_policy() -> None:
+def test_a_collection_without_a_network_policy_is_not_accessible() -> None:
     opened = [{"Rules": [{"ResourceType": "collection", "Resource": ["collection/do*"]}], "AllowFromPublic": True}]
     dashboard = [{"Rules": [{"ResourceType": "dashboard", "Resource": ["collection/*"]}], "AllowFromPublic": True}]
     assert access.reachable([opened], "docs")
@@ -55,6 +55,6 @@ def test_a_collection_is_closed_without_a_network_policy() -> None:
     assert not access.reachable([dashboard], "docs")
 
 
-def test_a_session_is_known_by_its_role() -> None:
+def test_a_sessions_arn_contains_its_role() -> None:
     assert access.role_of(SESSION) == ("000000000000", "writer")
     assert access.role_of(WRITER) is None

@@ -1,4 +1,4 @@
-"""A vector collection from its template to its end: real engine, real emulator, HTTPS, signatures."""
+"""A vector collection from deployment to deletion, with engine, emulator, HTTPS, and signatures."""
 
 import json
 import time
@@ -11,7 +11,7 @@ import pytest
 from botocore.credentials import Credentials
 from botocore.exceptions import WaiterError
 
-from tests.dev.local.search.conftest import EXECUTION_ROLE, REFRESH_SECONDS, Answer, Emulator, role_arn
+from tests.dev.local.search.conftest import EXECUTION_ROLE, REFRESH_SECONDS, Emulator, Response, role_arn
 
 NAME = "hr-docs"
 _ACCESS = {"Action": "aoss:APIAccessAll", "Resource": "*"}
@@ -23,9 +23,9 @@ def grant(principal: str, *permissions: str, index: str = "*", name: str = NAME)
     return {"Rules": [rule], "Principal": [role_arn(principal)]}
 
 
-def _resource(kind: str, after: str | None = None, **properties: Any) -> dict[str, Any]:
-    made = {"Type": f"AWS::OpenSearchServerless::{kind}", "Properties": properties}
-    return {**made, "DependsOn": after} if after else made
+def _resource(resource_type: str, after: str | None = None, **properties: Any) -> dict[str, Any]:
+    resource = {"Type": f"AWS::OpenSearchServerless::{resource_type}", "Properties": properties}
+    return {**resource, "DependsOn": after} if after else resource
 
 
 def template(policy: list[dict[str, Any]], name: str = NAME) -> dict[str, Any]:
@@ -63,21 +63,23 @@ def template(policy: list[dict[str, Any]], name: str = NAME) -> dict[str, Any]:
 
 @dataclass
 class Collection:
-    """The deployed collection and those who call it."""
+    """The deployed collection and its callers."""
 
     emulator: Emulator
     endpoint: str
     writer: Credentials
     reader: Credentials
-    # May call the service, but no data access policy knows it; and the other way round.
+    # `unnamed` has the IAM permission but is in no data access policy; for `unallowed` it is the reverse.
     unnamed: Credentials
     unallowed: Credentials
 
-    def call(self, who: Credentials | None, method: str, path: str, content: Any = None, **named: Any) -> Answer:
-        return self.emulator.call(who, method, f"{self.endpoint}{path}", content, **named)
+    def call(
+        self, credentials: Credentials | None, method: str, path: str, content: Any = None, **named: Any
+    ) -> Response:
+        return self.emulator.call(credentials, method, f"{self.endpoint}{path}", content, **named)
 
     def index(self, *documents: dict[str, Any]) -> list[str]:
-        """Indexed and waited for. Returns the ids."""
+        """Indexes documents, waits until they are searchable, and returns their ids."""
         lines = [line for document in documents for line in ({"index": {}}, document)]
         answer = self.call(self.writer, "POST", "/chunks/_bulk", lines)
         assert answer.status == 200, answer
@@ -126,8 +128,8 @@ def reasons(emulator: Emulator, name: str) -> str:
     return "\n".join(event.get("ResourceStatusReason", "") for event in events)
 
 
-def test_a_write_is_seen_after_a_while_by_both_kinds_of_search(collection: Collection) -> None:
-    # given two chunks, near to different vectors and with different words
+def test_a_write_becomes_visible_to_vector_and_text_search(collection: Collection) -> None:
+    # given two chunks with different vectors and words
     lines = [
         {"index": {"_index": "chunks"}},
         {"vector": [1, 0, 0], "text": "Twenty five days of vacation", "chunk": "vacation"},
@@ -137,25 +139,28 @@ def test_a_write_is_seen_after_a_while_by_both_kinds_of_search(collection: Colle
     written = collection.call(collection.writer, "POST", "/_bulk", lines)
     assert [next(iter(item.values()))["status"] for item in written.content["items"]] == [201, 201]
     assert next(iter(written.content["items"][0].values()))["_index"] == "chunks"
-    # then they are not there at once, and are later
+    # then they become visible after a delay
     assert collection.count() == 0
     time.sleep(REFRESH_SECONDS + 0.5)
     assert collection.count() == 2
-    # and vectors and words find theirs, in one request
+    # and one request searches by vector and by words
     searches = [
         {"index": "chunks"},
         {"query": {"knn": {"vector": {"vector": [0, 0.9, 0.1], "k": 1}}}},
         {"index": "chunks"},
         {"query": {"match": {"text": "vacation"}}},
     ]
-    found = collection.call(collection.reader, "POST", "/_msearch", searches).content["responses"]
-    assert [[hit["_source"]["chunk"] for hit in answer["hits"]["hits"]] for answer in found] == [["sick"], ["vacation"]]
-    assert found[0]["hits"]["hits"][0]["_index"] == "chunks"
-    # the cosine of 0.9 : 0.1 against the axis, as the service scores it
-    assert found[0]["hits"]["hits"][0]["_score"] == pytest.approx((1 + 0.9 / 0.82**0.5) / 2, rel=1e-5)
+    results = collection.call(collection.reader, "POST", "/_msearch", searches).content["responses"]
+    assert [[hit["_source"]["chunk"] for hit in answer["hits"]["hits"]] for answer in results] == [
+        ["sick"],
+        ["vacation"],
+    ]
+    assert results[0]["hits"]["hits"][0]["_index"] == "chunks"
+    # the service's score for the cosine of (0.9, 0.1) and the axis
+    assert results[0]["hits"]["hits"][0]["_score"] == pytest.approx((1 + 0.9 / 0.82**0.5) / 2, rel=1e-5)
 
 
-def test_only_who_is_granted_it_may(collection: Collection) -> None:
+def test_only_granted_callers_are_allowed(collection: Collection) -> None:
     document = {"text": "x"}
     search = {"query": {"match_all": {}}}
     assert collection.call(collection.reader, "POST", "/chunks/_search", search).status == 200
@@ -186,23 +191,23 @@ def test_only_signed_requests_are_served(collection: Collection) -> None:
     assert [answer.status for answer in refused] == [403] * len(refused)
 
 
-def test_ids_are_the_services_own(collection: Collection) -> None:
-    # given one item with an id between two without
+def test_the_service_chooses_ids(collection: Collection) -> None:
+    # given an item with an id between two without
     lines = [{"index": {}}, {"chunk": "a"}, {"index": {"_id": "mine"}}, {"chunk": "b"}, {"create": {}}, {"chunk": "c"}]
     answer = collection.call(collection.writer, "POST", "/chunks/_bulk", lines).content
-    # then that one is refused, in its place
+    # then only that item is refused, at its position
     items = [next(iter(item.values())) for item in answer["items"]]
     assert [item["status"] for item in items] == [201, 400, 201]
     assert items[1]["error"]["reason"] == "Document ID is not supported in create/index operation request"
     assert answer["errors"]
     assert collection.call(collection.writer, "PUT", "/chunks/_doc/mine", {"chunk": "d"}).status == 400
-    # and what the service named can be deleted by that name
+    # and a document can be deleted by the id from the service
     deletions = [{"delete": {"_id": items[0]["_id"]}}, {"delete": {"_id": items[2]["_id"]}}]
     deleted = collection.call(collection.writer, "POST", "/chunks/_bulk", deletions).content["items"]
     assert [item["delete"]["result"] for item in deleted] == ["deleted", "deleted"]
 
 
-def test_what_the_service_lacks_is_refused(collection: Collection) -> None:
+def test_unsupported_operations_are_refused(collection: Collection) -> None:
     every = {"query": {"match_all": {}}}
     refreshed = collection.call(collection.writer, "POST", "/chunks/_doc?refresh=true", {"chunk": "e"})
     assert refreshed.status == 400
@@ -212,13 +217,13 @@ def test_what_the_service_lacks_is_refused(collection: Collection) -> None:
     assert collection.call(collection.reader, "GET", "/_nodes").status == 404
 
 
-def test_the_index_is_described_in_the_callers_names(collection: Collection) -> None:
+def test_the_index_is_described_with_the_callers_names(collection: Collection) -> None:
     mapping = collection.call(collection.reader, "GET", "/chunks/_mapping").content
     assert list(mapping) == ["chunks"]
     assert mapping["chunks"]["mappings"]["properties"]["vector"]["dimension"] == 3
 
 
-def test_everything_is_there_after_the_emulator_was_killed(collection: Collection) -> None:
+def test_data_survives_a_killed_emulator(collection: Collection) -> None:
     # given
     collection.index({"chunk": "kept", "vector": [0, 0, 1]})
     before = collection.count()
@@ -234,8 +239,8 @@ def test_everything_is_there_after_the_emulator_was_killed(collection: Collectio
     assert collection.call(collection.reader, "POST", "/chunks/_doc", {"chunk": "x"}).status == 403
 
 
-def test_a_collection_needs_its_encryption_policy(emulator: Emulator) -> None:
-    # given a template whose encryption policy covers another name
+def test_a_collection_needs_an_encryption_policy(emulator: Emulator) -> None:
+    # given a template with an encryption policy for another name
     content = template([grant("writer", "aoss:*", name="hr-bare")], "hr-bare")
     other = {"Rules": [{"ResourceType": "collection", "Resource": ["collection/other"]}], "AWSOwnedKey": True}
     content["Resources"]["Encryption"]["Properties"]["Policy"] = json.dumps(other)
@@ -246,8 +251,8 @@ def test_a_collection_needs_its_encryption_policy(emulator: Emulator) -> None:
     remove(emulator, "bare")
 
 
-def test_an_index_needs_a_policy_for_whoever_deploys_it(emulator: Emulator) -> None:
-    # given a policy that knows others only
+def test_an_index_needs_a_policy_for_its_deployer(emulator: Emulator) -> None:
+    # given a policy without the deployer
     with pytest.raises(WaiterError):
         deploy(emulator, "closed", template([grant("writer", "aoss:*", name="hr-closed")], "hr-closed"))
     # then
@@ -255,8 +260,8 @@ def test_an_index_needs_a_policy_for_whoever_deploys_it(emulator: Emulator) -> N
     remove(emulator, "closed")
 
 
-def test_an_index_is_not_deleted_by_whom_the_policy_forgot(emulator: Emulator, search_port: int) -> None:
-    # given an index whose policy forgets its deployer
+def test_an_index_is_not_deleted_by_a_deployer_without_a_policy(emulator: Emulator, search_port: int) -> None:
+    # given an index whose policy no longer has its deployer
     granted = [grant(EXECUTION_ROLE, *DEPLOY, name="hr-stuck")]
     collection = deploy(emulator, "stuck", template(granted, "hr-stuck"))
     service, named = emulator.client("opensearchserverless"), {"name": "hr-stuck", "type": "data"}
@@ -267,9 +272,9 @@ def test_an_index_is_not_deleted_by_whom_the_policy_forgot(emulator: Emulator, s
     with pytest.raises(WaiterError):
         remove(emulator, "stuck")
     assert "aoss:DeleteIndex" in reasons(emulator, "stuck")
-    # when it is told once more: the collection went without asking the policy
+    # when the deletion is repeated: deleting the collection needs no data access policy
     remove(emulator, "stuck")
-    # then nothing is left, in the engine either
+    # then nothing is left, not even in the engine
     assert emulator.call(emulator.role("late", _ACCESS), "GET", f"{collection['Endpoint']}/chunks").status == 404
     with urllib.request.urlopen(f"http://127.0.0.1:{search_port}/_cat/indices") as listed:
         assert collection["Id"] not in listed.read().decode()

@@ -1,4 +1,4 @@
-"""The engine's archives are fetched once, checked, and never half there."""
+"""The engine's archives are downloaded once and verified, and never left incomplete."""
 
 import io
 import zipfile
@@ -12,11 +12,11 @@ from dev.local.search.distribution import Artifact, DownloadFailed
 
 
 def _archive(files: dict[str, str]) -> bytes:
-    made = io.BytesIO()
-    with zipfile.ZipFile(made, "w") as archive:
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
         for name, text in files.items():
             archive.writestr(name, text)
-    return made.getvalue()
+    return content.getvalue()
 
 
 _SERVER = _archive({"opensearch-3.5.0/lib/server.jar": "s", "opensearch-3.5.0/modules/analysis-common/x": "a"})
@@ -29,7 +29,7 @@ _ARTIFACTS = (
 
 
 class Repository:
-    """Counts downloads. `failing` names are cut short that many times."""
+    """Counts downloads. `failing` is the number of truncated downloads per archive."""
 
     def __init__(self, **failing: int) -> None:
         self.asked: list[str] = []
@@ -61,20 +61,20 @@ def test_a_second_checkout_downloads_nothing(tmp_path: Path) -> None:
     assert not (home / "modules" / "analysis-common").exists()
 
 
-def test_a_broken_download_is_tried_again(tmp_path: Path) -> None:
+def test_a_failed_download_is_retried(tmp_path: Path) -> None:
     repository = Repository(server=2)
     assert (_ensure(tmp_path, repository) / "lib").exists()
     assert repository.asked.count("g:server:zip:1") == 3
 
 
-def test_an_archive_that_is_not_ours_is_refused_with_advice(tmp_path: Path) -> None:
+def test_an_archive_with_a_wrong_checksum_is_refused_with_advice(tmp_path: Path) -> None:
     with pytest.raises(DownloadFailed, match=r"SHA-256(.|\n)*make local"):
         _ensure(tmp_path, Repository(plugin=9))
     assert [path.name for path in tmp_path.iterdir()] == ["lock"]
 
 
-def test_what_a_killed_run_left_is_cleared_away(tmp_path: Path) -> None:
-    # given half an engine
+def test_incomplete_files_of_a_killed_run_are_deleted(tmp_path: Path) -> None:
+    # given an incomplete engine
     (tmp_path / "new-1").mkdir()
     (tmp_path / "new-1" / "download.zip").write_bytes(_SERVER[:20])
     # when
@@ -83,11 +83,11 @@ def test_what_a_killed_run_left_is_cleared_away(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(["lock", home.parent.name])
 
 
-def test_other_archives_are_another_engine(tmp_path: Path) -> None:
+def test_other_archives_have_another_folder(tmp_path: Path) -> None:
     assert distribution.unpacked(tmp_path, _ARTIFACTS) != distribution.unpacked(tmp_path, _ARTIFACTS[:1])
 
 
-def test_the_cache_is_the_users() -> None:
+def test_the_cache_is_in_the_users_cache_folder() -> None:
     asked = {"HOME": "/home/a", "XDG_CACHE_HOME": "/var/cache/a"}
     assert distribution.cache_folder(asked) == Path("/var/cache/a/bedrock-endpoints")
     assert distribution.cache_folder({"HOME": "/home/a"}) == Path("/home/a/.cache/bedrock-endpoints")

@@ -1,4 +1,4 @@
-"""Connections stay open, outlive a restart of the engine, and an engine that is gone is said to be."""
+"""Connections are reused and survive a restart of the engine; a stopped engine is reported."""
 
 import json
 from collections.abc import Iterator
@@ -22,10 +22,10 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("content-length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
-        # What the engine does to every connection when it is started again, without a word.
+        # A restart of the engine closes every connection like this.
         self.close_connection = self.path == "/last"
 
-    def log_message(self, *given: object) -> None:
+    def log_message(self, *args: object) -> None:
         """Nothing."""
 
 
@@ -35,31 +35,31 @@ def engine() -> Iterator[Engine]:
     server = ThreadingHTTPServer((ports.LOOPBACK, 0), _Handler)
     thread = Thread(target=server.serve_forever)
     thread.start()
-    made = Engine(f"http://{ports.LOOPBACK}:{server.server_port}")
-    yield made
-    made.close()
+    engine = Engine(f"http://{ports.LOOPBACK}:{server.server_port}")
+    yield engine
+    engine.close()
     server.shutdown()
     thread.join()
     server.server_close()
 
 
-def test_a_connection_is_used_again(engine: Engine) -> None:
+def test_a_connection_is_reused(engine: Engine) -> None:
     assert [engine.call("GET", "/")[0] for _ in range(3)] == [200] * 3
     assert len(_Handler.connections) == 1
 
 
-def test_a_restart_in_between_is_not_noticed(engine: Engine) -> None:
+def test_a_restart_between_calls_is_transparent(engine: Engine) -> None:
     engine.call("GET", "/last")
     assert engine.call("GET", "/")[0] == 200
     assert len(_Handler.connections) == 2
 
 
-def test_an_error_is_told_with_its_reason(engine: Engine) -> None:
+def test_an_error_has_its_reason(engine: Engine) -> None:
     with pytest.raises(EngineRefused, match="no such index") as refusal:
-        engine.ask("GET", "/missing")
+        engine.request("GET", "/missing")
     assert refusal.value.status == 404
 
 
-def test_an_engine_that_is_gone_is_said_to_be() -> None:
+def test_a_stopped_engine_is_reported() -> None:
     with pytest.raises(EngineDown):
         Engine(f"http://{ports.LOOPBACK}:{ports.choose()}").call("GET", "/")

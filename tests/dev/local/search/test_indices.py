@@ -1,4 +1,4 @@
-"""What a template may say of an index, and what the engine is told."""
+"""Index definitions of templates and requests are validated and converted."""
 
 from typing import Any
 
@@ -19,15 +19,15 @@ def _index(**properties: Any) -> dict[str, Any]:
     return {"Settings": {"Index": {"Knn": "true"}}, "Mappings": {"Properties": properties}}
 
 
-def test_a_template_is_told_to_the_engine_with_its_own_vectors() -> None:
-    made = indices.for_engine(from_template(_index(v=VECTOR, t={"Type": "text"}), nextgen=True), "3s")
-    assert made["settings"]["index"] == {
+def test_a_templates_index_is_converted_for_the_engine() -> None:
+    converted = indices.for_engine(from_template(_index(v=VECTOR, t={"Type": "text"}), nextgen=True), "3s")
+    assert converted["settings"]["index"] == {
         "knn": True,
         "refresh_interval": "3s",
         "number_of_shards": 1,
         "number_of_replicas": 0,
     }
-    assert made["mappings"]["properties"] == {
+    assert converted["mappings"]["properties"] == {
         "v": {
             "type": "knn_vector",
             "data_type": "float",
@@ -54,34 +54,34 @@ def test_a_template_is_told_to_the_engine_with_its_own_vectors() -> None:
         ({"Method": {"Engine": "faiss"}}, "NEXTGEN"),
     ],
 )
-def test_what_the_service_refuses_is_refused(change: dict[str, Any], words: str) -> None:
+def test_invalid_indices_are_refused(change: dict[str, Any], words: str) -> None:
     with pytest.raises(InvalidIndex, match=words):
         from_template(_index(v={**VECTOR, **change}), nextgen=True)
 
 
-def test_the_older_generation_names_its_engine() -> None:
+def test_a_classic_collections_index_has_an_engine() -> None:
     classic = {**VECTOR, "Method": {**VECTOR["Method"], "Engine": "faiss"}}
     assert from_template(_index(v=classic), nextgen=False)
     with pytest.raises(InvalidIndex, match="use faiss"):
         from_template(_index(v={**VECTOR, "Method": {"Engine": "nmslib"}}), nextgen=False)
 
 
-def test_an_index_has_to_be_made_for_vectors() -> None:
+def test_an_index_must_be_for_vectors() -> None:
     with pytest.raises(InvalidIndex, match="Knn"):
         from_template({**_index(v=VECTOR), "Settings": {"Index": {}}}, nextgen=True)
 
 
-def test_a_request_with_another_engine_gets_this_one() -> None:
+def test_a_request_for_another_engine_gets_lucene() -> None:
     vector = {"type": "knn_vector", "dimension": 3, "mode": "on_disk", "method": {"engine": "faiss", "name": "hnsw"}}
-    asked = {
+    request = {
         "settings": {"index.knn": True, "number_of_shards": 4},
         "mappings": {"properties": {"o": {"properties": {"v": vector}}, "w": {"type": "knn_vector", "dimension": 3}}},
     }
-    made = indices.for_engine(asked, "1s")
-    properties = made["mappings"]["properties"]
+    converted = indices.for_engine(request, "1s")
+    properties = converted["mappings"]["properties"]
     assert properties["o"]["properties"]["v"]["method"]["engine"] == "lucene"
     assert "mode" not in properties["o"]["properties"]["v"]
     assert properties["w"]["method"] == {"name": "hnsw", "engine": "lucene"}
-    assert made["settings"]["index"]["number_of_shards"] == 1
-    assert made["settings"]["index"]["knn"] is True
-    assert list(indices.named_engines(asked["mappings"])) == ["faiss"]
+    assert converted["settings"]["index"]["number_of_shards"] == 1
+    assert converted["settings"]["index"]["knn"] is True
+    assert list(indices.named_engines(request["mappings"])) == ["faiss"]

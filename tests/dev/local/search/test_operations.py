@@ -1,9 +1,9 @@
-"""What is served, and the permission it needs."""
+"""Supported operations and their permissions."""
 
 import pytest
 
 from dev.local.search import operations
-from dev.local.search.operations import operation, refresh_policy
+from dev.local.search.operations import parse, refresh_policy
 
 
 @pytest.mark.parametrize(
@@ -27,16 +27,16 @@ from dev.local.search.operations import operation, refresh_policy
     ],
 )
 def test_a_request_needs_the_documented_permission(method: str, path: str, permission: str, index: str) -> None:
-    found = operation(method, path, {})
-    assert found is not None
-    assert (found.permission, found.index, found.custom_id) == (permission, index, False)
+    operation = parse(method, path, {})
+    assert operation is not None
+    assert (operation.permission, operation.index, operation.custom_id) == (permission, index, False)
 
 
 @pytest.mark.parametrize(("method", "path"), [("PUT", "chunks/_doc/mine"), ("POST", "chunks/_create/mine")])
-def test_a_chosen_id_is_noticed(method: str, path: str) -> None:
-    found = operation(method, path, {})
-    assert found is not None
-    assert found.custom_id
+def test_a_custom_id_is_recognized(method: str, path: str) -> None:
+    operation = parse(method, path, {})
+    assert operation is not None
+    assert operation.custom_id
 
 
 @pytest.mark.parametrize(
@@ -56,15 +56,15 @@ def test_a_chosen_id_is_noticed(method: str, path: str) -> None:
         ("PUT", "_settings"),
     ],
 )
-def test_everything_else_is_not_there(method: str, path: str) -> None:
-    assert operation(method, path, {}) is None
+def test_other_operations_are_not_supported(method: str, path: str) -> None:
+    assert parse(method, path, {}) is None
 
 
-def test_there_is_no_scrolling() -> None:
-    assert operation("POST", "chunks/_search", {"scroll": ["1m"]}) is None
+def test_scrolling_is_not_supported() -> None:
+    assert parse("POST", "chunks/_search", {"scroll": ["1m"]}) is None
 
 
-def test_a_refresh_is_only_let_through_when_it_asks_for_none() -> None:
+def test_only_refresh_false_is_supported() -> None:
     assert refresh_policy({}) is None
     assert refresh_policy({"refresh": ["false"]}) is None
     assert refresh_policy({"refresh": [""]}) == "true"

@@ -1,4 +1,4 @@
-"""Names, descriptions, limits and groups, as the service checks them."""
+"""Names, descriptions, limits, and groups are validated as by the service."""
 
 from typing import Any
 
@@ -10,19 +10,19 @@ from dev.local.search.service import Record, Refused
 
 
 @pytest.mark.parametrize("name", ["hr", "Hr-docs", "1docs", "hr_docs", "h" * 29, None])
-def test_bad_names_are_refused(name: Any) -> None:
+def test_invalid_names_are_refused(name: Any) -> None:
     with pytest.raises(Refused, match="Name"):
         resources.check_name(name, 28)
     assert resources.check_name("hr-docs-2", 28) == "hr-docs-2"
 
 
-def test_descriptions_are_ascii() -> None:
+def test_descriptions_must_be_ascii() -> None:
     assert resources.check_description({"Description": "plain"}) == "plain"
     with pytest.raises(Refused, match="ASCII"):
         resources.check_description({"Description": "a \u2013 dash"})
 
 
-def test_capacity_comes_in_steps() -> None:
+def test_documented_capacities_are_accepted() -> None:
     good = {"MinSearchCapacityInOcu": 0, "MaxSearchCapacityInOcu": 32, "MaxIndexingCapacityInOcu": "2"}
     assert resources.check_limits({"CapacityLimits": good}) == {**good, "MaxIndexingCapacityInOcu": 2}
     assert resources.check_limits({}) == {}
@@ -45,7 +45,7 @@ def test_other_capacities_are_refused(limits: dict[str, Any]) -> None:
 
 
 class _Service:
-    """What `Groups` asks the service."""
+    """A mock of the service for `Groups`."""
 
     def __init__(self) -> None:
         self.groups: dict[str, Record] = {}
@@ -61,7 +61,7 @@ class _Service:
 _GROUP = {"Name": "hr-group", "Generation": "NEXTGEN", "StandbyReplicas": "ENABLED"}
 
 
-def test_a_group_outlives_its_collections() -> None:
+def test_a_group_with_collections_cannot_be_deleted() -> None:
     # given
     service = _Service()
     groups = Groups(service)  # type: ignore[arg-type]
@@ -86,6 +86,6 @@ def test_a_group_outlives_its_collections() -> None:
         ({"Description": "caf\u00e9"}, "ASCII"),
     ],
 )
-def test_other_groups_are_refused(change: dict[str, Any], words: str) -> None:
+def test_invalid_groups_are_refused(change: dict[str, Any], words: str) -> None:
     with pytest.raises(Refused, match=words):
         Groups(_Service()).create("G", {**_GROUP, **change}, "stack")  # type: ignore[arg-type]
