@@ -1,1 +1,1 @@
-"""Commands for the people who run the endpoints. Run from the project's root, such as `python -m dev.tools.doctor`."""
+"""Commands for operators. Run them from the project's root, for example `python -m dev.tools.doctor`."""

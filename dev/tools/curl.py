@@ -1,7 +1,7 @@
-"""`python -m dev.tools.curl USE_CASE`: ready curl calls for a stage's routes, and the function that writes one.
+"""`python -m dev.tools.curl USE_CASE`: prints curl calls for a stage's routes.
 
-The call holds no secret: it names the shell's variables, which `source .local/env` sets for the local stage. This
-module's head imports the standard library alone, for those who want the function only.
+Calls contain no secrets, but refer to shell variables, which `source .local/env` sets for the local stage. Importing
+this module needs the standard library only.
 """
 
 import argparse
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     from lambda_src.registry import UseCase
 
 SIGNED = ('--user "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY"',)
-# The header of temporary keys, in words that are not there without one; bash and zsh alike make two arguments of it.
+# The header of temporary keys, omitted without a token. bash and zsh both expand it to two arguments.
 SESSION = '${AWS_SESSION_TOKEN:+-H} ${AWS_SESSION_TOKEN:+"X-Amz-Security-Token: $AWS_SESSION_TOKEN"}'
 BEARER = '-H "Authorization: Bearer $ID_TOKEN"'
 
 
 class Row(Protocol):
-    """What is needed of a route."""
+    """The attributes of a route that `curl` needs."""
 
     @property
     def method(self) -> str: ...
@@ -42,18 +42,18 @@ def curl(
     region: str | None = None,
     bearer: bool = False,
 ) -> str:
-    """A curl call that a POSIX shell runs as it stands, over several lines.
+    """A curl call on several lines for a POSIX shell.
 
-    `url` is the API's base, `path` has the route's path parameters, `body` goes as JSON. Without `region` the shell's
-    AWS_REGION is signed for; with `bearer` nothing is signed and $ID_TOKEN is sent.
+    `url` is the API's base URL, `path` has the route's path parameters, and `body` is sent as JSON. Without `region`,
+    the signature is for the shell's AWS_REGION. With `bearer`, $ID_TOKEN is sent instead of a signature.
     """
     parts = ["curl -sS", *([BEARER] if bearer else _signature(region))]
     if getattr(route, "stream", None):
         parts[0] += " -N"
     if route.method not in ("GET", "POST") or (route.method == "POST" and body is None):
         parts.append(f"-X {route.method}")
-    sent = {**({} if body is None else {"Content-Type": "application/json"}), **(headers or {})}
-    parts += [f"-H {shlex.quote(f'{name}: {value}')}" for name, value in sent.items()]
+    all_headers = {**({} if body is None else {"Content-Type": "application/json"}), **(headers or {})}
+    parts += [f"-H {shlex.quote(f'{name}: {value}')}" for name, value in all_headers.items()]
     if body is not None:
         parts.append(f"--data-raw {shlex.quote(json.dumps(body, ensure_ascii=False))}")
     parts.append(shlex.quote(_address(url, route.path, path or {}, query or {})))
@@ -66,7 +66,7 @@ def _signature(region: str | None) -> list[str]:
 
 
 def _address(url: str, path: str, parameters: Mapping[str, str], query: Mapping[str, str]) -> str:
-    """Percent-encoded, the query sorted: curl signs both as they are given."""
+    """The URL, percent-encoded and with a sorted query, because curl signs both unchanged."""
     for name, value in parameters.items():
         path = path.replace(f"{{{name}}}", quote(value, safe=""))
     pairs = "&".join(f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in sorted(query.items()))
@@ -76,17 +76,17 @@ def _address(url: str, path: str, parameters: Mapping[str, str], query: Mapping[
 def calls(
     use_case: "UseCase", url: str, region: str | None, *, only: str | None = None, bearer: bool = False
 ) -> Iterator[str]:
-    """The call of every route, or of one ("POST /embeddings"), each below what it does. Raises `LookupError`."""
+    """The calls of all routes, or of one ("POST /embeddings"), with their summaries. Raises `LookupError`."""
     from dev.tools.examples import VALUES
     from dev.tools.openapi import body_of
 
-    chosen = [one for one in use_case.routes if only is None or f"{one.method} {one.path}" == only]
+    chosen = [route for route in use_case.routes if only is None or f"{route.method} {route.path}" == only]
     if not chosen:
-        names = ", ".join(f'"{one.method} {one.path}"' for one in use_case.routes)
+        names = ", ".join(f'"{route.method} {route.path}"' for route in use_case.routes)
         raise LookupError(f"{use_case.id} has no route {only!r}; it has {names}")
     for route in chosen:
         path = {name: str(VALUES["id"]) for name in route.path_parameters}
-        note = " (put one of your own ids in the place of this one)" if path else ""
+        note = " (replace the id with one of yours)" if path else ""
         command = curl(route, url, body_of(use_case, route), path=path, region=region, bearer=bearer)
         yield f"# {route.summary}{note}\n{command}"
 
@@ -98,7 +98,7 @@ def main(arguments: list[str] | None = None) -> int:
     from stacks.loading import ConfigError
 
     parser = argparse.ArgumentParser(
-        prog="python -m dev.tools.curl", description="Ready curl calls for a stage's routes."
+        prog="python -m dev.tools.curl", description="Prints curl calls for a stage's routes."
     )
     parser.add_argument("use_case", choices=[use_case.id for use_case in USE_CASES])
     parser.add_argument("--stage", default="local")
@@ -124,7 +124,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _bearer(stage: str) -> bool:
-    """Whether the stage's callers send a token of Cognito's."""
+    """Whether the stage's callers send a Cognito token."""
     from datetime import date
 
     from dev.local.paths import ROOT

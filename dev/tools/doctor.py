@@ -1,7 +1,7 @@
-"""`python -m dev.tools.doctor --stage STAGE`: what stands between this machine and a stage that works.
+"""`python -m dev.tools.doctor --stage STAGE`: checks the prerequisites of a stage.
 
-One line a check: `ok`, `warning` or `fail`, what was found, and what to do. The exit code is 1 when a check fails.
-It only reads.
+It prints one line per check: `ok`, `warning`, or `fail`, a message, and advice. The exit code is 1 if a check fails.
+It changes nothing.
 """
 
 import argparse
@@ -33,7 +33,7 @@ _LIMITS: dict[str, Any] = {"connect_timeout": 3, "read_timeout": 10, "retries": 
 
 
 def read_context(root: Path) -> Mapping[str, Any]:
-    """The context in cdk.json. Raises ConfigError when there is none."""
+    """The context in cdk.json. Raises `ConfigError`."""
     try:
         context = json.loads((root / "cdk.json").read_text(encoding="utf-8"))["context"]
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -44,31 +44,31 @@ def read_context(root: Path) -> Mapping[str, Any]:
 
 
 def configuration(context: Mapping[str, Any], stage: str, today: date) -> tuple[list[Finding], StageSettings | None]:
-    """A line for each problem of the stage's settings; the settings when there is none."""
+    """The problems of the stage's settings, and the settings if there are none."""
     try:
         settings = load_stage(context.get("stages"), stage, today=today)
     except ConfigError as error:
-        return [fail("configuration", one_line(problem), "mend it in cdk.json") for problem in error.problems], None
+        return [fail("configuration", one_line(problem), "fix it in cdk.json") for problem in error.problems], None
     return [ok("configuration", f"stage {stage} of cdk.json")], settings
 
 
 def aws_target(settings: StageSettings) -> Target:
-    """The account that the shell's credentials lead to."""
+    """The account of the shell's credentials."""
     session = boto3.Session()
     return Target(settings.name, session, settings.region or session.region_name, options={"config": Config(**_LIMITS)})
 
 
 def local_target(paths: Paths, settings: StageSettings, environ: MutableMapping[str, str]) -> Target | None:
-    """The emulator, as the one who deploys to it; None when it was never started.
+    """The emulator with the deployment's credentials; None if it was never started.
 
-    Its callers' keys (`.local/env`) may only call the APIs.
+    The caller's keys (`.local/env`) have permission for the APIs only.
     """
     port = ports.read(paths.ports).get(EMULATOR)
     authority = paths.tls / "ca.pem"
     if port is None or not authority.exists():
         return None
     endpoint = Endpoint(port, authority, settings.region or environment.DEFAULT_REGION)
-    # Profiles and addresses of the machine's user must not decide anything here.
+    # The user's profile and endpoint settings must not apply here.
     for name in [name for name in environ if name.startswith("AWS_")]:
         del environ[name]
     environ.update(AWS_CONFIG_FILE=os.devnull, AWS_SHARED_CREDENTIALS_FILE=os.devnull)
@@ -89,17 +89,17 @@ def target_findings(
     environ: Mapping[str, str],
     port: int | None = None,
 ) -> Iterator[Finding]:
-    """Everything that is asked of AWS, or of the emulator (at `port`)."""
+    """The checks of AWS, or of the emulator (on `port`)."""
     yield from account.region(target, settings.bedrock_region, environ)
     chosen = models.invocations(settings)
     for invocation in chosen:
         yield models.life_cycle(invocation, settings, today)
     if target.region is None:
         return
-    who, number = account.credentials(target, settings.account)
-    yield who
+    identity, number = account.credentials(target, settings.account)
+    yield identity
     if number is None:
-        yield warning("account", "bootstrap, models, quotas and endpoints were not looked at", "mend the line above")
+        yield warning("account", "bootstrap, models, quotas, and endpoints were not checked", "fix the problem above")
         return
     yield account.bootstrap(target, number, context)
     yield account.api_logs(target)
@@ -111,22 +111,22 @@ def target_findings(
 
 
 def diagnose(stage: str, today: date, paths: Paths, environ: MutableMapping[str, str]) -> Iterator[Finding]:
-    """All the checks of a stage."""
+    """Runs all checks of a stage."""
     yield from machine_findings(paths.root)
     try:
         context = read_context(paths.root)
     except ConfigError as error:
         yield fail("configuration", one_line(error.problems[0]), "restore cdk.json from the repository")
         return
-    found, settings = configuration(context, stage, today)
-    yield from found
+    findings, settings = configuration(context, stage, today)
+    yield from findings
     if settings is None:
-        yield warning("account", "was not looked at: its checks need the configuration", "mend the lines above")
+        yield warning("account", "was not checked: its checks need the configuration", "fix the problems above")
         return
     try:
         target = local_target(paths, settings, environ) if stage == LOCAL else aws_target(settings)
     except CALL_ERRORS as error:
-        yield fail("credentials", one_line(error), "mend the AWS settings of the shell (AWS_PROFILE, AWS_REGION)")
+        yield fail("credentials", one_line(error), "fix the AWS settings of the shell (AWS_PROFILE, AWS_REGION)")
         return
     if target is None:
         yield fail("local stage", "is not running", account.START_LOCAL)
@@ -136,7 +136,7 @@ def diagnose(stage: str, today: date, paths: Paths, environ: MutableMapping[str,
 
 
 def report(findings: Iterable[Finding]) -> int:
-    """Prints each line as soon as it is known, and the sum. The exit code: 1 when a check failed."""
+    """Prints findings as they arrive, and a summary. Returns the exit code: 1 if a check failed."""
     counts = {"ok": 0, "warning": 0, "fail": 0}
     for finding in findings:
         counts[finding.level] += 1
@@ -146,8 +146,10 @@ def report(findings: Iterable[Finding]) -> int:
 
 
 def main() -> int:
-    """The exit code."""
-    parser = argparse.ArgumentParser(prog="python -m dev.tools.doctor", description="Checks what a stage needs.")
+    """Returns the exit code."""
+    parser = argparse.ArgumentParser(
+        prog="python -m dev.tools.doctor", description="Checks the prerequisites of a stage."
+    )
     parser.add_argument("--stage", required=True, help="a stage of cdk.json: local, dev, ...")
     stage = parser.parse_args().stage
     try:

@@ -1,7 +1,7 @@
-"""Requests that work on a stage as it is deployed, and answers as they look, for documents and collections.
+"""Example requests that work on a deployed stage, and example responses, for the OpenAPI documents.
 
-A request has its body here, by the route's operation; one that has none, and every answer, is made from its schema, so
-a new route has an example from the start.
+Request bodies are listed by the route's operation. All other examples are generated from their schemas, so that a new
+route always has an example.
 """
 
 from collections.abc import Mapping
@@ -42,7 +42,7 @@ REQUESTS: Mapping[str, Any] = {
     "search": {"query": "annual leave carry over", "limit": 3},
 }
 
-# What a field holds, by its name on the wire.
+# Values of fields, by their name in JSON.
 VALUES: Mapping[str, Any] = {
     "answer": "You can carry over up to 240 hours of annual leave.",
     "answered": True,
@@ -91,7 +91,7 @@ VALUES: Mapping[str, Any] = {
     "width": 1024,
 }
 
-# Where a name means something else in one type, or one field follows from another.
+# Values for types in which a field has another meaning or depends on other fields.
 OVERRIDES: Mapping[str, Mapping[str, Any]] = {
     "CreatedImages": {"model": "stability.stable-image-core-v1:1", "usage": {"images": 1}},
     "Completion": {"parameters": {"temperature": 0.2, "maxTokens": 80}},
@@ -125,7 +125,7 @@ OVERRIDES: Mapping[str, Mapping[str, Any]] = {
     "Upload": {"url": "https://bucket.s3.us-west-2.amazonaws.com/"},
 }
 
-# Left out where they may be: a success has no error, and what a list's last page does not have.
+# Optional fields to omit: a success has no error, and the last page of a list has no cursor.
 _RARE = {"details", "error", "images", "legacyAt", "location", "nextCursor", "perImage"}
 _TYPES: Mapping[str, type | tuple[type, ...]] = {
     "string": str,
@@ -139,20 +139,20 @@ _TIME = "2026-01-15T09:30:00Z"
 
 
 def request_example(route: Route, schema: Schema, components: Mapping[str, Schema]) -> Any:
-    """A body for the route: the one above, or the required fields; of a type that requires none, what is known."""
+    """A body for the route: the listed one, or the required fields, or fields with a listed value."""
     if route.operation in REQUESTS:
         return REQUESTS[route.operation]
     body = _resolved(schema, components)
     required = body.get("required") or [name for name in body.get("properties", {}) if name in VALUES][:1]
-    wanted = {name: one for name, one in body.get("properties", {}).items() if name in required}
-    return {name: example(one, components, name) for name, one in wanted.items()}
+    properties = {name: part for name, part in body.get("properties", {}).items() if name in required}
+    return {name: example(part, components, name) for name, part in properties.items()}
 
 
 def example(schema: Schema, components: Mapping[str, Schema], name: str = "") -> Any:
-    """A value that fits the schema. `name` is the field's, which says more than its type."""
+    """A value that matches the schema. `name` is the field's name."""
     if "$ref" in schema:
-        kind = str(schema["$ref"]).rpartition("/")[2]
-        return _fields(components[kind], components, OVERRIDES.get(kind, {}), name)
+        type_name = str(schema["$ref"]).rpartition("/")[2]
+        return _fields(components[type_name], components, OVERRIDES.get(type_name, {}), name)
     if "anyOf" in schema:
         return example(_first(schema), components, name)
     known = VALUES.get(name)
@@ -175,30 +175,30 @@ def _fields(schema: Schema, components: Mapping[str, Schema], known: Mapping[str
     properties: Mapping[str, Schema] = schema.get("properties", {})
     required = schema.get("required", ())
     return {
-        field: known[field] if field in known else example(one, components, field)
-        for field, one in properties.items()
-        if field in required or field in known or (field not in _RARE and not _nullable(one))
+        field: known[field] if field in known else example(part, components, field)
+        for field, part in properties.items()
+        if field in required or field in known or (field not in _RARE and not _nullable(part))
     }
 
 
 def _array(schema: Schema, components: Mapping[str, Schema], name: str) -> list[Any]:
-    """One item, or as many as there must be; of items of several kinds one each."""
+    """One item, or the minimum number of items; for several item types, one of each."""
     items = schema.get("items")
     if not isinstance(items, Mapping):
         return []
-    kinds = items.get("anyOf", [items])
-    one_each: list[Any] = [example(kind, components, name.removesuffix("s")) for kind in kinds]
+    item_types = items.get("anyOf", [items])
+    one_each: list[Any] = [example(item, components, name.removesuffix("s")) for item in item_types]
     missing = int(schema.get("minItems", 0)) - len(one_each)
     return one_each + one_each[-1:] * missing
 
 
 def _scalar(schema: Schema, name: str) -> Any:
-    kind = schema.get("type")
-    if kind == "boolean":
+    json_type = schema.get("type")
+    if json_type == "boolean":
         return True
-    if kind in ("integer", "number"):
+    if json_type in ("integer", "number"):
         return max(schema.get("minimum", 1), 1) if schema.get("maximum", 1) >= 1 else schema["maximum"]
-    if kind == "string":
+    if json_type == "string":
         return _text(schema, name)
     return None
 
@@ -218,20 +218,20 @@ def _resolved(schema: Schema, components: Mapping[str, Schema]) -> Schema:
 
 
 def _first(schema: Schema) -> Schema:
-    choice: Schema = next(one for one in schema["anyOf"] if one.get("type") != "null")
+    choice: Schema = next(option for option in schema["anyOf"] if option.get("type") != "null")
     return choice
 
 
 def _nullable(schema: Schema) -> bool:
-    return any(one.get("type") == "null" for one in schema.get("anyOf", ()))
+    return any(option.get("type") == "null" for option in schema.get("anyOf", ()))
 
 
 def _fits(value: Any, schema: Schema) -> bool:
-    """As far as a type, a choice and a length tell; the test of the documents knows exactly."""
+    """Whether type, enum, and length match. The documents' test validates examples completely."""
     if "enum" in schema:
         return value in schema["enum"]
-    kind = _TYPES.get(str(schema.get("type")))
-    if kind is None or not isinstance(value, kind) or isinstance(value, bool) != (kind is bool):
+    python_type = _TYPES.get(str(schema.get("type")))
+    if python_type is None or not isinstance(value, python_type) or isinstance(value, bool) != (python_type is bool):
         return False
     if isinstance(value, str):
         return len(value) in range(schema.get("minLength", 0), schema.get("maxLength", len(value)) + 1)

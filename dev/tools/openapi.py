@@ -1,6 +1,6 @@
 """`python -m dev.tools.openapi`: writes an OpenAPI 3.1 document for each use case to docs/openapi/.
 
-JSON, because every tool takes it and nobody edits it.
+JSON, because all tools support it and nobody edits the documents.
 """
 
 import inspect
@@ -36,19 +36,19 @@ from lambda_src.shared.routes import Route
 Json = dict[str, Any]
 FOLDER = Path(__file__).parents[2] / "docs" / "openapi"
 ERRORS: tuple[type[ApiError], ...] = (ApiError, *ApiError.__subclasses__())
-# What a caller may repeat after a while, and is told how long.
+# Errors with a Retry-After header.
 RETRIED = (InProgress, Throttled, Unavailable)
 
 
 class ErrorDetail(msgspec.Struct):
-    """What is wrong with one field, `body.photos[0].data`."""
+    """The error of one field, such as `body.photos[0].data`."""
 
     path: str
     message: str
 
 
 class ErrorContent(msgspec.Struct, rename="camel"):
-    """`code` is for programs, `message` for people; `requestId` is in the logs."""
+    """`code` is for programs, `message` for users; `requestId` identifies the request in the logs."""
 
     code: Literal[tuple(sorted({error.code for error in ERRORS}))]  # type: ignore[valid-type]
     message: str
@@ -57,13 +57,13 @@ class ErrorContent(msgspec.Struct, rename="camel"):
 
 
 class Error(msgspec.Struct):
-    """Every answer that is not a success, the gateway's own included."""
+    """All error responses, including the gateway's."""
 
     error: ErrorContent
 
 
 class Delta(msgspec.Struct):
-    """The next piece of a text that is being written."""
+    """The next piece of the generated text."""
 
     text: str
 
@@ -71,19 +71,19 @@ class Delta(msgspec.Struct):
 IDEMPOTENCY_KEY: Json = {
     "name": "Idempotency-Key",
     "in": "header",
-    "description": "Makes a repetition safe: for 24 hours, the same key with the same body answers what the first "
-    "request was answered with, and no model is called again. Kept for each caller and route; a request that "
-    "failed gives its key back. Without the header nothing is stored.",
+    "description": "Makes retries safe: for 24 hours, a request with the same key and body returns the first response "
+    "without calling a model. Keys are separate for each caller and route. A failed request releases its key. Without "
+    "the header, no response is stored.",
     "schema": {"type": "string", "minLength": 1, "maxLength": 64, "pattern": "^[ -~]+$"},
     "example": "report-2026-01-15-pump-4",
 }
 HEADERS: Json = {
     "IdempotencyReplayed": {
-        "description": "There, and true, when this is the answer to an earlier request with the same key.",
+        "description": "Set to true if this is the stored response to an earlier request with the same key.",
         "schema": {"type": "string", "enum": ["true"]},
     },
     "RetryAfter": {
-        "description": "Seconds to wait before the request is sent again.",
+        "description": "Seconds to wait before retrying.",
         "schema": {"type": "integer", "minimum": 0},
     },
 }
@@ -92,15 +92,15 @@ SECURITY: Json = {
         "type": "apiKey",
         "in": "header",
         "name": "Authorization",
-        "description": "AWS Signature Version 4 for the service `execute-api`, a stage's default; the principal needs "
-        "`execute-api:Invoke`.",
+        "description": "AWS Signature Version 4 for the service `execute-api`, the default of a stage; the principal "
+        "needs `execute-api:Invoke`.",
         "x-amazon-apigateway-authtype": "awsSigv4",
     },
     "cognito": {
         "type": "http",
         "scheme": "bearer",
         "bearerFormat": "JWT",
-        "description": "An ID token of the stage's user pool, where the stage has `auth.type` `cognito`.",
+        "description": "An ID token of the stage's user pool, for stages with the `auth.type` `cognito`.",
     },
 }
 SERVER: Json = {
@@ -153,38 +153,38 @@ def document(use_case: UseCase) -> Json:
 
 
 def body_of(use_case: UseCase, route: Route) -> Any:
-    """The example of a route's body that its document shows; None where it takes none."""
+    """The example of a route's request body; None if it has no body."""
     return _Schemas(use_case.routes).request(route)
 
 
 class _Schemas:
-    """The types of all routes as components, and where a type's schema is."""
+    """The types of all routes as components, and references to them."""
 
     def __init__(self, routes: Sequence[Route]) -> None:
         types: list[type] = [Error]
         for route in routes:
-            types += [one for one in (route.request, *dict(_successes(route)).values()) if one]
+            types += [body_type for body_type in (route.request, *dict(_successes(route)).values()) if body_type]
             types += [Delta] if _stream(route) else []
         types = list(dict.fromkeys(types))
         roots, components = msgspec.json.schema_components(types, ref_template="#/components/schemas/{name}")
         self._roots = dict(zip(types, roots, strict=True))
         self.components = {name: _tidy(schema) for name, schema in sorted(components.items())}
 
-    def of(self, kind: type) -> Json:
-        return dict(self._roots[kind])
+    def of(self, body_type: type) -> Json:
+        return dict(self._roots[body_type])
 
     def request(self, route: Route) -> Any:
-        """An example of the route's body; None where it takes none."""
+        """An example of the route's body; None if it has no body."""
         return request_example(route, self._roots[route.request], self.components) if route.request else None
 
-    def example(self, kind: type) -> Any:
-        return example(self._roots[kind], self.components)
+    def example(self, body_type: type) -> Any:
+        return example(self._roots[body_type], self.components)
 
 
 def _tidy(node: Any) -> Any:
-    """msgspec's schema with the type of a choice, which client generators ask for, and without what says nothing."""
+    """msgspec's schema with types of enums, which client generators need, and without redundant entries."""
     if isinstance(node, list):
-        return [_tidy(one) for one in node]
+        return [_tidy(item) for item in node]
     if not isinstance(node, dict):
         return node
     tidy = {key: _tidy(value) for key, value in node.items() if (key, value) != ("required", [])}
@@ -223,7 +223,8 @@ def _operation(route: Route, use_case: UseCase, schemas: _Schemas) -> Json:
             "content": {"application/json": {"schema": schema, "example": body}},
         }
     operation["responses"] = {
-        str(status): _success(route, status, kind, schemas) for status, kind in sorted(_successes(route), key=_status)
+        str(status): _success(route, status, body_type, schemas)
+        for status, body_type in sorted(_successes(route), key=_status)
     }
     return operation
 
@@ -233,15 +234,15 @@ def _status(success: tuple[int, type | None]) -> int:
 
 
 def _parameters(route: Route) -> list[Json]:
-    found = [
+    parameters = [
         {"name": name, "in": "path", "required": True, "schema": {"type": "string"}, "example": VALUES["id"]}
         for name in route.path_parameters
     ]
     if route.query:
-        found += _query_parameters(route.query)
+        parameters += _query_parameters(route.query)
     if route.idempotent:
-        found.append({"$ref": "#/components/parameters/IdempotencyKey"})
-    return found
+        parameters.append({"$ref": "#/components/parameters/IdempotencyKey"})
+    return parameters
 
 
 def _query_parameters(query: type) -> list[Json]:
@@ -259,59 +260,61 @@ def _query_parameters(query: type) -> list[Json]:
 
 
 def _without_null(schema: Mapping[str, Any]) -> Json:
-    """A query cannot say null: what is not there is left out."""
-    choices = [one for one in schema.get("anyOf", ()) if one.get("type") != "null"]
+    """The schema without null, which a query cannot contain."""
+    choices = [option for option in schema.get("anyOf", ()) if option.get("type") != "null"]
     tidy: Json = _tidy(choices[0] if len(choices) == 1 else schema)
     return tidy
 
 
-def _success(route: Route, status: int, kind: type | None, schemas: _Schemas) -> Json:
+def _success(route: Route, status: int, body_type: type | None, schemas: _Schemas) -> Json:
     answer: Json = {"description": HTTPStatus(status).phrase}
     if route.idempotent:
         answer["headers"] = {"Idempotency-Replayed": {"$ref": "#/components/headers/IdempotencyReplayed"}}
     last_event = _stream(route)
-    if kind and last_event and status == route.status:
+    if body_type and last_event and status == route.status:
         answer["description"] = "A stream of events"
-        answer["content"] = {"text/event-stream": _events(last_event, kind, schemas)}
-    elif kind:
-        answer["content"] = {"application/json": {"schema": schemas.of(kind), "example": schemas.example(kind)}}
+        answer["content"] = {"text/event-stream": _events(last_event, body_type, schemas)}
+    elif body_type:
+        answer["content"] = {
+            "application/json": {"schema": schemas.of(body_type), "example": schemas.example(body_type)}
+        }
     return answer
 
 
-def _events(last_event: str, kind: type, schemas: _Schemas) -> Json:
-    """OpenAPI 3.1 has no word for events; this is how 3.2 describes a sequence of them."""
+def _events(last_event: str, body_type: type, schemas: _Schemas) -> Json:
+    """Describes a stream of events in the way of OpenAPI 3.2, because 3.1 does not support it."""
     delta = _event("delta", Delta, schemas)
-    end = _event(last_event, kind, schemas)
+    end = _event(last_event, body_type, schemas)
     failed = _event("error", Error, schemas)
     text = schemas.example(Delta)
     return {
         "schema": {
             "type": "array",
             "description": f"Server-sent events, `data` of each as JSON: any number of `delta`, then `{last_event}` "
-            "with the whole answer, or `error`. Lines that begin with a colon keep the connection alive.",
+            "with the complete answer, or `error`. Lines that start with a colon keep the connection alive.",
             "items": {"oneOf": [delta, end, failed]},
         },
         "example": [
             {"event": "delta", "data": json.dumps(text, ensure_ascii=False)},
-            {"event": last_event, "data": json.dumps(schemas.example(kind), ensure_ascii=False)},
+            {"event": last_event, "data": json.dumps(schemas.example(body_type), ensure_ascii=False)},
         ],
     }
 
 
-def _event(name: str, kind: type, schemas: _Schemas) -> Json:
+def _event(name: str, body_type: type, schemas: _Schemas) -> Json:
     return {
         "type": "object",
         "required": ["event", "data"],
         "properties": {
             "event": {"type": "string", "enum": [name]},
-            "data": {"type": "string", "contentMediaType": "application/json", "contentSchema": schemas.of(kind)},
+            "data": {"type": "string", "contentMediaType": "application/json", "contentSchema": schemas.of(body_type)},
         },
     }
 
 
 def errors_of(route: Route) -> list[type[ApiError]]:
-    """What a caller of the route may be answered with: what its row says, and what any route can meet."""
-    found: list[type[ApiError]] = [Unauthorized, Forbidden, Throttled, ApiError, Unavailable, DeadlineExceeded]
+    """The errors of a route: those in the route table, and those of all routes."""
+    errors: list[type[ApiError]] = [Unauthorized, Forbidden, Throttled, ApiError, Unavailable, DeadlineExceeded]
     rules: list[tuple[bool, tuple[type[ApiError], ...]]] = [
         (bool(route.request or route.query), (InvalidRequest,)),
         (bool(route.request), (TooLarge,)),
@@ -320,12 +323,12 @@ def errors_of(route: Route) -> list[type[ApiError]]:
         (route.calls_model, (Refused, ModelFailed)),
         (True, route.raises),
     ]
-    found += [error for applies, errors in rules if applies for error in errors]
-    return sorted(dict.fromkeys(found), key=lambda error: (error.status, error.code))
+    errors += [error for applies, group in rules if applies for error in group]
+    return sorted(dict.fromkeys(errors), key=lambda error: (error.status, error.code))
 
 
 def _error_responses(route: Route, responses: dict[str, Json]) -> Json:
-    """Status -> reference to a response; `responses` gets those it does not have yet."""
+    """Maps statuses to references; adds missing responses to `responses`."""
     by_status: dict[int, list[type[ApiError]]] = {}
     for error in errors_of(route):
         by_status.setdefault(error.status, []).append(error)
@@ -355,9 +358,9 @@ def _error_response(errors: Sequence[type[ApiError]]) -> Json:
 
 
 def _meaning(error: type[ApiError]) -> str:
-    """The class's docstring without its status."""
+    """The class's docstring without the status."""
     if error is ApiError:
-        return "something went wrong on our side"
+        return "an internal error occurred"
     return " ".join((error.__doc__ or "").split()).partition(": ")[2].rstrip(".") or "try again later"
 
 
@@ -377,12 +380,15 @@ def camel(name: str) -> str:
 
 
 def files(use_cases: Sequence[UseCase]) -> dict[str, str]:
-    """File name -> content, for docs/openapi/."""
-    return {f"{one.id}.json": json.dumps(document(one), indent=2, ensure_ascii=False) + "\n" for one in use_cases}
+    """Maps file names in docs/openapi/ to their contents."""
+    return {
+        f"{use_case.id}.json": json.dumps(document(use_case), indent=2, ensure_ascii=False) + "\n"
+        for use_case in use_cases
+    }
 
 
-def write(folder: Path, contents: Mapping[str, str], say: Callable[[str], None]) -> None:
-    """Makes the folder's files those that are given, and no others. What begins with a dot is the user's own."""
+def write(folder: Path, contents: Mapping[str, str], report: Callable[[str], None]) -> None:
+    """Writes the files and deletes all others in the folder, except hidden files."""
     for old in folder.rglob("[!.]*"):
         if old.is_file() and str(old.relative_to(folder)) not in contents:
             old.unlink()
@@ -390,7 +396,7 @@ def write(folder: Path, contents: Mapping[str, str], say: Callable[[str], None])
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(content, encoding="utf-8")
-    say(f"{len(contents)} files in {folder.name}/")
+    report(f"{len(contents)} files in {folder.name}/")
 
 
 def main() -> int:

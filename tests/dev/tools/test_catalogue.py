@@ -1,4 +1,4 @@
-"""Saved answers of Bedrock's against rows of the catalogue; the answers are files beside."""
+"""Saved outputs of Bedrock are compared with the catalogue; the outputs are in `answers/`."""
 
 from datetime import date
 from pathlib import Path
@@ -15,23 +15,23 @@ ROWS = [model for model in MODELS if model.provider in ("Anthropic", "Amazon")]
 
 
 def hunks(path: Path) -> dict[str, list[str]]:
-    """The head of each hunk -> its lines."""
-    found = [hunk.splitlines() for hunk in catalogue.differences(catalogue.read_answer(path), ROWS, TODAY)]
-    return {head.strip("@ "): lines for head, *lines in found}
+    """Maps the heading of each hunk to its lines."""
+    changes = [hunk.splitlines() for hunk in catalogue.differences(catalogue.read_listing(path), ROWS, TODAY)]
+    return {head.strip("@ "): lines for head, *lines in changes}
 
 
-def test_a_row_that_bedrock_contradicts_is_shown_with_what_it_should_say() -> None:
+def test_an_outdated_row_is_shown_with_its_update() -> None:
     assert hunks(LISTED)["anthropic.claude-haiku-4-5-20251001-v1:0"] == [
         '-lifecycle=Lifecycle("active", end_of_life_at="2026-10-01"),',
         '+lifecycle=Lifecycle("legacy", legacy_at="2026-11-01", end_of_life_at="2027-05-01"),',
     ]
 
 
-def test_a_day_that_bedrock_does_not_tell_is_no_difference() -> None:
+def test_a_date_missing_in_bedrock_is_not_a_difference() -> None:
     assert not [head for head in hunks(LISTED) if "haiku-5-5" in head or "titan-embed" in head]
 
 
-def test_a_model_of_a_known_family_is_proposed_and_no_other() -> None:
+def test_only_models_of_known_families_are_proposed() -> None:
     assert {head: lines for head, lines in hunks(LISTED).items() if "no row" in head} == {
         "anthropic.claude-sonnet-9: no row": [
             '+id="anthropic.claude-sonnet-9",',
@@ -41,19 +41,19 @@ def test_a_model_of_a_known_family_is_proposed_and_no_other() -> None:
     }
 
 
-def test_a_row_that_bedrock_lists_no_more_is_shown_where_it_should_be_and_has_not_ended() -> None:
-    gone = [head for head in hunks(LISTED) if "not listed" in head]
+def test_a_row_that_bedrock_no_longer_lists_is_shown_unless_it_has_ended() -> None:
+    missing = [head for head in hunks(LISTED) if "not listed" in head]
 
-    assert "amazon.nova-lite-v1:0: not listed in us-west-2" in gone  # by its profile
-    assert "amazon.rerank-v1:0: not listed in us-west-2" in gone
-    assert not [head for head in gone if "nova-canvas" in head or "claude-3-haiku" in head]
+    assert "amazon.nova-lite-v1:0: not listed in us-west-2" in missing  # by its profile
+    assert "amazon.rerank-v1:0: not listed in us-west-2" in missing
+    assert not [head for head in missing if "nova-canvas" in head or "claude-3-haiku" in head]
 
 
-def test_answers_about_single_models_say_nothing_of_the_others() -> None:
+def test_outputs_for_single_models_do_not_affect_others() -> None:
     assert hunks(SINGLE) == {}
 
 
-def test_an_ended_row_that_lives_again_is_a_difference(tmp_path: Path) -> None:
+def test_an_ended_row_that_is_active_in_bedrock_is_a_difference(tmp_path: Path) -> None:
     path = tmp_path / "answer.json"
     path.write_text(SINGLE.read_text("utf-8").replace('"LEGACY", "endOfLifeTime": 1790726400.0', '"ACTIVE"'), "utf-8")
 
@@ -94,7 +94,7 @@ def test_the_command_prints_nothing_without_a_difference(capsys: pytest.CaptureF
         '[{"modelId": "x", "modelArn": "a:b:c:d", "modelLifecycle": {"status": "ACTIVE", "endOfLifeTime": "soon"}}]',
     ],
 )
-def test_what_is_no_answer_is_unreadable(text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_invalid_file_is_reported(text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "answer.json"
     path.write_text(text, "utf-8")
 
@@ -102,5 +102,5 @@ def test_what_is_no_answer_is_unreadable(text: str, tmp_path: Path, capsys: pyte
     assert len(capsys.readouterr().err.splitlines()) == 1
 
 
-def test_a_missing_file_is_unreadable(tmp_path: Path) -> None:
+def test_a_missing_file_is_reported(tmp_path: Path) -> None:
     assert catalogue.main([str(tmp_path / "none.json")], TODAY) == 2

@@ -1,4 +1,4 @@
-"""A printed call is one that bash runs as it stands, and it holds no secret."""
+"""Printed calls run in bash and contain no secrets."""
 
 import json
 import re
@@ -35,8 +35,8 @@ SHELLS = {"PATH": "/usr/bin:/bin", "NO_PROXY": "*", **KEYS}
 CREATE = Route(method="POST", path="/things", operation="create", summary="Make one")
 
 
-class Got:
-    """A request as it arrived."""
+class ReceivedRequest:
+    """A request received by the server."""
 
     def __init__(self, handler: BaseHTTPRequestHandler) -> None:
         self.method, self.path = handler.command, handler.path
@@ -45,12 +45,12 @@ class Got:
 
 
 @pytest.fixture
-def server() -> Iterator[tuple[str, list[Got]]]:
-    got: list[Got] = []
+def server() -> Iterator[tuple[str, list[ReceivedRequest]]]:
+    received: list[ReceivedRequest] = []
 
     class Handler(BaseHTTPRequestHandler):
         def answer(self) -> None:
-            got.append(Got(self))
+            received.append(ReceivedRequest(self))
             self.send_response(200)
             self.end_headers()
             self.wfile.write(b"{}")
@@ -63,26 +63,28 @@ def server() -> Iterator[tuple[str, list[Got]]]:
     with HTTPServer(("127.0.0.1", 0), Handler) as listening:
         thread = threading.Thread(target=listening.serve_forever)
         thread.start()
-        yield f"http://127.0.0.1:{listening.server_port}/v1/", got
+        yield f"http://127.0.0.1:{listening.server_port}/v1/", received
         listening.shutdown()
         thread.join()
 
 
 def run(command: str, **more: str) -> None:
-    ran = subprocess.run(
+    completed = subprocess.run(
         ["bash", "-c", command], env={**SHELLS, **more}, capture_output=True, text=True, timeout=20, check=False
     )
-    assert (ran.returncode, ran.stdout, ran.stderr) == (0, "{}", "")
+    assert (completed.returncode, completed.stdout, completed.stderr) == (0, "{}", "")
 
 
-def signature(base: str, got: Got, token: str | None = None) -> str:
-    """The `Authorization` that botocore would have sent for the request that came, at its time."""
-    names = got.headers["authorization"].split("SignedHeaders=")[1].split(",")[0].split(";")
-    headers = {name: got.headers[name] for name in names if name not in ("x-amz-date", "host", "x-amz-security-token")}
-    url = f"http://{urlsplit(base).netloc}{got.path}"
-    request = AWSRequest(method=got.method, url=url, data=got.body, headers=headers)
-    request.context["timestamp"] = got.headers["x-amz-date"]
-    request.headers["X-Amz-Date"] = got.headers["x-amz-date"]
+def signature(base: str, received: ReceivedRequest, token: str | None = None) -> str:
+    """botocore's signature for the received request, with the same time."""
+    names = received.headers["authorization"].split("SignedHeaders=")[1].split(",")[0].split(";")
+    headers = {
+        name: received.headers[name] for name in names if name not in ("x-amz-date", "host", "x-amz-security-token")
+    }
+    url = f"http://{urlsplit(base).netloc}{received.path}"
+    request = AWSRequest(method=received.method, url=url, data=received.body, headers=headers)
+    request.context["timestamp"] = received.headers["x-amz-date"]
+    request.headers["X-Amz-Date"] = received.headers["x-amz-date"]
     if token:
         request.headers["X-Amz-Security-Token"] = token
     keys = Credentials(KEYS["AWS_ACCESS_KEY_ID"], KEYS["AWS_SECRET_ACCESS_KEY"])
@@ -91,66 +93,66 @@ def signature(base: str, got: Got, token: str | None = None) -> str:
     return str(signer.signature(text, request))
 
 
-@pytest.mark.parametrize("use_case", registry.USE_CASES, ids=lambda one: one.id)
-def test_every_routes_call_sends_what_the_route_takes(use_case: UseCase, server: tuple[str, list[Got]]) -> None:
-    base, got = server
+@pytest.mark.parametrize("use_case", registry.USE_CASES, ids=lambda use_case: use_case.id)
+def test_every_routes_call_sends_a_valid_request(use_case: UseCase, server: tuple[str, list[ReceivedRequest]]) -> None:
+    base, received = server
     printed = list(module.calls(use_case, base, REGION))
 
     for route, command in zip(use_case.routes, printed, strict=True):
         run(command)
-        sent = got.pop()
-        assert sent.method == route.method
-        assert re.fullmatch("/v1" + re.sub(r"\{\w+\}", "[^/{}]+", route.path), sent.path.partition("?")[0])
-        assert (json.loads(sent.body) if sent.body else None) == body_of(use_case, route)
-        if sent.body:
-            assert sent.headers["content-type"] == "application/json"
-        assert sent.headers["authorization"].endswith("Signature=" + signature(base, sent))
-        assert f"{REGION}/execute-api/aws4_request" in sent.headers["authorization"]
-        assert "x-amz-security-token" not in sent.headers
+        request = received.pop()
+        assert request.method == route.method
+        assert re.fullmatch("/v1" + re.sub(r"\{\w+\}", "[^/{}]+", route.path), request.path.partition("?")[0])
+        assert (json.loads(request.body) if request.body else None) == body_of(use_case, route)
+        if request.body:
+            assert request.headers["content-type"] == "application/json"
+        assert request.headers["authorization"].endswith("Signature=" + signature(base, request))
+        assert f"{REGION}/execute-api/aws4_request" in request.headers["authorization"]
+        assert "x-amz-security-token" not in request.headers
 
 
-def test_a_session_token_goes_with_it_when_there_is_one(server: tuple[str, list[Got]]) -> None:
-    base, got = server
+def test_a_session_token_is_sent_if_set(server: tuple[str, list[ReceivedRequest]]) -> None:
+    base, received = server
 
     run(curl(CREATE, base, {"a": 1}, region=REGION), AWS_SESSION_TOKEN="to ken/==")
 
-    assert got[0].headers["x-amz-security-token"] == "to ken/=="
-    assert got[0].headers["authorization"].endswith(signature(base, got[0], "to ken/=="))
+    assert received[0].headers["x-amz-security-token"] == "to ken/=="
+    assert received[0].headers["authorization"].endswith(signature(base, received[0], "to ken/=="))
 
 
-def test_what_a_shell_would_read_arrives_as_it_is(server: tuple[str, list[Got]]) -> None:
-    base, got = server
+def test_shell_metacharacters_arrive_unchanged(server: tuple[str, list[ReceivedRequest]]) -> None:
+    base, received = server
     body = {"text": 'it\'s $HOME, `id` \\ "quoted"\n@file ação !!'}
     read = Route(method="GET", path="/things/{id}", operation="read", summary="Read one")
 
     run(curl(CREATE, base, body, region=REGION))
     run(curl(read, base, path={"id": "a b/[1]"}, query={"z": "1 & 2", "a": "{x}"}, headers={"X-Note": "it's"}))
 
-    assert json.loads(got[0].body) == body
-    assert got[1].path == "/v1/things/a%20b%2F%5B1%5D?a=%7Bx%7D&z=1%20%26%202"
-    assert got[1].headers["x-note"] == "it's"
+    assert json.loads(received[0].body) == body
+    assert received[1].path == "/v1/things/a%20b%2F%5B1%5D?a=%7Bx%7D&z=1%20%26%202"
+    assert received[1].headers["x-note"] == "it's"
 
 
-def test_methods_other_than_get_and_post_are_named(server: tuple[str, list[Got]]) -> None:
-    base, got = server
+def test_methods_other_than_get_and_post_are_explicit(server: tuple[str, list[ReceivedRequest]]) -> None:
+    base, received = server
     change = Route(method="PATCH", path="/things", operation="change", summary="Change one")
     empty = Route(method="POST", path="/things", operation="start", summary="Start one")
 
     run(curl(change, base, {"a": 1}, region=REGION))
     run(curl(empty, base, region=REGION))
 
-    assert [(one.method, one.body) for one in got] == [("PATCH", b'{"a": 1}'), ("POST", b"")]
+    assert [(request.method, request.body) for request in received] == [("PATCH", b'{"a": 1}'), ("POST", b"")]
 
 
-def test_a_user_of_the_pool_sends_a_token_and_signs_nothing(server: tuple[str, list[Got]]) -> None:
-    base, got = server
+def test_a_user_of_the_pool_sends_a_token_instead_of_a_signature(server: tuple[str, list[ReceivedRequest]]) -> None:
+    base, received = server
 
     run(curl(CREATE, base, {"a": 1}, bearer=True), ID_TOKEN="eyJ.x.y")
 
-    assert got[0].headers["authorization"] == "Bearer eyJ.x.y"
+    assert received[0].headers["authorization"] == "Bearer eyJ.x.y"
 
 
-def test_words_are_words_to_shlex_and_hold_no_secret() -> None:
+def test_a_call_has_the_expected_arguments_and_no_secret() -> None:
     command = curl(CREATE, "https://api.test/v1/", {"text": "it's"}, region=REGION)
 
     words = shlex.split(command)
@@ -161,15 +163,15 @@ def test_words_are_words_to_shlex_and_hold_no_secret() -> None:
     assert words[-1] == "https://api.test/v1/things"
 
 
-def test_without_a_region_the_shells_is_signed_for(server: tuple[str, list[Got]]) -> None:
-    base, got = server
+def test_the_default_region_is_the_shells(server: tuple[str, list[ReceivedRequest]]) -> None:
+    base, received = server
 
     run(curl(CREATE, base, {}), AWS_REGION="eu-west-1")
 
-    assert "/eu-west-1/execute-api/" in got[0].headers["authorization"]
+    assert "/eu-west-1/execute-api/" in received[0].headers["authorization"]
 
 
-def test_a_stream_is_shown_as_it_comes() -> None:
+def test_a_stream_is_not_buffered() -> None:
     class Streaming(Route, frozen=True, kw_only=True):
         stream: str | None = None
 
@@ -187,9 +189,7 @@ def test_one_route_is_chosen_by_method_and_path() -> None:
         list(module.calls(use_case, "https://api.test/v1/", REGION, only="GET /nothing"))
 
 
-def test_command_prints_the_calls_of_a_stage(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_command_prints_a_stages_calls(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     stage = Stage("dev", {"embeddings": "https://api.test/v1/"}.__getitem__, SigV4(lambda: None), REGION)
     monkeypatch.setattr(stages, "open_stage", lambda name: stage)
 
@@ -200,7 +200,9 @@ def test_command_prints_the_calls_of_a_stage(
     assert shown.rstrip().endswith("https://api.test/v1/embeddings")
 
 
-def test_command_says_what_is_missing(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_reports_a_missing_stage(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     def missing(stage: str) -> None:
         raise ConfigurationError("the local stage is not running: make local")
 
@@ -210,7 +212,7 @@ def test_command_says_what_is_missing(monkeypatch: pytest.MonkeyPatch, capsys: p
     assert "make local" in capsys.readouterr().err
 
 
-def test_writing_a_call_needs_the_standard_library_only() -> None:
+def test_importing_needs_the_standard_library_only() -> None:
     code = "import sys; import dev.tools.curl; print(*sys.modules)"
 
     loaded = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True).stdout
@@ -218,9 +220,9 @@ def test_writing_a_call_needs_the_standard_library_only() -> None:
     assert not {"botocore", "msgspec", "aws_cdk", "boto3"} & set(loaded.split())
 
 
-def test_make_hands_over_what_is_asked_for() -> None:
+def test_make_passes_the_options() -> None:
     command = ["make", "-n", "curl", "USE_CASE=embeddings", "ROUTE=POST /embeddings"]
 
-    told = subprocess.run(command, cwd=Path(ROOT), capture_output=True, text=True, check=True).stdout
+    printed = subprocess.run(command, cwd=Path(ROOT), capture_output=True, text=True, check=True).stdout
 
-    assert 'python -m dev.tools.curl "embeddings" --stage local --route "POST /embeddings"' in told
+    assert 'python -m dev.tools.curl "embeddings" --stage local --route "POST /embeddings"' in printed

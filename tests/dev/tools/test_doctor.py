@@ -1,4 +1,4 @@
-"""The doctor's checks against clients that answer from a table: AWS's answers, and each way in which it has none."""
+"""The doctor's checks with mock clients, for healthy accounts and for all errors."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -18,7 +18,7 @@ from botocore.exceptions import (
 
 from dev.local.paths import Paths
 from dev.tools import account, doctor, models
-from dev.tools.findings import Finding, Target, cannot_look, fail, ok, warning
+from dev.tools.findings import Finding, Target, call_failed, fail, ok, warning
 from dev.tools.quotas import quotas
 from lambda_src.registry import MODEL_SETTINGS
 from lambda_src.shared.catalogue import resolve
@@ -75,17 +75,17 @@ ENOUGH = [
 
 
 class FakeClient:
-    """Answers each operation from a table; an exception in it is raised, a callable is asked."""
+    """A mock client with a response per operation; exceptions are raised, callables are called."""
 
-    def __init__(self, answers: dict[str, Any], seen: list[tuple[str, dict[str, Any]]]) -> None:
-        self._answers, self._seen = answers, seen
+    def __init__(self, answers: dict[str, Any], requests: list[tuple[str, dict[str, Any]]]) -> None:
+        self._answers, self._requests = answers, requests
 
     def __getattr__(self, operation: str) -> Callable[..., Any]:
         if operation not in self._answers:
             raise AttributeError(operation)
 
         def call(**request: Any) -> Any:
-            self._seen.append((operation, request))
+            self._requests.append((operation, request))
             answer = self._answers[operation]
             if isinstance(answer, Exception):
                 raise answer
@@ -98,7 +98,7 @@ class FakeClient:
 
 
 class FakePaginator:
-    """One quota a page."""
+    """One quota per page."""
 
     def __init__(self, call: Callable[..., Any]) -> None:
         self._call = call
@@ -109,20 +109,20 @@ class FakePaginator:
 
 
 class FakeSession:
-    """A session whose clients all share one table of answers."""
+    """A mock session whose clients share the responses."""
 
     def __init__(self, **answers: Any) -> None:
-        self.seen: list[tuple[str, dict[str, Any]]] = []
+        self.requests: list[tuple[str, dict[str, Any]]] = []
         self.clients: list[tuple[str, str | None]] = []
         self._answers = {**healthy(), **answers}
 
     def client(self, service: str, region_name: str | None = None, **_options: Any) -> FakeClient:
         self.clients.append((service, region_name))
-        return FakeClient({name: answer for name, answer in self._answers.items() if answer is not ...}, self.seen)
+        return FakeClient({name: answer for name, answer in self._answers.items() if answer is not ...}, self.requests)
 
 
 def healthy() -> dict[str, Any]:
-    """What an account answers in which everything is well."""
+    """The responses of a healthy account."""
     return {
         "get_caller_identity": {"Account": ACCOUNT, "Arn": ARN},
         "get_parameter": {"Parameter": {"Value": "30"}},
@@ -144,17 +144,17 @@ def everything(at: Target, settings: StageSettings = SETTINGS) -> list[Finding]:
 
 
 def of(findings: list[Finding], check: str) -> Finding:
-    (found,) = [finding for finding in findings if finding.check == check]
-    return found
+    (match,) = [finding for finding in findings if finding.check == check]
+    return match
 
 
 def bedrock(invocation_id: str = TITAN, emulated: bool = False, **answers: Any) -> dict[str, Finding]:
-    """What the check -> its finding, of one model."""
-    found = models.bedrock(resolve(invocation_id), target(emulated, **answers), REGION, TODAY)
-    return {finding.check.rpartition(" ")[2]: finding for finding in found}
+    """Maps the checks of one model to their findings."""
+    findings = models.bedrock(resolve(invocation_id), target(emulated, **answers), REGION, TODAY)
+    return {finding.check.rpartition(" ")[2]: finding for finding in findings}
 
 
-# The whole
+# All checks
 
 
 def test_a_healthy_stage_has_only_ok_lines() -> None:
@@ -169,17 +169,19 @@ def test_a_healthy_stage_has_only_ok_lines() -> None:
             **dict.fromkeys(("summarization", "playground", "chatbot", "hr_qa"), (newest,)),
         ),
     )
-    quotas_of_it = [quota(q["QuotaName"].replace("4.5 V1", "5.5"), q["Value"]) for q in ENOUGH]
-    quotas_of_it.append(quota("On-demand model inference requests per minute for Stability.ai Stable Image Ultra", 900))
-    at.session._answers["list_service_quotas"] = quotas_of_it
+    newest_quotas = [quota(q["QuotaName"].replace("4.5 V1", "5.5"), q["Value"]) for q in ENOUGH]
+    newest_quotas.append(
+        quota("On-demand model inference requests per minute for Stability.ai Stable Image Ultra", 900)
+    )
+    at.session._answers["list_service_quotas"] = newest_quotas
 
-    found = everything(at, settings)
+    findings = everything(at, settings)
 
-    assert [finding for finding in found if finding.level != "ok"] == []
-    assert doctor.report(found) == 0
+    assert [finding for finding in findings if finding.level != "ok"] == []
+    assert doctor.report(findings) == 0
 
 
-def test_the_calls_go_to_the_region_of_the_models_and_the_others_to_the_stages() -> None:
+def test_model_checks_use_the_model_region_and_others_the_stages_region() -> None:
     at = target()
 
     everything(at, msgspec.structs.replace(SETTINGS, model_region="us-east-1"))
@@ -189,15 +191,15 @@ def test_the_calls_go_to_the_region_of_the_models_and_the_others_to_the_stages()
     assert regions["ssm"] == regions["apigateway"] == regions["sts"] == REGION
 
 
-def test_without_credentials_nothing_else_is_asked() -> None:
+def test_without_credentials_there_are_no_further_calls() -> None:
     at = target(get_caller_identity=NoCredentialsError())
 
-    found = everything(at)
+    findings = everything(at)
 
-    assert [operation for operation, _ in at.session.seen] == ["get_caller_identity"]
-    assert of(found, "credentials").level == "fail"
-    assert "were not looked at" in of(found, "account").found
-    assert doctor.report(found) == 1
+    assert [operation for operation, _ in at.session.requests] == ["get_caller_identity"]
+    assert of(findings, "credentials").level == "fail"
+    assert "were not checked" in of(findings, "account").message
+    assert doctor.report(findings) == 1
 
 
 @pytest.mark.parametrize(
@@ -215,24 +217,24 @@ def test_without_credentials_nothing_else_is_asked() -> None:
     ids=repr,
 )
 @pytest.mark.parametrize("emulated", [False, True])
-def test_every_error_of_every_call_becomes_one_line(error: Exception, emulated: bool) -> None:
+def test_every_error_of_every_call_is_reported_on_one_line(error: Exception, emulated: bool) -> None:
     calls = [name for name in healthy() if name != "get_caller_identity"]
 
-    found = everything(target(emulated, **dict.fromkeys(calls, error)))
+    findings = everything(target(emulated, **dict.fromkeys(calls, error)))
 
-    assert all("\n" not in str(finding) for finding in found)
+    assert all("\n" not in str(finding) for finding in findings)
     for check in ("bootstrap", "api gateway logs", "quotas", "endpoints", f"{TITAN} model", f"{CLAUDE} profile"):
-        assert of(found, check).level != "ok"
+        assert of(findings, check).level != "ok"
 
 
-def test_the_report_ends_with_the_sum(capsys: pytest.CaptureFixture[str]) -> None:
-    code = doctor.report([ok("a", "1"), warning("b", "2", "look"), fail("c", "3", "mend it")])
+def test_the_report_ends_with_a_summary(capsys: pytest.CaptureFixture[str]) -> None:
+    code = doctor.report([ok("a", "1"), warning("b", "2", "look"), fail("c", "3", "fix it")])
 
     assert code == 1
     assert capsys.readouterr().out.splitlines() == [
         "ok       a: 1",
         "warning  b: 2 -> look",
-        "fail     c: 3 -> mend it",
+        "fail     c: 3 -> fix it",
         "1 ok, 1 warning, 1 fail",
     ]
 
@@ -240,66 +242,66 @@ def test_the_report_ends_with_the_sum(capsys: pytest.CaptureFixture[str]) -> Non
 # Errors
 
 
-def test_a_missing_right_is_named() -> None:
-    found = cannot_look("x", client_error("AccessDenied"), "ssm:GetParameter", target())
+def test_a_missing_permission_is_named() -> None:
+    finding = call_failed("x", client_error("AccessDenied"), "ssm:GetParameter", target())
 
-    assert found.level == "warning"
-    assert found.found == "cannot look: needs action ssm:GetParameter"
+    assert finding.level == "warning"
+    assert finding.message == "not checked: needs the action ssm:GetParameter"
 
 
-def test_what_the_emulator_does_not_know_is_a_warning() -> None:
-    found = cannot_look("x", client_error("400"), "servicequotas:ListServiceQuotas", target(emulated=True))
+def test_a_call_that_the_emulator_does_not_support_is_a_warning() -> None:
+    finding = call_failed("x", client_error("400"), "servicequotas:ListServiceQuotas", target(emulated=True))
 
-    assert found.level == "warning"
-    assert found.found.startswith("the emulator cannot say")
+    assert finding.level == "warning"
+    assert finding.message.startswith("not supported by the emulator")
 
 
 # Account
 
 
 @pytest.mark.parametrize(
-    ("error", "says"),
+    ("error", "message"),
     [
         (NoCredentialsError(), "Unable to locate credentials"),
         (PartialCredentialsError(provider="env", cred_var="secret"), "Partial credentials"),
-        (client_error("ExpiredToken"), "does not accept them: ExpiredToken"),
+        (client_error("ExpiredToken"), "rejects them: ExpiredToken"),
         (EndpointConnectionError(endpoint_url="https://sts.test"), "Could not connect"),
     ],
 )
-def test_credentials_that_do_not_work_fail(error: Exception, says: str) -> None:
-    found, number = account.credentials(target(get_caller_identity=error), None)
+def test_invalid_credentials_fail(error: Exception, message: str) -> None:
+    finding, number = account.credentials(target(get_caller_identity=error), None)
 
-    assert (found.level, number) == ("fail", None)
-    assert says in found.found
-    assert "sign in" in found.advice
+    assert (finding.level, number) == ("fail", None)
+    assert message in finding.message
+    assert "sign in" in finding.advice
 
 
 def test_credentials_of_another_account_fail() -> None:
-    found, number = account.credentials(target(), "999999999999")
+    finding, number = account.credentials(target(), "999999999999")
 
-    assert (found.level, number) == ("fail", None)
-    assert "999999999999" in found.found
+    assert (finding.level, number) == ("fail", None)
+    assert "999999999999" in finding.message
 
 
-def test_a_local_stage_that_does_not_answer_says_how_to_start_it() -> None:
+def test_a_local_stage_that_does_not_respond_has_start_advice() -> None:
     error = EndpointConnectionError(endpoint_url="https://127.0.0.1:1")
 
-    found, _ = account.credentials(target(emulated=True, get_caller_identity=error), None)
+    finding, _ = account.credentials(target(emulated=True, get_caller_identity=error), None)
 
-    assert (found.level, found.check) == ("fail", "local stage")
-    assert "make local" in found.advice
+    assert (finding.level, finding.check) == ("fail", "local stage")
+    assert "make local" in finding.advice
 
 
-def test_no_region_fails_and_nothing_is_asked() -> None:
+def test_a_missing_region_fails_without_calls() -> None:
     session = FakeSession()
 
-    found = everything(Target("dev", session, None), msgspec.structs.replace(SETTINGS, region=None))
+    findings = everything(Target("dev", session, None), msgspec.structs.replace(SETTINGS, region=None))
 
-    assert of(found, "region").level == "fail"
-    assert session.seen == []
+    assert of(findings, "region").level == "fail"
+    assert session.requests == []
 
 
-def test_a_shell_that_points_to_the_emulator_is_warned_about() -> None:
+def test_a_shell_with_the_emulators_endpoint_is_a_warning() -> None:
     shell = {"AWS_ENDPOINT_URL": "https://127.0.0.1:1"}
 
     assert [finding.level for finding in account.region(target(), REGION, shell)] == ["ok", "warning"]
@@ -317,49 +319,49 @@ def test_a_shell_that_points_to_the_emulator_is_warned_about() -> None:
     ],
 )
 def test_bootstrap(answer: Any, level: str) -> None:
-    found = account.bootstrap(target(get_parameter=answer), ACCOUNT, {})
+    finding = account.bootstrap(target(get_parameter=answer), ACCOUNT, {})
 
-    assert found.level == level
-    assert level != "fail" or f"aws://{ACCOUNT}/{REGION}" in found.advice
+    assert finding.level == level
+    assert level != "fail" or f"aws://{ACCOUNT}/{REGION}" in finding.advice
 
 
-def test_bootstrap_looks_for_the_qualifier_of_cdk_json() -> None:
+def test_bootstrap_uses_the_qualifier_in_cdk_json() -> None:
     at = target()
 
     account.bootstrap(at, ACCOUNT, {"@aws-cdk/core:bootstrapQualifier": "abc"})
 
-    assert at.session.seen == [("get_parameter", {"Name": "/cdk-bootstrap/abc/version"})]
+    assert at.session.requests == [("get_parameter", {"Name": "/cdk-bootstrap/abc/version"})]
 
 
-def test_a_missing_role_for_the_gateways_logs_fails_on_aws_only() -> None:
+def test_a_missing_role_for_gateway_logs_fails_on_aws_only() -> None:
     assert account.api_logs(target(get_account={})).level == "fail"
     assert "update-account" in account.api_logs(target(get_account={})).advice
     assert account.api_logs(target(emulated=True, get_account={})).level == "ok"
 
 
-def test_endpoints_that_are_not_deployed_are_warnings() -> None:
+def test_undeployed_endpoints_are_warnings() -> None:
     parameters = [{"Name": "/bedrock-endpoints/dev/embeddings/url", "Value": "https://e"}]
     at = target(get_parameters={"Parameters": parameters})
 
-    found = list(account.endpoints(at, ["image_generation", "embeddings"]))
+    findings = list(account.endpoints(at, ["image_generation", "embeddings"]))
 
-    assert [(finding.level, finding.check) for finding in found] == [
+    assert [(finding.level, finding.check) for finding in findings] == [
         ("warning", "endpoint image-generation"),
         ("ok", "endpoint embeddings"),
     ]
-    assert found[0].advice == "`make deploy STAGE=dev`"
+    assert findings[0].advice == "`make deploy STAGE=dev`"
 
 
-def test_a_local_endpoint_is_shown_with_the_address_that_answers_here() -> None:
+def test_a_local_endpoint_is_shown_with_its_local_url() -> None:
     value = "https://abc123.execute-api.us-west-2.amazonaws.com/v1/"
     at = target(
         emulated=True,
         get_parameters={"Parameters": [{"Name": "/bedrock-endpoints/local/embeddings/url", "Value": value}]},
     )
 
-    (found,) = account.endpoints(at, ["embeddings"], port=4566)
+    (finding,) = account.endpoints(at, ["embeddings"], port=4566)
 
-    assert found.found == "https://localhost:4566/_aws/execute-api/abc123/v1/"
+    assert finding.message == "https://localhost:4566/_aws/execute-api/abc123/v1/"
 
 
 # Models
@@ -372,7 +374,7 @@ def test_a_local_endpoint_is_shown_with_the_address_that_answers_here() -> None:
         (date(2026, 8, 1), CLAUDE, (), "warning"),
         (date(2026, 11, 1), CLAUDE, (), "warning"),
         (date(2026, 8, 1), TITAN, (), "ok"),
-        # An active model's day is the earliest possible one, the other's is announced.
+        # An active model's date is the earliest possible one; a legacy model's date is announced.
         (date(2026, 9, 20), CLAUDE, (), "warning"),
         (date(2026, 8, 1), "amazon.nova-canvas-v1:0", (), "warning"),
         (date(2026, 8, 31), "amazon.nova-canvas-v1:0", (), "fail"),
@@ -384,22 +386,22 @@ def test_a_local_endpoint_is_shown_with_the_address_that_answers_here() -> None:
 def test_life_cycle(today: date, model: str, allowed: tuple[str, ...], level: str) -> None:
     settings = msgspec.structs.replace(SETTINGS, allow_ended_models=allowed)
 
-    found = models.life_cycle(resolve(model), settings, today)
+    finding = models.life_cycle(resolve(model), settings, today)
 
-    assert found.level == level
+    assert finding.level == level
 
 
-def test_a_model_of_two_use_cases_is_looked_at_once() -> None:
+def test_a_model_of_two_use_cases_is_checked_once() -> None:
     settings = msgspec.structs.replace(SETTINGS, models=Models(summarization=(TITAN, "no.such"), embeddings=(TITAN,)))
 
-    assert [one.id for one in models.invocations(settings)].count(TITAN) == 1
+    assert [invocation.id for invocation in models.invocations(settings)].count(TITAN) == 1
 
 
 @pytest.mark.parametrize(
     ("lifecycle", "level"),
     [
         ({"status": "ACTIVE"}, "ok"),
-        # The catalogue has no such day, or another state.
+        # These differ from the catalogue.
         ({"status": "ACTIVE", "endOfLifeTime": datetime(2028, 1, 1, tzinfo=UTC)}, "warning"),
         ({"status": "ACTIVE", "legacyTime": datetime(2027, 1, 1, tzinfo=UTC)}, "warning"),
         ({"status": "ACTIVE", "endOfLifeTime": datetime(2026, 9, 1, tzinfo=UTC)}, "warning"),
@@ -412,48 +414,50 @@ def test_a_model_of_two_use_cases_is_looked_at_once() -> None:
         ({"status": "NEW"}, "warning"),
     ],
 )
-def test_the_state_that_bedrock_tells(lifecycle: dict[str, Any], level: str) -> None:
-    found = bedrock(get_foundation_model={"modelDetails": {"modelLifecycle": lifecycle}})
+def test_the_models_state_in_bedrock(lifecycle: dict[str, Any], level: str) -> None:
+    findings = bedrock(get_foundation_model={"modelDetails": {"modelLifecycle": lifecycle}})
 
-    assert found["model"].level == level
+    assert findings["model"].level == level
 
 
-def test_what_bedrock_tells_otherwise_than_the_catalogue_is_named() -> None:
+def test_a_difference_from_the_catalogue_is_named() -> None:
     state = {"status": "ACTIVE", "endOfLifeTime": datetime(2028, 1, 1, tzinfo=UTC)}
 
-    found = bedrock(CLAUDE, get_foundation_model={"modelDetails": {"modelLifecycle": state}})["model"]
+    finding = bedrock(CLAUDE, get_foundation_model={"modelDetails": {"modelLifecycle": state}})["model"]
 
-    assert found.found == "Bedrock says ACTIVE, until 2028-01-01; the catalogue has active, end of life 2026-10-01"
-    assert found.advice.startswith("write what Bedrock says into its row in lambda_src/shared/catalogue.py")
-
-
-def test_a_day_that_the_catalogue_has_and_bedrock_does_not_tell_is_no_difference() -> None:
-    assert bedrock(CLAUDE)["model"] == ok(f"{CLAUDE} model", "Bedrock says ACTIVE")
+    assert finding.message == "ACTIVE in Bedrock, until 2028-01-01; active, end of life 2026-10-01 in the catalogue"
+    assert finding.advice.startswith("update its row in lambda_src/shared/catalogue.py")
 
 
-def test_an_end_within_a_month_says_in_how_many_days() -> None:
+def test_a_date_missing_in_bedrock_is_not_a_difference() -> None:
+    assert bedrock(CLAUDE)["model"] == ok(f"{CLAUDE} model", "ACTIVE in Bedrock")
+
+
+def test_an_end_within_a_month_is_reported_in_days() -> None:
     state = {"status": "LEGACY", "legacyTime": "2026-02-01", "endOfLifeTime": "2026-08-15"}
 
-    found = bedrock(get_foundation_model={"modelDetails": {"modelLifecycle": state}})["model"]
+    finding = bedrock(get_foundation_model={"modelDetails": {"modelLifecycle": state}})["model"]
 
-    assert found.found.startswith("Bedrock says LEGACY since 2026-02-01, ends on 2026-08-15, in 14 days; the catalogue")
-    assert found.advice == "choose another model now"
+    assert finding.message.startswith("LEGACY since 2026-02-01 in Bedrock, ends on 2026-08-15, in 14 days; ")
+    assert finding.advice == "choose another model now"
 
 
-def test_what_the_emulator_tells_is_nothing_for_the_catalogue() -> None:
+def test_the_emulators_state_is_not_compared_with_the_catalogue() -> None:
     state = {"status": "ACTIVE", "endOfLifeTime": datetime(2028, 1, 1, tzinfo=UTC)}
 
-    found = bedrock(emulated=True, get_foundation_model={"modelDetails": {"modelLifecycle": state}})["model"]
+    finding = bedrock(emulated=True, get_foundation_model={"modelDetails": {"modelLifecycle": state}})["model"]
 
-    assert (found.level, found.found) == ("ok", "the emulator says ACTIVE, until 2028-01-01")
+    assert (finding.level, finding.message) == ("ok", "ACTIVE in the emulator, until 2028-01-01")
 
 
-def test_a_model_that_bedrock_does_not_have_fails_unless_a_profile_leads_to_it() -> None:
+def test_an_unknown_model_fails_unless_it_has_a_profile() -> None:
     unknown = client_error("ValidationException", "The provided model identifier is invalid.")
 
     assert bedrock(TITAN, get_foundation_model=unknown)["model"].level == "fail"
     assert bedrock(CLAUDE, get_foundation_model=unknown)["model"].level == "warning"
-    assert "emulator cannot say" in bedrock(TITAN, emulated=True, get_foundation_model=unknown)["model"].found
+    assert (
+        "not supported by the emulator" in bedrock(TITAN, emulated=True, get_foundation_model=unknown)["model"].message
+    )
 
 
 @pytest.mark.parametrize(
@@ -470,13 +474,13 @@ def test_a_model_that_bedrock_does_not_have_fails_unless_a_profile_leads_to_it()
     ],
 )
 def test_access(model: str, change: dict[str, Any], level: str) -> None:
-    found = bedrock(model, get_foundation_model_availability={**AVAILABLE, **change})["access"]
+    finding = bedrock(model, get_foundation_model_availability={**AVAILABLE, **change})["access"]
 
-    assert found.level == level
-    assert level != "fail" or found.advice
+    assert finding.level == level
+    assert level != "fail" or finding.advice
 
 
-def test_an_anthropic_agreement_names_the_form() -> None:
+def test_a_missing_anthropic_agreement_mentions_the_form() -> None:
     answer = {**AVAILABLE, "agreementAvailability": {"status": "NOT_AVAILABLE"}}
 
     assert "first-use form" in bedrock(CLAUDE, get_foundation_model_availability=answer)["access"].advice
@@ -497,71 +501,71 @@ def test_a_boto3_without_the_operation_is_a_warning() -> None:
     ],
 )
 def test_profile(answer: Any, level: str) -> None:
-    found = bedrock(CLAUDE, get_inference_profile=answer)["profile"]
+    finding = bedrock(CLAUDE, get_inference_profile=answer)["profile"]
 
-    assert found.level == level
-
-
-def test_a_profiles_region_that_the_roles_lack_is_named() -> None:
-    found = bedrock(CLAUDE, get_inference_profile=profile_answer("us-east-1", "us-west-9"))["profile"]
-
-    assert "may not call us-west-9" in found.found
+    assert finding.level == level
 
 
-def test_a_global_profile_may_route_anywhere() -> None:
-    found = bedrock("global.anthropic.claude-haiku-5-5", get_inference_profile=profile_answer("", "xx-new-1"))
+def test_a_destination_without_permission_is_named() -> None:
+    finding = bedrock(CLAUDE, get_inference_profile=profile_answer("us-east-1", "us-west-9"))["profile"]
 
-    assert found["profile"].level == "ok"
+    assert "no permission for us-west-9" in finding.message
+
+
+def test_a_global_profile_can_route_anywhere() -> None:
+    findings = bedrock("global.anthropic.claude-haiku-5-5", get_inference_profile=profile_answer("", "xx-new-1"))
+
+    assert findings["profile"].level == "ok"
 
 
 # Quotas
 
 
-def test_a_quota_of_nothing_fails_and_a_small_one_warns() -> None:
+def test_a_zero_quota_fails_and_a_small_one_is_a_warning() -> None:
     chosen = models.invocations(SETTINGS)
     listed = [quota(ENOUGH[0]["QuotaName"], 0), quota(ENOUGH[1]["QuotaName"], 100)]
 
-    found = list(quotas(chosen, target(list_service_quotas=listed), REGION, Throttling().model_rate))
+    findings = list(quotas(chosen, target(list_service_quotas=listed), REGION, Throttling().model_rate))
 
-    assert [finding.level for finding in found] == ["fail", "warning", "warning"]
-    assert found[0].found == "0 requests per minute"
-    assert found[1].found == "100 requests per minute; the gateway lets in 300 requests per minute"
-    assert "names none" in found[2].found
+    assert [finding.level for finding in findings] == ["fail", "warning", "warning"]
+    assert findings[0].message == "0 requests per minute"
+    assert findings[1].message == "100 requests per minute; the gateway allows 300 requests per minute"
+    assert "has none" in findings[2].message
 
 
 # Configuration
 
 
-def test_all_the_problems_of_a_stage_are_listed() -> None:
+def test_all_problems_of_a_stage_are_listed() -> None:
     context = {"stages": {"dev": {"regoin": "us-west-2", "logRetentionDays": "x"}}}
 
-    found, settings = doctor.configuration(context, "dev", TODAY)
+    findings, settings = doctor.configuration(context, "dev", TODAY)
 
     assert settings is None
-    assert [finding.level for finding in found] == ["fail", "fail"]
-    assert "did you mean region?" in found[0].found
+    assert [finding.level for finding in findings] == ["fail", "fail"]
+    assert "did you mean region?" in findings[0].message
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"context": []}'])
-def test_a_broken_cdk_json_is_a_line(tmp_path: Path, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_invalid_cdk_json_is_reported(tmp_path: Path, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "cdk.json").write_text(text)
     monkeypatch.setattr(doctor, "machine_findings", lambda _root: [])
 
-    (found,) = doctor.diagnose("dev", TODAY, Paths(tmp_path), {})
+    (finding,) = doctor.diagnose("dev", TODAY, Paths(tmp_path), {})
 
-    assert (found.level, found.check) == ("fail", "configuration")
+    assert (finding.level, finding.check) == ("fail", "configuration")
 
 
 def test_a_local_stage_that_was_never_started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "cdk.json").write_text(json.dumps({"context": {"stages": {"local": {"region": REGION}}}}))
     monkeypatch.setattr(doctor, "machine_findings", lambda _root: [])
 
-    found = list(doctor.diagnose("local", TODAY, Paths(tmp_path), {}))
+    findings = list(doctor.diagnose("local", TODAY, Paths(tmp_path), {}))
 
-    assert str(found[-1]) == "fail     local stage: is not running -> start it with `make local`"
+    assert str(findings[-1]) == "fail     local stage: is not running -> start it with `make local`"
 
 
-def test_the_local_target_uses_the_deployers_keys_and_nothing_of_the_shell(tmp_path: Path) -> None:
+def test_the_local_target_uses_the_deployments_keys_and_no_shell_settings(tmp_path: Path) -> None:
     paths = Paths(tmp_path)
     paths.make()
     paths.ports.write_text('{"emulator": 4566}')
@@ -577,11 +581,11 @@ def test_the_local_target_uses_the_deployers_keys_and_nothing_of_the_shell(tmp_p
     assert sorted(environ) == ["AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "HOME"]
 
 
-def test_a_profile_that_does_not_exist_is_a_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_profile_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "cdk.json").write_text(json.dumps({"context": {"stages": {"dev": {}}}}))
     monkeypatch.setattr(doctor, "machine_findings", lambda _root: [])
     monkeypatch.setenv("AWS_PROFILE", "no-such-profile")
 
-    found = list(doctor.diagnose("dev", TODAY, Paths(tmp_path), {}))
+    findings = list(doctor.diagnose("dev", TODAY, Paths(tmp_path), {}))
 
-    assert (found[-1].level, found[-1].check) == ("fail", "credentials")
+    assert (findings[-1].level, findings[-1].check) == ("fail", "credentials")

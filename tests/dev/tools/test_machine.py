@@ -1,4 +1,4 @@
-"""The versions on a machine against the project's pins."""
+"""The versions on this machine are compared with the project's pins."""
 
 import json
 from pathlib import Path
@@ -31,19 +31,19 @@ def test_versions(
     python: tuple[int, ...],
     levels: list[str],
 ) -> None:
-    said = {"node": node, "cdk": cdk}
+    outputs = {"node": node, "cdk": cdk}
 
-    found = machine.versions(project(tmp_path), lambda command: said[command[0]], python, lambda _name: library)
+    findings = machine.versions(project(tmp_path), lambda command: outputs[command[0]], python, lambda _name: library)
 
-    assert [finding.level for finding in found] == levels
+    assert [finding.level for finding in findings] == levels
 
 
 def test_versions_without_pins_do_not_pass(tmp_path: Path) -> None:
-    found = machine.versions(tmp_path, lambda _command: "v2.2.0", (3, 13, 0), lambda _name: "2.1.0")
+    findings = machine.versions(tmp_path, lambda _command: "v2.2.0", (3, 13, 0), lambda _name: "2.1.0")
 
-    assert [finding.level for finding in found] == ["ok", "ok", "fail", "fail"]
+    assert [finding.level for finding in findings] == ["ok", "ok", "fail", "fail"]
 
 
-def test_a_program_that_is_not_there_has_no_version(tmp_path: Path) -> None:
+def test_a_missing_program_has_no_version(tmp_path: Path) -> None:
     assert machine.runner(tmp_path)(["no-such-program-here", "--version"]) is None
     assert machine.installed("no-such-package-here") is None

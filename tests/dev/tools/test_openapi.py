@@ -1,4 +1,4 @@
-"""The OpenAPI documents are those of the route tables, are valid, and say what a caller can rely on."""
+"""The OpenAPI documents match the route tables, are valid, and describe errors and streams."""
 
 import json
 import re
@@ -37,7 +37,7 @@ class StreamingRoute(Route, frozen=True, kw_only=True):
 
 
 class NoteTaking(UseCase, frozen=True, kw_only=True):
-    """A use case without files of its own."""
+    """A use case for tests."""
 
     summary = "Notes."
     routes = (
@@ -45,7 +45,7 @@ class NoteTaking(UseCase, frozen=True, kw_only=True):
             method="POST",
             path="/notes/{id}/messages/stream",
             operation="stream_note",
-            summary="A note while it is written",
+            summary="Stream a note",
             request=Note,
             response=Noted,
             calls_model=True,
@@ -57,31 +57,31 @@ class NoteTaking(UseCase, frozen=True, kw_only=True):
     )
 
 
-MADE_UP = NoteTaking(name="note_taking", title="Note taking")
+SAMPLE = NoteTaking(name="note_taking", title="Note taking")
 
 
-@pytest.mark.parametrize("use_case", registry.USE_CASES, ids=lambda one: one.id)
-def test_the_document_is_the_tables(use_case: UseCase) -> None:
+@pytest.mark.parametrize("use_case", registry.USE_CASES, ids=lambda use_case: use_case.id)
+def test_the_document_matches_the_route_table(use_case: UseCase) -> None:
     written = (ROOT / "docs" / "openapi" / f"{use_case.id}.json").read_text()
 
     assert openapi.files([use_case])[f"{use_case.id}.json"] == written, "run `make openapi`"
 
 
-def test_no_document_is_left_over() -> None:
+def test_every_document_has_a_use_case() -> None:
     assert {path.name for path in (ROOT / "docs" / "openapi").iterdir()} == {f"{name}.json" for name in DOCUMENTS}
 
 
-def test_linter_has_nothing_to_say(tmp_path: Path) -> None:
-    made_up = tmp_path / "made-up.json"
-    made_up.write_text(json.dumps(openapi.document(MADE_UP)))
+def test_documents_have_no_lint_errors(tmp_path: Path) -> None:
+    sample = tmp_path / "sample.json"
+    sample.write_text(json.dumps(openapi.document(SAMPLE)))
 
-    for path in [*sorted((ROOT / "docs" / "openapi").glob("*.json")), made_up]:
-        told = redocly(path)
-        assert told["totals"] == {"errors": 0, "warnings": 0, "ignored": 0}, told["problems"]
+    for path in [*sorted((ROOT / "docs" / "openapi").glob("*.json")), sample]:
+        report = redocly(path)
+        assert report["totals"] == {"errors": 0, "warnings": 0, "ignored": 0}, report["problems"]
 
 
-def test_linter_would_say_it(tmp_path: Path) -> None:
-    broken = openapi.document(MADE_UP)
+def test_the_linter_detects_an_invalid_example(tmp_path: Path) -> None:
+    broken = openapi.document(SAMPLE)
     operation = broken["paths"]["/notes/{id}/messages/stream"]["post"]
     operation["requestBody"]["content"]["application/json"]["example"] = {"text": 1}
     (tmp_path / "broken.json").write_text(json.dumps(broken))
@@ -89,8 +89,8 @@ def test_linter_would_say_it(tmp_path: Path) -> None:
     assert redocly(tmp_path / "broken.json")["totals"]["errors"] == 1
 
 
-@pytest.mark.parametrize("document", [*DOCUMENTS.values(), openapi.document(MADE_UP)], ids=[*DOCUMENTS, "made-up"])
-def test_examples_fit_their_schemas(document: Json) -> None:
+@pytest.mark.parametrize("document", [*DOCUMENTS.values(), openapi.document(SAMPLE)], ids=[*DOCUMENTS, "sample"])
+def test_examples_match_their_schemas(document: Json) -> None:
     examples = list(_examples(document))
 
     assert len(examples) > len(document["paths"])
@@ -100,20 +100,20 @@ def test_examples_fit_their_schemas(document: Json) -> None:
         assert not errors, errors
 
 
-def test_gateway_takes_the_examples_too() -> None:
+def test_examples_pass_the_gateways_models() -> None:
     for use_case in registry.USE_CASES:
         for route in use_case.routes:
             if route.request:
                 msgspec.convert(openapi.body_of(use_case, route), route.request)
 
 
-def test_every_error_has_the_one_shape_and_is_there_where_it_can_happen() -> None:
+def test_errors_have_one_schema_and_are_documented_per_route() -> None:
     document = DOCUMENTS["hr-qa"]
 
     assert statuses(document, "/questions", "post") == {
         *("200", "400", "401", "403", "404", "409", "413", "422", "429", "500", "502", "503", "504")
     }
-    # Nothing that a model says is behind it, and it has no body.
+    # The route calls no model and has no body.
     assert statuses(document, "/documents", "get") == {"200", "400", "401", "403", "429", "500", "503", "504"}
     for response in document["components"]["responses"].values():
         assert response["content"]["application/json"]["schema"] == {"$ref": "#/components/schemas/Error"}
@@ -121,11 +121,11 @@ def test_every_error_has_the_one_shape_and_is_there_where_it_can_happen() -> Non
 
 def test_a_route_without_input_has_no_invalid_request() -> None:
     assert "400" not in statuses(DOCUMENTS["playground"], "/models", "get")
-    assert "409" in statuses(openapi.document(MADE_UP), "/notes/{id}", "delete")
+    assert "409" in statuses(openapi.document(SAMPLE), "/notes/{id}", "delete")
 
 
-@pytest.mark.parametrize("use_case", registry.USE_CASES, ids=lambda one: one.id)
-def test_what_a_service_says_it_raises_is_documented(use_case: UseCase) -> None:
+@pytest.mark.parametrize("use_case", registry.USE_CASES, ids=lambda use_case: use_case.id)
+def test_errors_in_service_docstrings_are_documented(use_case: UseCase) -> None:
     package = use_case.id.replace("-", "_")
     source = (ROOT / "lambda_src" / package / "service.py").read_text()
     errors = {error.__name__: error for error in ApiError.__subclasses__()}
@@ -136,14 +136,14 @@ def test_what_a_service_says_it_raises_is_documented(use_case: UseCase) -> None:
             assert errors[name] in openapi.errors_of(route), f"{route.operation}: {name}"
 
 
-def test_retry_after_is_told_where_it_is_sent() -> None:
+def test_retry_after_is_documented() -> None:
     for document in DOCUMENTS.values():
         for name, response in document["components"]["responses"].items():
             expected = any(error in name for error in ("InProgress", "Throttled", "Unavailable"))
             assert ("Retry-After" in response.get("headers", {})) is expected
 
 
-def test_idempotent_routes_and_no_others_take_a_key() -> None:
+def test_only_idempotent_routes_accept_a_key() -> None:
     for use_case in registry.USE_CASES:
         for route in use_case.routes:
             operation = DOCUMENTS[use_case.id]["paths"][route.path][route.method.lower()]
@@ -153,7 +153,7 @@ def test_idempotent_routes_and_no_others_take_a_key() -> None:
             assert ("Idempotency-Replayed" in answer.get("headers", {})) is route.idempotent
 
 
-def test_a_status_of_its_own_has_a_type_of_its_own() -> None:
+def test_each_success_status_has_its_type() -> None:
     responses = DOCUMENTS["image-generation"]["paths"]["/images"]["get"]["responses"]
 
     shown = {status: responses[status]["content"]["application/json"]["schema"]["$ref"] for status in ("200", "201")}
@@ -161,14 +161,17 @@ def test_a_status_of_its_own_has_a_type_of_its_own() -> None:
 
 
 def test_query_has_defaults_and_no_null() -> None:
-    parameters = {one["name"]: one for one in DOCUMENTS["image-generation"]["paths"]["/images"]["get"]["parameters"]}
+    parameters = {
+        parameter["name"]: parameter
+        for parameter in DOCUMENTS["image-generation"]["paths"]["/images"]["get"]["parameters"]
+    }
 
     assert parameters["limit"]["schema"] == {"type": "integer", "minimum": 1, "maximum": 100, "default": 20}
     assert parameters["prompt"]["schema"] == {"type": "string", "minLength": 1, "maxLength": 2000}
     assert not parameters["prompt"]["required"]
 
 
-def test_comparison_says_what_its_items_are() -> None:
+def test_comparison_describes_its_items() -> None:
     items = DOCUMENTS["playground"]["components"]["schemas"]["Comparison"]["properties"]["items"]
 
     assert items["items"]["anyOf"] == [
@@ -177,7 +180,7 @@ def test_comparison_says_what_its_items_are() -> None:
     ]
 
 
-def test_callers_sign_or_bring_a_token() -> None:
+def test_callers_sign_or_send_a_token() -> None:
     document = DOCUMENTS["embeddings"]
     schemes = document["components"]["securitySchemes"]
 
@@ -189,44 +192,44 @@ def test_callers_sign_or_bring_a_token() -> None:
     assert (schemes["cognito"]["type"], schemes["cognito"]["scheme"]) == ("http", "bearer")
 
 
-def test_a_stream_is_described_event_by_event() -> None:
-    document = openapi.document(MADE_UP)
+def test_a_streams_events_are_described() -> None:
+    document = openapi.document(SAMPLE)
     operation = document["paths"]["/notes/{id}/messages/stream"]["post"]
 
     content = operation["responses"]["200"]["content"]
     assert list(content) == ["text/event-stream"]
     events = content["text/event-stream"]["schema"]["items"]["oneOf"]
-    told = {
-        one["properties"]["event"]["enum"][0]: one["properties"]["data"]["contentSchema"]["$ref"].rpartition("/")[2]
-        for one in events
+    schemas = {
+        event["properties"]["event"]["enum"][0]: event["properties"]["data"]["contentSchema"]["$ref"].rpartition("/")[2]
+        for event in events
     }
-    assert told == {"delta": "Delta", "message": "Noted", "error": "Error"}
-    # What the string of each event holds is what its schema says.
+    assert schemas == {"delta": "Delta", "message": "Noted", "error": "Error"}
+    # The data of each event matches its schema.
     for event in content["text/event-stream"]["example"]:
-        schema = {"$ref": f"#/components/schemas/{told[event['event']]}", "components": document["components"]}
+        schema = {"$ref": f"#/components/schemas/{schemas[event['event']]}", "components": document["components"]}
         Draft202012Validator(schema).validate(json.loads(event["data"]))
     assert operation["responses"]["502"]["$ref"].endswith("/ModelFailed")
 
 
-def test_a_new_route_has_an_example_from_its_type() -> None:
-    assert openapi.body_of(MADE_UP, MADE_UP.routes[0]) == {
+def test_a_new_route_has_a_generated_example() -> None:
+    assert openapi.body_of(SAMPLE, SAMPLE.routes[0]) == {
         "text": "A mechanical seal keeps the liquid in where the shaft leaves the pump."
     }
 
 
-def test_files_that_no_table_has_go(tmp_path: Path) -> None:
+def test_files_without_a_table_are_deleted(tmp_path: Path) -> None:
     (tmp_path / "old").mkdir()
     (tmp_path / "old" / "gone.json").write_text("{}")
     (tmp_path / ".env").write_text("KEY=mine")
 
-    openapi.write(tmp_path, {"new/one.json": "{}"}, lambda said: None)
+    openapi.write(tmp_path, {"new/one.json": "{}"}, lambda _line: None)
 
     left = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
     assert left == {"new/one.json", ".env"}
 
 
 def redocly(path: Path) -> Json:
-    ran = subprocess.run(
+    completed = subprocess.run(
         [ROOT / "node_modules" / ".bin" / "redocly", "lint", "--format=json", path],
         capture_output=True,
         text=True,
@@ -238,8 +241,8 @@ def redocly(path: Path) -> Json:
             "REDOCLY_SUPPRESS_UPDATE_NOTICE": "true",
         },
     )
-    told: Json = json.loads(ran.stdout)
-    return told
+    report: Json = json.loads(completed.stdout)
+    return report
 
 
 def statuses(document: Json, path: str, method: str) -> set[str]:
@@ -247,16 +250,16 @@ def statuses(document: Json, path: str, method: str) -> set[str]:
 
 
 def _examples(node: Any) -> Iterator[tuple[Any, Json]]:
-    """Every example of a document with the schema that it stands beside."""
+    """Yields all examples of a document with their schemas."""
     if isinstance(node, list):
-        for one in node:
-            yield from _examples(one)
+        for item in node:
+            yield from _examples(item)
     if not isinstance(node, dict):
         return
     if isinstance(node.get("schema"), dict):
         if "example" in node:
             yield node["example"], node["schema"]
-        for one in node.get("examples", {}).values():
-            yield one["value"], node["schema"]
-    for one in node.values():
-        yield from _examples(one)
+        for example in node.get("examples", {}).values():
+            yield example["value"], node["schema"]
+    for item in node.values():
+        yield from _examples(item)

@@ -1,4 +1,4 @@
-"""Which of Service Quotas' names limit which way of calling a model; the lines are in test_doctor.py."""
+"""Quota names are matched with models and profiles; test_doctor.py tests the findings."""
 
 import pytest
 
@@ -26,5 +26,5 @@ CLAUDE, TITAN = "us.anthropic.claude-haiku-4-5-20251001-v1:0", "amazon.titan-emb
         ),
     ],
 )
-def test_which_quotas_limit_a_way_of_calling(name: str, model: str, expected: bool) -> None:
+def test_quotas_apply_to_models_and_profiles(name: str, model: str, expected: bool) -> None:
     assert applies(name, resolve(model)) is expected
