@@ -1,4 +1,4 @@
-"""What answers are worth: refused when they should be, and citations that are where and what they claim to be."""
+"""Assesses answers: correct refusals, and citations with the right page and quote."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -14,14 +14,14 @@ from dev.evaluation.measures import recall
 from dev.evaluation.questions import PageKey, Question
 from lambda_src.hr_qa.ingestion.pdf import PdfError, open_document
 
-# A document's file name -> its pages' texts.
+# Maps a document's file name to the texts of its pages.
 Texts = Callable[[str], Mapping[int, str]]
 _OVERLAP = 0.5
 
 
-class Cited(msgspec.Struct, frozen=True):
-    """A citation. `on_right_page`, `overlaps`: None where there is no right page. `verbatim`: None for a page whose
-    text was recognised from a picture."""
+class CitationAssessment(msgspec.Struct, frozen=True):
+    """An assessed citation. `on_right_page` and `overlaps` are None for unanswerable questions, and `verbatim` is None
+    for scanned pages, whose text is not known."""
 
     page: PageKey
     on_right_page: bool | None
@@ -29,26 +29,26 @@ class Cited(msgspec.Struct, frozen=True):
     overlaps: bool | None
 
 
-class Judged(msgspec.Struct, frozen=True):
-    """An answer to a question. `found`: the share of the pages needed that are cited."""
+class AnswerAssessment(msgspec.Struct, frozen=True):
+    """An assessed answer. `recall` is the share of needed pages that are cited."""
 
     answered: bool
-    citations: tuple[Cited, ...]
-    found: float
+    citations: tuple[CitationAssessment, ...]
+    recall: float
     model: str
 
 
-def judge(question: Question, body: Mapping[str, Any], file: Callable[[str], str], texts: Texts) -> Judged:
-    """`body`: what `POST /questions` answers; `file`: a document's id to the name of its file."""
+def assess(question: Question, body: Mapping[str, Any], file: Callable[[str], str], texts: Texts) -> AnswerAssessment:
+    """`body` is a response of `POST /questions`; `file` maps a document id to its file name."""
     answered = bool(body["answered"])
-    cited = tuple(_cited(question, file(one["documentId"]), one, texts) for one in body["citations"])
-    pages = [one.page for one in cited]
-    found = recall(pages, question.needed, len(pages)) if question.answerable else 0.0
-    return Judged(answered, cited, found, str(body.get("model", "")))
+    cited = tuple(_cited(question, file(citation["documentId"]), citation, texts) for citation in body["citations"])
+    pages = [citation.page for citation in cited]
+    cited_share = recall(pages, question.needed, len(pages)) if question.answerable else 0.0
+    return AnswerAssessment(answered, cited, cited_share, str(body.get("model", "")))
 
 
 def read_texts(folder: Path) -> Texts:
-    """The pages as the ingestion reads them, white space collapsed; none of a file that is not there or unreadable."""
+    """Reads pages as the ingestion does, with collapsed whitespace; no pages for missing or unreadable files."""
 
     @cache
     def texts(file: str) -> Mapping[int, str]:
@@ -65,29 +65,29 @@ def read_texts(folder: Path) -> Texts:
 
 
 def collapsed(text: str) -> str:
-    """One space for any white space."""
+    """Replaces any whitespace with one space."""
     return " ".join(text.split())
 
 
 def overlap(quote: str, evidence: str) -> bool:
-    """Whether the longest run of words in both is at least half of the shorter one."""
-    quoted, known = _words(quote), _words(evidence)
-    if not quoted or not known:
+    """Whether the longest common run of words has at least half the words of the shorter text."""
+    quote_words, evidence_words = _words(quote), _words(evidence)
+    if not quote_words or not evidence_words:
         return False
-    run = SequenceMatcher(None, quoted, known, autojunk=False).find_longest_match().size
-    return run >= _OVERLAP * min(len(quoted), len(known))
+    run = SequenceMatcher(None, quote_words, evidence_words, autojunk=False).find_longest_match().size
+    return run >= _OVERLAP * min(len(quote_words), len(evidence_words))
 
 
-def _cited(question: Question, file: str, citation: Mapping[str, Any], texts: Texts) -> Cited:
+def _cited(question: Question, file: str, citation: Mapping[str, Any], texts: Texts) -> CitationAssessment:
     page: PageKey = (file, citation["page"])
     quote = collapsed(citation["quote"])
     text = texts(file).get(citation["page"], "")
     verbatim = bool(quote) and quote in text if text else None
     if not question.answerable:
-        return Cited(page, None, verbatim, None)
+        return CitationAssessment(page, None, verbatim, None)
     places = [place for place in question.evidences if file == place.document and citation["page"] in place.pages]
     right = any(page in pages for pages in question.needed)
-    return Cited(page, right, verbatim, any(overlap(quote, place.evidence) for place in places))
+    return CitationAssessment(page, right, verbatim, any(overlap(quote, place.evidence) for place in places))
 
 
 def _words(text: str) -> Sequence[str]:

@@ -1,4 +1,4 @@
-"""The retrieval's figures that a change must not fall under."""
+"""Minimum figures for retrieval."""
 
 import math
 from pathlib import Path
@@ -9,12 +9,12 @@ from dev.evaluation.figures import Figures
 from dev.local.paths import ROOT
 
 PATH = ROOT / "dev" / "evaluation" / "baseline.json"
-KEPT = ("recall@5", "mrr@10")
+COMPARED = ("recall@5", "mrr@10")
 _MARGIN = 0.01
 
 
 class Baseline(msgspec.Struct, frozen=True, kw_only=True):
-    """`measured` by the command `made_by`; `at_least`: 0.01 less, rounded down to hundredths."""
+    """Figures `measured` by the command `made_by`; `at_least` is 0.01 lower, rounded down to hundredths."""
 
     made_by: str
     stage: str
@@ -26,7 +26,7 @@ class Baseline(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def baseline(figures: Figures) -> Baseline:
-    """What the figures of all questions demand from now on."""
+    """Creates a baseline from the figures of all questions."""
     overall = figures.retrieval["all"]
     return Baseline(
         made_by=f"python -m dev.evaluation --stage {figures.stage} --retrieval-only --baseline",
@@ -34,8 +34,8 @@ def baseline(figures: Figures) -> Baseline:
         date=figures.date,
         questions=figures.questions,
         count=overall.count,
-        measured={name: round(overall.measures[name], 4) for name in KEPT},
-        at_least={name: math.floor((overall.measures[name] - _MARGIN) * 100 + 1e-9) / 100 for name in KEPT},
+        measured={name: round(overall.measures[name], 4) for name in COMPARED},
+        at_least={name: math.floor((overall.measures[name] - _MARGIN) * 100 + 1e-9) / 100 for name in COMPARED},
     )
 
 
@@ -44,13 +44,13 @@ def read(path: Path = PATH) -> Baseline:
     return msgspec.json.decode(path.read_bytes(), type=Baseline)
 
 
-def shortfalls(figures: Figures, known: Baseline) -> list[str]:
-    """A line for each figure that is under its baseline, or that cannot be compared with it."""
+def shortfalls(figures: Figures, expected: Baseline) -> list[str]:
+    """Describes each figure that is below the baseline or not comparable with it."""
     overall = figures.retrieval["all"]
-    if overall.count != known.count:
-        return [f"{overall.count} questions were searched for, the baseline has {known.count}"]
+    if overall.count != expected.count:
+        return [f"{overall.count} questions were searched, the baseline has {expected.count}"]
     return [
-        f"{name} is {overall.measures[name]:.4f}, at least {least:.2f} is demanded"
-        for name, least in known.at_least.items()
+        f"{name} is {overall.measures[name]:.4f}, at least {least:.2f} is required"
+        for name, least in expected.at_least.items()
         if overall.measures[name] < least
     ]

@@ -1,4 +1,4 @@
-"""BM25 as Lucene computes it, over lists of words."""
+"""BM25 with Lucene's formula, over lists of words."""
 
 import math
 from collections import Counter, defaultdict
@@ -9,23 +9,23 @@ B = 0.75
 
 
 class Bm25:
-    """An index of texts, each given as its words."""
+    """An index of texts, each a list of words."""
 
     def __init__(self, texts: Sequence[Sequence[str]]) -> None:
         self._lengths = [len(words) for words in texts]
         self._average = sum(self._lengths) / max(1, len(texts))
-        self._places: dict[str, list[tuple[int, int]]] = defaultdict(list)
+        self._postings: dict[str, list[tuple[int, int]]] = defaultdict(list)
         for index, words in enumerate(texts):
             for word, count in Counter(words).items():
-                self._places[word].append((index, count))
+                self._postings[word].append((index, count))
 
     def search(self, words: Sequence[str], limit: int) -> list[tuple[int, float]]:
-        """Index and score of the texts that share a word with the query, best first."""
+        """Indexes and scores of texts that share a word with the query, best first."""
         scores: dict[int, float] = defaultdict(float)
         for word, repeats in Counter(words).items():
-            places = self._places.get(word, ())
-            weight = math.log(1 + (len(self._lengths) - len(places) + 0.5) / (len(places) + 0.5))
-            for index, count in places:
+            postings = self._postings.get(word, ())
+            weight = math.log(1 + (len(self._lengths) - len(postings) + 0.5) / (len(postings) + 0.5))
+            for index, count in postings:
                 norm = K1 * (1 - B + B * self._lengths[index] / self._average)
                 scores[index] += repeats * weight * count / (count + norm)
         return sorted(scores.items(), key=lambda pair: (-pair[1], pair[0]))[:limit]

@@ -1,4 +1,4 @@
-"""HR Q&A's requests, each timed, and retried as long as the stage is throttled or unavailable."""
+"""Sends timed requests to HR Q&A, and retries them while the stage is throttled or unavailable."""
 
 import threading
 import time
@@ -24,7 +24,7 @@ class RequestFailed(Exception):
     """A request without a successful response; the message is its status and code, or the connection's error."""
 
 
-class Reply(msgspec.Struct, frozen=True):
+class Response(msgspec.Struct, frozen=True):
     """A response's body, and the milliseconds of the attempt that it answers."""
 
     body: Any
@@ -40,7 +40,7 @@ def connect(stage: bedrock_endpoints.Stage) -> Iterator["Client"]:
 
 
 class Client:
-    """Sends requests. `repeated` counts retries by status."""
+    """Sends requests. `retries` counts retries by status."""
 
     def __init__(
         self,
@@ -52,16 +52,16 @@ class Client:
         self._sleep = sleep
         self._clock = clock
         self._lock = threading.Lock()
-        self.repeated: Counter[str] = Counter()
+        self.retries: Counter[str] = Counter()
 
-    def send(self, method: str, path: str, body: Any = None, query: Mapping[str, str] | None = None) -> Reply:
+    def send(self, method: str, path: str, body: Any = None, query: Mapping[str, str] | None = None) -> Response:
         """Raises `RequestFailed`."""
         attempt = 0
         while True:
             start = self._clock()
             try:
                 response = self._client.request(USE_CASE, method, path, body, query=query)
-                return Reply(response, (self._clock() - start) * 1000)
+                return Response(response, (self._clock() - start) * 1000)
             except EndpointError as error:
                 self._wait_for_retry(error, attempt)
             attempt += 1
@@ -79,7 +79,7 @@ class Client:
         if error.status not in _RETRIED:
             raise RequestFailed(_describe(error)) from error
         with self._lock:
-            self.repeated[str(error.status)] += 1
+            self.retries[str(error.status)] += 1
         if attempt == _ATTEMPTS - 1:
             raise RequestFailed(f"{_describe(error)}, {_ATTEMPTS} times") from error
         self._sleep(_delay(error, attempt))
@@ -87,7 +87,7 @@ class Client:
 
 def _describe(error: EndpointError) -> str:
     if isinstance(error, ConnectionFailed):
-        return f"no answer: {error}"
+        return f"no response: {error}"
     return " ".join(str(part) for part in (error.status, error.code) if part)
 
 

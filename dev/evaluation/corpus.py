@@ -1,4 +1,4 @@
-"""The documents of a folder as pages and chunks, as the ingestion reads them."""
+"""Parses a folder's documents into pages and chunks, as the ingestion does."""
 
 import json
 from pathlib import Path
@@ -15,8 +15,8 @@ from lambda_src.hr_qa.ranking import Hit
 MAX_PAGES = 5000
 
 
-class Read(msgspec.Struct, frozen=True):
-    """One document, read."""
+class ParsedDocument(msgspec.Struct, frozen=True):
+    """One document's pages and chunks."""
 
     name: str
     title: str
@@ -24,10 +24,10 @@ class Read(msgspec.Struct, frozen=True):
     chunks: list[Chunk]
 
 
-def read_folder(folder: Path) -> tuple[list[Read], dict[str, str]]:
-    """The documents that can be read, and for the others what is wrong with them."""
+def read_folder(folder: Path) -> tuple[list[ParsedDocument], dict[str, str]]:
+    """The readable documents, and the error codes of the others."""
     names = titles(folder)
-    documents: list[Read] = []
+    documents: list[ParsedDocument] = []
     refused: dict[str, str] = {}
     for path in sorted(folder.glob("*.pdf")):
         try:
@@ -37,12 +37,12 @@ def read_folder(folder: Path) -> tuple[list[Read], dict[str, str]]:
             refused[path.name] = error.code
             continue
         title = names.get(path.name) or path.stem.replace("_", " ")
-        documents.append(Read(path.name, title, pages, chunk_pages(pages)))
+        documents.append(ParsedDocument(path.name, title, pages, chunk_pages(pages)))
     return documents, refused
 
 
-def hits_of(documents: list[Read]) -> list[Hit]:
-    """Every chunk as a search would give it, without a score."""
+def hits_of(documents: list[ParsedDocument]) -> list[Hit]:
+    """All chunks as search hits, without scores."""
     return [
         Hit(
             document=document.name,
@@ -60,18 +60,18 @@ def hits_of(documents: list[Read]) -> list[Hit]:
     ]
 
 
-def texts_to_embed(documents: list[Read]) -> list[str]:
-    """In the order of `hits_of`."""
+def texts_to_embed(documents: list[ParsedDocument]) -> list[str]:
+    """The chunks' texts for embedding, in the order of `hits_of`."""
     return [embedding_text(document.title, chunk) for document in documents for chunk in document.chunks]
 
 
 def search_terms(hit: Hit) -> str:
-    """What the index holds of a chunk for the search by words."""
+    """A chunk's terms in the lexical index."""
     return terms(f"{hit.title}\n{hit.heading}\n{hit.text}", hit.language)
 
 
 def titles(folder: Path) -> dict[str, str]:
-    """The title of each file, if the folder has a `MANIFEST.json`."""
+    """Maps file names to titles, if the folder has a `MANIFEST.json`."""
     manifest = folder / "MANIFEST.json"
     if not manifest.is_file():
         return {}

@@ -1,4 +1,4 @@
-"""Vectors of texts from the models' stand-in, in the form of Titan's InvokeModel, kept on disk."""
+"""Embeddings from the local models, with Titan's InvokeModel format, cached on disk."""
 
 import hashlib
 import http.client
@@ -22,38 +22,38 @@ CACHE = ROOT / ".cache" / "evaluation" / "embeddings.sqlite"
 MODEL = "amazon.titan-embed-text-v2:0"
 DIMENSIONS = 1024
 START_SECONDS = 120.0
-# What vectors come from: after a change of these they are computed anew.
+# A change of these files invalidates the cache.
 _SOURCES = ("dev/local/models/embeddings.py", "dev/local/models/runtimes.py", "uv.lock")
 
 Vector: TypeAlias = "array[float]"
 
 
 def embed(texts: Sequence[str], store: Path = CACHE) -> list[Vector]:
-    """One vector of length 1 a text; the stand-in is started only when one is not in the cache."""
+    """One normalized vector per text; starts the local models only if the cache lacks a text."""
     store.parent.mkdir(parents=True, exist_ok=True)
     with closing(sqlite3.connect(store)) as database:
         database.execute("CREATE TABLE IF NOT EXISTS vectors (key TEXT PRIMARY KEY, vector BLOB)")
-        known = dict(database.execute("SELECT key, vector FROM vectors"))
-        missing = list({_key(text): text for text in texts if _key(text) not in known}.items())
+        cached = dict(database.execute("SELECT key, vector FROM vectors"))
+        missing = list({_key(text): text for text in texts if _key(text) not in cached}.items())
         if missing:
-            with stand_in() as port:
-                for key, vector in zip((key for key, _ in missing), _asked(port, missing), strict=True):
-                    known[key] = vector.tobytes()
-                    database.execute("INSERT OR REPLACE INTO vectors VALUES (?, ?)", (key, known[key]))
-                    database.commit()  # what is done is kept when this is ended early
-    return [array("f", known[_key(text)]) for text in texts]
+            with local_models() as port:
+                for key, vector in zip((key for key, _ in missing), _computed(port, missing), strict=True):
+                    cached[key] = vector.tobytes()
+                    database.execute("INSERT OR REPLACE INTO vectors VALUES (?, ?)", (key, cached[key]))
+                    database.commit()  # keeps finished work if interrupted
+    return [array("f", cached[_key(text)]) for text in texts]
 
 
 def nearest(vector: Vector, vectors: Sequence[Vector], limit: int) -> list[tuple[int, float]]:
-    """Index and cosine of the nearest vectors, best first."""
-    scores = [sum(map(mul, vector, other)) for other in vectors]
+    """Indexes and cosines of the nearest vectors, best first."""
+    scores = [sum(map(mul, vector, candidate)) for candidate in vectors]
     order = sorted(range(len(scores)), key=lambda index: (-scores[index], index))
     return [(index, scores[index]) for index in order[:limit]]
 
 
 @contextmanager
-def stand_in() -> Iterator[int]:
-    """The port of a stand-in of our own."""
+def local_models() -> Iterator[int]:
+    """Starts the local models and returns their port."""
     port = ports.choose()
     python = ROOT / ".venv-local" / "bin" / "python"
     process = subprocess.Popen(
@@ -76,10 +76,10 @@ def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
         if not ports.is_free(port):
             return
         time.sleep(0.1)
-    raise RuntimeError("the models' stand-in did not start; `make setup-local` sets it up")
+    raise RuntimeError("the local models did not start; run `make setup-local`")
 
 
-def _asked(port: int, missing: Sequence[tuple[str, str]]) -> Iterator[Vector]:
+def _computed(port: int, missing: Sequence[tuple[str, str]]) -> Iterator[Vector]:
     with ThreadPoolExecutor(2) as pool:
         yield from pool.map(lambda pair: _invoke(port, pair[1]), missing)
 
@@ -88,10 +88,10 @@ def _invoke(port: int, text: str) -> Vector:
     body = json.dumps({"inputText": text, "dimensions": DIMENSIONS, "normalize": True})
     with closing(http.client.HTTPConnection(ports.LOOPBACK, port, timeout=START_SECONDS)) as connection:
         connection.request("POST", f"/model/{MODEL}/invoke", body, {"Content-Type": "application/json"})
-        answer = connection.getresponse()
-        content = answer.read()
-    if answer.status != http.client.OK:
-        raise RuntimeError(f"the models' stand-in answered {answer.status}: {content[:200]!r}")
+        response = connection.getresponse()
+        content = response.read()
+    if response.status != http.client.OK:
+        raise RuntimeError(f"the local models returned {response.status}: {content[:200]!r}")
     return array("f", json.loads(content)["embedding"])
 
 

@@ -1,4 +1,4 @@
-"""One evaluation from start to end: documents, searches, answers, figures."""
+"""A complete evaluation: documents, searches, answers, figures."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -15,27 +15,27 @@ from dev.local.paths import ROOT
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """What is evaluated. `everything`: in all documents of the caller, not in the questions' alone."""
+    """The evaluation's settings. `everything` searches all of the caller's documents, not only the questions'."""
 
     stage: str = "local"
     questions: Path = ROOT / "dev" / "evaluation" / "questions" / "dev.jsonl"
     documents: Path = ROOT / "samples" / "handbooks"
     retrieval_only: bool = False
     everything: bool = False
-    at_once: int = 2
-    reading_seconds: float = 1800
+    concurrency: int = 2
+    ingestion_seconds: float = 1800
 
 
-def evaluate(plan: Plan, client: Client, say: Callable[[str], None]) -> Figures:
-    """Raises `LibraryError` and `RequestFailed` when the documents cannot be made ready."""
+def evaluate(plan: Plan, client: Client, report: Callable[[str], None]) -> Figures:
+    """Runs the evaluation. Raises `LibraryError` and `RequestFailed` if the documents cannot be prepared."""
     questions = read_questions(plan.questions)
-    library = provide(client, plan.documents, needed(questions), say=say, seconds=plan.reading_seconds)
+    library = provide(client, plan.documents, needed(questions), report=report, seconds=plan.ingestion_seconds)
     if not library.ids and not plan.everything:
-        raise LibraryError("no document that the questions are about can be read")
+        raise LibraryError("none of the questions' documents can be read")
     scope = Scope(library, only=not plan.everything)
     run = Run()
-    search_all(client, questions, scope, run, plan.at_once, say)
+    search_all(client, questions, scope, run, plan.concurrency, report)
     if not plan.retrieval_only:
-        ask_all(client, questions, scope, run, plan.at_once, say, read_texts(plan.documents))
+        ask_all(client, questions, scope, run, plan.concurrency, report, read_texts(plan.documents))
     documents = {**dict.fromkeys(library.ids, "ready"), **library.failed}
-    return figures(plan.stage, plan.questions.name, questions, documents, run, dict(client.repeated))
+    return figures(plan.stage, plan.questions.name, questions, documents, run, dict(client.retries))

@@ -1,4 +1,4 @@
-"""A run's figures, as they are written to JSON."""
+"""The figures of a run, for the JSON output."""
 
 import math
 from collections import Counter
@@ -8,35 +8,35 @@ from statistics import fmean
 
 import msgspec
 
-from dev.evaluation.answers import Cited
+from dev.evaluation.answers import CitationAssessment
 from dev.evaluation.measures import Values, by_group, measure, recall
 from dev.evaluation.questions import Question
 from dev.evaluation.stage import Run
 
 
 class Group(msgspec.Struct, frozen=True):
-    """Means of the measures over so many questions."""
+    """The means of the measures over `count` questions."""
 
     count: int
     measures: Values
 
 
-class Answered(msgspec.Struct, frozen=True):
-    """What became of so many questions. `unpaid`: those of the refused for which no text model was asked."""
+class Outcomes(msgspec.Struct, frozen=True):
+    """The outcomes of `count` questions. `without_model` counts refusals without a call of a text model."""
 
     count: int
     answered: int
     refused: int
-    unpaid: int
+    without_model: int
     failed: int
 
 
 class Citations(msgspec.Struct, frozen=True):
-    """Shares are None where there is nothing to take a share of.
+    """Shares of citations; None without citations.
 
-    `right_page`, `overlaps_evidence`: of the citations for answerable questions. `verbatim`: of those whose page's text
-    is known, `checked`. Of the answered questions, `evidence_quoted`: some citation overlaps the evidence;
-    `needed_pages`: how much of what the question needs is cited, on average.
+    `right_page` and `overlaps_evidence` are shares of the citations for answerable questions, `verbatim` of the
+    `checked` citations, whose page text is known. `evidence_quoted` is the share of answered questions with a citation
+    that overlaps the evidence, `needed_pages` the mean share of needed pages that are cited.
     """
 
     count: int
@@ -49,7 +49,7 @@ class Citations(msgspec.Struct, frozen=True):
 
 
 class Times(msgspec.Struct, frozen=True):
-    """Milliseconds at the client."""
+    """Latencies at the client in milliseconds."""
 
     count: int
     p50: float
@@ -57,23 +57,23 @@ class Times(msgspec.Struct, frozen=True):
 
 
 class Answers(msgspec.Struct, frozen=True):
-    """`models`: the ids that answered, and how often. The documents' own refusals have none."""
+    """`models` counts answers by model id. Refusals before the model have none."""
 
-    answerable: Answered
-    unanswerable: Answered
+    answerable: Outcomes
+    unanswerable: Outcomes
     citations: Citations
     models: dict[str, int]
 
 
 class Figures(msgspec.Struct, frozen=True, kw_only=True):
-    """`stand_ins`: small local models answered under the ids of those of Bedrock.
+    """`local_models`: small local models answered instead of Bedrock's.
 
-    `look_at`: the ids of questions whose pages are not all among the first five, and of those wrongly refused and
-    wrongly answered. `repeated`: requests that were sent again, by status. `failed`: question -> why no answer came.
+    `to_review` has the ids of questions whose pages are not all among the first five, and of questions wrongly refused
+    or answered. `retries` counts retries by status. `failed` maps questions to errors.
     """
 
     stage: str
-    stand_ins: bool
+    local_models: bool
     date: str
     questions: str
     count: int
@@ -81,104 +81,116 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     retrieval: dict[str, Group]
     answers: Answers | None
     latency: dict[str, Times]
-    look_at: dict[str, list[str]]
-    repeated: dict[str, int]
+    to_review: dict[str, list[str]]
+    retries: dict[str, int]
     failed: dict[str, dict[str, str]]
 
 
 def retrieval(questions: Sequence[Question], run: Run) -> dict[str, Group]:
-    """By kind and language; a search that failed found nothing."""
-    rankings = {name: found.ranking for name, found in run.searched.items()}
-    values = {one.id: measure(rankings.get(one.id, []), one.needed) for one in questions if one.answerable}
+    """Measures by kind and language; a failed search has no results."""
+    rankings = {name: search.ranking for name, search in run.searched.items()}
+    values = {
+        question.id: measure(rankings.get(question.id, []), question.needed)
+        for question in questions
+        if question.answerable
+    }
     groups = {name: Group(count, means) for name, (count, means) in by_group(questions, values).items()}
     return dict(sorted(groups.items(), key=lambda pair: pair[0].startswith("in ")))
 
 
 def answers(questions: Sequence[Question], run: Run) -> Answers:
-    """Over all that was asked."""
-    answerable = {one.id for one in questions if one.answerable}
-    judged = {name: asked.judged for name, asked in run.asked.items()}
-    good = [one for name, one in judged.items() if name in answerable and one.answered]
-    cited = [citation for one in judged.values() for citation in one.citations]
+    """Outcomes and citations of all answers."""
+    answerable = {question.id for question in questions if question.answerable}
+    assessments = {name: result.assessment for name, result in run.answered.items()}
+    good = [answer for name, answer in assessments.items() if name in answerable and answer.answered]
+    cited = [citation for answer in assessments.values() for citation in answer.citations]
     return Answers(
-        answerable=_answered([one for one in questions if one.answerable], run),
-        unanswerable=_answered([one for one in questions if not one.answerable], run),
+        answerable=_answered([question for question in questions if question.answerable], run),
+        unanswerable=_answered([question for question in questions if not question.answerable], run),
         citations=Citations(
             count=len(cited),
-            right_page=_share(one.on_right_page for one in cited),
-            overlaps_evidence=_share(one.overlaps for one in cited),
+            right_page=_share(citation.on_right_page for citation in cited),
+            overlaps_evidence=_share(citation.overlaps for citation in cited),
             checked=_checked(cited),
-            verbatim=_share(one.verbatim for one in cited),
-            evidence_quoted=_share(any(citation.overlaps for citation in one.citations) for one in good),
-            needed_pages=fmean(one.found for one in good) if good else None,
+            verbatim=_share(citation.verbatim for citation in cited),
+            evidence_quoted=_share(any(citation.overlaps for citation in answer.citations) for answer in good),
+            needed_pages=fmean(answer.recall for answer in good) if good else None,
         ),
-        models=dict(Counter(one.model for one in judged.values() if one.model)),
+        models=dict(Counter(answer.model for answer in assessments.values() if answer.model)),
     )
 
 
 def latency(run: Run) -> dict[str, Times]:
-    """A search is all of an answer but the model, so the same questions' searches are the answers without it."""
-    found = {
-        "searches": [one.milliseconds for one in run.searched.values()],
-        "questions": [one.milliseconds for one in run.asked.values()],
-        "questions without the model": [run.searched[name].milliseconds for name in run.asked if name in run.searched],
+    """Latencies. An answer consists of a search and a model call, so the searches are the answers without the model."""
+    times_by_request = {
+        "searches": [search.milliseconds for search in run.searched.values()],
+        "questions": [question.milliseconds for question in run.answered.values()],
+        "questions without the model": [
+            run.searched[name].milliseconds for name in run.answered if name in run.searched
+        ],
     }
     return {
-        name: Times(len(times), percentile(times, 50), percentile(times, 95)) for name, times in found.items() if times
+        name: Times(len(times), percentile(times, 50), percentile(times, 95))
+        for name, times in times_by_request.items()
+        if times
     }
 
 
 def percentile(values: Iterable[float], percent: int) -> float:
-    """The smallest value that so many percent do not exceed (nearest rank)."""
+    """The percentile by the nearest-rank method."""
     ordered = sorted(values)
     return round(ordered[max(0, math.ceil(len(ordered) * percent / 100) - 1)], 1)
 
 
 def figures(
-    stage: str, file: str, questions: Sequence[Question], documents: dict[str, str], run: Run, repeated: dict[str, int]
+    stage: str, file: str, questions: Sequence[Question], documents: dict[str, str], run: Run, retries: dict[str, int]
 ) -> Figures:
-    """`documents`: file name to `ready`, or why it cannot be read."""
+    """`documents` maps file names to `ready` or to an error code."""
     return Figures(
         stage=stage,
-        stand_ins=stage == "local",
+        local_models=stage == "local",
         date=datetime.now(UTC).date().isoformat(),
         questions=file,
         count=len(questions),
         documents=documents,
         retrieval=retrieval(questions, run),
-        answers=answers(questions, run) if run.asked or run.failed_questions else None,
+        answers=answers(questions, run) if run.answered or run.failed_questions else None,
         latency=latency(run),
-        look_at=_look_at(questions, run),
-        repeated=repeated,
+        to_review=_to_review(questions, run),
+        retries=retries,
         failed={"searches": run.failed_searches, "questions": run.failed_questions},
     )
 
 
-def _look_at(questions: Sequence[Question], run: Run) -> dict[str, list[str]]:
-    rankings = {name: found.ranking for name, found in run.searched.items()}
-    answered = {name: asked.judged.answered for name, asked in run.asked.items()}
-    good = [one for one in questions if one.answerable]
+def _to_review(questions: Sequence[Question], run: Run) -> dict[str, list[str]]:
+    rankings = {name: search.ranking for name, search in run.searched.items()}
+    answered = {name: result.assessment.answered for name, result in run.answered.items()}
+    answerable = [question for question in questions if question.answerable]
     return {
-        "not among five": [one.id for one in good if recall(rankings.get(one.id, []), one.needed, 5) < 1],
-        "wrongly refused": [one.id for one in good if answered.get(one.id) is False],
-        "wrongly answered": [one.id for one in questions if not one.answerable and answered.get(one.id)],
+        "not among the first five": [
+            question.id for question in answerable if recall(rankings.get(question.id, []), question.needed, 5) < 1
+        ],
+        "wrongly refused": [question.id for question in answerable if answered.get(question.id) is False],
+        "wrongly answered": [
+            question.id for question in questions if not question.answerable and answered.get(question.id)
+        ],
     }
 
 
-def _answered(questions: Sequence[Question], run: Run) -> Answered:
-    judged = [run.asked[one.id].judged for one in questions if one.id in run.asked]
-    refused = [one for one in judged if not one.answered]
-    return Answered(
+def _answered(questions: Sequence[Question], run: Run) -> Outcomes:
+    assessments = [run.answered[question.id].assessment for question in questions if question.id in run.answered]
+    refused = [answer for answer in assessments if not answer.answered]
+    return Outcomes(
         count=len(questions),
-        answered=len(judged) - len(refused),
+        answered=len(assessments) - len(refused),
         refused=len(refused),
-        unpaid=sum(not one.model for one in refused),
-        failed=len(questions) - len(judged),
+        without_model=sum(not answer.model for answer in refused),
+        failed=len(questions) - len(assessments),
     )
 
 
-def _checked(cited: Sequence[Cited]) -> int:
-    return sum(one.verbatim is not None for one in cited)
+def _checked(cited: Sequence[CitationAssessment]) -> int:
+    return sum(citation.verbatim is not None for citation in cited)
 
 
 def _share(marks: Iterable[bool | None]) -> float | None:

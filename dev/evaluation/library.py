@@ -1,4 +1,4 @@
-"""A stage's documents that questions are about: those that are missing are uploaded and waited for."""
+"""Prepares the questions' documents in a stage: uploads missing ones and waits for their ingestion."""
 
 import hashlib
 import sys
@@ -15,27 +15,27 @@ from dev.evaluation.questions import Question
 
 _POLL_SECONDS = 2.0
 _PAGE = "100"
-# Of several documents of one name the furthest is taken. One that waits for a file that never came is none.
+# In order of preference, if several documents have the same name. Documents in other states are ignored.
 _STATES = ("ready", "processing", "failed")
 
 
 class LibraryError(Exception):
-    """The documents cannot be made ready; the message says which and why."""
+    """The documents cannot be prepared; the message has the reason."""
 
 
 class Library(msgspec.Struct, frozen=True):
-    """File name -> id of the documents that are ready; file name -> error code of those that cannot be read."""
+    """Maps file names to ids of ready documents, and to error codes of unreadable ones."""
 
     ids: dict[str, str]
     failed: dict[str, str]
 
     def file(self, document_id: str) -> str:
-        """The file's name; for a document that no question is about, its id."""
-        return next((name for name, known in self.ids.items() if known == document_id), document_id)
+        """The document's file name, or its id if no question needs it."""
+        return next((name for name, identifier in self.ids.items() if identifier == document_id), document_id)
 
 
 class Progress:
-    """One line that is written over on a terminal; elsewhere a line for each change."""
+    """Shows progress on one line of a terminal, or on separate lines elsewhere."""
 
     def __init__(self) -> None:
         self._last = ""
@@ -48,14 +48,14 @@ class Progress:
             self._last = text
 
     def end(self) -> None:
-        """What is written next begins a line of its own."""
+        """Ends the current line."""
         if self._last and sys.stderr.isatty():
             sys.stderr.write("\n")
         self._last = ""
 
 
 def needed(questions: Collection[Question]) -> list[str]:
-    """The files that the questions are about."""
+    """The files that the questions need."""
     return sorted({document for question in questions for pages in question.needed for document, _ in pages})
 
 
@@ -64,39 +64,39 @@ def provide(
     folder: Path,
     files: Collection[str],
     *,
-    say: Callable[[str], None],
+    report: Callable[[str], None],
     seconds: float,
     sleep: Callable[[float], None] = time.sleep,
     clock: Callable[[], float] = time.monotonic,
 ) -> Library:
-    """Every file as a document of the stage, by the folder's titles. Raises `LibraryError` and `RequestFailed`."""
+    """Ensures that the stage has all files as documents. Raises `LibraryError` and `RequestFailed`."""
     names = {file: titles(folder).get(file, file) for file in files}
-    documents = {file: found for file, found in _known(client, names).items() if found["status"] in _STATES}
+    documents = {file: document for file, document in _existing(client, names).items() if document["status"] in _STATES}
     for file in sorted(set(files) - set(documents)):
-        say(f"uploading {file}")
+        report(f"uploading {file}")
         documents[file] = _uploaded(client, folder / file, names[file])
     end = clock() + seconds
     while waiting := [file for file, document in documents.items() if document["status"] not in ("ready", "failed")]:
         if clock() > end:
-            raise LibraryError(f"not read within {seconds:.0f} s: {', '.join(waiting)}")
-        say(_progress(documents, waiting))
+            raise LibraryError(f"not ingested within {seconds:.0f} s: {', '.join(waiting)}")
+        report(_progress(documents, waiting))
         sleep(_POLL_SECONDS)
         for file in waiting:
             documents[file] = client.send("GET", f"/documents/{documents[file]['id']}").body
     ready = {file: document["id"] for file, document in documents.items() if document["status"] == "ready"}
-    failed = {file: _why(document) for file, document in documents.items() if document["status"] == "failed"}
+    failed = {file: _error_code(document) for file, document in documents.items() if document["status"] == "failed"}
     return Library(ready, failed)
 
 
-def _known(client: Client, names: Mapping[str, str]) -> dict[str, dict[str, Any]]:
-    """File -> the document of its name that is furthest; the newest of those."""
+def _existing(client: Client, names: Mapping[str, str]) -> dict[str, dict[str, Any]]:
+    """Maps files to the stage's documents with their names; prefers later states, then newer documents."""
     files = {name: file for file, name in names.items()}
-    found: dict[str, dict[str, Any]] = {}
+    documents: dict[str, dict[str, Any]] = {}
     for document in _listed(client):
         file = files.get(document["name"])
-        if file and (file not in found or _rank(document) < _rank(found[file])):
-            found[file] = document
-    return found
+        if file and (file not in documents or _rank(document) < _rank(documents[file])):
+            documents[file] = document
+    return documents
 
 
 def _rank(document: Mapping[str, Any]) -> int:
@@ -116,7 +116,7 @@ def _listed(client: Client) -> Iterator[dict[str, Any]]:
 
 def _uploaded(client: Client, path: Path, name: str) -> dict[str, Any]:
     if not path.is_file():
-        raise LibraryError(f"{path.name} is neither in {path.parent} nor in the stage, where it would be «{name}»")
+        raise LibraryError(f"{path.name} is neither in {path.parent} nor in the stage as '{name}'")
     content = path.read_bytes()
     body = {
         "name": name,
@@ -131,8 +131,8 @@ def _uploaded(client: Client, path: Path, name: str) -> dict[str, Any]:
 
 def _progress(documents: Mapping[str, Mapping[str, Any]], waiting: Collection[str]) -> str:
     pages = sum(document.get("pagesDone", 0) for document in documents.values())
-    return f"documents: {len(documents) - len(waiting)} of {len(documents)} ready, {pages} pages read"
+    return f"documents: {len(documents) - len(waiting)} of {len(documents)} ready, {pages} pages ingested"
 
 
-def _why(document: Mapping[str, Any]) -> str:
+def _error_code(document: Mapping[str, Any]) -> str:
     return str(document.get("error", {}).get("code", "unknown"))

@@ -8,14 +8,14 @@ PageKey = tuple[str, int]
 
 
 class Place(msgspec.Struct, frozen=True):
-    """A document's pages, any one of which holds the evidence."""
+    """Pages of a document, each of which has the evidence."""
 
     document: str
     pages: tuple[int, ...]
     evidence: str = ""
 
     def keys(self) -> frozenset[PageKey]:
-        """Document and page of each."""
+        """The pages as keys of document and page."""
         return frozenset((self.document, page) for page in self.pages)
 
 
@@ -36,12 +36,12 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def answerable(self) -> bool:
-        """Whether the documents hold an answer."""
+        """Whether the documents have an answer."""
         return self.document is not None
 
     @property
     def needed(self) -> tuple[frozenset[PageKey], ...]:
-        """What has to be found: one page of each set."""
+        """The sets of pages, of each of which one must be found."""
         if self.document is None:
             return ()
         if self.all_of:
@@ -51,19 +51,19 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def evidences(self) -> tuple[Place, ...]:
-        """Every place with evidence."""
+        """All places with evidence."""
         if self.document is None:
             return ()
         return (*(self.all_of or (Place(self.document, self.pages, self.evidence),)), *self.also_ok)
 
 
 def read_questions(path: Path) -> list[Question]:
-    """Raises `msgspec.ValidationError` naming the line that does not fit."""
-    found = []
+    """Raises `msgspec.ValidationError` with the number of an invalid line."""
+    questions = []
     for number, line in enumerate(path.read_bytes().splitlines(), 1):
         if line.strip():
             try:
-                found.append(msgspec.json.decode(line, type=Question))
+                questions.append(msgspec.json.decode(line, type=Question))
             except msgspec.DecodeError as error:
                 raise msgspec.ValidationError(f"{path.name}, line {number}: {error}") from error
-    return found
+    return questions

@@ -3,46 +3,46 @@
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from dev.evaluation.figures import Answered, Answers, Figures
+from dev.evaluation.figures import Answers, Figures, Outcomes
 
 MEASURES = ("recall@1", "recall@5", "recall@10", "mrr@10")
 Row = Sequence[str]
 
 
-class NoPlace(ValueError):
-    """The page has no place of that name to fill."""
+class MissingMarker(ValueError):
+    """The page lacks the markers of this name."""
 
 
 def text(figures: Figures) -> str:
-    """For the terminal."""
+    """Formats the figures for the terminal."""
     blocks = [f"stage {figures.stage}, {figures.count} questions of {figures.questions}"]
     blocks += [_aligned(rows) for rows in _tables(figures)]
-    return "\n\n".join([*blocks, *_complaints(figures)])
+    return "\n\n".join([*blocks, *_problems(figures)])
 
 
 def markdown(figures: Figures) -> str:
-    """For the documentation."""
-    said = f"Stage `{figures.stage}`, {figures.date}, {figures.count} questions of `{figures.questions}`."
+    """Formats the figures for the documentation."""
+    summary = f"Stage `{figures.stage}`, {figures.date}, {figures.count} questions of `{figures.questions}`."
     if figures.answers and figures.answers.models:
         names = ", ".join(f"`{model}`" for model in sorted(figures.answers.models))
-        said += f" Answers by {'a small local stand-in for ' if figures.stand_ins else ''}{names}."
-    return "\n\n".join([said, *map(markdown_table, _tables(figures)), *_complaints(figures)])
+        summary += f" Answers by {'a small local model instead of ' if figures.local_models else ''}{names}."
+    return "\n\n".join([summary, *map(markdown_table, _tables(figures)), *_problems(figures)])
 
 
 def markdown_table(rows: Sequence[Row]) -> str:
-    """The first row is the head; all columns but the first are numbers."""
-    head, *others = rows
+    """The first row is the header; all columns except the first are numbers."""
+    head, *body = rows
     rule = ["---", *["---:"] * (len(head) - 1)]
-    return "\n".join(f"| {' | '.join(row)} |" for row in (head, rule, *others))
+    return "\n".join(f"| {' | '.join(row)} |" for row in (head, rule, *body))
 
 
-def fill(page: Path, place: str, content: str) -> None:
-    """Replaces what is between `<!-- place -->` and `<!-- /place -->`. Raises `NoPlace`."""
-    start, end = f"<!-- {place} -->", f"<!-- /{place} -->"
-    before, found, rest = page.read_text(encoding="utf-8").partition(start)
-    _, closed, after = rest.partition(end)
-    if not (found and closed):
-        raise NoPlace(f"{page} has no {start} ... {end}")
+def fill(page: Path, name: str, content: str) -> None:
+    """Replaces the text between `<!-- name -->` and `<!-- /name -->`. Raises `MissingMarker`."""
+    start, end = f"<!-- {name} -->", f"<!-- /{name} -->"
+    before, opening, rest = page.read_text(encoding="utf-8").partition(start)
+    _, closing, after = rest.partition(end)
+    if not (opening and closing):
+        raise MissingMarker(f"{page} has no {start} ... {end}")
     page.write_text(f"{before}{start}\n{content}\n{end}{after}", encoding="utf-8")
 
 
@@ -72,18 +72,18 @@ def _outcomes(answers: Answers) -> list[Row]:
     ]
 
 
-def _outcome(name: str, found: Answered) -> Row:
-    counts = (found.answered, found.refused, found.unpaid, found.failed)
-    return (name, str(found.count), *(f"{count} ({count / max(1, found.count):.0%})" for count in counts))
+def _outcome(name: str, outcomes: Outcomes) -> Row:
+    counts = (outcomes.answered, outcomes.refused, outcomes.without_model, outcomes.failed)
+    return (name, str(outcomes.count), *(f"{count} ({count / max(1, outcomes.count):.0%})" for count in counts))
 
 
 def _citations(answers: Answers) -> list[Row]:
     cited = answers.citations
     return [
         ("citations", "share"),
-        (f"on a right page, of {cited.count}", _share(cited.right_page)),
+        (f"on the right page, of {cited.count}", _share(cited.right_page)),
         (f"verbatim on their page, of {cited.checked} checked", _share(cited.verbatim)),
-        ("overlap the evidence", _share(cited.overlaps_evidence)),
+        ("overlapping the evidence", _share(cited.overlaps_evidence)),
         ("answered questions with the evidence quoted", _share(cited.evidence_quoted)),
         ("pages needed by the answered questions that are cited", _share(cited.needed_pages)),
     ]
@@ -96,15 +96,17 @@ def _latency(figures: Figures) -> list[Row]:
     ]
 
 
-def _complaints(figures: Figures) -> list[str]:
+def _problems(figures: Figures) -> list[str]:
     unread = {file: state for file, state in figures.documents.items() if state != "ready"}
     lines = [
-        *(f"not read: {file} ({why})" for file, why in unread.items()),
-        *(f"sent again after {status}: {count} times" for status, count in figures.repeated.items()),
+        *(f"not ingested: {file} ({state})" for file, state in unread.items()),
+        *(f"retried after {status}: {count} times" for status, count in figures.retries.items()),
     ]
     for what, failed in figures.failed.items():
         if failed:
-            lines.append(f"FAILED {what}: {len(failed)}: " + _some(f"{name} ({why})" for name, why in failed.items()))
+            lines.append(
+                f"FAILED {what}: {len(failed)}: " + _some(f"{name} ({error})" for name, error in failed.items())
+            )
     return ["\n".join(lines)] if lines else []
 
 

@@ -1,4 +1,4 @@
-"""Asks a stage the questions: first the searches, then the answers, a few at a time."""
+"""Sends the questions to a stage: first searches, then questions, with limited concurrency."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -6,8 +6,8 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from dev.evaluation.answers import Judged, Texts, judge
-from dev.evaluation.client import Client, Reply, RequestFailed
+from dev.evaluation.answers import AnswerAssessment, Texts, assess
+from dev.evaluation.client import Client, RequestFailed, Response
 from dev.evaluation.library import Library
 from dev.evaluation.measures import best_first
 from dev.evaluation.questions import PageKey, Question
@@ -15,92 +15,102 @@ from dev.evaluation.questions import PageKey, Question
 LIMIT = 50
 MAX_DOCUMENTS = 100
 
-Say = Callable[[str], None]
+Report = Callable[[str], None]
 T = TypeVar("T")
 
 
-class Searched(msgspec.Struct, frozen=True):
-    """The pages that a search found, best first."""
+class SearchResult(msgspec.Struct, frozen=True):
+    """The pages found by a search, best first."""
 
     ranking: list[PageKey]
     milliseconds: float
 
 
-class Asked(msgspec.Struct, frozen=True):
-    """An answer, judged."""
+class AnswerResult(msgspec.Struct, frozen=True):
+    """An assessed answer."""
 
-    judged: Judged
+    assessment: AnswerAssessment
     milliseconds: float
 
 
 class Scope(msgspec.Struct, frozen=True):
-    """Where is searched. `only`: in the questions' documents, so that others in the stage change no figure."""
+    """The documents to search. With `only`, the stage's other documents do not affect the figures."""
 
     library: Library
     only: bool = True
 
     @property
     def body(self) -> dict[str, Any]:
-        """What the requests say of documents; nothing when there are more than a request may name."""
+        """The requests' `documents` field; omitted for more documents than a request can have."""
         ids = sorted(self.library.ids.values())
         return {"documents": ids} if self.only and 0 < len(ids) <= MAX_DOCUMENTS else {}
 
 
 class Run(msgspec.Struct):
-    """By question: what came, or why nothing came."""
+    """Results and errors by question."""
 
-    searched: dict[str, Searched] = {}
-    asked: dict[str, Asked] = {}
+    searched: dict[str, SearchResult] = {}
+    answered: dict[str, AnswerResult] = {}
     failed_searches: dict[str, str] = {}
     failed_questions: dict[str, str] = {}
 
 
-def search_all(client: Client, questions: Sequence[Question], scope: Scope, run: Run, at_once: int, say: Say) -> None:
-    """`POST /searches` for each question; the best part of a page stands for it."""
+def search_all(
+    client: Client, questions: Sequence[Question], scope: Scope, run: Run, concurrency: int, report: Report
+) -> None:
+    """Sends `POST /searches` for each question; a page's rank is that of its best chunk."""
 
-    def search(question: Question) -> Reply:
+    def search(question: Question) -> Response:
         return client.send("POST", "/searches", {"query": question.question, "limit": LIMIT, **scope.body})
 
-    for question, reply in _side_by_side(search, questions, at_once, say, "searches"):
-        if isinstance(reply, RequestFailed):
-            run.failed_searches[question.id] = str(reply)
+    for question, response in _concurrently(search, questions, concurrency, report, "searches"):
+        if isinstance(response, RequestFailed):
+            run.failed_searches[question.id] = str(response)
         else:
-            items = reply.body["items"]
+            items = response.body["items"]
             pages = best_first((scope.library.file(item["documentId"]), item["page"]) for item in items)
-            run.searched[question.id] = Searched(pages, reply.milliseconds)
+            run.searched[question.id] = SearchResult(pages, response.milliseconds)
 
 
 def ask_all(
-    client: Client, questions: Sequence[Question], scope: Scope, run: Run, at_once: int, say: Say, texts: Texts
+    client: Client,
+    questions: Sequence[Question],
+    scope: Scope,
+    run: Run,
+    concurrency: int,
+    report: Report,
+    texts: Texts,
 ) -> None:
-    """`POST /questions` for each question."""
+    """Sends `POST /questions` for each question."""
 
-    def ask(question: Question) -> Reply:
+    def ask(question: Question) -> Response:
         return client.send("POST", "/questions", {"question": question.question, **scope.body})
 
-    for question, reply in _side_by_side(ask, questions, at_once, say, "questions"):
-        if isinstance(reply, RequestFailed):
-            run.failed_questions[question.id] = str(reply)
+    for question, response in _concurrently(ask, questions, concurrency, report, "questions"):
+        if isinstance(response, RequestFailed):
+            run.failed_questions[question.id] = str(response)
         else:
-            judged = judge(question, reply.body, scope.library.file, texts)
-            run.asked[question.id] = Asked(judged, reply.milliseconds)
+            assessment = assess(question, response.body, scope.library.file, texts)
+            run.answered[question.id] = AnswerResult(assessment, response.milliseconds)
 
 
-def _side_by_side(
-    send: Callable[[Question], Reply], questions: Sequence[Question], at_once: int, say: Say, what: str
-) -> Iterator[tuple[Question, Reply | RequestFailed]]:
-    def sent(question: Question) -> Reply | RequestFailed:
+def _concurrently(
+    send: Callable[[Question], Response], questions: Sequence[Question], concurrency: int, report: Report, what: str
+) -> Iterator[tuple[Question, Response | RequestFailed]]:
+    def send_or_error(question: Question) -> Response | RequestFailed:
         try:
             return send(question)
         except RequestFailed as error:
             return error
 
-    with ThreadPoolExecutor(at_once) as pool:
-        yield from zip(questions, _counted(pool.map(sent, questions), len(questions), say, what), strict=True)
+    with ThreadPoolExecutor(concurrency) as pool:
+        yield from zip(
+            questions, _counted(pool.map(send_or_error, questions), len(questions), report, what), strict=True
+        )
 
 
-def _counted(items: Iterable[T], total: int, say: Say, what: str) -> Iterator[T]:
+def _counted(items: Iterable[T], total: int, report: Report, what: str) -> Iterator[T]:
     for number, item in enumerate(items, 1):
         if number % 10 == 0 or number == total:
-            say(f"{what}: {number} of {total}")
+            report(f"{what}: {number} of {total}")
         yield item

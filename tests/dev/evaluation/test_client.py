@@ -20,7 +20,7 @@ def test_temporary_errors_are_retried_after_their_delay() -> None:
     client, send = ask(error(429, "throttled", retry_after="7"), error(503, "unavailable"), {"items": []}, waits=waits)
     assert send().body == {"items": []}
     assert waits == [7, 2]
-    assert client.repeated == {"429": 1, "503": 1}
+    assert client.retries == {"429": 1, "503": 1}
 
 
 def test_retries_are_limited() -> None:
@@ -31,7 +31,7 @@ def test_retries_are_limited() -> None:
     assert waits == [30] * 9
 
 
-def test_the_time_is_that_of_the_successful_attempt() -> None:
+def test_the_duration_is_that_of_the_successful_attempt() -> None:
     ticks = iter([0.0, 200.0, 200.25])
     client = Client(
         FakeStage(searches={"?": [error(429, "throttled"), {"items": []}]}),
@@ -42,20 +42,20 @@ def test_the_time_is_that_of_the_successful_attempt() -> None:
 
 
 @pytest.mark.parametrize(
-    ("answer", "why"),
+    ("answer", "message"),
     [
         (error(502, "model_error"), "502 model_error"),
-        (ConnectionFailed("gone"), "no answer: gone"),
-        (TimedOut("timed out"), "no answer: timed out"),
+        (ConnectionFailed("gone"), "no response: gone"),
+        (TimedOut("timed out"), "no response: timed out"),
     ],
 )
-def test_other_errors_are_not_retried(answer: Any, why: str) -> None:
+def test_other_errors_are_not_retried(answer: Any, message: str) -> None:
     client, send = ask(answer, {"items": []})
-    with pytest.raises(RequestFailed, match=why):
+    with pytest.raises(RequestFailed, match=message):
         send()
-    assert not client.repeated
+    assert not client.retries
 
 
-def test_an_error_that_is_not_the_apis_has_no_code() -> None:
+def test_an_error_without_the_apis_format_has_no_code() -> None:
     with pytest.raises(RequestFailed, match=r"^504$"):
         ask(error(504, "", body=b"<html>"))[1]()

@@ -17,11 +17,11 @@ RANKING = [C1, A2, C2, C3, A1, B1]
         ([{("d", 1)}], 10, 0.0),
     ],
 )
-def test_recall_is_the_share_of_what_is_needed(needed: list[set[tuple[str, int]]], cut: int, expected: float) -> None:
+def test_recall_is_the_share_of_needed_pages(needed: list[set[tuple[str, int]]], cut: int, expected: float) -> None:
     assert recall(RANKING, [frozenset(pages) for pages in needed], cut) == expected
 
 
-def test_the_reciprocal_rank_is_that_of_the_first_page_needed() -> None:
+def test_the_reciprocal_rank_is_that_of_the_first_needed_page() -> None:
     assert reciprocal_rank(RANKING, [frozenset({B1}), frozenset({A1})]) == 1 / 5
     assert reciprocal_rank(RANKING, [frozenset({A1})], cut=4) == 0.0
     assert reciprocal_rank([], [frozenset({A1})]) == 0.0
@@ -32,11 +32,11 @@ def test_all_measures_of_a_question() -> None:
     assert measure(RANKING, [frozenset({A2, A1})]) == expected
 
 
-def test_a_page_stands_where_its_best_chunk_is() -> None:
+def test_a_page_is_ranked_by_its_best_chunk() -> None:
     assert best_first([C1, A1, C1, B1, A1]) == [C1, A1, B1]
 
 
-def test_means_over_all_kinds_and_languages_leave_out_what_has_no_values() -> None:
+def test_means_by_kind_and_language_omit_questions_without_values() -> None:
     def question(number: int, kind: str, language: str) -> Question:
         return Question(id=str(number), question="?", kind=kind, language=language)
 

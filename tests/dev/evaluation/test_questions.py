@@ -14,14 +14,14 @@ def write(path: Path, *lines: str) -> Path:
     return path
 
 
-def test_the_questions_are_about_handbooks_that_are_there() -> None:
+def test_the_questions_handbooks_exist() -> None:
     questions = read_questions(QUESTIONS / "dev.jsonl") + read_questions(QUESTIONS / "scanned.jsonl")
     assert len({question.id for question in questions}) == len(questions) == 86
     assert sum(not question.answerable for question in questions) == 11
     assert all((FOLDER / place.document).is_file() for question in questions for place in question.evidences)
 
 
-def test_one_page_of_all_that_answer_is_needed(tmp_path: Path) -> None:
+def test_one_of_the_alternative_pages_is_needed(tmp_path: Path) -> None:
     line = (
         '{"id": "1", "question": "?", "language": "en", "kind": "direct", "document": "a.pdf", "pages": [1, 2],'
         ' "also_ok": [{"document": "b.pdf", "pages": [3]}]}'
@@ -30,7 +30,7 @@ def test_one_page_of_all_that_answer_is_needed(tmp_path: Path) -> None:
     assert question.needed == ({("a.pdf", 1), ("a.pdf", 2), ("b.pdf", 3)},)
 
 
-def test_one_page_of_every_entry_is_needed_for_a_multi_hop_question(tmp_path: Path) -> None:
+def test_a_multi_hop_question_needs_one_page_of_every_entry(tmp_path: Path) -> None:
     line = (
         '{"id": "1", "question": "?", "language": "en", "kind": "multi-hop", "document": "a.pdf", "pages": [1],'
         ' "all_of": [{"document": "a.pdf", "pages": [1]}, {"document": "b.pdf", "pages": [2, 3]}]}'
@@ -39,12 +39,12 @@ def test_one_page_of_every_entry_is_needed_for_a_multi_hop_question(tmp_path: Pa
     assert question.needed == ({("a.pdf", 1)}, {("b.pdf", 2), ("b.pdf", 3)})
 
 
-def test_nothing_is_needed_for_an_unanswerable_question(tmp_path: Path) -> None:
+def test_an_unanswerable_question_needs_no_page(tmp_path: Path) -> None:
     line = '{"id": "1", "question": "?", "language": "en", "kind": "unanswerable", "document": null, "pages": []}'
     (question,) = read_questions(write(tmp_path / "q.jsonl", line))
     assert (question.answerable, question.needed, question.evidences) == (False, (), ())
 
 
-def test_a_wrong_line_is_named(tmp_path: Path) -> None:
+def test_an_invalid_line_is_named(tmp_path: Path) -> None:
     with pytest.raises(msgspec.ValidationError, match=r"q\.jsonl, line 2: .*question"):
         read_questions(write(tmp_path / "q.jsonl", "", '{"id": "1"}'))
