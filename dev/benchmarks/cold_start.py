@@ -1,8 +1,8 @@
-"""How long our functions take to start, beside functions that do the same work in the common way.
+"""Compares the functions' start-up time with that of baseline functions, written in the usual way.
 
-Each start is a fresh process under Lambda's runtime interface emulator, one at a time, ours and the peer's in turn. The
-emulator reports the init time: from starting Python to the moment the handler is ready. `README.md` says what is
-compared with what.
+Each start is a new process under Lambda's runtime interface emulator, one at a time, alternating between project and
+baseline. The emulator reports the init time: from the start of Python until the handler is ready. `README.md` describes
+the comparison.
 """
 
 import argparse
@@ -37,16 +37,16 @@ AIM = 0.45
 START_SECONDS = 30
 INVOKE_PATH = "/2015-03-31/functions/function/invocations"
 INIT_REPORT = re.compile(r"INIT REPORT\(durationMs: ([0-9.]+)\)")
-# Which of the two refuses a field it does not know with which status.
-REFUSED = {"ours": 400, "peer": 422}
+# The status with which each side rejects an unknown field.
+REFUSED = {"project": 400, "baseline": 422}
 
 
 class BenchmarkError(Exception):
-    """Something did not run as it must for the figures to mean anything; the message has what was said."""
+    """A failure that makes the figures invalid; the message has the output."""
 
 
 class UseCase(NamedTuple):
-    """`services` as in the use case's stack, `models` one that it offers, `path` a POST route."""
+    """`services` are those in the stack, `models` is one of the use case's models, and `path` a POST route."""
 
     name: str
     services: tuple[str, ...]
@@ -62,7 +62,7 @@ USE_CASES = (
 
 
 class Function(NamedTuple):
-    """What the emulator is given: a folder as unpacked from a zip file, and the handler in it."""
+    """The emulator's input: an unpacked package and its handler."""
 
     side: str
     use_case: UseCase
@@ -71,38 +71,40 @@ class Function(NamedTuple):
 
 
 class Start(NamedTuple):
-    """One cold start, in milliseconds. `request_ms`: the caller's wait, init and first answer together."""
+    """One cold start in milliseconds. `request_ms` is the first request's latency, including init."""
 
     init_ms: float
     request_ms: float
 
 
 class Comparison(NamedTuple):
-    """All starts of one use case; the same place in both lists is one pair, run one after the other."""
+    """All starts of one use case. Starts at the same index are a pair, run one after the other."""
 
     use_case: str
-    ours: list[Start]
-    peer: list[Start]
+    project: list[Start]
+    baseline: list[Start]
 
     @property
     def ratio_of_medians(self) -> float:
-        return _median(self.ours, "init_ms") / _median(self.peer, "init_ms")
+        return _median(self.project, "init_ms") / _median(self.baseline, "init_ms")
 
     @property
     def median_of_ratios(self) -> float:
-        return statistics.median(ours.init_ms / peer.init_ms for ours, peer in zip(self.ours, self.peer, strict=True))
+        return statistics.median(
+            project.init_ms / baseline.init_ms for project, baseline in zip(self.project, self.baseline, strict=True)
+        )
 
     @property
     def request_ratio(self) -> float:
-        """Of the medians of the whole first request."""
-        return _median(self.ours, "request_ms") / _median(self.peer, "request_ms")
+        """The ratio of the first requests' median latencies."""
+        return _median(self.project, "request_ms") / _median(self.baseline, "request_ms")
 
 
 def main() -> None:
-    """Builds both sides, measures, prints a table and writes `results/cold_start.json`."""
+    """Builds both sides, measures, prints a table, and writes `results/cold_start.json`."""
     arguments = _arguments()
     if (sys.platform, platform.machine()) != ("linux", "x86_64"):
-        sys.exit("The emulator used here is a Linux program for x86-64; this machine cannot run it.")
+        sys.exit("This benchmark needs Linux on x86-64 for Lambda's emulator.")
     try:
         comparisons = _compare(arguments.runs, [case for case in USE_CASES if case.name in arguments.use_case])
     except BenchmarkError as error:
@@ -116,11 +118,12 @@ def main() -> None:
 def table(comparisons: list[Comparison]) -> str:
     """The medians and ratios as a Markdown table."""
     lines = [
-        "| function | ours, init ms | peer, init ms | ratio of medians | median of paired ratios | first request |",
+        "| function | project, init ms | baseline, init ms | ratio of medians "
+        "| median of paired ratios | first request |",
         "|---|---|---|---|---|---|",
     ]
     lines += [
-        f"| {case.use_case} | {_median(case.ours, 'init_ms'):.0f} | {_median(case.peer, 'init_ms'):.0f} "
+        f"| {case.use_case} | {_median(case.project, 'init_ms'):.0f} | {_median(case.baseline, 'init_ms'):.0f} "
         f"| {case.ratio_of_medians:.3f} | {case.median_of_ratios:.3f} | {case.request_ratio:.3f} |"
         for case in comparisons
     ]
@@ -128,21 +131,21 @@ def table(comparisons: list[Comparison]) -> str:
 
 
 def report(comparisons: list[Comparison]) -> dict[str, Any]:
-    """What is kept of a run: the figures, every single start, and what they depend on."""
+    """A run for the result file: figures, all starts, and versions."""
     return {
         "date": datetime.now(UTC).date().isoformat(),
         "python": platform.python_version(),
         "cpus": os.cpu_count(),
-        # Of the last minute. The benchmark itself makes about 1; more makes the figures worth less.
+        # The one-minute average. The benchmark itself causes about 1; more makes the figures less reliable.
         "loadAverage": round(os.getloadavg()[0], 1),
         "aim": AIM,
-        "runs": len(comparisons[0].ours),
+        "runs": len(comparisons[0].project),
         "versions": {**pins(locked("bench-tools")), **pins(locked("bench-baseline"))},
         "functions": [
             {
                 "useCase": case.use_case,
-                "ours": _side(case.ours),
-                "peer": _side(case.peer),
+                "project": _side(case.project),
+                "baseline": _side(case.baseline),
                 "ratioOfMedians": round(case.ratio_of_medians, 3),
                 "medianOfPairedRatios": round(case.median_of_ratios, 3),
                 "firstRequestRatio": round(case.request_ratio, 3),
@@ -161,24 +164,32 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--runs", type=int, default=10, help="starts of each function (default 10)")
     names = [case.name for case in USE_CASES]
-    parser.add_argument("--use-case", choices=names, nargs="+", default=names, help="leave the result file as it is")
+    parser.add_argument(
+        "--use-case",
+        choices=names,
+        nargs="+",
+        default=names,
+        help="measure these only, without writing the result file",
+    )
     return parser.parse_args()
 
 
 def _compare(runs: int, use_cases: list[UseCase]) -> list[Comparison]:
-    # It has the runtime interface client and the emulator.
+    # This environment has the runtime interface client and the emulator.
     python = environment_for("bench-tools")
-    peer = peer_package("bench-baseline")
+    baseline = baseline_package("bench-baseline")
     comparisons = []
     for case in use_cases:
-        ours_function = Function(
-            "ours", case, our_package(case.name, case.services), f"lambda_src.{case.name}.handler.handler"
+        project_function = Function(
+            "project", case, project_package(case.name, case.services), f"lambda_src.{case.name}.handler.handler"
         )
-        peer_function = Function("peer", case, peer, f"peer.{case.name}.handler")
-        # Not counted: it brings the files of both into memory.
-        _start(ours_function, python), _start(peer_function, python)
-        pairs = [(_start(ours_function, python), _start(peer_function, python)) for _ in range(runs)]
-        comparisons.append(Comparison(case.name, [ours for ours, _ in pairs], [other for _, other in pairs]))
+        baseline_function = Function("baseline", case, baseline, f"peer.{case.name}.handler")
+        # Not counted: the first starts load the files into memory.
+        _start(project_function, python), _start(baseline_function, python)
+        pairs = [(_start(project_function, python), _start(baseline_function, python)) for _ in range(runs)]
+        comparisons.append(
+            Comparison(case.name, [project for project, _ in pairs], [baseline for _, baseline in pairs])
+        )
     return comparisons
 
 
@@ -196,28 +207,28 @@ def environment_for(group: str) -> Path:
     environment = _folder(group, requirements)
     python = environment / "bin" / "python"
     if not (environment / "ready").exists():
-        # Not uv's: its environments run code at each start of Python, which Lambda's Python does not.
+        # Not `uv venv`: its environments run code at every start of Python, unlike Lambda.
         _run(sys.executable, "-m", "venv", "--without-pip", "--clear", str(environment))
         _install(requirements, "--python", str(python))
         (environment / "ready").touch()
     return python
 
 
-def our_package(use_case: str, services: tuple[str, ...], part: str = "") -> Path:
-    """As `cdk deploy` would zip it for a runtime like this interpreter. `part` is the folder of another handler."""
-    # The CDK starts Node when it is imported.
+def project_package(use_case: str, services: tuple[str, ...], part: str = "") -> Path:
+    """Builds a package for this interpreter as `cdk deploy` does. `part` is the folder of another handler."""
+    # Importing the CDK starts Node.
     os.environ["PATH"] = os.pathsep.join((str(ROOT / "node_modules" / ".bin"), os.environ["PATH"]))
     from stacks.common.bundling import Package, build
     from stacks.common.package_target import host_target
 
-    folder = WORK / "-".join(filter(None, ("ours", use_case, part)))
+    folder = WORK / "-".join(filter(None, ("project", use_case, part)))
     shutil.rmtree(folder, ignore_errors=True)
     build(Package(use_case=use_case, part=part, target=host_target(), services=services), folder)
     return folder
 
 
-def peer_package(group: str) -> Path:
-    """As `pip install --target` leaves it: nothing trimmed, and everything compiled with pip's kind of `.pyc`."""
+def baseline_package(group: str) -> Path:
+    """Builds a package with `pip install --target`: nothing trimmed, all modules compiled as by pip."""
     requirements = locked(group)
     folder = _folder(group, requirements)
     if not (folder / "ready").exists():
@@ -245,28 +256,28 @@ def _install(requirements: Path, *options: str) -> None:
 
 
 def _run(*command: str) -> None:
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise BenchmarkError(f"{Path(command[0]).name} failed: {(done.stdout + done.stderr).strip()}")
+    completed = subprocess.run(command, capture_output=True, text=True, check=False)
+    if completed.returncode:
+        raise BenchmarkError(f"{Path(command[0]).name} failed: {(completed.stdout + completed.stderr).strip()}")
 
 
 def _start(function: Function, python: Path) -> Start:
-    """One cold start: the emulator starts the function at its first request, which is answered without a network."""
+    """One cold start: the emulator starts the function on its first request, which needs no network."""
     with tempfile.TemporaryFile("w+") as log, _emulator(function, python, log) as port:
-        began = time.perf_counter()
-        answer = _invoke(port, _event(function.use_case))
-        request_ms = (time.perf_counter() - began) * 1000
+        started = time.perf_counter()
+        response = _invoke(port, _event(function.use_case))
+        request_ms = (time.perf_counter() - started) * 1000
         log.seek(0)
-        said = log.read()
-    reported = INIT_REPORT.search(said)
-    if answer.get("statusCode") != REFUSED[function.side] or reported is None:
-        raise BenchmarkError(f"{function.side} {function.use_case.name} answered {answer}\n{said}")
+        output = log.read()
+    reported = INIT_REPORT.search(output)
+    if response.get("statusCode") != REFUSED[function.side] or reported is None:
+        raise BenchmarkError(f"{function.side} {function.use_case.name} returned {response}\n{output}")
     return Start(float(reported[1]), request_ms)
 
 
 @contextmanager
 def _emulator(function: Function, python: Path, log: Any) -> Iterator[int]:
-    """A running emulator; gives the port that it takes requests on."""
+    """Runs an emulator and yields its port."""
     port, api_port = _free_ports()
     emulator = next(python.parents[1].glob("lib/*/site-packages/samcli/local/rapid/aws-lambda-rie-x86_64"))
     command = [str(emulator), "--runtime-interface-emulator-address", f"127.0.0.1:{port}"]
@@ -303,7 +314,7 @@ def _environment(function: Function) -> dict[str, str]:
         "PATH": os.defpath,
         "LANG": "en_US.UTF-8",
         "LAMBDA_TASK_ROOT": str(function.package),
-        # A function's folder is read-only on Lambda: what is not compiled stays so.
+        # A function's folder is read-only on Lambda, so modules are not compiled at run time.
         "PYTHONDONTWRITEBYTECODE": "1",
         "AWS_REGION": "us-east-1",
         "AWS_DEFAULT_REGION": "us-east-1",
@@ -322,11 +333,11 @@ def _environment(function: Function) -> dict[str, str]:
 
 
 def _free_ports() -> tuple[int, int]:
-    # Both held at once, so that they differ.
-    with socket.socket() as one, socket.socket() as other:
-        one.bind(("127.0.0.1", 0))
-        other.bind(("127.0.0.1", 0))
-        return one.getsockname()[1], other.getsockname()[1]
+    # Both sockets are open at the same time, so the ports differ.
+    with socket.socket() as first, socket.socket() as second:
+        first.bind(("127.0.0.1", 0))
+        second.bind(("127.0.0.1", 0))
+        return first.getsockname()[1], second.getsockname()[1]
 
 
 def _wait(port: int, process: "subprocess.Popen[bytes]") -> None:
@@ -345,14 +356,14 @@ def _invoke(port: int, event: dict[str, Any]) -> dict[str, Any]:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=START_SECONDS)
     try:
         connection.request("POST", INVOKE_PATH, json.dumps(event))
-        answer: dict[str, Any] = json.loads(connection.getresponse().read())
+        response: dict[str, Any] = json.loads(connection.getresponse().read())
     finally:
         connection.close()
-    return answer
+    return response
 
 
 def _event(case: UseCase) -> dict[str, Any]:
-    """API Gateway's event of a request that both sides refuse once they have read its body."""
+    """API Gateway's event for a request that both sides reject after reading the body."""
     return {
         "httpMethod": "POST",
         "resource": case.path,

@@ -1,1 +1,1 @@
-"""What the chatbot's benchmark is made of."""
+"""Parts of the chatbot's benchmark."""

@@ -1,4 +1,4 @@
-"""What is measured of both sides in turn, what follows from it, and how it is said."""
+"""Paired measurements of both sides, their statistics, and their presentation."""
 
 import statistics
 from typing import Any, NamedTuple
@@ -7,36 +7,36 @@ AIM = 0.25
 
 
 class Spread(NamedTuple):
-    """The minimum, the median and the maximum."""
+    """Minimum, median, and maximum."""
 
-    least: float
+    minimum: float
     median: float
-    most: float
+    maximum: float
 
-    def shown(self, digits: int) -> str:
-        """For a table: the median, and the others in parentheses."""
-        return f"{self.median:.{digits}f} ({self.least:.{digits}f}-{self.most:.{digits}f})"
+    def formatted(self, digits: int) -> str:
+        """For a table: the median, and the extremes in parentheses."""
+        return f"{self.median:.{digits}f} ({self.minimum:.{digits}f}-{self.maximum:.{digits}f})"
 
-    def kept(self, digits: int) -> dict[str, float]:
+    def rounded(self, digits: int) -> dict[str, float]:
         """For the result file."""
         return dict(zip(("min", "median", "max"), (round(value, digits) for value in self), strict=True))
 
 
 class Comparison(NamedTuple):
-    """One figure, in milliseconds; the same place in both lists is one pair, measured one after the other."""
+    """One figure in milliseconds. Values at the same index are a pair, measured comparison after the other."""
 
     key: str
     name: str
-    ours: list[float]
-    peer: list[float]
+    project: list[float]
+    baseline: list[float]
 
     @property
     def ratio_of_medians(self) -> float:
-        return statistics.median(self.ours) / statistics.median(self.peer)
+        return statistics.median(self.project) / statistics.median(self.baseline)
 
     @property
     def paired_ratios(self) -> Spread:
-        return spread([ours / peer for ours, peer in zip(self.ours, self.peer, strict=True)])
+        return spread([project / baseline for project, baseline in zip(self.project, self.baseline, strict=True)])
 
 
 def spread(values: list[float]) -> Spread:
@@ -46,26 +46,27 @@ def spread(values: list[float]) -> Spread:
 def table(comparisons: list[Comparison]) -> str:
     """The figures as a Markdown table."""
     lines = [
-        "| median (minimum-maximum) | pairs | ours, ms | peer, ms | ratio of medians | paired ratios |",
+        "| median (minimum-maximum) | pairs | project, ms | baseline, ms | ratio of medians | paired ratios |",
         "|---|---|---|---|---|---|",
     ]
     lines += [
-        f"| {one.name} | {len(one.ours)} | {spread(one.ours).shown(1)} | {spread(one.peer).shown(1)} "
-        f"| {one.ratio_of_medians:.3f} | {one.paired_ratios.shown(3)} |"
-        for one in comparisons
+        f"| {comparison.name} | {len(comparison.project)} | {spread(comparison.project).formatted(1)} "
+        f"| {spread(comparison.baseline).formatted(1)} "
+        f"| {comparison.ratio_of_medians:.3f} | {comparison.paired_ratios.formatted(3)} |"
+        for comparison in comparisons
     ]
     return "\n".join(lines)
 
 
-def document(one: Comparison) -> dict[str, Any]:
-    """What is kept of a comparison."""
+def document(comparison: Comparison) -> dict[str, Any]:
+    """A comparison for the result file."""
     return {
-        "figure": one.key,
-        "pairs": len(one.ours),
-        "oursMs": spread(one.ours).kept(2),
-        "peerMs": spread(one.peer).kept(2),
-        "ratioOfMedians": round(one.ratio_of_medians, 3),
-        "pairedRatios": one.paired_ratios.kept(3),
-        "allOursMs": [round(value, 2) for value in one.ours],
-        "allPeerMs": [round(value, 2) for value in one.peer],
+        "figure": comparison.key,
+        "pairs": len(comparison.project),
+        "projectMs": spread(comparison.project).rounded(2),
+        "baselineMs": spread(comparison.baseline).rounded(2),
+        "ratioOfMedians": round(comparison.ratio_of_medians, 3),
+        "pairedRatios": comparison.paired_ratios.rounded(3),
+        "allProjectMs": [round(value, 2) for value in comparison.project],
+        "allBaselineMs": [round(value, 2) for value in comparison.baseline],
     }

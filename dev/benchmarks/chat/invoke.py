@@ -1,6 +1,6 @@
-"""Invokes a Lambda handler without Lambda: an event a line on standard input, its answer a line on standard output.
+"""Invokes a Lambda handler without Lambda: reads events and writes responses line by line.
 
-`python -P invoke.py MODULE.FUNCTION`, with the function's package as PYTHONPATH. It imports next to nothing itself.
+`python -P invoke.py MODULE.FUNCTION`, with the function's package as PYTHONPATH. It imports very little itself.
 """
 
 import importlib
@@ -14,7 +14,7 @@ TIMEOUT_SECONDS = 29
 
 
 class LambdaContext:
-    """As Lambda gives it to an invocation that has just begun."""
+    """The context of a new invocation."""
 
     aws_request_id = "benchmark"
 
@@ -22,20 +22,20 @@ class LambdaContext:
         self._end = time.monotonic() + TIMEOUT_SECONDS
 
     def get_remaining_time_in_millis(self) -> int:
-        """Lambda's own."""
+        """Part of Lambda's API."""
         return int((self._end - time.monotonic()) * 1000)
 
 
 def main() -> None:
-    """Ends when standard input does."""
-    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    # The log goes there, which nobody reads here.
+    """Runs until the end of standard input."""
+    responses = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    # The function's log is discarded.
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     module, _, name = sys.argv[1].rpartition(".")
     handler: Any = getattr(importlib.import_module(module), name)
     for line in sys.stdin:
-        answers.write(json.dumps(handler(json.loads(line), LambdaContext())) + "\n")
-        answers.flush()
+        responses.write(json.dumps(handler(json.loads(line), LambdaContext())) + "\n")
+        responses.flush()
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Both sides' functions as processes: one that is invoked for a turn, and a server for streams."""
+"""Functions as processes: one is invoked for each turn, the other is a server for streams."""
 
 import http.client
 import json
@@ -11,11 +11,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple
 
-from dev.benchmarks.chat.stand_in import HOST, PIECES, TEXT
+from dev.benchmarks.chat.mock_aws import HOST, PIECES, TEXT
 from dev.benchmarks.cold_start import BenchmarkError
 
 START_SECONDS = 30
-# How often it is asked whether a server takes requests yet; the web adapter does so every 10.
+# Interval of readiness checks; the web adapter's is 10 ms.
 POLL_SECONDS = 0.002
 CALLER = "arn:aws:iam::123456789012:user/benchmark"
 CONVERSATION = "/conversations/{id}"
@@ -24,7 +24,7 @@ _INVOKE = Path(__file__).with_name("invoke.py")
 
 
 class Side(NamedTuple):
-    """`handler` is in the folder `package`; `server` is a module in `stream_package`. Folders are as unpacked."""
+    """`handler` is in the unpacked folder `package`, the module `server` in `stream_package`."""
 
     name: str
     package: Path
@@ -33,16 +33,16 @@ class Side(NamedTuple):
     server: str
 
 
-class Streamed(NamedTuple):
-    """Milliseconds until the first piece of the answer, and until the stream's end; and what was sent."""
+class StreamResult(NamedTuple):
+    """Milliseconds until the answer's first piece and until the stream's end, and the stream's content."""
 
     first_ms: float
     last_ms: float
-    sent: bytes
+    content: bytes
 
 
 class _Process:
-    """Ends with its context; `cpu_ms` is then the processor time that it has used."""
+    """A context manager that kills the process at the end and then sets `cpu_ms`, its CPU time."""
 
     def __init__(self, command: list[str], package: Path, environment: dict[str, str], *, pipes: bool) -> None:
         self.cpu_ms = 0.0
@@ -62,7 +62,7 @@ class _Process:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self, error_type: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._process.kill()
         _, status, used = os.wait4(self._process.pid, 0)
@@ -72,36 +72,36 @@ class _Process:
             if pipe:
                 pipe.close()
 
-    def failed(self, what: object) -> BenchmarkError:
-        """With what the process has said."""
+    def failed(self, reason: object) -> BenchmarkError:
+        """An error with the process's log."""
         self._log.seek(0)
-        return BenchmarkError(f"{self._command}: {what}\n{self._log.read()}")
+        return BenchmarkError(f"{self._command}: {reason}\n{self._log.read()}")
 
 
 class Turns(_Process):
-    """A function that answers at once."""
+    """A function without streaming."""
 
     def __init__(self, side: Side, python: Path, environment: dict[str, str]) -> None:
         super().__init__([str(python), "-P", str(_INVOKE), side.handler], side.package, environment, pipes=True)
 
-    def ask(self, event: dict[str, Any]) -> dict[str, Any]:
-        """One invocation; the answer's body."""
+    def invoke(self, event: dict[str, Any]) -> dict[str, Any]:
+        """Invokes the function and returns the response's body."""
         assert self._process.stdin
         assert self._process.stdout
         try:
             self._process.stdin.write(json.dumps(event) + "\n")
             self._process.stdin.flush()
-            answer = json.loads(self._process.stdout.readline() or "{}")
+            response = json.loads(self._process.stdout.readline() or "{}")
         except BrokenPipeError as error:
             raise self.failed(error) from error
-        if answer.get("statusCode") not in (200, 201):
-            raise self.failed(answer)
-        body: dict[str, Any] = json.loads(answer["body"])
+        if response.get("statusCode") not in (200, 201):
+            raise self.failed(response)
+        body: dict[str, Any] = json.loads(response["body"])
         return body
 
 
 class Streams(_Process):
-    """A server behind the web adapter, which stays connected to it."""
+    """A server behind the web adapter, with a persistent connection."""
 
     def __init__(self, side: Side, python: Path, environment: dict[str, str]) -> None:
         self._port = _free_port()
@@ -109,24 +109,24 @@ class Streams(_Process):
         super().__init__([str(python), "-m", side.server], side.stream_package, environment, pipes=False)
         self._connection: http.client.HTTPConnection | None = None
 
-    def ask(self, conversation: str) -> Streamed:
-        """One stream, read to its end; the first one waits for the server."""
-        begun = time.perf_counter()
+    def invoke(self, conversation: str) -> StreamResult:
+        """Reads one stream to its end; the first call waits for the server."""
+        started = time.perf_counter()
         if self._connection is None:
             self._connection = http.client.HTTPConnection(HOST, self._port, timeout=START_SECONDS)
             self._connection.sock = self._connected()
         path, body, headers = stream_request(conversation)
         self._connection.request("POST", path, body, headers)
-        answer = self._connection.getresponse()
-        first_ms, sent = 0.0, b""
-        while line := answer.readline():
-            sent += line
+        response = self._connection.getresponse()
+        first_ms, content = 0.0, b""
+        while line := response.readline():
+            content += line
             if not first_ms and is_first_piece(line):
-                first_ms = (time.perf_counter() - begun) * 1000
-        last_ms = (time.perf_counter() - begun) * 1000
-        if answer.status != 200 or not first_ms or not is_whole(sent):
-            raise self.failed(f"answered {answer.status}: {sent!r}")
-        return Streamed(first_ms, last_ms, sent)
+                first_ms = (time.perf_counter() - started) * 1000
+        last_ms = (time.perf_counter() - started) * 1000
+        if response.status != 200 or not first_ms or not is_complete(content):
+            raise self.failed(f"returned {response.status}: {content!r}")
+        return StreamResult(first_ms, last_ms, content)
 
     def _connected(self) -> socket.socket:
         end = time.monotonic() + START_SECONDS
@@ -138,11 +138,11 @@ class Streams(_Process):
             else:
                 connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 return connected
-        raise self.failed("does not take requests")
+        raise self.failed("does not accept requests")
 
 
 def event(route: str, conversation: str | None, body: dict[str, Any]) -> dict[str, Any]:
-    """API Gateway's event of a POST."""
+    """API Gateway's event for a POST request."""
     return {
         "httpMethod": "POST",
         "resource": route,
@@ -157,12 +157,12 @@ def event(route: str, conversation: str | None, body: dict[str, Any]) -> dict[st
 
 
 def turn(conversation: str) -> dict[str, Any]:
-    """The event of the question that is asked throughout."""
+    """The event with the benchmark's question."""
     return event(f"{CONVERSATION}/messages", conversation, {"text": QUESTION})
 
 
 def stream_request(conversation: str) -> tuple[str, bytes, dict[str, str]]:
-    """The same question as the web adapter sends it: path, body, headers."""
+    """The same question as sent by the web adapter: path, body, headers."""
     route = f"{CONVERSATION}/messages/stream"
     headers = {
         "Content-Type": "application/json",
@@ -173,13 +173,13 @@ def stream_request(conversation: str) -> tuple[str, bytes, dict[str, str]]:
 
 
 def is_first_piece(line: bytes) -> bool:
-    """Whether a stream's line brings text of the answer: both sides send pieces of JSON with it."""
+    """Whether a line has the answer's first piece: both sides send pieces as JSON."""
     return line.startswith(b"data: ") and PIECES[0].encode() in line
 
 
-def is_whole(sent: bytes) -> bool:
-    """Whether a stream brought the whole answer, and no error."""
-    pieces = [json.loads(line[6:]) for line in sent.splitlines() if line.startswith(b"data: ")]
+def is_complete(content: bytes) -> bool:
+    """Whether the stream has the complete answer and no error."""
+    pieces = [json.loads(line[6:]) for line in content.splitlines() if line.startswith(b"data: ")]
     return "".join(piece.get("text", "") for piece in pieces) == TEXT
 
 
@@ -188,7 +188,7 @@ def _request_context(route: str) -> dict[str, Any]:
 
 
 def _free_port() -> int:
-    with socket.socket() as one:
-        one.bind((HOST, 0))
-        port: int = one.getsockname()[1]
+    with socket.socket() as listener:
+        listener.bind((HOST, 0))
+        port: int = listener.getsockname()[1]
         return port

@@ -1,4 +1,4 @@
-"""How many pages a second are taken in and in how much memory, beside the pipeline that tutorials show."""
+"""Compares the ingestion's speed and memory with those of a baseline pipeline from tutorials."""
 
 import argparse
 import json
@@ -16,7 +16,7 @@ from typing import Any
 
 from dev.benchmarks.cold_start import BenchmarkError, environment_for, locked, pins
 from dev.benchmarks.ingestion import figures, samples, search
-from dev.benchmarks.ingestion.figures import AIM, AIM_MEGABYTES, DEFAULT_RATE, FUNCTIONS, Comparison, Ours, Peer
+from dev.benchmarks.ingestion.figures import AIM, AIM_MEGABYTES, DEFAULT_RATE, FUNCTIONS, Baseline, Comparison, Project
 from dev.benchmarks.ingestion.model import SECONDS
 from dev.benchmarks.ingestion.samples import Sample
 from dev.benchmarks.ingestion.stage import SimulatedQueue, served
@@ -26,12 +26,12 @@ ROOT = Path(__file__).resolve().parents[3]
 BASELINE = "bench-ingestion"
 RESULT = ROOT / "dev" / "benchmarks" / "results" / "ingestion.json"
 PAGES = 5_000
-# Embedding all pages one by one would take most of an hour.
-PEER_PAGES = 60
-# Loading alone is measured on all pages, if the peer has done it by then.
-PEER_LOAD_SECONDS = 180
+# The baseline would need most of an hour for all pages.
+BASELINE_PAGES = 60
+# Loading is measured on all pages if the baseline finishes within this time.
+BASELINE_LOAD_SECONDS = 180
 DIMENSIONS = 1024
-# Above what two functions can reach: it is not the quota that is measured.
+# Higher than two functions can reach, because the quota is not measured.
 RATE = 10_000
 LIMIT_SECONDS = 900
 INDEX = "chunks"
@@ -39,56 +39,64 @@ SPACE = "benchmark"
 
 
 def main() -> None:
-    """Measures, prints tables and writes `results/ingestion.json`."""
+    """Measures, prints tables, and writes `results/ingestion.json`."""
     arguments = _arguments()
     if sys.platform != "linux":
-        sys.exit("The peak of a process's memory is read from /proc, which Linux has.")
+        sys.exit("This benchmark needs Linux to read a process's peak memory from /proc.")
     if not search.PYTHON.exists():
-        sys.exit("`make setup-local` installs what the search engine runs with.")
+        sys.exit("The search engine is missing; run `make setup-local`.")
     try:
         with tempfile.TemporaryDirectory() as folder:
             comparisons = _compare(Path(folder), arguments)
     except BenchmarkError as error:
         sys.exit(str(error))
     print(figures.table(comparisons))
-    print(f"\nOurs, {comparisons[-1].name}:\n\n{figures.split(comparisons[-1].ours)}")
-    for one in comparisons:
-        print(f"{one.name}: {one.ours.pace_at_default_rate:.1f} pages/s at {DEFAULT_RATE} calls/s to the model")
-    if not arguments.ours and arguments.pages == PAGES:
+    print(f"\nProject, {comparisons[-1].name}:\n\n{figures.split(comparisons[-1].project)}")
+    for comparison in comparisons:
+        pace = comparison.project.pace_at_default_rate
+        print(f"{comparison.name}: {pace:.1f} pages/s at {DEFAULT_RATE} calls/s to the model")
+    if not arguments.project and arguments.pages == PAGES:
         RESULT.write_text(json.dumps(_report(comparisons), indent=2) + "\n", "utf-8")
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--pages", type=int, default=PAGES, help=f"of the made document (default {PAGES})")
-    parser.add_argument("--ours", action="store_true", help="without the peer, the made document only")
+    parser.add_argument("--pages", type=int, default=PAGES, help=f"of the combined document (default {PAGES})")
+    parser.add_argument("--project", action="store_true", help="the project and the combined document only")
     return parser.parse_args()
 
 
 def _compare(folder: Path, arguments: argparse.Namespace) -> list[Comparison]:
-    big = samples.bound(folder / "big.pdf", arguments.pages)
+    big = samples.combined(folder / "big.pdf", arguments.pages)
     (folder / "engine").mkdir()
     with search.running(folder / "engine") as (address, engine):
-        if arguments.ours:
-            return [Comparison(big.name, _ours(engine, address, big), Peer(1, 1, {"": 1.0}, 0.0), os.getloadavg()[0])]
+        if arguments.project:
+            none = Baseline(1, 1, {"": 1.0}, 0.0)
+            return [Comparison(big.name, _project(engine, address, big), none, os.getloadavg()[0])]
         python = environment_for(BASELINE)
-        read = samples.handbooks()[:3]
-        # Not counted: the engine is slow at what it does for the first time.
-        _ours(engine, address, read[-1]), _peer(engine, address, python, read[-1])
+        selected = samples.handbooks()[:3]
+        # Not counted: the engine is slow at first.
+        _project(engine, address, selected[-1]), _baseline(engine, address, python, selected[-1])
         comparisons = [
-            Comparison(one.name, _ours(engine, address, one), _peer(engine, address, python, one), os.getloadavg()[0])
-            for one in read
+            Comparison(
+                sample.name,
+                _project(engine, address, sample),
+                _baseline(engine, address, python, sample),
+                os.getloadavg()[0],
+            )
+            for sample in selected
         ]
-        ours, load_average = _ours(engine, address, big), os.getloadavg()[0]
-        some = _peer(engine, address, python, big, "--pages", str(PEER_PAGES))
+        project, load_average = _project(engine, address, big), os.getloadavg()[0]
+        first_pages = _baseline(engine, address, python, big, "--pages", str(BASELINE_PAGES))
         try:
-            load = _peer(engine, address, python, big, "--load-only", seconds=PEER_LOAD_SECONDS)
+            load = _baseline(engine, address, python, big, "--load-only", seconds=BASELINE_LOAD_SECONDS)
         except subprocess.TimeoutExpired:
             load = None
-        return [*comparisons, Comparison(big.name, ours, figures.whole(some, load, big.pages), load_average)]
+        baseline = figures.projected(first_pages, load, big.pages)
+        return [*comparisons, Comparison(big.name, project, baseline, load_average)]
 
 
-def _ours(engine: Engine, address: str, sample: Sample) -> Ours:
+def _project(engine: Engine, address: str, sample: Sample) -> Project:
     from lambda_src.hr_qa.resources import index_definition
 
     with (
@@ -96,21 +104,21 @@ def _ours(engine: Engine, address: str, sample: Sample) -> Ours:
         search.index(engine, INDEX, index_definition(DIMENSIONS)),
         _stage(address, Path(name)) as stage,
     ):
-        stored, ready, record = stage.take_in(sample)
-        results = stage.end()
-        found = search.count(engine, INDEX)
-        if record.pages != sample.pages or record.chunks != found or stage.queue.failures:
+        stored, ready, record = stage.ingest(sample)
+        results = stage.stop()
+        stored_chunks = search.count(engine, INDEX)
+        if record.pages != sample.pages or record.chunks != stored_chunks or stage.queue.failures:
             raise BenchmarkError(
-                f"{sample.name}: {record.pages} pages, {record.chunks} chunks of which {found} are there, "
-                f"{stage.queue.failures} failures\n{stage.said()}"
+                f"{sample.name}: {record.pages} pages, {record.chunks} chunks of which {stored_chunks} are stored, "
+                f"{stage.queue.failures} failures\n{stage.logs()}"
             )
     parts: dict[str, float] = {}
     for result in results:
         for part, seconds in result["seconds"].items():
             parts[part] = parts.get(part, 0.0) + seconds
-    return Ours(
+    return Project(
         pages=sample.pages,
-        chunks=found,
+        chunks=stored_chunks,
         stored=stored,
         ready=ready,
         parts=parts,
@@ -121,7 +129,7 @@ def _ours(engine: Engine, address: str, sample: Sample) -> Ours:
 
 
 class Stage:
-    """The functions' processes around a queue, a table and a bucket."""
+    """The functions' processes with a queue, a table, and a bucket."""
 
     def __init__(self, folder: Path, queue: SimulatedQueue, table: Any, processes: "list[subprocess.Popen[bytes]]"):
         from lambda_src.hr_qa.documents import Documents
@@ -131,8 +139,8 @@ class Stage:
         self._documents = Documents("benchmark", table)
         self._processes = processes
 
-    def take_in(self, sample: Sample) -> tuple[float, float, Any]:
-        """Seconds until the document is stored and until it is ready, and its record then."""
+    def ingest(self, sample: Sample) -> tuple[float, float, Any]:
+        """Returns the seconds until the document is stored and until it is ready, and its item."""
         from lambda_src.hr_qa.documents import DocumentItem
         from lambda_src.hr_qa.resources import object_key
 
@@ -143,24 +151,24 @@ class Stage:
         target = self._folder / object_key(SPACE, document)
         target.parent.mkdir(parents=True)
         target.symlink_to(sample.path)
-        began = time.monotonic()
+        started = time.monotonic()
         self.queue.put(json.dumps({"detail": {"object": {"key": object_key(SPACE, document)}}}))
         self._wait(lambda: getattr(self._documents.get(SPACE, document), "status", "") in ("ready", "failed"))
         ready = time.monotonic()
-        # It cleans again and again for a while; once is enough to see it.
+        # Cleaning is repeated for a while; the first time is enough here.
         self._wait(lambda: "clean" in self.queue.done)
-        # Publishing is asked for when the last range is done.
+        # The publish message is sent when the last range is stored.
         stored = self.queue.sent.get("publish", ready)
-        return stored - began, ready - began, self._documents.get(SPACE, document)
+        return stored - started, ready - started, self._documents.get(SPACE, document)
 
-    def end(self) -> list[dict[str, Any]]:
-        """Ends the functions; their own figures."""
+    def stop(self) -> list[dict[str, Any]]:
+        """Stops the functions and returns their figures."""
         self.queue.close()
         for process in self._processes:
             process.wait(30)
         return [json.loads((self._folder / f"result{number}").read_text("utf-8")) for number in range(FUNCTIONS)]
 
-    def said(self) -> str:
+    def logs(self) -> str:
         """The end of the functions' logs."""
         return "\n".join(path.read_text("utf-8")[-3000:] for path in sorted(self._folder.glob("log*")))
 
@@ -168,7 +176,7 @@ class Stage:
         end = time.monotonic() + LIMIT_SECONDS
         while not condition():
             if time.monotonic() > end or any(process.poll() is not None for process in self._processes):
-                raise BenchmarkError(f"the functions did not do it\n{self.said()}")
+                raise BenchmarkError(f"the functions did not finish\n{self.logs()}")
             time.sleep(0.05)
 
 
@@ -223,22 +231,22 @@ def _environment(address: str) -> dict[str, str]:
     }
 
 
-def _peer(
+def _baseline(
     engine: Engine, address: str, python: Path, sample: Sample, *options: str, seconds: float = LIMIT_SECONDS
-) -> Peer:
+) -> Baseline:
     from lambda_src.hr_qa.resources import index_definition
 
     command = [str(python), "-m", "dev.benchmarks.peer.ingestion.pipeline", str(sample.path), "--endpoint", address]
     command += ["--index", INDEX, "--dimensions", str(DIMENSIONS), *options]
-    with search.index(engine, INDEX, search.peer_definition(index_definition(DIMENSIONS))):
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=seconds)
-        if done.returncode:
-            raise BenchmarkError(f"the peer failed: {done.stderr[-3000:]}")
-        found = search.count(engine, INDEX)
-    said = json.loads(done.stdout)
-    if said["chunks"] != found:
-        raise BenchmarkError(f"the peer stored {found} of {said['chunks']} chunks")
-    return Peer(said["pages"], said["chunks"], said["seconds"], said["peakMb"])
+    with search.index(engine, INDEX, search.baseline_definition(index_definition(DIMENSIONS))):
+        completed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=seconds)
+        if completed.returncode:
+            raise BenchmarkError(f"the baseline failed: {completed.stderr[-3000:]}")
+        stored_chunks = search.count(engine, INDEX)
+    result = json.loads(completed.stdout)
+    if result["chunks"] != stored_chunks:
+        raise BenchmarkError(f"the baseline stored {stored_chunks} of {result['chunks']} chunks")
+    return Baseline(result["pages"], result["chunks"], result["seconds"], result["peakMb"])
 
 
 def _report(comparisons: list[Comparison]) -> dict[str, Any]:
@@ -251,12 +259,12 @@ def _report(comparisons: list[Comparison]) -> dict[str, Any]:
         "functions": FUNCTIONS,
         "modelSeconds": SECONDS,
         "defaultCallsPerSecond": DEFAULT_RATE,
-        "peerPagesOfMadeDocument": PEER_PAGES,
+        "baselinePagesOfCombinedDocument": BASELINE_PAGES,
         "versions": {
             **pins(ROOT / "lambda_src" / "hr_qa" / "ingestion" / "requirements.txt"),
             **pins(locked(BASELINE)),
         },
-        "documents": [figures.document(one) for one in comparisons],
+        "documents": [figures.document(comparison) for comparison in comparisons],
     }
 
 

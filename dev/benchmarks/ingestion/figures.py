@@ -1,18 +1,18 @@
-"""What is measured of each side, what follows from it, and how it is said."""
+"""Measurements of both sides, their statistics, and their presentation."""
 
 from typing import Any, NamedTuple
 
 FUNCTIONS = 2
 AIM = 10.0
 AIM_MEGABYTES = 512
-# The default stage's `embedding_rate`: calls a second of all functions together.
+# The default `embedding_rate` of a stage: calls per second of all functions.
 DEFAULT_RATE = 30
 
 
-class Ours(NamedTuple):
-    """`stored`: seconds from the file's event until the last chunk was stored; `ready`: until it was published.
+class Project(NamedTuple):
+    """`stored` and `ready` are the seconds from the file's event until the last chunk is stored and published.
 
-    `parts`: seconds of both functions together. `functions`: those that had work.
+    `parts` has the seconds of both functions together, `functions` is the number of functions that had work.
     """
 
     pages: int
@@ -26,17 +26,17 @@ class Ours(NamedTuple):
 
     @property
     def pace(self) -> float:
-        """Pages a second."""
+        """Pages per second."""
         return self.pages / self.stored
 
     @property
     def pace_at_default_rate(self) -> float:
-        """Pages a second that the default rate of calls to the model lets through, one call a chunk."""
+        """Pages per second with the default rate of model calls, comparison call per chunk."""
         return min(self.pace, DEFAULT_RATE * self.pages / self.chunks)
 
 
-class Peer(NamedTuple):
-    """`parts`: seconds, one after the other. `estimated`: the file's own figures are not all measured."""
+class Baseline(NamedTuple):
+    """`parts` has the seconds of sequential steps. `estimated` marks figures that are partly projected."""
 
     pages: int
     chunks: int
@@ -46,108 +46,108 @@ class Peer(NamedTuple):
 
     @property
     def seconds(self) -> float:
-        """From the file to the last chunk stored."""
+        """The time from the file to the last stored chunk."""
         return sum(self.parts.values())
 
     @property
     def pace(self) -> float:
-        """Pages a second."""
+        """Pages per second."""
         return self.pages / self.seconds
 
 
 class Comparison(NamedTuple):
-    """One document. `load`: the machine's load average of the last minute, after ours had run or both.
+    """One document. `load` is the one-minute load average after the measurements.
 
-    The benchmark itself makes 2 to 3; more makes the figures worth less.
+    The benchmark itself causes 2 to 3; more makes the figures less reliable.
     """
 
     name: str
-    ours: Ours
-    peer: Peer
+    project: Project
+    baseline: Baseline
     load: float
 
     @property
     def ratio(self) -> float:
-        """Of the paces: how many times as fast ours is."""
-        return self.ours.pace / self.peer.pace
+        """The project's pace divided by the baseline's."""
+        return self.project.pace / self.baseline.pace
 
 
-def whole(some: Peer, load: Peer | None, pages: int) -> Peer:
-    """The peer's figures for a whole file, projected from those of its first pages; loading as it was measured on all.
+def projected(first_pages: Baseline, load: Baseline | None, pages: int) -> Baseline:
+    """Projects the baseline's figures for the complete file from its first pages, except for the measured loading.
 
-    `load` is None where that took too long. The peak is the larger of what was seen, and so too small: in earnest the
-    peer has the vectors of all chunks in memory at once.
+    `load` is None if loading took too long. The peak is the larger measured one, which is too low: a complete run holds
+    the vectors of all chunks in memory.
     """
-    factor = pages / some.pages
-    parts = {part: seconds * factor for part, seconds in some.parts.items()}
+    factor = pages / first_pages.pages
+    parts = {part: seconds * factor for part, seconds in first_pages.parts.items()}
     if load is not None:
         parts["extract"] = load.parts["extract"]
-    peak = max(some.peak, load.peak if load else 0.0)
-    return Peer(pages, round(some.chunks * factor), parts, peak, estimated=True)
+    peak = max(first_pages.peak, load.peak if load else 0.0)
+    return Baseline(pages, round(first_pages.chunks * factor), parts, peak, estimated=True)
 
 
 def table(comparisons: list[Comparison]) -> str:
-    """The figures as a Markdown table; a tilde before what is projected."""
+    """The figures as a Markdown table; a tilde marks projected values."""
     lines = [
-        "| document | pages | chunks, ours / peer | ours, s (until ready) | peer, s | ours, pages/s | peer, pages/s "
-        "| ratio | ours, peak MB each | peer, peak MB |",
+        "| document | pages | chunks, project / baseline | project, s (until ready) | baseline, s "
+        "| project, pages/s | baseline, pages/s | ratio | project, peak MB each | baseline, peak MB |",
         "|---|---|---|---|---|---|---|---|---|---|",
     ]
     return "\n".join([*lines, *map(_row, comparisons)])
 
 
-def _row(one: Comparison) -> str:
-    ours, peer = one.ours, one.peer
-    tilde, more = ("~", "> ") if peer.estimated else ("", "")
+def _row(comparison: Comparison) -> str:
+    project, baseline = comparison.project, comparison.baseline
+    tilde, more = ("~", "> ") if baseline.estimated else ("", "")
     cells = [
-        one.name,
-        str(ours.pages),
-        f"{ours.chunks} / {tilde}{peer.chunks}",
-        f"{ours.stored:.1f} ({ours.ready:.1f})",
-        f"{tilde}{peer.seconds:.1f}",
-        f"{ours.pace:.1f}",
-        f"{tilde}{peer.pace:.2f}",
-        f"{tilde}{one.ratio:.1f}",
-        " + ".join(f"{peak:.0f}" for peak in ours.peaks),
-        f"{more}{peer.peak:.0f}",
+        comparison.name,
+        str(project.pages),
+        f"{project.chunks} / {tilde}{baseline.chunks}",
+        f"{project.stored:.1f} ({project.ready:.1f})",
+        f"{tilde}{baseline.seconds:.1f}",
+        f"{project.pace:.1f}",
+        f"{tilde}{baseline.pace:.2f}",
+        f"{tilde}{comparison.ratio:.1f}",
+        " + ".join(f"{peak:.0f}" for peak in project.peaks),
+        f"{more}{baseline.peak:.0f}",
     ]
     return f"| {' | '.join(cells)} |"
 
 
-def split(ours: Ours) -> str:
-    """Where the functions' time went, as a Markdown table."""
-    lines = ["| part | s, both functions | ms a page |", "|---|---|---|"]
-    parts = {**ours.parts, "CPU time of all parts": ours.cpu}
-    lines += [f"| {part} | {spent:.1f} | {spent / ours.pages * 1000:.1f} |" for part, spent in parts.items()]
+def split(project: Project) -> str:
+    """The functions' time by part, as a Markdown table."""
+    lines = ["| part | s, both functions | ms per page |", "|---|---|---|"]
+    parts = {**project.parts, "CPU time of all parts": project.cpu}
+    lines += [f"| {part} | {spent:.1f} | {spent / project.pages * 1000:.1f} |" for part, spent in parts.items()]
     return "\n".join(lines)
 
 
-def document(one: Comparison) -> dict[str, Any]:
-    """What is kept of a comparison."""
-    ours, peer = one.ours, one.peer
+def document(comparison: Comparison) -> dict[str, Any]:
+    """A comparison for the result file."""
+    project, baseline = comparison.project, comparison.baseline
     return {
-        "document": one.name,
-        "pages": ours.pages,
-        "ratio": round(one.ratio, 1),
-        "loadAverage": round(one.load, 1),
-        "ours": {
-            "pagesPerSecond": round(ours.pace, 2),
-            "pagesPerSecondAtDefaultRate": round(ours.pace_at_default_rate, 2),
-            "chunks": ours.chunks,
-            "secondsUntilStored": round(ours.stored, 2),
-            "secondsUntilReady": round(ours.ready, 2),
-            "secondsByPart": _rounded(ours.parts),
-            "cpuSeconds": round(ours.cpu, 2),
-            "peakMegabytes": [round(peak) for peak in ours.peaks],
-            "functionsWithWork": ours.functions,
+        "document": comparison.name,
+        "pages": project.pages,
+        "ratio": round(comparison.ratio, 1),
+        "loadAverage": round(comparison.load, 1),
+        "project": {
+            "pagesPerSecond": round(project.pace, 2),
+            "pagesPerSecondAtDefaultRate": round(project.pace_at_default_rate, 2),
+            "chunks": project.chunks,
+            "secondsUntilStored": round(project.stored, 2),
+            "secondsUntilReady": round(project.ready, 2),
+            "secondsByPart": _rounded(project.parts),
+            "cpuSeconds": round(project.cpu, 2),
+            "peakMegabytes": [round(peak) for peak in project.peaks],
+            "functionsWithWork": project.functions,
         },
-        "peer": {
-            "pagesPerSecond": round(peer.pace, 2),
-            "chunks": peer.chunks,
-            "seconds": round(peer.seconds, 2),
-            "secondsByPart": _rounded(peer.parts),
-            "peakMegabytes": round(peer.peak),
-            "estimated": peer.estimated,
+        "baseline": {
+            "pagesPerSecond": round(baseline.pace, 2),
+            "chunks": baseline.chunks,
+            "seconds": round(baseline.seconds, 2),
+            "secondsByPart": _rounded(baseline.parts),
+            "peakMegabytes": round(baseline.peak),
+            "estimated": baseline.estimated,
         },
     }
 

@@ -1,7 +1,7 @@
-"""One instance of the ingestion function, in a process of its own: the real handler, over a stage without AWS.
+"""One instance of the ingestion function as a process: the real handler with a simulated stage.
 
-`python -m dev.benchmarks.ingestion.function NUMBER PORT FOLDER RESULT` works on the queue until the stage ends, and
-writes its figures to the file RESULT. The stage's key comes in the environment.
+`python -m dev.benchmarks.ingestion.function NUMBER PORT FOLDER RESULT` processes the queue until the stage ends, and
+writes its figures to the file RESULT. The stage's key is in the environment.
 """
 
 import json
@@ -23,41 +23,41 @@ TIMEOUT_SECONDS = 300
 
 
 class LambdaContext:
-    """As Lambda gives it to an invocation that has just begun."""
+    """The context of a new invocation."""
 
     def __init__(self) -> None:
         self._end = time.monotonic() + TIMEOUT_SECONDS
 
     def get_remaining_time_in_millis(self) -> int:
-        """Lambda's own."""
+        """Part of Lambda's API."""
         return int((self._end - time.monotonic()) * 1000)
 
 
 class Clock:
-    """Seconds spent in the parts of the work. Parts that run side by side add up to more than has passed."""
+    """The seconds spent in each part of the work. The sum of concurrent parts exceeds the elapsed time."""
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}
         self._lock = threading.Lock()
 
     def watch(self, owner: Any, name: str, part: str) -> None:
-        """Counts the calls of a function or method to a part."""
-        called = getattr(owner, name)
+        """Adds the duration of a function's calls to a part."""
+        function = getattr(owner, name)
 
         def timed(*arguments: Any, **named: Any) -> Any:
-            began = time.perf_counter()
+            started = time.perf_counter()
             try:
-                return called(*arguments, **named)
+                return function(*arguments, **named)
             finally:
-                passed = time.perf_counter() - began
+                elapsed = time.perf_counter() - started
                 with self._lock:
-                    self.seconds[part] = self.seconds.get(part, 0.0) + passed
+                    self.seconds[part] = self.seconds.get(part, 0.0) + elapsed
 
         setattr(owner, name, timed)
 
 
 def main() -> None:
-    """Ends when the stage does."""
+    """Processes messages until the stage ends."""
     number, port, folder, result = sys.argv[1:]
     manager = Manager((HOST, int(port)), os.environ.pop("STAGE_KEY").encode())
     manager.connect()
@@ -66,9 +66,9 @@ def main() -> None:
     handler = _handler(manager, Path(folder), clock)
     used_before = _cpu_seconds()
     while (messages := queue.receive(int(number))) is not None:
-        ids = [one for one, _ in messages]
+        ids = [message_id for message_id, _ in messages]
         failed = handler({"Records": [_record(*message) for message in messages]}, LambdaContext())
-        queue.finish(ids, [one["itemIdentifier"] for one in failed["batchItemFailures"]])
+        queue.finish(ids, [failure["itemIdentifier"] for failure in failed["batchItemFailures"]])
     figures = {"peakMb": peak_megabytes(), "cpuSeconds": _cpu_seconds() - used_before, "seconds": clock.seconds}
     Path(result).write_text(json.dumps(figures), "utf-8")
 
@@ -76,7 +76,7 @@ def main() -> None:
 def _handler(manager: Any, folder: Path, clock: Clock) -> Callable[[Any, Any], Any]:
     from lambda_src.shared import aws
 
-    # Not used, but a function has them in memory.
+    # Not used, but part of a function's memory.
     _handler.clients = [aws.store_client(service) for service in SERVICES]  # type: ignore[attr-defined]
     stores = {"dynamodb": manager.table(), "s3": FolderBucket(folder), "sqs": manager.queue()}
     aws.store_client = stores.__getitem__  # type: ignore[assignment]
@@ -92,7 +92,7 @@ def _handler(manager: Any, folder: Path, clock: Clock) -> Callable[[Any, Any], A
     clock.watch(Index, "ordinals", "look up")
     from lambda_src.hr_qa.ingestion.handler import handler
 
-    answer("", int(os.environ["DIMENSIONS"]), 0)  # the model's own start
+    answer("", int(os.environ["DIMENSIONS"]), 0)  # warms up the mock model
     return handler
 
 

@@ -1,4 +1,4 @@
-"""The embedding model of both sides: an answer after a fixed time, to as many callers at once as there are."""
+"""A mock embedding model for both sides, with a fixed delay and unlimited concurrency."""
 
 import functools
 import io
@@ -14,14 +14,14 @@ _NUMBERS = 200_000
 
 @functools.cache
 def _numbers(dimensions: int) -> bytes:
-    """Many random numbers of one width. A vector is a part of them, so that making it costs next to nothing."""
-    drawn = random.Random(dimensions)
+    """Random numbers with a fixed width. A vector is a slice of them, which is cheap to create."""
+    generator = random.Random(dimensions)
     scale = dimensions**-0.5
-    return b"".join(b"%+.8f," % drawn.gauss(0, scale) for _ in range(_NUMBERS)).replace(b"+", b" ")
+    return b"".join(b"%+.8f," % generator.gauss(0, scale) for _ in range(_NUMBERS)).replace(b"+", b" ")
 
 
 def answer(text: str, dimensions: int, seconds: float = SECONDS) -> bytes:
-    """Titan's JSON for a text: random, but for the same text always the same."""
+    """Titan's JSON for a text, with random but deterministic numbers."""
     numbers = _numbers(dimensions)
     width = len(numbers) // _NUMBERS
     start = zlib.crc32(text.encode()) % (_NUMBERS - dimensions) * width
@@ -31,10 +31,10 @@ def answer(text: str, dimensions: int, seconds: float = SECONDS) -> bytes:
 
 
 class Client:
-    """A bedrock-runtime client."""
+    """A mock bedrock-runtime client."""
 
     def invoke_model(self, *, body: str, **_request: Any) -> dict[str, Any]:
         """InvokeModel of Titan Text Embeddings."""
-        asked = json.loads(body)
-        content = answer(asked["inputText"], asked["dimensions"])
+        request = json.loads(body)
+        content = answer(request["inputText"], request["dimensions"])
         return {"body": io.BytesIO(content), "ResponseMetadata": {}}

@@ -1,4 +1,4 @@
-"""What is read: the largest of the sample handbooks, and a document of thousands of pages made of them."""
+"""The benchmark's documents: the largest sample handbooks, and a combination of them with thousands of pages."""
 
 import json
 from pathlib import Path
@@ -7,12 +7,12 @@ from typing import NamedTuple
 import pypdfium2 as pdfium
 
 HANDBOOKS = Path(__file__).resolve().parents[3] / "samples" / "handbooks"
-# What neither side can read.
-_LEFT_OUT = ("encrypted", "scanned", "corrupt")
+# Neither side can read these.
+_UNREADABLE = ("encrypted", "scanned", "corrupt")
 
 
 class Sample(NamedTuple):
-    """A document to read."""
+    """A document to ingest."""
 
     name: str
     path: Path
@@ -20,25 +20,25 @@ class Sample(NamedTuple):
 
 
 def handbooks() -> list[Sample]:
-    """Those that can be read, the one with the most pages first."""
-    known = json.loads((HANDBOOKS / "MANIFEST.json").read_text("utf-8"))
-    found = [
-        Sample(one["title"], HANDBOOKS / Path(one["file"]).name, one["pages"])
-        for one in known
-        if one["kind"] not in _LEFT_OUT
+    """The readable handbooks, longest first."""
+    entries = json.loads((HANDBOOKS / "MANIFEST.json").read_text("utf-8"))
+    samples = [
+        Sample(entry["title"], HANDBOOKS / Path(entry["file"]).name, entry["pages"])
+        for entry in entries
+        if entry["kind"] not in _UNREADABLE
     ]
-    return sorted(found, key=lambda sample: -sample.pages)
+    return sorted(samples, key=lambda sample: -sample.pages)
 
 
-def bound(path: Path, pages: int) -> Sample:
-    """The handbooks one after the other, again and again, up to so many pages in one file."""
+def combined(path: Path, pages: int) -> Sample:
+    """Combines the handbooks repeatedly into one file with the given number of pages."""
     target = pdfium.PdfDocument.new()
-    sources = [pdfium.PdfDocument(one.path) for one in handbooks()]
+    sources = [pdfium.PdfDocument(handbook.path) for handbook in handbooks()]
     while len(target) < pages:
         for source in sources:
-            wanted = range(min(len(source), pages - len(target)))
-            if wanted:
-                target.import_pages(source, list(wanted))
+            numbers = range(min(len(source), pages - len(target)))
+            if numbers:
+                target.import_pages(source, list(numbers))
     target.save(path)
     for document in (*sources, target):
         document.close()

@@ -1,4 +1,4 @@
-"""The search engine that both sides write into: a real OpenSearch, on a port and in a folder of its own."""
+"""The search engine of both sides: a separate OpenSearch process."""
 
 import os
 import subprocess
@@ -15,13 +15,13 @@ from dev.local.search.indices import for_engine
 ROOT = Path(__file__).resolve().parents[3]
 PYTHON = ROOT / ".venv-local" / "bin" / "python"
 START_SECONDS = 180
-# As long as the local stage keeps a write from being found.
+# The local stage's delay.
 REFRESH = "3s"
 
 
 @contextmanager
 def running(folder: Path) -> Iterator[tuple[str, Engine]]:
-    """The engine's address, and a way to ask it. The first time it is downloaded."""
+    """Runs the engine and yields its URL and a client. The first run downloads it."""
     port = ports.choose()
     command = [str(PYTHON), "-m", "dev.local.search", "--port", str(port), "--folder", str(folder)]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
@@ -51,7 +51,7 @@ def _wait(process: "subprocess.Popen[bytes]", engine: Engine, log: Path) -> None
 
 @contextmanager
 def index(engine: Engine, name: str, definition: dict[str, Any]) -> Iterator[None]:
-    """An empty index, gone again at the end."""
+    """Creates an index and deletes it at the end."""
     engine.request("PUT", f"/{name}", for_engine(definition, REFRESH))
     try:
         yield
@@ -60,12 +60,12 @@ def index(engine: Engine, name: str, definition: dict[str, Any]) -> Iterator[Non
 
 
 def count(engine: Engine, name: str) -> int:
-    """How many chunks there are."""
+    """The number of stored chunks."""
     engine.request("POST", f"/{name}/_refresh")
     return int(engine.request("GET", f"/{name}/_count")["count"])
 
 
-def peer_definition(ours: dict[str, Any]) -> dict[str, Any]:
-    """The index as LangChain's store makes it, with our vectors' settings."""
-    vector = ours["mappings"]["properties"]["vector"]
-    return {**ours, "mappings": {"properties": {"vector_field": vector, "text": {"type": "text"}}}}
+def baseline_definition(project: dict[str, Any]) -> dict[str, Any]:
+    """The index of LangChain's store, with the vector settings of the project."""
+    vector = project["mappings"]["properties"]["vector"]
+    return {**project, "mappings": {"properties": {"vector_field": vector, "text": {"type": "text"}}}}

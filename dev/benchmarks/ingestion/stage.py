@@ -1,4 +1,4 @@
-"""A stage without AWS: one process holds the queue and the table, which the functions' processes call."""
+"""A simulated stage: this process has the queue and the table, which the functions' processes call."""
 
 import io
 import json
@@ -13,14 +13,14 @@ from typing import Any, NamedTuple
 
 from botocore.exceptions import ClientError
 
-# As the stack sets it: a function is given so many messages at once.
+# The batch size in the stack.
 BATCH = 10
 HOST = "127.0.0.1"
 _WAIT_SECONDS = 0.5
 
 
 class Message(NamedTuple):
-    """`visible`: the time (monotonic) from which the message is given out."""
+    """`visible` is the monotonic time from which the message can be received."""
 
     id: str
     body: str
@@ -28,12 +28,12 @@ class Message(NamedTuple):
 
     @property
     def step(self) -> str:
-        """`range`, `publish` or `clean`; `start` for an event of the bucket."""
+        """`range`, `publish`, or `clean`; `start` for the bucket's event."""
         return str(json.loads(self.body).get("step", "start"))
 
 
 class SimulatedQueue:
-    """SQS as far as it is used, in the order in which messages were sent. `failures`: messages that came back."""
+    """The SQS operations in use, in FIFO order. `failures` counts messages that were returned."""
 
     def __init__(self) -> None:
         self.sent: dict[str, float] = {}
@@ -41,47 +41,47 @@ class SimulatedQueue:
         self.failures = 0
         self.polling: set[int] = set()
         self._closed = False
-        self._made = 0
+        self._count = 0
         self._messages: list[Message] = []
-        self._flying: dict[str, Message] = {}
+        self._in_flight: dict[str, Message] = {}
         self._change = threading.Condition()
 
     def put(self, body: str, delay: float = 0) -> None:
-        """A message, visible after so many seconds."""
+        """Adds a message that is visible after `delay` seconds."""
         with self._change:
-            self._made += 1
-            message = Message(f"m{self._made}", body, time.monotonic() + delay)
+            self._count += 1
+            message = Message(f"m{self._count}", body, time.monotonic() + delay)
             self.sent.setdefault(message.step, time.monotonic())
             self._messages.append(message)
             self._change.notify_all()
 
     def send_message_batch(self, *, QueueUrl: str, Entries: list[dict[str, Any]]) -> dict[str, Any]:
-        """SQS's own."""
+        """Part of SQS's API."""
         for entry in Entries:
             self.put(entry["MessageBody"], entry["DelaySeconds"])
         return {"Successful": Entries}
 
     def change_message_visibility(self, *, QueueUrl: str, ReceiptHandle: str, VisibilityTimeout: int) -> None:
-        """SQS's own. Does nothing: a message that fails comes back at once."""
+        """Part of SQS's API. Does nothing: a failed message is visible immediately."""
 
     def receive(self, function: int) -> list[tuple[str, str]] | None:
-        """Ids and bodies for one invocation, none after a while without work; None when the stage ends."""
+        """Ids and bodies for one invocation, empty after a timeout, and None when the stage ends."""
         with self._change:
             self.polling.add(function)
             self._change.wait_for(lambda: self._closed or bool(self._visible()), _WAIT_SECONDS)
             if self._closed:
                 return None
-            taken = self._visible()[:BATCH]
-            self._messages = [message for message in self._messages if message not in taken]
-            self._flying.update({message.id: message for message in taken})
-            return [(message.id, message.body) for message in taken]
+            batch = self._visible()[:BATCH]
+            self._messages = [message for message in self._messages if message not in batch]
+            self._in_flight.update({message.id: message for message in batch})
+            return [(message.id, message.body) for message in batch]
 
     def finish(self, ids: list[str], failed: list[str]) -> None:
-        """An invocation has ended."""
+        """Ends an invocation: deletes messages, and returns failed ones to the queue."""
         with self._change:
-            for one in ids:
-                message = self._flying.pop(one)
-                if one in failed:
+            for message_id in ids:
+                message = self._in_flight.pop(message_id)
+                if message_id in failed:
                     self.failures += 1
                     self._messages.append(message)
                 else:
@@ -89,7 +89,7 @@ class SimulatedQueue:
             self._change.notify_all()
 
     def close(self) -> None:
-        """Ends the functions."""
+        """Stops the functions."""
         with self._change:
             self._closed = True
             self._change.notify_all()
@@ -100,7 +100,7 @@ class SimulatedQueue:
 
 
 class Manager(BaseManager):
-    """The way from the functions' processes to the queue and the table."""
+    """The functions' connection to the queue and the table."""
 
 
 Manager.register("queue")
@@ -109,33 +109,33 @@ Manager.register("table")
 
 @contextmanager
 def served(queue: SimulatedQueue, table: Any) -> Iterator[tuple[int, str]]:
-    """Port and key by which other processes reach the queue and the table, from a thread of this one."""
+    """Serves queue and table from a thread, and yields port and key."""
 
-    class Here(BaseManager):
+    class Server(BaseManager):
         pass
 
-    Here.register("queue", callable=lambda: queue)
-    Here.register("table", callable=lambda: table)
+    Server.register("queue", callable=lambda: queue)
+    Server.register("table", callable=lambda: table)
     key = secrets.token_hex(16)
-    server = Here((HOST, 0), key.encode()).get_server()
+    server = Server((HOST, 0), key.encode()).get_server()
     threading.Thread(target=server.serve_forever, daemon=True).start()
     address: Any = server.address
     yield address[1], key
 
 
 class FolderBucket:
-    """An S3 client over a folder: a file is not in the memory of anybody."""
+    """A mock S3 client with a folder, so that files are not in memory."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
     def head_object(self, *, Bucket: str, Key: str) -> dict[str, Any]:
-        """S3's own."""
+        """Part of S3's API."""
         path = self._path(Key)
         return {"ETag": _etag(path), "ContentLength": path.stat().st_size}
 
     def get_object(self, *, Bucket: str, Key: str, IfMatch: str) -> dict[str, Any]:
-        """S3's own."""
+        """Part of S3's API."""
         path = self._path(Key)
         if _etag(path) != IfMatch:
             raise ClientError({"Error": {"Code": "PreconditionFailed"}}, "GetObject")
@@ -143,7 +143,7 @@ class FolderBucket:
         return {"Body": body}
 
     def delete_object(self, *, Bucket: str, Key: str) -> None:
-        """S3's own."""
+        """Part of S3's API."""
         self._path(Key).unlink(missing_ok=True)
 
     def _path(self, key: str) -> Path:

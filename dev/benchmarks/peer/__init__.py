@@ -1,1 +1,1 @@
-"""The use cases in the common way: what the benchmarks compare ours with."""
+"""The baseline of the benchmarks: the use cases, written in the usual way."""

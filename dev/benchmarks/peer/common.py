@@ -1,4 +1,4 @@
-"""What the peers share. They are written as Powertools' and boto3's own documentation shows it."""
+"""Shared code of the baseline functions, written as in the documentation of Powertools and boto3."""
 
 from typing import Annotated, Any
 
@@ -33,7 +33,7 @@ def caller(app: APIGatewayRestResolver) -> str:
     """The IAM principal's ARN."""
     principal = app.current_event.request_context.identity.user_arn
     if not principal:
-        raise UnauthorizedError("The request names no caller.")
+        raise UnauthorizedError("The request has no caller.")
     return principal
 
 
@@ -46,7 +46,7 @@ def get(dynamodb: Any, table: str, owner: str, record_id: str) -> str:
     """The record's JSON."""
     item = dynamodb.get_item(TableName=table, Key={"pk": {"S": owner}, "sk": {"S": record_id}}).get("Item")
     if item is None:
-        raise NotFoundError("There is nothing of yours with this id.")
+        raise NotFoundError("There is no item with this id.")
     return str(item["record"]["S"])
 
 

@@ -1,4 +1,4 @@
-"""Embeddings and similarities over Titan, in the common way."""
+"""Embeddings and similarities with Titan, written in the usual way."""
 
 import json
 import os
@@ -92,12 +92,12 @@ def compare_texts(body: CompareTexts) -> Similarities:
 
 
 def _embed(model: str, texts: list[str], dimensions: int, normalize: bool) -> list[dict[str, Any]]:
-    def one(text: str) -> Any:
+    def embed_text(text: str) -> Any:
         request = {"inputText": text, "dimensions": dimensions, "normalize": normalize}
         return json.loads(bedrock.invoke_model(modelId=model, body=json.dumps(request))["body"].read())
 
     with ThreadPoolExecutor(max_workers=8) as pool:
-        return list(pool.map(one, texts))
+        return list(pool.map(embed_text, texts))
 
 
 def _usage(answers: list[dict[str, Any]]) -> Usage:

@@ -1,4 +1,4 @@
-"""Pictures over Stability's models, in the common way."""
+"""Image generation with Stability's models, written in the usual way."""
 
 import base64
 import json
@@ -117,15 +117,15 @@ def delete_image(image_id: str) -> tuple[None, int]:
 
 
 def _create(body: CreateImages, seed: int) -> ImageRecord:
-    wish: dict[str, Any] = {"prompt": body.prompt, "seed": seed, "aspect_ratio": body.aspect_ratio}
+    request: dict[str, Any] = {"prompt": body.prompt, "seed": seed, "aspect_ratio": body.aspect_ratio}
     if body.negative_prompt:
-        wish["negative_prompt"] = body.negative_prompt
-    answer = bedrock.invoke_model(modelId=body.model or MODEL, body=json.dumps({**wish, "output_format": "png"}))
+        request["negative_prompt"] = body.negative_prompt
+    answer = bedrock.invoke_model(modelId=body.model or MODEL, body=json.dumps({**request, "output_format": "png"}))
     data = base64.b64decode(json.loads(answer["body"].read())["images"][0])
     record = ImageRecord(
         id=str(uuid.uuid4()),
         content_type="image/png",
-        # Where PNG's header has them.
+        # The offsets in PNG's header.
         width=int.from_bytes(data[16:20], "big"),
         height=int.from_bytes(data[20:24], "big"),
         seed=seed,

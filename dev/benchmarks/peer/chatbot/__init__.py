@@ -1,1 +1,1 @@
-"""The chatbot as LangChain has it since `ConversationChain`, whose deprecation names `RunnableWithMessageHistory`."""
+"""A chatbot with LangChain's `RunnableWithMessageHistory`, the documented replacement for `ConversationChain`."""

@@ -1,4 +1,4 @@
-"""A conversation over Bedrock with its history in DynamoDB, as LangChain's reference pages show it."""
+"""A Bedrock conversation with its history in DynamoDB, as in LangChain's reference documentation."""
 
 import os
 

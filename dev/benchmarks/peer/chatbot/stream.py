@@ -1,4 +1,4 @@
-"""A turn piece by piece: FastAPI under uvicorn, as AWS Lambda Web Adapter's example of streaming has it."""
+"""A streamed turn with FastAPI and uvicorn, as in AWS Lambda Web Adapter's example."""
 
 import json
 import os

@@ -1,7 +1,7 @@
-"""The pipeline that tutorials show, as LangChain's documentation has it: load, split, embed one by one, store.
+"""The pipeline in LangChain's documentation: load, split, embed sequentially, store.
 
-`python -m dev.benchmarks.peer.ingestion.pipeline PDF` prints its figures as JSON. `--pages` takes the first pages only;
-`--load-only` only loads the file.
+`python -m dev.benchmarks.peer.ingestion.pipeline PDF` prints its figures as JSON. `--pages` limits the pages;
+`--load-only` loads the file only.
 """
 
 import argparse
@@ -18,17 +18,17 @@ from dev.benchmarks.ingestion.memory import peak_megabytes
 from dev.benchmarks.ingestion.model import answer
 
 
-class OneByOne(Embeddings):
-    """As `BedrockEmbeddings` of langchain-community: one call after the other."""
+class SequentialEmbeddings(Embeddings):
+    """Sequential calls, as in langchain-community's `BedrockEmbeddings`."""
 
     def __init__(self, dimensions: int) -> None:
         self._dimensions = dimensions
         self.seconds = 0.0
 
     def embed_documents(self, texts: list[str]) -> list[list[float]]:
-        began = time.perf_counter()
+        started = time.perf_counter()
         vectors = [self.embed_query(text) for text in texts]
-        self.seconds += time.perf_counter() - began
+        self.seconds += time.perf_counter() - started
         return vectors
 
     def embed_query(self, text: str) -> list[float]:
@@ -38,16 +38,16 @@ class OneByOne(Embeddings):
 
 def main() -> None:
     arguments = _arguments()
-    answer("", arguments.dimensions, 0)  # the model's own start
-    began = time.perf_counter()
+    answer("", arguments.dimensions, 0)  # warms up the mock model
+    started = time.perf_counter()
     loader = PyPDFLoader(arguments.pdf)
     pages = list(islice(loader.lazy_load(), arguments.pages)) if arguments.pages else loader.load()
     loaded = time.perf_counter()
-    figures = {"pages": len(pages), "seconds": {"extract": loaded - began}, "chunks": 0}
+    figures = {"pages": len(pages), "seconds": {"extract": loaded - started}, "chunks": 0}
     if not arguments.load_only:
         chunks = RecursiveCharacterTextSplitter(chunk_size=1000, chunk_overlap=200).split_documents(pages)
         split = time.perf_counter()
-        embeddings = OneByOne(arguments.dimensions)
+        embeddings = SequentialEmbeddings(arguments.dimensions)
         store = OpenSearchVectorSearch(arguments.endpoint, arguments.index, embeddings)
         store.add_documents(chunks, bulk_size=len(chunks), engine="lucene", space_type="cosinesimil")
         stored = time.perf_counter() - split - embeddings.seconds

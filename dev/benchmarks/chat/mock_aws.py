@@ -1,8 +1,8 @@
-"""Bedrock and DynamoDB for both sides: the same answers, after the same time, over plain HTTP on loopback.
+"""A mock of Bedrock and DynamoDB for both sides, with fixed responses and delays, over plain HTTP on loopback.
 
-`python -m dev.benchmarks.chat.stand_in MILLISECONDS` prints its port and answers until it is ended; that long it waits
-before the model's answer begins. Its table keeps what is written, without looking at conditions, until it is frozen:
-from then on every turn finds the same conversation.
+`python -m dev.benchmarks.chat.mock_aws MILLISECONDS` prints its port and serves until it is killed. The model responds
+after the given delay. The table stores writes without checking conditions until it is frozen; then writes have no
+effect, so that every turn reads the same conversation.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from dev.local import eventstream
 
 HOST = "127.0.0.1"
-# What the benchmark itself asks for; no AWS API has such a path.
+# Paths for the benchmark itself, which no AWS API has.
 FREEZE, CALLS = "/-/freeze", "/-/calls"
 TEXT = "The boiler keeps its pressure when the valve by the pump is closed first and opened again at the end. "
 PIECES = tuple(f"{word} " for word in TEXT.split())
@@ -26,8 +26,8 @@ _SET = re.compile(r"(#?\w+) = (:\w+)")
 Item = dict[str, Any]
 
 
-class Answer(NamedTuple):
-    """`model`: whether it is the model's, which takes its time."""
+class Response(NamedTuple):
+    """`model` marks responses of the model, which are delayed."""
 
     body: bytes
     content_type: str = "application/x-amz-json-1.0"
@@ -36,14 +36,14 @@ class Answer(NamedTuple):
 
 
 class Table:
-    """DynamoDB as far as both sides use it."""
+    """The DynamoDB operations that both sides use."""
 
     def __init__(self) -> None:
         self.frozen = False
         self._items: dict[tuple[str, ...], Item] = {}
 
     def call(self, operation: str, request: dict[str, Any]) -> dict[str, Any]:
-        """Raises `KeyError` for an operation that is not here."""
+        """Runs an operation. Raises `KeyError` for an unsupported one."""
         calls = {
             "GetItem": self._get,
             "Query": self._query,
@@ -57,7 +57,7 @@ class Table:
         return {"Item": item} if item else {}
 
     def _query(self, request: dict[str, Any]) -> dict[str, Any]:
-        """Those of a partition after a key, oldest first."""
+        """The items of a partition after a key, oldest first."""
         start = _key(request["ExclusiveStartKey"])
         keys = sorted(key for key in self._items if key[0] == start[0] and key > start)
         return {"Items": [self._items[key] for key in keys], "Count": len(keys), "ScannedCount": len(keys)}
@@ -80,41 +80,41 @@ class Table:
         return {}
 
 
-class StandIn:
-    """All services behind one address. `calls` counts them since they were last asked for."""
+class MockAws:
+    """All services at one address. The path `CALLS` returns the calls since the last time."""
 
     def __init__(self) -> None:
         self._table = Table()
         self._calls: Counter[str] = Counter()
 
-    def answer(self, path: str, target: str, body: bytes) -> Answer:
-        """The answer to one request; `target` is the operation's name for services that have it in a header."""
+    def respond(self, path: str, target: str, body: bytes) -> Response:
+        """The response to one request; `target` is the operation for services that have it in a header."""
         if path == FREEZE:
             self._table.frozen = True
-            return Answer(b"{}")
+            return Response(b"{}")
         if path == CALLS:
             calls, self._calls = self._calls, Counter()
-            return Answer(json.dumps(calls).encode())
+            return Response(json.dumps(calls).encode())
         request = json.loads(body)
         if path.endswith("/converse"):
             self._calls[f"Converse of {len(request['messages'])} messages"] += 1
-            return Answer(_CONVERSED, "application/json", model=True)
+            return Response(_CONVERSED, "application/json", model=True)
         if path.endswith("/converse-stream"):
             self._calls[f"ConverseStream of {len(request['messages'])} messages"] += 1
-            return Answer(_STREAMED, eventstream.CONTENT_TYPE, model=True)
+            return Response(_STREAMED, eventstream.CONTENT_TYPE, model=True)
         operation = target.rpartition(".")[2]
         self._calls[operation or path] += 1
         try:
-            return Answer(json.dumps(self._table.call(operation, request)).encode())
+            return Response(json.dumps(self._table.call(operation, request)).encode())
         except KeyError:
-            return Answer(b'{"__type": "ValidationException"}', status=400)
+            return Response(b'{"__type": "ValidationException"}', status=400)
 
 
 class Connection(asyncio.Protocol):
-    """One connection: a request after the other, all by hand, so that it costs next to nothing."""
+    """One connection with sequential requests; implemented by hand to minimize its overhead."""
 
-    def __init__(self, stand_in: StandIn, model_seconds: float) -> None:
-        self._stand_in = stand_in
+    def __init__(self, mock_aws: MockAws, model_seconds: float) -> None:
+        self._mock_aws = mock_aws
         self._model_seconds = model_seconds
         self._data = b""
         self._transport: Any = None
@@ -124,8 +124,8 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._data += data
-        head, found, rest = self._data.partition(b"\r\n\r\n")
-        if not found:
+        head, separator, rest = self._data.partition(b"\r\n\r\n")
+        if not separator:
             return
         first, *lines = head.decode("latin-1").split("\r\n")
         headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
@@ -133,16 +133,16 @@ class Connection(asyncio.Protocol):
         if len(rest) < length:
             return
         self._data = rest[length:]
-        answer = self._stand_in.answer(first.split(" ")[1], headers.get("x-amz-target", ""), rest[:length])
-        seconds = self._model_seconds if answer.model else 0
+        response = self._mock_aws.respond(first.split(" ")[1], headers.get("x-amz-target", ""), rest[:length])
+        seconds = self._model_seconds if response.model else 0
         if seconds:
-            asyncio.get_running_loop().call_later(seconds, self._send, answer)
+            asyncio.get_running_loop().call_later(seconds, self._send, response)
         else:
-            self._send(answer)
+            self._send(response)
 
-    def _send(self, answer: Answer) -> None:
-        head = f"HTTP/1.1 {answer.status} -\r\nContent-Type: {answer.content_type}\r\n"
-        self._transport.write(f"{head}Content-Length: {len(answer.body)}\r\n\r\n".encode() + answer.body)
+    def _send(self, response: Response) -> None:
+        head = f"HTTP/1.1 {response.status} -\r\nContent-Type: {response.content_type}\r\n"
+        self._transport.write(f"{head}Content-Length: {len(response.body)}\r\n\r\n".encode() + response.body)
 
 
 def _key(key: Item) -> tuple[str, ...]:
@@ -170,9 +170,9 @@ _CONVERSED = json.dumps(
 
 
 async def main() -> None:
-    """Serves until it is ended."""
-    stand_in, seconds = StandIn(), float(sys.argv[1]) / 1000
-    server = await asyncio.get_running_loop().create_server(lambda: Connection(stand_in, seconds), HOST, 0)
+    """Serves until the process is killed."""
+    mock_aws, seconds = MockAws(), float(sys.argv[1]) / 1000
+    server = await asyncio.get_running_loop().create_server(lambda: Connection(mock_aws, seconds), HOST, 0)
     print(server.sockets[0].getsockname()[1], flush=True)
     await server.serve_forever()
 
