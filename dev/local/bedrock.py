@@ -174,15 +174,15 @@ class Runtime:
             passed = {name: headers[name] for name in _PASSED if name in headers}
             connection.request("POST", f"/model/{quote(model_id, safe='')}/{operation}", body, passed)
             response = connection.getresponse()
-            kept = {
+            response_headers = {
                 name: value
                 for name, value in response.getheaders()
                 if name.lower() in ("content-type", "retry-after") or name.lower().startswith("x-amzn-")
             }
             if response.status == 200 and operation == _STREAM:
                 relay = Relay(connection, response, intervention)
-                return 200, kept, self._scope.StreamingResponse(relay)
-            return response.status, kept, response.read()
+                return 200, response_headers, self._scope.StreamingResponse(relay)
+            return response.status, response_headers, response.read()
         except OSError as failure:
             return error("ServiceUnavailableException", f"The local models do not respond: {failure}", 503)
         finally:

@@ -43,8 +43,8 @@ def fingerprint(root: Path, sources: Iterable[str] = _SOURCES) -> str:
 
 def local_url(url: str, port: int) -> str | None:
     """Converts an API's AWS URL to its local URL; None for any other text."""
-    found = _EXECUTE_API.match(url)
-    return f"https://localhost:{port}/_aws/execute-api/{found['api']}/{found['rest']}" if found else None
+    match = _EXECUTE_API.match(url)
+    return f"https://localhost:{port}/_aws/execute-api/{match['api']}/{match['rest']}" if match else None
 
 
 def local_outputs(outputs: Mapping[str, Mapping[str, str]], port: int) -> dict[str, dict[str, str]]:

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from dev.benchmarks.chat.mock_aws import HOST, PIECES, TEXT
 from dev.benchmarks.cold_start import BenchmarkError
+from dev.local import ports
 
 START_SECONDS = 30
 # Interval of readiness checks; the web adapter's is 10 ms.
@@ -104,7 +105,7 @@ class Streams(_Process):
     """A server behind the web adapter, with a persistent connection."""
 
     def __init__(self, side: Side, python: Path, environment: dict[str, str]) -> None:
-        self._port = _free_port()
+        self._port = ports.choose()
         environment = {**environment, "AWS_LWA_PORT": str(self._port)}
         super().__init__([str(python), "-m", side.server], side.stream_package, environment, pipes=False)
         self._connection: http.client.HTTPConnection | None = None
@@ -185,10 +186,3 @@ def is_complete(content: bytes) -> bool:
 
 def _request_context(route: str) -> dict[str, Any]:
     return {"requestId": "benchmark", "resourcePath": route, "stage": "benchmark", "identity": {"userArn": CALLER}}
-
-
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind((HOST, 0))
-        port: int = listener.getsockname()[1]
-        return port

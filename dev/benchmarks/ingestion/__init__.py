@@ -1,1 +1,1 @@
-"""How fast documents are taken in, beside the pipeline that tutorials show: `python -m dev.benchmarks.ingestion`."""
+"""Compares the ingestion with a baseline pipeline from tutorials: `python -m dev.benchmarks.ingestion`."""

@@ -43,7 +43,7 @@ class CreateSummary(Request):
 
 class Report(Response):
     title: Annotated[str, Field(min_length=1, description="What happened to what, in at most ten words")]
-    summary: Annotated[str, Field(min_length=1, description="The whole incident, for somebody who reads only this")]
+    summary: Annotated[str, Field(min_length=1, description="The complete incident, for readers who read only this")]
     language: Annotated[str, Field(min_length=2, description="BCP 47 tag of the language of this report")]
     severity: Literal["low", "medium", "high", "critical"]
     symptoms: Annotated[list[Line], Field(description="What was observed, one observation an item")]

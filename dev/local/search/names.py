@@ -80,8 +80,8 @@ class Names:
             raise BadBody("msearch: each header needs its body")
         for header_line, search in zip(lines[::2], lines[1::2], strict=True):
             header = _object(header_line or b"{}")
-            asked: Any = header.get("index") or default or EVERYTHING
-            expression = ",".join(map(str, asked)) if isinstance(asked, list) else str(asked)
+            requested: Any = header.get("index") or default or EVERYTHING
+            expression = ",".join(map(str, requested)) if isinstance(requested, list) else str(requested)
             result.indices.update(parts(expression))
             out += [_line({**header, "index": self.engine(expression)}), search]
         result.body = b"\n".join(out) + b"\n"

@@ -280,7 +280,7 @@ def _off_the_event_loop() -> None:
     runs_on_worker_thread = stacks._runs_on_worker_thread
 
     def with_indices(resource_type: str) -> bool:
-        ours = ("AWS::OpenSearchServerless::Index", "AWS::OpenSearchServerless::Collection")
-        return resource_type in ours or bool(runs_on_worker_thread(resource_type))
+        types = ("AWS::OpenSearchServerless::Index", "AWS::OpenSearchServerless::Collection")
+        return resource_type in types or bool(runs_on_worker_thread(resource_type))
 
     stacks._runs_on_worker_thread = with_indices

@@ -117,7 +117,7 @@ def test_the_first_piece_has_the_answers_first_text(line: bytes, first: bool) ->
     assert is_first_piece(line) is first
 
 
-def test_stream_is_complete_with_every_piece_and_nothing_else() -> None:
+def test_a_stream_is_complete_with_every_piece_and_no_other() -> None:
     message = b'event: message\ndata: {"message": {"text": "The boiler"}}\n\n'
 
     assert is_complete(PIECES_SENT)
@@ -152,7 +152,7 @@ def test_a_frozen_table_ignores_writes() -> None:
     assert dynamodb(mock_aws, "Query", ExclusiveStartKey=start)["Items"] == []
 
 
-def test_what_the_stand_in_does_not_know_is_an_error() -> None:
+def test_unsupported_operations_are_errors() -> None:
     assert MockAws().respond("/", "DynamoDB_20120810.DeleteTable", b"{}").status == 400
     assert MockAws().respond("/model/m/invoke", "", b"{}").status == 400
 

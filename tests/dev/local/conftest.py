@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
+from botocore.config import Config
 
 from dev.local import ports
 from dev.local.paths import ROOT, Paths
@@ -58,18 +60,32 @@ def local_models() -> Iterator[LocalModels]:
     command = [str(LOCAL_PYTHON), "-m", "dev.local.models", "--port", str(port)]
     process = subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.DEVNULL)
     try:
-        _until_open(port, process)
+        until_open(port, process)
         yield LocalModels(f"http://127.0.0.1:{port}")
     finally:
         process.terminate()
         process.wait(10)
 
 
-def _until_open(port: int, process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + 30
+@pytest.fixture(scope="session")
+def bedrock(local_models: LocalModels) -> Any:
+    """A Bedrock client of the models process."""
+    return boto3.client(
+        "bedrock-runtime",
+        endpoint_url=local_models.url,
+        region_name="us-west-2",
+        aws_access_key_id="any",
+        aws_secret_access_key="any",
+        config=Config(retries={"total_max_attempts": 1}, proxies={}, read_timeout=60),
+    )
+
+
+def until_open(port: int, process: subprocess.Popen[bytes], seconds: float = 60) -> None:
+    """Waits until the process listens on the port."""
+    deadline = time.monotonic() + seconds
     while ports.is_free(port):
-        assert process.poll() is None, "the models process exited"
-        assert time.monotonic() < deadline, "the models process does not open its port"
+        assert process.poll() is None, "the process exited"
+        assert time.monotonic() < deadline, "the process does not open its port"
         time.sleep(0.05)
 
 

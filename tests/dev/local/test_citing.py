@@ -3,11 +3,9 @@
 import json
 from typing import Any
 
-import boto3
 import pytest
-from botocore.config import Config
 
-from tests.dev.local.conftest import LocalModels, run_local
+from tests.dev.local.conftest import run_local
 
 NOVA = "amazon.nova-lite-v1:0"
 LEAVE = """<page document="Leave Handbook" page="4">
@@ -50,18 +48,6 @@ DESCRIPTIONS = {
     "text": "One statement of the answer, in the language of the question",
     "sentences": "Numbers of the sentences that say it",
 }
-
-
-@pytest.fixture(scope="module")
-def bedrock(local_models: LocalModels) -> Any:
-    return boto3.client(
-        "bedrock-runtime",
-        endpoint_url=local_models.url,
-        region_name="us-west-2",
-        aws_access_key_id="any",
-        aws_secret_access_key="any",
-        config=Config(retries={"total_max_attempts": 1}, proxies={}, read_timeout=60),
-    )
 
 
 def _ask(bedrock: Any, question: dict[str, Any], schema: dict[str, Any], *, tool: bool = False) -> dict[str, Any]:

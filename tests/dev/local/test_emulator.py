@@ -10,7 +10,8 @@ _PROFILE = "us.anthropic.claude-haiku-4-5-20251001-v1:0"
 
 
 def test_ministack_has_all_extended_attributes() -> None:
-    run_local("from dev.local import seams; seams.check()")
+    out = run_local("from dev.local import seams; seams.check(); print(*seams.SEAMS)")
+    assert "ministack.app" in out.split()
 
 
 def test_the_emulator_can_be_imported_and_has_the_added_types(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from dev.local.environment import Endpoint
 ENDPOINT = Endpoint(4567, Path("/ca.pem"), "eu-west-1")
 MACHINE = {
     "PATH": "/usr/bin",
-    "HOME": "/home/somebody",
+    "HOME": "/home/user",
     "AWS_PROFILE": "production",
     "AWS_SESSION_TOKEN": "secret",
     "AWS_CA_BUNDLE": "/etc/ssl/company.pem",

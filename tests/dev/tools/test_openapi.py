@@ -104,7 +104,8 @@ def test_examples_pass_the_gateways_models() -> None:
     for use_case in registry.USE_CASES:
         for route in use_case.routes:
             if route.request:
-                msgspec.convert(openapi.body_of(use_case, route), route.request)
+                body = msgspec.convert(openapi.body_of(use_case, route), route.request)
+                assert isinstance(body, route.request)
 
 
 def test_errors_have_one_schema_and_are_documented_per_route() -> None:

@@ -3,7 +3,6 @@
 import json
 import os
 import subprocess
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import sha256
@@ -21,9 +20,9 @@ from botocore.credentials import Credentials
 
 from dev.local import catalogue, environment, ports, tls
 from dev.local.environment import Endpoint
-from dev.local.paths import ROOT, Paths
+from dev.local.paths import ROOT
+from tests.dev.local.conftest import LOCAL_PYTHON, until_open
 
-LOCAL_PYTHON = Paths(ROOT).local_python
 REGION = "us-east-1"
 REFRESH_SECONDS = 2
 EXECUTION_ROLE = f"cdk-hnb659fds-cfn-exec-role-{environment.ACCOUNT}-{REGION}"
@@ -121,14 +120,6 @@ class Emulator:
         assert urlsplit(url).hostname == "localhost"
         response = self._http.request(method, url, body=tampered or body, headers=dict(request.headers.items()))
         return Response(response.status, json.loads(response.data) if response.data else None)
-
-
-def until_open(port: int, process: subprocess.Popen[bytes], seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while ports.is_free(port):
-        assert process.poll() is None, "the process exited"
-        assert time.monotonic() < deadline, "the process does not open its port"
-        time.sleep(0.1)
 
 
 @pytest.fixture(scope="session")

@@ -32,11 +32,11 @@ class Repository:
     """Counts downloads. `failing` is the number of truncated downloads per archive."""
 
     def __init__(self, **failing: int) -> None:
-        self.asked: list[str] = []
+        self.downloads: list[str] = []
         self._failing = failing
 
     def fetch(self, coordinates: str, target: Path) -> None:
-        self.asked.append(coordinates)
+        self.downloads.append(coordinates)
         name = coordinates.split(":")[1]
         content = _CONTENT[coordinates]
         if self._failing.get(name, 0):
@@ -55,7 +55,7 @@ def test_a_second_checkout_downloads_nothing(tmp_path: Path) -> None:
     home = _ensure(tmp_path, first)
     # when, then
     assert _ensure(tmp_path, second) == home
-    assert (first.asked, second.asked) == (["g:server:zip:1", "g:plugin:zip:1"], [])
+    assert (first.downloads, second.downloads) == (["g:server:zip:1", "g:plugin:zip:1"], [])
     assert (home / "lib" / "server.jar").read_text() == "s"
     assert (home / "plugins" / "knn" / "plugin.jar").read_text() == "p"
     assert not (home / "modules" / "analysis-common").exists()
@@ -64,7 +64,7 @@ def test_a_second_checkout_downloads_nothing(tmp_path: Path) -> None:
 def test_a_failed_download_is_retried(tmp_path: Path) -> None:
     repository = Repository(server=2)
     assert (_ensure(tmp_path, repository) / "lib").exists()
-    assert repository.asked.count("g:server:zip:1") == 3
+    assert repository.downloads.count("g:server:zip:1") == 3
 
 
 def test_an_archive_with_a_wrong_checksum_is_refused_with_advice(tmp_path: Path) -> None:
@@ -88,7 +88,9 @@ def test_other_archives_have_another_folder(tmp_path: Path) -> None:
 
 
 def test_the_cache_is_in_the_users_cache_folder() -> None:
-    asked = {"HOME": "/home/a", "XDG_CACHE_HOME": "/var/cache/a"}
-    assert distribution.cache_folder(asked) == Path("/var/cache/a/bedrock-endpoints")
+    environment = {"HOME": "/home/a", "XDG_CACHE_HOME": "/var/cache/a"}
+    assert distribution.cache_folder(environment) == Path("/var/cache/a/bedrock-endpoints")
     assert distribution.cache_folder({"HOME": "/home/a"}) == Path("/home/a/.cache/bedrock-endpoints")
-    assert distribution.cache_folder({**asked, "XDG_CACHE_HOME": "here"}) == Path("/home/a/.cache/bedrock-endpoints")
+    assert distribution.cache_folder({**environment, "XDG_CACHE_HOME": "here"}) == Path(
+        "/home/a/.cache/bedrock-endpoints"
+    )
