@@ -57,7 +57,7 @@ def recall(system: str, turns: list[dict[str, str]]) -> str | None:
     statements = [*reading.sentences(before.group(1) if before else ""), *_facts(earlier)]
     # Of equal matches the latest, which may correct earlier ones.
     best = max(reversed(statements), key=lambda statement: len(stems & _stems(statement)), default="")
-    return f"You said: {best}" if stems & _stems(best) else None
+    return f"You mentioned: {best}" if stems & _stems(best) else None
 
 
 def _stems(text: str) -> set[str]:

@@ -42,7 +42,7 @@ def test_a_question_about_the_user_is_answered_from_their_statements() -> None:
         turn("user", "My name is Ana Sousa."),
         turn("assistant", "I see."),
     ]
-    assert memory.recall("", [*turns, turn("user", "What is my name?")]) == "You said: My name is Ana Sousa."
+    assert memory.recall("", [*turns, turn("user", "What is my name?")]) == "You mentioned: My name is Ana Sousa."
     assert memory.recall("", [*turns, turn("user", "What is a name?")]) is None
     assert memory.recall("", [*turns, turn("user", "Where are my keys?")]) is None
     assert memory.recall("", [turn("user", "What is my name?")]) is None
@@ -50,7 +50,7 @@ def test_a_question_about_the_user_is_answered_from_their_statements() -> None:
 
 def test_the_summary_is_searched_too() -> None:
     system = "Sums it up. <summary>\nO meu nome é Ana Sousa.\n</summary>"
-    assert memory.recall(system, [turn("user", "Qual é o meu nome?")]) == "You said: O meu nome é Ana Sousa."
+    assert memory.recall(system, [turn("user", "Qual é o meu nome?")]) == "You mentioned: O meu nome é Ana Sousa."
 
 
 def test_other_requests_are_not_summarized() -> None:
