@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import date
 
 from lambda_src.registry import MODEL_SETTINGS, ModelSetting
-from lambda_src.shared.catalogue import MODELS, Invocation, Model, UnknownModel, resolve
+from lambda_src.shared.catalog import MODELS, Invocation, Model, UnknownModel, resolve
 from lambda_src.shared.lifecycle import NEAR_END
 from stacks.config import StageSettings
 
@@ -77,7 +77,7 @@ def _invocation_problems(
     try:
         invocation = resolve(invocation_id)
     except UnknownModel:
-        yield f"{invocation_id} is not in the model catalogue (lambda_src/shared/catalogue.py), or has no such profile"
+        yield f"{invocation_id} is not in the model catalog (lambda_src/shared/catalog.py), or has no such profile"
         return
     model = invocation.model
     if model.purpose != setting.purpose:
@@ -120,7 +120,7 @@ def _allowance_problems(settings: StageSettings) -> Iterator[str]:
     known = {model.id for model in MODELS}
     for index, model_id in enumerate(settings.allow_ended_models):
         if model_id not in known:
-            yield f"allowEndedModels[{index}]: {model_id} is no model's id in the catalogue (profiles have none)"
+            yield f"allowEndedModels[{index}]: {model_id} is no model's id in the catalog (profiles have none)"
 
 
 def _advice(model: Model, today: date, region: str | None) -> str:

@@ -9,7 +9,7 @@ from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-from lambda_src.shared.catalogue import resolve
+from lambda_src.shared.catalog import resolve
 from stacks.common.alarms import Alarms
 from stacks.common.nag import acknowledge
 from stacks.common.python_function import ScheduledFunction

@@ -95,7 +95,7 @@ def _bench(model_ms: float) -> Iterator[tuple[Bench, Callable[[], dict[str, int]
         "lambda_src.chatbot.stream",
     )
     package = baseline_package(BASELINE)
-    baseline = Side("baseline", package, "peer.chatbot.handler.handler", package, "peer.chatbot.stream")
+    baseline = Side("baseline", package, "baseline.chatbot.handler.handler", package, "baseline.chatbot.stream")
     with _mock_aws(model_ms) as control:
         bench = Bench((project, baseline), _bare_python(), _environment(control.port), {})
         for side in bench.sides:

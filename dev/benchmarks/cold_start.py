@@ -183,7 +183,7 @@ def _compare(runs: int, use_cases: list[UseCase]) -> list[Comparison]:
         project_function = Function(
             "project", case, project_package(case.name, case.services), f"lambda_src.{case.name}.handler.handler"
         )
-        baseline_function = Function("baseline", case, baseline, f"peer.{case.name}.handler")
+        baseline_function = Function("baseline", case, baseline, f"baseline.{case.name}.handler")
         # Not counted: the first starts load the files into memory.
         _start(project_function, python), _start(baseline_function, python)
         pairs = [(_start(project_function, python), _start(baseline_function, python)) for _ in range(runs)]
@@ -235,9 +235,9 @@ def baseline_package(group: str) -> Path:
         shutil.rmtree(folder, ignore_errors=True)
         _install(requirements, "--compile-bytecode", "--python", sys.executable, "--target", str(folder))
         (folder / "ready").touch()
-    shutil.rmtree(folder / "peer", ignore_errors=True)
-    shutil.copytree(HERE / "peer", folder / "peer", ignore=shutil.ignore_patterns("__pycache__"))
-    _run(sys.executable, "-m", "compileall", "-q", str(folder / "peer"))
+    shutil.rmtree(folder / "baseline", ignore_errors=True)
+    shutil.copytree(HERE / "baseline", folder / "baseline", ignore=shutil.ignore_patterns("__pycache__"))
+    _run(sys.executable, "-m", "compileall", "-q", str(folder / "baseline"))
     return folder
 
 

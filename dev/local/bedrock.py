@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 from dev.local import eventstream, seams, streaming
-from dev.local.catalogue import Catalogue
+from dev.local.catalog import Catalog
 from dev.local.iam import Answer, ModelAccess, error, guardrail_of, model_call
 from dev.local.streaming import Intervention, Relay
 
@@ -89,10 +89,10 @@ def guarded_text(content: dict[str, Any]) -> str:
 class Runtime:
     """Bedrock's runtime API as a service of the emulator."""
 
-    def __init__(self, models_url: str, catalogue: Catalogue) -> None:
+    def __init__(self, models_url: str, catalog: Catalog) -> None:
         self._models = urlsplit(models_url)
-        self._catalogue = catalogue
-        self._access = ModelAccess(catalogue)
+        self._catalog = catalog
+        self._access = ModelAccess(catalog)
         self._original = seams.module("ministack.services.bedrock_runtime")
         self._emulated: Any = self._original.handle_request
         self._scope = seams.module("ministack.core.responses")
@@ -114,12 +114,12 @@ class Runtime:
         return await asyncio.to_thread(self._answer, *call, headers, body)
 
     def _answer(self, identifier: str, operation: str, headers: dict[str, str], body: bytes) -> Answer:
-        model = self._catalogue.model(identifier)
+        model = self._catalog.model(identifier)
         if not model:
             return error("ValidationException", "The provided model identifier is invalid.", 400)
         model_id, row = model
         region = self._scope.get_region()
-        if not self._catalogue.profile(identifier) and region not in row["regions"]:
+        if not self._catalog.profile(identifier) and region not in row["regions"]:
             return _not_here(model_id, bool(row["profiles"]))
         named = guardrail_of(headers, operation, body)
         if not named:

@@ -11,7 +11,7 @@ from typing import Any
 
 from dev.local import cloudformation, gateway, s3, seams
 from dev.local.bedrock import Runtime
-from dev.local.catalogue import Catalogue
+from dev.local.catalog import Catalog
 from dev.local.search import addresses, resources
 from dev.local.search.dataplane import DataPlane
 from dev.local.search.engine import Engine
@@ -22,7 +22,7 @@ seams.check()
 cloudformation.extend()
 gateway.extend()
 s3.extend()
-Runtime(os.environ["LOCAL_MODELS_URL"], Catalogue.read(Path(os.environ["LOCAL_CATALOGUE"]))).extend()
+Runtime(os.environ["LOCAL_MODELS_URL"], Catalog.read(Path(os.environ["LOCAL_CATALOG"]))).extend()
 Textract(os.environ["LOCAL_MODELS_URL"]).extend()
 
 _refresh = os.environ["LOCAL_SEARCH_REFRESH"]

@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from dev.local import seams
-from dev.local.catalogue import Catalogue
+from dev.local.catalog import Catalog
 
 _MODEL = re.compile(r"^/model/(.+)/(converse|converse-stream|invoke|invoke-with-response-stream)$")
 _APPLY = re.compile(r"^/guardrail/(.+)/version/(.+)/apply$")
@@ -39,11 +39,11 @@ def action_of(path: str) -> str | None:
     return "bedrock:ApplyGuardrail" if _APPLY.match(path) else None
 
 
-def model_arn(model_id: str, catalogue: Catalogue, region: str, account: str) -> str:
+def model_arn(model_id: str, catalog: Catalog, region: str, account: str) -> str:
     """The ARN of the foundation model or of the account's inference profile with this id."""
     if model_id.startswith("arn:"):
         return model_id
-    if catalogue.profile(model_id):
+    if catalog.profile(model_id):
         return f"arn:aws:bedrock:{region}:{account}:inference-profile/{model_id}"
     return f"arn:aws:bedrock:{region}::foundation-model/{model_id}"
 
@@ -71,8 +71,8 @@ def guardrail_of(headers: dict[str, str], operation: str, body: bytes) -> tuple[
 class ModelAccess:
     """The checks as replacements in the emulator."""
 
-    def __init__(self, catalogue: Catalogue) -> None:
-        self._catalogue = catalogue
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
         self._actions = seams.module("ministack.core.iam_actions")
         self._evaluator = seams.module("ministack.core.iam_evaluator")
         self._scope = seams.module("ministack.core.responses")
@@ -110,7 +110,7 @@ class ModelAccess:
     def _resource(self, path: str) -> str | None:
         call = model_call(path)
         if call:
-            return model_arn(call[0], self._catalogue, *self._region_and_account())
+            return model_arn(call[0], self._catalog, *self._region_and_account())
         applied = _APPLY.match(path)
         return guardrail_arn(unquote(applied.group(1)), *self._region_and_account()) if applied else None
 
@@ -128,10 +128,10 @@ class ModelAccess:
         guardrail = guardrail_of(headers, operation, body)
         context = {"bedrock:GuardrailIdentifier": self._guardrail_key(*guardrail)} if guardrail else {}
         checks: list[tuple[str, str, dict[str, str]]] = []
-        profile = self._catalogue.profile(model_id)
+        profile = self._catalog.profile(model_id)
         if profile:
             action = action_of(path) or ""
-            through = {**context, "bedrock:InferenceProfileArn": model_arn(model_id, self._catalogue, region, account)}
+            through = {**context, "bedrock:InferenceProfileArn": model_arn(model_id, self._catalog, region, account)}
             for destination in profile.regions:
                 arn = f"arn:aws:bedrock:{destination}::foundation-model/{profile.model}"
                 checks.append((action, arn, through))

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from dev.local import catalogue, environment, identities, ports, tls
+from dev.local import catalog, environment, identities, ports, tls
 from dev.local.deployment import Deployment, fingerprint, local_outputs, use_case_urls
 from dev.local.environment import Endpoint
 from dev.local.errors import LocalError
@@ -29,7 +29,7 @@ _EMULATOR_SOURCES = tuple(
     for name in (
         "access_log.py",
         "bedrock.py",
-        "catalogue.py",
+        "catalog.py",
         "cloudformation.py",
         "emulator.py",
         "eventstream.py",
@@ -72,7 +72,7 @@ class Stage:
             chosen = ports.settle(self._paths.ports, list(SERVICES), lambda name: bool(self._processes[name].running()))
             certificates = tls.ensure(self._paths.tls)
             endpoint = Endpoint(chosen[EMULATOR], certificates.authority, environment.region(self._paths.root))
-            catalogue.write(self._paths.home / "catalogue.json")
+            catalog.write(self._paths.home / "catalog.json")
             self._start_services(endpoint, certificates, chosen)
             keys = identities.ensure(self._client("iam", endpoint), self._paths.callers)
             outputs = self._deploy(endpoint)
@@ -181,10 +181,10 @@ class Stage:
         ]  # fmt: skip
         settings = {
             **environment.for_emulator(endpoint, models_url, search_url, self._paths.state, temporary),
-            "LOCAL_CATALOGUE": str(self._paths.home / "catalogue.json"),
+            "LOCAL_CATALOG": str(self._paths.home / "catalog.json"),
         }
-        catalogue_version = (self._paths.home / "catalogue.json").read_text(encoding="utf-8")
-        return self._ensure(EMULATOR, command, settings, _EMULATOR_SOURCES, catalogue_version)
+        catalog_version = (self._paths.home / "catalog.json").read_text(encoding="utf-8")
+        return self._ensure(EMULATOR, command, settings, _EMULATOR_SOURCES, catalog_version)
 
     def _ensure(
         self, name: str, command: list[str], settings: dict[str, str], sources: tuple[str, ...], *more: str

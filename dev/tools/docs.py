@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 
 from lambda_src.registry import USE_CASES, ModelSetting, UseCase
-from lambda_src.shared.catalogue import resolve
+from lambda_src.shared.catalog import resolve
 from stacks.config import Models
 
 ROOT = Path(__file__).parents[2]

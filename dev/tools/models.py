@@ -5,7 +5,7 @@ from datetime import date
 from typing import Any
 
 from dev.tools.findings import CALL_ERRORS, Finding, Target, call_failed, error_code, fail, ok, one_line, warning
-from lambda_src.shared.catalogue import Invocation, Lifecycle, Model, UnknownModel, resolve
+from lambda_src.shared.catalog import Invocation, Lifecycle, Model, UnknownModel, resolve
 from lambda_src.shared.lifecycle import IMMINENT_END, NEAR_END, BedrockLifecycle, merge_lifecycle, parse_lifecycle
 from stacks.config import StageSettings
 from stacks.model_checks import end_of_life, has_ended, lifecycle_warning
@@ -14,7 +14,7 @@ from stacks.model_checks import end_of_life, has_ended, lifecycle_warning
 _UNKNOWN = {"ResourceNotFoundException", "ValidationException"}
 _CONSOLE = "open the model in the Bedrock console's playground once, with the permission aws-marketplace:Subscribe"
 _CHOOSE = "choose another model"
-_ROW = ", and update its row in lambda_src/shared/catalogue.py (see dev.tools.catalogue)"
+_ROW = ", and update its row in lambda_src/shared/catalog.py (see dev.tools.catalog)"
 
 
 def invocations(settings: StageSettings) -> list[Invocation]:
@@ -29,7 +29,7 @@ def invocations(settings: StageSettings) -> list[Invocation]:
 
 
 def life_cycle(invocation: Invocation, settings: StageSettings, today: date) -> Finding:
-    """The model's end of life according to the catalogue."""
+    """The model's end of life according to the catalog."""
     check, model = f"{invocation.id} life cycle", invocation.model
     message = lifecycle_warning(invocation, today, settings.bedrock_region)
     text, _, advice = (message or "").removeprefix(f"{invocation.id} ({model.name}) ").partition("; ")
@@ -77,7 +77,7 @@ def _model(invocation: Invocation, client: Any, target: Target, region: str, tod
     if target.emulated or merge_lifecycle(invocation.model.lifecycle, life, today) == invocation.model.lifecycle:
         differs = ""
     else:
-        differs = f"; {_row(invocation.model.lifecycle)} in the catalogue"
+        differs = f"; {_row(invocation.model.lifecycle)} in the catalog"
     if life.ends_on and life.ends_on <= today:
         return fail(check, f"{shown}, ended on {life.ends_on}{differs}", f"{_CHOOSE}{_ROW if differs else ''}")
     if life.ends_on and life.ends_on - today <= IMMINENT_END:
@@ -140,10 +140,10 @@ def _profile(invocation: Invocation, client: Any, target: Target, region: str) -
     shown = f"{profile.get('status', 'unknown')}, routes to {', '.join(regions) or 'any region'}"
     if profile.get("status") != "ACTIVE":
         return warning(check, shown, "choose another profile")
-    # The functions' roles list the catalogue's destinations; a global profile's destinations have no region.
+    # The functions' roles list the catalog's destinations; a global profile's destinations have no region.
     missing = set(regions) - set(invocation.destination_regions)
     if missing and invocation.profile != "global":
-        row = "the model's row in lambda_src/shared/catalogue.py, then deploy"
+        row = "the model's row in lambda_src/shared/catalog.py, then deploy"
         return fail(
             check, f"{shown}; the functions have no permission for {', '.join(sorted(missing))}", f"add them to {row}"
         )

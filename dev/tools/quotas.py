@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from dev.tools.findings import CALL_ERRORS, Finding, Target, call_failed, fail, ok, warning
-from lambda_src.shared.catalogue import Invocation
+from lambda_src.shared.catalog import Invocation
 
 _ACTION = "servicequotas:ListServiceQuotas"
 _ASK = "request an increase in the Service Quotas console (Amazon Bedrock)"

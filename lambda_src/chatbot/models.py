@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, UnsetType
 
-from lambda_src.shared.catalogue import Number
+from lambda_src.shared.catalog import Number
 from lambda_src.shared.photos import ContentType, Photo
 from lambda_src.shared.schemas import ModelId, Parameters, RequestModel, ResponseModel, Text, Usage
 

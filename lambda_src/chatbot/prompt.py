@@ -6,7 +6,7 @@ from typing import Any
 from lambda_src.chatbot.conversations import ConversationItem, MessageItem, StoredPhoto
 from lambda_src.chatbot.models import SendMessage
 from lambda_src.chatbot.photo_store import PhotoStore
-from lambda_src.shared.catalogue import Model
+from lambda_src.shared.catalog import Model
 from lambda_src.shared.parameters import converse_fields, effective_parameters, supported_parameters
 from lambda_src.shared.photos import photo_block
 

@@ -28,7 +28,7 @@ from lambda_src.chatbot.settings import ChatSettings
 from lambda_src.chatbot.summaries import Summaries, estimate_tokens
 from lambda_src.chatbot.titles import PREVIEW_CHARACTERS, first_words
 from lambda_src.shared.bedrock import Bedrock
-from lambda_src.shared.catalogue import Invocation
+from lambda_src.shared.catalog import Invocation
 from lambda_src.shared.context import Context, ModelUse
 from lambda_src.shared.errors import ApiError, Conflict, DeadlineExceeded, InvalidRequest, ModelFailed
 from lambda_src.shared.ids import new_id, timestamp

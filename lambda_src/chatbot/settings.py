@@ -4,7 +4,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from lambda_src.shared.catalogue import Invocation
+from lambda_src.shared.catalog import Invocation
 from lambda_src.shared.errors import InvalidRequest
 from lambda_src.shared.settings import Options, Settings
 

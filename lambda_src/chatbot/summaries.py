@@ -12,7 +12,7 @@ from lambda_src.chatbot.conversations import ConversationItem, Conversations, Me
 from lambda_src.chatbot.prompt import MISSING_PHOTO, answer_text, fence
 from lambda_src.chatbot.settings import ChatSettings
 from lambda_src.shared.bedrock import Bedrock
-from lambda_src.shared.catalogue import Model
+from lambda_src.shared.catalog import Model
 from lambda_src.shared.context import Context
 from lambda_src.shared.errors import ModelFailed
 from lambda_src.shared.observability import logger

@@ -7,7 +7,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from lambda_src.hr_qa.ranking import Ranked
 from lambda_src.hr_qa.settings import HrSettings
 from lambda_src.shared import aws
-from lambda_src.shared.catalogue import Invocation, resolve
+from lambda_src.shared.catalog import Invocation, resolve
 from lambda_src.shared.context import Context
 from lambda_src.shared.observability import logger
 

@@ -29,7 +29,7 @@ from lambda_src.hr_qa.queue import Queue
 from lambda_src.hr_qa.rerank import Reranker
 from lambda_src.hr_qa.settings import HrSettings
 from lambda_src.shared.bedrock import Bedrock
-from lambda_src.shared.catalogue import Invocation
+from lambda_src.shared.catalog import Invocation
 from lambda_src.shared.context import Context
 from lambda_src.shared.embedding import Embedder
 from lambda_src.shared.errors import Conflict, Forbidden, NotFound, TooLarge

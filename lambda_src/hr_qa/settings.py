@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from lambda_src.shared.catalogue import Invocation, resolve
+from lambda_src.shared.catalog import Invocation, resolve
 from lambda_src.shared.settings import Options, Settings
 
 MEGABYTE = 1024 * 1024

@@ -19,7 +19,7 @@ from lambda_src.image_generation.models import (
 )
 from lambda_src.shared import aws
 from lambda_src.shared.bedrock import Bedrock
-from lambda_src.shared.catalogue import Invocation
+from lambda_src.shared.catalog import Invocation
 from lambda_src.shared.context import Context
 from lambda_src.shared.errors import InvalidRequest, ModelFailed
 from lambda_src.shared.ids import new_id, timestamp

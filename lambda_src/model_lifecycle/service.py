@@ -8,7 +8,7 @@ import msgspec
 from aws_lambda_powertools.metrics import MetricUnit
 from botocore.exceptions import BotoCoreError, ClientError
 
-from lambda_src.shared.catalogue import Model, resolve
+from lambda_src.shared.catalog import Model, resolve
 from lambda_src.shared.lifecycle import (
     IMMINENT_END,
     NEAR_END,
@@ -44,7 +44,7 @@ class ModelStatus(msgspec.Struct, frozen=True):
 
 
 class Checkup:
-    """Queries Bedrock for each model of the stage. Without an answer, only the catalogue's dates count."""
+    """Queries Bedrock for each model of the stage. Without an answer, only the catalog's dates count."""
 
     def __init__(self, settings: LifecycleSettings, client: Any, today: Callable[[], date] | None = None) -> None:
         self._settings, self._client = settings, client
@@ -69,7 +69,7 @@ class Checkup:
             details = self._client.get_foundation_model(modelIdentifier=model.id)["modelDetails"]
             return parse_lifecycle(details["modelLifecycle"])
         except (BotoCoreError, ClientError, KeyError, ValueError) as error:
-            logger.warning("no life cycle from Bedrock: using the catalogue only", model=model.id, reason=str(error))
+            logger.warning("no life cycle from Bedrock: using the catalog only", model=model.id, reason=str(error))
             return None
 
     def _emit(self, values: dict[str, int], **dimensions: str) -> None:
@@ -81,14 +81,14 @@ class Checkup:
 
 
 def model_status(model: Model, reported: BedrockLifecycle | None, today: date) -> ModelStatus:
-    """Uses the earlier of Bedrock's date and the catalogue's."""
-    catalogue = model.lifecycle
-    ends = earliest_end(catalogue, reported)
-    status = (merge_lifecycle(catalogue, reported, today) if reported else catalogue).status
+    """Uses the earlier of Bedrock's date and the catalog's."""
+    catalog = model.lifecycle
+    ends = earliest_end(catalog, reported)
+    status = (merge_lifecycle(catalog, reported, today) if reported else catalog).status
     remaining = ends - today if ends else None
-    # The catalogue's date of an active model is only the earliest possible one.
+    # The catalog's date of an active model is only the earliest possible one.
     reported_end = reported.ends_on if reported else None
-    announced = reported_end if catalogue.status == "active" else ends
+    announced = reported_end if catalog.status == "active" else ends
     return ModelStatus(
         model=model.id,
         asked=reported is not None,

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from msgspec import UNSET, Meta, UnsetType
 
-from lambda_src.shared.catalogue import Lifecycle, Number, Price, Purpose, Range
+from lambda_src.shared.catalog import Lifecycle, Number, Price, Purpose, Range
 from lambda_src.shared.schemas import ModelId, Parameters, RequestModel, ResponseModel, Text, Usage
 
 
@@ -70,7 +70,7 @@ class Comparison(ResponseModel):
 
 
 class ListedModel(ResponseModel):
-    """A model of the catalogue. `invocationId` is the id that this stage calls it by, if it is `offered`."""
+    """A model of the catalog. `invocationId` is the id that this stage calls it by, if it is `offered`."""
 
     id: str
     provider: str

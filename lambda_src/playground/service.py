@@ -18,7 +18,7 @@ from lambda_src.playground.models import (
     Task,
 )
 from lambda_src.shared.bedrock import Bedrock
-from lambda_src.shared.catalogue import MODELS, Invocation, Model, resolve
+from lambda_src.shared.catalog import MODELS, Invocation, Model, resolve
 from lambda_src.shared.context import Context
 from lambda_src.shared.errors import ApiError, InvalidRequest
 from lambda_src.shared.observability import logger
@@ -72,7 +72,7 @@ class PlaygroundService:
             return Comparison(items=list(pool.map(complete, invocations)), request_id=context.request_id)
 
     def list_models(self, context: Context) -> ModelList:
-        """The complete catalogue, including models that have ended."""
+        """The complete catalog, including models that have ended."""
         # Reversed: if a model is offered by several ids, its bare id means the first.
         invocations = map(resolve, reversed(self._settings.models))
         offered = {invocation.model.id: invocation.id for invocation in invocations}

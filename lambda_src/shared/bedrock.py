@@ -16,7 +16,7 @@ from urllib3.exceptions import HTTPError
 from urllib3.exceptions import ReadTimeoutError as StreamTimeoutError
 
 from lambda_src.shared import aws
-from lambda_src.shared.catalogue import Invocation
+from lambda_src.shared.catalog import Invocation
 from lambda_src.shared.context import Context
 from lambda_src.shared.errors import (
     ApiError,

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from lambda_src.shared import catalogue
+from lambda_src.shared import catalog
 from lambda_src.shared.errors import DeadlineExceeded
 
 
@@ -59,7 +59,7 @@ class NoIdempotency:
 class ModelUse(msgspec.Struct):
     """What one request used of one model, summed over its calls. `cached_tokens` are part of `input_tokens`."""
 
-    invocation: catalogue.Invocation
+    invocation: catalog.Invocation
     calls: int = 0
     input_tokens: int = 0
     output_tokens: int = 0
@@ -69,8 +69,8 @@ class ModelUse(msgspec.Struct):
 
     @property
     def estimated_cost(self) -> float | None:
-        """US dollars, see `catalogue.cost`."""
-        return catalogue.cost(
+        """US dollars, see `catalog.cost`."""
+        return catalog.cost(
             self.invocation.model,
             input_tokens=self.input_tokens,
             output_tokens=self.output_tokens,
@@ -91,11 +91,11 @@ class Context:
         self.uses: dict[str, ModelUse] = {}
         self._lock = threading.Lock()
 
-    def used(self, invocation: catalogue.Invocation) -> ModelUse:
+    def used(self, invocation: catalog.Invocation) -> ModelUse:
         """This request's use of the model so far."""
         return self.uses.setdefault(invocation.id, ModelUse(invocation))
 
-    def count_call(self, invocation: catalogue.Invocation, latency_ms: int) -> None:
+    def count_call(self, invocation: catalog.Invocation, latency_ms: int) -> None:
         """Adds one call. Safe to use from concurrent calls."""
         with self._lock:
             use = self.used(invocation)

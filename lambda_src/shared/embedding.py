@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Literal
 
 from lambda_src.shared.bedrock import Bedrock
-from lambda_src.shared.catalogue import Invocation
+from lambda_src.shared.catalog import Invocation
 from lambda_src.shared.context import Context
 from lambda_src.shared.errors import InvalidRequest, ModelFailed
 

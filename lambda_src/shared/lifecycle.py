@@ -1,4 +1,4 @@
-"""A model's life cycle as Bedrock reports it (`modelLifecycle`), next to the catalogue's dates.
+"""A model's life cycle as Bedrock reports it (`modelLifecycle`), next to the catalog's dates.
 
 https://docs.aws.amazon.com/bedrock/latest/APIReference/API_FoundationModelLifecycle.html
 """
@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from lambda_src.shared.catalogue import Lifecycle
+from lambda_src.shared.catalog import Lifecycle
 
 NEAR_END = timedelta(days=90)
 IMMINENT_END = timedelta(days=30)
@@ -31,26 +31,26 @@ def parse_lifecycle(state: Mapping[str, Any]) -> BedrockLifecycle:
     return BedrockLifecycle(status, _utc_date(state.get("legacyTime")), _utc_date(state.get("endOfLifeTime")))
 
 
-def merge_lifecycle(catalogue: Lifecycle, reported: BedrockLifecycle, today: date) -> Lifecycle:
-    """The updated catalogue row. A date that Bedrock does not report stays the catalogue's."""
+def merge_lifecycle(catalog: Lifecycle, reported: BedrockLifecycle, today: date) -> Lifecycle:
+    """The updated catalog row. A date that Bedrock does not report stays the catalog's."""
     if reported.status == "ACTIVE":
-        previous = catalogue if catalogue.status == "active" else Lifecycle("active")
+        previous = catalog if catalog.status == "active" else Lifecycle("active")
         return Lifecycle(
             "active",
             _iso(reported.legacy_on) or previous.legacy_at,
             _iso(reported.ends_on) or previous.end_of_life_at,
         )
     # The date of an active model was only the earliest possible one: the legacy model's may be later.
-    announced = catalogue.end_of_life_at if catalogue.status != "active" else None
+    announced = catalog.end_of_life_at if catalog.status != "active" else None
     ends = _iso(reported.ends_on) or announced
-    legacy = _iso(reported.legacy_on) or catalogue.legacy_at
+    legacy = _iso(reported.legacy_on) or catalog.legacy_at
     return Lifecycle("ended" if ends and ends <= today.isoformat() else "legacy", legacy, ends)
 
 
-def earliest_end(catalogue: Lifecycle, reported: BedrockLifecycle | None) -> date | None:
-    """The earlier of Bedrock's and the catalogue's end of life; None when neither has one."""
-    catalogue_end = date.fromisoformat(catalogue.end_of_life_at) if catalogue.end_of_life_at else None
-    dates = [end for end in (catalogue_end, reported.ends_on if reported else None) if end]
+def earliest_end(catalog: Lifecycle, reported: BedrockLifecycle | None) -> date | None:
+    """The earlier of Bedrock's and the catalog's end of life; None when neither has one."""
+    catalog_end = date.fromisoformat(catalog.end_of_life_at) if catalog.end_of_life_at else None
+    dates = [end for end in (catalog_end, reported.ends_on if reported else None) if end]
     return min(dates, default=None)
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from lambda_src.shared.catalogue import Model, Number, Range
+from lambda_src.shared.catalog import Model, Number, Range
 from lambda_src.shared.errors import InvalidRequest
 from lambda_src.shared.schemas import Parameters
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, Literal
 
-from lambda_src.shared.catalogue import Model
+from lambda_src.shared.catalog import Model
 from lambda_src.shared.errors import InvalidRequest, TooLarge
 from lambda_src.shared.schemas import RequestModel
 

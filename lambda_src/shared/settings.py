@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from lambda_src.shared.catalogue import Invocation, resolve
+from lambda_src.shared.catalog import Invocation, resolve
 from lambda_src.shared.errors import InvalidRequest
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from lambda_src.shared.bedrock import Bedrock
-from lambda_src.shared.catalogue import Invocation
+from lambda_src.shared.catalog import Invocation
 from lambda_src.shared.context import Context
 from lambda_src.shared.errors import ModelFailed
 from lambda_src.shared.observability import logger

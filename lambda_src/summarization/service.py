@@ -5,7 +5,7 @@ from typing import Any
 from msgspec import UNSET, structs
 
 from lambda_src.shared.bedrock import Bedrock
-from lambda_src.shared.catalogue import Invocation
+from lambda_src.shared.catalog import Invocation
 from lambda_src.shared.context import Context
 from lambda_src.shared.errors import InvalidRequest
 from lambda_src.shared.ids import new_id, timestamp

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from aws_cdk import Annotations, Aws
 from aws_cdk import aws_iam as iam
 
-from lambda_src.shared.catalogue import Invocation, resolve
+from lambda_src.shared.catalog import Invocation, resolve
 from stacks.common.use_case_stack import UseCaseStack
 from stacks.model_checks import lifecycle_warning
 

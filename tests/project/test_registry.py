@@ -7,7 +7,7 @@ import pytest
 
 from lambda_src import registry
 from lambda_src.registry import USE_CASES, RegistryError, UseCase
-from lambda_src.shared.catalogue import Purpose
+from lambda_src.shared.catalog import Purpose
 from stacks.common.use_case_stack import UseCaseStack
 from ui.entries import entries
 from ui.texts import LANGUAGES
@@ -68,7 +68,7 @@ def test_the_first_model_setting_has_the_use_cases_name() -> None:
         assert not use_case.models or use_case.models[0].name == use_case.name
 
 
-def test_purposes_are_the_catalogues() -> None:
+def test_purposes_are_the_catalogs() -> None:
     assert registry.Purpose == Purpose
 
 

@@ -4,7 +4,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from lambda_src.shared.catalogue import MODELS, Lifecycle, Model, resolve
+from lambda_src.shared.catalog import MODELS, Lifecycle, Model, resolve
 from lambda_src.shared.lifecycle import NEAR_END
 from stacks.loading import ConfigError, load_stage
 from stacks.model_checks import has_ended, lifecycle_warning

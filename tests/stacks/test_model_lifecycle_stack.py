@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from lambda_src.model_lifecycle.service import LifecycleSettings
-from lambda_src.shared.catalogue import resolve
+from lambda_src.shared.catalog import resolve
 from lambda_src.shared.settings import read_settings
 from tests.stacks.assemblies import LIFECYCLE, Assembly, plain, settings_of
 from tests.stacks.test_templates import WITHOUT_RESOURCES, settings_for

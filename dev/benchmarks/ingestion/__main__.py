@@ -236,7 +236,7 @@ def _baseline(
 ) -> Baseline:
     from lambda_src.hr_qa.resources import index_definition
 
-    command = [str(python), "-m", "dev.benchmarks.peer.ingestion.pipeline", str(sample.path), "--endpoint", address]
+    command = [str(python), "-m", "dev.benchmarks.baseline.ingestion.pipeline", str(sample.path), "--endpoint", address]
     command += ["--index", INDEX, "--dimensions", str(DIMENSIONS), *options]
     with search.index(engine, INDEX, search.baseline_definition(index_definition(DIMENSIONS))):
         completed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=seconds)

@@ -6,7 +6,7 @@ import pytest
 
 from dev.local.models.caching import Block, Cached, PromptCache, caches
 from dev.local.models.errors import ModelError
-from lambda_src.shared import catalogue
+from lambda_src.shared import catalog
 
 HAIKU = "anthropic.claude-haiku-4-5-20251001-v1:0"
 _POINT = {"cachePoint": {"type": "default"}}
@@ -44,8 +44,8 @@ def _request(*texts: str, system: str = "sys") -> dict[str, Any]:
     return {"system": [{"text": system}, _POINT], "messages": turns}
 
 
-def test_support_for_caching_matches_the_catalogue() -> None:
-    for model in catalogue.MODELS:
+def test_support_for_caching_matches_the_catalog() -> None:
+    for model in catalog.MODELS:
         assert caches(model.id) == model.prompt_caching, model.id
 
 

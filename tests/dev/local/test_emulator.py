@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from dev.local import catalogue
+from dev.local import catalog
 from tests.dev.local.conftest import run_local
 
 _PROFILE = "us.anthropic.claude-haiku-4-5-20251001-v1:0"
@@ -15,8 +15,8 @@ def test_ministack_has_all_extended_attributes() -> None:
 
 
 def test_the_emulator_can_be_imported_and_has_the_added_types(tmp_path: Path) -> None:
-    target = tmp_path / "catalogue.json"
-    catalogue.write(target)
+    target = tmp_path / "catalog.json"
+    catalog.write(target)
     out = run_local(
         """
 import json, dev.local.emulator
@@ -32,7 +32,7 @@ print(json.dumps([name for name in (
             "LOCAL_MODELS_URL": "http://127.0.0.1:1",
             "LOCAL_SEARCH_URL": "http://127.0.0.1:2",
             "LOCAL_SEARCH_REFRESH": "1s",
-            "LOCAL_CATALOGUE": str(target),
+            "LOCAL_CATALOG": str(target),
             "STATE_DIR": str(tmp_path),
         },
     )
@@ -67,15 +67,15 @@ assert runtime._resolve_guardrail(attributes["GuardrailId"], "DRAFT") is None
 
 
 def test_calls_have_bedrocks_iam_actions_and_resources(tmp_path: Path) -> None:
-    target = tmp_path / "catalogue.json"
-    catalogue.write(target)
+    target = tmp_path / "catalog.json"
+    catalog.write(target)
     out = run_local(
         f"""
 import json
 from pathlib import Path
 from dev.local import iam
-from dev.local.catalogue import Catalogue
-models = Catalogue.read(Path({str(target)!r}))
+from dev.local.catalog import Catalog
+models = Catalog.read(Path({str(target)!r}))
 where = ("us-west-2", "000000000000")
 config = {{"guardrailIdentifier": "g", "guardrailVersion": "1"}}
 print(json.dumps([

@@ -7,7 +7,7 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
-from dev.local import catalogue
+from dev.local import catalog
 from tests.dev.local.conftest import LocalModels, run_local
 
 LINES = ("Employees may carry over 240 hours.", "Requests go to hr@example.org")
@@ -125,8 +125,8 @@ asyncio.run(main())
 
 def test_the_emulator_authorizes_textract(local_models: LocalModels, tmp_path: Path) -> None:
     # given a user with permission for DetectDocumentText, and a user without permissions
-    target, page = tmp_path / "catalogue.json", tmp_path / "page.png"
-    catalogue.write(target)
+    target, page = tmp_path / "catalog.json", tmp_path / "page.png"
+    catalog.write(target)
     page.write_bytes(_page())
     # when
     out = run_local(
@@ -135,7 +135,7 @@ def test_the_emulator_authorizes_textract(local_models: LocalModels, tmp_path: P
             "LOCAL_MODELS_URL": local_models.url,
             "LOCAL_SEARCH_URL": "http://127.0.0.1:1",
             "LOCAL_SEARCH_REFRESH": "1s",
-            "LOCAL_CATALOGUE": str(target),
+            "LOCAL_CATALOG": str(target),
             "STATE_DIR": str(tmp_path),
             "AUTH": "true",
             "PAGE": str(page),

@@ -21,7 +21,7 @@ from dev.tools import account, doctor, models
 from dev.tools.findings import Finding, Target, call_failed, fail, ok, warning
 from dev.tools.quotas import quotas
 from lambda_src.registry import MODEL_SETTINGS
-from lambda_src.shared.catalogue import resolve
+from lambda_src.shared.catalog import resolve
 from stacks.config import Models, StageSettings, Throttling
 from tests.fakes import client_error
 
@@ -401,7 +401,7 @@ def test_a_model_of_two_use_cases_is_checked_once() -> None:
     ("lifecycle", "level"),
     [
         ({"status": "ACTIVE"}, "ok"),
-        # These differ from the catalogue.
+        # These differ from the catalog.
         ({"status": "ACTIVE", "endOfLifeTime": datetime(2028, 1, 1, tzinfo=UTC)}, "warning"),
         ({"status": "ACTIVE", "legacyTime": datetime(2027, 1, 1, tzinfo=UTC)}, "warning"),
         ({"status": "ACTIVE", "endOfLifeTime": datetime(2026, 9, 1, tzinfo=UTC)}, "warning"),
@@ -420,13 +420,13 @@ def test_the_models_state_in_bedrock(lifecycle: dict[str, Any], level: str) -> N
     assert findings["model"].level == level
 
 
-def test_a_difference_from_the_catalogue_is_named() -> None:
+def test_a_difference_from_the_catalog_is_named() -> None:
     state = {"status": "ACTIVE", "endOfLifeTime": datetime(2028, 1, 1, tzinfo=UTC)}
 
     finding = bedrock(CLAUDE, get_foundation_model={"modelDetails": {"modelLifecycle": state}})["model"]
 
-    assert finding.message == "ACTIVE in Bedrock, until 2028-01-01; active, end of life 2026-10-01 in the catalogue"
-    assert finding.advice.startswith("update its row in lambda_src/shared/catalogue.py")
+    assert finding.message == "ACTIVE in Bedrock, until 2028-01-01; active, end of life 2026-10-01 in the catalog"
+    assert finding.advice.startswith("update its row in lambda_src/shared/catalog.py")
 
 
 def test_a_date_missing_in_bedrock_is_not_a_difference() -> None:
@@ -442,7 +442,7 @@ def test_an_end_within_a_month_is_reported_in_days() -> None:
     assert finding.advice == "choose another model now"
 
 
-def test_the_emulators_state_is_not_compared_with_the_catalogue() -> None:
+def test_the_emulators_state_is_not_compared_with_the_catalog() -> None:
     state = {"status": "ACTIVE", "endOfLifeTime": datetime(2028, 1, 1, tzinfo=UTC)}
 
     finding = bedrock(emulated=True, get_foundation_model={"modelDetails": {"modelLifecycle": state}})["model"]

@@ -3,7 +3,7 @@
 import pytest
 
 from dev.tools.quotas import applies
-from lambda_src.shared.catalogue import resolve
+from lambda_src.shared.catalog import resolve
 
 CLAUDE, TITAN = "us.anthropic.claude-haiku-4-5-20251001-v1:0", "amazon.titan-embed-text-v2:0"
 

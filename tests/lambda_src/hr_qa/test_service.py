@@ -10,7 +10,7 @@ from lambda_src.hr_qa import ranking
 from lambda_src.hr_qa import service as service_module
 from lambda_src.hr_qa.models import AskQuestion, CreateDocument, Search
 from lambda_src.hr_qa.rerank import Reranker
-from lambda_src.shared.catalogue import resolve
+from lambda_src.shared.catalog import resolve
 from lambda_src.shared.errors import Conflict, Forbidden, InvalidRequest, ModelFailed, NotFound, Refused, TooLarge
 from lambda_src.shared.schemas import ListQuery
 from tests.fakes import CALLER, OTHER, client_error, context, converse_answer

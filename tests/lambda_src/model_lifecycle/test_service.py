@@ -9,7 +9,7 @@ import pytest
 from botocore.exceptions import EndpointConnectionError
 
 from lambda_src.model_lifecycle.service import Checkup, LifecycleSettings, ModelStatus, model_status
-from lambda_src.shared.catalogue import Lifecycle, Model
+from lambda_src.shared.catalog import Lifecycle, Model
 from lambda_src.shared.lifecycle import BedrockLifecycle
 from lambda_src.shared.observability import logger
 from lambda_src.shared.settings import read_settings
@@ -94,7 +94,7 @@ def test_the_metrics_have_the_stage_as_dimension(capsys: pytest.CaptureFixture[s
     ],
     ids=repr,
 )
-def test_a_failed_query_is_counted_and_the_catalogue_is_used(
+def test_a_failed_query_is_counted_and_the_catalog_is_used(
     answer: Any, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(logging.getLogger(logger.name), "propagate", True)
@@ -102,18 +102,18 @@ def test_a_failed_query_is_counted_and_the_catalogue_is_used(
     counts = run(FakeBedrock(**{CLAUDE: answer}))
 
     assert counts == {"ModelsNearEnd": 1, "ModelsEnding": 0, "ModelsNotAsked": 1}
-    assert "no life cycle from Bedrock: using the catalogue only" in caplog.messages
+    assert "no life cycle from Bedrock: using the catalog only" in caplog.messages
     assert caplog.messages.count("model life cycle") == 2
 
 
 @pytest.mark.parametrize(
-    ("catalogue", "reported", "days", "near", "ending"),
+    ("catalog", "reported", "days", "near", "ending"),
     [
         (Lifecycle("active"), BedrockLifecycle("ACTIVE"), None, False, False),
         (Lifecycle("active"), None, None, False, False),
         (Lifecycle("active", None, "2026-10-31"), None, 91, False, False),
         (Lifecycle("active", None, "2026-10-30"), None, 90, True, False),
-        # The catalogue's date of an active model is only the earliest possible one.
+        # The catalog's date of an active model is only the earliest possible one.
         (Lifecycle("active", None, "2026-08-10"), BedrockLifecycle("ACTIVE"), 9, True, False),
         (Lifecycle("active", None, "2026-07-01"), BedrockLifecycle("ACTIVE"), -31, True, False),
         (Lifecycle("active", None, "2026-07-01"), BedrockLifecycle("LEGACY", None, date(2027, 1, 1)), -31, True, False),
@@ -128,9 +128,9 @@ def test_a_failed_query_is_counted_and_the_catalogue_is_used(
     ],
 )
 def test_the_earlier_date_decides(
-    catalogue: Lifecycle, reported: BedrockLifecycle | None, days: int | None, near: bool, ending: bool
+    catalog: Lifecycle, reported: BedrockLifecycle | None, days: int | None, near: bool, ending: bool
 ) -> None:
-    status = model_status(model(catalogue), reported, TODAY)
+    status = model_status(model(catalog), reported, TODAY)
 
     assert (status.days, status.near, status.ending) == (days, near, ending)
     assert status.asked == (reported is not None)

@@ -12,7 +12,7 @@ from lambda_src.playground.models import CompareCompletions, Completion, CreateC
 from lambda_src.playground.routes import ROUTES
 from lambda_src.playground.service import PlaygroundService
 from lambda_src.shared.bedrock import Bedrock
-from lambda_src.shared.catalogue import MODELS
+from lambda_src.shared.catalog import MODELS
 from lambda_src.shared.errors import ApiError, InvalidRequest, Refused
 from lambda_src.shared.http import Api
 from lambda_src.shared.idempotency import IdempotencyStore
@@ -324,7 +324,7 @@ def test_requests_with_one_key_call_the_model_once(path: str, body: dict[str, An
     assert first["body"] == second["body"]
 
 
-def test_the_complete_catalogue_is_listed_with_offered_models_marked() -> None:
+def test_the_complete_catalog_is_listed_with_offered_models_marked() -> None:
     answer = api(FakeModel())(event("GET", "/models"), LambdaContext())
     listed = {item["id"]: item for item in json.loads(answer["body"])["items"]}
 

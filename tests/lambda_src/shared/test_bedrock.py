@@ -8,7 +8,7 @@ from botocore.exceptions import EndpointConnectionError, EventStreamError, ReadT
 
 from lambda_src.shared import errors
 from lambda_src.shared.bedrock import ATTEMPTS, AnswerStream, Bedrock
-from lambda_src.shared.catalogue import resolve
+from lambda_src.shared.catalog import resolve
 from lambda_src.shared.context import Deadline
 from tests.fakes import FakeModel, FakeStream, client_error, context, converse_answer, settings, stream_events
 

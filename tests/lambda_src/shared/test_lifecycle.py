@@ -1,11 +1,11 @@
-"""Bedrock's life cycle of a model, and its merge into the catalogue's row."""
+"""Bedrock's life cycle of a model, and its merge into the catalog's row."""
 
 from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
 
-from lambda_src.shared.catalogue import Lifecycle
+from lambda_src.shared.catalog import Lifecycle
 from lambda_src.shared.lifecycle import BedrockLifecycle, earliest_end, merge_lifecycle, parse_lifecycle
 
 TODAY = date(2026, 11, 24)
@@ -39,7 +39,7 @@ def test_an_invalid_life_cycle_is_refused(state: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("catalogue", "reported", "expected"),
+    ("catalog", "reported", "expected"),
     [
         (Lifecycle("active"), BedrockLifecycle("ACTIVE"), Lifecycle("active")),
         (Lifecycle("active", None, "2027-01-01"), BedrockLifecycle("ACTIVE"), Lifecycle("active", None, "2027-01-01")),
@@ -61,17 +61,17 @@ def test_an_invalid_life_cycle_is_refused(state: dict[str, Any]) -> None:
         (Lifecycle("ended", None, "2026-10-01"), BedrockLifecycle("LEGACY"), Lifecycle("ended", None, "2026-10-01")),
     ],
 )
-def test_bedrock_updates_the_row(catalogue: Lifecycle, reported: BedrockLifecycle, expected: Lifecycle) -> None:
-    assert merge_lifecycle(catalogue, reported, TODAY) == expected
+def test_bedrock_updates_the_row(catalog: Lifecycle, reported: BedrockLifecycle, expected: Lifecycle) -> None:
+    assert merge_lifecycle(catalog, reported, TODAY) == expected
 
 
 def test_the_earlier_end_is_used() -> None:
-    catalogue = Lifecycle("active", None, "2027-01-01")
+    catalog = Lifecycle("active", None, "2027-01-01")
 
     assert (
-        earliest_end(catalogue, None)
-        == earliest_end(catalogue, BedrockLifecycle("ACTIVE", None, LATER))
+        earliest_end(catalog, None)
+        == earliest_end(catalog, BedrockLifecycle("ACTIVE", None, LATER))
         == date(2027, 1, 1)
     )
-    assert earliest_end(catalogue, BedrockLifecycle("LEGACY", None, EARLIER)) == EARLIER
+    assert earliest_end(catalog, BedrockLifecycle("LEGACY", None, EARLIER)) == EARLIER
     assert earliest_end(Lifecycle("active"), BedrockLifecycle("ACTIVE")) is None

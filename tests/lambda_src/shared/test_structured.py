@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from lambda_src.shared.bedrock import Bedrock
-from lambda_src.shared.catalogue import resolve
+from lambda_src.shared.catalog import resolve
 from lambda_src.shared.errors import ModelFailed, Refused
 from lambda_src.shared.schemas import ResponseModel
 from lambda_src.shared.structured import TOOL, ask, schema_of

@@ -18,7 +18,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.config import Config
 from botocore.credentials import Credentials
 
-from dev.local import catalogue, environment, ports, tls
+from dev.local import catalog, environment, ports, tls
 from dev.local.environment import Endpoint
 from dev.local.paths import ROOT
 from tests.dev.local.conftest import LOCAL_PYTHON, until_open
@@ -49,7 +49,7 @@ class Emulator:
         self._folder = folder
         certificates = tls.ensure(folder)
         self._endpoint = Endpoint(ports.choose(), certificates.authority, REGION)
-        catalogue.write(folder / "catalogue.json")
+        catalog.write(folder / "catalog.json")
         self._command = [
             str(LOCAL_PYTHON), "-B", "-m", "hypercorn", "dev.local.emulator:app", "--workers", "0",
             "--bind", f"127.0.0.1:{self._endpoint.port}", "--graceful-timeout", "1",
@@ -58,7 +58,7 @@ class Emulator:
         source = {"PATH": os.environ["PATH"], "LOCAL_SEARCH_REFRESH": f"{REFRESH_SECONDS}s"}
         self._environment = environment.for_emulator(
             self._endpoint, models_url, f"http://127.0.0.1:{search_port}", folder, folder, source
-        ) | {"LOCAL_CATALOGUE": str(folder / "catalogue.json")}
+        ) | {"LOCAL_CATALOG": str(folder / "catalog.json")}
         self._http = urllib3.PoolManager(ca_certs=str(certificates.authority), retries=False)
         self.start()
 

@@ -14,7 +14,7 @@ Number = int | float
 
 
 class UnknownModel(LookupError):
-    """The catalogue has no model or inference profile with this id."""
+    """The catalog has no model or inference profile with this id."""
 
 
 class Range(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -323,7 +323,7 @@ _BY_ID = {model.id: model for model in MODELS}
 def resolve(invocation_id: str) -> Invocation:
     """Looks up a model id, or an inference profile id such as `us.amazon.nova-lite-v1:0`.
 
-    Raises `UnknownModel` when the catalogue has no such model, or the model no such profile.
+    Raises `UnknownModel` when the catalog has no such model, or the model no such profile.
     """
     if invocation_id in _BY_ID:
         return Invocation(invocation_id, _BY_ID[invocation_id])
@@ -335,7 +335,7 @@ def resolve(invocation_id: str) -> Invocation:
 
 
 def cost(model: Model, *, input_tokens: int = 0, output_tokens: int = 0, images: int = 0) -> float | None:
-    """The estimated on-demand cost in US dollars; None when the catalogue has no price."""
+    """The estimated on-demand cost in US dollars; None when the catalog has no price."""
     price = model.price
     if price is None:
         return None

@@ -1,4 +1,4 @@
-"""`python -m dev.tools.catalogue FILE`: shows differences between the model catalogue and Bedrock as a diff.
+"""`python -m dev.tools.catalog FILE`: shows differences between the model catalog and Bedrock as a diff.
 
 FILE is the output of `aws bedrock list-foundation-models --output json`, or a list of `get-foundation-model` outputs.
 The exit code is 0 without differences, 1 with differences, and 2 if FILE is invalid. Nothing is changed.
@@ -14,7 +14,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from lambda_src.shared.catalogue import MODELS, Lifecycle, Model, Purpose
+from lambda_src.shared.catalog import MODELS, Lifecycle, Model, Purpose
 from lambda_src.shared.lifecycle import BedrockLifecycle, merge_lifecycle, parse_lifecycle
 
 _MODALITIES: Mapping[Purpose, str] = {"text": "TEXT", "rerank": "TEXT", "embedding": "EMBEDDING", "image": "IMAGE"}
@@ -87,7 +87,7 @@ def report(hunks: Iterable[str], regions: Sequence[str]) -> int:
     """Prints the diff. Returns the exit code: 1 if there are differences."""
     changes = list(hunks)
     if changes:
-        print(f"--- lambda_src/shared/catalogue.py\n+++ Bedrock, {', '.join(regions)}")
+        print(f"--- lambda_src/shared/catalog.py\n+++ Bedrock, {', '.join(regions)}")
     for hunk in changes:
         print(hunk)
     return 1 if changes else 0
@@ -96,8 +96,8 @@ def report(hunks: Iterable[str], regions: Sequence[str]) -> int:
 def main(arguments: Sequence[str] | None = None, today: date | None = None) -> int:
     """Returns the exit code."""
     parser = argparse.ArgumentParser(
-        prog="python -m dev.tools.catalogue",
-        description="Compares the model catalogue with a saved output of Bedrock.",
+        prog="python -m dev.tools.catalog",
+        description="Compares the model catalog with a saved output of Bedrock.",
     )
     parser.add_argument("file", type=Path, help="the JSON of `aws bedrock list-foundation-models`")
     try:
@@ -132,7 +132,7 @@ def _expected(row: Model, regions: Sequence[str]) -> bool:
 
 
 def _without_row(models: Iterable[Listed], rows: Sequence[Model]) -> Iterator[Listed]:
-    """Active on-demand models of the catalogue's families and purposes."""
+    """Active on-demand models of the catalog's families and purposes."""
     known = {row.id for row in rows}
     families: dict[str, set[str]] = {}
     for row in rows:
@@ -152,7 +152,7 @@ def _family(model_id: str) -> str:
 
 
 def _source(life: Lifecycle) -> str:
-    """The life cycle as in the catalogue's source."""
+    """The life cycle as in the catalog's source."""
     days = (("legacy_at", life.legacy_at), ("end_of_life_at", life.end_of_life_at))
     named = "".join(f', {name}="{day}"' for name, day in days if day)
     return f'lifecycle=Lifecycle("{life.status}"{named}),'

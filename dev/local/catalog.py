@@ -1,7 +1,7 @@
 """
-The parts of the project's model catalogue that the emulator needs.
+The parts of the project's model catalog that the emulator needs.
 
-The catalogue module needs msgspec, which the emulator's environment must not have: functions run in that environment,
+The catalog module needs msgspec, which the emulator's environment must not have: functions run in that environment,
 and a package without msgspec would work here and fail on AWS. So the launcher exports the rows as JSON.
 """
 
@@ -22,7 +22,7 @@ class Profile:
     is_global: bool
 
 
-class Catalogue:
+class Catalog:
     """Models and inference profiles by id."""
 
     def __init__(self, models: dict[str, dict[str, Any]]) -> None:
@@ -34,7 +34,7 @@ class Catalogue:
         }
 
     @classmethod
-    def read(cls, path: Path) -> "Catalogue":
+    def read(cls, path: Path) -> "Catalog":
         return cls(json.loads(path.read_text(encoding="utf-8")))
 
     def profile(self, identifier: str) -> Profile | None:
@@ -54,8 +54,8 @@ def _bare(identifier: str) -> str:
 
 
 def write(target: Path) -> None:
-    """Exports the rows of `lambda_src/shared/catalogue.py`. Runs in the launcher's environment."""
-    from lambda_src.shared import catalogue
+    """Exports the rows of `lambda_src/shared/catalog.py`. Runs in the launcher's environment."""
+    from lambda_src.shared import catalog
 
     rows = {
         model.id: {
@@ -66,6 +66,6 @@ def write(target: Path) -> None:
             "profiles": {prefix: list(regions) for prefix, regions in model.profiles.items()},
             "maxTokens": model.parameters["maxTokens"].max if "maxTokens" in model.parameters else None,
         }
-        for model in catalogue.MODELS
+        for model in catalog.MODELS
     }
     write_private(target, json.dumps(rows, indent=1) + "\n")

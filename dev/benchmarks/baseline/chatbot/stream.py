@@ -9,7 +9,7 @@ from fastapi import FastAPI, Request
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel
 
-from peer.chatbot.conversation import conversation, session
+from baseline.chatbot.conversation import conversation, session
 
 app = FastAPI()
 

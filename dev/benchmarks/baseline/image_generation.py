@@ -15,7 +15,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import Field
 
-from peer.common import ModelId, Request, Response, Usage, caller, delete, get, logger, metrics, page, put
+from baseline.common import ModelId, Request, Response, Usage, caller, delete, get, logger, metrics, page, put
 
 app = APIGatewayRestResolver(enable_validation=True)
 bedrock = boto3.client("bedrock-runtime")

@@ -1,12 +1,12 @@
-"""Saved outputs of Bedrock are compared with the catalogue; the outputs are in `answers/`."""
+"""Saved outputs of Bedrock are compared with the catalog; the outputs are in `answers/`."""
 
 from datetime import date
 from pathlib import Path
 
 import pytest
 
-from dev.tools import catalogue
-from lambda_src.shared.catalogue import MODELS
+from dev.tools import catalog
+from lambda_src.shared.catalog import MODELS
 
 ANSWERS = Path(__file__).parent / "answers"
 LISTED, SINGLE = ANSWERS / "list-foundation-models.json", ANSWERS / "get-foundation-model.json"
@@ -16,7 +16,7 @@ ROWS = [model for model in MODELS if model.provider in ("Anthropic", "Amazon")]
 
 def hunks(path: Path) -> dict[str, list[str]]:
     """Maps the heading of each hunk to its lines."""
-    changes = [hunk.splitlines() for hunk in catalogue.differences(catalogue.read_listing(path), ROWS, TODAY)]
+    changes = [hunk.splitlines() for hunk in catalog.differences(catalog.read_listing(path), ROWS, TODAY)]
     return {head.strip("@ "): lines for head, *lines in changes}
 
 
@@ -66,15 +66,15 @@ def test_an_ended_row_that_is_active_in_bedrock_is_a_difference(tmp_path: Path) 
 
 
 def test_the_command_prints_one_diff(capsys: pytest.CaptureFixture[str]) -> None:
-    assert catalogue.main([str(LISTED)], TODAY) == 1
+    assert catalog.main([str(LISTED)], TODAY) == 1
 
     lines = capsys.readouterr().out.splitlines()
-    assert lines[:2] == ["--- lambda_src/shared/catalogue.py", "+++ Bedrock, us-west-2"]
+    assert lines[:2] == ["--- lambda_src/shared/catalog.py", "+++ Bedrock, us-west-2"]
     assert all(line[0] in "@-+" for line in lines)
 
 
 def test_the_command_prints_nothing_without_a_difference(capsys: pytest.CaptureFixture[str]) -> None:
-    assert catalogue.main([str(SINGLE)], TODAY) == 0
+    assert catalog.main([str(SINGLE)], TODAY) == 0
     assert capsys.readouterr().out == ""
 
 
@@ -98,9 +98,9 @@ def test_an_invalid_file_is_reported(text: str, tmp_path: Path, capsys: pytest.C
     path = tmp_path / "answer.json"
     path.write_text(text, "utf-8")
 
-    assert catalogue.main([str(path)], TODAY) == 2
+    assert catalog.main([str(path)], TODAY) == 2
     assert len(capsys.readouterr().err.splitlines()) == 1
 
 
 def test_a_missing_file_is_reported(tmp_path: Path) -> None:
-    assert catalogue.main([str(tmp_path / "none.json")], TODAY) == 2
+    assert catalog.main([str(tmp_path / "none.json")], TODAY) == 2

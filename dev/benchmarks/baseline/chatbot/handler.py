@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from peer.chatbot.conversation import MODEL, conversation, session
+from baseline.chatbot.conversation import MODEL, conversation, session
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """The pipeline in LangChain's documentation: load, split, embed sequentially, store.
 
-`python -m dev.benchmarks.peer.ingestion.pipeline PDF` prints its figures as JSON. `--pages` limits the pages;
+`python -m dev.benchmarks.baseline.ingestion.pipeline PDF` prints its figures as JSON. `--pages` limits the pages;
 `--load-only` loads the file only.
 """
 

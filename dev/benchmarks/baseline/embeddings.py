@@ -11,7 +11,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import Field
 
-from peer.common import ModelId, Request, Response, Text, Usage, logger, metrics
+from baseline.common import ModelId, Request, Response, Text, Usage, logger, metrics
 
 app = APIGatewayRestResolver(enable_validation=True)
 bedrock = boto3.client("bedrock-runtime")
