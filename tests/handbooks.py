@@ -3,8 +3,9 @@
 from functools import cache
 from pathlib import Path
 
+from lambda_src.hr_qa.ingestion.errors import PdfError
 from lambda_src.hr_qa.ingestion.pages import Page
-from lambda_src.hr_qa.ingestion.pdf import PdfError, open_document
+from lambda_src.hr_qa.ingestion.pdf import open_document
 
 FOLDER = Path(__file__).resolve().parent.parent / "samples" / "handbooks"
 MAX_PAGES = 1000

@@ -12,7 +12,8 @@ import msgspec
 from dev.evaluation.corpus import MAX_PAGES
 from dev.evaluation.measures import recall
 from dev.evaluation.questions import PageKey, Question
-from lambda_src.hr_qa.ingestion.pdf import PdfError, open_document
+from lambda_src.hr_qa.ingestion.errors import PdfError
+from lambda_src.hr_qa.ingestion.pdf import open_document
 
 # Maps a document's file name to the texts of its pages.
 Texts = Callable[[str], Mapping[int, str]]

@@ -7,8 +7,9 @@ import msgspec
 
 from lambda_src.hr_qa.chunk import Chunk
 from lambda_src.hr_qa.ingestion.chunking import chunk_pages, embedding_text
+from lambda_src.hr_qa.ingestion.errors import PdfError
 from lambda_src.hr_qa.ingestion.pages import Page
-from lambda_src.hr_qa.ingestion.pdf import PdfError, open_document
+from lambda_src.hr_qa.ingestion.pdf import open_document
 from lambda_src.hr_qa.language import terms
 from lambda_src.hr_qa.ranking import Hit
 

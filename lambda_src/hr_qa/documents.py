@@ -96,6 +96,11 @@ class Progress(msgspec.Struct, kw_only=True, rename="camel", omit_defaults=True)
         """Whether there has been no progress for longer than `seconds`."""
         return time.time() - self.touched_at > seconds
 
+    def unfinished(self, number: int, count: int) -> list[int]:
+        """Those of `count` ranges from `number` on that are not finished."""
+        last = min(number + count, self.range_count)
+        return [each for each in range(number, last) if str(each) not in self.ranges]
+
     def bounds(self, number: int) -> tuple[int, int]:
         """First and last page of a range, counted from 1."""
         first = number * self.range_pages + 1

@@ -25,10 +25,11 @@ class Start(Step, tag="start", frozen=True, kw_only=True):
 
 
 class ReadRange(Step, tag="range", frozen=True, kw_only=True):
-    """Read one page range of a generation."""
+    """Read `count` page ranges of a generation, from `number` on."""
 
     generation: str
     number: int
+    count: int = 1
 
 
 class Publish(Step, tag="publish", frozen=True, kw_only=True):

@@ -9,16 +9,18 @@ from constructs import Construct
 from stacks.common.alarms import PERIOD, Alarms
 from stacks.common.nag import acknowledge
 
-# Attempts before a message is dead-lettered: over a quarter of an hour, since a model may be throttled that long.
+# Attempts at a message: over a quarter of an hour, since a model may be throttled that long.
 MAX_RECEIVES = 8
-BATCH = 10
+# One message per invocation: one that ends the process, by memory or timeout, must not fail others with it, and a
+# message that has not begun must not use up its attempts.
+BATCH = 1
 _KEPT = Duration.days(14)
 # Messages only get this old when functions cannot keep up, or fail.
 _OLD = Duration.hours(1)
 
 
 class WorkQueue(Construct):
-    """Messages for one function, in batches. Failed messages are retried individually, then dead-lettered."""
+    """Messages for one function, one per invocation. Failed messages are retried, given up, then dead-lettered."""
 
     def __init__(self, scope: Construct, construct_id: str, *, timeout: Duration, alarms: Alarms) -> None:
         """`timeout` is the function's; a message stays invisible slightly longer."""
@@ -27,7 +29,8 @@ class WorkQueue(Construct):
         self.queue = self._queue(
             "Resource",
             timeout.plus(Duration.seconds(60)),
-            sqs.DeadLetterQueue(queue=self.dead_letters, max_receive_count=MAX_RECEIVES),
+            # One more than attempts: the function's `give_up` also runs when the last attempt ended the process.
+            sqs.DeadLetterQueue(queue=self.dead_letters, max_receive_count=MAX_RECEIVES + 1),
         )
         acknowledge(
             self.dead_letters, {"Serverless-SQSRedrivePolicy": "It is the dead-letter queue itself, and has an alarm"}

@@ -167,9 +167,11 @@ def test_files_reach_the_function_by_event_and_queue(assembly_of: Assemble) -> N
     assert rule["EventPattern"]["detail"]["object"]["key"] == [{"prefix": "documents/"}]
     assert rule["Targets"][0]["DeadLetterConfig"]
     assert source["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
-    assert source["BatchSize"] == 10
+    # A message that ends the process must not fail others with it.
+    assert source["BatchSize"] == 1
     assert source["ScalingConfig"] == {"MaximumConcurrency": 2}
-    assert work["RedrivePolicy"]["maxReceiveCount"] == 8
+    # Eight attempts, and a delivery in which the function gives the message up.
+    assert work["RedrivePolicy"]["maxReceiveCount"] == 9
     # A message must not be redelivered while its function may still run.
     assert work["VisibilityTimeout"] > 300
     assert dead["MessageRetentionPeriod"] == 14 * 24 * 3600

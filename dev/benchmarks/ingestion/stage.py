@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from botocore.exceptions import ClientError
 
 # The batch size in the stack.
-BATCH = 10
+BATCH = 1
 HOST = "127.0.0.1"
 _WAIT_SECONDS = 0.5
 

@@ -3,17 +3,17 @@
 from lambda_src.shared import start  # isort: skip  (first: it disables garbage collection during the other imports)
 
 from lambda_src.chatbot.conversations import Conversations
-from lambda_src.chatbot.memory.batch import make_batch
+from lambda_src.chatbot.memory.messages import make_queue_handler
 from lambda_src.chatbot.memory.worker import Worker
 from lambda_src.chatbot.photo_store import PhotoStore
 from lambda_src.chatbot.queue import MaintainConversation, Queue
 from lambda_src.chatbot.settings import ChatSettings
 from lambda_src.shared.bedrock import Bedrock
-from lambda_src.shared.queue_batch import QueueBatch
+from lambda_src.shared.queue_handler import QueueHandler
 from lambda_src.shared.settings import read_settings
 
 
-def make_handler() -> QueueBatch[MaintainConversation]:
+def make_handler() -> QueueHandler[MaintainConversation]:
     """Builds the handler, once per process."""
     settings = read_settings(ChatSettings)
     queue = Queue(settings.queue_url)
@@ -24,7 +24,7 @@ def make_handler() -> QueueBatch[MaintainConversation]:
         photo_store=PhotoStore(str(settings.bucket_name)),
         queue=queue,
     )
-    return make_batch(settings, worker, queue)
+    return make_queue_handler(settings, worker, queue)
 
 
 handler = make_handler()

@@ -5,23 +5,24 @@ from lambda_src.shared import start  # isort: skip  (first: it disables garbage 
 from lambda_src.hr_qa.documents import Documents
 from lambda_src.hr_qa.file_store import FileStore
 from lambda_src.hr_qa.index import Index
-from lambda_src.hr_qa.ingestion.batch import IngestionHandler
+from lambda_src.hr_qa.ingestion.messages import make_queue_handler
 from lambda_src.hr_qa.ingestion.ocr import Ocr
 from lambda_src.hr_qa.ingestion.rate_limiter import RateLimiter
 from lambda_src.hr_qa.ingestion.worker import Worker
-from lambda_src.hr_qa.queue import Queue
+from lambda_src.hr_qa.queue import AnyStep, Queue
 from lambda_src.hr_qa.resources import index_definition
 from lambda_src.hr_qa.settings import HrSettings
 from lambda_src.shared.bedrock import Bedrock
 from lambda_src.shared.context import Deadline
 from lambda_src.shared.embedding import Embedder
+from lambda_src.shared.queue_handler import QueueHandler
 from lambda_src.shared.settings import read_settings
 
 # Concurrent calls to the embedding model; `RateLimiter` keeps them to the stage's rate.
 CONCURRENT_CALLS = 32
 
 
-def make_handler() -> IngestionHandler:
+def make_handler() -> QueueHandler[AnyStep]:
     """Builds the handler, once per process."""
     settings = read_settings(HrSettings)
     index = Index(settings)
@@ -43,7 +44,7 @@ def make_handler() -> IngestionHandler:
         ),
         ocr=Ocr() if settings.options.ocr else None,
     )
-    return IngestionHandler(settings, worker, queue)
+    return make_queue_handler(settings, worker, queue)
 
 
 handler = make_handler()

@@ -1,15 +1,14 @@
 """Reads a PDF's pages as text with headings, range by range. Memory does not grow with the number of pages."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
 
 import pypdfium2 as pdfium
 import pypdfium2.raw as raw
 
-from lambda_src.hr_qa.ingestion.decompression_guard import exceeds_decompression_limit
+from lambda_src.hr_qa.ingestion.errors import PdfError
 from lambda_src.hr_qa.ingestion.layout import (
     Heading,
     SampledPage,
@@ -31,23 +30,14 @@ _SAMPLED_PAIRS = 12
 _LOOK_BACK_PAGES = 200
 _MAX_PIXELS = 20_000_000
 
-ErrorCode = Literal["digest_mismatch", "not_a_pdf", "encrypted", "damaged", "too_many_pages", "empty"]
-
-
-class PdfError(Exception):
-    """A file that cannot be read. `message` tells its owner what to do."""
-
-    def __init__(self, code: ErrorCode, message: str) -> None:
-        super().__init__(message)
-        self.code = code
-        self.message = message
-
 
 class Document:
     """An open PDF. Pages count from 1."""
 
-    def __init__(self, pdf: pdfium.PdfDocument) -> None:
+    def __init__(self, pdf: pdfium.PdfDocument, on_page: Callable[[], None] = lambda: None) -> None:
+        """`on_page` is called before each page that is read or drawn."""
         self._pdf = pdf
+        self._on_page = on_page
         self.page_count = len(pdf)
         # Cached by page: consecutive ranges look back at the same pages.
         self._headings: dict[int, list[Heading]] = {}
@@ -111,6 +101,7 @@ class Document:
     def _page(self, number: int) -> Iterator[pdfium.PdfPage]:
         if not 1 <= number <= self.page_count:
             raise ValueError(f"there is no page {number} of {self.page_count}")
+        self._on_page()
         try:
             page = self._pdf[number - 1]
         except pdfium.PdfiumError as error:
@@ -123,12 +114,9 @@ class Document:
 
 
 @contextmanager
-def open_document(path: Path, max_pages: int, *, checked: bool = False) -> Iterator[Document]:
-    """Raises `PdfError`. `checked`: skips the decompression check for a file that has passed it before."""
+def open_document(path: Path, max_pages: int, *, on_page: Callable[[], None] = lambda: None) -> Iterator[Document]:
+    """Opens the file in this process, without limits: for trusted files only. Raises `PdfError`."""
     _check_type(path)
-    if not checked and exceeds_decompression_limit(path):
-        message = "The PDF decompresses to far more than a document needs. Print it to a new PDF and upload that."
-        raise PdfError("damaged", message)
     try:
         pdf = pdfium.PdfDocument(path)
     except pdfium.PdfiumError as error:
@@ -139,7 +127,7 @@ def open_document(path: Path, max_pages: int, *, checked: bool = False) -> Itera
             raise PdfError("too_many_pages", message)
         if not len(pdf):
             raise PdfError("empty", "The document has no pages. Check the file and upload it again.")
-        yield Document(pdf)
+        yield Document(pdf, on_page)
     finally:
         pdf.close()
 

@@ -4,7 +4,8 @@ An event only says that a file has changed. What to do follows from the current 
 may arrive twice, late or out of order.
 
     start    look at the file, plan its page ranges under a new generation, put them on the queue
-    range    extract, chunk, embed and store one page range; chunks that are stored already are not embedded again
+    range    extract, chunk, embed and store page ranges, each recorded when it is finished; chunks that are stored
+             already are not embedded again
     publish  once every chunk is searchable: make the generation the live one, in one conditional write
     clean    delete the chunks that no generation needs, until no more of them appear
 
@@ -13,20 +14,24 @@ A killed step is delivered again. A step of an obsolete generation does nothing.
 
 import hashlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from lambda_src.hr_qa.chunk import Chunk
 from lambda_src.hr_qa.documents import DocumentItem, Documents, Progress, RangeResult
 from lambda_src.hr_qa.file_store import FileChangedError, FileStore
 from lambda_src.hr_qa.index import EmbeddedChunk, Index
 from lambda_src.hr_qa.ingestion.chunking import chunk_pages, embedding_text
-from lambda_src.hr_qa.ingestion.document_cache import OpenDocumentCache, download
+from lambda_src.hr_qa.ingestion.download import download
+from lambda_src.hr_qa.ingestion.errors import PdfError
+from lambda_src.hr_qa.ingestion.isolated_reader import PdfDocument, open_isolated
 from lambda_src.hr_qa.ingestion.ocr import Ocr
 from lambda_src.hr_qa.ingestion.pages import Page
-from lambda_src.hr_qa.ingestion.pdf import Document, PdfError, open_document
 from lambda_src.hr_qa.language import terms
 from lambda_src.hr_qa.queue import AnyStep, Clean, Publish, Queue, ReadRange, Start
 from lambda_src.hr_qa.settings import HrSettings
@@ -38,6 +43,10 @@ from lambda_src.shared.table import StaleWriteError
 
 # A range is embedded within half a minute at a usual quota; a document of 5,000 pages has 200 ranges.
 RANGE_PAGES = 25
+# Ranges of one message, which share the file's download and what is read of it beyond the range.
+MAX_RANGES = 10
+# Time for one page range. With less left, the rest of a message's ranges become a new message.
+RANGE_SECONDS = 60
 # Chunks that are embedded concurrently and stored in one request.
 BATCH = 64
 PUBLISH_SECONDS = 3
@@ -68,28 +77,25 @@ class Worker:
         queue: Queue,
         embedder: Embedder,
         ocr: Ocr | None = None,
+        open_pdf: Callable[[Path, int], AbstractContextManager[PdfDocument]] = open_isolated,
         now: Callable[[], float] = time.time,
     ) -> None:
         self._settings = settings
         self._documents = documents
         self._index = index
         self._files = files
-        self._cache = OpenDocumentCache(files, settings.options.max_pages)
         self._queue = queue
         self._embedder = embedder
         self._ocr = ocr
+        self._open_pdf = open_pdf
         self._now = now
-
-    def close_document(self) -> None:
-        """Deletes the cached file, at the end of an invocation."""
-        self._cache.clear()
 
     def run(self, context: Context, step: AnyStep) -> None:
         """Runs one step."""
         if isinstance(step, Start):
             self.start(context, step)
         elif isinstance(step, ReadRange):
-            self.read_range(context, step)
+            self.read_ranges(context, step)
         elif isinstance(step, Publish):
             self.publish(context, step)
         else:
@@ -128,7 +134,7 @@ class Worker:
         try:
             with download(self._files, namespace, document.id, source) as path:
                 _check_digest(document, path)
-                with open_document(path, self._settings.options.max_pages) as pdf:
+                with self._open_pdf(path, self._settings.options.max_pages) as pdf:
                     progress = Progress(source=source, pages=pdf.page_count, range_pages=RANGE_PAGES)
         except FileChangedError:
             return
@@ -147,21 +153,23 @@ class Worker:
         self._queue.send_clean(namespace, document.id)
 
     def _send_ranges(self, namespace: str, document_id: str, generation: str, progress: Progress) -> None:
+        """Queues the ranges, distributed over as many messages as functions may run at once."""
+        size = min(MAX_RANGES, -(-progress.range_count // self._settings.options.concurrency))
         steps: list[AnyStep] = [
-            ReadRange(namespace=namespace, document=document_id, generation=generation, number=number)
-            for number in range(progress.range_count)
-            if str(number) not in progress.ranges
+            ReadRange(namespace=namespace, document=document_id, generation=generation, number=number, count=size)
+            for number in range(0, progress.range_count, size)
+            if progress.unfinished(number, size)
         ]
         self._queue.send(steps or [Publish(namespace=namespace, document=document_id, generation=generation)])
 
-    def read_range(self, context: Context, step: ReadRange) -> None:
-        """Reads one page range, and publishes the generation after the last one."""
+    def read_ranges(self, context: Context, step: ReadRange) -> None:
+        """Reads the message's page ranges, and publishes the generation after the last one."""
         document = self._ingesting_document(step)
         if document is None:
             return
         progress = self._progress(step.document, step.generation)
         try:
-            progress = self._finish_range(context, step, document, progress)
+            progress = self._finish_ranges(context, step, document, progress)
         except (FileChangedError, ObsoleteGenerationError, StaleWriteError):
             return
         except PdfError as error:
@@ -171,24 +179,45 @@ class Worker:
             publish = Publish(namespace=step.namespace, document=step.document, generation=step.generation)
             self._queue.send([publish], delay=PUBLISH_SECONDS)
 
-    def _finish_range(self, context: Context, step: ReadRange, document: DocumentItem, progress: Progress) -> Progress:
-        """Extracts, chunks, embeds and stores the range, unless it is finished. Returns the updated progress."""
-        if str(step.number) in progress.ranges:
+    def _finish_ranges(self, context: Context, step: ReadRange, document: DocumentItem, progress: Progress) -> Progress:
+        """Finishes the ranges, or sends a message with those for which there is no time. Returns the progress."""
+        unfinished = progress.unfinished(step.number, step.count)
+        if not unfinished:
             return progress
-        pages = self._extract_pages(step, progress)
+        with self._open(step, progress) as pdf:
+            for number in unfinished:
+                if context.deadline.seconds_left < RANGE_SECONDS:
+                    remaining = step.number + step.count - number
+                    self._queue.send([msgspec.structs.replace(step, number=number, count=remaining)])
+                    break
+                pages = self._extract_pages(pdf, progress, number)
+                progress = self._finish_range(context, step, document, number, pages)
+        return progress
+
+    def _finish_range(
+        self, context: Context, step: ReadRange, document: DocumentItem, number: int, pages: list[Page]
+    ) -> Progress:
+        """Chunks, embeds and stores the pages of a range. Returns the updated progress."""
         chunks = chunk_pages(pages)
         self._store_missing(context, step, document, chunks)
         without_text = sum(not page.has_text for page in pages)
         result = RangeResult(pages=len(pages), chunks=len(chunks), without_text=without_text)
-        progress = self._documents.finish_range(step.document, step.generation, step.number, result)
+        progress = self._documents.finish_range(step.document, step.generation, number, result)
         count(PagesRead=len(pages), ChunksStored=len(chunks))
         return progress
 
-    def _extract_pages(self, step: ReadRange, progress: Progress) -> list[Page]:
-        pdf = self._cache.open(step.namespace, step.document, progress.source)
-        return [self._recognize_text(pdf, page) for page in pdf.read(*progress.bounds(step.number))]
+    @contextmanager
+    def _open(self, step: ReadRange, progress: Progress) -> Iterator[PdfDocument]:
+        with (
+            download(self._files, step.namespace, step.document, progress.source) as path,
+            self._open_pdf(path, self._settings.options.max_pages) as pdf,
+        ):
+            yield pdf
 
-    def _recognize_text(self, pdf: Document, page: Page) -> Page:
+    def _extract_pages(self, pdf: PdfDocument, progress: Progress, number: int) -> list[Page]:
+        return [self._recognize_text(pdf, page) for page in pdf.read(*progress.bounds(number))]
+
+    def _recognize_text(self, pdf: PdfDocument, page: Page) -> Page:
         return self._ocr.read(pdf, page) if page.needs_ocr and self._ocr else page
 
     def _store_missing(self, context: Context, step: ReadRange, document: DocumentItem, chunks: list[Chunk]) -> None:

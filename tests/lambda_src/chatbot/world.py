@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from lambda_src.chatbot.conversations import ConversationItem, Conversations, MessageItem
-from lambda_src.chatbot.memory.batch import make_batch
+from lambda_src.chatbot.memory.messages import make_queue_handler
 from lambda_src.chatbot.memory.worker import Worker
 from lambda_src.chatbot.models import Answer, CreateConversation, SendMessage
 from lambda_src.chatbot.photo_store import PhotoStore
@@ -169,7 +169,7 @@ class World:
             queue=queue,
             now=self.clock,
         )
-        return make_batch(self.settings, worker, queue)
+        return make_queue_handler(self.settings, worker, queue)
 
     def deliver(self, message: dict[str, Any]) -> bool:
         """Delivers one message. Returns whether it succeeded; after a kill it stays on the queue."""

@@ -16,7 +16,7 @@ def test_stored_documents_chunks_and_steps_keep_their_names() -> None:
     identity = {"pk", "sk", "id", "name", "owner", "status", "createdAt", "updatedAt"}
     assert set(world.table.items[key]) == identity | {"ingesting", "ingestingSource"}
     (message,) = [json.loads(message["body"]) for message in world.sqs.messages]
-    assert set(message) == {"step", "space", "document", "generation", "number"}
+    assert set(message) == {"step", "space", "document", "generation", "number", "count"}
     assert message["step"] == "range"
 
     world.run()

@@ -11,15 +11,17 @@ import msgspec
 from lambda_src.hr_qa.documents import DocumentItem, Documents
 from lambda_src.hr_qa.file_store import FileStore
 from lambda_src.hr_qa.index import Index
-from lambda_src.hr_qa.ingestion.batch import IngestionHandler
+from lambda_src.hr_qa.ingestion.messages import make_queue_handler
+from lambda_src.hr_qa.ingestion.pdf import open_document
 from lambda_src.hr_qa.ingestion.worker import Worker
-from lambda_src.hr_qa.queue import Queue
+from lambda_src.hr_qa.queue import AnyStep, Queue
 from lambda_src.hr_qa.resources import object_key
 from lambda_src.hr_qa.service import QaService
 from lambda_src.hr_qa.settings import HrQaOptions, HrSettings
 from lambda_src.shared.bedrock import Bedrock
 from lambda_src.shared.embedding import Embedder
 from lambda_src.shared.ids import new_id
+from lambda_src.shared.queue_handler import QueueHandler
 from tests.fakes import CALLER, FakeBucket, FakeModel, FakeTable, LambdaContext, settings
 from tests.search_engine import FakeSearch
 
@@ -116,9 +118,11 @@ class World:
         self.settings = hr_settings(**changes)
         self.namespace = self.settings.namespace(CALLER)
         self.documents = Documents("table", self.table, lambda: self.now)
+        # In this process, which saves starting one for each message.
+        self.open_pdf: Any = open_document
         self._deliveries = 0
 
-    def ingestion(self) -> IngestionHandler:
+    def ingestion(self) -> QueueHandler[AnyStep]:
         """A new process: only the stores carry over."""
         table, bucket, sqs = (KillableClient(client, self.killer) for client in (self.table, self.bucket, self.sqs))
         queue = Queue("queue", sqs, lambda: self.now)
@@ -131,9 +135,10 @@ class World:
             queue=queue,
             # Sequential: a kill in a thread of the pool would not end the process.
             embedder=Embedder(bedrock, self.settings.embedding, DIMENSIONS, concurrent_calls=1),
+            open_pdf=self.open_pdf,
             now=lambda: self.now,
         )
-        return IngestionHandler(self.settings, worker, queue)
+        return make_queue_handler(self.settings, worker, queue)
 
     def service(self, *answers: Any, reranker: Any = None) -> QaService:
         """The REST API over the same stores, with a queue of the text model's answers."""
@@ -219,7 +224,7 @@ class World:
             self.sqs.messages.remove(message)
         elif repeated and not failed:
             message["visible"] = self.now
-        elif message["receives"] >= self.settings.max_receives:
+        elif message["receives"] > self.settings.max_receives:
             self.sqs.messages.remove(message)
             self.sqs.dead.append(message)
 

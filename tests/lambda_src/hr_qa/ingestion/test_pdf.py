@@ -7,10 +7,11 @@ import pytest
 
 from dev.evaluation.questions import read_questions
 from lambda_src.hr_qa.ingestion.chunking import MAX_CHARACTERS, chunk_pages
+from lambda_src.hr_qa.ingestion.errors import PdfError
 from lambda_src.hr_qa.ingestion.pages import Page, page_from_text
-from lambda_src.hr_qa.ingestion.pdf import PdfError, open_document
+from lambda_src.hr_qa.ingestion.pdf import open_document
 from tests.handbooks import FOLDER, MAX_PAGES, pages_of, readable
-from tests.pdfs import Sheet, Text, paragraph, write_pdf
+from tests.pdfs import Sheet, Text, paragraph, text_pdf, write_pdf
 
 QUESTIONS = Path(__file__).resolve().parents[4] / "dev" / "evaluation" / "questions" / "dev.jsonl"
 SENTENCE = "All of the staff may take leave on every working day of the year, as is said below."
@@ -290,3 +291,19 @@ def test_recognized_text_becomes_paragraphs_under_the_scans_headings() -> None:
     )
     assert [block.text for block in page.blocks] == ["Veterans may take five more days, reimbursed.", "Ask us."]
     assert (page.number, page.path, page.blocks[0].path, page.has_text) == (3, ("Leave",), ("Leave",), True)
+
+
+@pytest.mark.parametrize("first_range", [(1, 2), (2, 2), (4, 4)])
+def test_a_range_does_not_depend_on_earlier_reads(tmp_path: Path, first_range: tuple[int, int]) -> None:
+    path = tmp_path / "handbook.pdf"
+    sentences = ["Parental leave is sixteen weeks.", "Sick leave needs a note.", "Holidays can be carried over.", "End"]
+    path.write_bytes(
+        text_pdf([[f"# Chapter {name}", name, sentence] for name, sentence in zip("abcd", sentences, strict=True)])
+    )
+
+    with open_document(path, 10) as fresh:
+        expected = fresh.read(3, 4)
+    with open_document(path, 10) as used:
+        used.read(*first_range)
+
+        assert used.read(3, 4) == expected

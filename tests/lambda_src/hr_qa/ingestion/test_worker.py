@@ -2,12 +2,16 @@
 
 import json
 import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from lambda_src.hr_qa.documents import DocumentItem, Progress
 from lambda_src.hr_qa.ingestion import worker as worker_module
+from lambda_src.hr_qa.ingestion.pdf import open_document
 from lambda_src.hr_qa.queue import Queue
 from lambda_src.hr_qa.resources import object_key
 from tests.fakes import client_error
@@ -32,8 +36,9 @@ def handbook(pages: int = 3, edition: str = "first") -> bytes:
 
 @pytest.fixture(autouse=True)
 def _small_ranges(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two pages per range and two chunks per batch, so that a small document has several of each."""
+    """Two pages per range, one range per message, two chunks per batch: a small document has several of each."""
     monkeypatch.setattr(worker_module, "RANGE_PAGES", 2)
+    monkeypatch.setattr(worker_module, "MAX_RANGES", 1)
     monkeypatch.setattr(worker_module, "BATCH", 2)
 
 
@@ -108,6 +113,44 @@ def test_pages_done_rises_while_ranges_are_read() -> None:
         assert progress is not None
         pages_done.append(progress.pages_done)
     assert pages_done == [0, 2, 4, 6]
+
+
+def test_a_message_covers_several_ranges_of_one_document(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(worker_module, "MAX_RANGES", 3)
+    opened = 0
+
+    @contextmanager
+    def counting(path: Path, max_pages: int) -> Iterator[Any]:
+        nonlocal opened
+        opened += 1
+        with open_document(path, max_pages) as document:
+            yield document
+
+    world = World()
+    document = world.create_document()
+    world.open_pdf = counting
+    world.upload(document, handbook(9))
+    world.run()
+
+    assert_complete(world, document, handbook(9))
+    assert opened == 1 + 2, "once for the plan, once for each message"
+
+
+def test_ranges_without_time_become_a_new_message(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(worker_module, "MAX_RANGES", 5)
+    monkeypatch.setattr(worker_module, "RANGE_SECONDS", 1_000)
+    world = World()
+    document = world.create_document()
+    world.upload(document, handbook(9))
+    world.deliver()
+    sent = json.loads(world.sqs.messages[0]["body"])
+    world.deliver()
+
+    (*_, continued) = [json.loads(message["body"]) for message in world.sqs.messages]
+    assert (sent["number"], sent["count"]) == (continued["number"], continued["count"]) == (0, 3)
+    monkeypatch.setattr(worker_module, "RANGE_SECONDS", 60)
+    world.run()
+    assert_complete(world, document, handbook(9))
 
 
 def test_a_document_is_ready_only_when_every_chunk_is_searchable() -> None:

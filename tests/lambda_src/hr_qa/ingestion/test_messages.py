@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from lambda_src.hr_qa.ingestion.batch import InvalidStepError, decode_step
+from lambda_src.hr_qa.ingestion.messages import InvalidStepError, decode_step
 from lambda_src.hr_qa.queue import Clean, Publish, ReadRange, Start
 from tests.fakes import LambdaContext, client_error
 from tests.lambda_src.hr_qa.ingestion.test_worker import assert_complete, handbook
-from tests.lambda_src.hr_qa.world import World, s3_event
+from tests.lambda_src.hr_qa.world import Killed, World, s3_event
 
 STORED = {"space": "s", "document": "d"}
 FIELDS = {"namespace": "s", "document": "d"}
@@ -61,14 +61,25 @@ def test_an_invalid_message_ends_in_the_dead_letter_queue_and_the_others_succeed
         assert_complete(world, document, handbook(1))
 
 
-def test_a_step_without_enough_time_is_left_for_the_next_invocation() -> None:
+def test_a_message_whose_last_attempt_killed_the_process_is_given_up_without_another_attempt() -> None:
     world = World()
-    world.upload(world.create_document(), handbook(1))
+    document = world.create_document()
+    world.upload(document, handbook(1))
+    world.deliver()
+    attempts = 0
 
-    answer = world.ingestion()(batch(world.sqs.messages[0]["body"]), LambdaContext(20))
+    def killing(path: Any, max_pages: int) -> Any:
+        nonlocal attempts
+        attempts += 1
+        raise Killed
 
-    assert answer == {"batchItemFailures": [{"itemIdentifier": "m0"}]}
-    assert not world.embedded
+    world.open_pdf = killing
+    world.run()
+
+    item = world.document(document)
+    assert item is not None
+    assert (item.status, item.error_code, attempts) == ("failed", "ingestion_failed", world.settings.max_receives)
+    assert len(world.sqs.dead) == 1
 
 
 def test_a_failed_message_is_retried_with_backoff() -> None:
@@ -95,6 +106,10 @@ def backoff_after(receives: int, body: str = "") -> float:
     ("body", "step"),
     [
         ({"step": "range", **STORED, "generation": "g", "number": 3}, ReadRange(**FIELDS, generation="g", number=3)),
+        (
+            {"step": "range", **STORED, "generation": "g", "number": 3, "count": 2},
+            ReadRange(**FIELDS, generation="g", number=3, count=2),
+        ),
         ({"step": "publish", **STORED, "generation": "g"}, Publish(**FIELDS, generation="g")),
         ({"step": "clean", **STORED, "since": 5}, Clean(**FIELDS, since=5)),
         (s3_event("documents/s/d.pdf"), Start(**FIELDS)),

@@ -1,4 +1,8 @@
-"""Batches of SQS messages. Each is handled on its own; those that fail are retried individually with backoff."""
+"""The messages of an SQS queue: failed ones are retried individually with backoff, then given up.
+
+Queues deliver one message per invocation (`stacks.common.work_queue`), so that a message that ends the process fails
+alone, and no delivery counts against a message that has not begun.
+"""
 
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
@@ -15,12 +19,13 @@ LONGEST_RETRY_SECONDS = 300
 Step = TypeVar("Step")
 
 
-class QueueBatch(Generic[Step]):
-    """The handler of one queue's messages.
+class QueueHandler(Generic[Step]):
+    """The Lambda handler of one queue.
 
     `decode` turns a message's body into a step, and raises for an invalid one; `run` executes it; `name` names it in
-    the log. `give_up` gets a step that has failed `max_receives` times. `retry_after(receipt, seconds)` delays the next
-    delivery. With less than `required_seconds` left, a step is not started but delivered again.
+    the log. A step is run `max_receives` times at most. `give_up` gets it after its last failure, and again when it is
+    delivered once more, because the last attempt may have ended the process. `retry_after(receipt, seconds)` delays the
+    next delivery.
     """
 
     def __init__(
@@ -28,7 +33,6 @@ class QueueBatch(Generic[Step]):
         *,
         caller: str,
         max_receives: int,
-        required_seconds: float,
         decode: Callable[[str], Step],
         run: Callable[[Context, Step], None],
         retry_after: Callable[[str, int], None],
@@ -37,7 +41,6 @@ class QueueBatch(Generic[Step]):
     ) -> None:
         self._caller = caller
         self._max_receives = max_receives
-        self._required_seconds = required_seconds
         self._decode = decode
         self._run = run
         self._retry_after = retry_after
@@ -45,7 +48,7 @@ class QueueBatch(Generic[Step]):
         self._give_up = give_up
 
     def __call__(self, event: dict[str, Any], lambda_context: Any) -> dict[str, Any]:
-        """SQS's batch in, the ids of the messages that failed out; SQS deletes the others."""
+        """SQS's event in, the ids of the messages that failed out; SQS deletes the others."""
         failed = [record["messageId"] for record in event["Records"] if not self._handle(record, lambda_context)]
         return {"batchItemFailures": [{"itemIdentifier": message} for message in failed]}
 
@@ -56,8 +59,9 @@ class QueueBatch(Generic[Step]):
         receives = int(record["attributes"]["ApproximateReceiveCount"])
         step: Step | None = None
         try:
-            context.deadline.require(self._required_seconds)
             step = self._decode(record["body"])
+            if receives > self._max_receives:
+                raise RetriesExhaustedError(f"after {self._max_receives} attempts")
             self._run(context, step)
         except Exception as error:
             last = receives >= self._max_receives
@@ -69,14 +73,18 @@ class QueueBatch(Generic[Step]):
         return True
 
     def _after_failure(self, record: dict[str, Any], step: Step | None, receives: int, last: bool) -> None:
-        """Never raises: the batch's other messages must be reported."""
+        """Never raises: SQS must get the response."""
         try:
             if last and step is not None:
                 self._give_up(step)
             # Waiting does not help an invalid message. After the last attempt, SQS moves the message to the
-            # dead-letter queue at its next delivery.
+            # dead-letter queue.
             retry = step is not None and not last
             backoff = min(FIRST_RETRY_SECONDS * 2 ** (receives - 1), LONGEST_RETRY_SECONDS) if retry else 0
             self._retry_after(record["receiptHandle"], backoff)
         except Exception:
             logger.exception("failure not recorded")
+
+
+class RetriesExhaustedError(Exception):
+    """The message was delivered again after its last attempt, which had ended without a response."""

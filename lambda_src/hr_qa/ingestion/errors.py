@@ -1,0 +1,19 @@
+"""Why a file cannot be read."""
+
+from typing import Literal
+
+ErrorCode = Literal["digest_mismatch", "not_a_pdf", "encrypted", "damaged", "too_many_pages", "empty", "too_complex"]
+
+TOO_COMPLEX = (
+    "The document takes more memory or time to read than any usual document. Print it to a new PDF, or split it, and "
+    "upload that."
+)
+
+
+class PdfError(Exception):
+    """A file that cannot be read. `message` tells its owner what to do."""
+
+    def __init__(self, code: ErrorCode, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message

@@ -1,0 +1,152 @@
+"""Opens documents in a process of their own, so that a file made to exhaust or crash its reader only fails itself."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+import msgspec
+
+from lambda_src.hr_qa.ingestion.errors import TOO_COMPLEX, PdfError
+from lambda_src.hr_qa.ingestion.pages import Page
+from lambda_src.hr_qa.ingestion.reader_protocol import (
+    Failed,
+    Image,
+    Open,
+    Opened,
+    PageRead,
+    Read,
+    Ready,
+    Render,
+    Request,
+    Response,
+    read_frame,
+    write_frame,
+)
+from lambda_src.shared.observability import logger
+
+# Of waiting for a message. The limits of CPU time end the process earlier, unless the machine is overloaded.
+WAIT_SECONDS = 120
+# Not caused by the document: an operator or the kernel ended the process.
+_OUTSIDE_SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+# What Python needs to start. Credentials stay behind.
+_PASSED_VARIABLES = ("LD_LIBRARY_PATH", "PATH", "TZ", "LANG")
+_UNREADABLE = "The document could not be read. Print or save it to a new PDF and upload that."
+
+AnyResponse = TypeVar("AnyResponse", bound=Response)
+
+
+class PdfDocument(Protocol):
+    """An open document. Pages count from 1. All raise `PdfError`."""
+
+    page_count: int
+
+    def read(self, first: int, last: int) -> list[Page]:
+        """The pages from `first` to `last`, inclusive."""
+        ...
+
+    def render_png(self, page: int, dpi: int) -> bytes:
+        """The page as a grayscale PNG."""
+        ...
+
+
+class ReaderLostError(Exception):
+    """The process ended, or did not answer, for a reason that is not the document's. A retry may succeed."""
+
+
+class _ReaderProcess:
+    """The client's side of `reader_process`."""
+
+    def __init__(self, path: Path, max_pages: int) -> None:
+        environment = {name: os.environ[name] for name in _PASSED_VARIABLES if name in os.environ}
+        environment["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))
+        self._process = subprocess.Popen(
+            [sys.executable, "-S", "-P", "-m", "lambda_src.hr_qa.ingestion.reader_process"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=environment,
+        )
+        self._started = False
+        try:
+            self._receive(Ready)
+            self._started = True
+            self._send(Open(str(path), max_pages))
+            self.page_count = self._receive(Opened).page_count
+        except BaseException:
+            self.close()
+            raise
+
+    def read(self, first: int, last: int) -> list[Page]:
+        if not 1 <= first <= last <= self.page_count:
+            raise ValueError(f"there are no pages {first} to {last} of {self.page_count}")
+        self._send(Read(first, last))
+        return [self._receive(PageRead).page for _ in range(first, last + 1)]
+
+    def render_png(self, page: int, dpi: int) -> bytes:
+        self._send(Render(page, dpi))
+        return self._receive(Image).png
+
+    def close(self) -> None:
+        """Ends the process."""
+        self._process.kill()
+        self._process.wait()
+        for pipe in (self._process.stdin, self._process.stdout):
+            assert pipe
+            pipe.close()
+
+    def _send(self, request: Request) -> None:
+        assert self._process.stdin
+        try:
+            write_frame(self._process.stdin, request)
+        except BrokenPipeError:
+            raise self._loss() from None
+
+    def _receive(self, expected: type[AnyResponse]) -> AnyResponse:
+        assert self._process.stdout
+        # A reader that blocks for another reason than CPU time must not hold the function until its timeout.
+        watchdog = threading.Timer(WAIT_SECONDS, self._process.kill)
+        watchdog.start()
+        try:
+            body = read_frame(self._process.stdout)
+        except ValueError as error:
+            raise ReaderLostError(str(error)) from error
+        finally:
+            watchdog.cancel()
+        if body is None:
+            raise self._loss()
+        response: Any = msgspec.msgpack.decode(body, type=Response)
+        if isinstance(response, Failed):
+            raise PdfError(response.code, response.message)
+        if not isinstance(response, expected):
+            raise ReaderLostError(f"{type(response).__name__} instead of {expected.__name__}")
+        return response
+
+    def _loss(self) -> Exception:
+        """Why there is no answer: the document, or something else, after which a retry may succeed."""
+        status = self._process.wait()
+        if not self._started or -status in _OUTSIDE_SIGNALS:
+            return ReaderLostError(f"the reader ended with status {status}")
+        if status >= 0:
+            # The traceback is in the log, too. Another attempt would fail in the same way.
+            logger.error("reader failed", status=status)
+            return PdfError("damaged", _UNREADABLE)
+        logger.warning("reader ended", signal=signal.Signals(-status).name)
+        return PdfError("too_complex", TOO_COMPLEX)
+
+
+@contextmanager
+def open_isolated(path: Path, max_pages: int) -> Iterator[PdfDocument]:
+    """Opens the file in a process with limits (see `reader_process`). Raises `PdfError` and `ReaderLostError`.
+
+    A file that exceeds a limit, or crashes PDFium, is a `PdfError` with the code `too_complex`.
+    """
+    reader = _ReaderProcess(path, max_pages)
+    try:
+        yield reader
+    finally:
+        reader.close()

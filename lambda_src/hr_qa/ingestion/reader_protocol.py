@@ -1,0 +1,86 @@
+"""The messages between the ingestion and the process that reads a document, and their encoding as frames."""
+
+import struct
+from typing import IO
+
+import msgspec
+
+from lambda_src.hr_qa.ingestion.errors import ErrorCode
+from lambda_src.hr_qa.ingestion.pages import Page
+
+# A page of 20 million pixels as a PNG is the largest message.
+MAX_FRAME_BYTES = 64 * 1024**2
+_LENGTH = struct.Struct(">I")
+
+
+class Open(msgspec.Struct, tag="open", frozen=True):
+    """Open a file. The response is `Opened`."""
+
+    path: str
+    max_pages: int
+
+
+class Read(msgspec.Struct, tag="read", frozen=True):
+    """Read the pages from `first` to `last`, inclusive. Each page is a response."""
+
+    first: int
+    last: int
+
+
+class Render(msgspec.Struct, tag="render", frozen=True):
+    """Draw a page as a PNG. The response is `Image`."""
+
+    page: int
+    dpi: int
+
+
+class Opened(msgspec.Struct, tag="opened", frozen=True):
+    """The file is open."""
+
+    page_count: int
+
+
+class PageRead(msgspec.Struct, tag="page", frozen=True):
+    """One page."""
+
+    page: Page
+
+
+class Image(msgspec.Struct, tag="image", frozen=True):
+    """A drawn page."""
+
+    png: bytes
+
+
+class Failed(msgspec.Struct, tag="failed", frozen=True):
+    """The document cannot be read; ends the process. The fields are those of `PdfError`."""
+
+    code: ErrorCode
+    message: str
+
+
+class Ready(msgspec.Struct, tag="ready", frozen=True):
+    """The process has started and set its limits. The first message it writes."""
+
+
+Request = Open | Read | Render
+Response = Ready | Opened | PageRead | Image | Failed
+
+
+def write_frame(stream: IO[bytes], message: Request | Response) -> None:
+    """Writes one message and flushes."""
+    body = msgspec.msgpack.encode(message)
+    stream.write(_LENGTH.pack(len(body)) + body)
+    stream.flush()
+
+
+def read_frame(stream: IO[bytes]) -> bytes | None:
+    """The body of the next message; None at the end of the stream. Raises `ValueError` for one that is too long."""
+    header = stream.read(_LENGTH.size)
+    if len(header) < _LENGTH.size:
+        return None
+    (length,) = _LENGTH.unpack(header)
+    if length > MAX_FRAME_BYTES:
+        raise ValueError(f"a message of {length} bytes")
+    body = stream.read(length)
+    return body if len(body) == length else None
