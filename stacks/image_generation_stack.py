@@ -37,7 +37,8 @@ class ImageGenerationStack(UseCaseStack):
             alarms=alarms,
         )
         table.grant_use(function.role)
-        bucket.grant_objects(function.role, "images")
+        bucket.grant_objects(function.role, "images", ("s3:PutObject", "s3:GetObject"))
+        bucket.grant_erase(function.role, "images")
         guardrail.grant_apply(function.role)
         ModelAccess(self).grant(function.role)
         UseCaseApi(self, "Api", routes=ROUTES, function=function.function, alarms=alarms)

@@ -212,6 +212,8 @@ class FakeTable:
             self.items[key] = item
         elif operation == "Delete":
             self.items.pop(key, None)
+        else:
+            assert operation == "ConditionCheck"
 
     def batch_write_item(self, *, RequestItems: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
         self._maybe_fail("batch_write_item")
@@ -236,11 +238,17 @@ class FakeTable:
         return answer
 
 
+def stored(table: FakeTable) -> dict[tuple[str, str], dict[str, Any]]:
+    """The table's items without the marks of deleted resources, which expire after a day."""
+    return {key: item for key, item in table.items.items() if key[1] != "deleted"}
+
+
 class FakeBucket:
-    """An S3 client over a dict of keys."""
+    """An S3 client over a dict of keys. `old_versions`: contents of noncurrent versions by key and version id."""
 
     def __init__(self) -> None:
         self.objects: dict[str, bytes] = {}
+        self.old_versions: dict[tuple[str, str], bytes] = {}
 
     def put_object(self, *, Bucket: str, Key: str, Body: bytes, ContentType: str = "") -> None:
         self.objects[Key] = Body
@@ -255,17 +263,23 @@ class FakeBucket:
             raise client_error("PreconditionFailed")
         return {"Body": io.BytesIO(content)}
 
-    def delete_object(self, *, Bucket: str, Key: str) -> None:
-        self.objects.pop(Key, None)
-
     def list_objects_v2(self, *, Bucket: str, Prefix: str) -> dict[str, Any]:
         contents = [{"Key": key} for key in sorted(self.objects) if key.startswith(Prefix)][:1000]
         return {"Contents": contents} if contents else {}
 
     def delete_objects(self, *, Bucket: str, Delete: dict[str, Any]) -> dict[str, Any]:
         for entry in Delete["Objects"]:
-            self.objects.pop(entry["Key"], None)
+            if entry.get("VersionId", "null") == "null":
+                self.objects.pop(entry["Key"], None)
+            else:
+                del self.old_versions[entry["Key"], entry["VersionId"]]
         return {}
+
+    def list_object_versions(self, *, Bucket: str, Prefix: str) -> dict[str, Any]:
+        current = [(key, "null") for key in self.objects]
+        found = [(key, version) for key, version in (*current, *self.old_versions) if key.startswith(Prefix)]
+        versions = [{"Key": key, "VersionId": version} for key, version in found]
+        return {"Versions": versions} if versions else {}
 
     def generate_presigned_url(self, operation: str, *, Params: dict[str, str], ExpiresIn: int) -> str:
         return f"https://{Params['Bucket']}.example/{Params['Key']}?expires={ExpiresIn}"

@@ -15,7 +15,6 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
-from botocore.exceptions import ClientError
 
 from lambda_src.chatbot.models import Role
 from lambda_src.shared import aws
@@ -272,30 +271,14 @@ class Conversations(Table):
             raise aws.store_unavailable("UnprocessedItems")
 
     def _transact(self, writes: Sequence[dict[str, Any]]) -> list[str]:
-        """All of the writes or none. Returns the reason for each write if none was made, else an empty list.
-
-        botocore sends an idempotency token with each call, so its own retries do not write twice.
-        """
+        """Retries writes that collide with another transaction."""
         for backoff in (*CONFLICT_BACKOFF_SECONDS, None):
-            reasons = self._try_transaction(writes)
+            reasons = super()._transact(writes)
             # The worker's writes can collide with this one for a moment; the model's answer is already paid for.
             if backoff is None or "TransactionConflict" not in reasons or "ConditionalCheckFailed" in reasons:
                 return reasons
             self._sleep(backoff)
         raise AssertionError("unreachable")
-
-    def _try_transaction(self, writes: Sequence[dict[str, Any]]) -> list[str]:
-        with aws.store_errors():
-            try:
-                self._dynamodb.transact_write_items(TransactItems=writes)
-            except ClientError as error:
-                if error.response["Error"]["Code"] != "TransactionCanceledException":
-                    raise
-                reasons: list[str] = [reason["Code"] for reason in error.response["CancellationReasons"]]
-                if not {*reasons} <= {"None", "ConditionalCheckFailed", "TransactionConflict"}:
-                    raise
-                return reasons
-        return []
 
 
 def _transaction_error(reasons: Sequence[str], own_writes: int) -> Conflict | InProgress:

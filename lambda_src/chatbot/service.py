@@ -31,6 +31,7 @@ from lambda_src.shared.bedrock import Bedrock
 from lambda_src.shared.catalog import Invocation
 from lambda_src.shared.context import Context, ModelUse
 from lambda_src.shared.errors import ApiError, Conflict, DeadlineExceeded, InvalidRequest, ModelFailed
+from lambda_src.shared.idempotency import IdempotencyStore
 from lambda_src.shared.ids import new_id, timestamp
 from lambda_src.shared.observability import logger
 from lambda_src.shared.parameters import effective_parameters, explicit_parameters
@@ -96,6 +97,7 @@ class ChatService:
             expires_at=int(now) + days * DAY_SECONDS if days else None,
         )
         answer = _conversation_answer(conversation, context)
+        context.idempotency.keep_with(conversation.id)
         self._conversations.create(context.caller, conversation, context.idempotency.completion_writes(answer))
         return answer
 
@@ -121,6 +123,7 @@ class ChatService:
     def delete_conversation(self, context: Context, *, id: str) -> None:
         """Raises `NotFound`, and `Unavailable` when the worker cannot be notified: a retry notifies it."""
         self._conversations.mark_deleted(context.caller, id)
+        IdempotencyStore.of(self._conversations).forget(id)
         self._queue.request_maintenance(context.caller, id)
 
     def list_messages(self, context: Context, *, id: str, query: ListQuery) -> MessageList:
@@ -157,6 +160,7 @@ class ChatService:
         assistant = MessageItem(id=self._new_id(), role="assistant", text=assistant_text, created_at=now)
         items = [self._message(id, user), self._message(id, assistant)]
         response = AddedTurn(items=items, request_id=context.request_id)
+        context.idempotency.keep_with(id)
         self._conversations.add_turn(
             context.caller,
             conversation,
@@ -220,6 +224,7 @@ class ChatService:
             usage=_usage(context.used(turn.invocation)),
             request_id=context.request_id,
         )
+        context.idempotency.keep_with(conversation.id)
         self._photo_store.put(conversation.id, turn.body.photos)
         self._conversations.add_turn(
             context.caller,

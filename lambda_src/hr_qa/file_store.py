@@ -12,6 +12,7 @@ from lambda_src.hr_qa.models import Upload
 from lambda_src.hr_qa.resources import object_key
 from lambda_src.shared import aws
 from lambda_src.shared.ids import timestamp
+from lambda_src.shared.objects import erase_object
 
 UPLOAD_SECONDS = 3600
 URL_SECONDS = 3600
@@ -85,6 +86,5 @@ class FileStore:
                 raise
 
     def delete(self, namespace: str, document_id: str) -> None:
-        """Deletes the file. Does nothing when there is none."""
-        with aws.store_errors():
-            self._s3.delete_object(Bucket=self._bucket, Key=object_key(namespace, document_id))
+        """Deletes the file and its older versions. Does nothing when there is none."""
+        erase_object(self._s3, self._bucket, object_key(namespace, document_id))

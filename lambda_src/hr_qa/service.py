@@ -33,6 +33,7 @@ from lambda_src.shared.catalog import Invocation
 from lambda_src.shared.context import Context
 from lambda_src.shared.embedding import Embedder
 from lambda_src.shared.errors import Conflict, Forbidden, NotFound, TooLarge
+from lambda_src.shared.idempotency import IdempotencyStore
 from lambda_src.shared.ids import new_id, timestamp
 from lambda_src.shared.observability import count, logger
 from lambda_src.shared.schemas import ListQuery, Usage
@@ -84,6 +85,7 @@ class QaService:
         )
         namespace = self._settings.namespace(context.caller)
         upload = self._files.upload_form(namespace, document.id, exact_bytes=body.bytes, max_bytes=limit)
+        context.idempotency.keep_with(document.id)
         self._documents.create(namespace, document)
         return DocumentCreated(id=document.id, status=document.status, upload=upload, request_id=context.request_id)
 
@@ -109,7 +111,8 @@ class QaService:
             self._documents.mark_deleting(namespace, id)
         except StaleWriteError:
             raise NotFound(NOT_FOUND) from None
-        # If this fails, the caller gets an error and a retry sends the message.
+        # If these fail, the caller gets an error, and a retry repeats them.
+        IdempotencyStore.of(self._documents).forget(id)
         self._queue.send_clean(namespace, id)
         return DeletedDocument(id=id, status="deleting", request_id=context.request_id)
 
@@ -142,6 +145,7 @@ class QaService:
             return self._unanswered(context, answering.UNANSWERED, language, "no matching chunk")
         names = {document.id: document.name for document in live.values()}
         sources = answering.build_context([candidate.hit for candidate in ranked], names)
+        context.idempotency.keep_with(*sorted({sentence.chunk.document for sentence in sources.sentences}))
         draft = self._draft(context, invocation, body, sources)
         answer = answering.verify_draft(draft, sources, body.question)
         count(Claims=answer.claims, UnsupportedClaims=answer.dropped)

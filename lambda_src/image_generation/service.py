@@ -22,7 +22,9 @@ from lambda_src.shared.bedrock import Bedrock
 from lambda_src.shared.catalog import Invocation
 from lambda_src.shared.context import Context
 from lambda_src.shared.errors import InvalidRequest, ModelFailed
+from lambda_src.shared.idempotency import IdempotencyStore
 from lambda_src.shared.ids import new_id, timestamp
+from lambda_src.shared.objects import erase_object
 from lambda_src.shared.observability import logger
 from lambda_src.shared.routes import Created
 from lambda_src.shared.schemas import Usage
@@ -87,9 +89,10 @@ class ImageService:
         return ImageAnswer(**structs.asdict(image), request_id=context.request_id)
 
     def delete_image(self, context: Context, *, id: str) -> None:
-        """Deletes the object first: if the record's deletion fails, a retry still finds it. Raises `NotFound`."""
+        """Deletes the record last: if something fails before it, a retry still finds it. Raises `NotFound`."""
         record = self._store.get(context.caller, id)
-        self._call_s3("delete_object", Key=_key(record.id))
+        IdempotencyStore.of(self._store).forget(record.id)
+        erase_object(self._s3, str(self._settings.bucket_name), _key(record.id))
         self._store.delete(context.caller, id)
 
     def _generate(
@@ -119,9 +122,10 @@ class ImageService:
             )
             for image in images
         ]
+        context.idempotency.keep_with(*[record.id for record in records])
         try:
             for record, image in zip(records, images, strict=True):
-                self._call_s3("put_object", Key=_key(record.id), Body=image.data, ContentType=record.content_type)
+                self._put(record, image.data)
                 self._store.put(context.caller, record.id, record)
         except Exception:
             self._clean_up(context.caller, records)
@@ -131,7 +135,7 @@ class ImageService:
     def _clean_up(self, caller: str, records: list[ImageRecord]) -> None:
         for record in records:
             try:
-                self._call_s3("delete_object", Key=_key(record.id))
+                erase_object(self._s3, str(self._settings.bucket_name), _key(record.id))
                 self._store.delete(caller, record.id)
             except Exception as error:
                 # The caller gets the first failure; this one is logged only.
@@ -145,9 +149,11 @@ class ImageService:
         )
         return Image(**structs.asdict(record), url=url, url_expires_at=timestamp(time.time() + URL_SECONDS))
 
-    def _call_s3(self, operation: str, **arguments: Any) -> None:
+    def _put(self, record: ImageRecord, data: bytes) -> None:
         with aws.store_errors():
-            getattr(self._s3, operation)(Bucket=self._settings.bucket_name, **arguments)
+            self._s3.put_object(
+                Bucket=self._settings.bucket_name, Key=_key(record.id), Body=data, ContentType=record.content_type
+            )
 
 
 def _key(image_id: str) -> str:

@@ -42,6 +42,9 @@ class NoIdempotency:
         """Claims the key for `seconds`. Returns the stored response if the work is already done."""
         return None
 
+    def keep_with(self, *resources: str) -> None:
+        """The response contains data of these resources: deleting one of them erases the kept response."""
+
     def completion_writes(self, response: Any) -> list[dict[str, Any]]:
         """DynamoDB writes (none or one) that store `response` under the key.
 

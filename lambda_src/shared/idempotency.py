@@ -4,14 +4,20 @@ Powertools' Idempotency stores the response in one item, and 96 vectors exceed D
 is split into parts. The record has an owner (a random token) and a lease: when a process is killed, its lease ends and
 the next request with the key takes over. A failed request releases its key.
 
+A response that contains data of a resource (a report, a conversation, a document) is erased with it: links lead from
+the resource, and from the caller, to the responses. `forget` marks the resource as deleted before it follows the
+links, and a response is stored with its links in one transaction that requires the mark's absence, so none is missed.
+The key of an erased response stays used.
+
 Items: `idempotency#<digest>`, `request` holds the claim and then the response; `part#<owner>#<number>` its other parts.
+`kept#<digest of the resource or caller>`, `idempotency#<digest>` is a link, and `deleted` the mark.
 """
 
 import hashlib
 import math
 import secrets
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -27,6 +33,8 @@ KEPT_SECONDS = 24 * 3600
 LEASE_MARGIN_SECONDS = 5
 PART_BYTES = 350_000
 RETRY_AFTER_SECONDS = 1
+# The sort key of a deleted resource's mark.
+_DELETED = "deleted"
 
 
 class Claim(msgspec.Struct, frozen=True):
@@ -35,16 +43,22 @@ class Claim(msgspec.Struct, frozen=True):
     key: str
     partition: str
     owner: str
+    caller: str
 
     @classmethod
     def new(cls, *, caller: str, route: str, key: str) -> "Claim":
         """`route` is the method and path with their parameters: a key is the caller's, for one route."""
         digest = _digest("\n".join((caller, route, key)).encode())
-        return cls(key, f"idempotency#{digest}", secrets.token_hex(16))
+        return cls(key, f"idempotency#{digest}", secrets.token_hex(16), caller)
 
 
 class IdempotencyStore(Table):
     """The idempotency keys of one use case."""
+
+    @classmethod
+    def of(cls, table: Table) -> "IdempotencyStore":
+        """The keys in the same table as other items of the use case."""
+        return cls(table._table, table._dynamodb, table._now)
 
     def begin(self, claim: Claim, *, body: bytes, seconds: float) -> StoredResponse | None:
         """Takes the claim for `seconds`. Returns the stored response if there is one.
@@ -61,14 +75,45 @@ class IdempotencyStore(Table):
             return self._stored_response(claim.partition, fingerprint)
         return None
 
-    def finish(self, claim: Claim, status: int, body: bytes) -> None:
-        """Stores the response. Does nothing when the lease was lost to another request."""
-        with suppress(StaleWriteError):
-            self._write_if("update_item", **self._completion(claim, status, body))
+    def finish(self, claim: Claim, status: int, body: bytes, resources: Sequence[str] = ()) -> None:
+        """Stores the response. Does nothing when the lease was lost to another request.
 
-    def completion_write(self, claim: Claim, status: int, body: bytes) -> dict[str, Any]:
-        """`finish` as one write of a transaction, which fails when the lease was lost."""
-        return {"Update": {"TableName": self._table, **self._completion(claim, status, body)}}
+        When one of the resources has been deleted, the key is used but the response is not kept.
+        """
+        if not resources:
+            # The caller's link needs no transaction, which would double the cost of a large response.
+            parts = self._write_parts(claim, body)
+            self._call("put_item", Item=self._link(claim, claim.caller, len(parts)))
+            with suppress(StaleWriteError):
+                self._write_if("update_item", **self._completion(claim, status, parts))
+            return
+        reasons = self._transact(self.completion_writes(claim, status, body, resources))
+        if reasons and reasons[0] == "None":
+            # One of the resources was deleted in the meantime.
+            self._erase(claim.partition, claim.owner, -(-len(zlib.compress(body, 6)) // PART_BYTES))
+
+    def completion_writes(
+        self, claim: Claim, status: int, body: bytes, resources: Sequence[str] = ()
+    ) -> list[dict[str, Any]]:
+        """`finish` as writes of a transaction, which fails when the lease was lost or a resource was deleted."""
+        parts = self._write_parts(claim, body)
+        links = [self._link(claim, name, len(parts)) for name in dict.fromkeys((claim.caller, *resources))]
+        return [
+            {"Update": {"TableName": self._table, **self._completion(claim, status, parts)}},
+            *[{"Put": {"TableName": self._table, "Item": link}} for link in links],
+            *[{"ConditionCheck": self._not_deleted(resource)} for resource in dict.fromkeys(resources)],
+        ]
+
+    def forget(self, resource: str) -> None:
+        """Erases the kept responses of a resource that is being deleted, also of requests that are still running."""
+        partition = _kept_partition(resource)
+        expires_at = int(self._now()) + KEPT_SECONDS
+        self._call("put_item", Item={**item_key(partition, _DELETED), **to_item({"expiresAt": expires_at})})
+        self._erase_linked(partition)
+
+    def forget_caller(self, caller: str) -> None:
+        """Erases all kept responses to a caller's finished requests."""
+        self._erase_linked(_kept_partition(caller))
 
     def release(self, claim: Claim) -> None:
         """Frees the key after a failure. Does nothing when the lease was lost.
@@ -99,14 +144,19 @@ class IdempotencyStore(Table):
             ExpressionAttributeValues={":now": {"N": str(now)}},
         )
 
-    def _completion(self, claim: Claim, status: int, body: bytes) -> dict[str, Any]:
-        """The write that stores a response. Writes its further parts first."""
+    def _write_parts(self, claim: Claim, body: bytes) -> list[bytes]:
+        """The response's parts. Writes all but the first, which the request's item holds."""
         packed = zlib.compress(body, 6)
         parts = [packed[start : start + PART_BYTES] for start in range(0, len(packed), PART_BYTES)]
         expires_at = int(self._now()) + KEPT_SECONDS
         for number, part in enumerate(parts[1:], 1):
             key = _part_key(claim.partition, claim.owner, number)
             self._call("put_item", Item={**key, **to_item({"part": part, "expiresAt": expires_at})})
+        return parts
+
+    def _completion(self, claim: Claim, status: int, parts: Sequence[bytes]) -> dict[str, Any]:
+        """The write that stores a response."""
+        expires_at = int(self._now()) + KEPT_SECONDS
         return {
             "Key": item_key(claim.partition, "request"),
             **update_arguments(
@@ -118,10 +168,49 @@ class IdempotencyStore(Table):
             ),
         }
 
+    def _link(self, claim: Claim, name: str, parts: int) -> Item:
+        fields = {"owner": claim.owner, "parts": parts, "expiresAt": int(self._now()) + KEPT_SECONDS}
+        return {**item_key(_kept_partition(name), claim.partition), **to_item(fields)}
+
+    def _not_deleted(self, resource: str) -> dict[str, Any]:
+        return {
+            "TableName": self._table,
+            "Key": item_key(_kept_partition(resource), _DELETED),
+            "ConditionExpression": "attribute_not_exists(pk)",
+        }
+
+    def _erase_linked(self, partition: str) -> None:
+        cursor: str | None = None
+        while True:
+            page = self._query(partition, cursor=cursor, forward=True, consistent=True)
+            for item in page.items:
+                if item["sk"]["S"] != _DELETED:
+                    self._erase(item["sk"]["S"], item["owner"]["S"], int(item["parts"]["N"]))
+                    self._call("delete_item", Key=item_key(partition, item["sk"]["S"]))
+            cursor = page.cursor
+            if cursor is None:
+                return
+
+    def _erase(self, partition: str, owner: str, parts: int) -> None:
+        """Deletes a response's content, and marks its key as used."""
+        for number in range(1, parts):
+            self._call("delete_item", Key=_part_key(partition, owner, number))
+        arguments = update_arguments(
+            {"erased": 1},
+            remove=["part", "parts", "leaseUntil"],
+            condition="#owner = :owner",
+            names=["owner"],
+            values={":owner": owner},
+        )
+        with suppress(StaleWriteError):
+            self._write_if("update_item", Key=item_key(partition, "request"), **arguments)
+
     def _stored_response(self, partition: str, fingerprint: str) -> StoredResponse:
         item = self._get(item_key(partition, "request"))
         if item and item["fingerprint"]["S"] != fingerprint:
             raise IdempotencyKeyReused("This idempotency key was used with another body.")
+        if item and "erased" in item:
+            raise IdempotencyKeyReused("The response to this idempotency key was deleted, with what it contained.")
         if not item or "status" not in item:
             raise InProgress("The first request with this key is still running.", retry_after=RETRY_AFTER_SECONDS)
         packed = bytes(item["part"]["B"])
@@ -140,20 +229,24 @@ class Idempotent(NoIdempotency):
         self._claim = claim
         self._status = status
         self._encode = encode
+        self._resources: list[str] = []
         self._written = False
         self._finished = False
 
     def begin(self, body: Any, seconds: float) -> StoredResponse | None:
         return self._store.begin(self._claim, body=msgspec.json.encode(body), seconds=seconds)
 
+    def keep_with(self, *resources: str) -> None:
+        self._resources += resources
+
     def completion_writes(self, response: Any) -> list[dict[str, Any]]:
         self._written = True
-        return [self._store.completion_write(self._claim, self._status, self._encode(response))]
+        return self._store.completion_writes(self._claim, self._status, self._encode(response), self._resources)
 
     def finish(self, status: int, body: bytes) -> None:
         self._finished = True
         if not self._written:
-            _ignore_failure(self._store.finish, self._claim, status, body)
+            _ignore_failure(self._store.finish, self._claim, status, body, self._resources)
 
     def release(self) -> None:
         if not self._finished:
@@ -166,6 +259,10 @@ def _ignore_failure(write: Callable[..., None], *arguments: Any) -> None:
         write(*arguments)
     except ApiError as error:
         logger.warning("idempotency record not written", error=type(error).__name__)
+
+
+def _kept_partition(name: str) -> str:
+    return f"kept#{_digest(name.encode())}"
 
 
 def _part_key(partition: str, owner: str, number: int) -> Item:

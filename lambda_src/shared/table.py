@@ -6,7 +6,7 @@ it themselves.
 
 import re
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -84,6 +84,23 @@ class Table:
                 if error.response["Error"]["Code"] == "ConditionalCheckFailedException":
                     raise StaleWriteError from error
                 raise
+
+    def _transact(self, writes: Sequence[dict[str, Any]]) -> list[str]:
+        """All of the writes or none. Returns the reason for each write if none was made, else an empty list.
+
+        botocore sends an idempotency token with each call, so its own retries do not write twice.
+        """
+        with aws.store_errors():
+            try:
+                self._dynamodb.transact_write_items(TransactItems=writes)
+            except ClientError as error:
+                if error.response["Error"]["Code"] != "TransactionCanceledException":
+                    raise
+                reasons: list[str] = [reason["Code"] for reason in error.response["CancellationReasons"]]
+                if not {*reasons} <= {"None", "ConditionalCheckFailed", "TransactionConflict"}:
+                    raise
+                return reasons
+        return []
 
     def _call(self, operation: str, **arguments: Any) -> Any:
         with aws.store_errors():

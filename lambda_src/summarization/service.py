@@ -8,6 +8,7 @@ from lambda_src.shared.bedrock import Bedrock
 from lambda_src.shared.catalog import Invocation
 from lambda_src.shared.context import Context
 from lambda_src.shared.errors import InvalidRequest
+from lambda_src.shared.idempotency import IdempotencyStore
 from lambda_src.shared.ids import new_id, timestamp
 from lambda_src.shared.observability import logger
 from lambda_src.shared.photos import photo_blocks
@@ -62,6 +63,7 @@ class SummaryService:
             usage=Usage(input_tokens=use.input_tokens, output_tokens=use.output_tokens),
             created_at=timestamp(),
         )
+        context.idempotency.keep_with(record.id)
         self._store.put(context.caller, record.id, record)
         if self._settings.payload_logging:
             logger.info("payload", request_id=context.request_id, text=body.text, report=structs.asdict(record.report))
@@ -79,6 +81,7 @@ class SummaryService:
     def delete_summary(self, context: Context, *, id: str) -> None:
         """Raises `NotFound`."""
         self._store.get(context.caller, id)
+        IdempotencyStore.of(self._store).forget(id)
         self._store.delete(context.caller, id)
 
 

@@ -18,7 +18,15 @@ OPERATIONS: Mapping[str, tuple[str, ...]] = {
     "bedrock-runtime": ("ApplyGuardrail", "Converse", "ConverseStream", "InvokeModel"),
     "dynamodb": ("BatchWriteItem", "DeleteItem", "GetItem", "PutItem", "Query", "TransactWriteItems", "UpdateItem"),
     # CreateBucket is not called, but botocore needs its description to sign upload forms.
-    "s3": ("CreateBucket", "DeleteObject", "DeleteObjects", "GetObject", "HeadObject", "ListObjectsV2", "PutObject"),
+    "s3": (
+        "CreateBucket",
+        "DeleteObjects",
+        "GetObject",
+        "HeadObject",
+        "ListObjectVersions",
+        "ListObjectsV2",
+        "PutObject",
+    ),
     "sqs": ("ChangeMessageVisibility", "SendMessage", "SendMessageBatch"),
     "textract": ("DetectDocumentText",),
 }

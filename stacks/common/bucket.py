@@ -15,7 +15,6 @@ from stacks.common.nag import acknowledge
 from stacks.common.use_case_stack import removal_policy
 from stacks.config import StageSettings
 
-_ALL_ACTIONS = ("s3:PutObject", "s3:GetObject", "s3:DeleteObject")
 _OLD_VERSIONS_KEPT = Duration.days(30)
 _INCOMPLETE_UPLOADS_KEPT = Duration.days(1)
 
@@ -58,8 +57,8 @@ class PrivateBucket(Construct):
         """The function's environment variable with the bucket's name."""
         return {"BUCKET_NAME": self._data.bucket_name}
 
-    def grant_objects(self, role: iam.Role, prefix: str, actions: Sequence[str] = _ALL_ACTIONS) -> None:
-        """Lets the role put, get (and so presign) and delete objects below a prefix, or some of these; no listing."""
+    def grant_objects(self, role: iam.Role, prefix: str, actions: Sequence[str]) -> None:
+        """Lets the role use actions on the objects below a prefix. A presigned URL needs its action, too."""
         role.add_to_policy(
             iam.PolicyStatement(actions=list(actions), resources=[self._data.arn_for_objects(f"{prefix}/*")])
         )
@@ -69,11 +68,19 @@ class PrivateBucket(Construct):
             {f"AwsSolutions-IAM5[Resource::<{logical_id}.Arn>/{prefix}/*]": "Object names are not known in advance"},
         )
 
+    def grant_erase(self, role: iam.Role, prefix: str) -> None:
+        """Lets the role list and delete all versions of the objects below a prefix."""
+        self.grant_objects(role, prefix, ("s3:DeleteObjectVersion",))
+        self._grant_listing(role, prefix, "s3:ListBucketVersions")
+
     def grant_list(self, role: iam.Role, prefix: str) -> None:
         """Lets the role list the objects below a prefix, and no others."""
+        self._grant_listing(role, prefix, "s3:ListBucket")
+
+    def _grant_listing(self, role: iam.Role, prefix: str, action: str) -> None:
         role.add_to_policy(
             iam.PolicyStatement(
-                actions=["s3:ListBucket"],
+                actions=[action],
                 resources=[self._data.bucket_arn],
                 conditions={"StringLike": {"s3:prefix": f"{prefix}/*"}},
             )

@@ -7,7 +7,11 @@ from constructs import Construct
 from stacks.common.use_case_stack import removal_policy
 from stacks.config import StageSettings
 
-_ACTIONS = ("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem", "dynamodb:Query")
+_ACTIONS = (
+    *("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem", "dynamodb:Query"),
+    # In transactions.
+    "dynamodb:ConditionCheckItem",
+)
 
 
 class Table(Construct):

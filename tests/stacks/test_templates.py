@@ -20,8 +20,9 @@ WITHOUT_RESOURCES = {
 ALLOWED_ACTIONS = {
     *("logs:CreateLogStream", "logs:PutLogEvents"),
     *("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem", "dynamodb:Query"),
-    "dynamodb:BatchWriteItem",
-    *("s3:PutObject", "s3:GetObject", "s3:DeleteObject", "s3:ListBucket"),
+    *("dynamodb:BatchWriteItem", "dynamodb:ConditionCheckItem"),
+    *("s3:PutObject", "s3:GetObject", "s3:DeleteObject", "s3:DeleteObjectVersion"),
+    *("s3:ListBucket", "s3:ListBucketVersions"),
     *(
         "bedrock:InvokeModel",
         "bedrock:InvokeModelWithResponseStream",

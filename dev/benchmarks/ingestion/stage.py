@@ -142,10 +142,6 @@ class FolderBucket:
         body: io.BufferedReader = path.open("rb")
         return {"Body": body}
 
-    def delete_object(self, *, Bucket: str, Key: str) -> None:
-        """Part of S3's API."""
-        self._path(Key).unlink(missing_ok=True)
-
     def _path(self, key: str) -> Path:
         path = self._folder / key
         if not path.exists():

@@ -17,6 +17,7 @@ from lambda_src.hr_qa.ingestion.pages import Page
 from lambda_src.hr_qa.ingestion.reader_protocol import (
     Failed,
     Image,
+    Limits,
     Open,
     Opened,
     PageRead,
@@ -30,6 +31,7 @@ from lambda_src.hr_qa.ingestion.reader_protocol import (
 )
 from lambda_src.shared.observability import logger
 
+LIMITS = Limits()
 # Of waiting for a message. The limits of CPU time end the process earlier, unless the machine is overloaded.
 WAIT_SECONDS = 120
 # Not caused by the document: an operator or the kernel ended the process.
@@ -62,7 +64,7 @@ class ReaderLostError(Exception):
 class _ReaderProcess:
     """The client's side of `reader_process`."""
 
-    def __init__(self, path: Path, max_pages: int) -> None:
+    def __init__(self, path: Path, max_pages: int, limits: Limits) -> None:
         environment = {name: os.environ[name] for name in _PASSED_VARIABLES if name in os.environ}
         environment["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))
         self._process = subprocess.Popen(
@@ -75,7 +77,7 @@ class _ReaderProcess:
         try:
             self._receive(Ready)
             self._started = True
-            self._send(Open(str(path), max_pages))
+            self._send(Open(str(path), max_pages, limits))
             self.page_count = self._receive(Opened).page_count
         except BaseException:
             self.close()
@@ -140,12 +142,12 @@ class _ReaderProcess:
 
 
 @contextmanager
-def open_isolated(path: Path, max_pages: int) -> Iterator[PdfDocument]:
-    """Opens the file in a process with limits (see `reader_process`). Raises `PdfError` and `ReaderLostError`.
+def open_isolated(path: Path, max_pages: int, limits: Limits = LIMITS) -> Iterator[PdfDocument]:
+    """Opens the file in a process with limits. Raises `PdfError` and `ReaderLostError`.
 
     A file that exceeds a limit, or crashes PDFium, is a `PdfError` with the code `too_complex`.
     """
-    reader = _ReaderProcess(path, max_pages)
+    reader = _ReaderProcess(path, max_pages, limits)
     try:
         yield reader
     finally:

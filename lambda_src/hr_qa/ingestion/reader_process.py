@@ -21,6 +21,7 @@ from lambda_src.hr_qa.ingestion.pdf import Document, open_document
 from lambda_src.hr_qa.ingestion.reader_protocol import (
     Failed,
     Image,
+    Limits,
     Open,
     Opened,
     PageRead,
@@ -33,33 +34,25 @@ from lambda_src.hr_qa.ingestion.reader_protocol import (
     write_frame,
 )
 
-# Of address space: a handbook needs a fifth of it, and the largest plausible scan (A3 in color at 600 dots per inch,
-# 210 MB) fits.
-MEMORY_BYTES = 600 * 1024**2
-# CPU seconds for one page. Ordinary pages take about 0.005.
-PAGE_SECONDS = 10.0
-# CPU seconds for a document: a fixed part, and a share for each page that is visited.
-DOCUMENT_SECONDS = 15.0
-SECONDS_PER_PAGE = 0.2
-
 
 class CpuBudget:
     """Ends the process when it has used its CPU time, through SIGPROF's default action."""
 
-    def __init__(self) -> None:
-        self._allowed = time.process_time() + DOCUMENT_SECONDS
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._allowed = time.process_time() + limits.document_seconds
         self.start_page()
 
     def start_page(self) -> None:
         """Starts a page's time, and adds its share to the document's."""
-        self._allowed += SECONDS_PER_PAGE
+        self._allowed += self._limits.seconds_per_page
         left = max(self._allowed - time.process_time(), 0.001)
-        signal.setitimer(signal.ITIMER_PROF, min(PAGE_SECONDS, left))
+        signal.setitimer(signal.ITIMER_PROF, min(self._limits.page_seconds, left))
 
 
-def limit_process() -> None:
-    """Sets the limits that do not depend on the document."""
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
+def limit_process(limits: Limits) -> None:
+    """Limits the process's memory, and lets it write no files."""
+    resource.setrlimit(resource.RLIMIT_AS, (limits.memory_bytes, limits.memory_bytes))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
@@ -71,7 +64,8 @@ def serve(requests: IO[bytes], responses: IO[bytes]) -> None:
     if body is None:
         return
     request = msgspec.msgpack.decode(body, type=Open)
-    budget = CpuBudget()
+    limit_process(request.limits)
+    budget = CpuBudget(request.limits)
     try:
         with open_document(Path(request.path), request.max_pages, on_page=budget.start_page) as document:
             write_frame(responses, Opened(document.page_count))
@@ -94,7 +88,6 @@ def _answer(document: Document, request: Request) -> Iterator[Response]:
 
 def main() -> None:
     """Runs until standard input ends."""
-    limit_process()
     responses = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     # What PDFium prints must not get between the messages.
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())

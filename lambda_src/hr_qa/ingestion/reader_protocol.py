@@ -13,11 +13,25 @@ MAX_FRAME_BYTES = 64 * 1024**2
 _LENGTH = struct.Struct(">I")
 
 
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    """What reading one document may use."""
+
+    # Of address space: a handbook needs a fifth of it, and the largest plausible scan (A3 in color at 600 dots per
+    # inch, 210 MB) fits.
+    memory_bytes: int = 600 * 1024**2
+    # CPU seconds for one page. Ordinary pages take about 0.005.
+    page_seconds: float = 10.0
+    # CPU seconds for the document: a fixed part, and a share for each page that is visited.
+    document_seconds: float = 15.0
+    seconds_per_page: float = 0.2
+
+
 class Open(msgspec.Struct, tag="open", frozen=True):
     """Open a file. The response is `Opened`."""
 
     path: str
     max_pages: int
+    limits: Limits
 
 
 class Read(msgspec.Struct, tag="read", frozen=True):
@@ -60,7 +74,7 @@ class Failed(msgspec.Struct, tag="failed", frozen=True):
 
 
 class Ready(msgspec.Struct, tag="ready", frozen=True):
-    """The process has started and set its limits. The first message it writes."""
+    """The process has started. The first message it writes."""
 
 
 Request = Open | Read | Render

@@ -20,6 +20,7 @@ from tests.fakes import (
     context,
     settings,
     stability_answer,
+    stored,
 )
 
 STABILITY = "stability.stable-image-core-v1:1"
@@ -125,7 +126,7 @@ def test_a_refusal_or_an_invalid_answer_stores_nothing(answer: Any, model: str, 
     setup = Setup(answer)
     with pytest.raises(expected):
         setup.service.create_images(context(), body=CreateImages(prompt="x", model=model))
-    assert (setup.bucket.objects, setup.table.items) == ({}, {})
+    assert (setup.bucket.objects, stored(setup.table)) == ({}, {})
 
 
 def test_an_image_whose_record_fails_is_deleted() -> None:
@@ -153,7 +154,7 @@ def test_another_callers_image_is_not_found() -> None:
             operation(context(caller=OTHER), id=image_id)
     assert setup.service.get_image(context(caller=CALLER), id=image_id).id == image_id
     setup.service.delete_image(context(), id=image_id)
-    assert (setup.bucket.objects, setup.table.items) == ({}, {})
+    assert (setup.bucket.objects, stored(setup.table)) == ({}, {})
 
 
 def test_get_with_a_prompt_creates_and_without_lists_newest_first() -> None:

@@ -62,8 +62,8 @@ class StoryService:
             raise self.failure_midway
         story = Story(echo=body.text, request_id=context.request_id)
         self.writes = context.idempotency.completion_writes(story)
-        for write in self.writes:
-            self.table.update_item(**write["Update"])
+        if self.writes:
+            self.table.transact_write_items(TransactItems=self.writes)
         yield story
 
     def _close(self) -> None:
@@ -154,8 +154,7 @@ def test_a_replay_has_the_text_in_one_piece(api: Api, service: StoryService) -> 
     assert headers["Content-Type"] == first[1]["Content-Type"]
     assert events(body) == [("delta", {"text": "Once upon"}), events(first[2])[-1]]
     assert service.calls == 1
-    (write,) = service.writes
-    assert write["Update"]["ConditionExpression"] == "#owner = :owner"
+    assert service.writes[0]["Update"]["ConditionExpression"] == "#owner = :owner"
 
 
 def test_without_a_key_there_are_no_completion_writes(api: Api, service: StoryService) -> None:

@@ -1,12 +1,13 @@
 """Leases, parts and keys of the idempotency store."""
 
 import random
+from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
 from lambda_src.shared.context import StoredResponse
-from lambda_src.shared.errors import InProgress, InvalidRequest, Unavailable
+from lambda_src.shared.errors import IdempotencyKeyReused, InProgress, InvalidRequest, Unavailable
 from lambda_src.shared.idempotency import KEPT_SECONDS, LEASE_MARGIN_SECONDS, PART_BYTES, Claim, IdempotencyStore
 from tests.fakes import CALLER, FakeTable, client_error
 
@@ -35,7 +36,7 @@ def test_a_response_larger_than_an_item_is_stored_in_parts() -> None:
     body = random.Random(1).randbytes(3 * PART_BYTES)
     store.finish(take_claim(store), 200, body)
     assert begin(store) == StoredResponse(200, body)
-    assert max(len(item["part"]["B"]) for item in table.items.values()) <= PART_BYTES
+    assert max(len(item["part"]["B"]) for item in table.items.values() if "part" in item) <= PART_BYTES
     assert all("expiresAt" in item for item in table.items.values())
 
 
@@ -82,7 +83,7 @@ def test_a_stored_response_is_not_released() -> None:
     table = FakeTable()
     store = IdempotencyStore("t", table)
     claim = take_claim(store)
-    table.update_item(**store.completion_write(claim, 200, b"stored")["Update"])
+    table.transact_write_items(TransactItems=store.completion_writes(claim, 200, b"stored"))
     store.release(claim)
     assert begin(store) == StoredResponse(200, b"stored")
 
@@ -93,5 +94,99 @@ def test_after_a_lost_lease_the_write_in_a_transaction_fails() -> None:
     killed = take_claim(store)
     clock.seconds += 60
     take_claim(store)
-    with pytest.raises(ClientError, match="ConditionalCheckFailed"):
-        table.update_item(**store.completion_write(killed, 200, b"late")["Update"])
+    with pytest.raises(ClientError, match="TransactionCanceled"):
+        table.transact_write_items(TransactItems=store.completion_writes(killed, 200, b"late"))
+
+
+def contents(table: FakeTable) -> list[bytes]:
+    """What the table keeps of responses."""
+    return [item["part"]["B"] for item in table.items.values() if "part" in item]
+
+
+def test_deleting_a_resource_erases_the_responses_that_contain_it() -> None:
+    table = FakeTable()
+    store = IdempotencyStore("t", table)
+    large = random.Random(1).randbytes(2 * PART_BYTES)
+    for key, resources in (("both", ("a", "b")), ("one", ("a",)), ("other", ("b",))):
+        claim = begin(store, key)
+        assert isinstance(claim, Claim)
+        store.finish(claim, 201, large + key.encode(), resources)
+
+    store.forget("a")
+
+    assert begin(store, "other") == StoredResponse(201, large + b"other")
+    for key in ("both", "one"):
+        with pytest.raises(IdempotencyKeyReused, match="was deleted"):
+            begin(store, key)
+    store.forget("b")
+    assert not contents(table)
+
+
+def test_a_response_of_a_resource_that_was_deleted_meanwhile_is_not_kept() -> None:
+    table = FakeTable()
+    store = IdempotencyStore("t", table)
+    claim = take_claim(store)
+    store.forget("a")
+    store.finish(claim, 201, random.Random(1).randbytes(2 * PART_BYTES), ("a",))
+
+    assert not contents(table)
+    with pytest.raises(IdempotencyKeyReused):
+        begin(store)
+
+
+class DeletingTable(FakeTable):
+    """Deletes the resource `a` before write number `at`."""
+
+    def __init__(self, at: int) -> None:
+        super().__init__()
+        self.at = at
+        self.writes = 0
+
+    def put_item(self, **request: Any) -> None:
+        self._count()
+        super().put_item(**request)
+
+    def transact_write_items(self, **request: Any) -> None:
+        self._count()
+        super().transact_write_items(**request)
+
+    def _count(self) -> None:
+        self.writes += 1
+        if self.writes == self.at:
+            IdempotencyStore("t", self).forget("a")
+
+
+@pytest.mark.parametrize("position", [1, 2, 3])
+def test_a_deletion_at_any_point_erases_the_response(position: int) -> None:
+    table = DeletingTable(position)
+    store = IdempotencyStore("t", table)
+
+    store.finish(take_claim(store), 201, random.Random(1).randbytes(2 * PART_BYTES), ("a",))
+
+    assert table.writes > position
+    assert not contents(table)
+
+
+def test_erasing_a_caller_erases_all_their_kept_responses() -> None:
+    table = FakeTable()
+    store = IdempotencyStore("t", table)
+    for key, resources in (("x", ()), ("y", ("a",))):
+        claim = begin(store, key)
+        assert isinstance(claim, Claim)
+        store.finish(claim, 200, b"content", resources)
+    other = Claim.new(caller="someone else", route="POST /x", key="x")
+    store.begin(other, body=b"{}", seconds=27.5)
+    store.finish(other, 200, b"theirs")
+
+    store.forget_caller(CALLER)
+
+    assert len(contents(table)) == 1
+    assert store.begin(other, body=b"{}", seconds=27.5) == StoredResponse(200, b"theirs")
+
+
+def test_links_expire_with_their_responses() -> None:
+    table = FakeTable()
+    store = IdempotencyStore("t", table)
+    store.finish(take_claim(store), 200, b"x", ("a",))
+    store.forget("a")
+    assert all("expiresAt" in item for item in table.items.values())

@@ -14,7 +14,7 @@ from lambda_src.shared.schemas import ListQuery
 from lambda_src.shared.store import RecordStore
 from lambda_src.summarization.models import CreateSummary, SummaryRecord
 from lambda_src.summarization.service import SummaryService, fit_lines
-from tests.fakes import OTHER, FakeModel, FakeTable, context, converse_answer, png, settings
+from tests.fakes import OTHER, FakeModel, FakeTable, context, converse_answer, png, settings, stored
 
 REPORT = {
     "title": "Pump 4 leaks",
@@ -63,7 +63,7 @@ def test_a_report_is_stored_for_its_caller_only() -> None:
         with pytest.raises(NotFound):
             operation(context(caller=OTHER), id=summary.id)
     setup.service.delete_summary(context(), id=summary.id)
-    assert setup.table.items == {}
+    assert stored(setup.table) == {}
 
 
 def test_missing_information_is_absent() -> None:
@@ -132,7 +132,7 @@ def test_an_unusable_answer_stores_nothing() -> None:
     setup = Setup(*[converse_answer("no")] * 3)
     with pytest.raises(ModelFailed):
         setup.create(text="x")
-    assert setup.table.items == {}
+    assert stored(setup.table) == {}
 
 
 @given(st.text(), st.integers(1, 20))

@@ -75,7 +75,8 @@ calls = {
     "dynamodb": [("get_item", {"TableName": "t", "Key": {"pk": {"S": "a"}}}), ("query", {"TableName": "t"})],
     "s3": [
         ("put_object", {"Bucket": "bucket", "Key": "k", "Body": b"x"}),
-        ("delete_object", {"Bucket": "bucket", "Key": "k"}),
+        ("list_object_versions", {"Bucket": "bucket", "Prefix": "k"}),
+        ("delete_objects", {"Bucket": "bucket", "Delete": {"Objects": [{"Key": "k", "VersionId": "1"}]}}),
         ("head_object", {"Bucket": "bucket", "Key": "k"}),
     ],
     "sqs": [

@@ -16,7 +16,7 @@ from lambda_src.hr_qa.ingestion import isolated_reader, reader_process
 from lambda_src.hr_qa.ingestion.errors import PdfError
 from lambda_src.hr_qa.ingestion.isolated_reader import ReaderLostError, open_isolated
 from lambda_src.hr_qa.ingestion.pdf import open_document
-from lambda_src.hr_qa.ingestion.reader_protocol import Failed, Open, Ready, read_frame, write_frame
+from lambda_src.hr_qa.ingestion.reader_protocol import Failed, Limits, Open, Ready, read_frame, write_frame
 from tests.handbooks import FOLDER, MAX_PAGES
 
 HANDBOOK = FOLDER / "tts_leave_handbook.pdf"
@@ -33,9 +33,9 @@ def run_child(code: str, monkeypatch: pytest.MonkeyPatch) -> None:
     program = (
         "import sys, os, signal, time, resource\n"
         "from lambda_src.hr_qa.ingestion import reader_process as r\n"
-        "r.limit_process()\n"
         "r.write_frame(sys.stdout.buffer, r.Ready())\n"
         "r.read_frame(sys.stdin.buffer)\n"
+        "r.limit_process(r.Limits())\n"
         f"{code}\n"
     )
     popen = subprocess.Popen
@@ -80,8 +80,8 @@ def test_a_page_outside_the_document_is_a_value_error() -> None:
     [
         "os.kill(os.getpid(), signal.SIGSEGV)",
         "os.abort()",
-        "r.DOCUMENT_SECONDS = 0.2; r.CpuBudget()\nwhile True: pass",
-        "r.PAGE_SECONDS = 0.2; r.CpuBudget()\nwhile True: pass",
+        "r.CpuBudget(r.Limits(document_seconds=0.2))\nwhile True: pass",
+        "r.CpuBudget(r.Limits(page_seconds=0.2))\nwhile True: pass",
     ],
     ids=["crash", "abort", "document time", "page time"],
 )
@@ -93,7 +93,10 @@ def test_a_death_is_the_documents_failure(code: str, monkeypatch: pytest.MonkeyP
 
 
 def test_memory_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
-    run_child("x = bytearray(r.MEMORY_BYTES // 2); y = bytearray(r.MEMORY_BYTES // 2)\ntime.sleep(60)", monkeypatch)
+    run_child(
+        "x = bytearray(r.Limits().memory_bytes // 2); y = bytearray(r.Limits().memory_bytes // 2)\ntime.sleep(60)",
+        monkeypatch,
+    )
     started = time.monotonic()
     with pytest.raises(PdfError), open_isolated(HANDBOOK, MAX_PAGES):
         pass
@@ -105,9 +108,11 @@ def test_running_out_of_memory_in_python_is_too_complex(monkeypatch: pytest.Monk
         raise MemoryError
 
     monkeypatch.setattr(reader_process, "open_document", exhausted)
+    # The limits would apply to the tests' process.
+    monkeypatch.setattr(reader_process, "limit_process", lambda limits: None)
     monkeypatch.setattr(reader_process.CpuBudget, "start_page", lambda self: None)
     requests, responses = io.BytesIO(), io.BytesIO()
-    write_frame(requests, Open("document.pdf", 10))
+    write_frame(requests, Open("document.pdf", 10, Limits()))
     requests.seek(0)
 
     reader_process.serve(requests, responses)
@@ -170,4 +175,4 @@ def test_the_reader_has_no_credentials_and_cannot_write_files(monkeypatch: pytes
 
 def test_limits_leave_room_for_the_function() -> None:
     """The ingestion's function has 1024 MB; without the reader it needs about 150."""
-    assert reader_process.MEMORY_BYTES <= (1024 - 300) * 1024**2
+    assert Limits().memory_bytes <= (1024 - 300) * 1024**2
