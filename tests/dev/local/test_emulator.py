@@ -66,6 +66,23 @@ assert runtime._resolve_guardrail(attributes["GuardrailId"], "DRAFT") is None
     assert json.loads(out.splitlines()[-1]) == ["1", [True, True, True, False, False], "write to {EMAIL}"]
 
 
+def test_a_guardrail_evaluates_marked_blocks_and_otherwise_all_messages() -> None:
+    out = run_local(
+        """
+import json
+from dev.local.bedrock import guarded_text
+def marked(text): return {"guardContent": {"text": {"text": text}}}
+plain = [{"role": "user", "content": [{"text": "a"}]}, {"role": "assistant", "content": [{"text": "b"}]}]
+selective = [{"role": "user", "content": [{"text": "a"}, marked("c")]}]
+print(json.dumps([guarded_text(request) for request in (
+    {"messages": plain, "system": [{"text": "s"}]}, {"messages": plain, "system": [{"text": "s"}, marked("m")]},
+    {"messages": selective, "system": [{"text": "s"}]}, {"messages": selective, "system": [marked("m")]},
+)]))
+"""
+    )
+    assert json.loads(out.splitlines()[-1]) == ["a\nb", "m\na\nb", "c", "m\nc"]
+
+
 def test_calls_have_bedrocks_iam_actions_and_resources(tmp_path: Path) -> None:
     target = tmp_path / "catalog.json"
     catalog.write(target)
