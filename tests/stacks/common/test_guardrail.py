@@ -21,7 +21,7 @@ def applied_guardrails(template: Template) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("use_case", ["image-generation", "summarization", "playground"])
+@pytest.mark.parametrize("use_case", ["image-generation", "summarization", "playground", "embeddings"])
 def test_a_new_guardrails_version_changes_with_its_policies(
     use_case: str, assembly_of: Callable[[str], Assembly]
 ) -> None:
@@ -65,7 +65,3 @@ def test_without_a_guardrail_nothing_refers_to_one(assembly_of: Callable[[str], 
     assert template.resources("AWS::Bedrock::Guardrail") == {}
     assert not environment(template).keys() & {"GUARDRAIL_ID", "GUARDRAIL_VERSION"}
     assert applied_guardrails(template) == []
-
-
-def test_embeddings_have_no_guardrail(assembly_of: Callable[[str], Assembly]) -> None:
-    assert assembly_of("prod").template("embeddings").resources("AWS::Bedrock::Guardrail") == {}
