@@ -53,6 +53,7 @@ class ChatbotStack(UseCaseStack):
             services=services,
             environment=environment,
             alarms=alarms,
+            guardrail=guardrail,
             # A conversation that exceeds its window is summarized first.
             converse_in_streams=True,
         )
@@ -71,7 +72,7 @@ class ChatbotStack(UseCaseStack):
             queue.grant_send(role)
         for role in api.roles:
             bucket.grant_objects(role, PREFIX, ("s3:PutObject", "s3:GetObject"))
-        ModelAccess(self).grant(memory.role)
+        ModelAccess(self, guardrail=guardrail).grant(memory.role)
         bucket.grant_objects(memory.role, PREFIX, ("s3:DeleteObject",))
         bucket.grant_list(memory.role, PREFIX)
         queue.feed(memory.function, memory.role, concurrency=MEMORY_CONCURRENCY)

@@ -83,7 +83,7 @@ class HrQaStack(UseCaseStack):
         bucket.grant_objects(ingestion.role, PREFIX, ("s3:GetObject", "s3:DeleteObject"))
         queue.feed(ingestion.function, ingestion.role, concurrency=settings.hr_qa.concurrency)
         guardrail.grant_apply(api.role)
-        ModelAccess(self).grant(api.role)
+        ModelAccess(self, guardrail=guardrail).grant(api.role)
         ModelAccess(self, "hr_qa_rerank").grant(api.role)
         self._grant_without_resources(api, ingestion)
         UseCaseApi(self, "Api", routes=ROUTES, function=api.function, alarms=alarms)

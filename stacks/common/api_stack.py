@@ -41,6 +41,7 @@ class ApiStack(UseCaseStack):
             services=("bedrock-runtime", "dynamodb") if calls_models else ("dynamodb",),
             environment={**table.environment, **(guardrail.environment if guardrail else {})},
             alarms=alarms,
+            guardrail=guardrail,
         )
         for role in api.roles:
             table.grant_use(role)

@@ -43,10 +43,25 @@ class Guardrail(Construct):
         """Lets the grantee apply the guardrail."""
         if self._identifier is None:
             return
-        arn = f"arn:{Aws.PARTITION}:bedrock:{self._region}:{Aws.ACCOUNT_ID}:guardrail/{self._identifier}"
         grantee.grant_principal.add_to_principal_policy(
-            iam.PolicyStatement(actions=["bedrock:ApplyGuardrail"], resources=[arn])
+            iam.PolicyStatement(actions=["bedrock:ApplyGuardrail"], resources=[self._arn])
         )
+
+    @property
+    def call_condition(self) -> dict[str, str]:
+        """The `StringEquals` condition of a model call with this guardrail in this version; empty when it is off.
+
+        A draft's value has no version. The guardrail must be in the role's account.
+        https://docs.aws.amazon.com/bedrock/latest/userguide/guardrails-permissions-id.html
+        """
+        if self._identifier is None:
+            return {}
+        version = "" if self._version == "DRAFT" else f":{self._version}"
+        return {"bedrock:GuardrailIdentifier": f"{self._arn}{version}"}
+
+    @property
+    def _arn(self) -> str:
+        return f"arn:{Aws.PARTITION}:bedrock:{self._region}:{Aws.ACCOUNT_ID}:guardrail/{self._identifier}"
 
     def _create(self) -> None:
         content, sensitive = _content_policy(), _sensitive_information_policy(masks=self._masks)

@@ -118,6 +118,54 @@ print(json.dumps([
     ]
 
 
+def test_a_call_without_the_required_guardrail_is_denied(tmp_path: Path) -> None:
+    """A role like those in the templates: a model through a profile, with one guardrail in one version."""
+    target = tmp_path / "catalog.json"
+    catalog.write(target)
+    out = run_local(
+        f"""
+import json
+from pathlib import Path
+from dev.local import iam
+from dev.local.catalog import Catalog
+from ministack.core import iam_actions, iam_evaluator as evaluator
+models = Catalog.read(Path({str(target)!r}))
+profile = models.profile({_PROFILE!r})
+access = iam.ModelAccess(models)
+access.extend()
+region, account = access._region_and_account()
+guardrail = iam.guardrail_arn("g", region, account)
+key = {{"bedrock:GuardrailIdentifier": guardrail + ":1"}}
+invoke, arn = "bedrock:InvokeModel", iam.model_arn({_PROFILE!r}, models, region, account)
+allowed = evaluator.parse_policy_document({{"Version": "2012-10-17", "Statement": [
+    {{"Effect": "Allow", "Action": invoke, "Resource": arn, "Condition": {{"StringEquals": key}}}},
+    {{"Effect": "Allow", "Action": invoke, "Resource": f"arn:aws:bedrock:*::foundation-model/{{profile.model}}",
+      "Condition": {{"StringEquals": {{**key, "bedrock:InferenceProfileArn": arn}}}}}},
+    {{"Effect": "Allow", "Action": "bedrock:ApplyGuardrail", "Resource": guardrail}},
+]}})
+def enforce(access_key, action, service, region, resource_arn="*", service_context=None):
+    # The emulator's `enforce` without authentication: it looks up keys in lower case.
+    context = evaluator.EvalContext("role", "AssumedRole", account, action, resource_arn, region,
+        service_context={{name.lower(): value for name, value in (service_context or {{}}).items()}})
+    result = evaluator.evaluate(context, [allowed])
+    return None if result.decision == "Allow" else result
+evaluator.enforce = enforce
+def status(config):
+    path = "/model/" + {_PROFILE!r} + "/converse"
+    body = json.dumps({{"messages": [], **({{"guardrailConfig": config}} if config else {{}})}}).encode()
+    keys = iam_actions.request_tag_context("bedrock-runtime", invoke, body, {{}})
+    if enforce("", invoke, "bedrock-runtime", region, arn, keys):
+        return 403
+    refusal = access.refusal(path, {{}}, {{}}, body)
+    return refusal[0] if refusal else 200
+named = [("g", "1"), ("g", "2"), ("g", "DRAFT"), ("other", "1")]
+configs = [{{"guardrailIdentifier": identifier, "guardrailVersion": version}} for identifier, version in named]
+print(json.dumps([status(config) for config in (*configs, None)]))
+"""
+    )
+    assert json.loads(out.splitlines()[-1]) == [200, 403, 403, 403, 403]
+
+
 def test_bodies_over_each_limit_get_their_error() -> None:
     out = run_local(
         """

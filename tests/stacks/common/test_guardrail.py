@@ -1,7 +1,10 @@
 from collections.abc import Callable
 
 import pytest
+from aws_cdk import Stack
 
+from stacks.common.guardrail import Guardrail
+from stacks.config import GuardrailSettings, StageSettings
 from tests.stacks.assemblies import Assembly, Template
 
 
@@ -65,3 +68,10 @@ def test_without_a_guardrail_nothing_refers_to_one(assembly_of: Callable[[str], 
     assert template.resources("AWS::Bedrock::Guardrail") == {}
     assert not environment(template).keys() & {"GUARDRAIL_ID", "GUARDRAIL_VERSION"}
     assert applied_guardrails(template) == []
+
+
+def test_the_call_condition_of_a_draft_has_no_version() -> None:
+    settings = StageSettings(name="dev", guardrail=GuardrailSettings(type="existing", id="abc123", version="DRAFT"))
+    guardrail = Guardrail(Stack(), "Guardrail", settings=settings)
+
+    assert guardrail.call_condition["bedrock:GuardrailIdentifier"].endswith(":guardrail/abc123")
