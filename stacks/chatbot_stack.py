@@ -38,7 +38,7 @@ class ChatbotStack(UseCaseStack):
         bucket = PrivateBucket(
             self, "Bucket", settings=settings, versions=False, expires=Duration.days(days) if days else None
         )
-        guardrail = Guardrail(self, "Guardrail", settings=settings)
+        guardrail = Guardrail(self, "Guardrail")
         queue = WorkQueue(self, "Queue", timeout=MEMORY_TIMEOUT, alarms=alarms)
         environment = {
             **table.environment,

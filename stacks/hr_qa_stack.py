@@ -36,8 +36,7 @@ class HrQaStack(UseCaseStack):
         alarms = Alarms(self, "Alarms", settings=settings.alarms)
         table = Table(self, "Table", settings=settings)
         bucket = PrivateBucket(self, "Bucket", settings=settings, uploads=True)
-        # Answers may quote contact details from handbooks, so nothing is masked.
-        guardrail = Guardrail(self, "Guardrail", settings=settings, masks=False)
+        guardrail = Guardrail(self, "Guardrail")
         queue = WorkQueue(self, "Queue", timeout=INGESTION_TIMEOUT, alarms=alarms)
         bucket.send_events(queue.queue, queue.dead_letters, PREFIX)
         dimensions = settings.hr_qa.dimensions

@@ -28,7 +28,7 @@ class ImageGenerationStack(UseCaseStack):
         alarms = Alarms(self, "Alarms", settings=settings.alarms)
         table = Table(self, "Table", settings=settings)
         bucket = PrivateBucket(self, "Bucket", settings=settings)
-        guardrail = Guardrail(self, "Guardrail", settings=settings)
+        guardrail = Guardrail(self, "Guardrail")
         function = ApiFunction(
             self,
             "Function",

@@ -34,7 +34,7 @@ class ApiStack(UseCaseStack):
         calls_models = bool(settings.models_for(use_case))
         alarms = Alarms(self, "Alarms", settings=settings.alarms)
         table = Table(self, "Table", settings=settings)
-        guardrail = Guardrail(self, "Guardrail", settings=settings) if calls_models else None
+        guardrail = Guardrail(self, "Guardrail") if calls_models else None
         api = ApiFunctions(
             self,
             routes=routes,
