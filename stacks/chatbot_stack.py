@@ -33,7 +33,7 @@ class ChatbotStack(UseCaseStack):
     def __init__(self, scope: Construct, *, settings: StageSettings, today: date) -> None:
         super().__init__(scope, "chatbot", settings=settings, today=today)
         days = settings.chatbot.retention_days
-        alarms = Alarms(self, "Alarms", settings=settings.alarms)
+        alarms = Alarms(self, "Alarms")
         table = Table(self, "Table", settings=settings)
         bucket = PrivateBucket(
             self, "Bucket", settings=settings, versions=False, expires=Duration.days(days) if days else None

@@ -33,7 +33,7 @@ class HrQaStack(UseCaseStack):
 
     def __init__(self, scope: Construct, *, settings: StageSettings, today: date) -> None:
         super().__init__(scope, "hr_qa", settings=settings, today=today)
-        alarms = Alarms(self, "Alarms", settings=settings.alarms)
+        alarms = Alarms(self, "Alarms")
         table = Table(self, "Table", settings=settings)
         bucket = PrivateBucket(self, "Bucket", settings=settings, uploads=True)
         guardrail = Guardrail(self, "Guardrail")

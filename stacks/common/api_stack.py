@@ -32,7 +32,7 @@ class ApiStack(UseCaseStack):
     ) -> None:
         super().__init__(scope, use_case, settings=settings, today=today)
         calls_models = bool(settings.models_for(use_case))
-        alarms = Alarms(self, "Alarms", settings=settings.alarms)
+        alarms = Alarms(self, "Alarms")
         table = Table(self, "Table", settings=settings)
         guardrail = Guardrail(self, "Guardrail") if calls_models else None
         api = ApiFunctions(

@@ -10,7 +10,7 @@ from constructs import Construct
 from stacks.common.alarms import PERIOD, Alarms
 from stacks.common.bundling import Package, package_code
 from stacks.common.log_group import log_group
-from stacks.common.nag import acknowledge
+from stacks.common.nag import acknowledge, compliance_findings
 from stacks.common.package_target import PackageTarget, package_target
 from stacks.common.use_case_stack import UseCaseStack, kebab
 
@@ -123,7 +123,8 @@ class PythonFunction(Construct):
             self.role,
             {"AwsSolutions-IAM5[Resource::*]": "X-Ray's actions for writing traces have no resource level"},
         )
-        acknowledge(self.function, {"Serverless-LambdaDLQ": self._no_dead_letters})
+        no_queue = {"Serverless-LambdaDLQ": self._no_dead_letters}
+        acknowledge(self.function, {**no_queue, **compliance_findings({"LambdaDLQ": self._no_dead_letters})})
         if target.python_version != _NEWEST_RUNTIME:
             reason = f"Python {target.python_version} is supported, starts faster, and matches the packaged byte code"
             acknowledge(self.function, {"AwsSolutions-L1": reason, "Serverless-LambdaLatestVersion": reason})
