@@ -168,6 +168,23 @@ class GuardrailSettings(Settings, frozen=True, kw_only=True):
         return built_in.merged_with(self.policies).merged_with(getattr(self.use_cases, use_case, GuardrailPolicies()))
 
 
+if TYPE_CHECKING:
+
+    class ReservedConcurrency(Settings, frozen=True, kw_only=True):
+        """Reserved concurrent executions of the functions behind an API: a field for each use case."""
+
+        def __init__(self, **executions: int | None) -> None: ...
+
+else:
+    ReservedConcurrency = msgspec.defstruct(
+        "ReservedConcurrency",
+        [(use_case.name, Annotated[int, msgspec.Meta(ge=1, le=10_000)] | None, None) for use_case in USE_CASES],
+        bases=(Settings,),
+        frozen=True,
+        kw_only=True,
+    )
+
+
 class Throttling(Settings, frozen=True, kw_only=True):
     """Requests per second (`rate`) and burst size of an API; routes that call a model have separate limits."""
 
@@ -269,6 +286,8 @@ class StageSettings(Settings, frozen=True, kw_only=True):
     hr_qa: HrQaSettings = HrQaSettings()
     ui: UiSettings = UiSettings()
     throttling: Throttling = Throttling()
+    # Of each function behind the use case's API: a guarantee and a limit, taken from the account's total.
+    reserved_concurrency: ReservedConcurrency = ReservedConcurrency()
     streaming: StreamingSettings = StreamingSettings()
     log_retention_days: int = 90
     # Log prompts and answers, including personal data. Off by default.
@@ -302,6 +321,10 @@ class StageSettings(Settings, frozen=True, kw_only=True):
     def options(self, use_case: str) -> Options | None:
         """A use case's own settings; None when it has none."""
         return getattr(self, use_case, None)
+
+    def reserved_concurrency_of(self, use_case: str) -> int | None:
+        """The concurrent executions reserved for each function behind a use case's API; None when there are none."""
+        return getattr(self.reserved_concurrency, use_case, None)
 
     @property
     def all_models(self) -> tuple[str, ...]:

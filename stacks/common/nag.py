@@ -20,8 +20,8 @@ NOT_FOLLOWED = {
     "DynamoDBInBackupPlan": "Point-in-time recovery restores any second of 35 days; backup plans belong to the account "
     "and select resources by tag (setting `tags`)",
     "IAMNoInlinePolicy": "Each policy has the exact ARNs of one role and is deleted with it; nothing else could use it",
-    "LambdaConcurrency": "The gateway throttles callers, and each queue limits its function. Reserved concurrency "
-    "is taken from the account's other functions, whose total this application does not know",
+    "LambdaConcurrency": "The gateway throttles callers, and each queue limits its function. Reserved concurrency is "
+    "taken from the account's other functions, which only its operator knows (setting `reservedConcurrency`)",
     "LambdaInsideVPC": "Functions call AWS's APIs only, with IAM. A VPC needs endpoints or NAT, billed by the hour, to "
     "reach the same APIs",
     "S3BucketReplicationEnabled": "A second region is a decision about where data may be; files can be uploaded or "

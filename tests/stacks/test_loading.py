@@ -154,6 +154,14 @@ def test_policies_are_for_new_guardrails_only() -> None:
     )
 
 
+def test_reserved_concurrency_is_for_known_use_cases() -> None:
+    assert load(reservedConcurrency={"hrQa": 5}).reserved_concurrency_of("hr_qa") == 5
+    assert load().reserved_concurrency_of("hr_qa") is None
+    messages = problems({"reservedConcurrency": {"hrQaX": 5, "chatbot": 0}})
+    assert messages[0] == "stages.test.reservedConcurrency.hrQaX: unknown setting, did you mean hrQa?"
+    assert messages[1].startswith("stages.test.reservedConcurrency.chatbot: ")
+
+
 @pytest.mark.parametrize("name", [None, "prod2", 7])
 def test_the_error_for_an_unknown_stage_lists_the_known_ones(name: object) -> None:
     with pytest.raises(ConfigError, match="one of dev, prod"):
