@@ -33,12 +33,12 @@ class ChatbotStack(UseCaseStack):
     def __init__(self, scope: Construct, *, settings: StageSettings, today: date) -> None:
         super().__init__(scope, "chatbot", settings=settings, today=today)
         days = settings.chatbot.retention_days
-        alarms = Alarms(self, "Alarms", settings=settings.alarms)
+        alarms = Alarms(self, "Alarms")
         table = Table(self, "Table", settings=settings)
         bucket = PrivateBucket(
             self, "Bucket", settings=settings, versions=False, expires=Duration.days(days) if days else None
         )
-        guardrail = Guardrail(self, "Guardrail", settings=settings)
+        guardrail = Guardrail(self, "Guardrail")
         queue = WorkQueue(self, "Queue", timeout=MEMORY_TIMEOUT, alarms=alarms)
         environment = {
             **table.environment,
@@ -53,6 +53,7 @@ class ChatbotStack(UseCaseStack):
             services=services,
             environment=environment,
             alarms=alarms,
+            guardrail=guardrail,
             # A conversation that exceeds its window is summarized first.
             converse_in_streams=True,
         )
@@ -71,7 +72,7 @@ class ChatbotStack(UseCaseStack):
             queue.grant_send(role)
         for role in api.roles:
             bucket.grant_objects(role, PREFIX, ("s3:PutObject", "s3:GetObject"))
-        ModelAccess(self).grant(memory.role)
+        ModelAccess(self, guardrail=guardrail).grant(memory.role)
         bucket.grant_objects(memory.role, PREFIX, ("s3:DeleteObject",))
         bucket.grant_list(memory.role, PREFIX)
         queue.feed(memory.function, memory.role, concurrency=MEMORY_CONCURRENCY)

@@ -6,7 +6,7 @@ import msgspec
 
 from lambda_src.chatbot.settings import ChatbotOptions
 from lambda_src.hr_qa.settings import HrQaOptions
-from lambda_src.registry import MODEL_SETTINGS
+from lambda_src.registry import MODEL_SETTINGS, USE_CASES
 from lambda_src.shared.settings import Options
 
 
@@ -40,12 +40,149 @@ else:
     )
 
 
+# AWS's names. https://docs.aws.amazon.com/bedrock/latest/APIReference/API_GuardrailPiiEntityConfig.html
+PersonalDataType = Literal[
+    "ADDRESS",
+    "AGE",
+    "AWS_ACCESS_KEY",
+    "AWS_SECRET_KEY",
+    "CA_HEALTH_NUMBER",
+    "CA_SOCIAL_INSURANCE_NUMBER",
+    "CREDIT_DEBIT_CARD_CVV",
+    "CREDIT_DEBIT_CARD_EXPIRY",
+    "CREDIT_DEBIT_CARD_NUMBER",
+    "DRIVER_ID",
+    "EMAIL",
+    "INTERNATIONAL_BANK_ACCOUNT_NUMBER",
+    "IP_ADDRESS",
+    "LICENSE_PLATE",
+    "MAC_ADDRESS",
+    "NAME",
+    "PASSWORD",
+    "PHONE",
+    "PIN",
+    "SWIFT_CODE",
+    "UK_NATIONAL_HEALTH_SERVICE_NUMBER",
+    "UK_NATIONAL_INSURANCE_NUMBER",
+    "UK_UNIQUE_TAXPAYER_REFERENCE_NUMBER",
+    "URL",
+    "USERNAME",
+    "US_BANK_ACCOUNT_NUMBER",
+    "US_BANK_ROUTING_NUMBER",
+    "US_INDIVIDUAL_TAX_IDENTIFICATION_NUMBER",
+    "US_PASSPORT_NUMBER",
+    "US_SOCIAL_SECURITY_NUMBER",
+    "VEHICLE_IDENTIFICATION_NUMBER",
+]
+# https://docs.aws.amazon.com/bedrock/latest/APIReference/API_GuardrailContentFilterConfig.html
+FilterCategory = Literal["HATE", "INSULTS", "SEXUAL", "VIOLENCE", "MISCONDUCT", "PROMPT_ATTACK"]
+PersonalDataAction = Literal["mask", "block", "allow"]
+FilterStrength = Literal["none", "low", "medium", "high"]
+
+
+class DeniedTopic(Settings, frozen=True, kw_only=True):
+    """A subject that neither prompts nor answers may be about, and up to five phrases that show it.
+
+    https://docs.aws.amazon.com/bedrock/latest/APIReference/API_GuardrailTopicConfig.html
+    """
+
+    name: Annotated[str, msgspec.Meta(pattern="^[0-9a-zA-Z _!?.-]{1,100}$")]
+    definition: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+    examples: tuple[Annotated[str, msgspec.Meta(min_length=1, max_length=100)], ...] = ()
+
+
+class GuardrailPolicies(Settings, frozen=True, kw_only=True):
+    """What a new guardrail does. What is not set here is as in the less specific policies."""
+
+    personal_data: dict[PersonalDataType, PersonalDataAction] = {}
+    filters: dict[FilterCategory, FilterStrength] = {}
+    denied_topics: tuple[DeniedTopic, ...] = ()
+
+    def merged_with(self, other: "GuardrailPolicies") -> "GuardrailPolicies":
+        """These policies with the other ones: those take precedence, and topics are added."""
+        return GuardrailPolicies(
+            personal_data={**self.personal_data, **other.personal_data},
+            filters={**self.filters, **other.filters},
+            denied_topics=(*self.denied_topics, *other.denied_topics),
+        )
+
+
+DEFAULT_POLICIES = GuardrailPolicies(
+    personal_data={
+        # Masked, since legitimate reports may contain them. Names and places stay: reports need them.
+        "EMAIL": "mask",
+        "PHONE": "mask",
+        # Blocked: no use case needs them, and a model must not repeat them.
+        "AWS_ACCESS_KEY": "block",
+        "AWS_SECRET_KEY": "block",
+        "PASSWORD": "block",
+        "CREDIT_DEBIT_CARD_NUMBER": "block",
+        "CREDIT_DEBIT_CARD_CVV": "block",
+        "PIN": "block",
+    },
+    filters={
+        "HATE": "high",
+        "INSULTS": "high",
+        "SEXUAL": "high",
+        # Lower: reports describe injuries, and posters thrillers.
+        "VIOLENCE": "medium",
+        "MISCONDUCT": "medium",
+        "PROMPT_ATTACK": "high",
+    },
+)
+# Answers may quote contact details from handbooks, so nothing is masked.
+USE_CASE_POLICIES = {"hr_qa": GuardrailPolicies(personal_data={"EMAIL": "allow", "PHONE": "allow"})}
+
+if TYPE_CHECKING:
+
+    class UseCasePolicies(Settings, frozen=True, kw_only=True):
+        """Policies of single use cases: a field for each use case that calls models."""
+
+        def __init__(self, **policies: GuardrailPolicies) -> None: ...
+
+else:
+    UseCasePolicies = msgspec.defstruct(
+        "UseCasePolicies",
+        [(use_case.name, GuardrailPolicies, GuardrailPolicies()) for use_case in USE_CASES if use_case.models],
+        bases=(Settings,),
+        frozen=True,
+        kw_only=True,
+    )
+
+
 class GuardrailSettings(Settings, frozen=True, kw_only=True):
-    """The guardrail for prompts and answers: a `new` one with this project's policies, an `existing` one, or `off`."""
+    """The guardrail for prompts and answers: a `new` one for each use case, an `existing` one, or `off`.
+
+    `policies` change the new guardrails of all use cases, `useCases` those of single ones.
+    """
 
     type: Literal["new", "existing", "off"] = "new"
     id: Annotated[str, msgspec.Meta(pattern="^[a-z0-9]+$")] | None = None
     version: Annotated[str, msgspec.Meta(pattern="^([1-9][0-9]*|DRAFT)$")] | None = None
+    policies: GuardrailPolicies = GuardrailPolicies()
+    use_cases: UseCasePolicies = UseCasePolicies()
+
+    def policies_for(self, use_case: str) -> GuardrailPolicies:
+        """The policies of a use case's new guardrail, from the most general to the most specific ones."""
+        built_in = DEFAULT_POLICIES.merged_with(USE_CASE_POLICIES.get(use_case, GuardrailPolicies()))
+        return built_in.merged_with(self.policies).merged_with(getattr(self.use_cases, use_case, GuardrailPolicies()))
+
+
+if TYPE_CHECKING:
+
+    class ReservedConcurrency(Settings, frozen=True, kw_only=True):
+        """Reserved concurrent executions of the functions behind an API: a field for each use case."""
+
+        def __init__(self, **executions: int | None) -> None: ...
+
+else:
+    ReservedConcurrency = msgspec.defstruct(
+        "ReservedConcurrency",
+        [(use_case.name, Annotated[int, msgspec.Meta(ge=1, le=10_000)] | None, None) for use_case in USE_CASES],
+        bases=(Settings,),
+        frozen=True,
+        kw_only=True,
+    )
 
 
 class Throttling(Settings, frozen=True, kw_only=True):
@@ -149,6 +286,8 @@ class StageSettings(Settings, frozen=True, kw_only=True):
     hr_qa: HrQaSettings = HrQaSettings()
     ui: UiSettings = UiSettings()
     throttling: Throttling = Throttling()
+    # Of each function behind the use case's API: a guarantee and a limit, taken from the account's total.
+    reserved_concurrency: ReservedConcurrency = ReservedConcurrency()
     streaming: StreamingSettings = StreamingSettings()
     log_retention_days: int = 90
     # Log prompts and answers, including personal data. Off by default.
@@ -182,6 +321,10 @@ class StageSettings(Settings, frozen=True, kw_only=True):
     def options(self, use_case: str) -> Options | None:
         """A use case's own settings; None when it has none."""
         return getattr(self, use_case, None)
+
+    def reserved_concurrency_of(self, use_case: str) -> int | None:
+        """The concurrent executions reserved for each function behind a use case's API; None when there are none."""
+        return getattr(self.reserved_concurrency, use_case, None)
 
     @property
     def all_models(self) -> tuple[str, ...]:

@@ -12,8 +12,8 @@ from stacks.config import StageSettings
 class EmbeddingsStack(ApiStack):
     """The embeddings API. It only stores answers to requests with an idempotency key, for a day.
 
-    It has no guardrail: a vector contains no text that a policy could reject.
+    Embedding models take no guardrail, so the function screens the texts first.
     """
 
     def __init__(self, scope: Construct, *, settings: StageSettings, today: date) -> None:
-        super().__init__(scope, "embeddings", routes=ROUTES, settings=settings, today=today, guarded=False)
+        super().__init__(scope, "embeddings", routes=ROUTES, settings=settings, today=today)

@@ -33,11 +33,10 @@ class HrQaStack(UseCaseStack):
 
     def __init__(self, scope: Construct, *, settings: StageSettings, today: date) -> None:
         super().__init__(scope, "hr_qa", settings=settings, today=today)
-        alarms = Alarms(self, "Alarms", settings=settings.alarms)
+        alarms = Alarms(self, "Alarms")
         table = Table(self, "Table", settings=settings)
         bucket = PrivateBucket(self, "Bucket", settings=settings, uploads=True)
-        # Answers may quote contact details from handbooks, so nothing is masked.
-        guardrail = Guardrail(self, "Guardrail", settings=settings, masks=False)
+        guardrail = Guardrail(self, "Guardrail")
         queue = WorkQueue(self, "Queue", timeout=INGESTION_TIMEOUT, alarms=alarms)
         bucket.send_events(queue.queue, queue.dead_letters, PREFIX)
         dimensions = settings.hr_qa.dimensions
@@ -84,7 +83,7 @@ class HrQaStack(UseCaseStack):
         bucket.grant_erase(ingestion.role, PREFIX)
         queue.feed(ingestion.function, ingestion.role, concurrency=settings.hr_qa.concurrency)
         guardrail.grant_apply(api.role)
-        ModelAccess(self).grant(api.role)
+        ModelAccess(self, guardrail=guardrail).grant(api.role)
         ModelAccess(self, "hr_qa_rerank").grant(api.role)
         self._grant_without_resources(api, ingestion)
         UseCaseApi(self, "Api", routes=ROUTES, function=api.function, alarms=alarms)

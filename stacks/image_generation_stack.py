@@ -25,10 +25,10 @@ class ImageGenerationStack(UseCaseStack):
 
     def __init__(self, scope: Construct, *, settings: StageSettings, today: date) -> None:
         super().__init__(scope, "image_generation", settings=settings, today=today)
-        alarms = Alarms(self, "Alarms", settings=settings.alarms)
+        alarms = Alarms(self, "Alarms")
         table = Table(self, "Table", settings=settings)
         bucket = PrivateBucket(self, "Bucket", settings=settings)
-        guardrail = Guardrail(self, "Guardrail", settings=settings)
+        guardrail = Guardrail(self, "Guardrail")
         function = ApiFunction(
             self,
             "Function",

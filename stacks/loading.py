@@ -6,7 +6,14 @@ from typing import Any
 
 import msgspec
 
-from stacks.config import SearchSettings, StageSettings, UiSettings
+from stacks.config import (
+    GuardrailPolicies,
+    GuardrailSettings,
+    SearchSettings,
+    StageSettings,
+    UiSettings,
+    UseCasePolicies,
+)
 from stacks.model_checks import model_problems
 from stacks.validation import type_problems
 
@@ -35,6 +42,9 @@ RETENTION_DAYS = (
     3288,
     3653,
 )
+
+# Limits of a guardrail: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_GuardrailTopicConfig.html
+MAX_TOPICS, MAX_EXAMPLES = 30, 5
 
 
 class ConfigError(Exception):
@@ -104,7 +114,7 @@ def _search_problems(search: SearchSettings) -> Iterable[str]:
     required = {"collection": ("collection_name", "collection_id"), "domain": ("domain_arn", "domain_endpoint")}
     for search_type, names in required.items():
         for name in names:
-            wire = msgspec.structs.fields(SearchSettings)[SearchSettings.__struct_fields__.index(name)].encode_name
+            wire = _wire_name(SearchSettings, name)
             if search.type == search_type and getattr(search, name) is None:
                 yield f"hrQa.search.{wire}: required with an existing {search_type}"
             elif search.type != search_type and getattr(search, name) is not None:
@@ -140,8 +150,41 @@ def _guardrail_problems(settings: StageSettings) -> Iterable[str]:
                 yield f"guardrail.{name}: required with an existing guardrail"
     elif guardrail.id or guardrail.version:
         yield f"guardrail: `id` and `version` only with `type` existing, not {guardrail.type}"
+    yield from _policy_problems(guardrail)
     if guardrail.type == "new" and settings.model_region and settings.model_region != settings.region:
         yield (
             f"guardrail: a new one would be created in the stage's region, but must be where the models are called, "
             f"{settings.model_region}; use an existing one there, or deploy there"
         )
+
+
+def _policy_problems(guardrail: GuardrailSettings) -> Iterable[str]:
+    if guardrail.type != "new":
+        for name, default in (("policies", GuardrailPolicies()), ("use_cases", UseCasePolicies())):
+            if getattr(guardrail, name) != default:
+                yield f"guardrail.{_wire_name(GuardrailSettings, name)}: only with `type` new, not {guardrail.type}"
+        return
+    yield from _topic_problems(guardrail.policies, "guardrail.policies")
+    for field in msgspec.structs.fields(UseCasePolicies):
+        if getattr(guardrail.use_cases, field.name).denied_topics:
+            yield from _topic_problems(guardrail.policies_for(field.name), f"guardrail.useCases.{field.encode_name}")
+
+
+def _topic_problems(policies: GuardrailPolicies, path: str) -> Iterable[str]:
+    """Problems of a guardrail's topics. A use case's has those of `policies`, too.
+
+    https://docs.aws.amazon.com/bedrock/latest/APIReference/API_GuardrailTopicPolicyConfig.html
+    """
+    names = [topic.name for topic in policies.denied_topics]
+    if len(names) > MAX_TOPICS:
+        yield f"{path}.deniedTopics: {len(names)} topics, but a guardrail has at most {MAX_TOPICS}"
+    for name in sorted({name for name in names if names.count(name) > 1}):
+        yield f"{path}.deniedTopics: {name!r} is listed twice"
+    for topic in policies.denied_topics:
+        if len(topic.examples) > MAX_EXAMPLES:
+            yield f"{path}.deniedTopics: {topic.name!r} has {len(topic.examples)} examples; at most {MAX_EXAMPLES}"
+
+
+def _wire_name(settings_type: type[msgspec.Struct], name: str) -> str:
+    """A field's name in cdk.json."""
+    return {field.name: field.encode_name for field in msgspec.structs.fields(settings_type)}[name]

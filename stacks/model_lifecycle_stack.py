@@ -29,7 +29,7 @@ class ModelLifecycleStack(UseCaseStack):
 
     def __init__(self, scope: Construct, *, settings: StageSettings, today: date) -> None:
         super().__init__(scope, "model_lifecycle", settings=settings, today=today)
-        alarms = Alarms(self, "Alarms", settings=settings.alarms)
+        alarms = Alarms(self, "Alarms")
         function = ScheduledFunction(
             self,
             "Function",

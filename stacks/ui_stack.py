@@ -15,7 +15,7 @@ from aws_cdk import aws_ssm as ssm
 from constructs import Construct
 
 from stacks.common.log_group import log_group
-from stacks.common.nag import acknowledge
+from stacks.common.nag import acknowledge, compliance_findings
 from stacks.common.use_case_api import STAGE_NAME
 from stacks.common.use_case_stack import UseCaseStack, kebab
 from stacks.common.user_pool import new_user_pool
@@ -154,10 +154,12 @@ class UiStack(UseCaseStack):
                 exclude_punctuation=True,
             ),
         )
-        acknowledge(
-            secret,
-            {"AwsSolutions-SMG4": "Cognito rotates its secret with the client only; the other would sign everyone out"},
+        reason = "Cognito rotates its secret with the client only; the other would sign everyone out"
+        own_key = (
+            "Secrets Manager encrypts with AWS's key, which only principals with permission for the secret can use"
         )
+        rules = {"SecretsManagerRotationEnabled": reason, "SecretsManagerUsingKMSKey": own_key}
+        acknowledge(secret, {"AwsSolutions-SMG4": reason, **compliance_findings(rules)})
         self._execution_role.add_to_policy(
             iam.PolicyStatement(actions=["secretsmanager:GetSecretValue"], resources=[secret.ref])
         )

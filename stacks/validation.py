@@ -44,6 +44,11 @@ def _struct_problems(value: object, expected_type: type[msgspec.Struct], path: s
 
 
 def _leaf_problems(value: object, expected_type: Any, path: str) -> Iterator[str]:
+    if typing.get_origin(expected_type) is typing.Literal:
+        allowed = [str(option) for option in typing.get_args(expected_type)]
+        if value not in typing.get_args(expected_type):
+            yield f"{path}: {value!r} is not one of {', '.join(allowed)}{_suggestion(str(value), allowed)}"
+        return
     try:
         msgspec.convert(value, expected_type, strict=True)
     except msgspec.ValidationError as error:

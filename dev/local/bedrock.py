@@ -70,20 +70,19 @@ def extended_evaluation(evaluate: Callable[[Any, str, str], Evaluation]) -> Call
 
 
 def guarded_text(content: dict[str, Any]) -> str:
-    """The text of a Converse request that a guardrail evaluates: marked blocks if any, otherwise all user text."""
-    marked: list[str] = []
-    plain: list[str] = []
-    turns = [*content.get("messages", []), {"role": "system", "content": content.get("system", [])}]
-    for turn in turns:
-        for block in turn.get("content") or []:
-            if not isinstance(block, dict):
-                continue
-            guarded = (block.get("guardContent") or {}).get("text", {}).get("text")
-            if guarded:
-                marked.append(guarded)
-            elif turn.get("role") == "user" and isinstance(block.get("text"), str):
-                plain.append(block["text"])
-    return "\n".join(marked or plain)
+    """The text of a Converse request that a guardrail evaluates.
+
+    Of the system prompt, marked blocks only; of the messages, marked blocks if there are any, otherwise all text.
+    https://docs.aws.amazon.com/bedrock/latest/userguide/guardrails-use-converse-api.html
+    """
+    messages = [block for turn in content.get("messages", []) for block in turn.get("content") or []]
+    plain = [block["text"] for block in messages if isinstance(block, dict) and isinstance(block.get("text"), str)]
+    return "\n".join([*_marked(content.get("system") or []), *(_marked(messages) or plain)])
+
+
+def _marked(blocks: list[Any]) -> list[str]:
+    texts = [(block.get("guardContent") or {}).get("text", {}).get("text") for block in blocks if type(block) is dict]
+    return [text for text in texts if text]
 
 
 class Runtime:

@@ -7,12 +7,13 @@ import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any, get_args
 
 import msgspec
 
 from lambda_src.registry import USE_CASES, ModelSetting, UseCase
 from lambda_src.shared.catalog import resolve
-from stacks.config import Models
+from stacks.config import DEFAULT_POLICIES, FilterStrength, Models, PersonalDataAction, PersonalDataType
 
 ROOT = Path(__file__).parents[2]
 
@@ -75,6 +76,25 @@ def default_models_table(use_cases: Sequence[UseCase] = USE_CASES) -> str:
     return "\n".join(rows)
 
 
+def guardrail_policies_table() -> str:
+    """A Markdown table of the names under a guardrail's policies, their values and defaults."""
+    data = DEFAULT_POLICIES.personal_data
+    data_types = [f"{name} ({data[name]})" if name in data else name for name in get_args(PersonalDataType)]
+    filters = [f"{name} ({strength})" for name, strength in DEFAULT_POLICIES.filters.items()]
+    return "\n".join(
+        [
+            "| policy | values | names, with their default |",
+            "|---|---|---|",
+            f"| `personalData` | {_values(PersonalDataAction)} | {', '.join(data_types)}; the others `allow` |",
+            f"| `filters` | {_values(FilterStrength)} | {', '.join(filters)} |",
+        ]
+    )
+
+
+def _values(choice: Any) -> str:
+    return ", ".join(f"`{value}`" for value in get_args(choice))
+
+
 def _count(setting: ModelSetting) -> str:
     if setting.maximum is None:
         return f"{setting.minimum} or more"
@@ -86,7 +106,10 @@ def _count(setting: ModelSetting) -> str:
 PARTS: Mapping[str, Mapping[str, Callable[[], str]]] = {
     "README.md": {"use-cases": use_cases_table},
     "docs/explanation/architecture.md": {"diagram": architecture_diagram},
-    "docs/reference/settings.md": {"models": default_models_table},
+    "docs/reference/settings.md": {
+        "models": default_models_table,
+        "guardrail-policies": guardrail_policies_table,
+    },
 }
 
 

@@ -53,7 +53,10 @@ def build_request(
 
 
 def guard_new_message(request: dict[str, Any]) -> dict[str, Any]:
-    """The request with only the new message's text for the guardrail: each earlier one was screened in its turn."""
+    """The request with only the new message's text for the guardrail.
+
+    Each earlier message was screened in its turn, the instructions when the conversation was created.
+    """
     *history, new = request["messages"]
     content = [{"guardContent": {"text": block}} if "text" in block else block for block in new["content"]]
     return {**request, "messages": [*history, {**new, "content": content}]}

@@ -25,6 +25,7 @@ ROUTES = (
         status=201,
         request=CreateConversation,
         response=ConversationAnswer,
+        raises=(Refused,),
         idempotent=True,
     ),
     Route(
@@ -49,6 +50,7 @@ ROUTES = (
         summary="Change a conversation's title or model",
         request=ChangeConversation,
         response=ConversationAnswer,
+        raises=(Refused,),
     ),
     Route(
         method="DELETE",

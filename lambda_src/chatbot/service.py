@@ -80,19 +80,26 @@ class ChatService:
         self._now = now
 
     def create_conversation(self, context: Context, *, body: CreateConversation) -> ConversationAnswer:
-        """Raises `InvalidRequest`."""
+        """Title and instructions are screened now: turns screen their message only.
+
+        Raises `InvalidRequest` and `Refused`.
+        """
         now = self._now()
         invocation = self._settings.model(body.model)
         days = self._settings.options.retention_days
+        parameters = _parameters(body, invocation)
+        title, instructions = _title(body.title), _not_blank(body.instructions, "body.instructions")
+        screened = self._bedrock.screen(context, title or "", instructions or "")
+        title, instructions = (text or None for text in screened)
         conversation = ConversationItem(
             id=self._new_id(),
             header=ConversationHeader(
                 created_at=timestamp(now),
-                instructions=_not_blank(body.instructions, "body.instructions"),
-                parameters=_parameters(body, invocation),
+                instructions=instructions,
+                parameters=parameters,
             ),
             model=invocation.id,
-            title=_title(body.title),
+            title=title,
             updated_at=timestamp(now),
             expires_at=int(now) + days * DAY_SECONDS if days else None,
         )
@@ -112,12 +119,13 @@ class ChatService:
         return _conversation_answer(self._conversations.get(context.caller, id), context)
 
     def change_conversation(self, context: Context, *, id: str, body: ChangeConversation) -> ConversationAnswer:
-        """Raises `InvalidRequest` and `NotFound`."""
+        """Raises `InvalidRequest`, `NotFound`, and `Refused` for the title."""
         if body.title is None and body.model is None:
             raise InvalidRequest.at("body", "needs a title, a model, or both")
         self._conversations.get(context.caller, id)
         model = self._settings.model(body.model).id if body.model is not None else None
-        conversation = self._conversations.change(context.caller, id, title=_title(body.title), model=model)
+        (title,) = self._bedrock.screen(context, _title(body.title) or "")
+        conversation = self._conversations.change(context.caller, id, title=title or None, model=model)
         return _conversation_answer(conversation, context)
 
     def delete_conversation(self, context: Context, *, id: str) -> None:
@@ -153,8 +161,7 @@ class ChatService:
         conversation = self._conversations.get(context.caller, id)
         _not_blank(body.user, "body.user")
         _not_blank(body.assistant, "body.assistant")
-        user_text = self._bedrock.screen(context, body.user)
-        assistant_text = self._bedrock.screen(context, body.assistant)
+        user_text, assistant_text = self._bedrock.screen(context, body.user, body.assistant)
         now = timestamp(self._now())
         user = MessageItem(id=self._new_id(), role="user", text=user_text, created_at=now)
         assistant = MessageItem(id=self._new_id(), role="assistant", text=assistant_text, created_at=now)

@@ -21,10 +21,11 @@ class EmbeddingService:
         self._bedrock = bedrock
 
     def create_embeddings(self, context: Context, *, body: CreateEmbeddings) -> Embeddings:
-        """The vectors in the order of the texts."""
+        """The vectors in the order of the texts. Raises `Refused` when the guardrail blocks a text."""
         invocation = self._settings.model(body.model)
         embedder = Embedder(self._bedrock, invocation, body.dimensions)
-        vectors, tokens, total = embedder.embed(context, body.texts, normalize=body.normalize)
+        texts = self._bedrock.screen(context, *body.texts)
+        vectors, tokens, total = embedder.embed(context, texts, normalize=body.normalize)
         self._log(context, body, vectors, total)
         items = [
             Embedding(index=index, vector=vector, input_tokens=UNSET if count is None else count)
@@ -39,10 +40,14 @@ class EmbeddingService:
         )
 
     def compare_texts(self, context: Context, *, body: CompareTexts) -> Similarities:
-        """The candidates by their cosine with the text, best first; equal ones keep their order."""
+        """The candidates by their cosine with the text, best first; equal ones keep their order.
+
+        Raises `Refused` when the guardrail blocks a text.
+        """
         invocation = self._settings.model(None)
         embedder = Embedder(self._bedrock, invocation, body.dimensions)
-        vectors, _, total = embedder.embed(context, [body.text, *body.candidates])
+        texts = self._bedrock.screen(context, body.text, *body.candidates)
+        vectors, _, total = embedder.embed(context, texts)
         scores = [_dot(vectors[0], vector) for vector in vectors[1:]]
         best_first = sorted(enumerate(scores), key=lambda pair: -pair[1])
         return Similarities(

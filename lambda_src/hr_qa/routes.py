@@ -11,7 +11,7 @@ from lambda_src.hr_qa.models import (
     Search,
     SearchAnswer,
 )
-from lambda_src.shared.errors import Conflict, NotFound
+from lambda_src.shared.errors import Conflict, NotFound, Refused
 from lambda_src.shared.routes import Route
 from lambda_src.shared.schemas import ListQuery
 
@@ -24,6 +24,7 @@ ROUTES = (
         status=201,
         request=CreateDocument,
         response=DocumentCreated,
+        raises=(Refused,),
     ),
     Route(
         method="GET",

@@ -69,14 +69,16 @@ class QaService:
         self._embedder = Embedder(bedrock, settings.embedding, settings.options.dimensions)
 
     def create_document(self, context: Context, *, body: CreateDocument) -> DocumentCreated:
-        """Raises `TooLarge` for a file above the stage's limit."""
+        """Raises `TooLarge` for a file above the stage's limit, and `Refused` for its name."""
         limit = self._settings.max_document_bytes
         if body.bytes is not None and body.bytes > limit:
             raise TooLarge(f"The file has {body.bytes:,} bytes; the limit is {limit:,}.")
+        # Every question about the document sends its name to the model.
+        (name,) = self._bedrock.screen(context, body.name.strip())
         now = timestamp()
         document = DocumentItem(
             id=new_id(),
-            name=body.name.strip(),
+            name=name,
             owner=context.caller,
             status="awaitingUpload",
             created_at=now,
@@ -117,10 +119,10 @@ class QaService:
         return DeletedDocument(id=id, status="deleting", request_id=context.request_id)
 
     def search(self, context: Context, *, body: Search) -> SearchAnswer:
-        """Raises `NotFound` and `Conflict` for documents that do not exist or are not ready."""
+        """Raises `NotFound` and `Conflict` for documents that do not exist or are not ready, and `Refused`."""
         live = self._live_documents(context, body.documents)
         names = {document.id: document.name for document in live.values()}
-        ranked, _ = self._retrieve(context, body.query, live)
+        ranked, _ = self._retrieve(context, self._screen(context, body.query, live), live)
         items = [
             SearchResult(
                 document_id=candidate.hit.document,
@@ -134,26 +136,27 @@ class QaService:
         return SearchAnswer(items=items, request_id=context.request_id)
 
     def answer_question(self, context: Context, *, body: AskQuestion) -> Answer:
-        """Raises the errors of `search`, and `Refused` and `ModelFailed`."""
+        """Raises the errors of `search`, and `ModelFailed`."""
         invocation = self._settings.model(body.model)
         language = (body.language or "").partition("-")[0].lower() or detect(body.question) or "en"
         live = self._live_documents(context, body.documents)
         if not live:
             return self._unanswered(context, answering.NO_DOCUMENTS, language, "no documents")
-        ranked, answerable = self._retrieve(context, body.question, live)
+        question = self._screen(context, body.question, live)
+        ranked, answerable = self._retrieve(context, question, live)
         if not answerable:
             return self._unanswered(context, answering.UNANSWERED, language, "no matching chunk")
         names = {document.id: document.name for document in live.values()}
         sources = answering.build_context([candidate.hit for candidate in ranked], names)
         context.idempotency.keep_with(*sorted({sentence.chunk.document for sentence in sources.sentences}))
-        draft = self._draft(context, invocation, body, sources)
-        answer = answering.verify_draft(draft, sources, body.question)
+        draft = self._draft(context, invocation, question, body.language, sources)
+        answer = answering.verify_draft(draft, sources, question)
         count(Claims=answer.claims, UnsupportedClaims=answer.dropped)
         if not answer.text:
             reason = "the model declined" if not draft.answered else "no statement was supported"
             return self._unanswered(context, answering.UNANSWERED, language, reason, model=invocation.id)
         count(Answered=1)
-        self._log_payload(context, body.question, sources.text, answer.text)
+        self._log_payload(context, question, sources.text, answer.text)
         return Answer(
             answer=answer.text,
             answered=True,
@@ -163,17 +166,24 @@ class QaService:
             request_id=context.request_id,
         )
 
-    def _draft(self, context: Context, invocation: Invocation, body: AskQuestion, sources: answering.Sources) -> Draft:
+    def _draft(
+        self, context: Context, invocation: Invocation, question: str, language: str | None, sources: answering.Sources
+    ) -> Draft:
         draft: Draft = ask(
             self._bedrock,
             context,
             invocation,
-            system=answering.build_system_prompt(body.language),
-            content=answering.build_content(sources, body.question, guarded=self._bedrock.guarded),
+            system=answering.build_system_prompt(language),
+            content=answering.build_content(sources, question, guarded=self._bedrock.guarded),
             answer_type=Draft,
             max_tokens=answering.MAX_TOKENS,
+            caller_instructions=answering.language_instruction(language),
         )
         return draft
+
+    def _screen(self, context: Context, question: str, live: dict[str, DocumentItem]) -> str:
+        """The question after the guardrail, before any model gets it. Without documents, none does."""
+        return self._bedrock.screen(context, question)[0] if live else question
 
     def _retrieve(
         self, context: Context, question: str, live: dict[str, DocumentItem]

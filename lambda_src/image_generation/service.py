@@ -54,9 +54,9 @@ class ImageService:
             raise InvalidRequest.at("body.seed", f"this model takes 0 to {family.max_seed}")
         # Refuses unsupported parameters before any call is paid for.
         bodies = family.bodies(body, seed)
-        screened = self._bedrock.screen(context, body.prompt)
-        if screened != body.prompt:
-            bodies = family.bodies(structs.replace(body, prompt=screened), seed)
+        screened = self._screen(context, body)
+        if screened != body:
+            bodies = family.bodies(screened, seed)
         images = self._generate(context, invocation, family, bodies, seed)
         if len(images) < body.count:
             raise ModelFailed("The model returned fewer images than requested.")
@@ -94,6 +94,11 @@ class ImageService:
         IdempotencyStore.of(self._store).forget(record.id)
         erase_object(self._s3, str(self._settings.bucket_name), _key(record.id))
         self._store.delete(context.caller, id)
+
+    def _screen(self, context: Context, body: CreateImages) -> CreateImages:
+        """The request after the guardrail, which InvokeModel does not apply to an image model's prompts."""
+        prompt, negative_prompt = self._bedrock.screen(context, body.prompt, body.negative_prompt or "")
+        return structs.replace(body, prompt=prompt, negative_prompt=negative_prompt or None)
 
     def _generate(
         self, context: Context, invocation: Invocation, family: Family, bodies: list[dict[str, Any]], seed: int

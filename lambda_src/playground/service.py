@@ -43,12 +43,12 @@ class PlaygroundService:
 
     def create_completion(self, context: Context, *, body: CreateCompletion) -> Completion:
         """Raises `InvalidRequest`, `Refused`, and the model's errors."""
-        return self._complete(context, self._settings.model(body.model), body, _conversation(body))
+        return self._complete(context, self._settings.model(body.model), body, self._conversation(body))
 
     def stream_completion(self, context: Context, *, body: CreateCompletion) -> ClosingIterator[str | Completion]:
         """The text in pieces as it arrives, then the completion. Raises the errors of `create_completion`."""
         invocation = self._settings.model(body.model)
-        request, parameters = _request(invocation, body, _conversation(body))
+        request, parameters = _request(invocation, body, self._conversation(body))
         stream = self._bedrock.converse_stream(context, invocation, request)
 
         def finish(text: str) -> Completion:
@@ -59,7 +59,7 @@ class PlaygroundService:
     def compare_completions(self, context: Context, *, body: CompareCompletions) -> Comparison:
         """A failed model has its error in its place. Raises `InvalidRequest` for a task that no model can answer."""
         invocations = self._distinct(body.models)
-        conversation = _conversation(body)
+        conversation = self._conversation(body)
 
         def complete(invocation: Invocation) -> Completion | dict[str, Any]:
             try:
@@ -79,6 +79,19 @@ class PlaygroundService:
         return ModelList(
             items=[_listed(model, offered.get(model.id)) for model in MODELS], request_id=context.request_id
         )
+
+    def _conversation(self, task: Task) -> dict[str, Any]:
+        """Converse's `messages` and `system`. Raises `InvalidRequest` unless user and assistant alternate.
+
+        The guardrail assesses all messages, and instructions in a block for it.
+        """
+        if (task.prompt is None) == (task.messages is None):
+            raise InvalidRequest.at("body", "needs either a prompt or messages")
+        turns = _turns(task.messages) if task.messages else [_turn("user", task.prompt or "", "body.prompt")]
+        if task.instructions is None:
+            return {"messages": turns}
+        instructions = _not_blank(task.instructions, "body.instructions")
+        return {"messages": turns, "system": [self._bedrock.text_block(instructions)]}
 
     def _distinct(self, models: Sequence[str]) -> list[Invocation]:
         invocations = [self._settings.model(model, f"body.models[{index}]") for index, model in enumerate(models)]
@@ -126,16 +139,6 @@ def _request(invocation: Invocation, task: Task, conversation: dict[str, Any]) -
     return {**conversation, **request}, parameters
 
 
-def _conversation(task: Task) -> dict[str, Any]:
-    """Converse's `messages` and `system`. Raises `InvalidRequest` unless user and assistant alternate."""
-    if (task.prompt is None) == (task.messages is None):
-        raise InvalidRequest.at("body", "needs either a prompt or messages")
-    turns = _turns(task.messages) if task.messages else [_turn("user", task.prompt or "", "body.prompt")]
-    if task.instructions is None:
-        return {"messages": turns}
-    return {"messages": turns, "system": [_block(task.instructions, "body.instructions")]}
-
-
 def _turns(messages: list[Message]) -> list[dict[str, Any]]:
     if messages[0].role != "user":
         raise InvalidRequest.at("body.messages[0].role", "the first message is the user's")
@@ -148,14 +151,14 @@ def _turns(messages: list[Message]) -> list[dict[str, Any]]:
 
 
 def _turn(role: str, text: str, path: str) -> dict[str, Any]:
-    return {"role": role, "content": [_block(text, path)]}
+    return {"role": role, "content": [{"text": _not_blank(text, path)}]}
 
 
-def _block(text: str, path: str) -> dict[str, str]:
+def _not_blank(text: str, path: str) -> str:
     if not text.strip():
         # Bedrock refuses it with a message about blocks, which callers do not know.
         raise InvalidRequest.at(path, "is blank")
-    return {"text": text}
+    return text
 
 
 def _listed(model: Model, invocation_id: str | None) -> ListedModel:

@@ -7,7 +7,8 @@ timeout that ends before the deadline.
 import json
 import random
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from botocore.eventstream import ParserError
@@ -15,7 +16,7 @@ from botocore.exceptions import BotoCoreError, ClientError, ConnectionError, HTT
 from urllib3.exceptions import HTTPError
 from urllib3.exceptions import ReadTimeoutError as StreamTimeoutError
 
-from lambda_src.shared import aws
+from lambda_src.shared import aws, screening
 from lambda_src.shared.catalog import Invocation
 from lambda_src.shared.context import Context
 from lambda_src.shared.errors import (
@@ -90,20 +91,42 @@ class Bedrock:
         content, headers = self._timed(context, invocation, call)
         return content, int(headers.get("x-amzn-bedrock-input-token-count", 0))
 
-    def screen(self, context: Context, text: str) -> str:
-        """The text after the guardrail, with personal data masked. Raises `Refused` when the guardrail blocks it."""
-        guardrail = self._guardrail()
-        if not guardrail:
-            return text
-        answer = self._retried(
-            context,
-            lambda client: client.apply_guardrail(**guardrail, source="INPUT", content=[{"text": {"text": text}}]),
-        )
-        if answer["action"] != "GUARDRAIL_INTERVENED":
-            return text
-        if _blocked(answer.get("assessments", [])):
-            raise Refused("The request is against the content policy of this service.")
-        return "".join(part["text"] for part in answer["outputs"]) or text
+    def screen(self, context: Context, *texts: str) -> list[str]:
+        """The texts after the guardrail, with personal data masked; as they are on a stage without one.
+
+        For texts that reach a model in another way than Converse, or are stored for later requests. Raises `Refused`
+        when the guardrail blocks one.
+        """
+        calls = screening.plan_calls(texts) if self.guarded else []
+        if len(calls) < 2:
+            return screening.join(texts, self._screen_parts(context, calls[0]) if calls else [])
+        with ThreadPoolExecutor(max_workers=min(screening.CONCURRENT_CALLS, len(calls))) as pool:
+            futures = [pool.submit(self._screen_parts, context, parts) for parts in calls]
+            try:
+                screened = [part for future in futures for part in future.result()]
+            except BaseException:
+                # One refused text refuses the request: the remaining calls would be paid for nothing.
+                pool.shutdown(cancel_futures=True)
+                raise
+        return screening.join(texts, screened)
+
+    def _screen_parts(self, context: Context, parts: Sequence[screening.Part]) -> list[screening.Part]:
+        request = {**self._guardrail(), "source": "INPUT", "content": screening.content(parts)}
+        answer = self._retried(context, lambda client: client.apply_guardrail(**request))
+        screened = screening.screened_parts(answer, parts)
+        if screened is None:
+            # AWS does not document that there is one output per block: never assign masked text to another text.
+            return [part for each in parts for part in self._screen_parts(context, [each])]
+        return screened
+
+    def text_block(self, text: str) -> dict[str, Any]:
+        """A block of Converse's system prompt or messages that the guardrail assesses; a plain one without a guardrail.
+
+        A system prompt is only assessed in such blocks. Messages are assessed entirely unless one of them has such a
+        block: then only in those.
+        https://docs.aws.amazon.com/bedrock/latest/userguide/guardrails-use-converse-api.html
+        """
+        return {"guardContent": {"text": {"text": text}}} if self.guarded else {"text": text}
 
     @property
     def guarded(self) -> bool:
@@ -237,10 +260,3 @@ def _rejected(message: str) -> ApiError:
     if "content filter" in message.lower() or "content policy" in message.lower():
         return Refused("The model declined this request.")
     return InvalidRequest(f"The model did not accept the request: {message}")
-
-
-def _blocked(assessment: Any) -> bool:
-    """Whether a guardrail's assessment has a `BLOCKED` action; masking is `ANONYMIZED`."""
-    if isinstance(assessment, dict):
-        return assessment.get("action") == "BLOCKED" or any(map(_blocked, assessment.values()))
-    return isinstance(assessment, list) and any(map(_blocked, assessment))

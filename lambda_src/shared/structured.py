@@ -66,13 +66,18 @@ def ask(
     answer_type: type,
     max_tokens: int,
     check: Check = lambda answer: None,
+    caller_instructions: str | None = None,
 ) -> Any:
     """The model's answer as `answer_type`.
+
+    `caller_instructions` end the system prompt; the guardrail assesses them, unlike `system`.
 
     `check` returns what else is wrong with an answer, or None. When no attempt has the type, raises `ModelFailed`. An
     answer that has the type but fails `check` to the end is returned, for the caller to fix.
     """
     request = _request(invocation, schema_of(answer_type), system, max_tokens)
+    if caller_instructions:
+        request["system"].append(bedrock.text_block(caller_instructions))
     messages: list[dict[str, Any]] = [{"role": "user", "content": content}]
     best: Any = None
     for attempt in range(REPAIRS + 1):

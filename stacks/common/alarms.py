@@ -1,6 +1,6 @@
 """Alarms and their notifications."""
 
-from aws_cdk import Aws, Duration
+from aws_cdk import Annotations, Aws, Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cloudwatch_actions as actions
 from aws_cdk import aws_iam as iam
@@ -8,22 +8,28 @@ from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
 
-from stacks.common.nag import acknowledge
-from stacks.config import AlarmSettings
+from stacks.common.nag import acknowledge, compliance_findings
+from stacks.common.use_case_stack import UseCaseStack
 
 PERIOD = Duration.minutes(5)
 
 
 class Alarms(Construct):
-    """Creates alarms that notify the stage's topic or e-mail address; without either they only show in CloudWatch."""
+    """Creates alarms that notify the stage's topic or e-mail address; without either they only show in CloudWatch.
 
-    def __init__(self, scope: Construct, construct_id: str, *, settings: AlarmSettings) -> None:
+    Synthesis warns about that when the stage keeps its data: what is worth keeping is in use.
+    """
+
+    def __init__(self, scope: UseCaseStack, construct_id: str) -> None:
         super().__init__(scope, construct_id)
+        settings = scope.settings.alarms
         self._topic: sns.ITopic | None = None
         if settings.topic_arn:
             self._topic = sns.Topic.from_topic_arn(self, "Topic", settings.topic_arn)
         elif settings.email:
             self._topic = self._email_topic(settings.email)
+        else:
+            self._notify_nobody(warn=scope.settings.keeps_data)
 
     def add(
         self,
@@ -54,6 +60,15 @@ class Alarms(Construct):
         if self._topic:
             alarm.add_alarm_action(actions.SnsAction(self._topic))
 
+    def _notify_nobody(self, *, warn: bool) -> None:
+        reason = "The stage's settings name nobody to notify (`alarms`): alarms show in CloudWatch only"
+        acknowledge(self, compliance_findings({"CloudWatchAlarmAction": reason}))
+        if warn:
+            Annotations.of(self).add_warning_v2(
+                "bedrock-endpoints:nobody-is-notified",
+                "Alarms notify nobody: set `alarms.email` or `alarms.topicArn` of the stage in cdk.json",
+            )
+
     def _email_topic(self, email: str) -> sns.Topic:
         topic = sns.Topic(self, "Topic", enforce_ssl=True)
         # A custom topic policy replaces the default one, which allows CloudWatch to publish.
@@ -66,5 +81,13 @@ class Alarms(Construct):
             )
         )
         topic.add_subscription(subscriptions.EmailSubscription(email))
-        acknowledge(topic, {"Serverless-SNSRedrivePolicy": "An alarm whose e-mail fails still shows in CloudWatch"})
+        # https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/Notify_Users_Alarm_Changes.html
+        key = "CloudWatch cannot use AWS's key for SNS, and messages contain an alarm's name and state only"
+        acknowledge(
+            topic,
+            {
+                "Serverless-SNSRedrivePolicy": "An alarm whose e-mail fails still shows in CloudWatch",
+                **compliance_findings({"SNSEncryptedKMS": key}),
+            },
+        )
         return topic

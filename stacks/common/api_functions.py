@@ -6,6 +6,7 @@ from aws_cdk import aws_iam as iam
 
 from lambda_src.shared.routes import Route
 from stacks.common.alarms import Alarms
+from stacks.common.guardrail import Guardrail
 from stacks.common.model_access import ModelAccess
 from stacks.common.python_function import ApiFunction, PythonFunction, StreamFunction
 from stacks.common.use_case_api import UseCaseApi
@@ -27,6 +28,7 @@ class ApiFunctions:
         services: tuple[str, ...],
         environment: Mapping[str, str],
         alarms: Alarms,
+        guardrail: Guardrail | None,
         converse_in_streams: bool = False,
     ) -> None:
         """`converse_in_streams`: whether streaming requests also call a model without streaming."""
@@ -37,7 +39,7 @@ class ApiFunctions:
             self.functions.append(
                 StreamFunction(scope, "Stream", services=services, environment=environment, alarms=alarms)
             )
-        models = ModelAccess(scope)
+        models = ModelAccess(scope, guardrail=guardrail)
         models.grant(function.role, streams=streams and len(self.functions) == 1)
         for stream in self.functions[1:]:
             models.grant(stream.role, plain=converse_in_streams, streams=True)

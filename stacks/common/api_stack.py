@@ -17,8 +17,8 @@ from stacks.config import StageSettings
 class ApiStack(UseCaseStack):
     """The routes of one use case.
 
-    A use case whose registry entry has models may call them, and is screened by the stage's guardrail unless `guarded`
-    is False. Requires access to those models, and a role for API Gateway's logs in the account.
+    A use case whose registry entry has models may call them, and is screened by the stage's guardrail. Requires access
+    to those models, and a role for API Gateway's logs in the account.
     """
 
     def __init__(
@@ -29,19 +29,19 @@ class ApiStack(UseCaseStack):
         routes: Sequence[Route],
         settings: StageSettings,
         today: date,
-        guarded: bool = True,
     ) -> None:
         super().__init__(scope, use_case, settings=settings, today=today)
         calls_models = bool(settings.models_for(use_case))
-        alarms = Alarms(self, "Alarms", settings=settings.alarms)
+        alarms = Alarms(self, "Alarms")
         table = Table(self, "Table", settings=settings)
-        guardrail = Guardrail(self, "Guardrail", settings=settings) if calls_models and guarded else None
+        guardrail = Guardrail(self, "Guardrail") if calls_models else None
         api = ApiFunctions(
             self,
             routes=routes,
             services=("bedrock-runtime", "dynamodb") if calls_models else ("dynamodb",),
             environment={**table.environment, **(guardrail.environment if guardrail else {})},
             alarms=alarms,
+            guardrail=guardrail,
         )
         for role in api.roles:
             table.grant_use(role)

@@ -9,28 +9,24 @@ from aws_cdk import aws_bedrock as bedrock
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-from stacks.config import StageSettings
+from stacks.common.use_case_stack import UseCaseStack
+from stacks.config import DeniedTopic, GuardrailPolicies
 
-# Filter strengths. VIOLENCE and MISCONDUCT are lower: reports describe injuries, and posters thrillers.
-_CONTENT = {"HATE": "HIGH", "INSULTS": "HIGH", "SEXUAL": "HIGH", "VIOLENCE": "MEDIUM", "MISCONDUCT": "MEDIUM"}
-# Masked, since legitimate reports may contain them. Names and places stay: reports need them.
-_MASKED = ("EMAIL", "PHONE")
-# Blocked: no use case needs them, and a model must not repeat them.
-_BLOCKED = ("AWS_ACCESS_KEY", "AWS_SECRET_KEY", "PASSWORD", "CREDIT_DEBIT_CARD_NUMBER", "CREDIT_DEBIT_CARD_CVV", "PIN")
+# The settings' names of what to do with personal data, and AWS's. Data that is let through is not listed.
+_ACTIONS = {"mask": "ANONYMIZE", "block": "BLOCK"}
 
 
 class Guardrail(Construct):
-    """The guardrail that the stage's settings ask for: a new one with the policies below, an existing one, or none."""
+    """The guardrail of the stage's settings: a new one with the use case's policies, an existing one, or none."""
 
-    def __init__(self, scope: Construct, construct_id: str, *, settings: StageSettings, masks: bool = True) -> None:
-        """`masks`: whether e-mail addresses and phone numbers are masked."""
+    def __init__(self, scope: UseCaseStack, construct_id: str) -> None:
         super().__init__(scope, construct_id)
-        self._masks = masks
-        self._region = settings.bedrock_region or Aws.REGION
-        self._identifier: str | None = settings.guardrail.id
-        self._version: str | None = settings.guardrail.version
-        if settings.guardrail.type == "new":
-            self._create()
+        settings = scope.settings.guardrail
+        self._region = scope.settings.bedrock_region or Aws.REGION
+        self._identifier: str | None = settings.id
+        self._version: str | None = settings.version
+        if settings.type == "new":
+            self._create(settings.policies_for(scope.use_case))
 
     @property
     def environment(self) -> dict[str, str]:
@@ -43,14 +39,28 @@ class Guardrail(Construct):
         """Lets the grantee apply the guardrail."""
         if self._identifier is None:
             return
-        arn = f"arn:{Aws.PARTITION}:bedrock:{self._region}:{Aws.ACCOUNT_ID}:guardrail/{self._identifier}"
         grantee.grant_principal.add_to_principal_policy(
-            iam.PolicyStatement(actions=["bedrock:ApplyGuardrail"], resources=[arn])
+            iam.PolicyStatement(actions=["bedrock:ApplyGuardrail"], resources=[self._arn])
         )
 
-    def _create(self) -> None:
-        content, sensitive = _content_policy(), _sensitive_information_policy(masks=self._masks)
-        words = {"managedWordListsConfig": [{"type": "PROFANITY"}]}
+    @property
+    def call_condition(self) -> dict[str, str]:
+        """The `StringEquals` condition of a model call with this guardrail in this version; empty when it is off.
+
+        A draft's value has no version. The guardrail must be in the role's account.
+        https://docs.aws.amazon.com/bedrock/latest/userguide/guardrails-permissions-id.html
+        """
+        if self._identifier is None:
+            return {}
+        version = "" if self._version == "DRAFT" else f":{self._version}"
+        return {"bedrock:GuardrailIdentifier": f"{self._arn}{version}"}
+
+    @property
+    def _arn(self) -> str:
+        return f"arn:{Aws.PARTITION}:bedrock:{self._region}:{Aws.ACCOUNT_ID}:guardrail/{self._identifier}"
+
+    def _create(self, policies: GuardrailPolicies) -> None:
+        configs = _policy_configs(policies)
         guardrail = bedrock.CfnGuardrail(
             self,
             "Resource",
@@ -58,16 +68,14 @@ class Guardrail(Construct):
             name=Stack.of(self).stack_name,
             blocked_input_messaging="The request was declined by the content policy.",
             blocked_outputs_messaging="The answer was withheld by the content policy.",
-            content_policy_config=content,
-            sensitive_information_policy_config=sensitive,
-            word_policy_config=words,
+            **configs,
         )
         version = bedrock.CfnGuardrailVersion(
             self,
             "Version",
             guardrail_identifier=guardrail.attr_guardrail_id,
             # A version is an immutable copy. A changed description creates a new one, so that changed policies apply.
-            description=f"Policies {_fingerprint(content, sensitive, words)}",
+            description=f"Policies {_fingerprint(*configs.values())}",
         )
         self._identifier, self._version = guardrail.attr_guardrail_id, version.attr_version
 
@@ -76,17 +84,31 @@ def _fingerprint(*policies: dict[str, Any]) -> str:
     return hashlib.sha256(msgspec.json.encode(policies, order="sorted")).hexdigest()[:12]
 
 
-def _content_policy() -> dict[str, Any]:
-    filters = [
-        {"type": category, "inputStrength": strength, "outputStrength": strength}
-        for category, strength in _CONTENT.items()
+def _policy_configs(policies: GuardrailPolicies) -> dict[str, Any]:
+    """The guardrail's properties, without policies that would be empty: the service refuses those."""
+    filters = [_filter(category, strength) for category, strength in policies.filters.items() if strength != "none"]
+    entities = [
+        {"type": data_type, "action": _ACTIONS[action]}
+        for data_type, action in policies.personal_data.items()
+        if action in _ACTIONS
     ]
+    configs: dict[str, Any] = {}
+    if filters:
+        configs["content_policy_config"] = {"filtersConfig": filters}
+    if entities:
+        configs["sensitive_information_policy_config"] = {"piiEntitiesConfig": entities}
+    configs["word_policy_config"] = {"managedWordListsConfig": [{"type": "PROFANITY"}]}
+    if policies.denied_topics:
+        configs["topic_policy_config"] = {"topicsConfig": [_topic(topic) for topic in policies.denied_topics]}
+    return configs
+
+
+def _filter(category: str, strength: str) -> dict[str, str]:
     # Answers contain no prompt attacks: the service only accepts NONE there.
-    attack = {"type": "PROMPT_ATTACK", "inputStrength": "HIGH", "outputStrength": "NONE"}
-    return {"filtersConfig": [*filters, attack]}
+    output_strength = "none" if category == "PROMPT_ATTACK" else strength
+    return {"type": category, "inputStrength": strength.upper(), "outputStrength": output_strength.upper()}
 
 
-def _sensitive_information_policy(*, masks: bool) -> dict[str, Any]:
-    masked = [{"type": entity, "action": "ANONYMIZE"} for entity in _MASKED if masks]
-    blocked = [{"type": entity, "action": "BLOCK"} for entity in _BLOCKED]
-    return {"piiEntitiesConfig": [*masked, *blocked]}
+def _topic(topic: DeniedTopic) -> dict[str, Any]:
+    examples = {"examples": list(topic.examples)} if topic.examples else {}
+    return {"name": topic.name, "definition": topic.definition, "type": "DENY", **examples}

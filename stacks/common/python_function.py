@@ -10,7 +10,7 @@ from constructs import Construct
 from stacks.common.alarms import PERIOD, Alarms
 from stacks.common.bundling import Package, package_code
 from stacks.common.log_group import log_group
-from stacks.common.nag import acknowledge
+from stacks.common.nag import acknowledge, compliance_findings
 from stacks.common.package_target import PackageTarget, package_target
 from stacks.common.use_case_stack import UseCaseStack, kebab
 
@@ -49,9 +49,11 @@ class PythonFunction(Construct):
         timeout: Duration,
         memory_size: int = 1024,
         part: str = "",
+        reserved_concurrency: int | None = None,
     ) -> None:
         """`services` are the AWS services the function calls, by botocore's names. `part` is the subfolder of the use
-        case that contains the handler. `memory_size` is in MB and determines the CPU share as well."""
+        case that contains the handler. `memory_size` is in MB and determines the CPU share as well.
+        `reserved_concurrency` is None for a function that shares the account's concurrency."""
         super().__init__(scope, construct_id)
         target = package_target(scope.settings)
         self.package = Package(use_case=scope.use_case, target=target, services=services, part=part)
@@ -69,6 +71,7 @@ class PythonFunction(Construct):
             log_group=logs,
             memory_size=memory_size,
             timeout=timeout,
+            reserved_concurrent_executions=reserved_concurrency,
             tracing=lambda_.Tracing.ACTIVE,
             environment={**_common_environment(scope), **self._models_environment(scope), **environment},
         )
@@ -123,7 +126,8 @@ class PythonFunction(Construct):
             self.role,
             {"AwsSolutions-IAM5[Resource::*]": "X-Ray's actions for writing traces have no resource level"},
         )
-        acknowledge(self.function, {"Serverless-LambdaDLQ": self._no_dead_letters})
+        no_queue = {"Serverless-LambdaDLQ": self._no_dead_letters}
+        acknowledge(self.function, {**no_queue, **compliance_findings({"LambdaDLQ": self._no_dead_letters})})
         if target.python_version != _NEWEST_RUNTIME:
             reason = f"Python {target.python_version} is supported, starts faster, and matches the packaged byte code"
             acknowledge(self.function, {"AwsSolutions-L1": reason, "Serverless-LambdaLatestVersion": reason})
@@ -145,7 +149,13 @@ class ApiFunction(PythonFunction):
         alarms: Alarms,
     ) -> None:
         super().__init__(
-            scope, construct_id, services=services, environment=environment, alarms=alarms, timeout=API_TIMEOUT
+            scope,
+            construct_id,
+            services=services,
+            environment=environment,
+            alarms=alarms,
+            timeout=API_TIMEOUT,
+            reserved_concurrency=scope.settings.reserved_concurrency_of(scope.use_case),
         )
 
     def _add_alarms(self, alarms: Alarms) -> None:
@@ -181,6 +191,7 @@ class StreamFunction(PythonFunction):
             alarms=alarms,
             timeout=STREAM_TIMEOUT,
             part=_STREAM_PART,
+            reserved_concurrency=scope.settings.reserved_concurrency_of(scope.use_case),
         )
 
     def _handler(self, package: Package) -> str:

@@ -193,10 +193,9 @@ class UseCaseApi(Construct):
         self._api.deployment_stage.node.add_dependency(group)
 
     def _acknowledge(self) -> None:
-        acknowledge(
-            self._api.deployment_stage,
-            {"AwsSolutions-APIG3": "Callers are authorized and throttled; platforms attach their own web ACL"},
-        )
+        reason = "Callers are authorized and throttled; platforms attach their own web ACL"
+        rules = ("AwsSolutions-APIG3", "NIST.800.53.R5-APIGWAssociatedWithWAF")
+        acknowledge(self._api.deployment_stage, dict.fromkeys(rules, reason))
         if self._access.authorizer is None:
             acknowledge(self._api, {"AwsSolutions-COG4": "Callers sign with IAM credentials; Cognito is a setting"})
 

@@ -55,6 +55,7 @@ EXTRA_STAGES: dict[str, dict[str, Any]] = {
         "models": {"summarization": ["global.anthropic.claude-haiku-5-5", "us.amazon.nova-lite-v1:0"]},
         "tags": {"cost-center": "4711"},
         "chatbot": {"retentionDays": 30, "windowTokens": 4000},
+        "reservedConcurrency": {"chatbot": 20},
     },
     "classic": {
         "region": "us-west-2",

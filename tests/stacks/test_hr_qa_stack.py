@@ -11,6 +11,7 @@ from lambda_src.shared.settings import read_settings
 from stacks.common.vector_store import floor_price
 from stacks.config import SearchSettings
 from tests.stacks.assemblies import Assembly, Template, plain
+from tests.stacks.common.test_api_functions import actions, functions
 
 Assemble = Callable[[str], Assembly]
 
@@ -190,9 +191,13 @@ def test_queues_require_tls(assembly_of: Assemble) -> None:
 
 def test_each_function_has_only_the_bucket_permissions_it_needs(assembly_of: Assemble) -> None:
     template = template_of(assembly_of, "dev")
+    roles = functions(template)
 
-    assert allowed(template, API, "s3") == {"s3:GetObject", "s3:PutObject"}
-    assert allowed(template, INGESTION, "s3") == {"s3:GetObject", "s3:DeleteObjectVersion", "s3:ListBucketVersions"}
+    def allowed(handler: str) -> set[str]:
+        return actions(template, roles[f"lambda_src.hr_qa.{handler}"], "s3:")
+
+    assert allowed("handler.handler") == {"s3:GetObject", "s3:PutObject"}
+    assert allowed("ingestion.handler.handler") == {"s3:GetObject", "s3:DeleteObjectVersion", "s3:ListBucketVersions"}
 
 
 def test_the_stages_origins_may_upload(assembly_of: Assemble) -> None:

@@ -110,6 +110,58 @@ def test_an_existing_guardrail_needs_id_and_version() -> None:
     ]
 
 
+def test_unknown_names_in_policies_are_reported_with_the_allowed_ones() -> None:
+    messages = problems(
+        {
+            "guardrail": {
+                "policies": {"personalData": {"EMAILS": "mask", "NAME": "hide"}, "filters": {"VIOLENCE": "extreme"}},
+                "useCases": {"hrQa": {"filters": {"VIOLENT": "low"}}, "creditRisk": {}},
+            }
+        }
+    )
+
+    path = "stages.test.guardrail"
+    assert messages[0].startswith(f"{path}.policies.personalData.EMAILS: 'EMAILS' is not one of ADDRESS, AGE, AWS_")
+    assert messages[0].endswith(", did you mean EMAIL?")
+    assert messages[1] == f"{path}.policies.personalData.NAME: 'hide' is not one of mask, block, allow"
+    assert messages[2] == f"{path}.policies.filters.VIOLENCE: 'extreme' is not one of none, low, medium, high"
+    assert messages[3] == f"{path}.useCases.creditRisk: unknown setting"
+    assert messages[4].startswith(f"{path}.useCases.hrQa.filters.VIOLENT: 'VIOLENT' is not one of HATE, INSULTS, ")
+
+
+def topics(count: int, examples: int = 0) -> list[dict[str, Any]]:
+    phrases = ["What does Ana earn?"] * examples
+    return [{"name": f"Topic {each}", "definition": "Wages", "examples": phrases} for each in range(count)]
+
+
+def test_topics_have_aws_s_limits() -> None:
+    assert problems({"guardrail": {"policies": {"deniedTopics": topics(1, examples=6)}}}) == (
+        "stages.test.guardrail.policies.deniedTopics: 'Topic 0' has 6 examples; at most 5",
+    )
+    both = {"policies": {"deniedTopics": topics(20)}, "useCases": {"chatbot": {"deniedTopics": topics(11)}}}
+    messages = problems({"guardrail": both})
+    assert messages[0] == (
+        "stages.test.guardrail.useCases.chatbot.deniedTopics: 31 topics, but a guardrail has at most 30"
+    )
+    assert messages[1].endswith("deniedTopics: 'Topic 0' is listed twice")
+
+
+def test_policies_are_for_new_guardrails_only() -> None:
+    policies = {"filters": {"VIOLENCE": "low"}}
+    assert problems({"guardrail": {"type": "off", "policies": policies, "useCases": {"chatbot": policies}}}) == (
+        "stages.test.guardrail.policies: only with `type` new, not off",
+        "stages.test.guardrail.useCases: only with `type` new, not off",
+    )
+
+
+def test_reserved_concurrency_is_for_known_use_cases() -> None:
+    assert load(reservedConcurrency={"hrQa": 5}).reserved_concurrency_of("hr_qa") == 5
+    assert load().reserved_concurrency_of("hr_qa") is None
+    messages = problems({"reservedConcurrency": {"hrQaX": 5, "chatbot": 0}})
+    assert messages[0] == "stages.test.reservedConcurrency.hrQaX: unknown setting, did you mean hrQa?"
+    assert messages[1].startswith("stages.test.reservedConcurrency.chatbot: ")
+
+
 @pytest.mark.parametrize("name", [None, "prod2", 7])
 def test_the_error_for_an_unknown_stage_lists_the_known_ones(name: object) -> None:
     with pytest.raises(ConfigError, match="one of dev, prod"):

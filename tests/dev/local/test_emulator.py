@@ -66,6 +66,23 @@ assert runtime._resolve_guardrail(attributes["GuardrailId"], "DRAFT") is None
     assert json.loads(out.splitlines()[-1]) == ["1", [True, True, True, False, False], "write to {EMAIL}"]
 
 
+def test_a_guardrail_evaluates_marked_blocks_and_otherwise_all_messages() -> None:
+    out = run_local(
+        """
+import json
+from dev.local.bedrock import guarded_text
+def marked(text): return {"guardContent": {"text": {"text": text}}}
+plain = [{"role": "user", "content": [{"text": "a"}]}, {"role": "assistant", "content": [{"text": "b"}]}]
+selective = [{"role": "user", "content": [{"text": "a"}, marked("c")]}]
+print(json.dumps([guarded_text(request) for request in (
+    {"messages": plain, "system": [{"text": "s"}]}, {"messages": plain, "system": [{"text": "s"}, marked("m")]},
+    {"messages": selective, "system": [{"text": "s"}]}, {"messages": selective, "system": [marked("m")]},
+)]))
+"""
+    )
+    assert json.loads(out.splitlines()[-1]) == ["a\nb", "m\na\nb", "c", "m\nc"]
+
+
 def test_calls_have_bedrocks_iam_actions_and_resources(tmp_path: Path) -> None:
     target = tmp_path / "catalog.json"
     catalog.write(target)
@@ -99,6 +116,54 @@ print(json.dumps([
         _PROFILE.removeprefix("us."),
         ["g", "1"],
     ]
+
+
+def test_a_call_without_the_required_guardrail_is_denied(tmp_path: Path) -> None:
+    """A role like those in the templates: a model through a profile, with one guardrail in one version."""
+    target = tmp_path / "catalog.json"
+    catalog.write(target)
+    out = run_local(
+        f"""
+import json
+from pathlib import Path
+from dev.local import iam
+from dev.local.catalog import Catalog
+from ministack.core import iam_actions, iam_evaluator as evaluator
+models = Catalog.read(Path({str(target)!r}))
+profile = models.profile({_PROFILE!r})
+access = iam.ModelAccess(models)
+access.extend()
+region, account = access._region_and_account()
+guardrail = iam.guardrail_arn("g", region, account)
+key = {{"bedrock:GuardrailIdentifier": guardrail + ":1"}}
+invoke, arn = "bedrock:InvokeModel", iam.model_arn({_PROFILE!r}, models, region, account)
+allowed = evaluator.parse_policy_document({{"Version": "2012-10-17", "Statement": [
+    {{"Effect": "Allow", "Action": invoke, "Resource": arn, "Condition": {{"StringEquals": key}}}},
+    {{"Effect": "Allow", "Action": invoke, "Resource": f"arn:aws:bedrock:*::foundation-model/{{profile.model}}",
+      "Condition": {{"StringEquals": {{**key, "bedrock:InferenceProfileArn": arn}}}}}},
+    {{"Effect": "Allow", "Action": "bedrock:ApplyGuardrail", "Resource": guardrail}},
+]}})
+def enforce(access_key, action, service, region, resource_arn="*", service_context=None):
+    # The emulator's `enforce` without authentication: it looks up keys in lower case.
+    context = evaluator.EvalContext("role", "AssumedRole", account, action, resource_arn, region,
+        service_context={{name.lower(): value for name, value in (service_context or {{}}).items()}})
+    result = evaluator.evaluate(context, [allowed])
+    return None if result.decision == "Allow" else result
+evaluator.enforce = enforce
+def status(config):
+    path = "/model/" + {_PROFILE!r} + "/converse"
+    body = json.dumps({{"messages": [], **({{"guardrailConfig": config}} if config else {{}})}}).encode()
+    keys = iam_actions.request_tag_context("bedrock-runtime", invoke, body, {{}})
+    if enforce("", invoke, "bedrock-runtime", region, arn, keys):
+        return 403
+    refusal = access.refusal(path, {{}}, {{}}, body)
+    return refusal[0] if refusal else 200
+named = [("g", "1"), ("g", "2"), ("g", "DRAFT"), ("other", "1")]
+configs = [{{"guardrailIdentifier": identifier, "guardrailVersion": version}} for identifier, version in named]
+print(json.dumps([status(config) for config in (*configs, None)]))
+"""
+    )
+    assert json.loads(out.splitlines()[-1]) == [200, 403, 403, 403, 403]
 
 
 def test_bodies_over_each_limit_get_their_error() -> None:

@@ -273,7 +273,7 @@ def test_a_missing_photo_has_a_placeholder() -> None:
 
 
 def test_the_guardrail_screens_the_new_message_only() -> None:
-    world = World(guardrail_id="g", guardrail_version="1")
+    world = World({"action": "NONE"}, guardrail_id="g", guardrail_version="1")
     conversation = world.create(instructions="Be brief.")
     ask(world, conversation, text="Who?")
     ask(world, conversation, photo(), text="When?")
@@ -586,10 +586,37 @@ def test_an_added_turn_is_part_of_the_history() -> None:
 
 def test_an_added_turn_is_screened() -> None:
     """Both texts are screened, because later turns screen their new message only."""
-    blocked = {"action": "GUARDRAIL_INTERVENED", "assessments": [{"wordPolicy": {"action": "BLOCKED"}}], "outputs": []}
-    world = World({"action": "NONE"}, blocked, guardrail_id="g", guardrail_version="1")
+    world = World(BLOCKED, guardrail_id="g", guardrail_version="1")
     conversation = world.create()
     with pytest.raises(Refused):
         world.service().add_turn(ChatContext(), id=conversation, body=AddTurn(user="a", assistant="b"))
-    assert [request["content"][0]["text"]["text"] for request in world.model.requests] == ["a", "b"]
+    assert screened_texts(world) == [["a", "b"]]
     world.assert_complete(conversation, 0)
+
+
+def test_title_and_instructions_are_screened_once_and_stored_masked() -> None:
+    outputs = [{"text": "For {EMAIL}"}, {"text": "Answer {EMAIL}."}]
+    world = World({**BLOCKED, "outputs": outputs, "assessments": []}, guardrail_id="g", guardrail_version="1")
+    conversation = world.create(title="For a@b.org", instructions="Answer a@b.org.")
+
+    assert screened_texts(world) == [["For a@b.org", "Answer a@b.org."]]
+    assert world.conversation(conversation).title == "For {EMAIL}"
+    ask(world, conversation)
+    assert last_request(world)["system"][0] == {"text": "Answer {EMAIL}."}
+
+
+def test_a_refused_title_changes_nothing() -> None:
+    world = World(BLOCKED, guardrail_id="g", guardrail_version="1")
+    conversation = world.create()
+    with pytest.raises(Refused):
+        world.service().change_conversation(ChatContext(), id=conversation, body=ChangeConversation(title="bad"))
+    assert world.conversation(conversation).title is None
+
+
+BLOCKED = {"action": "GUARDRAIL_INTERVENED", "assessments": [{"wordPolicy": {"action": "BLOCKED"}}], "outputs": []}
+
+
+def screened_texts(world: World) -> list[list[str]]:
+    """The texts of each call to ApplyGuardrail."""
+    calls = [request["content"] for request in world.model.requests if "content" in request]
+    return [[block["text"]["text"] for block in content] for content in calls]

@@ -162,15 +162,16 @@ def test_statements_are_stripped_of_markup() -> None:
     assert verify_draft(draft((claim, [1])), build_context([hit()], NAMES), "?").text == "You have 12 days."
 
 
-def test_the_guardrail_screens_the_question_only() -> None:
+def test_the_guardrail_assesses_neither_documents_nor_the_screened_question() -> None:
     sources = build_context([hit()], NAMES)
     guarded = answering.build_content(sources, "Why?", guarded=True)
-    assert [list(block) for block in guarded] == [["text"], ["guardContent"]]
-    assert guarded[1]["guardContent"]["text"]["text"] == "Question: Why?"
+    assert guarded[1:] == [{"guardContent": {"text": {"text": "Question:"}}}, {"text": "Why?"}]
     assert answering.build_content(sources, "Why?", guarded=False)[1] == {"text": "Question: Why?"}
 
 
 def test_the_prompt_names_the_language() -> None:
     assert "language of the question" in answering.build_system_prompt(None)
-    assert "Answer in Portuguese." in answering.build_system_prompt("pt-BR")
-    assert "the language fi." in answering.build_system_prompt("fi")
+    assert answering.language_instruction(None) is None
+    assert "language of the question" not in answering.build_system_prompt("pt-BR")
+    assert answering.language_instruction("pt-BR") == "Answer in Portuguese."
+    assert answering.language_instruction("fi") == "Answer in the language fi."

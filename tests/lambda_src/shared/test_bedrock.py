@@ -90,10 +90,34 @@ def guarded(action: str) -> dict[str, Any]:
 
 
 def test_screening_masks_or_refuses_the_text() -> None:
-    assert bedrock(FakeModel(guarded("ANONYMIZED")), **GUARDED).screen(context(), "mail a@b") == "masked"
+    assert bedrock(FakeModel(guarded("ANONYMIZED")), **GUARDED).screen(context(), "mail a@b") == ["masked"]
     with pytest.raises(errors.Refused):
         bedrock(FakeModel(guarded("BLOCKED")), **GUARDED).screen(context(), "mail a@b")
-    assert bedrock(FakeModel()).screen(context(), "as it is") == "as it is"
+
+
+def test_without_a_guardrail_texts_are_not_screened() -> None:
+    plain = bedrock(FakeModel())
+    assert plain.screen(context(), "as it is", "this too") == ["as it is", "this too"]
+    assert plain.text_block("Be brief.") == {"text": "Be brief."}
+
+
+def test_texts_are_screened_together() -> None:
+    model = FakeModel({**guarded("ANONYMIZED"), "outputs": [{"text": "one"}, {"text": "two"}]})
+    assert bedrock(model, **GUARDED).screen(context(), "1", "", "2") == ["one", "", "two"]
+    assert model.requests[0]["content"] == [{"text": {"text": "1"}}, {"text": {"text": "2"}}]
+    assert model.requests[0]["source"] == "INPUT"
+
+
+def test_a_refused_text_among_many_calls_refuses_them_all() -> None:
+    model = FakeModel({"action": "NONE"}, guarded("BLOCKED"), {"action": "NONE"})
+    with pytest.raises(errors.Refused):
+        bedrock(model, **GUARDED).screen(context(), *["x" * 25_000] * 3)
+
+
+def test_masked_outputs_that_cannot_be_assigned_are_asked_for_one_by_one() -> None:
+    together = {**guarded("ANONYMIZED"), "outputs": [{"text": "one two"}]}
+    model = FakeModel(together, {"action": "NONE"}, guarded("ANONYMIZED"))
+    assert bedrock(model, **GUARDED).screen(context(), "1", "2") == ["1", "masked"]
 
 
 CUT = urllib3.exceptions.ProtocolError("Connection broken: IncompleteRead")

@@ -1,6 +1,8 @@
 from collections.abc import Callable
 
-from tests.stacks.assemblies import Assembly, plain
+import pytest
+
+from tests.stacks.assemblies import STACKS, Assembly, plain
 
 
 def test_an_email_address_gets_a_topic_that_alarms_can_publish_to(assembly_of: Callable[[str], Assembly]) -> None:
@@ -22,3 +24,15 @@ def test_an_existing_topic_is_used(assembly_of: Callable[[str], Assembly]) -> No
     assert template.resources("AWS::SNS::Topic") == {}
     for alarm in template.properties("AWS::CloudWatch::Alarm"):
         assert [plain(action) for action in alarm["AlarmActions"]] == ["arn:aws:sns:us-west-2:111122223333:on-call"]
+
+
+@pytest.mark.parametrize(("stage", "warned"), [("prod", True), ("dev", False), ("browser", False), ("shared", False)])
+def test_synthesis_warns_that_alarms_notify_nobody_where_data_is_kept(
+    stage: str, warned: bool, assembly_of: Callable[[str], Assembly]
+) -> None:
+    (annotations,) = [each for each in assembly_of(stage).report if each["pluginName"] == "Construct Annotations"]
+
+    warnings = [each for each in annotations.get("violations", []) if "Alarms notify nobody" in each["description"]]
+    assert bool(warnings) == warned
+    for warning in warnings:
+        assert len(warning["violatingConstructs"]) == len(STACKS)

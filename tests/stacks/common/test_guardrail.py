@@ -1,8 +1,19 @@
+import json
+import typing
 from collections.abc import Callable
+from typing import Any
 
+import botocore.session
+import msgspec
 import pytest
+from aws_cdk import App
+from aws_cdk.assertions import Template as CdkTemplate
 
-from tests.stacks.assemblies import Assembly, Template
+from stacks.common.guardrail import Guardrail
+from stacks.common.use_case_stack import UseCaseStack
+from stacks.config import DEFAULT_POLICIES, FilterCategory, PersonalDataType
+from stacks.loading import load_stage
+from tests.stacks.assemblies import TODAY, Assembly, Template, cdk_context
 
 
 def environment(template: Template) -> dict[str, object]:
@@ -21,7 +32,7 @@ def applied_guardrails(template: Template) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("use_case", ["image-generation", "summarization", "playground"])
+@pytest.mark.parametrize("use_case", ["image-generation", "summarization", "playground", "embeddings"])
 def test_a_new_guardrails_version_changes_with_its_policies(
     use_case: str, assembly_of: Callable[[str], Assembly]
 ) -> None:
@@ -67,5 +78,97 @@ def test_without_a_guardrail_nothing_refers_to_one(assembly_of: Callable[[str], 
     assert applied_guardrails(template) == []
 
 
-def test_embeddings_have_no_guardrail(assembly_of: Callable[[str], Assembly]) -> None:
-    assert assembly_of("prod").template("embeddings").resources("AWS::Bedrock::Guardrail") == {}
+def test_the_call_condition_of_a_draft_has_no_version() -> None:
+    stack = stack_of("playground", {"type": "existing", "id": "abc123", "version": "DRAFT"})
+    guardrail = Guardrail(stack, "Guardrail")
+
+    assert guardrail.call_condition["bedrock:GuardrailIdentifier"].endswith(":guardrail/abc123")
+
+
+def strengths(properties: dict[str, Any]) -> dict[str, tuple[str, str]]:
+    filters = properties["ContentPolicyConfig"]["FiltersConfig"]
+    return {each["Type"]: (each["InputStrength"], each["OutputStrength"]) for each in filters}
+
+
+def actions(properties: dict[str, Any]) -> dict[str, str]:
+    entities = properties["SensitiveInformationPolicyConfig"]["PiiEntitiesConfig"]
+    return {each["Type"]: each["Action"] for each in entities}
+
+
+BLOCKED = ("AWS_ACCESS_KEY", "AWS_SECRET_KEY", "PASSWORD", "CREDIT_DEBIT_CARD_NUMBER", "CREDIT_DEBIT_CARD_CVV", "PIN")
+
+
+@pytest.mark.parametrize(
+    ("use_case", "masked"), [("playground", ["EMAIL", "PHONE"]), ("embeddings", ["EMAIL", "PHONE"]), ("hr_qa", [])]
+)
+def test_a_stage_without_policies_has_the_default_ones(use_case: str, masked: list[str]) -> None:
+    properties = guardrail_of(use_case, {})
+
+    assert strengths(properties) == {
+        "HATE": ("HIGH", "HIGH"),
+        "INSULTS": ("HIGH", "HIGH"),
+        "SEXUAL": ("HIGH", "HIGH"),
+        "VIOLENCE": ("MEDIUM", "MEDIUM"),
+        "MISCONDUCT": ("MEDIUM", "MEDIUM"),
+        "PROMPT_ATTACK": ("HIGH", "NONE"),
+    }
+    assert actions(properties) == {**dict.fromkeys(masked, "ANONYMIZE"), **dict.fromkeys(BLOCKED, "BLOCK")}
+    assert "TopicPolicyConfig" not in properties
+
+
+def test_writing_the_defaults_down_changes_nothing() -> None:
+    written = json.loads(msgspec.json.encode(DEFAULT_POLICIES))
+    default = guardrail_of("playground", {})
+
+    assert guardrail_of("playground", {"policies": written}) == default
+
+
+def test_policies_of_a_use_case_take_precedence_over_those_of_the_stage() -> None:
+    topic = {"name": "Wages", "definition": "What people earn.", "examples": ["What does Ana earn?"]}
+    settings = {
+        "policies": {"personalData": {"NAME": "mask", "PIN": "allow"}, "filters": {"VIOLENCE": "low"}},
+        "useCases": {"hrQa": {"personalData": {"NAME": "block"}, "filters": {"HATE": "none"}, "deniedTopics": [topic]}},
+    }
+    hr_qa = guardrail_of("hr_qa", settings)
+    playground = guardrail_of("playground", settings)
+
+    assert (actions(hr_qa)["NAME"], actions(playground)["NAME"]) == ("BLOCK", "ANONYMIZE")
+    assert "PIN" not in {**actions(hr_qa), **actions(playground)}
+    assert strengths(hr_qa)["VIOLENCE"] == strengths(playground)["VIOLENCE"] == ("LOW", "LOW")
+    assert "HATE" not in strengths(hr_qa)
+    assert hr_qa["TopicPolicyConfig"]["TopicsConfig"] == [
+        {"Name": "Wages", "Definition": "What people earn.", "Examples": ["What does Ana earn?"], "Type": "DENY"}
+    ]
+    assert "TopicPolicyConfig" not in playground
+
+
+def test_policies_that_allow_everything_are_left_out() -> None:
+    everything = {
+        "filters": dict.fromkeys(DEFAULT_POLICIES.filters, "none"),
+        "personalData": dict.fromkeys(DEFAULT_POLICIES.personal_data, "allow"),
+    }
+    properties = guardrail_of("playground", {"policies": everything})
+
+    assert not properties.keys() & {"ContentPolicyConfig", "SensitiveInformationPolicyConfig"}
+
+
+def test_all_of_aws_s_names_are_known() -> None:
+    """botocore's model of the service is AWS's."""
+    service = botocore.session.get_session().get_service_model("bedrock")
+    for name, known in (("GuardrailPiiEntityType", PersonalDataType), ("GuardrailContentFilterType", FilterCategory)):
+        assert set(typing.get_args(known)) == set(service.shape_for(name).enum)
+
+
+def stack_of(use_case: str, settings: dict[str, Any]) -> UseCaseStack:
+    """An empty stack of a stage with these settings of the guardrail."""
+    stage = load_stage({"dev": {"guardrail": settings}}, "dev", today=TODAY)
+    return UseCaseStack(App(context=cdk_context()), use_case, settings=stage, today=TODAY)
+
+
+def guardrail_of(use_case: str, settings: dict[str, Any]) -> dict[str, Any]:
+    """The template's properties of a new guardrail with these settings."""
+    stack = stack_of(use_case, settings)
+    Guardrail(stack, "Guardrail")
+    (resource,) = CdkTemplate.from_stack(stack).find_resources("AWS::Bedrock::Guardrail").values()
+    properties: dict[str, Any] = resource["Properties"]
+    return properties

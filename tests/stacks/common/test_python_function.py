@@ -39,3 +39,21 @@ def test_the_handler_is_in_the_use_cases_folder(assembly_of: Callable[[str], Ass
     assert function["Architectures"] == ["arm64"]
     assert function["Environment"]["Variables"]["PAYLOAD_LOGGING"] == "false"
     assert "CORS_ORIGINS" not in function["Environment"]["Variables"]
+
+
+def test_concurrency_is_reserved_for_the_functions_behind_the_api_only(assembly_of: Callable[[str], Assembly]) -> None:
+    reserved = {
+        function["Handler"]: function.get("ReservedConcurrentExecutions")
+        for function in assembly_of("shared").template("chatbot").properties("AWS::Lambda::Function")
+    }
+    assert reserved == {
+        "lambda_src.chatbot.handler.handler": 20,
+        "lambda_src/shared/run.sh": 20,
+        "lambda_src.chatbot.memory.handler.handler": None,
+    }
+
+
+def test_by_default_no_concurrency_is_reserved(assembly_of: Callable[[str], Assembly]) -> None:
+    for template in assembly_of("prod").templates:
+        for function in template.properties("AWS::Lambda::Function"):
+            assert "ReservedConcurrentExecutions" not in function
