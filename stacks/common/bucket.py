@@ -70,7 +70,9 @@ class PrivateBucket(Construct):
 
     def grant_erase(self, role: iam.Role, prefix: str) -> None:
         """Lets the role list and delete all versions of the objects below a prefix."""
-        self.grant_objects(role, prefix, ("s3:DeleteObjectVersion",))
+        # A call of DeleteObjects always needs `s3:DeleteObject`, also for versions.
+        # https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html
+        self.grant_objects(role, prefix, ("s3:DeleteObject", "s3:DeleteObjectVersion"))
         self._grant_listing(role, prefix, "s3:ListBucketVersions")
 
     def grant_list(self, role: iam.Role, prefix: str) -> None:

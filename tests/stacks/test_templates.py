@@ -98,6 +98,8 @@ def test_resources_are_exact(assembly: Assembly) -> None:
                     assert resource == "*"
                 elif statement["Action"] == ["s3:ListBucket"]:
                     assert statement["Condition"] == {"StringLike": {"s3:prefix": "photos/*"}}
+                elif statement["Action"] == ["s3:ListBucketVersions"]:
+                    assert statement["Condition"]["StringLike"]["s3:prefix"] in ("images/*", "documents/*")
                 elif statement["Action"] == ["execute-api:Invoke"]:
                     # All routes of one API, whose id is extracted from its URL.
                     assert is_ui(template)
