@@ -24,7 +24,7 @@ INGESTION_SECONDS = 14 * 24 * 3600
 
 class DocumentItem(msgspec.Struct, kw_only=True, rename="camel", omit_defaults=True):
     """A stored document. `live_source` and `ingesting_source` are the ETags of the files; `live_index` is the index
-    with the live chunks; `pages`, `chunks` and `pages_without_text` describe the live generation."""
+    with the live chunks; `pages` to `hidden_characters` describe the live generation."""
 
     id: str
     name: str
@@ -42,6 +42,7 @@ class DocumentItem(msgspec.Struct, kw_only=True, rename="camel", omit_defaults=T
     pages: int | None = None
     chunks: int | None = None
     pages_without_text: int | None = None
+    hidden_characters: int | None = None
     error_code: str | None = None
     error_message: str | None = None
     expires_at: int | None = None
@@ -53,6 +54,7 @@ class RangeResult(msgspec.Struct, frozen=True, rename="camel"):
     pages: int
     chunks: int
     without_text: int
+    hidden: int = 0
 
 
 class IngestionRef(msgspec.Struct, frozen=True):
@@ -87,6 +89,10 @@ class Progress(msgspec.Struct, kw_only=True, rename="camel", omit_defaults=True)
     @property
     def without_text(self) -> int:
         return sum(result.without_text for result in self.ranges.values())
+
+    @property
+    def hidden_characters(self) -> int:
+        return sum(result.hidden for result in self.ranges.values())
 
     @property
     def complete(self) -> bool:
@@ -209,6 +215,7 @@ class Documents(Table):
                 "pages": progress.pages,
                 "chunks": progress.chunks,
                 "pagesWithoutText": progress.without_text,
+                "hiddenCharacters": progress.hidden_characters,
             },
             remove=("ingesting", "ingestingSource", "errorCode", "errorMessage", "failedSource", "expiresAt"),
             condition="ingesting = :generation AND #status <> :deleting",

@@ -57,6 +57,7 @@ class Document(ResponseModel, kw_only=True):
     pages_done: int | UnsetType = UNSET
     chunks: int | UnsetType = UNSET
     pages_without_text: int | UnsetType = UNSET
+    hidden_characters: int | UnsetType = UNSET
     error: DocumentError | UnsetType = UNSET
     url: str | UnsetType = UNSET
     url_expires_at: str | UnsetType = UNSET

@@ -270,6 +270,8 @@ class QaService:
                 "pages_done": document.pages,
                 "chunks": document.chunks,
                 "pages_without_text": document.pages_without_text,
+                # Documents from before it was counted have no number.
+                "hidden_characters": UNSET if document.hidden_characters is None else document.hidden_characters,
                 "url": url,
                 "url_expires_at": url_expires_at,
             }

@@ -29,7 +29,7 @@ def test_a_deleted_resource_is_not_replayed(caller: Caller, use_case: str, path:
     status, created = post(caller, use_case, path, body, key)
     assert status in (200, 201)
     assert post(caller, use_case, path, body, key) == (status, created)
-    items = created["items"] if "items" in created else [created]
+    items = created.get("items", [created])
 
     for item in items:  # type: ignore[attr-defined]
         assert caller.call("DELETE", use_case, f"{path}/{item['id']}").status == 204
@@ -60,5 +60,5 @@ def test_an_answer_that_used_a_deleted_document_is_not_replayed(caller: Caller) 
 
     caller.call("DELETE", "hr-qa", f"/documents/{document['id']}")
 
-    status, again = post(caller, "hr-qa", "/questions", body, key)
+    status, _ = post(caller, "hr-qa", "/questions", body, key)
     assert status == 422 if answer["answered"] else status in (404, 422)

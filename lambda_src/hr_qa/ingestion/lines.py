@@ -14,6 +14,7 @@ import pypdfium2 as pdfium
 import pypdfium2.raw as raw
 
 from lambda_src.hr_qa.ingestion.cleaning import clean
+from lambda_src.hr_qa.ingestion.hidden_text import MIN_SIZE, HiddenText
 
 # Far more than a page can show. Limits a page made to exhaust memory.
 MAX_CHARACTERS = 100_000
@@ -42,26 +43,65 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     item: bool = False
 
 
-def read_lines(page: pdfium.PdfPage) -> list[Line]:
+class PageText(msgspec.Struct, frozen=True):
+    """A page's visible lines, and how many characters of the page are hidden."""
+
+    lines: list[Line]
+    hidden_characters: int
+
+
+def read_lines(page: pdfium.PdfPage) -> PageText:
     """The lines in PDFium's order, which is the content's: column by column."""
     textpage = page.get_textpage()
+    hidden = HiddenText(page, textpage)
     try:
-        return _with_markers(_lines(textpage, page.get_bbox()))
+        lines, hidden_characters = _lines(textpage, page.get_bbox(), hidden)
+        return PageText(_with_markers(lines), hidden_characters)
     finally:
+        hidden.close()
         textpage.close()
 
 
-def _lines(textpage: pdfium.PdfTextPage, crop: tuple[float, float, float, float]) -> list[Line]:
+def _lines(
+    textpage: pdfium.PdfTextPage, crop: tuple[float, float, float, float], hidden: HiddenText
+) -> tuple[list[Line], int]:
+    """The visible lines, and the number of hidden characters."""
     lines = []
+    hidden_characters = 0
     position = 0  # in UTF-16 code units, as PDFium counts
     for piece in _LINE_END.split(_text(textpage)):
         length = len(piece) if piece.isascii() else len(piece.encode("utf-16-le", "surrogatepass")) // 2
         if piece.strip():
-            line = _line(textpage, piece, position, length, crop)
-            if line is not None:
+            shown = _shown(textpage, piece, position, hidden)
+            hidden_characters += sum(map(str.isalnum, piece)) - sum(map(str.isalnum, shown))
+            line = _line(textpage, shown, position, length, crop) if shown.strip() else None
+            if line is not None and 0 < line.size < MIN_SIZE:
+                hidden_characters += sum(map(str.isalnum, line.text))
+            elif line is not None:
                 lines.append(line)
         position += length
-    return lines
+    return lines, hidden_characters
+
+
+def _shown(textpage: pdfium.PdfTextPage, piece: str, position: int, hidden: HiddenText) -> str:
+    """The line with spaces in place of hidden characters."""
+    first = raw.FPDFText_GetCharIndexFromTextIndex(textpage.raw, position)
+    if not hidden.possible or first < 0:
+        return piece
+    characters = list(piece)
+    for offset, character in enumerate(piece):
+        if not character.isspace():
+            box = _character_box(textpage, first + offset)
+            if box is not None and hidden.is_hidden(first + offset, box):
+                characters[offset] = " "
+    return "".join(characters)
+
+
+def _character_box(textpage: pdfium.PdfTextPage, index: int) -> tuple[float, float, float, float] | None:
+    left, right, bottom, top = (ctypes.c_double() for _ in range(4))
+    if not raw.FPDFText_GetCharBox(textpage.raw, index, left, right, bottom, top):
+        return None
+    return left.value, bottom.value, right.value, top.value
 
 
 def _text(textpage: pdfium.PdfTextPage) -> str:
@@ -126,11 +166,10 @@ def _inside(box: tuple[float, float, float, float], crop: tuple[float, float, fl
 
 def _visible(textpage: pdfium.PdfTextPage, piece: str, first: int, crop: tuple[float, float, float, float]) -> str:
     """The characters of a line that are within the page."""
-    left, right, bottom, top = (ctypes.c_double() for _ in range(4))
     kept = []
     for offset, character in enumerate(piece):
-        known = raw.FPDFText_GetCharBox(textpage.raw, first + offset, left, right, bottom, top)
-        if known and _inside((left.value, bottom.value, right.value, top.value), crop):
+        box = _character_box(textpage, first + offset)
+        if box is not None and _inside(box, crop):
             kept.append(character)
     return "".join(kept)
 

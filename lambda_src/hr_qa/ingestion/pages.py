@@ -25,12 +25,16 @@ class Block(msgspec.Struct, frozen=True):
 
 
 class Page(msgspec.Struct, frozen=True, kw_only=True):
-    """`number` counts from 1. `path`: the headings in force at the start of the page."""
+    """`number` counts from 1. `path`: the headings in force at the start of the page.
+
+    `hidden_characters`: letters and digits that the page has but does not show, left out of the blocks.
+    """
 
     number: int
     blocks: tuple[Block, ...] = ()
     path: tuple[str, ...] = ()
     has_graphics: bool = False
+    hidden_characters: int = 0
 
     @property
     def text(self) -> str:

@@ -19,7 +19,7 @@ from lambda_src.hr_qa.ingestion.layout import (
     push_heading,
     without_furniture,
 )
-from lambda_src.hr_qa.ingestion.lines import Line, read_lines
+from lambda_src.hr_qa.ingestion.lines import Line, PageText, read_lines
 from lambda_src.hr_qa.ingestion.pages import Page
 from lambda_src.hr_qa.ingestion.png import grayscale_png
 
@@ -56,11 +56,19 @@ class Document:
         path = self._path_before(first)
         pages = []
         for number in range(first, last + 1):
-            lines, has_graphics = self._lines(number)
+            lines, has_graphics, hidden = self._lines(number)
             self._headings[number] = headings(lines, self.style)
             page_blocks, path_after = blocks(lines, self.style, path)
             texts = tuple(heading.text for heading in path)
-            pages.append(Page(number=number, blocks=tuple(page_blocks), path=texts, has_graphics=has_graphics))
+            pages.append(
+                Page(
+                    number=number,
+                    blocks=tuple(page_blocks),
+                    path=texts,
+                    has_graphics=has_graphics,
+                    hidden_characters=hidden,
+                )
+            )
             path = path_after
         return pages
 
@@ -86,16 +94,17 @@ class Document:
                 path = push_heading(path, heading)
         return path
 
-    def _lines(self, number: int) -> tuple[list[Line], bool]:
-        """The page's lines without headers and footers, and whether anything is drawn on the page."""
+    def _lines(self, number: int) -> tuple[list[Line], bool, int]:
+        """The page's lines without headers and footers, whether anything is drawn, and the hidden characters."""
         with self._page(number) as page:
-            lines = without_furniture(_sample(page), self.style.furniture)
-            return lines, raw.FPDFPage_CountObjects(page.raw) > 0
+            text = read_lines(page)
+            lines = without_furniture(_sample(page, text), self.style.furniture)
+            return lines, raw.FPDFPage_CountObjects(page.raw) > 0, text.hidden_characters
 
     def _samples(self) -> Iterator[SampledPage]:
         for number in _sampled_pages(self.page_count):
             with self._page(number) as page:
-                yield _sample(page)
+                yield _sample(page, read_lines(page))
 
     @contextmanager
     def _page(self, number: int) -> Iterator[pdfium.PdfPage]:
@@ -155,6 +164,6 @@ def _sampled_pages(count: int) -> list[int]:
     return sorted(starts | {start + 1 for start in starts})
 
 
-def _sample(page: pdfium.PdfPage) -> SampledPage:
+def _sample(page: pdfium.PdfPage, text: PageText) -> SampledPage:
     _, bottom, _, top = page.get_bbox()
-    return SampledPage(read_lines(page), bottom, top)
+    return SampledPage(text.lines, bottom, top)

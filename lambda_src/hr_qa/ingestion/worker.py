@@ -201,7 +201,8 @@ class Worker:
         chunks = chunk_pages(pages)
         self._store_missing(context, step, document, chunks)
         without_text = sum(not page.has_text for page in pages)
-        result = RangeResult(pages=len(pages), chunks=len(chunks), without_text=without_text)
+        hidden = sum(page.hidden_characters for page in pages)
+        result = RangeResult(pages=len(pages), chunks=len(chunks), without_text=without_text, hidden=hidden)
         progress = self._documents.finish_range(step.document, step.generation, number, result)
         count(PagesRead=len(pages), ChunksStored=len(chunks))
         return progress

@@ -182,7 +182,9 @@ def test_broken_files_are_read_or_refused_without_a_crash(tmp_path: Path, name: 
     ids=["one word", "a hyphenated word", "dots", "spaced dots", "initials", "abbreviations", "dashes"],
 )
 def test_an_adversarial_page_is_read_quickly(tmp_path: Path, line: str) -> None:
-    path = write_pdf(tmp_path / "a.pdf", [Sheet((Text(line, 72, 600, 0.01),))], unicode={0xA1: "\ufffe"})
+    sheet = Sheet((Text(line, 72, 600, 2),))
+    # Wide enough for the complete line.
+    path = write_pdf(tmp_path / "a.pdf", [sheet], (0, 0, 200_000, 792), unicode={0xA1: "\ufffe"})
     started = time.process_time()
     chunks = chunk_pages(read(path))
     assert time.process_time() - started < 3
@@ -190,7 +192,7 @@ def test_an_adversarial_page_is_read_quickly(tmp_path: Path, line: str) -> None:
 
 
 def test_many_short_lines_are_read_quickly(tmp_path: Path) -> None:
-    bullets = [Text(mark, x, y, 1) for x in range(70, 540, 10) for y in range(100, 700, 10) for mark in ("•", "x")]
+    bullets = [Text(mark, x, y, 2) for x in range(70, 540, 10) for y in range(100, 700, 10) for mark in ("•", "x")]
     shrinking = [Text("Heading", 72, 700, 500 - n / 10) for n in range(2000)]
     started = time.process_time()
     pages = read(write_pdf(tmp_path / "a.pdf", [Sheet(tuple(bullets)), Sheet(tuple(shrinking))]))
