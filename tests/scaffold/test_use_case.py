@@ -6,9 +6,8 @@ from pathlib import Path
 import pytest
 
 from dev.tools.use_case import REGISTRY, ScaffoldError, create
-from tests.scaffold.conftest import ROOT, Copy
+from tests.scaffold.conftest import NEW, Copy
 
-NEW = ("translation", "reading_list")
 SYNTHESIZE = """
 import json, sys
 from pathlib import Path
@@ -21,7 +20,7 @@ print(json.dumps([synthesize(stage, folder / stage).template("{use_case}").conte
 def test_a_new_use_case_is_a_dozen_files(tmp_path: Path) -> None:
     project = Copy(tmp_path)
 
-    paths = create(project.root, "translation", "text")
+    paths = create(project.root, "scaffold_text", "text")
 
     assert len(paths) <= 12
 
@@ -36,7 +35,7 @@ def test_its_stack_is_synthesized_in_every_stage(copy: Copy, name: str) -> None:
     for template in templates:
         types = [resource["Type"] for resource in template["Resources"].values()]
         assert {"AWS::ApiGateway::RestApi", "AWS::Lambda::Function", "AWS::DynamoDB::Table"} <= set(types)
-        assert ("bedrock:InvokeModel" in json.dumps(template)) == (name == "translation")
+        assert ("bedrock:InvokeModel" in json.dumps(template)) == (NEW[name] == "text")
 
 
 def test_its_own_tests_and_the_general_ones_pass(copy: Copy) -> None:
@@ -69,15 +68,11 @@ def test_an_unusable_name_writes_nothing(tmp_path: Path, name: str) -> None:
 
 def test_a_file_in_the_way_writes_nothing(tmp_path: Path) -> None:
     project = Copy(tmp_path)
-    blocking = project.root / "ui" / "pages" / "translation.py"
+    blocking = project.root / "ui" / "pages" / "scaffold_text.py"
     blocking.write_text("# mine\n")
 
-    with pytest.raises(ScaffoldError, match=r"ui/pages/translation\.py exists already"):
-        create(project.root, "translation", "text")
+    with pytest.raises(ScaffoldError, match=r"ui/pages/scaffold_text\.py exists already"):
+        create(project.root, "scaffold_text", "text")
 
-    assert not (project.root / "lambda_src" / "translation").exists()
+    assert not (project.root / "lambda_src" / "scaffold_text").exists()
     assert blocking.read_text() == "# mine\n"
-
-
-def test_the_registry_of_the_repository_is_untouched() -> None:
-    assert "translation" not in (ROOT / REGISTRY).read_text()
