@@ -53,7 +53,7 @@ def create(root: Path, name: str, models: str) -> list[Path]:
     }
     existing = [path for path in files if path.exists()]
     if existing:
-        raise ScaffoldError(f"{name}: {existing[0].relative_to(root)} exists already")
+        raise ScaffoldError(f"{name}: {existing[0].relative_to(root)} already exists")
     registry = _registered((root / REGISTRY).read_text("utf-8"), variables, models)
     files[root / REGISTRY] = registry
     files[root / API_DOC] = (root / API_DOC).read_text("utf-8") + _render(TEMPLATES / models / "api.md.txt", variables)
@@ -64,10 +64,15 @@ def create(root: Path, name: str, models: str) -> list[Path]:
 
 
 def _check_name(root: Path, name: str) -> None:
-    if not re.fullmatch(r"[a-z][a-z0-9]*(_[a-z0-9]+)*", name) or keyword.iskeyword(name) or len(name) > 30:
-        raise ScaffoldError(f"{name!r} is no use case name: up to 30 lower-case letters and digits, words joined by _")
-    if name in _RESERVED or (root / "lambda_src" / name).exists():
-        raise ScaffoldError(f"{name}: the name is taken")
+    if not name:
+        raise ScaffoldError("Name it: make use-case NAME=translation")
+    if not re.fullmatch(r"[a-z][a-z0-9]*(_[a-z0-9]+)*", name) or len(name) > 30:
+        rule = "use up to 30 lowercase letters and digits, separated by underscores"
+        raise ScaffoldError(f"{name!r} is not a valid name: {rule}")
+    if name in _RESERVED or keyword.iskeyword(name):
+        raise ScaffoldError(f"{name!r} is a reserved name: choose another")
+    if (root / "lambda_src" / name).exists() or f'name="{name}"' in (root / REGISTRY).read_text("utf-8"):
+        raise ScaffoldError(f"the use case {name!r} already exists")
 
 
 def _variables(name: str) -> dict[str, str]:

@@ -19,7 +19,8 @@ ROUTES: list[Route] = [route for use_case in USE_CASES for route in use_case.rou
 
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{route.method} {route.path}")
 def test_every_route_is_in_the_contract(route: Route) -> None:
-    assert re.search(rf"`{route.method} {re.escape(route.path)}[`?]", API)
+    line = f"`{route.method} {route.path}`"
+    assert re.search(rf"`{route.method} {re.escape(route.path)}[`?]", API), f"add {line} to docs/api.md"
 
 
 def test_every_error_is_in_the_contract() -> None:

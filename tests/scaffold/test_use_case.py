@@ -55,12 +55,24 @@ def test_its_code_is_clean(copy: Copy) -> None:
     copy.python("-m", "mypy")
 
 
-@pytest.mark.parametrize("name", ["", "Translation", "a-b", "class", "shared", "embeddings", "x" * 31])
-def test_an_unusable_name_writes_nothing(tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("", r"Name it: make use-case NAME=translation"),
+        ("Translation", r"'Translation' is not a valid name: use up to 30 lowercase letters and digits"),
+        ("a-b", r"is not a valid name"),
+        ("x" * 31, r"is not a valid name"),
+        ("class", r"'class' is a reserved name"),
+        ("shared", r"'shared' is a reserved name"),
+        ("embeddings", r"'embeddings' already exists"),
+        ("hr_qa_embeddings", r"'hr_qa_embeddings' already exists"),
+    ],
+)
+def test_an_unusable_name_writes_nothing(tmp_path: Path, name: str, message: str) -> None:
     project = Copy(tmp_path)
     before = (project.root / REGISTRY).read_text()
 
-    with pytest.raises(ScaffoldError):
+    with pytest.raises(ScaffoldError, match=message):
         create(project.root, name, "text")
 
     assert (project.root / REGISTRY).read_text() == before
@@ -71,7 +83,7 @@ def test_a_file_in_the_way_writes_nothing(tmp_path: Path) -> None:
     blocking = project.root / "ui" / "pages" / "scaffold_text.py"
     blocking.write_text("# mine\n")
 
-    with pytest.raises(ScaffoldError, match=r"ui/pages/scaffold_text\.py exists already"):
+    with pytest.raises(ScaffoldError, match=r"ui/pages/scaffold_text\.py already exists"):
         create(project.root, "scaffold_text", "text")
 
     assert not (project.root / "lambda_src" / "scaffold_text").exists()
