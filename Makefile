@@ -103,7 +103,7 @@ synth: setup ## synthesize all stacks of STAGE
 
 use-case: setup ## add a use case: make use-case NAME=translation [MODELS=text|none]
 	@python -m dev.tools.use_case "$(NAME)" $(if $(MODELS),--models $(MODELS))
-	@$(MAKE) format openapi snapshots >/dev/null
+	@output=$$($(MAKE) format openapi snapshots 2>&1) || { echo "$$output" >&2; exit 1; }
 
 snapshots: setup ## accept today's templates as the snapshots
 	@$(PYTEST) tests/stacks/test_snapshots.py --snapshot-update

@@ -16,17 +16,25 @@ API_DOC = "docs/api.md"
 COMMON_FILES: Mapping[str, str] = {
     "common/__init__.py.txt": "lambda_src/$name/__init__.py",
     "common/stack.py.txt": "stacks/${name}_stack.py",
-    "common/page.py.txt": "ui/pages/$name.py",
-    "common/texts.toml.txt": "ui/texts/$name.toml",
 }
 VARIANT_FILES: Mapping[str, str] = {
     "models.py.txt": "lambda_src/$name/models.py",
     "routes.py.txt": "lambda_src/$name/routes.py",
     "service.py.txt": "lambda_src/$name/service.py",
     "handler.py.txt": "lambda_src/$name/handler.py",
+    "page.py.txt": "ui/pages/$name.py",
+    "texts.toml.txt": "ui/texts/$name.toml",
     "test_service.py.txt": "tests/lambda_src/$name/test_service.py",
     "test_e2e.py.txt": "tests/e2e/test_$name.py",
 }
+# What `make use-case` generates after that, from the registry and the routes.
+GENERATED = (
+    "docs/openapi/$id.json",
+    "tests/stacks/__snapshots__/test_snapshots/test_templates_are_the_reviewed_ones[$id].json",
+    "README.md",
+    "docs/explanation/architecture.md",
+    "docs/reference/settings.md",
+)
 SUMMARIES = {"text": "a model answers a text.", "none": "stores texts for their callers."}
 _REGISTRY_END = ")\nMODEL_SETTINGS = "
 _RESERVED = {"shared", "registry", "model_lifecycle", "ui", "home"}
@@ -75,8 +83,12 @@ def _check_name(root: Path, name: str) -> None:
         raise ScaffoldError(f"the use case {name!r} already exists")
 
 
+def _id(name: str) -> str:
+    return name.replace("_", "-")
+
+
 def _variables(name: str) -> dict[str, str]:
-    identifier = name.replace("_", "-")
+    identifier = _id(name)
     title = name.replace("_", " ").capitalize()
     return {
         "name": name,
@@ -114,8 +126,11 @@ def main() -> int:
     except ScaffoldError as error:
         print(error, file=sys.stderr)
         return 1
-    for path in paths:
-        print(path.relative_to(ROOT))
+    changed = [REGISTRY, API_DOC]
+    new = [str(path.relative_to(ROOT)) for path in paths if str(path.relative_to(ROOT)) not in changed]
+    generated = [Template(path).substitute(id=_id(arguments.name)) for path in GENERATED]
+    for action, names in (("new", new), ("changed", changed), ("generated", generated)):
+        print(f"{len(names)} {action}:", *names, sep="\n  ")
     print("\nNext: the checklist in CONTRIBUTING.md, section «A new use case».")
     return 0
 

@@ -7,6 +7,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 ModelId = Annotated[str, Meta(min_length=1, max_length=200, description="A model that this stage offers")]
 Text = Annotated[str, Meta(min_length=1, max_length=50_000)]
+NonBlankText = Annotated[str, Meta(min_length=1, max_length=50_000, pattern=r"\S")]
 
 
 class RequestModel(msgspec.Struct, rename="camel", forbid_unknown_fields=True):

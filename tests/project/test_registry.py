@@ -38,8 +38,8 @@ def test_a_use_case_is_complete(use_case: UseCase) -> None:
     )
     advice = {
         **{path: restoring(path) for path in written},
-        f"docs/openapi/{use_case.id}.json": "run `make openapi`",
-        f"{SNAPSHOTS}[{use_case.id}].json": "run `make snapshots`",
+        f"docs/openapi/{use_case.id}.json": "Run `make openapi`",
+        f"{SNAPSHOTS}[{use_case.id}].json": "Run `make snapshots`",
     }
     for path in advice:
         assert (ROOT / path).is_file(), f"{path} is missing. {advice[path]}"

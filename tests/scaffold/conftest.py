@@ -51,4 +51,5 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Copy:
         subprocess.run([f"{ROOT}/.venv/bin/{command[0]}", *command[1:]], cwd=project.root, check=True)
     project.python("-m", "dev.tools.openapi")
     project.python("-m", "dev.tools.docs")
+    project.python("-m", "pytest", "tests/stacks/test_snapshots.py", "--snapshot-update")
     return project

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from dev.tools.use_case import REGISTRY, ScaffoldError, create
-from tests.scaffold.conftest import NEW, Copy
+from dev.tools.docs import PARTS
+from dev.tools.use_case import GENERATED, REGISTRY, ScaffoldError, create
+from tests.scaffold.conftest import NEW, ROOT, Copy
 
 SYNTHESIZE = """
 import json, sys
@@ -20,9 +21,19 @@ print(json.dumps([synthesize(stage, folder / stage).template("{use_case}").conte
 def test_a_new_use_case_is_a_dozen_files(tmp_path: Path) -> None:
     project = Copy(tmp_path)
 
-    paths = create(project.root, "scaffold_text", "text")
+    printed = project.python("-m", "dev.tools.use_case", "scaffold_text").splitlines()
 
-    assert len(paths) <= 12
+    counts = [int(line.split()[0]) for line in printed if line.endswith(":")]
+    assert sum(counts[:2]) <= 12
+    assert [line.split()[1] for line in printed if line.endswith(":")] == ["new:", "changed:", "generated:"]
+    assert len([line for line in printed if line.startswith("  ")]) == sum(counts)
+    new = printed[1 : counts[0] + 1]
+    assert all((project.root / line.strip()).is_file() for line in new)
+
+
+def test_the_generated_files_are_those_of_every_use_case() -> None:
+    assert set(PARTS) <= set(GENERATED)
+    assert all((ROOT / path.replace("$id", "hr-qa")).is_file() for path in GENERATED)
 
 
 @pytest.mark.parametrize("name", NEW)
