@@ -56,6 +56,7 @@ def test_its_own_tests_and_the_general_ones_pass(copy: Copy) -> None:
         "tests/project/test_registry.py",
         "tests/dev/tools/test_openapi.py",
         "tests/ui/test_texts.py",
+        "tests/ui/test_pages.py",
     ]
 
     copy.python("-m", "pytest", *tests, *general)
