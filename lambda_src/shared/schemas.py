@@ -10,6 +10,18 @@ Text = Annotated[str, Meta(min_length=1, max_length=50_000)]
 NonBlankText = Annotated[str, Meta(min_length=1, max_length=50_000, pattern=r"\S")]
 
 
+Language = Annotated[
+    str,
+    Meta(
+        min_length=2,
+        max_length=35,
+        pattern="^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$",
+        description="A BCP 47 tag",
+        examples=["pt-BR"],
+    ),
+]
+
+
 class RequestModel(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
     """The base of request bodies and queries."""
 
