@@ -105,7 +105,7 @@ synth: setup ## synthesize all stacks of STAGE
 
 use-case: setup ## add a use case: make use-case NAME=translation [MODELS=text|none]
 	@python -m dev.tools.use_case "$(NAME)" $(if $(MODELS),--models $(MODELS))
-	@output=$$($(MAKE) format openapi snapshots 2>&1) || { echo "$$output" >&2; exit 1; }
+	@output=$$($(MAKE) openapi snapshots 2>&1) || { echo "$$output" >&2; exit 1; }
 
 snapshots: setup ## update the template snapshots
 	@$(PYTEST) tests/stacks/test_snapshots.py --snapshot-update

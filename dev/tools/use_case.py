@@ -3,10 +3,13 @@
 import argparse
 import keyword
 import re
+import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 from string import Template
+
+from stacks.common.tools import find
 
 ROOT = Path(__file__).parents[2]
 TEMPLATES = Path(__file__).with_name("scaffold")
@@ -115,6 +118,12 @@ def _registered(registry: str, variables: Mapping[str, str], models: str) -> str
     return registry.replace(_REGISTRY_END, entry + _REGISTRY_END)
 
 
+def _format(paths: list[Path]) -> None:
+    """Only these files: an error in another one must not stop the command."""
+    for command in (("format", "--quiet"), ("check", "--fix-only", "--quiet")):
+        subprocess.run([find("ruff"), *command, *map(str, paths)], cwd=ROOT, check=True)
+
+
 def main() -> int:
     """The exit code."""
     parser = argparse.ArgumentParser(prog="python -m dev.tools.use_case", description="Adds a use case.")
@@ -126,6 +135,7 @@ def main() -> int:
     except ScaffoldError as error:
         print(error, file=sys.stderr)
         return 1
+    _format([path for path in paths if path.suffix == ".py"])
     changed = [REGISTRY, API_DOC]
     new = [str(path.relative_to(ROOT)) for path in paths if str(path.relative_to(ROOT)) not in changed]
     generated = [Template(path).substitute(id=_id(arguments.name)) for path in GENERATED]

@@ -47,8 +47,6 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Copy:
     project = Copy(tmp_path_factory.mktemp("project"))
     for name, models in NEW.items():
         project.python("-m", "dev.tools.use_case", name, "--models", models)
-    for command in (("ruff", "format", "--quiet", "."), ("ruff", "check", "--fix", "--quiet", ".")):
-        subprocess.run([f"{ROOT}/.venv/bin/{command[0]}", *command[1:]], cwd=project.root, check=True)
     project.python("-m", "dev.tools.openapi")
     project.python("-m", "dev.tools.docs")
     project.python("-m", "pytest", "tests/stacks/test_snapshots.py", "--snapshot-update")

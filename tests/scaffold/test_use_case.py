@@ -64,7 +64,19 @@ def test_its_own_tests_and_the_general_ones_pass(copy: Copy) -> None:
 
 
 def test_its_code_is_clean(copy: Copy) -> None:
-    copy.python("-m", "ruff", "check", ".")
+    files = [
+        path.format(name=name)
+        for name in NEW
+        for path in (
+            "lambda_src/{name}",
+            "stacks/{name}_stack.py",
+            "ui/pages/{name}.py",
+            "tests/lambda_src/{name}",
+            "tests/e2e/test_{name}.py",
+        )
+    ]
+    copy.python("-m", "ruff", "check", REGISTRY, *files)
+    copy.python("-m", "ruff", "format", "--check", REGISTRY, *files)
     copy.python("-m", "mypy")
 
 
