@@ -17,7 +17,8 @@ export UV_PYTHON_DOWNLOADS := never
 CDK = cdk -c stage=$(STAGE)
 PYTEST = python -m pytest
 # Fast tests that need neither synthesis nor a running process.
-UNIT_TESTS = tests/lambda_src tests/project tests/docs tests/dev/tools tests/dev/evaluation tests/dev/benchmarks clients/tests/unit
+UNIT_TESTS = tests/lambda_src tests/project tests/docs tests/dev/tools tests/dev/evaluation tests/dev/benchmarks clients/tests/unit \
+	tests/ui/test_texts.py tests/ui/test_pages.py
 
 .PHONY: help setup setup-local ui test-ui screenshots local local-stop local-reset test unit coverage test-stacks test-e2e test-use-case lint lint-prose format synth use-case snapshots deploy destroy doctor lock openapi curl bench bench-chat bench-ingestion evaluate
 
@@ -84,14 +85,15 @@ test-e2e: setup-local ## run the end-to-end tests and LangChain's standard tests
 test-use-case: setup-local ## create use cases in a copy of the project, call them on the running local stage
 	@LOCAL_STAGE_TEST=1 $(PYTEST) tests/scaffold/test_local_stage.py
 
-lint: lint-prose ## check format, code, types, prose, OpenAPI documents
-	@ruff format --check --quiet .
+lint: setup ## check format, code, types, OpenAPI documents, prose
+	@ruff format --check --quiet . || { echo "Run 'make format'." >&2; exit 1; }
 	@ruff check --quiet .
 	@mypy
 	@output=$$(redocly lint docs/openapi/*.json 2>&1) || { echo "$$output" >&2; exit 1; }
+	@$(MAKE) lint-prose
 
 lint-prose: setup ## check spelling, and the style of the documentation
-	@output=$$(cspell lint --no-progress --no-summary 2>&1) || { echo "$$output" >&2; exit 1; }
+	@output=$$(cspell lint --no-progress --no-summary 2>&1) || { echo "$$output" >&2; echo "Correct the spelling; add names to cspell.json." >&2; exit 1; }
 	@output=$$(proselint --config .proselintrc.json check README.md CONTRIBUTING.md docs clients/README.md dev/*/README.md 2>&1) || { echo "$$output" >&2; exit 1; }
 
 format: setup ## format the code and fix most lint errors
@@ -103,9 +105,9 @@ synth: setup ## synthesize all stacks of STAGE
 
 use-case: setup ## add a use case: make use-case NAME=translation [MODELS=text|none]
 	@python -m dev.tools.use_case "$(NAME)" $(if $(MODELS),--models $(MODELS))
-	@$(MAKE) format openapi snapshots >/dev/null
+	@output=$$($(MAKE) openapi snapshots 2>&1) || { echo "$$output" >&2; exit 1; }
 
-snapshots: setup ## accept today's templates as the snapshots
+snapshots: setup ## update the template snapshots
 	@$(PYTEST) tests/stacks/test_snapshots.py --snapshot-update
 
 deploy: setup ## deploy to AWS: make deploy STAGE=dev

@@ -34,6 +34,12 @@ class ModelSetting(msgspec.Struct, frozen=True, kw_only=True):
     minimum: int = 1
     maximum: int | None = None
 
+    def __post_init__(self) -> None:
+        if len(self.defaults) < self.minimum:
+            raise RegistryError(
+                f"lambda_src/registry.py: the ModelSetting {self.name!r} needs at least {self.minimum} of `defaults`"
+            )
+
 
 class UseCase(msgspec.Struct, frozen=True, kw_only=True):
     """One use case: one REST API, one stack, one folder.
@@ -45,6 +51,13 @@ class UseCase(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     title: str
     models: tuple[ModelSetting, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.models and self.models[0].name != self.name:
+            raise RegistryError(
+                f"lambda_src/registry.py: the first ModelSetting of {self.name!r} must have the name {self.name!r}, "
+                f"not {self.models[0].name!r}"
+            )
 
     @property
     def id(self) -> str:
@@ -59,13 +72,22 @@ class UseCase(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def summary(self) -> str:
         """One sentence: the docstring of the use case's package."""
-        return (self._import(f"lambda_src.{self.name}", "create the package").__doc__ or "").strip()
+        return (self._import(f"lambda_src.{self.name}", "create the package there").__doc__ or "").strip()
 
     @property
     def routes(self) -> "tuple[Route, ...]":
         """The route table. Raises `RegistryError` when there is none."""
         module = f"lambda_src.{self.name}.routes"
         return tuple(self._attribute(module, "ROUTES", "list the use case's routes there"))
+
+    @property
+    def service(self) -> Any:
+        """The class whose methods the routes name. Raises `RegistryError` when there is none."""
+        module = self._import(f"lambda_src.{self.name}.service", "define the use case's service there")
+        for value in vars(module).values():
+            if getattr(value, "__module__", None) == module.__name__ and value.__name__.endswith("Service"):
+                return value
+        raise RegistryError(f"{_path(module.__name__)} has no class whose name ends in `Service`")
 
     @property
     def stack(self) -> Any:
@@ -86,8 +108,8 @@ class UseCase(msgspec.Struct, frozen=True, kw_only=True):
             if error.name is None or not module.startswith(error.name):
                 raise
             raise RegistryError(
-                f"{self.name} is listed in lambda_src/registry.py, but {_path(module)} is missing; {advice}, "
-                f"or create all files with `make use-case NAME={self.name}`"
+                f"{self.name} is listed in lambda_src/registry.py, but {_path(module)} is missing; {advice}. "
+                f"{restoring(_path(module))}"
             ) from error
 
 
@@ -154,5 +176,12 @@ def find(use_case_id: str) -> UseCase:
     )
 
 
+def restoring(path: str) -> str:
+    """How to get a missing file of a use case."""
+    return f"Restore it with `git checkout -- {path}`, or copy the file of another use case and adapt it"
+
+
 def _path(module: str) -> str:
+    if module.count(".") == 1 and module.startswith("lambda_src."):
+        return module.replace(".", "/") + "/__init__.py"
     return module.replace(".", "/") + ".py"

@@ -19,6 +19,8 @@ from ui.client import Failure
 from ui.session import client
 from ui.texts import t, translations
 
+# The longest text that the APIs accept.
+MAX_CHARACTERS = 50_000
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>$~:&])")
 _MAX_SHOWN_BASE64 = 400
 

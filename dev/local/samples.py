@@ -3,7 +3,7 @@
 import hashlib
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
@@ -11,33 +11,35 @@ from bedrock_endpoints import Client
 
 FOLDER = "samples/handbooks"
 _USE_CASE = "hr-qa"
-_UNFINISHED = ("awaitingUpload", "processing")
 _INGESTION_SECONDS = 300.0
 _POLL_SECONDS = 1.0
 _REPORT_SECONDS = 20.0
 
 
 def load(root: Path, client: Client, report: Callable[[str], None]) -> bool:
-    """Uploads missing handbooks and waits until they are ingested.
+    """Uploads missing handbooks and waits until they are ingested. Other documents of the caller are ignored.
 
     Returns whether ingestion of all of them ended, for some with a failure: one is encrypted, one is corrupt.
     """
     titles = {entry["title"]: root / FOLDER / Path(entry["file"]).name for entry in _manifest(root)}
-    missing = [title for title in titles if title not in _documents(client)]
+    documents = _documents(client)
+    # An earlier run may have been stopped before it uploaded the file.
+    missing = [title for title in titles if documents.get(title, {}).get("status") in (None, "awaitingUpload")]
     for title in missing:
         _upload(client, title, titles[title].read_bytes())
     if missing:
         report(f"ingesting {len(missing)} sample handbooks; the first start takes two minutes on two cores")
-    if not _wait(client, report):
+    pending = {title for title in titles if title in missing or documents[title]["status"] == "processing"}
+    if not _wait(client, pending, report):
         return False
     if missing:
         report(f"sample handbooks ingested ({_summary(_documents(client), titles)})")
     return True
 
 
-def _wait(client: Client, report: Callable[[str], None]) -> bool:
+def _wait(client: Client, titles: Collection[str], report: Callable[[str], None]) -> bool:
     started = reported = time.monotonic()
-    while waiting := _unfinished(client):
+    while waiting := _unfinished(client, titles):
         now = time.monotonic()
         if now > started + _INGESTION_SECONDS:
             names = ", ".join(document["name"] for document in waiting)
@@ -65,8 +67,9 @@ def _documents(client: Client) -> dict[str, dict[str, Any]]:
     return documents
 
 
-def _unfinished(client: Client) -> list[dict[str, Any]]:
-    return [document for document in _documents(client).values() if document["status"] in _UNFINISHED]
+def _unfinished(client: Client, titles: Collection[str]) -> list[dict[str, Any]]:
+    documents = [document for title, document in _documents(client).items() if title in titles]
+    return [document for document in documents if document["status"] in ("awaitingUpload", "processing")]
 
 
 def _upload(client: Client, title: str, content: bytes) -> None:

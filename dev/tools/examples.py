@@ -1,9 +1,10 @@
 """Example requests that work on a deployed stage, and example responses, for the OpenAPI documents.
 
 Request bodies are listed by the route's operation. All other examples are generated from their schemas, so that a new
-route always has an example.
+route always has an example. A field with a `pattern` needs `Meta(examples=[...])`, unless a value below matches it.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,6 +12,10 @@ from lambda_src.shared.routes import Route
 
 Schema = Mapping[str, Any]
 
+_COMPLETION = {
+    "prompt": "What does a mechanical seal do?",
+    "parameters": {"temperature": 0.2, "maxTokens": 80},
+}
 REQUESTS: Mapping[str, Any] = {
     "create_images": {
         "prompt": "A film poster: a lighthouse keeper and her dog watch a comet",
@@ -28,10 +33,9 @@ REQUESTS: Mapping[str, Any] = {
         "text": "The pump lost pressure.",
         "candidates": ["Pressure fell in pump 4.", "The canteen opens at noon."],
     },
-    "create_completion": {
-        "prompt": "What does a mechanical seal do?",
-        "parameters": {"temperature": 0.2, "maxTokens": 80},
-    },
+    "create_completion": _COMPLETION,
+    "stream_completion": _COMPLETION,
+    "add_turn": {"user": "Which pump leaks?", "assistant": "Pump 4, at its mechanical seal."},
     "compare_completions": {
         "models": ["us.amazon.nova-lite-v1:0", "us.anthropic.claude-haiku-4-5-20251001-v1:0"],
         "prompt": "What does a mechanical seal do?",
@@ -155,11 +159,11 @@ def example(schema: Schema, components: Mapping[str, Schema], name: str = "") ->
         return _fields(components[type_name], components, OVERRIDES.get(type_name, {}), name)
     if "anyOf" in schema:
         return example(_first(schema), components, name)
+    if "examples" in schema:
+        return schema["examples"][0]
     known = VALUES.get(name)
     if known is not None and _fits(known, schema):
         return known
-    if "examples" in schema:
-        return schema["examples"][0]
     if "enum" in schema:
         return schema["enum"][0]
     if schema.get("type") == "object":
@@ -227,12 +231,13 @@ def _nullable(schema: Schema) -> bool:
 
 
 def _fits(value: Any, schema: Schema) -> bool:
-    """Whether type, enum, and length match. The documents' test validates examples completely."""
+    """Whether type, enum, length and pattern match. The documents' test validates examples completely."""
     if "enum" in schema:
         return value in schema["enum"]
     python_type = _TYPES.get(str(schema.get("type")))
     if python_type is None or not isinstance(value, python_type) or isinstance(value, bool) != (python_type is bool):
         return False
     if isinstance(value, str):
-        return len(value) in range(schema.get("minLength", 0), schema.get("maxLength", len(value)) + 1)
+        fits = len(value) in range(schema.get("minLength", 0), schema.get("maxLength", len(value)) + 1)
+        return fits and re.search(schema.get("pattern", ""), value) is not None
     return "properties" not in schema

@@ -5,6 +5,8 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from stacks.common.tools import find
+
 ROOT = Path(__file__).parents[2]
 # Requirements file -> the part of the lock it holds. Functions' packages and the web UI's image are built from these.
 EXPORTS: Mapping[str, tuple[str, ...]] = {
@@ -19,13 +21,13 @@ EXPORTS: Mapping[str, tuple[str, ...]] = {
 def export(selection: tuple[str, ...]) -> str:
     """The locked versions of a part of the lock with their hashes, in pip's format. Needs no network."""
     options = ("--frozen", "--quiet", "--no-header", "--no-annotate", "--no-emit-workspace")
-    command = ["uv", "export", *options, *selection]
+    command = [find("uv"), "export", *options, *selection]
     return subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
 
 
 def main() -> int:
     """Locks, then exports every file."""
-    subprocess.run(["uv", "lock"], cwd=ROOT, check=True)
+    subprocess.run([find("uv"), "lock"], cwd=ROOT, check=True)
     for name, selection in EXPORTS.items():
         (ROOT / name).write_text(export(selection), encoding="utf-8")
     return 0

@@ -3,10 +3,13 @@
 import argparse
 import keyword
 import re
+import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 from string import Template
+
+from stacks.common.tools import find
 
 ROOT = Path(__file__).parents[2]
 TEMPLATES = Path(__file__).with_name("scaffold")
@@ -16,17 +19,25 @@ API_DOC = "docs/api.md"
 COMMON_FILES: Mapping[str, str] = {
     "common/__init__.py.txt": "lambda_src/$name/__init__.py",
     "common/stack.py.txt": "stacks/${name}_stack.py",
-    "common/page.py.txt": "ui/pages/$name.py",
-    "common/texts.toml.txt": "ui/texts/$name.toml",
 }
 VARIANT_FILES: Mapping[str, str] = {
     "models.py.txt": "lambda_src/$name/models.py",
     "routes.py.txt": "lambda_src/$name/routes.py",
     "service.py.txt": "lambda_src/$name/service.py",
     "handler.py.txt": "lambda_src/$name/handler.py",
+    "page.py.txt": "ui/pages/$name.py",
+    "texts.toml.txt": "ui/texts/$name.toml",
     "test_service.py.txt": "tests/lambda_src/$name/test_service.py",
     "test_e2e.py.txt": "tests/e2e/test_$name.py",
 }
+# What `make use-case` generates after that, from the registry and the routes.
+GENERATED = (
+    "docs/openapi/$id.json",
+    "tests/stacks/__snapshots__/test_snapshots/test_templates_are_the_reviewed_ones[$id].json",
+    "README.md",
+    "docs/explanation/architecture.md",
+    "docs/reference/settings.md",
+)
 SUMMARIES = {"text": "a model answers a text.", "none": "stores texts for their callers."}
 _REGISTRY_END = ")\nMODEL_SETTINGS = "
 _RESERVED = {"shared", "registry", "model_lifecycle", "ui", "home"}
@@ -53,7 +64,7 @@ def create(root: Path, name: str, models: str) -> list[Path]:
     }
     existing = [path for path in files if path.exists()]
     if existing:
-        raise ScaffoldError(f"{name}: {existing[0].relative_to(root)} exists already")
+        raise ScaffoldError(f"{name}: {existing[0].relative_to(root)} already exists")
     registry = _registered((root / REGISTRY).read_text("utf-8"), variables, models)
     files[root / REGISTRY] = registry
     files[root / API_DOC] = (root / API_DOC).read_text("utf-8") + _render(TEMPLATES / models / "api.md.txt", variables)
@@ -64,14 +75,23 @@ def create(root: Path, name: str, models: str) -> list[Path]:
 
 
 def _check_name(root: Path, name: str) -> None:
-    if not re.fullmatch(r"[a-z][a-z0-9]*(_[a-z0-9]+)*", name) or keyword.iskeyword(name) or len(name) > 30:
-        raise ScaffoldError(f"{name!r} is no use case name: up to 30 lower-case letters and digits, words joined by _")
-    if name in _RESERVED or (root / "lambda_src" / name).exists():
-        raise ScaffoldError(f"{name}: the name is taken")
+    if not name:
+        raise ScaffoldError("Name it: make use-case NAME=translation")
+    if not re.fullmatch(r"[a-z][a-z0-9]*(_[a-z0-9]+)*", name) or len(name) > 30:
+        rule = "use up to 30 lowercase letters and digits, separated by underscores"
+        raise ScaffoldError(f"{name!r} is not a valid name: {rule}")
+    if name in _RESERVED or keyword.iskeyword(name):
+        raise ScaffoldError(f"{name!r} is a reserved name: choose another")
+    if (root / "lambda_src" / name).exists() or f'name="{name}"' in (root / REGISTRY).read_text("utf-8"):
+        raise ScaffoldError(f"the use case {name!r} already exists")
+
+
+def _id(name: str) -> str:
+    return name.replace("_", "-")
 
 
 def _variables(name: str) -> dict[str, str]:
-    identifier = name.replace("_", "-")
+    identifier = _id(name)
     title = name.replace("_", " ").capitalize()
     return {
         "name": name,
@@ -98,6 +118,12 @@ def _registered(registry: str, variables: Mapping[str, str], models: str) -> str
     return registry.replace(_REGISTRY_END, entry + _REGISTRY_END)
 
 
+def _format(paths: list[Path]) -> None:
+    """Only these files: an error in another one must not stop the command."""
+    for command in (("format", "--quiet"), ("check", "--fix-only", "--quiet")):
+        subprocess.run([find("ruff"), *command, *map(str, paths)], cwd=ROOT, check=True)
+
+
 def main() -> int:
     """The exit code."""
     parser = argparse.ArgumentParser(prog="python -m dev.tools.use_case", description="Adds a use case.")
@@ -109,8 +135,12 @@ def main() -> int:
     except ScaffoldError as error:
         print(error, file=sys.stderr)
         return 1
-    for path in paths:
-        print(path.relative_to(ROOT))
+    _format([path for path in paths if path.suffix == ".py"])
+    changed = [REGISTRY, API_DOC]
+    new = [str(path.relative_to(ROOT)) for path in paths if str(path.relative_to(ROOT)) not in changed]
+    generated = [Template(path).substitute(id=_id(arguments.name)) for path in GENERATED]
+    for action, names in (("new", new), ("changed", changed), ("generated", generated)):
+        print(f"{len(names)} {action}:", *names, sep="\n  ")
     print("\nNext: the checklist in CONTRIBUTING.md, section «A new use case».")
     return 0
 

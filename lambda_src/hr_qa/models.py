@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, UnsetType
 
-from lambda_src.shared.schemas import ModelId, RequestModel, ResponseModel, Usage
+from lambda_src.shared.schemas import Language, ModelId, RequestModel, ResponseModel, Usage
 
 DocumentId = Annotated[str, Meta(min_length=36, max_length=36, pattern="^[0-9a-f-]{36}$")]
 DocumentIds = Annotated[list[DocumentId], Meta(min_length=1, max_length=100)]
@@ -86,9 +86,7 @@ class AskQuestion(RequestModel):
 
     question: Question
     documents: DocumentIds | None = None
-    language: (
-        Annotated[str, Meta(min_length=2, max_length=35, pattern="^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$")] | None
-    ) = None
+    language: Language | None = None
     model: ModelId | None = None
 
 

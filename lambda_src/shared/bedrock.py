@@ -223,7 +223,7 @@ def _count_tokens(context: Context, invocation: Invocation, usage: dict[str, int
 
 def _check_refusal(stop_reason: str | None) -> None:
     if stop_reason in ("guardrail_intervened", "content_filtered", "refusal"):
-        raise Refused("The request or its answer is against the content policy of this service.")
+        raise Refused("The request or its answer violates the content policy of this service.")
 
 
 def _code(error: Exception) -> str:

@@ -91,7 +91,7 @@ class Throttled(ApiError):
 
 
 class ModelFailed(ApiError):
-    """502: the model failed, or its answer is unusable after repairs."""
+    """502: the model failed, or its answer is unusable."""
 
     status, code = 502, "model_error"
 

@@ -7,6 +7,19 @@ from msgspec import UNSET, Meta, UnsetType
 
 ModelId = Annotated[str, Meta(min_length=1, max_length=200, description="A model that this stage offers")]
 Text = Annotated[str, Meta(min_length=1, max_length=50_000)]
+NonBlankText = Annotated[str, Meta(min_length=1, max_length=50_000, pattern=r"\S")]
+
+
+Language = Annotated[
+    str,
+    Meta(
+        min_length=2,
+        max_length=35,
+        pattern="^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$",
+        description="A BCP 47 tag",
+        examples=["pt-BR"],
+    ),
+]
 
 
 class RequestModel(msgspec.Struct, rename="camel", forbid_unknown_fields=True):

@@ -59,7 +59,7 @@ def screened_parts(answer: dict[str, Any], parts: Sequence[Part]) -> list[Part] 
     if answer["action"] != "GUARDRAIL_INTERVENED":
         return list(parts)
     if _blocked(answer.get("assessments", [])):
-        raise Refused("The request is against the content policy of this service.")
+        raise Refused("The request violates the content policy of this service.")
     outputs = [output["text"] for output in answer["outputs"]]
     if len(parts) == 1:
         return [Part(parts[0].position, "".join(outputs) or parts[0].text)]

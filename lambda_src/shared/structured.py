@@ -100,7 +100,7 @@ def ask(
             {"role": "user", "content": [_repair_request(message, problem)]},
         ]
     if best is None:
-        raise ModelFailed("The model's answer stayed unusable.")
+        raise ModelFailed("The model's answer is unusable.")
     return best
 
 

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from msgspec import UNSET, Meta, UnsetType
 
 from lambda_src.shared.photos import Photo
-from lambda_src.shared.schemas import ModelId, RequestModel, ResponseModel, Text, Usage
+from lambda_src.shared.schemas import Language, ModelId, RequestModel, ResponseModel, Text, Usage
 
 Line = Annotated[str, Meta(min_length=1)]
 Audience = Literal["technician", "manager", "customer"]
@@ -18,9 +18,7 @@ class CreateSummary(RequestModel):
     photos: Annotated[list[Photo], Meta(max_length=5)] = []
     lines: Annotated[int, Meta(ge=1, le=20)] = 5
     audience: Audience = "technician"
-    language: (
-        Annotated[str, Meta(min_length=2, max_length=35, pattern="^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$")] | None
-    ) = None
+    language: Language | None = None
     model: ModelId | None = None
 
 

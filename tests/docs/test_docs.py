@@ -19,7 +19,19 @@ ROUTES: list[Route] = [route for use_case in USE_CASES for route in use_case.rou
 
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{route.method} {route.path}")
 def test_every_route_is_in_the_contract(route: Route) -> None:
-    assert re.search(rf"`{route.method} {re.escape(route.path)}[`?]", API)
+    line = f"`{route.method} {route.path}`"
+    mention = re.search(rf"`{route.method} {re.escape(route.path)}(?:`(\*?)|\?)", API)
+    assert mention, f"add {line} to docs/api.md"
+    assert (mention[1] == "*") == route.idempotent, f"docs/api.md: {line} has a * if and only if it is idempotent"
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{route.method} {route.path}")
+def test_successes_have_the_fields_in_the_contract(route: Route) -> None:
+    types = [body_type for body_type in (route.response, *dict(route.other_responses).values()) if body_type]
+    fields = [set(body_type.__struct_fields__) for body_type in types]
+    assert all("request_id" in names for names in fields)
+    if route.calls_model and route.path not in ("/comparisons", "/searches"):
+        assert any({"model", "usage"} <= names for names in fields)
 
 
 def test_every_error_is_in_the_contract() -> None:

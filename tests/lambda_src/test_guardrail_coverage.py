@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from dev.tools import openapi
 from lambda_src.chatbot.models import CreateConversation, SendMessage
 from lambda_src.chatbot.service import ChatService
 from lambda_src.embeddings.service import EmbeddingService
@@ -43,6 +44,7 @@ from tests.lambda_src.chatbot.world import World
 from tests.lambda_src.hr_qa import world as hr_world
 from tests.pdfs import text_pdf
 
+BY_NAME = {use_case.name: use_case for use_case in USE_CASES}
 # A text that is also a valid language tag.
 MARKER = "qq-marker7"
 GUARDRAIL = {"guardrail_id": "g", "guardrail_version": "1"}
@@ -150,7 +152,8 @@ def text_fields() -> Iterator[Any]:
 FIELDS = [parameters for parameters in text_fields() if parameters.values[3] not in NOT_READ]
 
 
-# The required fields of each request, and what makes a request with the field under test valid.
+# The required fields of each request, and what makes a request with the field under test valid. Other requests are the
+# examples of the OpenAPI documents.
 BASE: dict[str, dict[str, Any]] = {
     "create_completion": {"prompt": "x"},
     "stream_completion": {"prompt": "x"},
@@ -180,10 +183,11 @@ VALUES: dict[str, Any] = {
 MODELS = {"compare_completions": 2}
 
 
-def request_of(route: Route, part: str, path: str) -> Any:
+def request_of(use_case: str, route: Route, part: str, path: str) -> Any:
     """A request with the text under test in one field."""
     request_type = route.request if part == "body" else route.query
-    values = {**BASE[route.operation], path.partition(".")[0]: VALUES.get(path, f"Vacation {MARKER}")}
+    base = BASE[route.operation] if route.operation in BASE else openapi.body_of(BY_NAME[use_case], route)
+    values = {**base, path.partition(".")[0]: VALUES.get(path, f"Vacation {MARKER}")}
     if path == "messages.text":
         del values["prompt"]
     return msgspec.convert(values, request_type)
@@ -237,6 +241,14 @@ def playground(model: Recorder) -> PlaygroundService:
     return PlaygroundService(stage, Bedrock(stage, model))
 
 
+def service_of(use_case: str, model: Recorder) -> Any:
+    """The service listed below; any other is created as its handler does, from settings and Bedrock."""
+    if use_case in SERVICES:
+        return SERVICES[use_case](model)
+    stage = settings(use_case=use_case, models=BY_NAME[use_case].models[0].defaults, **GUARDRAIL)
+    return BY_NAME[use_case].service(stage, Bedrock(stage, model))
+
+
 SERVICES: dict[str, Callable[[Recorder], Any]] = {
     "chatbot": chatbot,
     "hr_qa": hr_qa,
@@ -247,13 +259,13 @@ SERVICES: dict[str, Callable[[Recorder], Any]] = {
 }
 
 
-def perform(service: Any, route: Route, part: str, path: str) -> str | None:
+def perform(service: Any, use_case: str, route: Route, part: str, path: str) -> str | None:
     """Does the request. Returns the id of its conversation, if it is about one."""
     conversation = None
     if route.path_parameters:
         conversation = service.create_conversation(context(), body=CreateConversation()).id
     named = {"id": conversation} if conversation else {}
-    result = getattr(service, route.operation)(context(), **named, **{part: request_of(route, part, path)})
+    result = getattr(service, route.operation)(context(), **named, **{part: request_of(use_case, route, part, path)})
     if route.stream:
         list(result)
     return result.id if route.operation == "create_conversation" else conversation
@@ -262,8 +274,8 @@ def perform(service: Any, route: Route, part: str, path: str) -> str | None:
 @pytest.mark.parametrize(("use_case", "route", "part", "path"), FIELDS)
 def test_a_text_is_screened_once_before_a_model_gets_it(use_case: str, route: Route, part: str, path: str) -> None:
     model = Recorder()
-    service = SERVICES[use_case](model)
-    conversation = perform(service, route, part, path)
+    service = service_of(use_case, model)
+    conversation = perform(service, use_case, route, part, path)
     if conversation:
         # Later turns send the text again, without screening it again.
         service.send_message(context(), id=conversation, body=SendMessage(text="And?"))

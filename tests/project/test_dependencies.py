@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from dev.tools.lock import EXPORTS, export
+from stacks.common.tools import find
 
 ROOT = Path(__file__).parents[2]
 CLIENT = tomllib.loads((ROOT / "clients" / "pyproject.toml").read_text("utf-8"))["project"]
@@ -88,6 +89,7 @@ def test_requirements_files_are_those_of_the_lock() -> None:
 
 def test_the_lock_is_that_of_the_projects_files() -> None:
     """uv compares the lock with pyproject.toml; offline, it fails where it would have to resolve anew."""
-    completed = subprocess.run(["uv", "lock", "--check", "--offline"], cwd=ROOT, capture_output=True, text=True)
+    command = [find("uv"), "lock", "--check", "--offline"]
+    completed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
     assert completed.returncode == 0, completed.stderr

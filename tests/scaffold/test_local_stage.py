@@ -7,8 +7,7 @@ from collections.abc import Iterator
 import boto3
 import pytest
 
-from tests.scaffold.conftest import ROOT, Copy
-from tests.scaffold.test_use_case import NEW
+from tests.scaffold.conftest import NEW, ROOT, Copy
 
 STACKS = [f"bedrock-endpoints-local-{name.replace('_', '-')}" for name in NEW]
 pytestmark = [

@@ -4,9 +4,12 @@ import json
 import shlex
 import subprocess
 
+import msgspec
+
 from bedrock_endpoints import Stage
 from bedrock_endpoints.auth import Bearer, SigV4
-from ui.components import curl, plain
+from lambda_src.shared.schemas import NonBlankText, Text
+from ui.components import MAX_CHARACTERS, curl, plain
 
 URL = "https://abc.execute-api.eu-central-1.amazonaws.com/v1/"
 ON_AWS = Stage("dev", {"image-generation": URL}.__getitem__, SigV4(lambda: None))
@@ -49,3 +52,7 @@ def test_photos_are_shortened() -> None:
 
 def test_markdown_is_escaped() -> None:
     assert plain("**a** [b](c)\n$d$") == r"\*\*a\*\* \[b\]\(c\) \$d\$"
+
+
+def test_the_longest_text_is_the_apis() -> None:
+    assert {msgspec.json.schema(text)["maxLength"] for text in (Text, NonBlankText)} == {MAX_CHARACTERS}

@@ -28,4 +28,5 @@ def test_every_used_text_exists() -> None:
         key for file in UI.rglob("*.py") for key in re.findall(r'\bt\(\s*"([a-z_]+\.\w+)"', file.read_text("utf-8"))
     }
     assert used
-    assert used <= set(translations())
+    missing = sorted(used - set(translations()))
+    assert not missing, f"add {missing} to ui/texts, or correct the keys in ui"

@@ -16,7 +16,6 @@ from ui.session import client
 from ui.texts import t
 
 STARTERS = ("starter_plan", "starter_explain", "starter_letter")
-_MAX_CHARACTERS = 50_000
 _MAX_INSTRUCTIONS = 10_000
 _MAX_TITLE = 100
 _LISTED = 10
@@ -375,8 +374,8 @@ def _validate(message: PendingMessage) -> None:
 def _problem(message: PendingMessage) -> str | None:
     if not message.text:
         return t("chatbot.no_text")
-    if len(message.text) > _MAX_CHARACTERS:
-        return t("chatbot.too_many_characters", most=f"{_MAX_CHARACTERS:,}")
+    if len(message.text) > components.MAX_CHARACTERS:
+        return t("chatbot.too_many_characters", most=f"{components.MAX_CHARACTERS:,}")
     photos = [base64.b64decode(photo["data"]) for photo in message.photos]
     return t("chatbot.too_many_photos") if exceeds_limits(photos) else None
 

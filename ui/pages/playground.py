@@ -20,7 +20,6 @@ from ui.texts import t, translations
 USE_CASE = "playground"
 EXAMPLES = ("example_explain", "example_story", "example_json")
 MAX_MODELS = 4
-_MAX_CHARACTERS = 50_000
 # The API's names, the most used first.
 PARAMETERS = (
     "temperature", "topP", "topK", "maxTokens", "stopSequences",
@@ -210,7 +209,7 @@ def _form(request: ApiRequest, other: ApiRequest, *, can_stream: bool) -> tuple[
             t("playground.prompt"),
             key=_PROMPT,
             height=140,
-            max_chars=_MAX_CHARACTERS,
+            max_chars=components.MAX_CHARACTERS,
             placeholder=t("playground.prompt_hint"),
             persist_state="session",
         )
@@ -218,7 +217,7 @@ def _form(request: ApiRequest, other: ApiRequest, *, can_stream: bool) -> tuple[
             t("playground.instructions"),
             key="playground.instructions",
             height=80,
-            max_chars=_MAX_CHARACTERS,
+            max_chars=components.MAX_CHARACTERS,
             placeholder=t("playground.instructions_hint"),
             persist_state="session",
         )

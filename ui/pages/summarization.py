@@ -18,7 +18,6 @@ from ui.texts import language, t
 USE_CASE = "summarization"
 SAMPLES = {"en": "incident-report.txt", "pt": "incident-report-pt.txt"}
 FOLDER = Path(__file__).parents[2] / "samples"
-_MAX_CHARACTERS = 50_000
 AUDIENCES = ("technician", "manager", "customer")
 # In the report's order: the most important first.
 SECTIONS = ("symptoms", "causes", "actionsTaken", "actionsNeeded", "parts", "safety", "missing")
@@ -57,7 +56,7 @@ def _form(request: ApiRequest) -> tuple[dict[str, Any], str | None]:
             t("summarization.text"),
             key=_TEXT,
             height=220,
-            max_chars=_MAX_CHARACTERS,
+            max_chars=components.MAX_CHARACTERS,
             placeholder=t("summarization.text_hint"),
             persist_state="session",
         )

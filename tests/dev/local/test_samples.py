@@ -62,6 +62,31 @@ def test_handbooks_are_uploaded_once() -> None:
     assert messages == []
 
 
+@pytest.mark.parametrize("status", ["awaitingUpload", "processing"])
+def test_other_documents_are_not_waited_for(status: str) -> None:
+    client, messages = FakeClient(), list[str]()
+    client.documents.append({"name": "Mine", "status": status, "polls": 10**9})
+    assert load(client, messages)
+    assert messages[-1] == "sample handbooks ingested (14 ready)"
+
+
+def test_a_handbook_whose_file_was_never_uploaded_is_uploaded() -> None:
+    client, messages = FakeClient(), list[str]()
+    client.documents.append({"name": "Leave Handbook", "status": "awaitingUpload", "polls": 10**9})
+    assert load(client, messages)
+    assert [document["name"] for document in client.documents].count("Leave Handbook") == 2
+    assert messages[-1] == "sample handbooks ingested (14 ready)"
+
+
+def test_a_handbook_of_an_earlier_start_is_waited_for() -> None:
+    client = FakeClient()
+    load(client, [])
+    client.documents[0].update(status="processing", polls=5)
+    assert load(client, [])
+    assert client.documents[0]["status"] == "ready"
+    assert len(client.files) == 14
+
+
 def test_waiting_has_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(samples, "_INGESTION_SECONDS", 0.05)
     messages: list[str] = []
