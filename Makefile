@@ -20,7 +20,7 @@ PYTEST = python -m pytest
 UNIT_TESTS = tests/lambda_src tests/project tests/docs tests/dev/tools tests/dev/evaluation tests/dev/benchmarks clients/tests/unit \
 	tests/ui/test_texts.py tests/ui/test_pages.py
 
-.PHONY: help setup setup-local ui test-ui screenshots local local-stop local-reset test unit coverage test-stacks test-e2e test-use-case lint lint-prose format synth use-case snapshots deploy destroy doctor lock openapi curl bench bench-chat bench-ingestion evaluate
+.PHONY: help setup setup-local ui test-ui screenshots local local-stop local-reset test unit coverage test-stacks test-e2e test-hostile test-use-case lint lint-prose format synth use-case snapshots deploy destroy doctor lock openapi curl bench bench-chat bench-ingestion evaluate
 
 help: ## list the commands
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -62,7 +62,7 @@ local-reset: setup ## stop the local stage and delete its data
 
 test: setup-local lint coverage test-stacks test-ui ## set up, run all tests
 	@python -m dev.local up
-	@status=0; { $(MAKE) test-e2e && $(MAKE) test-use-case; } || status=$$?; python -m dev.local stop; exit $$status
+	@status=0; { $(MAKE) test-e2e && $(MAKE) test-hostile && $(MAKE) test-use-case; } || status=$$?; python -m dev.local stop; exit $$status
 
 unit: setup ## run the fast unit tests in parallel
 	@$(PYTEST) -n 2 $(UNIT_TESTS)
@@ -81,6 +81,9 @@ screenshots: setup ## take the screenshots in docs/images
 
 test-e2e: setup-local ## run the end-to-end tests and LangChain's standard tests: make test-e2e [STAGE=local]
 	@STAGE=$(LOCAL_STAGE) $(PYTEST) tests/e2e clients/tests/integration
+
+test-hostile: setup-local ## read files made to exhaust their reader, send generated requests to the running local stage
+	@$(PYTEST) -n 2 tests/hostile
 
 test-use-case: setup-local ## create use cases in a copy of the project, call them on the running local stage
 	@LOCAL_STAGE_TEST=1 $(PYTEST) tests/scaffold/test_local_stage.py

@@ -59,7 +59,11 @@ def test_from_an_upload_to_the_highlighted_page(
 
 
 def test_portuguese_on_a_phone(new_session: Callable[..., BrowserSession], api: FakeApi, hr: HrQa) -> None:
-    hr.add("Manual de férias com um nome muito comprido, de uma só vez, edição de 2026.pdf", pagesWithoutText=3)
+    hr.add(
+        "Manual de férias com um nome muito comprido, de uma só vez, edição de 2026.pdf",
+        pagesWithoutText=3,
+        hiddenCharacters=28,
+    )
     hr.add("Manual que falhou.pdf", "failed", error={"code": "encrypted", "message": "The PDF is protected."})
     session = new_session(width=400, language="pt", scheme="dark")
     page = session.open(PATH)
@@ -69,6 +73,7 @@ def test_portuguese_on_a_phone(new_session: Callable[..., BrowserSession], api: 
     session.wait_until_idle()
     assert page.get_by_text("O PDF está protegido por senha.").count() == 1
     assert page.get_by_text("Código: encrypted").count() == 1
+    assert page.get_by_text("caracteres ocultos, ignorados: 28").count() == 1
     assert session.horizontal_overflow() <= 0
     assert session.accessibility_violations() == []
 

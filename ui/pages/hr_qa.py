@@ -266,6 +266,8 @@ def _facts(document: Mapping[str, Any]) -> list[str]:
         facts.append(t("hr_qa.pages", pages=f"{document.get('pages', 0):,}"))
         if document.get("pagesWithoutText"):
             facts.append(t("hr_qa.pages_without_text", pages=f"{document['pagesWithoutText']:,}"))
+        if document.get("hiddenCharacters"):
+            facts.append(t("hr_qa.hidden_characters", characters=f"{document['hiddenCharacters']:,}"))
     return [*facts, components.local_time(document["createdAt"])]
 
 
