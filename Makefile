@@ -20,7 +20,7 @@ PYTEST = python -m pytest
 UNIT_TESTS = tests/lambda_src tests/project tests/docs tests/dev/tools tests/dev/evaluation tests/dev/benchmarks clients/tests/unit \
 	tests/ui/test_texts.py tests/ui/test_pages.py
 
-.PHONY: help setup setup-local ui test-ui screenshots local local-stop local-reset test unit coverage test-stacks test-e2e test-hostile test-use-case lint lint-prose format synth use-case snapshots deploy destroy doctor lock openapi curl bench bench-chat bench-ingestion evaluate
+.PHONY: help setup setup-local ui test-ui screenshots local local-stop local-reset test unit coverage test-stacks test-e2e test-hostile test-use-case lint lint-prose format synth use-case snapshots deploy destroy doctor lock openapi curl bench bench-chat bench-ingestion soak evaluate
 
 help: ## list the commands
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -141,6 +141,9 @@ bench-chat: setup ## compare the chatbot's overhead with a baseline (Linux)
 
 bench-ingestion: setup-local ## compare the ingestion's speed with a baseline (Linux)
 	@python -m dev.benchmarks.ingestion
+
+soak: setup-local ## send mixed traffic to the running local stage for ten minutes, print errors, latency and memory
+	@python -m dev.benchmarks.soak
 
 evaluate: setup ## measure HR Q&A's answers: make evaluate [STAGE=local] [QUESTIONS=file] [DOCUMENTS=folder]
 	@python -m dev.evaluation --stage $(LOCAL_STAGE) $(if $(QUESTIONS),--questions "$(QUESTIONS)") $(if $(DOCUMENTS),--documents "$(DOCUMENTS)")
