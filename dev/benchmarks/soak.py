@@ -1,4 +1,4 @@
-"""`python -m dev.benchmarks.soak [--minutes 10]`: mixed traffic on the running local stage, one closed loop per use case.
+"""`python -m dev.benchmarks.soak [--minutes 10]`: mixed traffic on the running local stage, a closed loop per use case.
 
 Prints errors and latency by operation and the memory of the stage's services over time, as Markdown.
 """
