@@ -14,7 +14,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from lambda_src.shared.context import Context, Deadline
+from lambda_src.shared.context import Context, Deadline, NoIdempotency
 from lambda_src.shared.settings import Settings
 from tests import expressions
 
@@ -241,6 +241,22 @@ class FakeTable:
 def stored(table: FakeTable) -> dict[tuple[str, str], dict[str, Any]]:
     """The table's items without the marks of deleted resources, which expire after a day."""
     return {key: item for key, item in table.items.items() if key[1] != "deleted"}
+
+
+def kept_responses_erased(table: FakeTable, resource: str) -> bool:
+    """Whether the responses that contain the resource were erased, also those of running requests."""
+    partition = f"kept#{hashlib.sha256(resource.encode()).hexdigest()}"
+    return [key for key in table.items if key[0] == partition] == [(partition, "deleted")]
+
+
+class RecordedIdempotency(NoIdempotency):
+    """Records which resources a response is kept with."""
+
+    def __init__(self) -> None:
+        self.resources: list[str] = []
+
+    def keep_with(self, *resources: str) -> None:
+        self.resources += resources
 
 
 class FakeBucket:

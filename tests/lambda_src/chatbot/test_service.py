@@ -22,7 +22,7 @@ from lambda_src.shared.errors import (
 from lambda_src.shared.http import Api
 from lambda_src.shared.photos import MAX_PHOTO_BYTES, Photo
 from lambda_src.shared.schemas import ListQuery, Parameters
-from tests.fakes import CALLER, OTHER, LambdaContext, client_error, converse_answer, event, png
+from tests.fakes import CALLER, OTHER, LambdaContext, client_error, converse_answer, event, kept_responses_erased, png
 from tests.lambda_src.chatbot.world import HAIKU, LLAMA, MICRO, NOVA, ChatContext, Killer, World, sent
 
 UNKNOWN = "00000000-0000-7000-8000-000000000000"
@@ -365,6 +365,7 @@ def test_a_deleted_conversation_is_not_found() -> None:
     service.delete_conversation(ChatContext(), id=conversation)
     service.delete_conversation(ChatContext(), id=conversation)
 
+    assert kept_responses_erased(world.table, conversation)
     assert sent(world)[1:] == [{"caller": CALLER, "conversation": conversation}] * 2
     assert_not_found(world, conversation)
     with pytest.raises(NotFound):

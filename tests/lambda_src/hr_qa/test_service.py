@@ -13,7 +13,15 @@ from lambda_src.hr_qa.rerank import Reranker
 from lambda_src.shared.catalog import resolve
 from lambda_src.shared.errors import Conflict, Forbidden, InvalidRequest, ModelFailed, NotFound, Refused, TooLarge
 from lambda_src.shared.schemas import ListQuery
-from tests.fakes import CALLER, OTHER, client_error, context, converse_answer
+from tests.fakes import (
+    CALLER,
+    OTHER,
+    RecordedIdempotency,
+    client_error,
+    context,
+    converse_answer,
+    kept_responses_erased,
+)
 from tests.lambda_src.hr_qa.world import World
 from tests.pdfs import text_pdf
 
@@ -134,8 +142,12 @@ def test_an_answer_cites_document_page_and_sentence(world: World) -> None:
     document = ready(world, [PARKING, LEAVE], "Leave Handbook")
     service = world.service(lambda request: drafted(("Maternity leave is 120 days.", [number_of(world, "120 days")])))
 
-    answer = service.answer_question(context(), body=AskQuestion(question=QUESTION))
+    request = context()
+    request.idempotency = kept = RecordedIdempotency()
 
+    answer = service.answer_question(request, body=AskQuestion(question=QUESTION))
+
+    assert kept.resources == [document]
     assert (answer.answered, answer.answer) == (True, "Maternity leave is 120 days.")
     (citation,) = answer.citations
     assert (citation.document_id, citation.document, citation.page) == (document, "Leave Handbook", 2)
@@ -248,6 +260,7 @@ def test_a_deleted_document_is_excluded_at_once(world: World) -> None:
     deleted = service.delete_document(context(), id=document)
 
     assert deleted.status == "deleting"
+    assert kept_responses_erased(world.table, document)
     assert world.search.searchable, "the deletion does not depend on the index"
     assert service.search(context(), body=Search(query="maternity leave")).items == []
     with pytest.raises(NotFound):

@@ -16,8 +16,10 @@ from tests.fakes import (
     FakeBucket,
     FakeModel,
     FakeTable,
+    RecordedIdempotency,
     client_error,
     context,
+    kept_responses_erased,
     settings,
     stability_answer,
     stored,
@@ -109,6 +111,18 @@ def test_an_unsupported_parameter_is_refused_by_name_before_any_call(changes: di
         setup.service.create_images(context(), body=CreateImages(**{"prompt": "x", **changes}))
     assert [detail["path"] for detail in raised.value.details or []] == [path]
     assert setup.model.requests == []
+
+
+def test_kept_responses_are_erased_with_each_of_their_images() -> None:
+    setup, request = Setup(amazon(2)), context()
+    request.idempotency = kept = RecordedIdempotency()
+    items = setup.service.create_images(request, body=CreateImages(prompt="x", count=2, model=TITAN)).items
+    assert kept.resources == [item.id for item in items]
+
+    setup.service.delete_image(context(), id=items[1].id)
+
+    assert kept_responses_erased(setup.table, items[1].id)
+    assert not kept_responses_erased(setup.table, items[0].id)
 
 
 @pytest.mark.parametrize(

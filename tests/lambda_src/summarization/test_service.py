@@ -14,7 +14,18 @@ from lambda_src.shared.schemas import ListQuery
 from lambda_src.shared.store import RecordStore
 from lambda_src.summarization.models import CreateSummary, SummaryRecord
 from lambda_src.summarization.service import SummaryService, fit_lines
-from tests.fakes import OTHER, FakeModel, FakeTable, context, converse_answer, png, settings, stored
+from tests.fakes import (
+    OTHER,
+    FakeModel,
+    FakeTable,
+    RecordedIdempotency,
+    context,
+    converse_answer,
+    kept_responses_erased,
+    png,
+    settings,
+    stored,
+)
 
 REPORT = {
     "title": "Pump 4 leaks",
@@ -126,6 +137,17 @@ def test_too_many_lines_are_sent_back_and_at_last_joined() -> None:
     setup = Setup(long, long, long)
     assert setup.create(text="x", lines=2).report.summary == "one\ntwo three"
     assert "3 lines, at most 2" in setup.model.requests[1]["messages"][-1]["content"][0]["text"]
+
+
+def test_kept_responses_are_erased_with_the_report() -> None:
+    setup, request = Setup(answer()), context()
+    request.idempotency = kept = RecordedIdempotency()
+    summary = setup.service.create_summary(request, body=CreateSummary(text="x"))
+    assert kept.resources == [summary.id]
+
+    setup.service.delete_summary(context(), id=summary.id)
+
+    assert kept_responses_erased(setup.table, summary.id)
 
 
 def test_an_unusable_answer_stores_nothing() -> None:

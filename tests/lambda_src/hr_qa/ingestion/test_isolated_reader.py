@@ -176,3 +176,29 @@ def test_the_reader_has_no_credentials_and_cannot_write_files(monkeypatch: pytes
 def test_limits_leave_room_for_the_function() -> None:
     """The ingestion's function has 1024 MB; without the reader it needs about 150."""
     assert Limits().memory_bytes <= (1024 - 300) * 1024**2
+
+
+def test_each_page_that_is_visited_adds_to_the_documents_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    timers: list[float] = []
+    monkeypatch.setattr(reader_process.signal, "setitimer", lambda _, seconds: timers.append(round(seconds, 1)))
+    monkeypatch.setattr(reader_process.time, "process_time", lambda: 100.0 + len(timers))
+    budget = reader_process.CpuBudget(Limits(page_seconds=3, document_seconds=4, seconds_per_page=0.5))
+
+    for _ in range(3):
+        budget.start_page()
+
+    # A second passes between pages; at most three seconds are left for one page.
+    assert timers == [3.0, 3.0, 3.0, 3.0]
+    for _ in range(4):
+        budget.start_page()
+    assert timers[4:] == [2.5, 2.0, 1.5, 1.0]
+
+
+def test_reading_and_drawing_a_page_start_its_time() -> None:
+    starts: list[int] = []
+    with open_document(SCAN, MAX_PAGES, on_page=lambda: starts.append(1)) as document:
+        document.read(1, 2)
+        read = len(starts)
+        document.render_png(1, 30)
+    assert read >= 2
+    assert len(starts) == read + 1
