@@ -100,7 +100,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m dev.tools.curl", description="Prints curl calls for a stage's routes."
     )
-    parser.add_argument("use_case", choices=[use_case.id for use_case in USE_CASES])
+    parser.add_argument(
+        "use_case",
+        choices=[use_case.id for use_case in USE_CASES],
+        # Folders have underscores, URLs hyphens: both are accepted.
+        type=lambda name: name.replace("_", "-"),
+    )
     parser.add_argument("--stage", default="local")
     parser.add_argument("--route", help='one route, such as "POST /embeddings"; default: all')
     options = parser.parse_args(arguments)

@@ -76,6 +76,7 @@ VALUES: Mapping[str, Any] = {
     "pages": 48,
     "pagesDone": 48,
     "pagesWithoutText": 0,
+    "hiddenCharacters": 0,
     "prompt": "A film poster: a lighthouse keeper and her dog watch a comet",
     "provider": "Amazon",
     "query": "annual leave carry over",

@@ -200,6 +200,16 @@ def test_the_command_prints_a_stages_calls(monkeypatch: pytest.MonkeyPatch, caps
     assert shown.rstrip().endswith("https://api.test/v1/embeddings")
 
 
+def test_a_use_case_may_be_named_as_its_folder(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stage = Stage("dev", {"image-generation": "https://api.test/v1/"}.__getitem__, SigV4(lambda: None), REGION)
+    monkeypatch.setattr(stages, "open_stage", lambda name: stage)
+
+    assert module.main(["image_generation", "--route", "GET /images"]) == 0
+    assert "https://api.test/v1/images" in capsys.readouterr().out
+
+
 def test_the_command_reports_a_missing_stage(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
