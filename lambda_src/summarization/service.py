@@ -10,6 +10,7 @@ from lambda_src.shared.context import Context
 from lambda_src.shared.errors import InvalidRequest
 from lambda_src.shared.idempotency import IdempotencyStore
 from lambda_src.shared.ids import new_id, timestamp
+from lambda_src.shared.inert_text import inert_text
 from lambda_src.shared.observability import logger
 from lambda_src.shared.photos import photo_blocks
 from lambda_src.shared.schemas import ListQuery, Usage
@@ -73,7 +74,8 @@ class SummaryService:
     def list_summaries(self, context: Context, *, query: ListQuery) -> SummaryList:
         """The caller's reports, newest first."""
         records, cursor = self._store.page(context.caller, query.limit, query.cursor)
-        return SummaryList(items=records, next_cursor=cursor or UNSET, request_id=context.request_id)
+        items = [structs.replace(record, report=inert_report(record.report)) for record in records]
+        return SummaryList(items=items, next_cursor=cursor or UNSET, request_id=context.request_id)
 
     def get_summary(self, context: Context, *, id: str) -> SummaryAnswer:
         """Raises `NotFound`."""
@@ -90,6 +92,17 @@ def fit_lines(text: str, lines: int) -> str:
     """The text in at most `lines` lines without empty ones. Further lines are joined to the last one."""
     all_lines = [line.strip() for line in text.splitlines() if line.strip()]
     return "\n".join([*all_lines[: lines - 1], *filter(None, [" ".join(all_lines[lines - 1 :])])])
+
+
+def inert_report(report: Report) -> Report:
+    """The report with inert texts, see `shared/inert_text.py`."""
+    return structs.replace(report, **{name: _inert(value) for name, value in structs.asdict(report).items()})
+
+
+def _inert(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_inert(element) for element in value]
+    return inert_text(value) if isinstance(value, str) else value
 
 
 def _check_lines(report: Report, lines: int) -> str | None:
@@ -114,5 +127,5 @@ def _content(body: CreateSummary, invocation: Invocation) -> list[dict[str, Any]
 
 
 def _answer(record: SummaryRecord, context: Context) -> SummaryAnswer:
-    fields = {name: getattr(record, name) for name in record.__struct_fields__}
+    fields = {**structs.asdict(record), "report": inert_report(record.report)}
     return SummaryAnswer(**fields, request_id=context.request_id)
