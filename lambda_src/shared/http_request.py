@@ -6,7 +6,8 @@ from typing import Any
 
 import msgspec
 
-from lambda_src.shared.errors import InvalidRequest, TooLarge
+from lambda_src.shared.errors import InvalidRequest, NotFound, TooLarge
+from lambda_src.shared.ids import is_id
 from lambda_src.shared.routes import Route
 
 
@@ -39,13 +40,23 @@ class HttpRequest:
         return None
 
     def arguments(self, route: Route) -> dict[str, Any]:
-        """What the route's operation takes: path parameters, `query`, `body`. Raises `InvalidRequest`, `TooLarge`."""
-        arguments: dict[str, Any] = dict(self.path_parameters)
+        """What the route's operation takes: path parameters, `query`, `body`.
+
+        Raises `NotFound` for a path parameter that is no id, `InvalidRequest` and `TooLarge`.
+        """
+        arguments: dict[str, Any] = {name: self._id(name) for name in route.path_parameters}
         if route.query is not None:
             arguments["query"] = self._query(route.query)
         if route.request is not None:
             arguments["body"] = self._body(route.request, route.max_body_bytes)
         return arguments
+
+    def _id(self, name: str) -> str:
+        # Checked before any call: DynamoDB refuses long keys, and an empty one, with an error of its own.
+        value = self.path_parameters.get(name) or ""
+        if not is_id(value):
+            raise NotFound("There is nothing of yours with this id.")
+        return value
 
     def _query(self, query_type: type) -> Any:
         try:

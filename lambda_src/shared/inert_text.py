@@ -19,7 +19,7 @@ _BREAKS = re.compile(
     # Addresses without a scheme: `//host`, `www.host`, `user@host`.
     r"|(?<=/)(?=/)|(?<=www)(?=\.)|(?<=@)(?=\S)"
     # `host.com` with any of the four dots of domain names. The endings of common files are no top-level domains.
-    r"|(?<=[.\u3002\uff0e\uff61])(?<!www\.)(?!(?:csv|docx?|jpe?g|pdf|png|pptx?|txt|xlsx?)\b)(?=[^\W\d_]{2})",
+    r"|(?<=[.\u3002\uff0e\uff61])(?!(?:csv|docx?|jpe?g|pdf|png|pptx?|txt|xlsx?)\b)(?=[^\W\d_]{2})",
     re.IGNORECASE,
 )
 

@@ -164,5 +164,5 @@ def test_schemes_are_broken() -> None:
 
 def test_addresses_stay_readable() -> None:
     assert inert_text("Write to hr@gsa.gov or see https://www.gsa.gov/leave.") == (
-        "Write to hr@ gsa. gov or see https: / /www .gsa. gov/leave."
+        "Write to hr@ gsa. gov or see https: / /www . gsa. gov/leave."
     )
