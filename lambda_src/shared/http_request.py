@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import re
 from typing import Any
 
 import msgspec
@@ -9,6 +10,8 @@ import msgspec
 from lambda_src.shared.errors import InvalidRequest, NotFound, TooLarge
 from lambda_src.shared.ids import is_id
 from lambda_src.shared.routes import Route
+
+_INTEGER = re.compile(r"0|-?[1-9][0-9]*")
 
 
 class HttpRequest:
@@ -59,10 +62,16 @@ class HttpRequest:
         return value
 
     def _query(self, query_type: type) -> Any:
+        raw: dict[str, str] = self._event.get("queryStringParameters") or {}
         try:
-            return msgspec.convert(self._event.get("queryStringParameters") or {}, query_type, strict=False)
+            query: Any = msgspec.convert(raw, query_type, strict=False)
         except msgspec.ValidationError as error:
             raise _invalid("query", error) from error
+        for name, value in raw.items():
+            # msgspec also converts 5.0 and 1e1.
+            if isinstance(_field(query, name), int) and not _INTEGER.fullmatch(value):
+                raise InvalidRequest.at(f"query.{name}", "Expected `int`, got `str`")
+        return query
 
     def _body(self, body_type: type, max_bytes: int) -> Any:
         content_type = (self.header("content-type") or "").partition(";")[0].strip().lower()
@@ -88,6 +97,12 @@ class HttpRequest:
             return base64.b64decode(raw, validate=True)
         except binascii.Error as error:
             raise InvalidRequest.at("body", "not valid base64") from error
+
+
+def _field(query: Any, name: str) -> Any:
+    """The value of a query's field by its API name."""
+    fields = {field.encode_name: field.name for field in msgspec.structs.fields(query)}
+    return getattr(query, fields[name])
 
 
 def _invalid(root: str, error: msgspec.ValidationError) -> InvalidRequest:

@@ -127,6 +127,12 @@ def test_what_cannot_be_an_id_is_not_found_before_the_service_is_called(api: Api
         assert (status, body["error"]["code"]) == (404, "not_found")
 
 
+@pytest.mark.parametrize("limit", ["5.0", "1e0", "05", "+5", " 5", "5 ", "5_0", "٥", "", "0x5", "null", "true", "five"])
+def test_only_plain_integers_are_numbers_in_a_query(api: Api, limit: str) -> None:
+    status, body, _ = call(api, event("GET", "/things/{id}", path={"id": ID}, query={"limit": limit}))
+    assert (status, body["error"]["details"][0]["path"]) == (400, "query.limit")
+
+
 PLAIN_TEXT = event("POST", "/things", {"text": "a"}, headers={"Content-Type": "text/plain"})
 LONG_KEY = event("POST", "/things", {"text": "a"}, headers={"Idempotency-Key": "k" * 65})
 
