@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 
 from lambda_src.chatbot.conversations import ConversationItem, MessageItem
-from lambda_src.chatbot.prompt import answer_text, fence
+from lambda_src.chatbot.prompt import answer_text
 from lambda_src.chatbot.settings import ChatSettings
 from lambda_src.shared.bedrock import Bedrock
 from lambda_src.shared.context import Context
 from lambda_src.shared.errors import Refused
+from lambda_src.shared.fences import fence
 from lambda_src.shared.inert_text import inert_text
 
 PREVIEW_CHARACTERS = 60

@@ -14,6 +14,7 @@ import msgspec
 
 from lambda_src.hr_qa.models import Citation, Claim, Draft
 from lambda_src.hr_qa.ranking import Hit
+from lambda_src.shared.fences import escape_tags
 from lambda_src.shared.inert_text import inert_text
 
 MAX_CHUNKS = 10
@@ -220,4 +221,4 @@ def _attribute(text: str) -> str:
 
 def _one_line(text: str) -> str:
     """The text on one line and without tags, so that a sentence cannot close its page or imitate another number."""
-    return " ".join(text.split()).replace("<", "&lt;")
+    return escape_tags(" ".join(text.split()))

@@ -8,6 +8,7 @@ from lambda_src.shared.bedrock import Bedrock
 from lambda_src.shared.catalog import Invocation
 from lambda_src.shared.context import Context
 from lambda_src.shared.errors import InvalidRequest
+from lambda_src.shared.fences import fence
 from lambda_src.shared.idempotency import IdempotencyStore
 from lambda_src.shared.ids import new_id, timestamp
 from lambda_src.shared.inert_text import inert_text
@@ -119,11 +120,7 @@ def _content(body: CreateSummary, invocation: Invocation) -> list[dict[str, Any]
     if not body.photos and not (body.text and body.text.strip()):
         raise InvalidRequest.at("body", "needs a text, photos, or both")
     blocks = photo_blocks(body.photos, invocation.model)
-    if not body.text:
-        return blocks
-    # The report must not be able to close the tag.
-    text = body.text.replace("</report>", "&lt;/report&gt;")
-    return [*blocks, {"text": f"<report>\n{text}\n</report>"}]
+    return [*blocks, {"text": fence(body.text, "report")}] if body.text else blocks
 
 
 def _answer(record: SummaryRecord, context: Context) -> SummaryAnswer:
