@@ -126,7 +126,7 @@ def language_instruction(language: str | None) -> str | None:
     if language is None:
         return None
     name = _LANGUAGES.get(language.partition("-")[0].lower())
-    return f"Answer in {name or f'the language {language}'}."
+    return f"Answer in {name}." if name else f'Answer in the language of the BCP 47 tag "{language}".'
 
 
 def verify_draft(draft: Draft, sources: Sources, question: str) -> VerifiedAnswer:

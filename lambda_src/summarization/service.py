@@ -56,7 +56,9 @@ class SummaryService:
             answer_type=Report,
             max_tokens=MAX_TOKENS,
             check=lambda report: _check_lines(report, body.lines),
-            caller_instructions=f"Write in the language {body.language}." if body.language else None,
+            caller_instructions=f'Write in the language of the BCP 47 tag "{body.language}".'
+            if body.language
+            else None,
         )
         use = context.used(invocation)
         record = SummaryRecord(

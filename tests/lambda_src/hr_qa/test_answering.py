@@ -163,4 +163,4 @@ def test_the_prompt_names_the_language() -> None:
     assert answering.language_instruction(None) is None
     assert "language of the question" not in answering.build_system_prompt("pt-BR")
     assert answering.language_instruction("pt-BR") == "Answer in Portuguese."
-    assert answering.language_instruction("fi") == "Answer in the language fi."
+    assert answering.language_instruction("fi") == 'Answer in the language of the BCP 47 tag "fi".'
