@@ -83,12 +83,17 @@ def _cited(question: Question, file: str, citation: Mapping[str, Any], texts: Te
     page: PageKey = (file, citation["page"])
     quote = collapsed(citation["quote"])
     text = texts(file).get(citation["page"], "")
-    verbatim = bool(quote) and quote in text if text else None
+    # Answers insert spaces into addresses, so that no renderer makes links of them.
+    verbatim = bool(quote) and _without_spaces(quote) in _without_spaces(text) if text else None
     if not question.answerable:
         return CitationAssessment(page, None, verbatim, None)
     places = [place for place in question.evidences if file == place.document and citation["page"] in place.pages]
     right = any(page in pages for pages in question.needed)
     return CitationAssessment(page, right, verbatim, any(overlap(quote, place.evidence) for place in places))
+
+
+def _without_spaces(text: str) -> str:
+    return "".join(text.split())
 
 
 def _words(text: str) -> Sequence[str]:

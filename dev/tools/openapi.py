@@ -235,7 +235,13 @@ def _status(success: tuple[int, type | None]) -> int:
 
 def _parameters(route: Route) -> list[Json]:
     parameters = [
-        {"name": name, "in": "path", "required": True, "schema": {"type": "string"}, "example": VALUES["id"]}
+        {
+            "name": name,
+            "in": "path",
+            "required": True,
+            "schema": {"type": "string", "format": "uuid"},
+            "example": VALUES["id"],
+        }
         for name in route.path_parameters
     ]
     if route.query:

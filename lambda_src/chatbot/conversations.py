@@ -23,7 +23,6 @@ from lambda_src.shared.ids import timestamp
 from lambda_src.shared.parameters import Values
 from lambda_src.shared.photos import ContentType
 from lambda_src.shared.table import (
-    CURSOR,
     Item,
     StaleWriteError,
     Table,
@@ -110,8 +109,6 @@ class Conversations(Table):
 
     def find(self, caller: str, conversation_id: str) -> ConversationItem | None:
         """The current conversation, also one marked as deleted; None if it does not exist or has expired."""
-        if not CURSOR.fullmatch(conversation_id):
-            return None
         item = self._get(_key(caller, conversation_id))
         conversation = _from_item(item) if item else None
         return conversation if conversation and not self._expired(conversation) else None

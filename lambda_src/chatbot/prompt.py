@@ -7,6 +7,7 @@ from lambda_src.chatbot.conversations import ConversationItem, MessageItem, Stor
 from lambda_src.chatbot.models import SendMessage
 from lambda_src.chatbot.photo_store import PhotoStore
 from lambda_src.shared.catalog import Model
+from lambda_src.shared.fences import fence
 from lambda_src.shared.parameters import converse_fields, effective_parameters, supported_parameters
 from lambda_src.shared.photos import photo_block
 
@@ -65,11 +66,6 @@ def guard_new_message(request: dict[str, Any]) -> dict[str, Any]:
 def answer_text(answer: dict[str, Any]) -> str:
     """The text of a Converse answer."""
     return "".join(block.get("text", "") for block in answer["output"]["message"]["content"])
-
-
-def fence(text: str, tag: str) -> str:
-    """The text between `<tag>` and `</tag>`, unable to close the tag itself."""
-    return f"<{tag}>\n{text.replace(f'</{tag}>', f'&lt;/{tag}&gt;')}\n</{tag}>"
 
 
 def _system(conversation: ConversationItem) -> list[Block]:

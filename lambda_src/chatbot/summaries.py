@@ -9,12 +9,13 @@ import math
 from collections.abc import Sequence
 
 from lambda_src.chatbot.conversations import ConversationItem, Conversations, MessageItem
-from lambda_src.chatbot.prompt import MISSING_PHOTO, answer_text, fence
+from lambda_src.chatbot.prompt import MISSING_PHOTO, answer_text
 from lambda_src.chatbot.settings import ChatSettings
 from lambda_src.shared.bedrock import Bedrock
 from lambda_src.shared.catalog import Model
 from lambda_src.shared.context import Context
 from lambda_src.shared.errors import ModelFailed
+from lambda_src.shared.fences import fence
 from lambda_src.shared.observability import logger
 
 # English has about four bytes per token in current models, other languages have fewer. Errs on the safe side.

@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 
 from lambda_src.chatbot.conversations import ConversationItem, MessageItem
-from lambda_src.chatbot.prompt import answer_text, fence
+from lambda_src.chatbot.prompt import answer_text
 from lambda_src.chatbot.settings import ChatSettings
 from lambda_src.shared.bedrock import Bedrock
 from lambda_src.shared.context import Context
 from lambda_src.shared.errors import Refused
+from lambda_src.shared.fences import fence
+from lambda_src.shared.inert_text import inert_text
 
 PREVIEW_CHARACTERS = 60
 TITLE_CHARACTERS = 80
@@ -31,10 +33,10 @@ def first_words(text: str, max_characters: int) -> str:
 
 
 def parse_title(answer: str) -> str:
-    """The title in a model's answer; empty when there is none."""
+    """The title in a model's answer, as inert text; empty when there is none."""
     lines = [line.strip(_DECORATION) for line in answer.splitlines()]
     title = next((line for line in lines if line), "")
-    return first_words(title, TITLE_CHARACTERS)
+    return first_words(inert_text(title), TITLE_CHARACTERS)
 
 
 def generate_title(

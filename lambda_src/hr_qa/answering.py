@@ -2,7 +2,7 @@
 
 The model sees numbered sentences and answers with their numbers. Quotes are cut from the stored text, so they are
 verbatim whatever the model writes. A statement is dropped if its sentences do not exist or lack one of its figures.
-Document text is data: it is quoted and never followed.
+Document text is data: it is quoted and never followed. Answers and quotes are inert, see `shared/inert_text.py`.
 """
 
 import re
@@ -14,6 +14,8 @@ import msgspec
 
 from lambda_src.hr_qa.models import Citation, Claim, Draft
 from lambda_src.hr_qa.ranking import Hit
+from lambda_src.shared.fences import escape_tags
+from lambda_src.shared.inert_text import inert_text
 
 MAX_CHUNKS = 10
 MAX_CHARACTERS = 9_000
@@ -45,9 +47,6 @@ NO_DOCUMENTS = {
 }
 _LANGUAGES = {"en": "English", "pt": "Portuguese", "es": "Spanish", "fr": "French", "de": "German"}
 
-_TAG = re.compile(r"</?[A-Za-z!][^<>]*>")
-_LINK = re.compile(r"!?\[([^\]]*)\]\([^)]*\)")
-_SCHEME = re.compile(r"\b(?:https?|ftp|javascript|data|mailto):(?://)?", re.IGNORECASE)
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 
 
@@ -127,7 +126,7 @@ def language_instruction(language: str | None) -> str | None:
     if language is None:
         return None
     name = _LANGUAGES.get(language.partition("-")[0].lower())
-    return f"Answer in {name or f'the language {language}'}."
+    return f"Answer in {name}." if name else f'Answer in the language of the BCP 47 tag "{language}".'
 
 
 def verify_draft(draft: Draft, sources: Sources, question: str) -> VerifiedAnswer:
@@ -137,7 +136,7 @@ def verify_draft(draft: Draft, sources: Sources, question: str) -> VerifiedAnswe
     for claim in draft.claims if draft.answered else []:
         numbers = [number for number in claim.sentences if 0 < number <= len(sources.sentences)]
         sentences = [sources.sentences[number - 1] for number in numbers]
-        text = strip_markup(claim.text)
+        text = inert_text(" ".join(claim.text.split()))
         if text and sentences and _figures_supported(claim, sentences, question):
             supported.append(text)
             for sentence in sentences:
@@ -160,21 +159,12 @@ def citations(sentences: Sequence[Sentence], names: Mapping[str, str]) -> list[C
     return [
         Citation(
             document_id=run[0].chunk.document,
-            document=names.get(run[0].chunk.document, ""),
+            document=inert_text(names.get(run[0].chunk.document, "")),
             page=run[0].chunk.page,
-            quote=run[0].chunk.text[run[0].start : run[-1].end].strip(),
+            quote=inert_text(run[0].chunk.text[run[0].start : run[-1].end].strip()),
         )
         for run in runs
     ]
-
-
-def strip_markup(text: str) -> str:
-    """A model's text without tags, links and URL schemes. Addresses stay readable but are not clickable."""
-    plain = _LINK.sub(r"\1", text)
-    # Repeated, because removing a tag may leave another one.
-    while (shorter := _TAG.sub("", plain)) != plain:
-        plain = shorter
-    return " ".join(_SCHEME.sub("", plain).split())
 
 
 def _figures_supported(claim: Claim, sentences: Sequence[Sentence], question: str) -> bool:
@@ -231,4 +221,4 @@ def _attribute(text: str) -> str:
 
 def _one_line(text: str) -> str:
     """The text on one line and without tags, so that a sentence cannot close its page or imitate another number."""
-    return " ".join(text.split()).replace("<", "&lt;")
+    return escape_tags(" ".join(text.split()))

@@ -91,7 +91,7 @@ class AskQuestion(RequestModel):
 
 
 class Citation(ResponseModel):
-    """The source of a statement: a page, counted from 1, and a verbatim quote from the stored text."""
+    """The source of a statement: a page, counted from 1, and a quote from the stored text: verbatim but for spaces."""
 
     document_id: str
     document: str
@@ -117,7 +117,7 @@ class Search(RequestModel):
 
 
 class SearchResult(ResponseModel):
-    """A passage of a page. Scores are comparable within one search only."""
+    """A passage of a page, verbatim but for spaces. Scores are comparable within one search only."""
 
     document_id: str
     document: str

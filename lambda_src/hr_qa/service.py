@@ -35,6 +35,7 @@ from lambda_src.shared.embedding import Embedder
 from lambda_src.shared.errors import Conflict, Forbidden, NotFound, TooLarge
 from lambda_src.shared.idempotency import IdempotencyStore
 from lambda_src.shared.ids import new_id, timestamp
+from lambda_src.shared.inert_text import inert_text
 from lambda_src.shared.observability import count, logger
 from lambda_src.shared.schemas import ListQuery, Usage
 from lambda_src.shared.structured import ask
@@ -126,9 +127,9 @@ class QaService:
         items = [
             SearchResult(
                 document_id=candidate.hit.document,
-                document=names[candidate.hit.document],
+                document=inert_text(names[candidate.hit.document]),
                 page=candidate.hit.page,
-                text=candidate.hit.text,
+                text=inert_text(candidate.hit.text),
                 score=candidate.score,
             )
             for candidate in ranked[: body.limit]
@@ -251,7 +252,7 @@ class QaService:
         """The fields of the API's `Document`."""
         fields: dict[str, Any] = {
             "id": document.id,
-            "name": document.name,
+            "name": inert_text(document.name),
             "status": document.status,
             "created_at": document.created_at,
             "updated_at": document.updated_at,

@@ -57,7 +57,10 @@ class PlaygroundService:
         return text_then_result(stream, finish)
 
     def compare_completions(self, context: Context, *, body: CompareCompletions) -> Comparison:
-        """A failed model has its error in its place. Raises `InvalidRequest` for a task that no model can answer."""
+        """A failed model has its error in its place. Raises `InvalidRequest` for a task that no model can answer.
+
+        When all models failed, a retry with the same idempotency key calls them again, as for a single request.
+        """
         invocations = self._distinct(body.models)
         conversation = self._conversation(body)
 
@@ -69,7 +72,10 @@ class PlaygroundService:
 
         # Each call ends before the request's deadline on its own.
         with ThreadPoolExecutor(max_workers=len(invocations)) as pool:
-            return Comparison(items=list(pool.map(complete, invocations)), request_id=context.request_id)
+            items = list(pool.map(complete, invocations))
+        if not any(isinstance(item, Completion) for item in items):
+            context.idempotency.discard()
+        return Comparison(items=items, request_id=context.request_id)
 
     def list_models(self, context: Context) -> ModelList:
         """The complete catalog, including models that have ended."""

@@ -8,10 +8,10 @@ https://awslabs.github.io/aws-lambda-web-adapter/features/request-context.html
 import asyncio
 import base64
 import os
-import re
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
+from urllib.parse import unquote
 
 import msgspec
 
@@ -53,10 +53,12 @@ class App:
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         body = await _read_body(receive)
-        headers = {name.decode().lower(): value.decode() for name, value in scope["headers"]}
+        headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
         event, remaining = _event(scope, headers, body), RemainingTime(headers.get(LAMBDA_CONTEXT))
         response = await asyncio.to_thread(self._api.respond, event, remaining)
-        raw_headers = [(name.lower().encode(), value.encode()) for name, value in response.headers.items()]
+        raw_headers = [
+            (name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in response.headers.items()
+        ]
         start = {"type": "http.response.start", "status": response.status, "headers": raw_headers}
         if isinstance(response.body, bytes):
             await send(start)
@@ -139,7 +141,7 @@ def _event(scope: dict[str, Any], headers: dict[str, str], body: bytes) -> dict[
         "httpMethod": scope["method"],
         "resource": resource,
         "headers": headers,
-        "pathParameters": _path_parameters(resource, scope["path"]),
+        "pathParameters": _path_parameters(resource, scope["raw_path"].decode("latin-1")),
         "body": base64.b64encode(body).decode(),
         "isBase64Encoded": True,
         "requestContext": context,
@@ -147,18 +149,16 @@ def _event(scope: dict[str, Any], headers: dict[str, str], body: bytes) -> dict[
 
 
 def _path_parameters(resource: str, path: str) -> dict[str, str]:
-    """Matched at the path's end, because the stage name may come first."""
-    pattern = "".join(
-        f"(?P<{part[1:-1]}>[^/]+)" if part.startswith("{") else re.escape(part)
-        for part in re.split(r"(\{[^}]+\})", resource)
-    )
-    match = re.search(f"{pattern}$", path)
-    return match.groupdict() if match else {}
+    """Matched at the path's end: the stage name may come first. `%2F` is no slash, so values are decoded last."""
+    names = resource.split("/")
+    values = path.split("/")[-len(names) :]
+    return {name[1:-1]: unquote(value) for name, value in zip(names, values, strict=False) if name.startswith("{")}
 
 
 def _json_object(header: str | None) -> dict[str, Any]:
+    """The adapter writes UTF-8, while headers are decoded as Latin-1."""
     try:
-        value = msgspec.json.decode(header or "{}")
-    except msgspec.DecodeError:
+        value = msgspec.json.decode((header or "{}").encode("latin-1"))
+    except (msgspec.DecodeError, UnicodeError):
         return {}
     return value if isinstance(value, dict) else {}

@@ -158,7 +158,7 @@ class Bedrock:
                 backoff = random.uniform(0.5, 1.0) * FIRST_BACKOFF_SECONDS * 2**attempt
                 out_of_time = context.deadline.seconds_left - backoff < MARGIN_SECONDS + READ_SECONDS[-1]
                 if attempt == ATTEMPTS or out_of_time or not _is_transient(error):
-                    raise _as_api_error(error) from error
+                    raise _as_api_error(error) from None
                 logger.info("model call retried", attempt=attempt, error=_code(error))
                 self._sleep(backoff)
         raise AssertionError("unreachable")
@@ -195,7 +195,7 @@ class AnswerStream(ClosingIterator[str]):
                     yield text
                 self._read_metadata(event)
         except (ClientError, BotoCoreError, HTTPError, ParserError, OSError) as error:
-            raise _as_api_error(error) from error
+            raise _as_api_error(error) from None
         if self.stop_reason is None:
             logger.warning("model stream cut", model=self._invocation.id)
             raise Unavailable("The model's answer was cut off. Try again.", retry_after=RETRY_AFTER_SECONDS)
@@ -241,8 +241,9 @@ def _is_transient(error: Exception) -> bool:
 
 
 def _as_api_error(error: Exception) -> ApiError:
+    """Raised `from None`: Bedrock's messages may quote the caller's text, and a log has the causes of exceptions."""
     code = _code(error)
-    logger.warning("model call failed", error=code, reason=str(error))
+    logger.warning("model call failed", error=code, **_log_fields(error))
     if isinstance(error, (ReadTimeoutError, StreamTimeoutError)) or code == "ModelTimeoutException":
         return DeadlineExceeded("The model did not answer in time. Try again, or ask for less.")
     if code in ("ThrottlingException", "TooManyRequestsException", "ServiceQuotaExceededException"):
@@ -255,8 +256,23 @@ def _as_api_error(error: Exception) -> ApiError:
     return Unavailable("The model cannot be reached at the moment.", retry_after=RETRY_AFTER_SECONDS)
 
 
+def _log_fields(error: Exception) -> dict[str, Any]:
+    """What identifies a failed call without quoting its texts."""
+    if not isinstance(error, ClientError):
+        return {}
+    metadata = error.response.get("ResponseMetadata", {})
+    return {
+        "operation": error.operation_name,
+        "http_status": metadata.get("HTTPStatusCode"),
+        "aws_request_id": metadata.get("RequestId"),
+    }
+
+
 def _rejected(message: str) -> ApiError:
     # Titan Image and Nova Canvas report blocked content as a validation error.
     if "content filter" in message.lower() or "content policy" in message.lower():
         return Refused("The model declined this request.")
-    return InvalidRequest(f"The model did not accept the request: {message}")
+    error = InvalidRequest(f"The model did not accept the request: {message}")
+    # What a log shows of the exception; the caller gets its message.
+    error.args = ("The model did not accept the request.",)
+    return error

@@ -55,6 +55,9 @@ class NoIdempotency:
     def finish(self, status: int, body: bytes) -> None:
         """Stores the response, unless `completion_writes` has."""
 
+    def discard(self) -> None:
+        """The response is a failure although its status is a success: `finish` frees the key instead of storing it."""
+
     def release(self) -> None:
         """Frees the key of a request that did not finish."""
 

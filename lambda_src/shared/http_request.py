@@ -2,12 +2,16 @@
 
 import base64
 import binascii
+import re
 from typing import Any
 
 import msgspec
 
-from lambda_src.shared.errors import InvalidRequest, TooLarge
+from lambda_src.shared.errors import InvalidRequest, NotFound, TooLarge
+from lambda_src.shared.ids import is_id
 from lambda_src.shared.routes import Route
+
+_INTEGER = re.compile(r"0|-?[1-9][0-9]*")
 
 
 class HttpRequest:
@@ -39,19 +43,35 @@ class HttpRequest:
         return None
 
     def arguments(self, route: Route) -> dict[str, Any]:
-        """What the route's operation takes: path parameters, `query`, `body`. Raises `InvalidRequest`, `TooLarge`."""
-        arguments: dict[str, Any] = dict(self.path_parameters)
+        """What the route's operation takes: path parameters, `query`, `body`.
+
+        Raises `NotFound` for a path parameter that is no id, `InvalidRequest` and `TooLarge`.
+        """
+        arguments: dict[str, Any] = {name: self._id(name) for name in route.path_parameters}
         if route.query is not None:
             arguments["query"] = self._query(route.query)
         if route.request is not None:
             arguments["body"] = self._body(route.request, route.max_body_bytes)
         return arguments
 
+    def _id(self, name: str) -> str:
+        # Checked before any call: DynamoDB refuses long keys, and an empty one, with an error of its own.
+        value = self.path_parameters.get(name) or ""
+        if not is_id(value):
+            raise NotFound("There is nothing of yours with this id.")
+        return value
+
     def _query(self, query_type: type) -> Any:
+        raw: dict[str, str] = self._event.get("queryStringParameters") or {}
         try:
-            return msgspec.convert(self._event.get("queryStringParameters") or {}, query_type, strict=False)
+            query: Any = msgspec.convert(raw, query_type, strict=False)
         except msgspec.ValidationError as error:
             raise _invalid("query", error) from error
+        for name, value in raw.items():
+            # msgspec also converts 5.0 and 1e1.
+            if isinstance(_field(query, name), int) and not _INTEGER.fullmatch(value):
+                raise InvalidRequest.at(f"query.{name}", "Expected `int`, got `str`")
+        return query
 
     def _body(self, body_type: type, max_bytes: int) -> Any:
         content_type = (self.header("content-type") or "").partition(";")[0].strip().lower()
@@ -77,6 +97,12 @@ class HttpRequest:
             return base64.b64decode(raw, validate=True)
         except binascii.Error as error:
             raise InvalidRequest.at("body", "not valid base64") from error
+
+
+def _field(query: Any, name: str) -> Any:
+    """The value of a query's field by its API name."""
+    fields = {field.encode_name: field.name for field in msgspec.structs.fields(query)}
+    return getattr(query, fields[name])
 
 
 def _invalid(root: str, error: msgspec.ValidationError) -> InvalidRequest:

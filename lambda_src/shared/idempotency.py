@@ -232,6 +232,7 @@ class Idempotent(NoIdempotency):
         self._resources: list[str] = []
         self._written = False
         self._finished = False
+        self._discarded = False
 
     def begin(self, body: Any, seconds: float) -> StoredResponse | None:
         return self._store.begin(self._claim, body=msgspec.json.encode(body), seconds=seconds)
@@ -243,7 +244,13 @@ class Idempotent(NoIdempotency):
         self._written = True
         return self._store.completion_writes(self._claim, self._status, self._encode(response), self._resources)
 
+    def discard(self) -> None:
+        self._discarded = True
+
     def finish(self, status: int, body: bytes) -> None:
+        if self._discarded:
+            self.release()
+            return
         self._finished = True
         if not self._written:
             _ignore_failure(self._store.finish, self._claim, status, body, self._resources)

@@ -1,8 +1,11 @@
 """Identifiers that sort by creation time (UUIDv7, RFC 9562), and the API's timestamps."""
 
 import os
+import re
 import time
 from datetime import UTC, datetime
+
+_ID = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 def new_id(milliseconds: int | None = None) -> str:
@@ -13,6 +16,11 @@ def new_id(milliseconds: int | None = None) -> str:
     value = stamp << 80 | 7 << 76 | (random >> 62 & 0xFFF) << 64 | 2 << 62 | random & (1 << 62) - 1
     text = f"{value:032x}"
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+
+def is_id(text: str) -> bool:
+    """Whether a text has the form of `new_id`'s results, and so can be the id of something."""
+    return _ID.fullmatch(text) is not None
 
 
 def timestamp(seconds: float | None = None) -> str:

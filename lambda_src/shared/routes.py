@@ -20,11 +20,11 @@ class Created(msgspec.Struct, frozen=True):
 class Route(msgspec.Struct, frozen=True, kw_only=True):
     """One method on one path.
 
-    `path` is in the gateway's form, `/images/{id}`. `operation` names the method of the use case's service that does
-    the work. It is called with the request's `Context` and, by name, the path parameters, `body` and `query`.
-    `request` and `query` are msgspec types; the fields of a `query` type are scalars. `response` is None for an empty
-    body. `other_responses` are successes with another status. `raises` lists the errors that do not follow from the
-    other fields; those about the body, the key, `{id}` and the model do.
+    `path` is in the gateway's form, `/images/{id}`; its parameters are ids. `operation` names the method of the use
+    case's service that does the work. It is called with the request's `Context` and, by name, the path parameters,
+    `body` and `query`. `request` and `query` are msgspec types; the fields of a `query` type are scalars. `response` is
+    None for an empty body. `other_responses` are successes with another status. `raises` lists the errors that do not
+    follow from the other fields; those about the body, the key, `{id}` and the model do.
 
     `stream` is the name of a stream's final event; None for a plain response. The operation of a stream validates its
     input and opens the model's stream, then returns a `ClosingIterator` of text pieces whose last item is the response.

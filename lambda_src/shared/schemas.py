@@ -6,20 +6,20 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 ModelId = Annotated[str, Meta(min_length=1, max_length=200, description="A model that this stage offers")]
-Text = Annotated[str, Meta(min_length=1, max_length=50_000)]
-NonBlankText = Annotated[str, Meta(min_length=1, max_length=50_000, pattern=r"\S")]
-
-
+# Language, script and region. The other parts of a BCP 47 tag are words of up to eight letters: possible instructions.
+# In Python, `$` also matches before a last line break.
 Language = Annotated[
     str,
     Meta(
         min_length=2,
-        max_length=35,
-        pattern="^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$",
-        description="A BCP 47 tag",
+        max_length=12,
+        pattern="^[A-Za-z]{2,3}(-[A-Za-z]{4})?(-([A-Za-z]{2}|[0-9]{3}))?$(?!\\n)",
+        description="A BCP 47 tag: language, script, region",
         examples=["pt-BR"],
     ),
 ]
+Text = Annotated[str, Meta(min_length=1, max_length=50_000)]
+NonBlankText = Annotated[str, Meta(min_length=1, max_length=50_000, pattern=r"\S")]
 
 
 class RequestModel(msgspec.Struct, rename="camel", forbid_unknown_fields=True):

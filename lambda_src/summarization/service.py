@@ -8,8 +8,10 @@ from lambda_src.shared.bedrock import Bedrock
 from lambda_src.shared.catalog import Invocation
 from lambda_src.shared.context import Context
 from lambda_src.shared.errors import InvalidRequest
+from lambda_src.shared.fences import fence
 from lambda_src.shared.idempotency import IdempotencyStore
 from lambda_src.shared.ids import new_id, timestamp
+from lambda_src.shared.inert_text import inert_text
 from lambda_src.shared.observability import logger
 from lambda_src.shared.photos import photo_blocks
 from lambda_src.shared.schemas import ListQuery, Usage
@@ -54,7 +56,9 @@ class SummaryService:
             answer_type=Report,
             max_tokens=MAX_TOKENS,
             check=lambda report: _check_lines(report, body.lines),
-            caller_instructions=f"Write in the language {body.language}." if body.language else None,
+            caller_instructions=f'Write in the language of the BCP 47 tag "{body.language}".'
+            if body.language
+            else None,
         )
         use = context.used(invocation)
         record = SummaryRecord(
@@ -73,7 +77,8 @@ class SummaryService:
     def list_summaries(self, context: Context, *, query: ListQuery) -> SummaryList:
         """The caller's reports, newest first."""
         records, cursor = self._store.page(context.caller, query.limit, query.cursor)
-        return SummaryList(items=records, next_cursor=cursor or UNSET, request_id=context.request_id)
+        items = [structs.replace(record, report=inert_report(record.report)) for record in records]
+        return SummaryList(items=items, next_cursor=cursor or UNSET, request_id=context.request_id)
 
     def get_summary(self, context: Context, *, id: str) -> SummaryAnswer:
         """Raises `NotFound`."""
@@ -92,6 +97,17 @@ def fit_lines(text: str, lines: int) -> str:
     return "\n".join([*all_lines[: lines - 1], *filter(None, [" ".join(all_lines[lines - 1 :])])])
 
 
+def inert_report(report: Report) -> Report:
+    """The report with inert texts, see `shared/inert_text.py`."""
+    return structs.replace(report, **{name: _inert(value) for name, value in structs.asdict(report).items()})
+
+
+def _inert(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_inert(element) for element in value]
+    return inert_text(value) if isinstance(value, str) else value
+
+
 def _check_lines(report: Report, lines: int) -> str | None:
     count = len([line for line in report.summary.splitlines() if line.strip()])
     return f"`summary` has {count} lines, at most {lines} are allowed." if count > lines else None
@@ -106,13 +122,9 @@ def _content(body: CreateSummary, invocation: Invocation) -> list[dict[str, Any]
     if not body.photos and not (body.text and body.text.strip()):
         raise InvalidRequest.at("body", "needs a text, photos, or both")
     blocks = photo_blocks(body.photos, invocation.model)
-    if not body.text:
-        return blocks
-    # The report must not be able to close the tag.
-    text = body.text.replace("</report>", "&lt;/report&gt;")
-    return [*blocks, {"text": f"<report>\n{text}\n</report>"}]
+    return [*blocks, {"text": fence(body.text, "report")}] if body.text else blocks
 
 
 def _answer(record: SummaryRecord, context: Context) -> SummaryAnswer:
-    fields = {name: getattr(record, name) for name in record.__struct_fields__}
+    fields = {**structs.asdict(record), "report": inert_report(record.report)}
     return SummaryAnswer(**fields, request_id=context.request_id)

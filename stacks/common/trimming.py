@@ -1,5 +1,6 @@
 """Trims installed dependencies to what a function needs: a smaller package, and less to read at start-up."""
 
+import re
 import shutil
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -12,7 +13,9 @@ ROOT_CERTIFICATES = (
     "Starfield Services Root Certificate Authority - G2",
     *("DigiCert Global Root CA", "DigiCert Global Root G2", "DigiCert Global Root G3"),
 )
-_NEVER_NEEDED = ("*.dist-info", "*.pyi", "py.typed", "tests", "__pycache__")
+_NEVER_NEEDED = ("*.pyi", "py.typed", "tests", "__pycache__")
+# Licenses require their texts to accompany copies. Older packages have them next to METADATA.
+_LICENSE_FILE = re.compile(r"(lic|notice|copying|authors)", re.IGNORECASE)
 _UNUSED = (
     # Command-line scripts.
     "bin",
@@ -37,6 +40,8 @@ def trim(folder: Path, services: Sequence[str]) -> None:
     for pattern in _NEVER_NEEDED:
         _remove(folder.rglob(pattern))
     _remove(folder / path for path in _UNUSED)
+    for dist_info in folder.glob("*.dist-info"):
+        _trim_dist_info(dist_info)
     _trim_botocore(folder / "botocore", services)
     _keep_folders(folder / "aws_lambda_powertools", _POWERTOOLS_KEPT)
     _keep_folders(folder / "aws_lambda_powertools" / "utilities", _POWERTOOLS_UTILITIES_KEPT)
@@ -54,6 +59,19 @@ def select_certificates(bundle: str, labels: Sequence[str]) -> str:
 def _label(entry: str) -> str | None:
     lines = [line for line in entry.splitlines() if line.startswith("# Label:")]
     return lines[0].removeprefix("# Label:").strip().strip('"') if lines else None
+
+
+def _trim_dist_info(dist_info: Path) -> None:
+    """Keeps the license texts, and the fields of METADATA that scanners and SBOMs read: name, version, license.
+
+    RECORD would list files that trimming removed.
+    """
+    metadata = dist_info / "METADATA"
+    # The description follows the fields.
+    fields = metadata.read_text("utf-8").partition("\n\n")[0]
+    metadata.write_text(f"{fields}\n", "utf-8")
+    kept = ("METADATA", "licenses")
+    _remove(path for path in dist_info.iterdir() if path.name not in kept and not _LICENSE_FILE.match(path.name))
 
 
 def _trim_botocore(botocore: Path, services: Sequence[str]) -> None:

@@ -63,6 +63,10 @@ def test_an_unknown_route(caller: Any, use_case: str) -> None:
     check_error(caller.call("GET", use_case, "/nothing/here"), 404, "not_found")
 
 
+def test_an_id_longer_than_a_key(caller: Any) -> None:
+    check_error(caller.call("GET", "summarization", "/summaries/" + "a" * 1_100), 404, "not_found")
+
+
 def test_an_unknown_method(caller: Any) -> None:
     check_error(caller.call("DELETE", "image-generation", "/images"), 404, "not_found")
 

@@ -46,7 +46,7 @@ from tests.pdfs import text_pdf
 
 BY_NAME = {use_case.name: use_case for use_case in USE_CASES}
 # A text that is also a valid language tag.
-MARKER = "qq-marker7"
+MARKER = "qq-Mark-QQ"
 GUARDRAIL = {"guardrail_id": "g", "guardrail_version": "1"}
 TITAN = "amazon.titan-embed-text-v2:0"
 STABILITY = "stability.stable-image-core-v1:1"

@@ -35,6 +35,7 @@ def test_a_correct_citation_has_page_quote_and_evidence() -> None:
     [
         (("leave.pdf", 4, "You may carry over 240 hours."), (True, False, True)),  # one word differs
         (("leave.pdf", 4, ""), (True, False, False)),
+        (("leave.pdf", 9, "Some thing else altogether"), (False, True, False)),  # spaces make addresses inert
         (("leave.pdf", 9, "Something else altogether"), (False, True, False)),
         (("leave.pdf", 9, RIGHT), (False, False, False)),  # correct, but on another page
         (("scan.pdf", 4, RIGHT), (False, None, False)),  # the page's text is unknown

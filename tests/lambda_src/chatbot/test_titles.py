@@ -31,6 +31,7 @@ def test_a_title_is_one_short_line(text: str) -> None:
         ("“Undichte Pumpe”", "Undichte Pumpe"),
         ("word " * 30, ("word " * 16).strip()),
         (' "" ', ""),
+        ("[Leave](//evil.example)", "[Leave] (/ /evil. example)"),
     ],
 )
 def test_decoration_around_a_title_is_removed(answer: str, title: str) -> None:

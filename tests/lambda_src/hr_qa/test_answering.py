@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from lambda_src.hr_qa import answering
-from lambda_src.hr_qa.answering import build_context, citations, strip_markup, verify_draft
+from lambda_src.hr_qa.answering import build_context, citations, verify_draft
 from lambda_src.hr_qa.models import Claim, Draft
 from lambda_src.hr_qa.ranking import Hit
 
@@ -139,27 +139,16 @@ def test_quotes_are_cut_from_the_stored_text() -> None:
     assert all(citation.quote in TEXT or citation.document == "Manual" for citation in quoted)
 
 
-@pytest.mark.parametrize(
-    ("text", "plain"),
-    [
-        ("See [the portal](https://evil.example/x) now.", "See the portal now."),
-        ("![pixel](https://evil.example/p.png?d=1)Twelve days.", "pixelTwelve days."),
-        ("<script>alert(1)</script>Twelve days.", "alert(1)Twelve days."),
-        ("<scr<b>ipt>x</b>", "x"),
-        ("<img src=x onerror=alert(1)>Yes.", "Yes."),
-        ("Go to https://gsa.gov/leave or mailto:hr@gsa.gov.", "Go to gsa.gov/leave or hr@gsa.gov."),
-        ("javascript:alert(1)", "alert(1)"),
-        ("Fewer than 3 < 4 days > none.", "Fewer than 3 < 4 days > none."),
-        ("Two\nlines.", "Two lines."),
-    ],
-)
-def test_markup_and_links_are_stripped(text: str, plain: str) -> None:
-    assert strip_markup(text) == plain
+def test_statements_quotes_and_names_are_inert() -> None:
+    source = "Apply at [the policy](//evil.example/leave) <img src=x onerror=alert(1)"
+    names = {"d1": "[Handbook](//evil.example).pdf"}
+    sources = build_context([hit(source)], names)
+    answer = verify_draft(draft(("Two\nlines: [[the policy](x)](//evil.example/leave) <img src=x", [1])), sources, "?")
 
-
-def test_statements_are_stripped_of_markup() -> None:
-    claim = "You have [12 days](https://evil.example/?q=12)<img src=x>."
-    assert verify_draft(draft((claim, [1])), build_context([hit()], NAMES), "?").text == "You have 12 days."
+    assert answer.text == "Two lines: [ [the policy] (x)] (/ /evil. example/leave) < img src=x"
+    (citation,) = citations(answer.sentences, names)
+    assert citation.quote == "Apply at [the policy] (/ /evil. example/leave) < img src=x onerror=alert(1)"
+    assert citation.document == "[Handbook] (/ /evil. example).pdf"
 
 
 def test_the_guardrail_assesses_neither_documents_nor_the_screened_question() -> None:
@@ -174,4 +163,4 @@ def test_the_prompt_names_the_language() -> None:
     assert answering.language_instruction(None) is None
     assert "language of the question" not in answering.build_system_prompt("pt-BR")
     assert answering.language_instruction("pt-BR") == "Answer in Portuguese."
-    assert answering.language_instruction("fi") == "Answer in the language fi."
+    assert answering.language_instruction("fi") == 'Answer in the language of the BCP 47 tag "fi".'

@@ -156,6 +156,17 @@ def test_an_answer_cites_document_page_and_sentence(world: World) -> None:
     assert answer.usage.input_tokens == 10 + len(QUESTION.split())
 
 
+def test_texts_and_names_of_documents_are_inert(world: World) -> None:
+    ready(world, [["# Leave", "Maternity leave: see [the policy](//evil.example/leave)."]], "[Name](//evil.example)")
+    service = world.service()
+
+    (result,) = service.search(context(), body=Search(query="maternity leave policy")).items
+    (document,) = service.list_documents(context(), query=ListQuery()).items
+
+    assert "[the policy] (/ /evil. example/leave)" in result.text
+    assert result.document == document.name == "[Name] (/ /evil. example)"
+
+
 def test_without_documents_no_model_is_called(world: World) -> None:
     answer = world.service().answer_question(context(), body=AskQuestion(question=QUESTION))
     assert (answer.answered, answer.citations, answer.model) == (False, [], msgspec.UNSET)

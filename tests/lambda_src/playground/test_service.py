@@ -279,6 +279,26 @@ def test_a_comparison_needs_distinct_models_of_the_stage(models: list[str], path
     assert list(problems(error)) == [path]
 
 
+@pytest.mark.parametrize("failed", [[NOVA], [NOVA, LLAMA]])
+def test_a_comparison_is_kept_under_its_key_unless_all_models_failed(failed: list[str]) -> None:
+    def answer(request: dict[str, Any]) -> dict[str, Any]:
+        if request["modelId"] in failed:
+            raise client_error("ModelErrorException")
+        return converse_answer("good")
+
+    fake = FakeModel(*[answer] * 4)
+    endpoint = Api(ROUTES, make(fake), settings(models=OFFERED), IdempotencyStore("table", FakeTable()))
+    body = {"prompt": "Why?", "models": [NOVA, LLAMA]}
+    request = event("POST", "/comparisons", body, headers={"idempotency-key": "k"})
+
+    first, retry = endpoint(request, LambdaContext()), endpoint(request, LambdaContext())
+
+    assert first["statusCode"] == retry["statusCode"] == 200
+    replayed = len(failed) == 1
+    assert ("Idempotency-Replayed" in retry["headers"]) is replayed
+    assert len(fake.requests) == (2 if replayed else 4)
+
+
 def test_a_comparison_of_an_invalid_task_is_refused() -> None:
     with pytest.raises(InvalidRequest):
         compare(FakeModel(), NOVA, LLAMA, prompt=None)

@@ -41,6 +41,7 @@ ROUTES = (
     ),
     Route(method="GET", path="/things/{id}", operation="show", summary="", query=ListQuery, response=Thing),
 )
+ID = "00000000-0000-7000-8000-000000000000"
 CONTEXT = {"requestId": "r-1", "resourcePath": "/stories/{id}/stream", "identity": {"userArn": CALLER}}
 SILENCE = 0.05
 
@@ -93,7 +94,7 @@ def server(service: StoryService) -> Iterator[HTTPConnection]:
     thread.join()
 
 
-def ask(connection: HTTPConnection, path: str = "/v1/stories/t%201/stream", **headers: str) -> Any:
+def ask(connection: HTTPConnection, path: str = f"/v1/stories/{ID}/stream", **headers: str | bytes) -> Any:
     request_headers = {"x-amzn-request-context": json.dumps(CONTEXT), "Content-Type": "application/json", **headers}
     connection.request("POST", path, json.dumps({"text": "a"}), request_headers)
     return connection.getresponse()
@@ -150,7 +151,35 @@ def test_path_parameters_are_found_after_the_stage_name(server: HTTPConnection, 
     service.permits.release(2)
     response = ask(server)
     read_event(response), read_event(response)
-    assert read_event(response)[1]["id"] == "t 1"
+    assert read_event(response)[1]["id"] == ID
+
+
+@pytest.mark.parametrize("id", ["a%2Fb", "%2F", "%2e%2e", "a%20b", "%C3%A9", "%ff", "", "x" * 1_025])
+def test_what_cannot_be_an_id_is_not_found(server: HTTPConnection, id: str) -> None:
+    response = ask(server, f"/v1/stories/{id}/stream")
+    assert (response.status, json.loads(response.read())["error"]["code"]) == (404, "not_found")
+
+
+def test_an_id_may_be_percent_encoded(server: HTTPConnection, service: StoryService) -> None:
+    service.permits.release(2)
+    response = ask(server, f"/v1/stories/{ID.replace('-', '%2D')}/stream")
+    read_event(response), read_event(response)
+    assert read_event(response)[1]["id"] == ID
+
+
+def test_headers_may_be_in_latin_1(server: HTTPConnection, service: StoryService) -> None:
+    service.permits.release(2)
+    response = ask(server, **{"x-note": "é".encode("latin-1")})
+    assert response.status == 200
+    assert read_event(response)[0] == "delta"
+
+
+def test_the_gateways_context_is_utf_8(server: HTTPConnection, service: StoryService) -> None:
+    context = {**CONTEXT, "identity": {"userArn": "arn:aws:iam::1:user/é"}}
+    service.permits.release(2)
+    response = ask(server, **{"x-amzn-request-context": msgspec.json.encode(context)})
+    read_event(response), read_event(response)
+    assert read_event(response)[1]["caller"] == "arn:aws:iam::1:user/é"
 
 
 def test_without_the_gateways_context_the_request_is_unauthorized(server: HTTPConnection) -> None:
@@ -161,7 +190,7 @@ def test_without_the_gateways_context_the_request_is_unauthorized(server: HTTPCo
 
 def test_an_undecodable_body_is_a_plain_error(server: HTTPConnection) -> None:
     request_headers = {"x-amzn-request-context": json.dumps(CONTEXT), "Content-Type": "application/json"}
-    server.request("POST", "/stories/1/stream", b"\xff\xfe{", request_headers)
+    server.request("POST", f"/stories/{ID}/stream", b"\xff\xfe{", request_headers)
     response = server.getresponse()
     assert (response.status, response.getheader("content-type")) == (400, "application/json; charset=utf-8")
 
@@ -176,7 +205,7 @@ def test_a_stream_whose_headers_cannot_be_sent_is_closed(service: StoryService) 
     scope = {
         "type": "http",
         "method": "POST",
-        "path": "/stories/1/stream",
+        "raw_path": f"/stories/{ID}/stream".encode(),
         "headers": [
             (b"content-type", b"application/json"),
             (b"x-amzn-request-context", msgspec.json.encode(CONTEXT)),
@@ -203,12 +232,12 @@ def test_plain_routes_work_too(service: StoryService) -> None:
     scope = {
         "type": "http",
         "method": "GET",
-        "path": "/things/7",
+        "raw_path": f"/things/{ID}".encode(),
         "headers": [(b"x-amzn-request-context", msgspec.json.encode(context))],
     }
     asyncio.run(App(Api(ROUTES, service, settings()))(scope, receive, send))
     assert sent[0]["status"] == 200
-    assert json.loads(sent[1]["body"])["echo"] == "7"
+    assert json.loads(sent[1]["body"])["echo"] == ID
 
 
 @pytest.mark.parametrize("name", ["deadline", "deadline_ms"])

@@ -1,5 +1,6 @@
 """Calls within the deadline, and Bedrock's errors as API errors."""
 
+import traceback
 from typing import Any
 
 import pytest
@@ -42,6 +43,22 @@ def test_bedrock_errors_become_api_errors(failure: Exception, expected: type, ca
         bedrock(model).converse(context(), HAIKU, {})
     assert type(raised.value) is expected
     assert len(model.requests) == calls
+
+
+@pytest.mark.parametrize("code", ["ValidationException", "AccessDeniedException", "ModelErrorException"])
+def test_what_a_model_says_of_a_failed_call_is_not_logged(code: str, caplog: pytest.LogCaptureFixture) -> None:
+    """Bedrock's messages may quote the caller's text."""
+    failure = client_error(code, "invalid text: my secret")
+    failure.response["ResponseMetadata"] = {"RequestId": "r-9", "HTTPStatusCode": 400}
+    with caplog.at_level("INFO"), pytest.raises(errors.ApiError) as raised:
+        bedrock(FakeModel(failure)).converse(context(), HAIKU, {})
+
+    assert "secret" not in str([vars(record) for record in caplog.records])
+    # `logger.exception` formats an error like this, in workers and for bugs.
+    assert "secret" not in "".join(traceback.format_exception(raised.value))
+    (record,) = (vars(record) for record in caplog.records if record.message == "model call failed")
+    assert (record["error"], record["operation"], record["aws_request_id"]) == (code, "Converse", "r-9")
+    assert ("secret" in raised.value.message) == (code == "ValidationException")
 
 
 def test_a_transient_error_is_retried() -> None:

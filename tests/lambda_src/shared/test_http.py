@@ -17,6 +17,8 @@ from lambda_src.shared.routes import Route
 from lambda_src.shared.schemas import RequestModel, ResponseModel
 from tests.fakes import CALLER, FakeTable, LambdaContext, event, settings
 
+ID = "00000000-0000-7000-8000-000000000000"
+
 
 class CreateThing(RequestModel):
     text: Annotated[str, msgspec.Meta(min_length=1, max_length=10)]
@@ -92,12 +94,43 @@ def test_a_response_has_the_routes_status_and_camel_case(api: Api) -> None:
 
 
 def test_path_and_query_parameters_reach_the_service(api: Api) -> None:
-    status, body, _ = call(api, event("GET", "/things/{id}", path={"id": "a"}, query={"limit": "7"}))
-    assert (status, body["echo"]) == (200, f"a 7 {CALLER}")
+    status, body, _ = call(api, event("GET", "/things/{id}", path={"id": ID}, query={"limit": "7"}))
+    assert (status, body["echo"]) == (200, f"{ID} 7 {CALLER}")
 
 
 def test_an_empty_response_has_no_body(api: Api) -> None:
-    assert call(api, event("DELETE", "/things/{id}", path={"id": "a"}))[:2] == (204, None)
+    assert call(api, event("DELETE", "/things/{id}", path={"id": ID}))[:2] == (204, None)
+
+
+WEIRD_IDS = [
+    "",
+    " ",
+    "a",
+    "/",
+    "../x",
+    "%2F",
+    "a/b",
+    "é" * 36,
+    "\0",
+    "\n",
+    ID + "\n",
+    ID.replace("0", "٠"),
+    ID.upper()[:-1] + "F",
+]
+
+
+@pytest.mark.parametrize("path", [{"id": id} for id in [*WEIRD_IDS, "a" * 1_025, "é" * 50_000]] + [{}, None])
+def test_what_cannot_be_an_id_is_not_found_before_the_service_is_called(api: Api, path: dict[str, str] | None) -> None:
+    """DynamoDB refuses empty keys, and keys of more than 1,024 bytes."""
+    for method in ("GET", "DELETE"):
+        status, body, _ = call(api, event(method, "/things/{id}", path=path))
+        assert (status, body["error"]["code"]) == (404, "not_found")
+
+
+@pytest.mark.parametrize("limit", ["5.0", "1e0", "05", "+5", " 5", "5 ", "5_0", "٥", "", "0x5", "null", "true", "five"])
+def test_only_plain_integers_are_numbers_in_a_query(api: Api, limit: str) -> None:
+    status, body, _ = call(api, event("GET", "/things/{id}", path={"id": ID}, query={"limit": limit}))
+    assert (status, body["error"]["details"][0]["path"]) == (400, "query.limit")
 
 
 PLAIN_TEXT = event("POST", "/things", {"text": "a"}, headers={"Content-Type": "text/plain"})
@@ -115,8 +148,8 @@ LONG_KEY = event("POST", "/things", {"text": "a"}, headers={"Idempotency-Key": "
         (event("POST", "/things", None), 400, "invalid_request", "body"),
         (PLAIN_TEXT, 400, "invalid_request", "headers.Content-Type"),
         (event("POST", "/things", "!", isBase64Encoded=True), 400, "invalid_request", "body"),
-        (event("GET", "/things/{id}", path={"id": "a"}, query={"limit": "10"}), 400, "invalid_request", "query.limit"),
-        (event("GET", "/things/{id}", path={"id": "a"}, query={"x": "1"}), 400, "invalid_request", "query"),
+        (event("GET", "/things/{id}", path={"id": ID}, query={"limit": "10"}), 400, "invalid_request", "query.limit"),
+        (event("GET", "/things/{id}", path={"id": ID}, query={"x": "1"}), 400, "invalid_request", "query"),
         (LONG_KEY, 400, "invalid_request", "headers.Idempotency-Key"),
         (event("POST", "/things", {"text": "a" * 200}), 413, "too_large", None),
         (event("GET", "/unknown"), 404, "not_found", None),

@@ -55,6 +55,25 @@ def test_when_a_lease_has_ended_the_next_request_takes_over() -> None:
     assert begin(store) == StoredResponse(201, b"successor")
 
 
+@pytest.mark.parametrize(("timeout", "documented"), [(29, 35), (300, 306)], ids=["plain", "stream"])
+@pytest.mark.parametrize("arrival", [1_000_000.0, 1_000_000.999])
+def test_the_key_of_a_killed_function_is_free_when_the_documentation_says(
+    timeout: float, documented: float, arrival: float
+) -> None:
+    """`docs/api.md` and `docs/how-to/operate.md` name the seconds."""
+    clock = Clock()
+    clock.seconds = arrival
+    store = IdempotencyStore("t", FakeTable(), clock)
+    claims = [Claim.new(caller=CALLER, route="POST /x", key="k") for _ in range(3)]
+    store.begin(claims[0], body=b"{}", seconds=timeout)
+    # The function may run until its timeout.
+    clock.seconds = arrival + timeout
+    with pytest.raises(InProgress):
+        store.begin(claims[1], body=b"{}", seconds=timeout)
+    clock.seconds = arrival + documented
+    assert store.begin(claims[2], body=b"{}", seconds=timeout) is None
+
+
 def test_a_response_expires_after_a_day_before_dynamodb_deletes_it() -> None:
     clock = Clock()
     store = IdempotencyStore("t", FakeTable(), clock)

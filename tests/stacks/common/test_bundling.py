@@ -6,12 +6,14 @@ import importlib.util
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 import time
 import zipfile
 from collections.abc import Callable
 from http.client import HTTPConnection
+from importlib.metadata import Distribution, distributions
 from pathlib import Path
 
 import pytest
@@ -244,6 +246,31 @@ def test_packages_are_small(use_case: str, package: Callable[[str, PackageTarget
 
     assert services == set(SERVICES[use_case])
     assert zipped_size(folder) <= (8 if use_case in NOT_CALLED_BY_THE_GATEWAY else 4) * MEGABYTE
+
+
+@pytest.mark.parametrize("use_case", SERVICES)
+def test_scanners_see_the_libraries_and_their_licenses(
+    use_case: str, package: Callable[[str, PackageTarget], Path]
+) -> None:
+    """pip-audit and syft read the name and version of each distribution from its METADATA."""
+    folder = package(use_case, LAMBDA)
+    locked = "".join(path.read_text("utf-8") for path in package_of(use_case, LAMBDA).requirements)
+    # Lines with a marker are for other systems.
+    versions = dict(re.findall(r"^([\w.-]+)==(\S+) \\$", locked, re.MULTILINE))
+
+    found = list(distributions(path=[str(folder)]))
+
+    assert {each.metadata["Name"].lower().replace("_", "-"): each.version for each in found} == versions
+    for each in found:
+        texts = [
+            path for path in Path(str(each.locate_file(""))).glob(f"{stem(each)}.dist-info/**/*") if path.is_file()
+        ]
+        assert any(path.name != "METADATA" and path.stat().st_size > 500 for path in texts), each.name
+
+
+def stem(distribution: Distribution) -> str:
+    """The name and version as in the name of its folder."""
+    return f"{re.sub(r'[-.]+', '_', distribution.name)}-{distribution.version}"
 
 
 def test_only_the_ingestion_package_has_its_dependencies(package: Callable[[str, PackageTarget], Path]) -> None:

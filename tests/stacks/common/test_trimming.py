@@ -1,3 +1,4 @@
+from importlib.metadata import distributions
 from pathlib import Path
 
 import pytest
@@ -43,7 +44,7 @@ def test_a_missing_certificate_is_an_error() -> None:
 
 
 def test_unused_files_are_removed(tmp_path: Path) -> None:
-    touch(tmp_path, "bin/jp", "six-1.dist-info/RECORD", "lib/a.py", "lib/a.pyi", "lib/tests/test_a.py", "lib/bin/a.py")
+    touch(tmp_path, "bin/jp", "lib/a.py", "lib/a.pyi", "lib/tests/test_a.py", "lib/bin/a.py")
     touch(tmp_path, "aws_lambda_powertools/metrics/a.py", "aws_lambda_powertools/event_handler/a.py")
     touch(tmp_path, "aws_lambda_powertools/utilities/typing/a.py", "aws_lambda_powertools/utilities/parser/a.py")
 
@@ -55,6 +56,25 @@ def test_unused_files_are_removed(tmp_path: Path) -> None:
         "aws_lambda_powertools/metrics/a.py",
         "aws_lambda_powertools/utilities/typing/a.py",
     }
+
+
+def test_what_scanners_and_licenses_need_of_a_distribution_is_kept(tmp_path: Path) -> None:
+    older, newer = "six-1.dist-info", "msgspec-2.dist-info"
+    touch(tmp_path, *(f"{older}/{name}" for name in ("RECORD", "WHEEL", "INSTALLER", "top_level.txt", "LICENSE.txt")))
+    touch(tmp_path, f"{older}/NOTICE", f"{newer}/RECORD", f"{newer}/licenses/SHARED/MIT.txt")
+    for folder, name in ((older, "six"), (newer, "msgspec")):
+        fields = f"Metadata-Version: 2.4\nName: {name}\nVersion: 1.0\nLicense: MIT\n"
+        (tmp_path / folder / "METADATA").write_text(f"{fields}\nA long description.\n\nName: other\n")
+
+    trim(tmp_path, ())
+
+    assert files(tmp_path) == {
+        *(f"{older}/{name}" for name in ("METADATA", "LICENSE.txt", "NOTICE")),
+        *(f"{newer}/{name}" for name in ("METADATA", "licenses/SHARED/MIT.txt")),
+    }
+    found = {each.name: each.version for each in distributions(path=[str(tmp_path)])}
+    assert found == {"six": "1.0", "msgspec": "1.0"}
+    assert "description" not in (tmp_path / older / "METADATA").read_text()
 
 
 def test_an_unknown_service_is_an_error(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from lambda_src.shared.schemas import ListQuery
 from tests.fakes import CALLER, OTHER, LambdaContext, client_error, converse_answer, png
 from tests.lambda_src.chatbot.world import LLAMA, ChatContext, World, sent
 
-MARK = re.compile(r"<m(\d+)>")
+MARK = re.compile(r"\[m(\d+)\]")
 
 
 class Recorder:
@@ -39,7 +39,7 @@ class Recorder:
         marks = MARK.findall(" ".join(block.get("text", "") for block in blocks))
         if system.startswith(SYSTEM[:40]):
             self.summaries += 1
-            return converse_answer("Summary of " + " ".join(f"<m{mark}>" for mark in marks))
+            return converse_answer("Summary of " + " ".join(f"[m{mark}]" for mark in marks))
         if system.startswith(TITLE_SYSTEM[:40]):
             self.titles += 1
             return converse_answer('"A title"')
@@ -79,7 +79,7 @@ class Talk:
 
     @staticmethod
     def _text(number: int, size: int) -> str:
-        return f"<m{number}>" + "x" * size
+        return f"[m{number}]" + "x" * size
 
 
 def long_talk(turns: int = 4, **changes: Any) -> Talk:
@@ -153,7 +153,7 @@ def test_the_oldest_turns_move_into_the_summary() -> None:
 
     stored = talk.world.conversation(talk.conversation)
     assert stored.summarized_through == 6
-    assert stored.summary == "Summary of <m1> <m2> <m3> <m4> <m5> <m6>"
+    assert stored.summary == "Summary of [m1] [m2] [m3] [m4] [m5] [m6]"
     assert estimate_tokens(talk.world.messages(talk.conversation)[stored.summarized_through :]) * 2 <= 400
     assert talk.world.messages(talk.conversation) == before
     talk.turn(10, 10)
@@ -171,8 +171,8 @@ def test_a_summary_includes_the_previous_one() -> None:
     talk.remember()
     request = next(each for each in reversed(talk.world.model.requests) if "memory" in each["system"][0]["text"])
     text = request["messages"][0]["content"][0]["text"]
-    assert text.startswith("<summary>\nSummary of <m1>")
-    assert text.index("</summary>") < text.index("<messages>") < text.index("<m7>")
+    assert text.startswith("<summary>\nSummary of [m1]")
+    assert text.index("</summary>") < text.index("<messages>") < text.index("[m7]")
     assert request["inferenceConfig"] == {"maxTokens": MIN_SUMMARY_TOKENS}
 
 
@@ -251,7 +251,7 @@ def test_two_workers_write_one_summary() -> None:
 
     talk.world.model.queue[:] = [other_worker_first]
     assert talk.world.deliver(first)
-    assert str(talk.world.conversation(talk.conversation).summary).startswith("Summary of <m1>")
+    assert str(talk.world.conversation(talk.conversation).summary).startswith("Summary of [m1]")
 
 
 def test_a_request_uses_the_summary_that_a_worker_has_just_written() -> None:
@@ -265,7 +265,7 @@ def test_a_request_uses_the_summary_that_a_worker_has_just_written() -> None:
     talk._size = 10
     talk.count += 2
     talk.world.model.queue[:] = [worker_first]
-    body = SendMessage(text="<m11>")
+    body = SendMessage(text="[m11]")
     talk.world.service().send_message(ChatContext(), id=talk.conversation, body=body)
     assert talk.recorder.turns[-1] == list(range(1, 12))
 
