@@ -20,6 +20,8 @@ Vectors: TypeAlias = npt.NDArray[np.float32]
 
 logger = logging.getLogger("dev.local.models")
 
+# Of prompts whose evaluation is kept, for the next turn of a conversation.
+_CACHE_MEGABYTES = 64
 _CONTEXT_TOKENS = 4096
 # The embedding model's limit is 512 tokens. A longer text is embedded in a few evenly spread windows: embedding all of
 # 50,000 characters would take ten seconds.
@@ -105,6 +107,8 @@ class Writer:
         settings.model.path = str(_weights())
         settings.n_ctx = _CONTEXT_TOKENS
         settings.n_parallel = 1
+        # The default is 8 GB: every conversation would stay in memory, and the server grows by gigabytes in an hour.
+        settings.cache_ram_mib = _CACHE_MEGABYTES
         settings.cpuparams.n_threads = threads()
         settings.verbosity = -1
         self._server = xllamacpp.Server(settings)
