@@ -10,8 +10,7 @@ conversation whose messages and photos are being deleted. To callers it does not
 """
 
 import re
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -38,7 +37,6 @@ NUMBER_DIGITS = 8
 NUMBER = re.compile(rf"[0-9]{{{NUMBER_DIGITS}}}")
 # DynamoDB's limit for one BatchWriteItem.
 BATCH_SIZE = 25
-CONFLICT_BACKOFF_SECONDS = (0.05, 0.2)
 
 NOT_FOUND = "There is nothing of yours with this id."
 LIVE = "attribute_exists(pk) AND attribute_not_exists(deleted)"
@@ -88,16 +86,6 @@ class ConversationItem(msgspec.Struct, frozen=True, kw_only=True, rename="camel"
 
 class Conversations(Table):
     """The table of one stage."""
-
-    def __init__(
-        self,
-        table: str,
-        client: Any = None,
-        now: Callable[[], float] = time.time,
-        sleep: Callable[[float], None] = time.sleep,
-    ) -> None:
-        super().__init__(table, client, now)
-        self._sleep = sleep
 
     def create(self, caller: str, conversation: ConversationItem, extra_writes: Sequence[dict[str, Any]]) -> None:
         """Writes a new conversation; `extra_writes` go into the same transaction."""
@@ -266,16 +254,6 @@ class Conversations(Table):
             answer = self._dynamodb.batch_write_item(RequestItems={self._table: requests})
         if answer.get("UnprocessedItems"):
             raise aws.store_unavailable("UnprocessedItems")
-
-    def _transact(self, writes: Sequence[dict[str, Any]]) -> list[str]:
-        """Retries writes that collide with another transaction."""
-        for backoff in (*CONFLICT_BACKOFF_SECONDS, None):
-            reasons = super()._transact(writes)
-            # The worker's writes can collide with this one for a moment; the model's answer is already paid for.
-            if backoff is None or "TransactionConflict" not in reasons or "ConditionalCheckFailed" in reasons:
-                return reasons
-            self._sleep(backoff)
-        raise AssertionError("unreachable")
 
 
 def _transaction_error(reasons: Sequence[str], own_writes: int) -> Conflict | InProgress:

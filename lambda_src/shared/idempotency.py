@@ -58,7 +58,7 @@ class IdempotencyStore(Table):
     @classmethod
     def of(cls, table: Table) -> "IdempotencyStore":
         """The keys in the same table as other items of the use case."""
-        return cls(table._table, table._dynamodb, table._now)
+        return cls(table._table, table._dynamodb, table._now, table._sleep)
 
     def begin(self, claim: Claim, *, body: bytes, seconds: float) -> StoredResponse | None:
         """Takes the claim for `seconds`. Returns the stored response if there is one.
@@ -80,23 +80,27 @@ class IdempotencyStore(Table):
 
         When one of the resources has been deleted, the key is used but the response is not kept.
         """
+        parts = self._write_parts(claim, body)
         if not resources:
             # The caller's link needs no transaction, which would double the cost of a large response.
-            parts = self._write_parts(claim, body)
             self._call("put_item", Item=self._link(claim, claim.caller, len(parts)))
             with suppress(StaleWriteError):
                 self._write_if("update_item", **self._completion(claim, status, parts))
             return
-        reasons = self._transact(self.completion_writes(claim, status, body, resources))
-        if reasons and reasons[0] == "None":
+        reasons = self._transact(self._linked_writes(claim, status, parts, resources))
+        if "ConditionalCheckFailed" in reasons[1:]:
             # One of the resources was deleted in the meantime.
-            self._erase(claim.partition, claim.owner, -(-len(zlib.compress(body, 6)) // PART_BYTES))
+            self._erase(claim.partition, claim.owner, len(parts))
 
     def completion_writes(
         self, claim: Claim, status: int, body: bytes, resources: Sequence[str] = ()
     ) -> list[dict[str, Any]]:
         """`finish` as writes of a transaction, which fails when the lease was lost or a resource was deleted."""
-        parts = self._write_parts(claim, body)
+        return self._linked_writes(claim, status, self._write_parts(claim, body), resources)
+
+    def _linked_writes(
+        self, claim: Claim, status: int, parts: Sequence[bytes], resources: Sequence[str]
+    ) -> list[dict[str, Any]]:
         links = [self._link(claim, name, len(parts)) for name in dict.fromkeys((claim.caller, *resources))]
         return [
             {"Update": {"TableName": self._table, **self._completion(claim, status, parts)}},

@@ -1,8 +1,8 @@
 """Splits texts into calls to ApplyGuardrail, and reads its answers.
 
-A call takes at most so many text units of up to 1,000 characters: 25 in the regions and tiers with the lowest quota
-("On-demand ApplyGuardrail ... text units", https://docs.aws.amazon.com/general/latest/gr/bedrock.html). A longer text
-is screened in parts. Each part is a content block with its own masked output.
+A call takes a limited number of text units, each of up to 1,000 characters: 25 in the regions and tiers with the lowest
+quota ("On-demand ApplyGuardrail ... text units", https://docs.aws.amazon.com/general/latest/gr/bedrock.html). A longer
+text is screened in parts. Each part is a content block with its own masked output.
 https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ApplyGuardrail.html
 """
 

@@ -17,6 +17,7 @@ from lambda_src.shared.errors import InvalidRequest
 
 Item = dict[str, dict[str, Any]]
 
+CONFLICT_BACKOFF_SECONDS = (0.05, 0.2)
 # A UUID, the sort key of what is listed.
 CURSOR = re.compile(r"[0-9a-f-]{36}")
 
@@ -35,10 +36,17 @@ class ItemPage(msgspec.Struct, frozen=True):
 class Table:
     """One table."""
 
-    def __init__(self, name: str, client: Any = None, now: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        name: str,
+        client: Any = None,
+        now: Callable[[], float] = time.time,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
         self._table = name
         self._dynamodb = client or aws.store_client("dynamodb")
         self._now = now
+        self._sleep = sleep
 
     def _get(self, key: Item) -> Item | None:
         item: Item | None = self._call("get_item", Key=key, ConsistentRead=True).get("Item")
@@ -88,8 +96,17 @@ class Table:
     def _transact(self, writes: Sequence[dict[str, Any]]) -> list[str]:
         """All of the writes or none. Returns the reason for each write if none was made, else an empty list.
 
-        botocore sends an idempotency token with each call, so its own retries do not write twice.
+        Writes that collide with another transaction are retried: the work that they store is already paid for.
         """
+        for backoff in (*CONFLICT_BACKOFF_SECONDS, None):
+            reasons = self._try_transaction(writes)
+            if backoff is None or "TransactionConflict" not in reasons or "ConditionalCheckFailed" in reasons:
+                return reasons
+            self._sleep(backoff)
+        raise AssertionError("unreachable")
+
+    def _try_transaction(self, writes: Sequence[dict[str, Any]]) -> list[str]:
+        """botocore sends an idempotency token with each call, so its own retries do not write twice."""
         with aws.store_errors():
             try:
                 self._dynamodb.transact_write_items(TransactItems=writes)

@@ -186,6 +186,29 @@ def test_a_deletion_at_any_point_erases_the_response(position: int) -> None:
     assert not contents(table)
 
 
+class ConflictingTable(FakeTable):
+    """Its first `conflicts` transactions collide with another one at the resource's mark."""
+
+    def __init__(self, conflicts: int) -> None:
+        super().__init__()
+        self.conflicts = conflicts
+
+    def transact_write_items(self, *, TransactItems: list[dict[str, Any]]) -> None:
+        if self.conflicts:
+            self.conflicts -= 1
+            reasons = [{"Code": "None"} for _ in TransactItems[1:]] + [{"Code": "TransactionConflict"}]
+            error = client_error("TransactionCanceledException")
+            raise ClientError({**error.response, "CancellationReasons": reasons}, "TransactWriteItems")
+        super().transact_write_items(TransactItems=TransactItems)
+
+
+@pytest.mark.parametrize("conflicts", [1, 2])
+def test_a_response_is_kept_after_a_collision_with_another_transaction(conflicts: int) -> None:
+    store = IdempotencyStore("t", ConflictingTable(conflicts), sleep=lambda seconds: None)
+    store.finish(take_claim(store), 201, b"paid for", ("a",))
+    assert begin(store) == StoredResponse(201, b"paid for")
+
+
 def test_erasing_a_caller_erases_all_their_kept_responses() -> None:
     table = FakeTable()
     store = IdempotencyStore("t", table)

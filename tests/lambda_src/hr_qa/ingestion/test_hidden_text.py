@@ -68,7 +68,7 @@ def test_hidden_text_is_left_out_and_counted(tmp_path: Path, hidden: str) -> Non
         image(60, 590, 400, 30) + line(SECRET),
         line(SECRET, size=6),
     ],
-    ids=["white on black", "black on gray", "beside a cover", "underlined", "on an image", "small print"],
+    ids=["white on black", "black on gray", "next to a cover", "underlined", "on an image", "small print"],
 )
 def test_visible_text_stays(tmp_path: Path, content: str) -> None:
     page = read(tmp_path, line(VISIBLE, y=700) + content)
