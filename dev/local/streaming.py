@@ -69,7 +69,7 @@ class HeldText:
         part, self._held = self._held[:length], self._held[length:]
         self._evaluated += part
         evaluation = self._evaluate(self._evaluated)
-        self.assessment = evaluation["assessment"]
+        self.assessment = evaluation.get("assessment", {})
         if evaluation["blocked"]:
             raise Blocked
         self.has_masked = evaluation["masked_text"] != self._evaluated
