@@ -249,7 +249,7 @@ def service_of(use_case: str, model: Recorder) -> Any:
     """The service listed below; any other is created as its handler does, from settings and Bedrock."""
     if use_case in SERVICES:
         return SERVICES[use_case](model)
-    stage = settings(use_case=use_case, models=BY_NAME[use_case].models[0].defaults, **GUARDRAIL)
+    stage = settings(use_case=use_case, models=BY_NAME[use_case].models[0].defaults[0], **GUARDRAIL)
     return BY_NAME[use_case].service(stage, Bedrock(stage, model))
 
 
