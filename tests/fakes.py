@@ -18,8 +18,8 @@ from lambda_src.shared.context import Context, Deadline, NoIdempotency
 from lambda_src.shared.settings import Settings
 from tests import expressions
 
-CALLER = "arn:aws:iam::000000000000:user/ana"
-OTHER = "arn:aws:iam::000000000000:user/bob"
+CALLER = "AIDAANA0000000000000A"
+OTHER = "AIDABOB0000000000000B"
 
 
 def client_error(code: str, message: str = "", operation: str = "Converse") -> ClientError:
@@ -340,6 +340,11 @@ class LambdaContext:
         return int(self._seconds * 1000)
 
 
+def identity(caller: str = CALLER) -> dict[str, str]:
+    """The gateway's identity of an IAM user."""
+    return {"user": caller, "caller": caller, "userArn": f"arn:aws:iam::000000000000:user/{caller.lower()}"}
+
+
 def event(method: str, resource: str, body: Any = None, **changes: Any) -> dict[str, Any]:
     """The gateway's proxy event."""
     raw = body if isinstance(body, str) or body is None else json.dumps(body)
@@ -352,6 +357,6 @@ def event(method: str, resource: str, body: Any = None, **changes: Any) -> dict[
         "pathParameters": changes.pop("path", None),
         "body": raw,
         "isBase64Encoded": False,
-        "requestContext": {"requestId": "request-1", "identity": {"userArn": CALLER}},
+        "requestContext": {"requestId": "request-1", "identity": identity()},
         **changes,
     }

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from lambda_src.shared.callers import find_caller, principal_arn
 from lambda_src.shared.errors import InvalidRequest, NotFound, TooLarge
 from lambda_src.shared.ids import is_id
 from lambda_src.shared.routes import Route
@@ -30,10 +31,12 @@ class HttpRequest:
 
     @property
     def caller(self) -> str | None:
-        """The Cognito subject, or the IAM principal's ARN (of an assumed role with its session name)."""
-        claims = (self._context.get("authorizer") or {}).get("claims") or {}
-        caller = claims.get("sub") or (self._context.get("identity") or {}).get("userArn")
-        return str(caller) if caller else None
+        return find_caller(self._context)
+
+    @property
+    def principal(self) -> str | None:
+        """The IAM principal's ARN, for logs: it is no proof of who calls."""
+        return principal_arn(self._context)
 
     def header(self, name: str) -> str | None:
         """A header's value; `name` in lower case."""

@@ -15,7 +15,7 @@ from lambda_src.shared.http import Api
 from lambda_src.shared.idempotency import IdempotencyStore
 from lambda_src.shared.routes import Route
 from lambda_src.shared.schemas import RequestModel, ResponseModel
-from tests.fakes import CALLER, FakeTable, LambdaContext, event, settings
+from tests.fakes import CALLER, OTHER, FakeTable, LambdaContext, event, identity, settings
 
 ID = "00000000-0000-7000-8000-000000000000"
 
@@ -207,7 +207,7 @@ def test_a_key_with_another_body_is_refused(api: Api) -> None:
 
 def test_two_callers_may_use_the_same_key(api: Api, service: Service) -> None:
     call(api, keyed({"text": "a"}))
-    other = {"requestId": "r", "identity": {"userArn": "arn:aws:iam::1:user/other"}}
+    other = {"requestId": "r", "identity": identity(OTHER)}
     assert call(api, keyed({"text": "b"}, requestContext=other))[0] == 201
     assert service.calls == 2
 
