@@ -237,6 +237,18 @@ class FakeTable:
             answer["LastEvaluatedKey"] = {"pk": {"S": pk}, "sk": {"S": page[-1][1]}}
         return answer
 
+    def scan(self, **request: Any) -> dict[str, Any]:
+        """Pages of three items, with the attributes that are asked for."""
+        self._maybe_fail("scan")
+        names = request["ExpressionAttributeNames"]
+        wanted = {names.get(name, name) for name in request["ProjectionExpression"].split(", ")}
+        start = self._key(request["ExclusiveStartKey"]) if "ExclusiveStartKey" in request else ("", "")
+        keys = sorted(key for key in self.items if key > start)
+        items = [{name: value for name, value in self.items[key].items() if name in wanted} for key in keys[:3]]
+        if len(keys) <= 3:
+            return {"Items": items}
+        return {"Items": items, "LastEvaluatedKey": {"pk": items[-1]["pk"], "sk": items[-1]["sk"]}}
+
 
 def stored(table: FakeTable) -> dict[tuple[str, str], dict[str, Any]]:
     """The table's items without the marks of deleted resources, which expire after a day."""
@@ -278,6 +290,21 @@ class FakeBucket:
         if IfMatch is not None and etag(content) != IfMatch:
             raise client_error("PreconditionFailed")
         return {"Body": io.BytesIO(content)}
+
+    def copy_object(
+        self, *, Bucket: str, Key: str, CopySource: dict[str, str], CopySourceIfMatch: str | None = None
+    ) -> None:
+        content = self._content(CopySource["Key"], "NoSuchKey")
+        if CopySourceIfMatch is not None and etag(content) != CopySourceIfMatch:
+            raise client_error("PreconditionFailed")
+        self.objects[Key] = content
+
+    def get_paginator(self, operation: str) -> "FakeBucket":
+        assert operation == "list_objects_v2"
+        return self
+
+    def paginate(self, **request: Any) -> Iterator[dict[str, Any]]:
+        yield self.list_objects_v2(**request)
 
     def list_objects_v2(self, *, Bucket: str, Prefix: str) -> dict[str, Any]:
         contents = [{"Key": key} for key in sorted(self.objects) if key.startswith(Prefix)][:1000]
