@@ -1,6 +1,6 @@
 """Who calls: the subject of a Cognito token, or the unique id of an IAM principal.
 
-Nobody can choose or inherit either. An ARN would not do: the session name in it is chosen by whoever assumes the role,
+Nobody can choose or inherit either. An ARN would not do: the session name in it is chosen by those who assume the role,
 and a new user or role with an old name has the old ARN.
 
 Callers of two kinds never have the same id, because the forms differ: a subject is a UUID, the id of a role or a user
@@ -12,7 +12,7 @@ import re
 from typing import Any
 
 # A session of a role is `AROA...:name`; all sessions of a role are one caller. A federated user, `<account>:name`, has
-# no id: its name is chosen by whoever requests the token, and the account is not the one that calls.
+# no id: its name is chosen by the one who requests the token, and the account is not the one that calls.
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html#principaltable
 _PRINCIPAL = re.compile(r"(AROA[A-Z0-9]+)(?::.*)?|(AIDA[A-Z0-9]+|[0-9]{12})")
 

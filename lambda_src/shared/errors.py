@@ -37,7 +37,7 @@ class InvalidRequest(ApiError):
 
 
 class Unauthorized(ApiError):
-    """401: missing or invalid credentials; the gateway names no caller, or one without an id."""
+    """401: missing or invalid credentials, or a principal without a unique id."""
 
     status, code = 401, "unauthorized"
 
