@@ -67,11 +67,15 @@ def run(
     yield from (move.finding for move in moves)
     yield from merged(moves)
     if not apply:
+        for use_case, data in stores.items():
+            if any(data.unfinished()):
+                yield fail(use_case, "an earlier run was stopped", "finish it with --apply")
         if any(move.caller for move in moves):
             yield warning("plan", "nothing was moved", "move what is decided with --apply")
         return
     for data in stores.values():
-        data.finish()
+        for finish in data.unfinished():
+            finish()
     for move in moves:
         if move.caller:
             yield from _apply(move, move.caller, stores)
@@ -82,7 +86,7 @@ def _apply(move: Move, caller: str, stores: Mapping[str, CallerData]) -> Iterato
     for use_case, holdings in move.holdings.items():
         for holding, reason in stores[use_case].move(holdings, move.arn, caller):
             left += 1
-            yield fail(f"{use_case} {holding.kind} {holding.id}", f"{reason}", "the rest is not affected")
+            yield fail(f"{use_case} {holding.kind} {holding.id}", reason, "the rest is not affected")
     if not left:
         yield ok(move.arn, f"moved to {caller}")
 

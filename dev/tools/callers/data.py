@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -84,16 +85,18 @@ class CallerData(Table):
             except LeftAsIs as reason:
                 yield holding, str(reason)
 
-    def finish(self) -> None:
-        """Finishes what killed runs have begun: files whose document has moved, messages without a conversation."""
-        if self._files:
-            for staged in self._files.staged():
-                # A document that has not moved gets its turn.
-                if self._get(_document_key(staged.source, staged.document)) is None:
-                    self._move_file(staged.source, staged.target, staged.document)
+    def unfinished(self) -> Iterator[Callable[[], None]]:
+        """What killed runs have left, as functions that finish it.
+
+        It is the files of documents that have moved, and messages without a conversation.
+        """
+        for staged in self._files.staged() if self._files else ():
+            # A document that has not moved gets its turn.
+            if self._get(_document_key(staged.source, staged.document)) is None:
+                yield partial(self._move_file, staged.source, staged.target, staged.document)
         for caller, conversation_id in self._stray_messages():
             if self._get(item_key(f"conversation#{caller}", conversation_id)) is None:
-                self._conversations.delete_messages(caller, conversation_id)
+                yield partial(self._conversations.delete_messages, caller, conversation_id)
 
     def _move_holding(self, holding: Holding, caller: str) -> None:
         if holding.kind == "conversation":

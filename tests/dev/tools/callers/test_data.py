@@ -426,6 +426,28 @@ def test_shared_documents_change_their_owner_only() -> None:
     assert not world.bucket.objects
 
 
+@pytest.mark.parametrize("prepare", [chat, handbook])
+def test_a_stopped_run_is_reported_until_it_is_finished(prepare: Callable[[], tuple[Any, str]]) -> None:
+    reported = 0
+    at = 1
+    while True:
+        world, _ = prepare()
+        data = CallerData("table", "bucket", dynamodb=world.table, s3=world.bucket, now=lambda world=world: world.now)
+        try:
+            move(world.table, world.bucket, clock(world), Killer(at, after=True))
+        except Killed:
+            stopped = run({"things": data}, Principals(None, ""), DECISIONS, apply=False)
+            messages = [finding.message for finding in stopped if finding.level != "ok"]
+            # Something is left to do until the last call: to move, or to clean up.
+            reported += messages == ["an earlier run was stopped"]
+            move(world.table, world.bucket, clock(world))
+        else:
+            break
+        assert not list(run({"things": data}, Principals(None, ""), DECISIONS, apply=False))
+        at += 1
+    assert reported
+
+
 def test_a_failing_store_ends_the_run_and_the_next_one_continues() -> None:
     world, conversation = chat()
     world.table.fail["transact_write_items"] = RuntimeError("no")
