@@ -159,7 +159,7 @@ def is_blank(text: str) -> bool:
 @pytest.mark.parametrize(("use_case", "route"), WITH_BODY)
 def test_bodies_that_are_no_json_are_explained(use_case: UseCase, route: Route) -> None:
     api, conversation = api_of(use_case)
-    for raw in ("", "{", "nonsense", '{"a": 01}', "\ufeff{}"):
+    for raw in ("", "{", "nonsense", '{"a" 1}', "\ufeff{}"):
         ((path, message),) = details(ask(api, route, raw, id=conversation))
         assert path == "body"
         assert "JSON" in message
