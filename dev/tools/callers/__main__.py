@@ -2,8 +2,7 @@
 
 Callers were once identified by their ARN. The command prints what is stored under ARNs and whose id is to get it, and
 what the operator must decide. With `--apply` it moves what is decided; the exit code is 1 while something is left. It
-may be stopped at any time and run again. It needs `dynamodb:Scan` and the functions' actions on the stage's tables and
-buckets, `iam:GetRole` and `iam:GetUser`, `cloudformation:ListStackResources` and `lambda:GetFunctionConfiguration`.
+may be stopped at any time and run again. Its permissions are in docs/how-to/operate.md.
 """
 
 import argparse
