@@ -5,6 +5,7 @@ from datetime import date
 from aws_cdk import Environment, RemovalPolicy, Stack
 from constructs import Construct
 
+from stacks.common.cost_profile import cost_profile
 from stacks.config import StageSettings
 
 
@@ -31,6 +32,20 @@ class UseCaseStack(Stack):
         self.use_case = use_case
         self.settings = settings
         self.today = today
+        self._cost_profiles: dict[str, str] = {}
+
+    def model_ids(self, setting: str) -> tuple[str, ...]:
+        """The invocations of a model setting as functions get them, with this stack's cost profiles if it has any."""
+        ids = self.settings.models_for(setting)
+        # A profile is created in the stack's region, and must be where the model is called.
+        if not self.settings.cost_profiles or self.settings.leaves_region(self.use_case):
+            return ids
+        return tuple(each if "=" in each else f"{each}={self._cost_profile(each)}" for each in ids)
+
+    def _cost_profile(self, invocation_id: str) -> str:
+        if invocation_id not in self._cost_profiles:
+            self._cost_profiles[invocation_id] = cost_profile(self, invocation_id)
+        return self._cost_profiles[invocation_id]
 
     @property
     def data_removal_policy(self) -> RemovalPolicy:

@@ -93,7 +93,11 @@ class Recorder(FakeModel):
 
     def _record(self, request: dict[str, Any]) -> None:
         """Converse assesses marked blocks, and all messages if none of their blocks is marked."""
-        assert request["guardrailConfig"] == {"guardrailIdentifier": "g", "guardrailVersion": "1"}
+        assert request["guardrailConfig"] == {
+            "guardrailIdentifier": "g",
+            "guardrailVersion": "1",
+            "trace": "enabled",
+        }
         messages = [block for message in request["messages"] for block in message["content"]]
         selective = any("guardContent" in block for block in messages)
         self._record_blocks(request.get("system", []), "sent")

@@ -13,12 +13,12 @@ TODAY = date(2026, 11, 24)
 
 def problems(settings: object, *, today: date = TODAY) -> tuple[str, ...]:
     with pytest.raises(ConfigError) as caught:
-        load_stage({"test": settings}, "test", today=today)
+        load_stage({"test": settings}, "test", today=today, default_region="us-west-2")
     return caught.value.problems
 
 
 def load(**settings: Any) -> StageSettings:
-    return load_stage({"test": settings}, "test", today=TODAY)
+    return load_stage({"test": settings}, "test", today=TODAY, default_region="us-west-2")
 
 
 def test_an_empty_stage_has_safe_defaults() -> None:
@@ -74,7 +74,7 @@ def test_all_invalid_combinations_are_reported_at_once() -> None:
     messages = problems(
         {
             "region": "us-west-2",
-            "modelRegion": "us-east-1",
+            "modelRegions": {"chatbot": "us-east-1"},
             "auth": {"userPoolArn": "arn:aws:cognito-idp:eu-west-1:111122223333:userpool/eu-west-1_a"},
             "guardrail": {"id": "abc"},
             "logRetentionDays": 10,
@@ -90,7 +90,7 @@ def test_all_invalid_combinations_are_reported_at_once() -> None:
         "auth.userPoolArn",
         "auth.userPoolArn",
         "guardrail",
-        "guardrail",
+        "modelRegions.chatbot",
         "logRetentionDays",
         "alarms",
         "runtime, architecture",
@@ -254,3 +254,14 @@ def test_invalid_web_ui_settings(settings: dict[str, Any], fields: list[str]) ->
 def test_the_web_ui_is_off_by_default() -> None:
     assert not load().ui.deployed
     assert load(ui=EXPRESS).ui.deployed
+
+
+@pytest.mark.parametrize(
+    ("settings", "problem"),
+    [
+        ({"guardrail": {"type": "off", "pictures": True}}, "only with a guardrail"),
+        ({"region": "eu-west-1", "guardrail": {"pictures": True}}, "AWS offers it in ap-northeast-1, "),
+    ],
+)
+def test_pictures_are_screened_in_few_regions(settings: dict[str, Any], problem: str) -> None:
+    assert problems(settings)[0].startswith(f"stages.test.guardrail.pictures: {problem}")
