@@ -24,7 +24,7 @@ from lambda_src.shared.http import Api
 from lambda_src.shared.routes import Route
 from lambda_src.shared.schemas import Text
 from tests.fakes import LambdaContext, context, event, settings
-from tests.lambda_src.test_guardrail_coverage import BASE, NOT_READ, Recorder, service_of, text_fields
+from tests.lambda_src.test_guardrail_coverage import BASE, BY_NAME, NOT_READ, Recorder, service_of, text_fields
 
 ID = "00000000-0000-7000-8000-000000000000"
 BLANKS = [
@@ -71,8 +71,8 @@ class Untouched:
 @cache
 def api_of(use_case: UseCase) -> tuple[Api, str]:
     """The use case with a model that answers everything, and the id of a conversation if it has some."""
-    service = service_of(use_case.name, Recorder())
-    create = getattr(service, "create_conversation", None)
+    service = service_of(use_case.name, Recorder()) if use_case.models else Untouched()
+    create = service.create_conversation if use_case.name == "chatbot" else None
     return Api(use_case.routes, service, settings()), create(context(), body=CreateConversation()).id if create else ID
 
 
@@ -104,9 +104,10 @@ def check_explained(answer: tuple[int, Any]) -> None:
         assert f"{path}: {message}" in answer[1]["error"]["message"] or path == "request"
 
 
-def request_with(part: str, route: Route, path: str, text: str) -> tuple[dict[str, Any], str]:
+def request_with(use_case: str, part: str, route: Route, path: str, text: str) -> tuple[dict[str, Any], str]:
     """Arguments of `ask` for a request with a text in one field, and the field's path in errors."""
-    base: dict[str, Any] = copy.deepcopy(BASE[route.operation])
+    known = BASE.get(route.operation) or openapi.body_of(BY_NAME[use_case], route) if part == "body" else {}
+    base: dict[str, Any] = copy.deepcopy(known)
     if part == "query":
         return {"query": {**base, path: text}}, f"query.{path}"
     if path == "messages.text":
@@ -121,10 +122,10 @@ def request_with(part: str, route: Route, path: str, text: str) -> tuple[dict[st
 def test_blank_texts_are_refused_in_the_same_words(use_case: str, route: Route, part: str, path: str) -> None:
     api = Api([route], Untouched(), settings())
     for text in BLANKS:
-        arguments, place = request_with(part, route, path, text)
+        arguments, place = request_with(use_case, part, route, path, text)
         assert details(ask(api, route, **arguments)) == [(place, "must not be blank")]
     for text in VISIBLE:
-        arguments, _ = request_with(part, route, path, text)
+        arguments, _ = request_with(use_case, part, route, path, text)
         assert ask(api, route, **arguments)[0] == 409
 
 
