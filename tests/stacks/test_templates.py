@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from stacks.config import StageSettings
-from tests.stacks.assemblies import STACKS, TODAY, UI, USE_CASES, Assembly, Template, plain, settings_of
+from tests.stacks.assemblies import LIFECYCLE, TODAY, UI, USE_CASES, Assembly, Template, plain, settings_of
 
 # These actions don't support resource-level permissions.
 WITHOUT_RESOURCES = {
@@ -56,9 +56,15 @@ def streams(function: dict[str, Any]) -> bool:
 
 
 def test_there_is_one_stack_per_use_case_and_the_lifecycle_stack(assembly: Assembly) -> None:
-    ui = {UI} if settings_for(assembly.templates[0]).ui.type == "express" else set()
-    assert {template.name.split("-", 3)[3] for template in assembly.templates} == {*STACKS, *ui}
-    assert {template.name.split("-", 3)[3] for template in assembly.apis} == set(USE_CASES)
+    settings = settings_for(assembly.templates[0])
+    ui = {UI} if settings.ui.type == "express" else set()
+    chosen = {use_case.id for use_case in settings.chosen_use_cases}
+    assert {template.name.split("-", 3)[3] for template in assembly.templates} == {*chosen, LIFECYCLE, *ui}
+    assert {template.name.split("-", 3)[3] for template in assembly.apis} == chosen
+
+
+def test_a_stage_that_does_not_choose_has_all_use_cases() -> None:
+    assert {use_case.id for use_case in settings_of("prod").chosen_use_cases} == set(USE_CASES)
 
 
 def test_every_method_is_authorized(assembly: Assembly) -> None:
