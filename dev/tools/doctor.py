@@ -104,6 +104,10 @@ def target_findings(
     yield account.bootstrap(target, number, context)
     yield account.api_logs(target)
     region = settings.bedrock_region or target.region
+    layer = account.adapter_layer(target, settings.streaming, settings.architecture)
+    yield from filter(None, (layer, account.ui_image(target, settings.ui)))
+    if any(invocation.model.provider == "Anthropic" for invocation in chosen):
+        yield account.first_use_form(target, region)
     for invocation in chosen:
         yield from models.bedrock(invocation, target, region, today)
     yield from quotas(chosen, target, region, settings.throttling.model_rate)
