@@ -113,7 +113,7 @@ def _wait_until_ready(api: Api, document: str) -> None:
         if api.seconds_left < _POLL_SECONDS:
             raise SmokeFailed(
                 f"a document is {shown['status']} after {SECONDS:.0f} s",
-                "repeat it: a collection that has scaled to zero starts slowly; then see the ingestion's log",
+                "repeat it: the ingestion may have other work, or its collection wakes up; then see its log",
             )
         time.sleep(_POLL_SECONDS)
 

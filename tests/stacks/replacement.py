@@ -22,8 +22,8 @@ ONE_PER_PARENT = {"AWS::Cognito::UserPoolDomain": "UserPoolId"}
 _REGION = "us-west-2"
 
 
-def losses(before: Resources, after: Resources) -> Iterator[tuple[str, str]]:
-    """The type of each resource that the update cannot replace, or replaces or deletes with its data, and why."""
+def refusals(before: Resources, after: Resources) -> Iterator[tuple[str, str]]:
+    """The type of each resource that the update cannot create next to the old one, and why: the update fails."""
     replaced = replaced_resources(before, after)
     for key in sorted(replaced):
         old, new = before[key], after[key]
@@ -35,13 +35,18 @@ def losses(before: Resources, after: Resources) -> Iterator[tuple[str, str]]:
             and old["Properties"][ONE_PER_PARENT[kind]] == new["Properties"][ONE_PER_PARENT[kind]]
         ):
             yield kind, f"{key} is replaced, but its parent has one already"
-        if kind in PRECIOUS:
-            yield kind, f"{key} is replaced"
     taken = {(old["Type"], repr(_identity(old))): key for key, old in before.items() if _identity(old)}
     for key in sorted(after.keys() - before.keys()):
         owner = taken.get((after[key]["Type"], repr(_identity(after[key]))))
         if owner and owner not in replaced:
             yield after[key]["Type"], f"{key} is created, but {owner} has its name"
+
+
+def losses(before: Resources, after: Resources) -> Iterator[tuple[str, str]]:
+    """The type of each resource that the update replaces or deletes with its data or address, and how."""
+    for key in sorted(replaced_resources(before, after)):
+        if before[key]["Type"] in PRECIOUS:
+            yield before[key]["Type"], f"{key} is replaced"
     for key in sorted(before.keys() - after.keys()):
         if before[key]["Type"] in PRECIOUS and before[key].get("DeletionPolicy") != "Retain":
             yield before[key]["Type"], f"{key} is deleted"

@@ -81,13 +81,9 @@ def test_every_use_case_is_called_and_everything_is_deleted(stand: Stand) -> Non
     found = results()
 
     assert list(found) == [use_case.id for use_case in USE_CASES]
-    assert {finding.level for finding in found.values()} == {"ok"}
+    assert {found[use_case].level for use_case in smoke.CHECKS} == {"ok"}
     assert sorted(stand.deleted) == sorted(stand.created)
     assert stand.bodies["/searches"]["documents"] == ["1"]
-
-
-def test_every_use_case_of_the_project_has_a_call() -> None:
-    assert smoke.CHECKS.keys() == {use_case.id for use_case in USE_CASES}
 
 
 def test_a_use_case_without_a_call_is_listed(stand: Stand) -> None:
