@@ -9,7 +9,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from dev.local import cloudformation, gateway, s3, seams
+from dev.local import cloudformation, gateway, logs, s3, seams
 from dev.local.bedrock import Runtime
 from dev.local.catalog import Catalog
 from dev.local.search import addresses, resources
@@ -58,6 +58,7 @@ class Saving:
     def save(self) -> None:
         """Runs on the event loop, so that the state does not change while it is written. Takes less than a second."""
         self._changed = False
+        logs.trim()
         _ministack.save_all(_ministack._build_persistence_save_dict())
 
     async def _run(self) -> None:

@@ -39,7 +39,7 @@ SEAMS: dict[str, tuple[str, ...]] = {
         "_guardrail_versions", "_guardrails", "_update_guardrail",
     ),
     "ministack.services.bedrock_runtime": ("_evaluate_guardrail", "_resolve_guardrail", "handle_request"),
-    "ministack.services.cloudwatch_logs": ("_create_log_stream", "_put_log_events"),
+    "ministack.services.cloudwatch_logs": ("_create_log_stream", "_log_groups", "_put_log_events"),
     "ministack.services.cloudformation": ("_ACTION_HANDLERS", "_stacks"),
     "ministack.services.cloudformation.provisioners": ("_RESOURCE_HANDLERS",),
     "ministack.services.cloudformation.stacks": ("_runs_on_worker_thread",),
