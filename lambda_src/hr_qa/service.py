@@ -44,6 +44,7 @@ from lambda_src.shared.table import StaleWriteError
 # An ingestion without progress for this long has failed: its messages are in the dead-letter queue.
 STALLED_SECONDS = 2 * 3600
 NOT_FOUND = "There is nothing of yours with this id."
+REINDEX = "The service's embedding model or search store has changed since. Upload the file again."
 
 
 class QaService:
@@ -214,6 +215,9 @@ class QaService:
         documents = {each.id: each for each in self._documents.all(self._settings.namespace(context.caller))}
         if requested is None:
             searchable = [each for each in documents.values() if self._is_searchable(each)]
+            if not searchable and any(each.live_generation for each in documents.values()):
+                # "No documents" would be wrong.
+                raise Conflict(f"All documents are outdated. {REINDEX}")
             return {str(document.live_generation): document for document in searchable}
         live = {}
         for number, document_id in enumerate(requested):
@@ -269,8 +273,7 @@ class QaService:
             error = DocumentError(code=document.error_code or "", message=document.error_message or "")
             return {**fields, "error": error}
         if document.status == "ready" and not self._is_current(document):
-            message = "The service's embedding model or search store has changed since. Upload the file again."
-            return {**fields, "status": "failed", "error": DocumentError(code="outdated", message=message)}
+            return {**fields, "status": "failed", "error": DocumentError(code="outdated", message=REINDEX)}
         if document.status == "ready":
             url, url_expires_at = self._files.url(namespace, document.id, document.name)
             return {

@@ -319,9 +319,13 @@ def test_a_document_in_another_index_is_outdated(world: World, change: dict[str,
 
     shown = service.get_document(context(), id=document)
     assert (shown.status, shown.error.code) == ("failed", "outdated")  # type: ignore[union-attr]
-    assert service.search(context(), body=Search(query="maternity leave")).items == []
+    with pytest.raises(Conflict, match="All documents are outdated"):
+        service.search(context(), body=Search(query="maternity leave"))
     with pytest.raises(Conflict, match="outdated"):
         service.search(context(), body=Search(query="q", documents=[document]))
+    other = ready(world, [PARKING])
+    found = world.service().search(context(), body=Search(query="parking")).items
+    assert {item.document_id for item in found} == {other}
 
     world.upload(document, text_pdf([LEAVE]))
     world.run()
