@@ -1,15 +1,17 @@
 """The CDK application: turns a stage's settings into stacks. Run by the CDK CLI (`cdk synth -c stage=dev`)."""
 
+import os
 import sys
 from datetime import date
 
 from aws_cdk import App
 
-from lambda_src.registry import USE_CASES, RegistryError
+from lambda_src.registry import RegistryError
 from stacks.common.nag import check_everything
 from stacks.common.vector_store import floor_price
 from stacks.config import StageSettings
 from stacks.loading import ConfigError, load_stage
+from stacks.model_choice import data_flows, left_out
 from stacks.model_lifecycle_stack import ModelLifecycleStack
 from stacks.ui_stack import UiStack
 from stacks.ui_stack import floor_price as ui_floor_price
@@ -17,7 +19,7 @@ from stacks.ui_stack import floor_price as ui_floor_price
 
 def add_stacks(app: App, settings: StageSettings, today: date) -> None:
     """Adds the stacks of one stage. Raises `RegistryError` when a use case is incomplete."""
-    apis = [use_case.stack(app, settings=settings, today=today) for use_case in USE_CASES]
+    apis = [use_case.stack(app, settings=settings, today=today) for use_case in settings.chosen_use_cases]
     ModelLifecycleStack(app, settings=settings, today=today)
     if settings.ui.deployed:
         UiStack(app, settings=settings, today=today, apis=apis)
@@ -29,13 +31,18 @@ def main() -> None:
     app = App()
     day = app.node.try_get_context("today")
     today = date.fromisoformat(day) if day else date.today()
+    stages, name = app.node.try_get_context("stages"), app.node.try_get_context("stage")
     try:
-        settings = load_stage(app.node.try_get_context("stages"), app.node.try_get_context("stage"), today=today)
+        # The CDK CLI sets the variable from the caller's profile.
+        settings = load_stage(stages, name, today=today, default_region=os.environ.get("CDK_DEFAULT_REGION"))
         add_stacks(app, settings, today)
     except (ConfigError, RegistryError) as error:
         sys.exit(str(error))
     # The CDK CLI shows a stack's warnings and errors, but not its information messages.
-    sys.stderr.write(f"hr-qa {floor_price(settings.hr_qa.search)}\n")
+    for line in (*left_out(stages[name], settings), *data_flows(settings)):
+        sys.stderr.write(f"{line}\n")
+    if "hrQa" in (settings.use_cases or ("hrQa",)):
+        sys.stderr.write(f"hr-qa {floor_price(settings.hr_qa.search)}\n")
     if settings.ui.deployed:
         sys.stderr.write(f"ui {ui_floor_price()}\n")
     app.synth()

@@ -13,9 +13,17 @@ if TYPE_CHECKING:
 
 Purpose = Literal["text", "image", "embedding", "rerank"]
 
-_HAIKU = "us.anthropic.claude-haiku-4-5-20251001-v1:0"
-_NOVA_LITE = "us.amazon.nova-lite-v1:0"
-_TITAN = "amazon.titan-embed-text-v2:0"
+# Models to choose from, the preferred ones first. The stage's region decides (stacks/model_choice.py).
+_TEXT = (
+    "anthropic.claude-haiku-5-5",
+    "anthropic.claude-haiku-4-5-20251001-v1:0",
+    "amazon.nova-2-lite-v1:0",
+    "amazon.nova-lite-v1:0",
+)
+_SMALL = ("amazon.nova-2-lite-v1:0", "amazon.nova-lite-v1:0")
+_MICRO = ("amazon.nova-micro-v1:0",)
+_OPEN = ("openai.gpt-oss-20b-1:0",)
+_EMBEDDING = ("amazon.titan-embed-text-v2:0", "cohere.embed-multilingual-v3")
 
 
 class RegistryError(Exception):
@@ -25,12 +33,13 @@ class RegistryError(Exception):
 class ModelSetting(msgspec.Struct, frozen=True, kw_only=True):
     """One field of the setting `models`: invocation ids of models for one purpose; the first is the use case's default.
 
+    `defaults` are for stages that list none: for each model to offer, the model ids to choose from, best first.
     `minimum` and `maximum` bound how many ids a stage may list; None means no upper limit.
     """
 
     name: str
     purpose: Purpose
-    defaults: tuple[str, ...] = ()
+    defaults: tuple[tuple[str, ...], ...] = ()
     minimum: int = 1
     maximum: int | None = None
 
@@ -63,6 +72,11 @@ class UseCase(msgspec.Struct, frozen=True, kw_only=True):
     def id(self) -> str:
         """The name in kebab case, as in stack names, SSM parameters and commands."""
         return self.name.replace("_", "-")
+
+    @property
+    def setting(self) -> str:
+        """The name in camel case, as in a stage's settings."""
+        return camel(self.name)
 
     @property
     def url_variable(self) -> str:
@@ -121,32 +135,32 @@ USE_CASES = (
             ModelSetting(
                 name="image_generation",
                 purpose="image",
-                defaults=("stability.stable-image-core-v1:1", "stability.stable-image-ultra-v1:1"),
+                defaults=(("stability.stable-image-core-v1:1",), ("stability.stable-image-ultra-v1:1",)),
             ),
         ),
     ),
     UseCase(
         name="summarization",
         title="Summarization",
-        models=(ModelSetting(name="summarization", purpose="text", defaults=(_HAIKU,)),),
+        models=(ModelSetting(name="summarization", purpose="text", defaults=(_TEXT,)),),
     ),
     UseCase(
         name="embeddings",
         title="Embeddings",
-        models=(ModelSetting(name="embeddings", purpose="embedding", defaults=(_TITAN,)),),
+        models=(ModelSetting(name="embeddings", purpose="embedding", defaults=(_EMBEDDING,)),),
     ),
     UseCase(
         name="chatbot",
         title="Chatbot",
-        models=(ModelSetting(name="chatbot", purpose="text", defaults=(_HAIKU, _NOVA_LITE)),),
+        models=(ModelSetting(name="chatbot", purpose="text", defaults=(_TEXT, _SMALL)),),
     ),
     UseCase(
         name="hr_qa",
         title="HR Q&A",
         models=(
-            ModelSetting(name="hr_qa", purpose="text", defaults=(_HAIKU,)),
+            ModelSetting(name="hr_qa", purpose="text", defaults=(_TEXT,)),
             # The same model embeds documents and questions: after a change, documents must be uploaded again.
-            ModelSetting(name="hr_qa_embeddings", purpose="embedding", defaults=(_TITAN,), maximum=1),
+            ModelSetting(name="hr_qa_embeddings", purpose="embedding", defaults=(_EMBEDDING,), maximum=1),
             # Optional: reorders the search results.
             ModelSetting(name="hr_qa_rerank", purpose="rerank", minimum=0, maximum=1),
         ),
@@ -158,12 +172,18 @@ USE_CASES = (
             ModelSetting(
                 name="playground",
                 purpose="text",
-                defaults=(_HAIKU, _NOVA_LITE, "us.amazon.nova-micro-v1:0", "us.meta.llama3-1-8b-instruct-v1:0"),
+                defaults=(_TEXT, _SMALL, _MICRO, _OPEN),
             ),
         ),
     ),
 )
 MODEL_SETTINGS = tuple(setting for use_case in USE_CASES for setting in use_case.models)
+
+
+def camel(name: str) -> str:
+    """`hr_qa` -> `hrQa`, as in a stage's settings."""
+    first, *others = name.split("_")
+    return first + "".join(other.capitalize() for other in others)
 
 
 def find(use_case_id: str) -> UseCase:

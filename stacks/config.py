@@ -6,8 +6,9 @@ import msgspec
 
 from lambda_src.chatbot.settings import ChatbotOptions
 from lambda_src.hr_qa.settings import HrQaOptions
-from lambda_src.registry import MODEL_SETTINGS, USE_CASES
+from lambda_src.registry import MODEL_SETTINGS, USE_CASES, UseCase
 from lambda_src.shared.settings import Options
+from stacks.geography import RESIDENCIES
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
@@ -23,21 +24,56 @@ class Auth(Settings, frozen=True, kw_only=True):
     ) = None
 
 
+Region = Annotated[str, msgspec.Meta(pattern="^[a-z]{2}(-[a-z]+)+-[0-9]$")]
+
+
+class ApplicationProfile(Settings, frozen=True, kw_only=True):
+    """An application inference profile, and the id of the model or inference profile that it was made from.
+
+    https://docs.aws.amazon.com/bedrock/latest/userguide/inference-profiles-create.html
+    """
+
+    arn: Annotated[
+        str,
+        msgspec.Meta(pattern=r"^arn:[a-z-]+:bedrock:[a-z0-9-]+:[0-9]{12}:application-inference-profile/[a-z0-9]+$"),
+    ]
+    model: str
+
+
+ModelEntry = str | ApplicationProfile
+
 if TYPE_CHECKING:
 
     class Models(Settings, frozen=True, kw_only=True):
-        """The models a stage offers: a field for each model setting in the registry."""
+        """The models a stage offers: a field for each model setting in the registry. None: chosen for its region."""
 
-        def __init__(self, **settings: tuple[str, ...]) -> None: ...
+        def __init__(self, **settings: tuple[ModelEntry, ...] | None) -> None: ...
 
+    class ModelRegions(Settings, frozen=True, kw_only=True):
+        """The regions that models are called in, where not the stage's: a field for each use case with models."""
+
+        def __init__(self, **regions: str | None) -> None: ...
+
+    UseCaseName = str
+    Residency = str
 else:
     Models = msgspec.defstruct(
         "Models",
-        [(setting.name, tuple[str, ...], setting.defaults) for setting in MODEL_SETTINGS],
+        [(setting.name, tuple[ModelEntry, ...] | None, None) for setting in MODEL_SETTINGS],
         bases=(Settings,),
         frozen=True,
         kw_only=True,
     )
+    ModelRegions = msgspec.defstruct(
+        "ModelRegions",
+        [(use_case.name, Region | None, None) for use_case in USE_CASES if use_case.models],
+        bases=(Settings,),
+        frozen=True,
+        kw_only=True,
+    )
+    # The settings' names, such as hrQa.
+    UseCaseName = Literal[tuple(use_case.setting for use_case in USE_CASES)]
+    Residency = Literal[("any", "region", *RESIDENCIES)]
 
 
 # AWS's names. https://docs.aws.amazon.com/bedrock/latest/APIReference/API_GuardrailPiiEntityConfig.html
@@ -107,6 +143,10 @@ class GuardrailPolicies(Settings, frozen=True, kw_only=True):
         )
 
 
+# Where filters for pictures are generally available.
+# https://docs.aws.amazon.com/bedrock/latest/userguide/guardrails-mmfilter.html
+PICTURE_FILTER_REGIONS = ("ap-northeast-1", "eu-central-1", "us-east-1", "us-west-2")
+
 DEFAULT_POLICIES = GuardrailPolicies(
     personal_data={
         # Masked, since legitimate reports may contain them. Names and places stay: reports need them.
@@ -153,12 +193,14 @@ else:
 class GuardrailSettings(Settings, frozen=True, kw_only=True):
     """The guardrail for prompts and answers: a `new` one for each use case, an `existing` one, or `off`.
 
-    `policies` change the new guardrails of all use cases, `useCases` those of single ones.
+    `policies` change the new guardrails of all use cases, `useCases` those of single ones. `pictures`: whether it
+    screens generated pictures, too; by default a new one does where AWS offers it.
     """
 
     type: Literal["new", "existing", "off"] = "new"
     id: Annotated[str, msgspec.Meta(pattern="^[a-z0-9]+$")] | None = None
     version: Annotated[str, msgspec.Meta(pattern="^([1-9][0-9]*|DRAFT)$")] | None = None
+    pictures: bool | None = None
     policies: GuardrailPolicies = GuardrailPolicies()
     use_cases: UseCasePolicies = UseCasePolicies()
 
@@ -275,11 +317,17 @@ class StageSettings(Settings, frozen=True, kw_only=True):
 
     name: Annotated[str, msgspec.Meta(pattern="^[a-z][a-z0-9-]{0,19}$")]
     account: Annotated[str, msgspec.Meta(pattern="^[0-9]{12}$")] | None = None
-    region: Annotated[str, msgspec.Meta(pattern="^[a-z]{2}(-[a-z]+)+-[0-9]$")] | None = None
-    # The region where Bedrock is called, if not the stage's (some models are served in few regions).
-    model_region: Annotated[str, msgspec.Meta(pattern="^[a-z]{2}(-[a-z]+)+-[0-9]$")] | None = None
+    region: Region | None = None
+    # Left out: all that have a model for the region.
+    use_cases: tuple[UseCaseName, ...] | None = None
     auth: Auth = Auth()
     models: Models = Models()
+    # Some models are served in few regions: the data of these use cases leaves the stage's region.
+    model_regions: ModelRegions = ModelRegions()
+    # Where models may process data: every region that a model's calls may reach must lie there.
+    residency: Residency = "any"
+    # An application inference profile for each use case and model, with tags that split Bedrock's bill.
+    cost_profiles: bool = False
     # Ids of models that may be used after their end of life (accounts with extended access).
     allow_ended_models: tuple[str, ...] = ()
     guardrail: GuardrailSettings = GuardrailSettings()
@@ -315,13 +363,44 @@ class StageSettings(Settings, frozen=True, kw_only=True):
         return f"bedrock-endpoints-{self.name}-{use_case.replace('_', '-')}"
 
     @property
-    def bedrock_region(self) -> str | None:
-        """The region where Bedrock is called; None means the region of the stack."""
-        return self.model_region or self.region
+    def chosen_use_cases(self) -> tuple[UseCase, ...]:
+        """The use cases that the stage has."""
+        names = self.use_cases
+        return tuple(use_case for use_case in USE_CASES if names is None or use_case.setting in names)
+
+    def model_region(self, use_case: str) -> str | None:
+        """The region that a use case's models are called in; None means the region of the stack."""
+        return getattr(self.model_regions, use_case, None) or self.region
+
+    @property
+    def screens_pictures(self) -> bool:
+        """Whether the guardrail of image generation has filters for pictures."""
+        if self.guardrail.type == "off":
+            return False
+        if self.guardrail.pictures is not None:
+            return self.guardrail.pictures
+        return self.guardrail.type == "new" and self.region in PICTURE_FILTER_REGIONS
+
+    @property
+    def guardrail_region(self) -> str | None:
+        """The region of the guardrail: a new one is in the stage's, an existing one where text models are called."""
+        if self.guardrail.type == "existing":
+            for use_case in self.chosen_use_cases:
+                if calls_text_models(use_case):
+                    return self.model_region(use_case.name)
+        return self.region
+
+    def leaves_region(self, use_case: str) -> bool:
+        """Whether a use case's models are called in another region than the stage's."""
+        return self.model_region(use_case) != self.region
 
     def models_for(self, setting: str) -> tuple[str, ...]:
-        """The invocation ids of a model setting, the default first. A use case without models has none."""
-        return getattr(self.models, setting, ())
+        """The invocations of a model setting as `catalog.resolve` reads them, the default first.
+
+        A use case without models has none.
+        """
+        entries = getattr(self.models, setting, None) or ()
+        return tuple(entry if isinstance(entry, str) else f"{entry.model}={entry.arn}" for entry in entries)
 
     def options(self, use_case: str) -> Options | None:
         """A use case's own settings; None when it has none."""
@@ -332,6 +411,21 @@ class StageSettings(Settings, frozen=True, kw_only=True):
         return getattr(self.reserved_concurrency, use_case, None)
 
     @property
+    def models_by_region(self) -> dict[str | None, tuple[str, ...]]:
+        """The invocations of all chosen use cases, each once, by the region that they are called in."""
+        by_region: dict[str | None, dict[str, None]] = {}
+        for use_case in self.chosen_use_cases:
+            for setting in use_case.models:
+                models = by_region.setdefault(self.model_region(use_case.name), {})
+                models.update(dict.fromkeys(self.models_for(setting.name)))
+        return {region: tuple(models) for region, models in by_region.items()}
+
+    @property
     def all_models(self) -> tuple[str, ...]:
-        """The invocation ids of all use cases, each once."""
-        return tuple(dict.fromkeys(model for setting in MODEL_SETTINGS for model in self.models_for(setting.name)))
+        """The invocations of all chosen use cases, each once."""
+        return tuple(dict.fromkeys(model for models in self.models_by_region.values() for model in models))
+
+
+def calls_text_models(use_case: UseCase) -> bool:
+    """Whether the guardrail is part of the use case's model calls, so that it must be in their region."""
+    return any(setting.purpose == "text" for setting in use_case.models)

@@ -44,7 +44,7 @@ class HrQaStack(UseCaseStack):
         store = VectorStore(
             self,
             "Store",
-            index=index_name(settings.models_for("hr_qa_embeddings")[0], dimensions, engine),
+            index=index_name(settings.models_for("hr_qa_embeddings")[0].partition("=")[0], dimensions, engine),
             index_family=f"{INDEX_PREFIX}*",
             properties=index_definition(dimensions, engine)["mappings"]["properties"],
         )
@@ -90,7 +90,7 @@ class HrQaStack(UseCaseStack):
 
     def _models_environment(self) -> dict[str, str]:
         """The models that both functions use."""
-        environment = {"EMBEDDING_MODEL": self.settings.models_for("hr_qa_embeddings")[0]}
+        environment = {"EMBEDDING_MODEL": self.model_ids("hr_qa_embeddings")[0]}
         return {**environment, "RERANK_MODEL": self._rerank_models[0]} if self._rerank_models else environment
 
     @property

@@ -8,14 +8,17 @@ import msgspec
 
 from lambda_src.registry import USE_CASES
 from stacks.config import (
+    PICTURE_FILTER_REGIONS,
     GuardrailPolicies,
     GuardrailSettings,
     SearchSettings,
     StageSettings,
     UiSettings,
     UseCasePolicies,
+    calls_text_models,
 )
 from stacks.model_checks import model_problems
+from stacks.model_choice import with_choices
 from stacks.validation import type_problems
 
 # https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html
@@ -59,8 +62,11 @@ class ConfigError(Exception):
         super().__init__("The configuration has problems:\n" + "\n".join(f"  - {problem}" for problem in self.problems))
 
 
-def load_stage(stages: object, name: object, *, today: date) -> StageSettings:
-    """The settings of one stage. Raises `ConfigError` with all their problems."""
+def load_stage(stages: object, name: object, *, today: date, default_region: str | None = None) -> StageSettings:
+    """The settings of one stage, with chosen use cases and models. Raises `ConfigError` with all their problems.
+
+    `default_region` is that of a stage without one.
+    """
     if not isinstance(stages, Mapping) or not stages:
         raise ConfigError(["stages: cdk.json has none in its context"])
     if not isinstance(name, str) or name not in stages:
@@ -76,6 +82,9 @@ def load_stage(stages: object, name: object, *, today: date) -> StageSettings:
     if problems:
         raise ConfigError(problems)
     settings = msgspec.convert(named, StageSettings, strict=True)
+    if settings.region is None:
+        settings = msgspec.structs.replace(settings, region=default_region)
+    settings = with_choices(settings)
     problems = [f"{path}: {problem}" for problem in _name_problems(settings)]
     problems += [
         f"{path}.{problem}" for problem in (*_combination_problems(settings), *model_problems(settings, today))
@@ -176,11 +185,24 @@ def _guardrail_problems(settings: StageSettings) -> Iterable[str]:
     elif guardrail.id or guardrail.version:
         yield f"guardrail: `id` and `version` only with `type` existing, not {guardrail.type}"
     yield from _policy_problems(guardrail)
-    if guardrail.type == "new" and settings.model_region and settings.model_region != settings.region:
-        yield (
-            f"guardrail: a new one would be created in the stage's region, but must be where the models are called, "
-            f"{settings.model_region}; use an existing one there, or deploy there"
-        )
+    yield from _picture_problems(settings)
+    for use_case in settings.chosen_use_cases:
+        if guardrail.type == "new" and calls_text_models(use_case) and settings.leaves_region(use_case.name):
+            yield (
+                f"modelRegions.{use_case.setting}: a new guardrail would be created in the stage's region, but text "
+                "models need it where they are called; use an existing one there, or no guardrail"
+            )
+    regions = {settings.model_region(each.name) for each in settings.chosen_use_cases if calls_text_models(each)}
+    if guardrail.type == "existing" and len(regions) > 1:
+        yield "guardrail: an existing one is in one region, but the text models are called in several (modelRegions)"
+
+
+def _picture_problems(settings: StageSettings) -> Iterable[str]:
+    guardrail = settings.guardrail
+    if guardrail.pictures is not None and guardrail.type == "off":
+        yield "guardrail.pictures: only with a guardrail"
+    elif guardrail.pictures and guardrail.type == "new" and settings.region not in (None, *PICTURE_FILTER_REGIONS):
+        yield f"guardrail.pictures: AWS offers it in {', '.join(PICTURE_FILTER_REGIONS)}"
 
 
 def _policy_problems(guardrail: GuardrailSettings) -> Iterable[str]:

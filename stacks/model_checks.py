@@ -3,47 +3,100 @@
 from collections.abc import Iterator
 from datetime import date
 
-from lambda_src.registry import MODEL_SETTINGS, ModelSetting
-from lambda_src.shared.catalog import MODELS, Invocation, Model, UnknownModel, resolve
-from lambda_src.shared.lifecycle import NEAR_END
-from stacks.config import StageSettings
+import msgspec
 
-# Profile prefix -> the prefixes of the regions it can be called from.
-_SOURCE_REGIONS = {
-    "us": ("us-", "ca-"),
-    "eu": ("eu-",),
-    "apac": ("ap-",),
-    "jp": ("ap-northeast-",),
-    "au": ("ap-southeast-",),
-}
+from lambda_src.registry import USE_CASES, ModelSetting, UseCase, camel
+from lambda_src.shared.catalog import Invocation, Model, UnknownModel, models, resolve
+from lambda_src.shared.lifecycle import NEAR_END
+from stacks.config import ApplicationProfile, ModelEntry, ModelRegions, StageSettings
+from stacks.geography import REGIONS, outside
+from stacks.model_catalog import ANY_REGION, destinations, source_regions, ways
+from stacks.model_choice import reason_without_models, stays
 
 
 def model_problems(settings: StageSettings, today: date) -> Iterator[str]:
     """Problems of the stage's models; each line starts with the path of the setting."""
-    for setting in MODEL_SETTINGS:
-        path = f"models.{_camel(setting.name)}"
-        ids = settings.models_for(setting.name)
-        yield from (f"{path}: {problem}" for problem in _count_problems(setting, ids))
-        for index, invocation_id in enumerate(ids):
-            for problem in _invocation_problems(invocation_id, setting, settings, today):
-                yield f"{path}[{index}]: {problem}"
+    yield from _region_problems(settings)
+    yield from _unchosen_problems(settings)
+    for use_case in settings.chosen_use_cases:
+        for setting in use_case.models:
+            entries: tuple[ModelEntry, ...] | None = getattr(settings.models, setting.name)
+            if len(entries or ()) < setting.minimum:
+                yield from _missing_problems(use_case, setting, settings)
+            yield from _entry_problems(use_case, setting, entries or (), settings, today)
     yield from _dimension_problems(settings)
     yield from _allowance_problems(settings)
 
 
-def _count_problems(setting: ModelSetting, ids: tuple[str, ...]) -> Iterator[str]:
-    if len(ids) < setting.minimum:
-        yield "at least one model"
+def _region_problems(settings: StageSettings) -> Iterator[str]:
+    for field in msgspec.structs.fields(ModelRegions):
+        region = getattr(settings.model_regions, field.name)
+        if region is None:
+            continue
+        if region not in REGIONS:
+            yield f"modelRegions.{field.encode_name}: {region} is no commercial region of AWS"
+        elif settings.region and outside(settings.residency, settings.region, (region,)):
+            yield f"modelRegions.{field.encode_name}: {region} is outside the residency {settings.residency}"
+    if settings.region and outside(settings.residency, settings.region, (settings.region,)):
+        yield f"residency: the stage's own region {settings.region} is outside {settings.residency}"
+
+
+def _unchosen_problems(settings: StageSettings) -> Iterator[str]:
+    """Settings of use cases that the stage does not have would have no effect."""
+    if len(set(settings.use_cases or ())) != len(settings.use_cases or ()):
+        yield "useCases: one is listed twice"
+    chosen = settings.chosen_use_cases
+    if not chosen:
+        yield "useCases: the stage has none"
+    for use_case in USE_CASES:
+        if use_case in chosen:
+            continue
+        for setting in use_case.models:
+            if getattr(settings.models, setting.name):
+                yield f"models.{camel(setting.name)}: the stage has no {use_case.setting} (useCases)"
+
+
+def _missing_problems(use_case: UseCase, setting: ModelSetting, settings: StageSettings) -> Iterator[str]:
+    path = f"models.{camel(setting.name)}"
+    if getattr(settings.models, setting.name) is not None:
+        count = "one model" if setting.minimum == 1 else f"{setting.minimum} models"
+        yield f"{path}: at least {count}"
+    elif settings.model_region(use_case.name) is None:
+        yield f"{path}: list them, or set `region`, for which they are chosen"
+    else:
+        yield f"{path}: {reason_without_models(use_case, setting, settings)}"
+
+
+def _entry_problems(
+    use_case: UseCase, setting: ModelSetting, entries: tuple[ModelEntry, ...], settings: StageSettings, today: date
+) -> Iterator[str]:
+    path = f"models.{camel(setting.name)}"
+    ids = [entry if isinstance(entry, str) else entry.model for entry in entries]
     if setting.maximum is not None and len(ids) > setting.maximum:
-        yield "one model only"
+        yield f"{path}: one model only"
     if len(set(ids)) != len(ids):
-        yield "a model is listed twice"
+        yield f"{path}: a model is listed twice"
+    for index, entry in enumerate(entries):
+        problems = [
+            *_profile_problems(entry, use_case, setting, settings),
+            *_invocation_problems(ids[index], use_case, setting, settings, today),
+        ]
+        yield from (f"{path}[{index}]: {problem}" for problem in problems)
 
 
-def _camel(name: str) -> str:
-    """`hr_qa` -> `hrQa`, as in cdk.json."""
-    first, *others = name.split("_")
-    return first + "".join(other.capitalize() for other in others)
+def _profile_problems(
+    entry: ModelEntry, use_case: UseCase, setting: ModelSetting, settings: StageSettings
+) -> Iterator[str]:
+    if not isinstance(entry, ApplicationProfile):
+        return
+    region = settings.model_region(use_case.name)
+    if setting.purpose == "rerank":
+        # https://docs.aws.amazon.com/bedrock/latest/APIReference/API_agent-runtime_BedrockRerankingModelConfiguration.html
+        yield "Rerank takes no application inference profile"
+    if region and entry.arn.split(":")[3] != region:
+        yield f"the application inference profile is not in {region}, where the model is called"
+    if settings.account and entry.arn.split(":")[4] != settings.account:
+        yield f"the application inference profile is not in the account {settings.account}"
 
 
 def end_of_life(model: Model) -> date | None:
@@ -57,7 +110,7 @@ def has_ended(model: Model, today: date) -> bool:
     return ends is not None and ends <= today and model.lifecycle.status != "active"
 
 
-def lifecycle_warning(invocation: Invocation, today: date, region: str | None) -> str | None:
+def lifecycle_warning(invocation: Invocation, today: date, region: str | None, settings: StageSettings) -> str | None:
     """The synthesis warning about a model near or past its end; None when there is nothing to warn about."""
     model, ends = invocation.model, end_of_life(invocation.model)
     if ends is None or ends - today > NEAR_END:
@@ -68,81 +121,83 @@ def lifecycle_warning(invocation: Invocation, today: date, region: str | None) -
         what = f"may end on short notice: AWS keeps it until {ends} at least"
     else:
         what = f"ends on {ends}, in {(ends - today).days} days"
-    return f"{invocation.id} ({model.name}) {what}{_advice(model, today, region)}"
+    return f"{invocation.id} ({model.name}) {what}{_advice(model, today, region, settings)}"
 
 
 def _invocation_problems(
-    invocation_id: str, setting: ModelSetting, settings: StageSettings, today: date
+    invocation_id: str, use_case: UseCase, setting: ModelSetting, settings: StageSettings, today: date
 ) -> Iterator[str]:
     try:
         invocation = resolve(invocation_id)
     except UnknownModel:
-        yield f"{invocation_id} is not in the model catalog (lambda_src/shared/catalog.py), or has no such profile"
+        yield f"{invocation_id} is not in the model catalog (lambda_src/shared/models.json), or has no such profile"
         return
-    model = invocation.model
+    model, region = invocation.model, settings.model_region(use_case.name)
     if model.purpose != setting.purpose:
         yield f"{invocation_id} is for {model.purpose}, not {setting.purpose}"
         return
-    if settings.bedrock_region and not is_served(invocation, settings.bedrock_region):
-        yield f"{invocation_id} is not served in {settings.bedrock_region}{_elsewhere(invocation)}"
+    if region:
+        yield from _place_problems(invocation, region, settings)
     if has_ended(model, today) and model.id not in settings.allow_ended_models:
-        advice = _advice(model, today, settings.bedrock_region)
+        advice = _advice(model, today, region, settings)
         yield (
             f"{invocation_id} ({model.name}) ended on {end_of_life(model)}{advice}; "
             f"an account with extended access adds {model.id} to allowEndedModels"
         )
 
 
-def is_served(invocation: Invocation, region: str) -> bool:
-    """Whether the model, or the profile, can be called in the region."""
-    if invocation.profile is None:
-        return region in invocation.model.regions
-    starts = _SOURCE_REGIONS.get(invocation.profile)
-    return region in invocation.destination_regions or (starts is not None and region.startswith(starts))
+def _place_problems(invocation: Invocation, region: str, settings: StageSettings) -> Iterator[str]:
+    reached = destinations(invocation, region)
+    if not reached:
+        yield f"{invocation.id} is not served in {region}{_elsewhere(invocation, settings)}"
+    elif ANY_REGION in reached and settings.residency != "any":
+        yield f"{invocation.id} may be processed in any commercial region, but the residency is {settings.residency}"
+    elif away := outside(settings.residency, settings.region or region, reached):
+        where = ", ".join(away)
+        yield f"{invocation.id} may be processed in {where}, outside the residency {settings.residency}"
 
 
-def _elsewhere(invocation: Invocation) -> str:
-    if invocation.profile is None and not invocation.model.regions:
-        profiles = ", ".join(f"{prefix}.{invocation.model.id}" for prefix in sorted(invocation.model.profiles))
-        return f", only through a profile: {profiles}"
-    regions = invocation.destination_regions if invocation.profile else invocation.model.regions
-    return f", but in {', '.join(regions)} (modelRegion sets the region that Bedrock is called in)"
+def _elsewhere(invocation: Invocation, settings: StageSettings) -> str:
+    """Where the model is served, or other ways to call it, as far as the stage's residency allows them."""
+    if not source_regions(invocation):
+        others = [
+            way.id
+            for way in ways(invocation.model)
+            if way.profile and any(stays(way, region, settings) for region in source_regions(way))
+        ]
+        return f", only through a profile: {', '.join(sorted(others))}" if others else ""
+    regions = [region for region in source_regions(invocation) if stays(invocation, region, settings)]
+    return f", but in {', '.join(regions)} (modelRegions sets the region of a use case's models)" if regions else ""
 
 
 def _dimension_problems(settings: StageSettings) -> Iterator[str]:
+    offered = {model.id: model.dimensions for model in models()}
     for invocation_id in settings.models_for("hr_qa_embeddings"):
-        offered = {model.id: model.dimensions for model in MODELS}.get(invocation_id, ())
-        if offered and settings.hr_qa.dimensions not in offered:
-            yield f"hrQa.dimensions: {invocation_id} gives {', '.join(map(str, offered))}"
+        dimensions = offered.get(invocation_id.partition("=")[0], ())
+        if dimensions and settings.hr_qa.dimensions not in dimensions:
+            yield f"hrQa.dimensions: {invocation_id} gives {', '.join(map(str, dimensions))}"
 
 
 def _allowance_problems(settings: StageSettings) -> Iterator[str]:
-    known = {model.id for model in MODELS}
+    known = {model.id for model in models()}
     for index, model_id in enumerate(settings.allow_ended_models):
         if model_id not in known:
             yield f"allowEndedModels[{index}]: {model_id} is no model's id in the catalog (profiles have none)"
 
 
-def _advice(model: Model, today: date, region: str | None) -> str:
-    replacement = _living_alternative(model, today, region)
+def _advice(model: Model, today: date, region: str | None, settings: StageSettings) -> str:
+    replacement = _living_alternative(model, today, region, settings)
     return f"; use {replacement} instead" if replacement else ""
 
 
-def _living_alternative(model: Model, today: date, region: str | None) -> str | None:
-    """An active model with the same purpose that is served in the region, preferably by the same provider."""
-    candidates = [other for other in MODELS if other.purpose == model.purpose and other.id != model.id]
+def _living_alternative(model: Model, today: date, region: str | None, settings: StageSettings) -> str | None:
+    """An active model with the same purpose that the stage may call, preferably by the same provider."""
+    candidates = [other for other in models() if other.purpose == model.purpose and other.id != model.id]
     for other in sorted(candidates, key=lambda candidate: candidate.provider != model.provider):
         ends = end_of_life(other)
         if other.lifecycle.status != "active" or (ends and ends - today <= NEAR_END):
             continue
-        for invocation in _ways(other):
-            if region is None or is_served(invocation, region):
+        for invocation in ways(other):
+            if stays(invocation, region, settings) if region else source_regions(invocation):
                 return invocation.id
     return None
-
-
-def _ways(model: Model) -> Iterator[Invocation]:
-    if model.regions:
-        yield Invocation(model.id, model)
-    for prefix in model.profiles:
-        yield Invocation(f"{prefix}.{model.id}", model, prefix)

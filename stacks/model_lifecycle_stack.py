@@ -11,6 +11,7 @@ from constructs import Construct
 
 from lambda_src.shared.catalog import resolve
 from stacks.common.alarms import Alarms
+from stacks.common.arns import model_arn
 from stacks.common.nag import acknowledge
 from stacks.common.python_function import ScheduledFunction
 from stacks.common.use_case_stack import UseCaseStack, kebab
@@ -53,9 +54,12 @@ class ModelLifecycleStack(UseCaseStack):
         self._watch(alarms)
 
     def _model_arns(self) -> list[str]:
-        region = self.settings.bedrock_region or Aws.REGION
-        ids = dict.fromkeys(resolve(model).model.id for model in self.settings.all_models)
-        return [f"arn:{Aws.PARTITION}:bedrock:{region}::foundation-model/{model_id}" for model_id in ids]
+        arns = [
+            model_arn(region or Aws.REGION, resolve(model).model.id)
+            for region, models in self.settings.models_by_region.items()
+            for model in models
+        ]
+        return list(dict.fromkeys(arns))
 
     def _watch(self, alarms: Alarms) -> None:
         for name, description in (

@@ -1,6 +1,7 @@
 """Reports all type errors in a value, where msgspec stops at the first."""
 
 import difflib
+import types
 import typing
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -14,6 +15,7 @@ def type_problems(value: object, expected_type: Any, path: str) -> list[str]:
 
 
 def _problems(value: object, expected_type: Any, path: str) -> Iterator[str]:
+    expected_type = _matching_option(value, expected_type)
     origin, arguments = typing.get_origin(expected_type), typing.get_args(expected_type)
     if isinstance(expected_type, type) and issubclass(expected_type, msgspec.Struct):
         yield from _struct_problems(value, expected_type, path)
@@ -26,6 +28,19 @@ def _problems(value: object, expected_type: Any, path: str) -> Iterator[str]:
             yield from _leaf_problems(item, arguments[1], f"{path}.{key}")
     else:
         yield from _leaf_problems(value, expected_type, path)
+
+
+def _matching_option(value: object, expected_type: Any) -> Any:
+    """Of a union, the object type for an object and the list type for a list, so that problems name the place in it."""
+    if typing.get_origin(expected_type) not in (types.UnionType, typing.Union):
+        return expected_type
+    for option in typing.get_args(expected_type):
+        is_struct = isinstance(option, type) and issubclass(option, msgspec.Struct)
+        if is_struct and isinstance(value, Mapping):
+            return option
+        if typing.get_origin(option) is tuple and isinstance(value, list | tuple):
+            return option
+    return expected_type
 
 
 def _struct_problems(value: object, expected_type: type[msgspec.Struct], path: str) -> Iterator[str]:

@@ -13,10 +13,10 @@ from functools import partial
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from dev.local import eventstream, seams, streaming
+from dev.local import eventstream, model_rules, seams, streaming
 from dev.local.catalog import Catalog
 from dev.local.iam import Answer, ModelAccess, error, guardrail_of, model_call
-from dev.local.streaming import Intervention, Relay
+from dev.local.streaming import Intervention, Relay, trace_of
 
 # Longer than the gateway's timeout; still detects a model process that hangs.
 _MODELS_SECONDS = 120
@@ -118,8 +118,22 @@ class Runtime:
             return error("ValidationException", "The provided model identifier is invalid.", 400)
         model_id, row = model
         region = self._scope.get_region()
-        if not self._catalog.profile(identifier) and region not in row["regions"]:
+        profile = self._catalog.profile(identifier)
+        if profile and region not in profile.destinations:
+            return error("ValidationException", "The provided model identifier is invalid.", 400)
+        if not profile and region not in row["regions"]:
             return _not_here(model_id, bool(row["profiles"]))
+        if operation in ("converse", _STREAM):
+            request = json.loads(body)
+            if refused := model_rules.refusal(model_id, row, request):
+                return error("ValidationException", refused, 400)
+            thoughts = model_rules.thoughts(row, request)
+            limit = (request.get("inferenceConfig") or {}).get("maxTokens", row["maxTokens"])
+            if thoughts >= limit:
+                return _only_thoughts(operation, limit)
+            if thoughts:
+                request.setdefault("inferenceConfig", {})["maxTokens"] = limit - thoughts
+                body = json.dumps(request).encode()
         named = guardrail_of(headers, operation, body)
         if not named:
             return self._forward(model_id, operation, headers, body)
@@ -132,30 +146,52 @@ class Runtime:
             )
         if operation not in ("converse", _STREAM):
             return self._forward(model_id, operation, headers, body)
-        evaluation = self._original._evaluate_guardrail(guardrail, "INPUT", guarded_text(json.loads(body)))
+        request = json.loads(body)
+        traced = request["guardrailConfig"].get("trace") in ("enabled", "enabled_full")
+        evaluation = self._original._evaluate_guardrail(guardrail, "INPUT", guarded_text(request))
         if evaluation["blocked"]:
             message = _message(guardrail, "BlockedInputMessaging")
+            trace = trace_of(named[0], "inputAssessment", evaluation["assessment"]) if traced else {}
             if operation == _STREAM:
-                return 200, {"Content-Type": eventstream.CONTENT_TYPE}, streaming.intervened(message, _NOTHING_USED)
-            return _intervened(message, _NOTHING_USED)
+                stream = streaming.intervened(message, _NOTHING_USED, trace)
+                return 200, {"Content-Type": eventstream.CONTENT_TYPE}, stream
+            return _intervened(message, _NOTHING_USED, trace)
         if operation == _STREAM:
             evaluate = partial(self._original._evaluate_guardrail, guardrail, "OUTPUT")
-            intervention = Intervention(evaluate, _message(guardrail, "BlockedOutputsMessaging"))
+            intervention = Intervention(
+                evaluate, _message(guardrail, "BlockedOutputsMessaging"), named[0] if traced else None
+            )
             return self._forward(model_id, operation, headers, body, intervention)
-        return self._guarded(guardrail, model_id, headers, body)
+        return self._guarded(guardrail, named[0] if traced else None, model_id, headers, body)
 
-    def _guarded(self, guardrail: dict[str, Any], model_id: str, headers: dict[str, str], body: bytes) -> Answer:
+    def _guarded(
+        self,
+        guardrail: dict[str, Any],
+        traced: str | None,
+        model_id: str,
+        headers: dict[str, str],
+        body: bytes,
+    ) -> Answer:
+        """`traced` is the guardrail's id for the trace; None without one. A tool's input is not assessed, as on AWS."""
         status, response_headers, raw = self._forward(model_id, "converse", headers, body)
         if status != 200:
             return status, response_headers, raw
         answer = json.loads(raw)
+        masked: list[dict[str, Any]] = []
         for block in answer["output"]["message"]["content"]:
             if "text" not in block:
                 continue
             evaluation = self._original._evaluate_guardrail(guardrail, "OUTPUT", block["text"])
             if evaluation["blocked"]:
-                return _intervened(_message(guardrail, "BlockedOutputsMessaging"), answer["usage"])
+                trace = trace_of(traced, "outputAssessments", [evaluation["assessment"]]) if traced else {}
+                return _intervened(_message(guardrail, "BlockedOutputsMessaging"), answer["usage"], trace)
+            if evaluation["masked_text"] != block["text"]:
+                masked.append(evaluation["assessment"])
             block["text"] = evaluation["masked_text"]
+        if masked:
+            # Bedrock reports an intervention for masked text, too.
+            answer["stopReason"] = "guardrail_intervened"
+            answer |= trace_of(traced, "outputAssessments", masked) if traced else {}
         return status, response_headers, json.dumps(answer).encode()
 
     def _forward(
@@ -203,8 +239,24 @@ def _message(guardrail: dict[str, Any], name: str) -> str:
     return str(guardrail.get(name) or "Blocked by guardrail.")
 
 
-def _intervened(message: str, usage: dict[str, int]) -> Answer:
+def _only_thoughts(operation: str, limit: int) -> Answer:
+    """The answer of a model whose thoughts have used up the limit: it has no text."""
+    usage = {"inputTokens": 1, "outputTokens": limit, "totalTokens": limit + 1}
+    if operation == _STREAM:
+        return 200, {"Content-Type": eventstream.CONTENT_TYPE}, streaming.thoughts_only(usage)
+    thought = {"reasoningContent": {"reasoningText": {"text": "(simulated thoughts)"}}}
     answer = {
+        "output": {"message": {"role": "assistant", "content": [thought]}},
+        "stopReason": "max_tokens",
+        "usage": usage,
+        "metrics": {"latencyMs": 1},
+    }
+    return 200, {"Content-Type": "application/json"}, json.dumps(answer).encode()
+
+
+def _intervened(message: str, usage: dict[str, int], trace: dict[str, Any]) -> Answer:
+    answer = {
+        **trace,
         "output": {"message": {"role": "assistant", "content": [{"text": message}]}},
         "stopReason": "guardrail_intervened",
         "usage": usage,

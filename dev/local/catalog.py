@@ -15,10 +15,10 @@ from dev.local.paths import write_private
 
 @dataclass(frozen=True)
 class Profile:
-    """An inference profile: its model and the regions it can route to."""
+    """An inference profile: its model, and the regions it can route to by the region of the call."""
 
     model: str
-    regions: tuple[str, ...]
+    destinations: dict[str, list[str]]
     is_global: bool
 
 
@@ -28,9 +28,9 @@ class Catalog:
     def __init__(self, models: dict[str, dict[str, Any]]) -> None:
         self._models = models
         self._profiles = {
-            f"{prefix}.{model_id}": Profile(model_id, tuple(regions), prefix == "global")
+            f"{prefix}.{model_id}": Profile(model_id, destinations, prefix == "global")
             for model_id, model in models.items()
-            for prefix, regions in model["profiles"].items()
+            for prefix, destinations in model["profiles"].items()
         }
 
     @classmethod
@@ -54,8 +54,8 @@ def _bare(identifier: str) -> str:
 
 
 def write(target: Path) -> None:
-    """Exports the rows of `lambda_src/shared/catalog.py`. Runs in the launcher's environment."""
-    from lambda_src.shared import catalog
+    """Exports the rows of `lambda_src/shared/models.json`. Runs in the launcher's environment."""
+    from stacks.model_catalog import CATALOG
 
     rows = {
         model.id: {
@@ -63,9 +63,17 @@ def write(target: Path) -> None:
             "family": model.family,
             "inputs": list(model.inputs),
             "regions": list(model.regions),
-            "profiles": {prefix: list(regions) for prefix, regions in model.profiles.items()},
+            "profiles": {
+                prefix: {source: list(reached) for source, reached in CATALOG.routings[routing].items()}
+                for prefix, routing in model.profiles.items()
+            },
             "maxTokens": model.parameters["maxTokens"].max if "maxTokens" in model.parameters else None,
+            "parameters": list(model.parameters),
+            "exclusive": [list(pair) for pair in model.exclusive],
+            "thinking": model.thinking and {"always": model.thinking.always, "fields": model.thinking.fields},
+            "structuredOutput": model.structured_output,
+            "forcedTool": model.forced_tool,
         }
-        for model in catalog.MODELS
+        for model in CATALOG.models.values()
     }
     write_private(target, json.dumps(rows, indent=1) + "\n")

@@ -6,6 +6,7 @@ Importing this module extends ministack. It expects the environment of `dev.loca
 
 import asyncio
 import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,8 @@ _search = DataPlane(_service, _engine, _refresh)
 _ministack = seams.module("ministack.app")
 _SAVE = "/_local/save"
 _SAVE_SECONDS = 20.0
+# While the state is written, nothing else runs: at most this share of the time.
+_SAVE_SHARE = 0.02
 
 
 class Saving:
@@ -56,16 +59,19 @@ class Saving:
             self._task = asyncio.get_running_loop().create_task(self._run())
 
     def save(self) -> None:
-        """Runs on the event loop, so that the state does not change while it is written. Takes less than a second."""
+        """Runs on the event loop, so that the state does not change while it is written: seconds for 100 MB."""
         self._changed = False
         logs.trim()
         _ministack.save_all(_ministack._build_persistence_save_dict())
 
     async def _run(self) -> None:
+        took = 0.0
         while True:
-            await asyncio.sleep(_SAVE_SECONDS)
+            await asyncio.sleep(max(_SAVE_SECONDS, took / _SAVE_SHARE))
             if self._changed:
+                started = time.monotonic()
                 self.save()
+                took = time.monotonic() - started
 
 
 _saving = Saving()

@@ -132,12 +132,11 @@ class ModelAccess:
         if profile:
             action = action_of(path) or ""
             through = {**context, "bedrock:InferenceProfileArn": model_arn(model_id, self._catalog, region, account)}
-            for destination in profile.regions:
+            # A global profile is checked in the region of the call, and on the model's ARN without a region.
+            destinations = [region, ""] if profile.is_global else profile.destinations.get(region, [])
+            for destination in destinations:
                 arn = f"arn:aws:bedrock:{destination}::foundation-model/{profile.model}"
                 checks.append((action, arn, through))
-            if profile.is_global:
-                # A global profile is also checked on the model's ARN without a region.
-                checks.append((action, f"arn:aws:bedrock:::foundation-model/{profile.model}", through))
         if guardrail:
             checks.append(("bedrock:ApplyGuardrail", guardrail_arn(guardrail[0], region, account), {}))
         for action, arn, keys in checks:

@@ -69,6 +69,7 @@ class Stage:
                 if not process.running():
                     # Descendants of a killed process still hold its port.
                     process.stop()
+            self._check_port()
             chosen = ports.settle(self._paths.ports, list(SERVICES), lambda name: bool(self._processes[name].running()))
             certificates = tls.ensure(self._paths.tls)
             endpoint = Endpoint(chosen[EMULATOR], certificates.authority, environment.region(self._paths.root))
@@ -85,6 +86,16 @@ class Stage:
             self._report("try:\n" + example(urls))
             if self._processes[WEB_UI].running():
                 self._report(f"or open the web UI: http://localhost:{chosen[WEB_UI]}")
+
+    def _check_port(self) -> None:
+        """The queues of the saved state have the emulator's port in their addresses: with another one, none is read."""
+        port = ports.read(self._paths.ports).get(EMULATOR)
+        has_state = self._paths.state.is_dir() and any(self._paths.state.iterdir())
+        if port and has_state and not self._processes[EMULATOR].running() and not ports.is_free(port):
+            raise LocalError(
+                f"another program uses port {port}, which the queues of the saved state have in their addresses: "
+                "stop that program, or delete the state with `make local-reset`"
+            )
 
     def stop(self) -> None:
         """Stops all services and keeps their state."""

@@ -32,10 +32,14 @@ class Blocked(Exception):
 
 @dataclass(frozen=True)
 class Intervention:
-    """A guardrail's evaluation of an output, and the message that replaces a blocked output."""
+    """
+    A guardrail's evaluation of an output, and the message that replaces a blocked output. `traced` is the guardrail's
+    id for the trace; None without one.
+    """
 
     evaluate: Callable[[str], dict[str, Any]]
     message: str
+    traced: str | None = None
 
 
 class HeldText:
@@ -44,6 +48,8 @@ class HeldText:
     def __init__(self, evaluate: Callable[[str], dict[str, Any]]) -> None:
         self._evaluate = evaluate
         self._evaluated = self._held = self._masked = ""
+        self.assessment: dict[str, Any] = {}
+        self.has_masked = False
 
     def add(self, text: str) -> str:
         """Returns the text that can be sent now. Raises `Blocked`."""
@@ -63,8 +69,10 @@ class HeldText:
         part, self._held = self._held[:length], self._held[length:]
         self._evaluated += part
         evaluation = self._evaluate(self._evaluated)
+        self.assessment = evaluation.get("assessment", {})
         if evaluation["blocked"]:
             raise Blocked
+        self.has_masked = evaluation["masked_text"] != self._evaluated
         sent, self._masked = self._masked, str(evaluation["masked_text"])
         if self._masked.startswith(sent):
             return self._masked[len(sent) :]
@@ -76,13 +84,26 @@ def guarded(messages: Iterator[Message], intervention: Intervention) -> Iterator
     """Encodes the messages with masked text. A blocked stream ends with the guardrail's message and the token usage."""
     held = HeldText(intervention.evaluate)
     try:
-        yield from _released(messages, held)
+        yield from _released(messages, held, intervention)
     except Blocked:
         yield from _ending(intervention.message)
-        yield from (message.encoded() for message in messages if message.event_type == "metadata")
+        for message in messages:
+            if message.event_type == "metadata":
+                yield eventstream.event("metadata", {**message.content, **_trace(held, intervention)})
 
 
-def _released(messages: Iterator[Message], held: HeldText) -> Iterator[bytes]:
+def _trace(held: HeldText, intervention: Intervention) -> dict[str, Any]:
+    if intervention.traced is None:
+        return {}
+    return trace_of(intervention.traced, "outputAssessments", [held.assessment])
+
+
+def trace_of(guardrail: str, kind: str, assessment: Any) -> dict[str, Any]:
+    """Converse's trace; `kind` is `inputAssessment` or `outputAssessments`."""
+    return {"trace": {"guardrail": {kind: {guardrail: assessment}}}}
+
+
+def _released(messages: Iterator[Message], held: HeldText, intervention: Intervention) -> Iterator[bytes]:
     try:
         for message in messages:
             text = message.content["delta"].get("text") if message.event_type == "contentBlockDelta" else None
@@ -90,7 +111,13 @@ def _released(messages: Iterator[Message], held: HeldText) -> Iterator[bytes]:
                 yield from _delta(held.add(text))
                 continue
             yield from _delta(held.flush())
-            yield message.encoded()
+            if held.has_masked and message.event_type == "messageStop":
+                # Bedrock reports an intervention for masked text, too.
+                yield eventstream.event("messageStop", {"stopReason": "guardrail_intervened"})
+            elif held.has_masked and message.event_type == "metadata":
+                yield eventstream.event("metadata", {**message.content, **_trace(held, intervention)})
+            else:
+                yield message.encoded()
     except _BROKEN:
         # The text that arrived before the failure is part of the answer.
         yield from _delta(held.flush())
@@ -109,11 +136,25 @@ def _ending(message: str) -> Iterator[bytes]:
     yield eventstream.event("messageStop", {"stopReason": "guardrail_intervened"})
 
 
-def intervened(message: str, usage: dict[str, int]) -> bytes:
+def intervened(message: str, usage: dict[str, int], trace: dict[str, Any]) -> bytes:
     """The complete stream of a call whose input is blocked."""
     start = eventstream.event("messageStart", {"role": "assistant"})
-    end = eventstream.event("metadata", {"usage": usage, "metrics": {"latencyMs": 1}})
+    end = eventstream.event("metadata", {"usage": usage, "metrics": {"latencyMs": 1}, **trace})
     return start + b"".join(_ending(message)) + end
+
+
+def thoughts_only(usage: dict[str, int]) -> bytes:
+    """The complete stream of an answer whose limit was used up by thoughts."""
+    thought = {"delta": {"reasoningContent": {"text": "(simulated thoughts)"}}, "contentBlockIndex": 0}
+    return b"".join(
+        [
+            eventstream.event("messageStart", {"role": "assistant"}),
+            eventstream.event("contentBlockDelta", thought),
+            eventstream.event("contentBlockStop", {"contentBlockIndex": 0}),
+            eventstream.event("messageStop", {"stopReason": "max_tokens"}),
+            eventstream.event("metadata", {"usage": usage, "metrics": {"latencyMs": 1}}),
+        ]
+    )
 
 
 class Relay:

@@ -56,12 +56,12 @@ def _no_identity(check: str, error: Exception, target: Target) -> Finding:
     return fail(check, one_line(error), f"fix the network or proxy, or {_SIGN_IN}")
 
 
-def region(target: Target, model_region: str | None, environ: Mapping[str, str]) -> Iterator[Finding]:
+def region(target: Target, model_regions: Sequence[str], environ: Mapping[str, str]) -> Iterator[Finding]:
     """The stage's region, and whether the shell redirects AWS calls."""
     if target.region is None:
         yield fail("region", "neither the stage nor the shell sets one", "set `region` of the stage in cdk.json")
         return
-    models_in = f", models are called in {model_region}" if model_region not in (None, target.region) else ""
+    models_in = f", models are also called in {', '.join(model_regions)}" if model_regions else ""
     yield ok("region", f"{target.region}{models_in}")
     if not target.emulated and environ.get("AWS_ENDPOINT_URL"):
         yield warning(

@@ -14,8 +14,9 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from lambda_src.shared.catalog import MODELS, Lifecycle, Model, Purpose
+from lambda_src.shared.catalog import Lifecycle, Purpose
 from lambda_src.shared.lifecycle import BedrockLifecycle, merge_lifecycle, parse_lifecycle
+from stacks.model_catalog import CATALOG, Row
 
 _MODALITIES: Mapping[Purpose, str] = {"text": "TEXT", "rerank": "TEXT", "embedding": "EMBEDDING", "image": "IMAGE"}
 # A variant for provisioned throughput, such as `amazon.nova-lite-v1:0:24k`.
@@ -68,7 +69,7 @@ def read_listing(path: Path) -> Listing:
     return Listing(models, complete)
 
 
-def differences(listing: Listing, rows: Sequence[Model], today: date) -> Iterator[str]:
+def differences(listing: Listing, rows: Sequence[Row], today: date) -> Iterator[str]:
     """Yields a hunk for each outdated row, each row that Bedrock no longer lists, and each model without a row."""
     by_id = {listed.id: listed for listed in listing.models}
     for row in rows:
@@ -105,7 +106,7 @@ def main(arguments: Sequence[str] | None = None, today: date | None = None) -> i
     except InvalidFile as error:
         print(error, file=sys.stderr)
         return 2
-    return report(differences(listing, MODELS, today or date.today()), listing.regions)
+    return report(differences(listing, tuple(CATALOG.models.values()), today or date.today()), listing.regions)
 
 
 def _entries(content: Any) -> list[Any]:
@@ -125,13 +126,14 @@ def _listed(model: Mapping[str, Any]) -> Listed:
     )
 
 
-def _expected(row: Model, regions: Sequence[str]) -> bool:
+def _expected(row: Row, regions: Sequence[str]) -> bool:
     """Whether the model is in one of the regions, according to the row."""
-    served = {*row.regions, *(region for regions in row.profiles.values() for region in regions)}
+    routed = (region for routing in row.profiles.values() for region in CATALOG.routings[routing])
+    served = {*row.regions, *routed}
     return not served.isdisjoint(regions)
 
 
-def _without_row(models: Iterable[Listed], rows: Sequence[Model]) -> Iterator[Listed]:
+def _without_row(models: Iterable[Listed], rows: Sequence[Row]) -> Iterator[Listed]:
     """Active on-demand models of the catalog's families and purposes."""
     known = {row.id for row in rows}
     families: dict[str, set[str]] = {}

@@ -134,9 +134,11 @@ def _bearer(stage: str) -> bool:
 
     from dev.local.paths import ROOT
     from dev.tools.doctor import read_context
+    from dev.tools.stages import shell_region
     from stacks.loading import load_stage
 
-    return load_stage(read_context(ROOT).get("stages"), stage, today=date.today()).auth.type == "cognito"
+    stages = read_context(ROOT).get("stages")
+    return load_stage(stages, stage, today=date.today(), default_region=shell_region()).auth.type == "cognito"
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ A generated part is between `<!-- name -->` and `<!-- /name -->`.
 import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from datetime import date
 from pathlib import Path
 from typing import Any, get_args
 
@@ -13,7 +14,16 @@ import msgspec
 
 from lambda_src.registry import USE_CASES, ModelSetting, UseCase
 from lambda_src.shared.catalog import resolve
-from stacks.config import DEFAULT_POLICIES, FilterStrength, Models, PersonalDataAction, PersonalDataType
+from stacks.config import (
+    DEFAULT_POLICIES,
+    FilterStrength,
+    Models,
+    PersonalDataAction,
+    PersonalDataType,
+    StageSettings,
+)
+from stacks.geography import REGIONS
+from stacks.loading import ConfigError, load_stage
 
 ROOT = Path(__file__).parents[2]
 
@@ -26,7 +36,7 @@ def use_cases_table(use_cases: Sequence[UseCase] = USE_CASES) -> str:
         for route in use_case.routes:
             routes.setdefault(route.path, []).append(route.method)
         cells = ", ".join(f"`{' '.join(methods)} {path}`" for path, methods in routes.items())
-        models = [resolve(model).model.name for setting in use_case.models for model in setting.defaults]
+        models = [resolve(ids[0]).model.name for setting in use_case.models for ids in setting.defaults]
         rows.append(f"| {use_case.title} | {cells} | {', '.join(models) or 'none'} |")
     return "\n".join(rows)
 
@@ -71,9 +81,38 @@ def default_models_table(use_cases: Sequence[UseCase] = USE_CASES) -> str:
     names = {field.name: field.encode_name for field in msgspec.structs.fields(Models)}
     for use_case in use_cases:
         for setting in use_case.models:
-            models = ", ".join(f"`{model}`" for model in setting.defaults) or "none"
+            models = "; ".join(", else ".join(map(_model_name, ids)) for ids in setting.defaults) or "none"
             rows.append(f"| `{names[setting.name]}` | {setting.purpose} | {_count(setting)} | {models} |")
     return "\n".join(rows)
+
+
+def regions_table(use_cases: Sequence[UseCase] = USE_CASES) -> str:
+    """A Markdown table of a plain stage's use cases by region, with their default models."""
+    titles = [use_case.title for use_case in use_cases]
+    rows = [f"| region | {' | '.join(titles)} |", "|---" * (len(titles) + 1) + "|"]
+    for region, name in sorted(REGIONS.items()):
+        try:
+            settings = load_stage({"plain": {"region": region}}, "plain", today=date.today())
+        except ConfigError:
+            rows.append(f"| `{region}` {name} |" + " - |" * len(titles))
+            continue
+        cells = [_default_model(use_case, settings) for use_case in use_cases]
+        rows.append(f"| `{region}` {name} | {' | '.join(cells)} |")
+    return "\n".join(rows)
+
+
+def _default_model(use_case: UseCase, settings: StageSettings) -> str:
+    if use_case not in settings.chosen_use_cases:
+        return "-"
+    models = settings.models_for(use_case.name)
+    if not models:
+        return "yes"
+    invocation = resolve(models[0])
+    return f"{f'`{invocation.profile}.` ' if invocation.profile else ''}{invocation.model.name}"
+
+
+def _model_name(model_id: str) -> str:
+    return resolve(model_id).model.name
 
 
 def guardrail_policies_table() -> str:
@@ -106,6 +145,7 @@ def _count(setting: ModelSetting) -> str:
 PARTS: Mapping[str, Mapping[str, Callable[[], str]]] = {
     "README.md": {"use-cases": use_cases_table},
     "docs/explanation/architecture.md": {"diagram": architecture_diagram},
+    "docs/regions.md": {"regions": regions_table},
     "docs/reference/settings.md": {
         "models": default_models_table,
         "guardrail-policies": guardrail_policies_table,

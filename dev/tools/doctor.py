@@ -24,7 +24,8 @@ from dev.tools import account, models
 from dev.tools.findings import CALL_ERRORS, Finding, Target, fail, ok, one_line, warning
 from dev.tools.machine import machine_findings
 from dev.tools.quotas import quotas
-from lambda_src.registry import USE_CASES
+from dev.tools.stages import shell_region
+from lambda_src.shared.catalog import Invocation
 from stacks.config import StageSettings
 from stacks.loading import ConfigError, load_stage
 
@@ -46,7 +47,7 @@ def read_context(root: Path) -> Mapping[str, Any]:
 def configuration(context: Mapping[str, Any], stage: str, today: date) -> tuple[list[Finding], StageSettings | None]:
     """The problems of the stage's settings, and the settings if there are none."""
     try:
-        settings = load_stage(context.get("stages"), stage, today=today)
+        settings = load_stage(context.get("stages"), stage, today=today, default_region=shell_region())
     except ConfigError as error:
         return [fail("configuration", one_line(problem), "fix it in cdk.json") for problem in error.problems], None
     return [ok("configuration", f"stage {stage} of cdk.json")], settings
@@ -90,10 +91,11 @@ def target_findings(
     port: int | None = None,
 ) -> Iterator[Finding]:
     """The checks of AWS, or of the emulator (on `port`)."""
-    yield from account.region(target, settings.bedrock_region, environ)
     chosen = models.invocations(settings)
-    for invocation in chosen:
-        yield models.life_cycle(invocation, settings, today)
+    others = [region for region in settings.models_by_region if region not in (None, settings.region)]
+    yield from account.region(target, sorted(filter(None, others)), environ)
+    for invocation, region in chosen:
+        yield models.life_cycle(invocation, region, settings, today)
     if target.region is None:
         return
     identity, number = account.credentials(target, settings.account)
@@ -103,15 +105,18 @@ def target_findings(
         return
     yield account.bootstrap(target, number, context)
     yield account.api_logs(target)
-    region = settings.bedrock_region or target.region
     layer = account.adapter_layer(target, settings.streaming, settings.architecture)
     yield from filter(None, (layer, account.ui_image(target, settings.ui)))
-    if any(invocation.model.provider == "Anthropic" for invocation in chosen):
+    anthropic = {region or target.region for invocation, region in chosen if invocation.model.provider == "Anthropic"}
+    for region in sorted(anthropic):
         yield account.first_use_form(target, region)
-    for invocation in chosen:
-        yield from models.bedrock(invocation, target, region, today)
-    yield from quotas(chosen, target, region, settings.throttling.model_rate)
-    yield from account.endpoints(target, [use_case.id for use_case in USE_CASES], port)
+    by_region: dict[str, list[Invocation]] = {}
+    for invocation, region in chosen:
+        by_region.setdefault(region or target.region, []).append(invocation)
+        yield from models.bedrock(invocation, target, region or target.region, today)
+    for region, called in by_region.items():
+        yield from quotas(called, target, region, settings.throttling.model_rate)
+    yield from account.endpoints(target, [use_case.id for use_case in settings.chosen_use_cases], port)
 
 
 def diagnose(stage: str, today: date, paths: Paths, environ: MutableMapping[str, str]) -> Iterator[Finding]:

@@ -5,33 +5,28 @@ from datetime import date
 from typing import Any
 
 from dev.tools.findings import CALL_ERRORS, Finding, Target, call_failed, error_code, fail, ok, one_line, warning
-from lambda_src.shared.catalog import Invocation, Lifecycle, Model, UnknownModel, resolve
+from lambda_src.shared.catalog import Invocation, Lifecycle, Model, resolve
 from lambda_src.shared.lifecycle import IMMINENT_END, NEAR_END, BedrockLifecycle, merge_lifecycle, parse_lifecycle
 from stacks.config import StageSettings
+from stacks.model_catalog import destinations
 from stacks.model_checks import end_of_life, has_ended, lifecycle_warning
 
 # Bedrock's errors for an unknown model, such as "The provided model identifier is invalid".
 _UNKNOWN = {"ResourceNotFoundException", "ValidationException"}
 _CONSOLE = "open the model in the Bedrock console's playground once, with the permission aws-marketplace:Subscribe"
 _CHOOSE = "choose another model"
-_ROW = ", and update its row in lambda_src/shared/catalog.py (see dev.tools.catalog)"
+_ROW = ", and update its row in lambda_src/shared/models.json (see dev.tools.catalog)"
 
 
-def invocations(settings: StageSettings) -> list[Invocation]:
-    """The stage's models without duplicates. The configuration check reports models without a row."""
-    unique: dict[str, Invocation] = {}
-    for invocation_id in settings.all_models:
-        try:
-            unique.setdefault(invocation_id, resolve(invocation_id))
-        except UnknownModel:
-            continue
-    return list(unique.values())
+def invocations(settings: StageSettings) -> list[tuple[Invocation, str | None]]:
+    """The stage's models without duplicates, each with the region that it is called in; None is the stack's region."""
+    return [(resolve(model), region) for region, models in settings.models_by_region.items() for model in models]
 
 
-def life_cycle(invocation: Invocation, settings: StageSettings, today: date) -> Finding:
-    """The model's end of life according to the catalog."""
+def life_cycle(invocation: Invocation, region: str | None, settings: StageSettings, today: date) -> Finding:
+    """The model's end of life according to the catalog. The advice is for calls from the region."""
     check, model = f"{invocation.id} life cycle", invocation.model
-    message = lifecycle_warning(invocation, today, settings.bedrock_region)
+    message = lifecycle_warning(invocation, today, region, settings)
     text, _, advice = (message or "").removeprefix(f"{invocation.id} ({model.name}) ").partition("; ")
     if has_ended(model, today) and model.id not in settings.allow_ended_models:
         replace = f"{advice or 'choose another model'} (`models` of the stage in cdk.json)"
@@ -120,7 +115,7 @@ def _access(invocation: Invocation, client: Any, target: Target, region: str) ->
     if statuses["authorization"] == "NOT_AUTHORIZED":
         return fail(check, shown, "check the account's and the organization's policies for Bedrock")
     if statuses["region"] == "NOT_AVAILABLE" and invocation.profile is None:
-        return fail(check, shown, f"the model is not in {region}: choose another, or set `modelRegion` in cdk.json")
+        return fail(check, shown, f"the model is not in {region}: choose another, or set `modelRegions` in cdk.json")
     if statuses["agreement"] == "PENDING":
         return warning(check, shown, "wait some minutes until AWS has created the agreement")
     if statuses["entitlement"] == "NOT_AVAILABLE" or statuses["agreement"] in ("NOT_AVAILABLE", "ERROR"):
@@ -136,16 +131,16 @@ def _profile(invocation: Invocation, client: Any, target: Target, region: str) -
         profile = client.get_inference_profile(inferenceProfileIdentifier=invocation.id)
     except CALL_ERRORS as error:
         if error_code(error) in _UNKNOWN and not target.emulated:
-            return fail(check, f"Bedrock has no such profile in {region}", "choose another profile, or `modelRegion`")
+            return fail(check, f"Bedrock has no such profile in {region}", "choose another profile, or `modelRegions`")
         return call_failed(check, error, "bedrock:GetInferenceProfile", target)
     regions = sorted({model["modelArn"].split(":")[3] for model in profile.get("models", [])} - {""})
     shown = f"{profile.get('status', 'unknown')}, routes to {', '.join(regions) or 'any region'}"
     if profile.get("status") != "ACTIVE":
         return warning(check, shown, "choose another profile")
     # The functions' roles list the catalog's destinations; a global profile's destinations have no region.
-    missing = set(regions) - set(invocation.destination_regions)
+    missing = set(regions) - set(destinations(invocation, region))
     if missing and invocation.profile != "global":
-        row = "the model's row in lambda_src/shared/catalog.py, then deploy"
+        row = "the profile's routing in lambda_src/shared/models.json, then deploy"
         return fail(
             check, f"{shown}; the functions have no permission for {', '.join(sorted(missing))}", f"add them to {row}"
         )
@@ -157,4 +152,4 @@ def _unseen(check: str, error: Exception, action: str, invocation: Invocation, t
         return call_failed(check, error, action, target)
     if invocation.profile:
         return warning(check, f"Bedrock does not list the model in {region}; its profile may still route to it")
-    return fail(check, f"Bedrock has no such model in {region}", "choose another model, or set `modelRegion`")
+    return fail(check, f"Bedrock has no such model in {region}", "choose another model, or set `modelRegions`")

@@ -24,6 +24,7 @@ from lambda_src.shared.errors import (
     InProgress,
     InvalidRequest,
     ModelFailed,
+    ModelUnavailable,
     NotFound,
     Refused,
     Throttled,
@@ -326,7 +327,7 @@ def errors_of(route: Route) -> list[type[ApiError]]:
         (bool(route.request), (TooLarge,)),
         (bool(route.path_parameters), (NotFound,)),
         (route.idempotent, (InProgress, IdempotencyKeyReused)),
-        (route.calls_model, (Refused, ModelFailed)),
+        (route.calls_model, (Refused, ModelFailed, ModelUnavailable)),
         (True, route.raises),
     ]
     errors += [error for applies, group in rules if applies for error in group]

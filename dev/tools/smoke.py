@@ -7,18 +7,21 @@ create is deleted again. All calls together take at most a minute, and cost abou
 import argparse
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import date
 from typing import Any
 
 from bedrock_endpoints import Client, Stage
 from bedrock_endpoints.errors import ConfigurationError, ConnectionFailed, EndpointError, NotDeployed
-from dev.tools.doctor import report
+from dev.local.paths import ROOT
+from dev.tools.doctor import read_context, report
 from dev.tools.examples import REQUESTS
 from dev.tools.findings import Finding, fail, ok, one_line, warning
-from dev.tools.stages import open_stage
-from lambda_src.registry import USE_CASES, UseCase
+from dev.tools.stages import open_stage, shell_region
+from lambda_src.registry import UseCase
+from stacks.loading import ConfigError, load_stage
 
 SECONDS = 60.0
 _POLL_SECONDS = 1.0
@@ -179,11 +182,11 @@ def advice(error: EndpointError, stage: str) -> str:
     }.get(error.status or 0, "find the request's id in the function's log (docs/how-to/operate.md)")
 
 
-def findings(stage: Stage, seconds: float = SECONDS) -> Iterator[Finding]:
-    """Checks all use cases at once, and yields the results in the registry's order."""
+def findings(stage: Stage, use_cases: Sequence[UseCase], seconds: float = SECONDS) -> Iterator[Finding]:
+    """Checks the use cases at once, and yields the results in their order."""
     deadline = time.monotonic() + seconds
-    with ThreadPoolExecutor(len(USE_CASES)) as pool:
-        yield from pool.map(lambda use_case: run(use_case, stage, deadline), USE_CASES)
+    with ThreadPoolExecutor(len(use_cases)) as pool:
+        yield from pool.map(lambda use_case: run(use_case, stage, deadline), use_cases)
 
 
 def one_page_pdf(text: str) -> bytes:
@@ -216,8 +219,10 @@ def main() -> int:
     parser.add_argument("--stage", required=True, help="a stage of cdk.json: local, dev, ...")
     name = parser.parse_args().stage
     try:
-        return report(findings(open_stage(name)))
-    except ConfigurationError as error:
+        stages = read_context(ROOT).get("stages")
+        settings = load_stage(stages, name, today=date.today(), default_region=shell_region())
+        return report(findings(open_stage(name), settings.chosen_use_cases))
+    except (ConfigurationError, ConfigError) as error:
         print(f"error: {one_line(error)}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

@@ -37,6 +37,7 @@ GENERATED = (
     "README.md",
     "docs/explanation/architecture.md",
     "docs/reference/settings.md",
+    "docs/regions.md",
 )
 SUMMARIES = {"text": "a model answers a text.", "none": "stores texts for their callers."}
 _REGISTRY_END = ")\nMODEL_SETTINGS = "
@@ -112,7 +113,7 @@ def _registered(registry: str, variables: Mapping[str, str], models: str) -> str
         raise ScaffoldError(f"{REGISTRY}: the end of USE_CASES was not found; restore it from the repository")
     lines = [f'        name="{variables["name"]}",', f'        title="{variables["title"]}",']
     if models != "none":
-        setting = f'ModelSetting(name="{variables["name"]}", purpose="{models}", defaults=(_HAIKU, _NOVA_LITE))'
+        setting = f'ModelSetting(name="{variables["name"]}", purpose="{models}", defaults=(_TEXT,))'
         lines.append(f"        models=({setting},),")
     entry = "\n".join(["    UseCase(", *lines, "    ),\n"])
     return registry.replace(_REGISTRY_END, entry + _REGISTRY_END)

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from lambda_src.chatbot.conversations import ConversationItem, Conversations, MessageItem
 from lambda_src.chatbot.prompt import MISSING_PHOTO, answer_text
 from lambda_src.chatbot.settings import ChatSettings
-from lambda_src.shared.bedrock import Bedrock
+from lambda_src.shared.bedrock import CUT_REASONS, Bedrock
 from lambda_src.shared.catalog import Model
 from lambda_src.shared.context import Context
 from lambda_src.shared.errors import ModelFailed
@@ -94,7 +94,7 @@ class Summaries:
         summary = answer_text(answer).strip()
         if not summary:
             raise ModelFailed("The model gave no summary.")
-        if answer.get("stopReason") == "max_tokens":
+        if answer.get("stopReason") in CUT_REASONS:
             logger.warning("summary truncated", request_id=context.request_id, conversation=conversation.id)
         return summary
 

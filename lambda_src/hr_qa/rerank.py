@@ -56,6 +56,7 @@ class Reranker:
             logger.warning("rerank failed", request_id=context.request_id, error=type(error).__name__)
             return ranked
         context.count_call(self._invocation, 0)
+        context.used(self._invocation).add(queries=1)
         reranked = [Ranked(first[result["index"]].hit, result["relevanceScore"]) for result in answer["results"]]
         keys = {candidate.hit.key for candidate in reranked}
         return [*reranked, *(candidate for candidate in ranked if candidate.hit.key not in keys)]

@@ -60,7 +60,8 @@ class ImageService:
         images = self._generate(context, invocation, family, bodies, seed)
         if len(images) < body.count:
             raise ModelFailed("The model returned fewer images than requested.")
-        context.used(invocation).images += len(images)
+        context.used(invocation).add(images=len(images))
+        self._bedrock.screen_pictures(context, [image.data for image in images])
         context.deadline.require(SAVE_SECONDS)
         records = self._save(context, body.prompt, invocation, images)
         if self._settings.payload_logging:

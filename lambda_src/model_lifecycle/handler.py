@@ -15,7 +15,7 @@ ATTEMPTS = 3
 def make_checkup() -> Checkup:
     """Builds the checkup, once per process."""
     settings = read_settings(LifecycleSettings)
-    return Checkup(settings, aws.slow_client("bedrock", READ_SECONDS, ATTEMPTS, settings.model_region))
+    return Checkup(settings, lambda region: aws.slow_client("bedrock", READ_SECONDS, ATTEMPTS, region))
 
 
 checkup = make_checkup()

@@ -21,11 +21,10 @@ from lambda_src.shared.observability import logger, metrics
 
 
 class LifecycleSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """`models`: those that any use case of the stage offers. `model_region`: the region to query."""
+    """`models`: those that any use case of the stage offers, followed by `@` and their region if it is another one."""
 
     stage: str
     models: tuple[str, ...]
-    model_region: str | None = None
 
 
 class ModelStatus(msgspec.Struct, frozen=True):
@@ -46,16 +45,22 @@ class ModelStatus(msgspec.Struct, frozen=True):
 class Checkup:
     """Queries Bedrock for each model of the stage. Without an answer, only the catalog's dates count."""
 
-    def __init__(self, settings: LifecycleSettings, client: Any, today: Callable[[], date] | None = None) -> None:
-        self._settings, self._client = settings, client
+    def __init__(
+        self,
+        settings: LifecycleSettings,
+        client_for: Callable[[str | None], Any],
+        today: Callable[[], date] | None = None,
+    ) -> None:
+        """`client_for` returns a Bedrock client for a region; None is the function's own."""
+        self._settings, self._client_for = settings, client_for
         self._today = today or (lambda: datetime.now(UTC).date())
 
     def run(self) -> dict[str, int]:
         """The counts. A model that Bedrock does not report is counted, too."""
         today = self._today()
-        # A model may be offered by its id and by several profiles.
-        models = {model.id: model for model in (resolve(name).model for name in self._settings.models)}
-        statuses = [model_status(model, self._query(model), today) for model in models.values()]
+        # A model may be offered by its id and by several profiles, and called in two regions.
+        models = {model.id: (model, region) for model, region in map(_located, self._settings.models)}
+        statuses = [model_status(model, self._query(model, region), today) for model, region in models.values()]
         for status in statuses:
             logger.info("model life cycle", **msgspec.to_builtins(status))
             if status.days is not None:
@@ -64,9 +69,9 @@ class Checkup:
         self._emit(counts)
         return counts
 
-    def _query(self, model: Model) -> BedrockLifecycle | None:
+    def _query(self, model: Model, region: str | None) -> BedrockLifecycle | None:
         try:
-            details = self._client.get_foundation_model(modelIdentifier=model.id)["modelDetails"]
+            details = self._client_for(region).get_foundation_model(modelIdentifier=model.id)["modelDetails"]
             return parse_lifecycle(details["modelLifecycle"])
         except (BotoCoreError, ClientError, KeyError, ValueError) as error:
             logger.warning("no life cycle from Bedrock: using the catalog only", model=model.id, reason=str(error))
@@ -78,6 +83,11 @@ class Checkup:
         for name, number in values.items():
             metrics.add_metric(name, MetricUnit.Count, number)
         metrics.flush_metrics()
+
+
+def _located(entry: str) -> tuple[Model, str | None]:
+    name, _, region = entry.partition("@")
+    return resolve(name).model, region or None
 
 
 def model_status(model: Model, reported: BedrockLifecycle | None, today: date) -> ModelStatus:

@@ -70,7 +70,10 @@ class Comparison(ResponseModel):
 
 
 class ListedModel(ResponseModel):
-    """A model of the catalog. `invocationId` is the id that this stage calls it by, if it is `offered`."""
+    """A model of the catalog. `invocationId` is the id that this stage calls it by, if it is `offered`.
+
+    `price` is that of calls by `invocationId`, or else by the model's id.
+    """
 
     id: str
     provider: str

@@ -18,7 +18,7 @@ from lambda_src.playground.models import (
     Task,
 )
 from lambda_src.shared.bedrock import Bedrock
-from lambda_src.shared.catalog import MODELS, Invocation, Model, resolve
+from lambda_src.shared.catalog import Invocation, models, resolve
 from lambda_src.shared.context import Context
 from lambda_src.shared.errors import ApiError, InvalidRequest
 from lambda_src.shared.observability import logger
@@ -81,10 +81,10 @@ class PlaygroundService:
         """The complete catalog, including models that have ended."""
         # Reversed: if a model is offered by several ids, its bare id means the first.
         invocations = map(resolve, reversed(self._settings.models))
-        offered = {invocation.model.id: invocation.id for invocation in invocations}
-        return ModelList(
-            items=[_listed(model, offered.get(model.id)) for model in MODELS], request_id=context.request_id
-        )
+        offered = {invocation.model.id: invocation for invocation in invocations}
+        invoked = (offered.get(model.id) or Invocation(model.id, model) for model in models())
+        items = [_listed(invocation, invocation.model.id in offered) for invocation in invoked]
+        return ModelList(items=items, request_id=context.request_id)
 
     def _conversation(self, task: Task) -> dict[str, Any]:
         """Converse's `messages` and `system`. Raises `InvalidRequest` unless user and assistant alternate.
@@ -167,7 +167,8 @@ def _not_blank(text: str, path: str) -> str:
     return text
 
 
-def _listed(model: Model, invocation_id: str | None) -> ListedModel:
+def _listed(invocation: Invocation, offered: bool) -> ListedModel:
+    model = invocation.model
     return ListedModel(
         id=model.id,
         provider=model.provider,
@@ -177,7 +178,7 @@ def _listed(model: Model, invocation_id: str | None) -> ListedModel:
         parameters=parameter_ranges(model),
         inputs=model.inputs,
         lifecycle=model.lifecycle,
-        offered=invocation_id is not None,
-        invocation_id=invocation_id or UNSET,
-        price=model.price or UNSET,
+        offered=offered,
+        invocation_id=invocation.id if offered else UNSET,
+        price=invocation.price or UNSET,
     )

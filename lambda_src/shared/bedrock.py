@@ -9,7 +9,7 @@ import random
 import time
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, Literal
 
 from botocore.eventstream import ParserError
 from botocore.exceptions import BotoCoreError, ClientError, ConnectionError, HTTPClientError, ReadTimeoutError
@@ -17,13 +17,14 @@ from urllib3.exceptions import HTTPError
 from urllib3.exceptions import ReadTimeoutError as StreamTimeoutError
 
 from lambda_src.shared import aws, screening
-from lambda_src.shared.catalog import Invocation
+from lambda_src.shared.catalog import Invocation, Model
 from lambda_src.shared.context import Context
 from lambda_src.shared.errors import (
     ApiError,
     DeadlineExceeded,
     InvalidRequest,
     ModelFailed,
+    ModelUnavailable,
     Refused,
     Throttled,
     Unavailable,
@@ -47,6 +48,19 @@ RETRIED_CODES = {
     "ModelNotReadyException",
 }
 
+# Stop reasons of an answer that ends early.
+CUT_REASONS = ("max_tokens", "model_context_window_exceeded")
+SCREENED_PICTURE_BYTES = 4_000_000
+# Added to the limit of an answer by a model that cannot stop thinking: its thoughts count against it.
+THINKING_TOKENS = 4_000
+# Errors that last until someone changes the stage or the account, and what to do.
+_DEPLOYMENT_ERRORS = {
+    "AccessDeniedException": "give the account access to the model, see `make doctor`, and deploy the stage again",
+    "ResourceNotFoundException": "the model has ended or is not in this region: choose another one for the stage",
+}
+# Bedrock reports these with ValidationException.
+_UNKNOWN_MODEL = ("model identifier is invalid", "on-demand throughput", "inference profile")
+
 ClientFor = Callable[[int, str | None], Any]
 
 
@@ -64,18 +78,21 @@ class Bedrock:
         self._sleep = sleep
 
     def converse(self, context: Context, invocation: Invocation, request: dict[str, Any]) -> dict[str, Any]:
-        """Bedrock's Converse answer. Raises `Refused` when the guardrail intervenes."""
-        request = self._guarded_request(invocation, request)
+        """Bedrock's Converse answer, with personal data masked.
+
+        Raises `Refused` when the guardrail blocks the request or the answer, and `ModelFailed` for a broken answer.
+        """
+        request = self._prepared_request(invocation, request)
         answer = self._timed(context, invocation, lambda client: client.converse(**request))
         _count_tokens(context, invocation, answer.get("usage", {}))
-        _check_refusal(answer.get("stopReason"))
-        return dict(answer)
+        reason = _checked_stop_reason(answer.get("stopReason"), answer.get("trace"))
+        return {**answer, "stopReason": reason}
 
     def converse_stream(self, context: Context, invocation: Invocation, request: dict[str, Any]) -> "AnswerStream":
         """The answer's text as the model writes it. Errors before the first piece are retried, and raised here."""
-        request = self._guarded_request(invocation, request)
+        request = self._prepared_request(invocation, request)
         started = time.perf_counter()
-        answer = self._retried(context, lambda client: client.converse_stream(**request))
+        answer = self._called(context, lambda client: client.converse_stream(**request))
         return AnswerStream(context, invocation, answer["stream"], started)
 
     def invoke(self, context: Context, invocation: Invocation, body: dict[str, Any]) -> tuple[Any, int]:
@@ -83,7 +100,10 @@ class Bedrock:
 
         def call(client: Any) -> Any:
             answer = client.invoke_model(
-                modelId=invocation.id, body=json.dumps(body), contentType="application/json", accept="application/json"
+                modelId=invocation.target,
+                body=json.dumps(body),
+                contentType="application/json",
+                accept="application/json",
             )
             # Read here, so that a body that is cut off is retried like any other connection error.
             return json.loads(answer["body"].read()), answer["ResponseMetadata"].get("HTTPHeaders", {})
@@ -91,17 +111,17 @@ class Bedrock:
         content, headers = self._timed(context, invocation, call)
         return content, int(headers.get("x-amzn-bedrock-input-token-count", 0))
 
-    def screen(self, context: Context, *texts: str) -> list[str]:
+    def screen(self, context: Context, *texts: str, source: Literal["INPUT", "OUTPUT"] = "INPUT") -> list[str]:
         """The texts after the guardrail, with personal data masked; as they are on a stage without one.
 
-        For texts that reach a model in another way than Converse, or are stored for later requests. Raises `Refused`
-        when the guardrail blocks one.
+        For texts that reach a model in another way than Converse, or are stored for later requests, and for the parts
+        of an answer that Converse does not assess. Raises `Refused` when the guardrail blocks one.
         """
         calls = screening.plan_calls(texts) if self.guarded else []
         if len(calls) < 2:
-            return screening.join(texts, self._screen_parts(context, calls[0]) if calls else [])
+            return screening.join(texts, self._screen_parts(context, calls[0], source) if calls else [])
         with ThreadPoolExecutor(max_workers=min(screening.CONCURRENT_CALLS, len(calls))) as pool:
-            futures = [pool.submit(self._screen_parts, context, parts) for parts in calls]
+            futures = [pool.submit(self._screen_parts, context, parts, source) for parts in calls]
             try:
                 screened = [part for future in futures for part in future.result()]
             except BaseException:
@@ -110,13 +130,31 @@ class Bedrock:
                 raise
         return screening.join(texts, screened)
 
-    def _screen_parts(self, context: Context, parts: Sequence[screening.Part]) -> list[screening.Part]:
-        request = {**self._guardrail(), "source": "INPUT", "content": screening.content(parts)}
-        answer = self._retried(context, lambda client: client.apply_guardrail(**request))
+    def screen_pictures(self, context: Context, pictures: Sequence[bytes]) -> None:
+        """Raises `Refused` when the guardrail blocks one of these PNGs, which a model has made.
+
+        Does nothing on a stage whose guardrail has no filters for pictures.
+        https://docs.aws.amazon.com/bedrock/latest/userguide/guardrails-mmfilter.html
+        """
+        if not self.guarded or not self._settings.guardrail_pictures:
+            return
+        if any(len(picture) > SCREENED_PICTURE_BYTES for picture in pictures):
+            raise ModelFailed("The model made a picture that is too large to be screened.")
+        content = [{"image": {"format": "png", "source": {"bytes": picture}}} for picture in pictures]
+        request = {**self._guardrail(), "source": "OUTPUT", "content": content}
+        region = self._settings.guardrail_region
+        answer = self._retried(context, lambda client: client.apply_guardrail(**request), region)
+        if answer["action"] == "GUARDRAIL_INTERVENED":
+            raise Refused("The picture violates the content policy of this service.")
+
+    def _screen_parts(self, context: Context, parts: Sequence[screening.Part], source: str) -> list[screening.Part]:
+        request = {**self._guardrail(), "source": source, "content": screening.content(parts)}
+        region = self._settings.guardrail_region
+        answer = self._retried(context, lambda client: client.apply_guardrail(**request), region)
         screened = screening.screened_parts(answer, parts)
         if screened is None:
             # AWS does not document that there is one output per block: never assign masked text to another text.
-            return [part for each in parts for part in self._screen_parts(context, [each])]
+            return [part for each in parts for part in self._screen_parts(context, [each], source)]
         return screened
 
     def text_block(self, text: str) -> dict[str, Any]:
@@ -139,21 +177,29 @@ class Bedrock:
             return {}
         return {"guardrailIdentifier": settings.guardrail_id, "guardrailVersion": settings.guardrail_version}
 
-    def _guarded_request(self, invocation: Invocation, request: dict[str, Any]) -> dict[str, Any]:
+    def _prepared_request(self, invocation: Invocation, request: dict[str, Any]) -> dict[str, Any]:
+        """The request with the model's id, the guardrail, and as little thinking as the model can do.
+
+        Only the guardrail's trace tells a blocked answer from a masked one.
+        """
         guardrail = self._guardrail()
-        return {"modelId": invocation.id, **request, **({"guardrailConfig": guardrail} if guardrail else {})}
+        config = {"guardrailConfig": {**guardrail, "trace": "enabled"}} if guardrail else {}
+        return {"modelId": invocation.target, **_with_little_thinking(invocation.model, request), **config}
 
     def _timed(self, context: Context, invocation: Invocation, call: Callable[[Any], Any]) -> Any:
         started = time.perf_counter()
         try:
-            return self._retried(context, call)
+            return self._called(context, call)
         finally:
             context.count_call(invocation, round((time.perf_counter() - started) * 1000))
 
-    def _retried(self, context: Context, call: Callable[[Any], Any]) -> Any:
+    def _called(self, context: Context, call: Callable[[Any], Any]) -> Any:
+        return self._retried(context, call, self._settings.model_region)
+
+    def _retried(self, context: Context, call: Callable[[Any], Any], region: str | None) -> Any:
         for attempt in range(1, ATTEMPTS + 1):
             try:
-                return call(self._client(context))
+                return call(self._client(context, region))
             except (ClientError, BotoCoreError) as error:
                 backoff = random.uniform(0.5, 1.0) * FIRST_BACKOFF_SECONDS * 2**attempt
                 out_of_time = context.deadline.seconds_left - backoff < MARGIN_SECONDS + READ_SECONDS[-1]
@@ -163,11 +209,11 @@ class Bedrock:
                 self._sleep(backoff)
         raise AssertionError("unreachable")
 
-    def _client(self, context: Context) -> Any:
+    def _client(self, context: Context, region: str | None) -> Any:
         available = context.deadline.seconds_left - MARGIN_SECONDS
         for seconds in READ_SECONDS:
             if seconds <= available:
-                return self._client_for(seconds, self._settings.model_region)
+                return self._client_for(seconds, region)
         raise DeadlineExceeded("The request was not finished in time. Try again, or ask for less.")
 
 
@@ -184,6 +230,7 @@ class AnswerStream(ClosingIterator[str]):
         self._invocation = invocation
         self._stream = stream
         self._started = started
+        self._trace: dict[str, Any] | None = None
         self.stop_reason: str | None = None
 
     def _texts(self) -> Generator[str]:
@@ -199,13 +246,14 @@ class AnswerStream(ClosingIterator[str]):
         if self.stop_reason is None:
             logger.warning("model stream cut", model=self._invocation.id)
             raise Unavailable("The model's answer was cut off. Try again.", retry_after=RETRY_AFTER_SECONDS)
-        _check_refusal(self.stop_reason)
+        self.stop_reason = _checked_stop_reason(self.stop_reason, self._trace)
 
     def _read_metadata(self, event: dict[str, Any]) -> None:
         if "messageStop" in event:
             self.stop_reason = event["messageStop"]["stopReason"]
         if "metadata" in event:
             _count_tokens(self._context, self._invocation, event["metadata"].get("usage", {}))
+            self._trace = event["metadata"].get("trace")
 
     def _close_connection(self) -> None:
         self._stream.close()
@@ -214,16 +262,43 @@ class AnswerStream(ClosingIterator[str]):
 
 def _count_tokens(context: Context, invocation: Invocation, usage: dict[str, int]) -> None:
     """Bedrock's `inputTokens` exclude those written to the prompt cache or read from it."""
-    use = context.used(invocation)
     cached = usage.get("cacheReadInputTokens", 0)
-    use.input_tokens += usage.get("inputTokens", 0) + usage.get("cacheWriteInputTokens", 0) + cached
-    use.cached_tokens += cached
-    use.output_tokens += usage.get("outputTokens", 0)
+    context.used(invocation).add(
+        input_tokens=usage.get("inputTokens", 0) + usage.get("cacheWriteInputTokens", 0) + cached,
+        cached_tokens=cached,
+        output_tokens=usage.get("outputTokens", 0),
+    )
 
 
-def _check_refusal(stop_reason: str | None) -> None:
-    if stop_reason in ("guardrail_intervened", "content_filtered", "refusal"):
+def _with_little_thinking(model: Model, request: dict[str, Any]) -> dict[str, Any]:
+    """The request with thinking turned off, or kept short and with room of its own below the model's limit."""
+    if model.thinking is None:
+        return request
+    request = {**request}
+    if model.thinking.fields:
+        fields = request.get("additionalModelRequestFields", {})
+        request["additionalModelRequestFields"] = {**model.thinking.fields, **fields}
+    config = request.get("inferenceConfig", {})
+    limit = model.parameters.get("maxTokens")
+    if model.thinking.always and "maxTokens" in config and limit:
+        room = min(config["maxTokens"] + THINKING_TOKENS, int(limit.max))
+        request["inferenceConfig"] = {**config, "maxTokens": room}
+    return request
+
+
+def _checked_stop_reason(stop_reason: str | None, trace: dict[str, Any] | None) -> str | None:
+    """The stop reason of an answer that can be used. Raises `Refused` and `ModelFailed`.
+
+    Bedrock reports a guardrail that has only masked personal data as an intervention, in place of the model's reason.
+    https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Converse.html
+    """
+    if stop_reason in ("malformed_model_output", "malformed_tool_use"):
+        logger.warning("model answer broken", stop_reason=stop_reason)
+        raise ModelFailed("The model's answer is unusable.")
+    masked = stop_reason == "guardrail_intervened" and screening.only_masked(trace)
+    if stop_reason in ("guardrail_intervened", "content_filtered", "refusal") and not masked:
         raise Refused("The request or its answer violates the content policy of this service.")
+    return "end_turn" if masked else stop_reason
 
 
 def _code(error: Exception) -> str:
@@ -249,10 +324,16 @@ def _as_api_error(error: Exception) -> ApiError:
     if code in ("ThrottlingException", "TooManyRequestsException", "ServiceQuotaExceededException"):
         return Throttled("The model takes no more requests at the moment.", retry_after=RETRY_AFTER_SECONDS)
     if code == "ValidationException" and isinstance(error, ClientError):
-        return _rejected(error.response["Error"].get("Message", ""))
+        message = error.response["Error"].get("Message", "")
+        if any(phrase in message for phrase in _UNKNOWN_MODEL):
+            code = "ResourceNotFoundException"
+        else:
+            return _rejected(message)
     if code in ("ModelErrorException", "ModelStreamErrorException"):
         return ModelFailed("The model failed on this request.")
-    # Access denied and an unknown model are deployment errors. The log names them; the caller can only wait.
+    if code in _DEPLOYMENT_ERRORS:
+        logger.error("model not usable", error=code, advice=_DEPLOYMENT_ERRORS[code], **_log_fields(error))
+        return ModelUnavailable("This model cannot be used here until its operator changes something.")
     return Unavailable("The model cannot be reached at the moment.", retry_after=RETRY_AFTER_SECONDS)
 
 

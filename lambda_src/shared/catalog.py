@@ -1,16 +1,21 @@
-"""The Bedrock models that this project supports, one row each. A new model is a new row, not new code.
+"""The Bedrock models that this project knows: the rows of `models.json`, next to this file.
 
-Identifiers, life cycle dates and inference profiles come from AWS's model cards and life cycle tables. Prices are
-on-demand prices of US regions from Bedrock's price page, with the date they were read. The cost of a model without a
-price is not estimated.
+A new model is a new row, not new code. `python -m dev.tools.catalog` compares the rows with Bedrock's own lists; each
+row names the source of its figures. What no source says is left out, and the code must not guess it.
+
+Only rows that are asked for are decoded: a function's start must not pay for the models of others.
 """
 
-from typing import Literal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Literal
 
 import msgspec
 
 Purpose = Literal["text", "embedding", "image", "rerank"]
 Number = int | float
+
+FILE = Path(__file__).with_name("models.json")
 
 
 class UnknownModel(LookupError):
@@ -26,31 +31,64 @@ class Range(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Lifecycle(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
-    """Dates are ISO 8601. For an active model, `end_of_life_at` is the earliest possible date, not an announced one."""
+    """Dates are ISO 8601. For an active model, `end_of_life_at` is the earliest possible date, not an announced one.
+
+    From `extended_access_at` on, a legacy model costs more.
+    https://docs.aws.amazon.com/bedrock/latest/userguide/model-lifecycle.html
+    """
 
     status: Literal["active", "legacy", "ended"]
     legacy_at: str | None = None
     end_of_life_at: str | None = None
+    extended_access_at: str | None = None
 
 
-class Price(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
-    """On-demand prices in `currency`, per million tokens or per image."""
+class TokenPrice(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+    """On-demand prices per million tokens."""
 
-    as_of: str
     input_per_million: float | None = None
     output_per_million: float | None = None
+    cached_input_per_million: float | None = None
+
+
+class LongContextPrice(TokenPrice, frozen=True, kw_only=True):
+    """Prices of a request with more than `above` input tokens, for all of its tokens."""
+
+    above: int
+
+
+class Price(TokenPrice, frozen=True, kw_only=True):
+    """On-demand prices in `currency`, per million tokens, per image, or per query of a rerank model."""
+
+    as_of: str
     per_image: float | None = None
+    per_query: float | None = None
+    long_context: LongContextPrice | None = None
     currency: str = "USD"
 
 
-class Model(msgspec.Struct, frozen=True, kw_only=True):
-    """One foundation model.
+class Thinking(msgspec.Struct, frozen=True):
+    """A model that thinks before it answers by default. Its thoughts count as output tokens.
 
-    `regions`: where the model id can be called on demand; empty if only inference profiles serve the model.
-    `profiles`: profile prefix -> the regions that Bedrock may route the call to.
+    `fields` of `additionalModelRequestFields` turn it off, or keep it short if the model thinks `always`.
+    """
+
+    always: bool
+    fields: dict[str, Any] = {}
+
+
+class Model(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """One foundation model, as functions need it.
+
+    `exclusive`: pairs of parameters of which a request may have one only.
     `structured_output`: how to request an answer with a JSON schema: Bedrock's schema field, a tool, or the prompt.
-    `dimensions`: the lengths of an embedding model's vectors, the default first.
     `forced_tool`: whether the model accepts a forced tool choice.
+    `prompt_cache_minimum`: the fewest tokens that Bedrock caches; None if that is unknown.
+    `dimensions`: the lengths of an embedding model's vectors, the default first.
+    `max_text_tokens`, `max_text_characters`: the longest text that an embedding model takes.
+    `profiles`: the prefixes of its inference profiles, with the names of their routings (`stacks/model_catalog.py`).
+    `prices`: by profile prefix, and "" for the model id. A profile without an entry costs what the model id costs;
+    None stands for an unknown price.
     """
 
     id: str
@@ -61,283 +99,101 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
     inputs: tuple[Literal["text", "image"], ...]
     lifecycle: Lifecycle
     parameters: dict[str, Range] = {}
+    exclusive: tuple[tuple[str, str], ...] = ()
+    thinking: Thinking | None = None
     structured_output: Literal["native", "tool", "prompt"] = "prompt"
     forced_tool: bool = True
     prompt_caching: bool = False
+    prompt_cache_minimum: int | None = None
     dimensions: tuple[int, ...] = ()
-    regions: tuple[str, ...] = ()
-    profiles: dict[str, tuple[str, ...]] = {}
-    price: Price | None = None
+    max_text_tokens: int | None = None
+    max_text_characters: int | None = None
+    profiles: dict[str, str] = {}
+    prices: dict[str, Price | None] = {}
 
 
 class Invocation(msgspec.Struct, frozen=True):
-    """How to call a model: by its id, or by the id of an inference profile with the prefix `profile`."""
+    """How to call a model: by its id, or by the id of an inference profile with the prefix `profile`.
+
+    `application_profile` is the ARN of an application inference profile made from either; calls then name that one.
+    """
 
     id: str
     model: Model
     profile: str | None = None
+    application_profile: str | None = None
 
     @property
-    def destination_regions(self) -> tuple[str, ...]:
-        """The regions that the profile may route the call to; empty without a profile."""
-        return self.model.profiles[self.profile] if self.profile else ()
+    def target(self) -> str:
+        """Bedrock's `modelId` for the call."""
+        return self.application_profile or self.id
+
+    @property
+    def price(self) -> Price | None:
+        """The price of calls through this profile; None when no source gives it."""
+        prices = self.model.prices
+        return prices[self.profile] if self.profile in prices else prices.get("")
 
 
-US = ("us-east-1", "us-east-2", "us-west-2")
-EU = ("eu-central-1", "eu-north-1", "eu-south-1", "eu-south-2", "eu-west-1", "eu-west-3")
-GLOBAL = (
-    *("af-south-1", "ap-northeast-1", "ap-northeast-2", "ap-northeast-3", "ap-south-1", "ap-south-2"),
-    *("ap-southeast-1", "ap-southeast-2", "ap-southeast-3", "ap-southeast-4", "ca-central-1", "ca-west-1"),
-    *EU,
-    *("eu-central-2", "eu-west-2", "il-central-1", "me-central-1", "me-south-1", "sa-east-1"),
-    *US,
-    "us-west-1",
-)
-
-_PRICED = "2025-11-01"
+class _File(msgspec.Struct):
+    models: dict[str, msgspec.Raw]
 
 
-def _claude_parameters(max_tokens: int) -> dict[str, Range]:
-    return {
-        "temperature": Range(0.0, 1.0, 1.0),
-        "topP": Range(0.0, 1.0),
-        "topK": Range(0, 500),
-        "maxTokens": Range(1, max_tokens),
-        "stopSequences": Range(0, 4),
-    }
-
-
-_NOVA = {
-    "temperature": Range(0.0, 1.0, 0.7),
-    "topP": Range(0.0, 1.0, 0.9),
-    "topK": Range(0, 128),
-    "maxTokens": Range(1, 5000),
-    "stopSequences": Range(0, 4),
-}
-_LLAMA = {
-    "temperature": Range(0.0, 1.0, 0.5),
-    "topP": Range(0.0, 1.0, 0.9),
-    "maxTokens": Range(1, 2048, 512),
-}
-_SEED_STABILITY = {"seed": Range(0, 4294967294, 0)}
-_AMAZON_IMAGE = {
-    "seed": Range(0, 2147483646, 0),
-    "guidance": Range(1.1, 10.0, 8.0),
-    "count": Range(1, 5, 1),
-}
-
-
-def _nova(size: str, inputs: tuple[Literal["text", "image"], ...], input_price: float, output_price: float) -> Model:
-    return Model(
-        id=f"amazon.nova-{size}-v1:0",
-        provider="Amazon",
-        family="nova",
-        name=f"Nova {size.capitalize()}",
-        purpose="text",
-        inputs=inputs,
-        lifecycle=Lifecycle("active"),
-        parameters=_NOVA,
-        structured_output="tool",
-        prompt_caching=True,
-        regions=("us-east-1",),
-        profiles={"us": US, "eu": ("eu-central-1", "eu-north-1", "eu-west-1", "eu-west-3")},
-        price=Price(_PRICED, input_price, output_price),
-    )
-
-
-def _llama(version: str, name: str, inputs: tuple[Literal["text", "image"], ...], price: float) -> Model:
-    return Model(
-        id=f"meta.llama{version}-instruct-v1:0",
-        provider="Meta",
-        family="llama",
-        name=name,
-        purpose="text",
-        inputs=inputs,
-        lifecycle=Lifecycle("active"),
-        parameters=_LLAMA,
-        structured_output="prompt",
-        profiles={"us": US},
-        price=Price(_PRICED, price, price),
-    )
-
-
-def _rerank(model_id: str, provider: str, name: str, regions: tuple[str, ...]) -> Model:
-    # Priced per query, which `Price` cannot express.
-    return Model(
-        id=model_id,
-        provider=provider,
-        family="rerank",
-        name=name,
-        purpose="rerank",
-        inputs=("text",),
-        lifecycle=Lifecycle("active"),
-        regions=regions,
-    )
-
-
-def _stability(model_id: str, name: str, price: float) -> Model:
-    return Model(
-        id=model_id,
-        provider="Stability AI",
-        family="stability",
-        name=name,
-        purpose="image",
-        inputs=("text",),
-        lifecycle=Lifecycle("active"),
-        parameters=_SEED_STABILITY,
-        regions=("us-west-2",),
-        price=Price(_PRICED, per_image=price),
-    )
-
-
-def _cohere(model_id: str, name: str) -> Model:
-    return Model(
-        id=model_id,
-        provider="Cohere",
-        family="cohere-embed",
-        dimensions=(1024,),
-        name=name,
-        purpose="embedding",
-        inputs=("text",),
-        lifecycle=Lifecycle("active"),
-        regions=("us-east-1", "us-west-2", "eu-central-1", "eu-west-1", "ap-northeast-1", "ap-southeast-2"),
-        price=Price(_PRICED, input_per_million=0.10),
-    )
-
-
-MODELS: tuple[Model, ...] = (
-    Model(
-        id="anthropic.claude-haiku-5-5",
-        provider="Anthropic",
-        family="claude",
-        name="Claude Haiku 5.5",
-        purpose="text",
-        inputs=("text", "image"),
-        lifecycle=Lifecycle("active", end_of_life_at="2027-10-07"),
-        # Newer Claude models refuse sampling parameters and a forced tool choice: the row lists only safe ones.
-        parameters={"maxTokens": Range(1, 64000), "stopSequences": Range(0, 4)},
-        structured_output="native",
-        forced_tool=False,
-        prompt_caching=True,
-        profiles={"us": US, "global": GLOBAL},
-    ),
-    Model(
-        id="anthropic.claude-haiku-4-5-20251001-v1:0",
-        provider="Anthropic",
-        family="claude",
-        name="Claude Haiku 4.5",
-        purpose="text",
-        inputs=("text", "image"),
-        lifecycle=Lifecycle("active", end_of_life_at="2026-10-01"),
-        parameters=_claude_parameters(64000),
-        structured_output="native",
-        prompt_caching=True,
-        profiles={"us": US, "eu": EU, "global": GLOBAL},
-        price=Price(_PRICED, 1.0, 5.0),
-    ),
-    Model(
-        id="anthropic.claude-3-haiku-20240307-v1:0",
-        provider="Anthropic",
-        family="claude",
-        name="Claude 3 Haiku",
-        purpose="text",
-        inputs=("text", "image"),
-        lifecycle=Lifecycle("ended", end_of_life_at="2026-09-10"),
-        parameters=_claude_parameters(4096),
-        structured_output="tool",
-        regions=("us-east-1", "us-west-2", "eu-central-1", "eu-west-1"),
-        profiles={"us": ("us-east-1", "us-west-2")},
-        price=Price(_PRICED, 0.25, 1.25),
-    ),
-    _nova("micro", ("text",), 0.035, 0.14),
-    _nova("lite", ("text", "image"), 0.06, 0.24),
-    _nova("pro", ("text", "image"), 0.80, 3.20),
-    _llama("3-1-8b", "Llama 3.1 8B Instruct", ("text",), 0.22),
-    _llama("3-3-70b", "Llama 3.3 70B Instruct", ("text",), 0.72),
-    Model(
-        id="amazon.titan-embed-text-v2:0",
-        provider="Amazon",
-        family="titan-embed",
-        name="Titan Text Embeddings V2",
-        purpose="embedding",
-        dimensions=(1024, 512, 256),
-        inputs=("text",),
-        lifecycle=Lifecycle("active"),
-        regions=(
-            "us-east-1",
-            "us-west-2",
-            "eu-central-1",
-            "eu-west-1",
-            "ap-northeast-1",
-            "ap-southeast-2",
-            "sa-east-1",
-        ),
-        price=Price(_PRICED, input_per_million=0.02),
-    ),
-    _cohere("cohere.embed-multilingual-v3", "Embed Multilingual v3"),
-    _cohere("cohere.embed-english-v3", "Embed English v3"),
-    _rerank(
-        "cohere.rerank-v3-5:0",
-        "Cohere",
-        "Rerank 3.5",
-        ("us-east-1", "us-west-2", "ca-central-1", "eu-central-1", "ap-northeast-1"),
-    ),
-    _rerank(
-        "amazon.rerank-v1:0",
-        "Amazon",
-        "Rerank 1.0",
-        ("us-west-2", "ca-central-1", "eu-central-1", "ap-northeast-1"),
-    ),
-    _stability("stability.stable-image-core-v1:1", "Stable Image Core", 0.04),
-    _stability("stability.stable-image-ultra-v1:1", "Stable Image Ultra", 0.14),
-    _stability("stability.sd3-5-large-v1:0", "Stable Diffusion 3.5 Large", 0.08),
-    Model(
-        id="amazon.titan-image-generator-v2:0",
-        provider="Amazon",
-        family="titan-image",
-        name="Titan Image Generator G1 v2",
-        purpose="image",
-        inputs=("text",),
-        lifecycle=Lifecycle("ended", end_of_life_at="2026-06-30"),
-        parameters=_AMAZON_IMAGE,
-        regions=("us-east-1", "us-west-2"),
-        price=Price(_PRICED, per_image=0.01),
-    ),
-    Model(
-        id="amazon.nova-canvas-v1:0",
-        provider="Amazon",
-        family="nova-canvas",
-        name="Nova Canvas",
-        purpose="image",
-        inputs=("text",),
-        lifecycle=Lifecycle("ended", end_of_life_at="2026-09-30"),
-        parameters={**_AMAZON_IMAGE, "guidance": Range(1.1, 10.0, 6.5), "seed": Range(0, 858993459, 12)},
-        regions=("us-east-1", "eu-west-1", "ap-northeast-1"),
-        price=Price(_PRICED, per_image=0.04),
-    ),
-)
-
-_BY_ID = {model.id: model for model in MODELS}
+_rows = msgspec.json.decode(FILE.read_bytes(), type=_File).models
+_decoded: dict[str, Model] = {}
 
 
 def resolve(invocation_id: str) -> Invocation:
     """Looks up a model id, or an inference profile id such as `us.amazon.nova-lite-v1:0`.
 
-    Raises `UnknownModel` when the catalog has no such model, or the model no such profile.
+    Either may be followed by `=` and the ARN of an application inference profile. Raises `UnknownModel` when the
+    catalog has no such model, or the model no such profile.
     """
-    if invocation_id in _BY_ID:
-        return Invocation(invocation_id, _BY_ID[invocation_id])
-    prefix, _, model_id = invocation_id.partition(".")
-    model = _BY_ID.get(model_id)
-    if model is None or prefix not in model.profiles:
-        raise UnknownModel(invocation_id)
-    return Invocation(invocation_id, model, prefix)
+    name, _, application_profile = invocation_id.partition("=")
+    arn = application_profile or None
+    if name in _rows:
+        return Invocation(name, _model(name), None, arn)
+    prefix, _, model_id = name.partition(".")
+    if model_id not in _rows or prefix not in _model(model_id).profiles:
+        raise UnknownModel(name)
+    return Invocation(name, _model(model_id), prefix, arn)
 
 
-def cost(model: Model, *, input_tokens: int = 0, output_tokens: int = 0, images: int = 0) -> float | None:
-    """The estimated on-demand cost in US dollars; None when the catalog has no price."""
-    price = model.price
+def models() -> Iterator[Model]:
+    """All rows, in the file's order."""
+    return map(_model, _rows)
+
+
+def _model(model_id: str) -> Model:
+    if model_id not in _decoded:
+        _decoded[model_id] = msgspec.json.decode(_rows[model_id], type=Model)
+    return _decoded[model_id]
+
+
+def cost(
+    invocation: Invocation,
+    *,
+    input_tokens: int = 0,
+    cached_tokens: int = 0,
+    output_tokens: int = 0,
+    images: int = 0,
+    queries: int = 0,
+) -> float | None:
+    """The estimated on-demand cost of one call in US dollars; None when the catalog has no price.
+
+    `cached_tokens` are those of `input_tokens` that were read from the prompt cache. Writing to it costs more than
+    plain input with some models, which is left out.
+    """
+    price = invocation.price
     if price is None:
         return None
-    tokens = input_tokens * (price.input_per_million or 0) + output_tokens * (price.output_per_million or 0)
-    return tokens / 1_000_000 + images * (price.per_image or 0)
+    long = price.long_context
+    tokens: TokenPrice = long if long and input_tokens > long.above else price
+    plain = tokens.input_per_million or 0
+    cached = plain if tokens.cached_input_per_million is None else tokens.cached_input_per_million
+    per_million = (
+        (input_tokens - cached_tokens) * plain
+        + cached_tokens * cached
+        + output_tokens * (tokens.output_per_million or 0)
+    )
+    return per_million / 1_000_000 + images * (price.per_image or 0) + queries * (price.per_query or 0)

@@ -63,7 +63,10 @@ class NoIdempotency:
 
 
 class ModelUse(msgspec.Struct):
-    """What one request used of one model, summed over its calls. `cached_tokens` are part of `input_tokens`."""
+    """What one request used of one model, summed over its calls. `cached_tokens` are part of `input_tokens`.
+
+    `estimated_cost` is in US dollars, see `catalog.cost`; None without a price, or before anything was used.
+    """
 
     invocation: catalog.Invocation
     calls: int = 0
@@ -72,16 +75,32 @@ class ModelUse(msgspec.Struct):
     images: int = 0
     latency_ms: int = 0
     cached_tokens: int = 0
+    estimated_cost: float | None = None
 
-    @property
-    def estimated_cost(self) -> float | None:
-        """US dollars, see `catalog.cost`."""
-        return catalog.cost(
-            self.invocation.model,
-            input_tokens=self.input_tokens,
-            output_tokens=self.output_tokens,
-            images=self.images,
+    def add(
+        self,
+        *,
+        input_tokens: int = 0,
+        cached_tokens: int = 0,
+        output_tokens: int = 0,
+        images: int = 0,
+        queries: int = 0,
+    ) -> None:
+        """Adds what one call used. The price of a token depends on the length of its call's prompt."""
+        self.input_tokens += input_tokens
+        self.cached_tokens += cached_tokens
+        self.output_tokens += output_tokens
+        self.images += images
+        cost = catalog.cost(
+            self.invocation,
+            input_tokens=input_tokens,
+            cached_tokens=cached_tokens,
+            output_tokens=output_tokens,
+            images=images,
+            queries=queries,
         )
+        if cost is not None:
+            self.estimated_cost = (self.estimated_cost or 0.0) + cost
 
 
 class Context:

@@ -25,7 +25,8 @@ Purpose = Literal["search_document", "search_query"]
 class Embedder:
     """Embeds with one model in one length of vectors.
 
-    `rate_limiter` is called before each call to the model, and may wait.
+    `rate_limiter` is called before each call to the model, and may wait. With `truncates`, the model embeds the start
+    of a text with too many tokens, where it would refuse it otherwise.
     """
 
     def __init__(
@@ -36,12 +37,14 @@ class Embedder:
         *,
         concurrent_calls: int = CONCURRENT_CALLS,
         rate_limiter: Callable[[], None] = lambda: None,
+        truncates: bool = False,
     ) -> None:
         self.invocation = invocation
         self.dimensions = dimensions
         self._bedrock = bedrock
         self._concurrent_calls = concurrent_calls
         self._rate_limiter = rate_limiter
+        self._truncates = truncates
 
     def embed(
         self, context: Context, texts: list[str], *, purpose: Purpose = "search_document", normalize: bool = True
@@ -58,7 +61,7 @@ class Embedder:
         vectors, tokens, total = family(self, context, texts, purpose, normalize)
         if len(vectors) != len(texts) or any(len(vector) != self.dimensions for vector in vectors):
             raise ModelFailed("The model's answer does not have the requested vectors.")
-        context.used(self.invocation).input_tokens += total
+        context.used(self.invocation).add(input_tokens=total)
         return [_normalized(vector) for vector in vectors] if normalize else vectors, tokens, total
 
     def _titan(self, context: Context, texts: list[str], _purpose: Purpose, normalize: bool) -> Vectors:
@@ -81,7 +84,8 @@ class Embedder:
         vectors: list[Vector] = []
         total = 0
         for start in range(0, len(texts), COHERE_BATCH):
-            request = {"texts": texts[start : start + COHERE_BATCH], "input_type": purpose, "truncate": "NONE"}
+            truncate = "END" if self._truncates else "NONE"
+            request = {"texts": texts[start : start + COHERE_BATCH], "input_type": purpose, "truncate": truncate}
             answer, tokens = self._invoke(context, request)
             vectors += answer["embeddings"]
             total += tokens

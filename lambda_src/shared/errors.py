@@ -102,6 +102,12 @@ class Unavailable(ApiError):
     status, code = 503, "unavailable"
 
 
+class ModelUnavailable(ApiError):
+    """503 without Retry-After: the model has ended, or the account may not use it. Only its operator can help."""
+
+    status, code = 503, "model_unavailable"
+
+
 class DeadlineExceeded(ApiError):
     """504: not finished in time. Nothing is written in part."""
 

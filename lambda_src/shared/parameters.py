@@ -46,6 +46,11 @@ def effective_parameters(model: Model, values: Values) -> Values:
         for name, value in values.items()
         if (problem := _problem(model, allowed, name, value))
     ]
+    details += [
+        {"path": f"body.parameters.{second}", "message": f"{model.name} takes {first} or {second}, not both"}
+        for first, second in model.exclusive
+        if first in values and second in values
+    ]
     if details:
         summary = "; ".join(f"{detail['path']}: {detail['message']}" for detail in details)
         raise InvalidRequest(summary, details=details)
@@ -56,7 +61,11 @@ def effective_parameters(model: Model, values: Values) -> Values:
 def supported_parameters(model: Model, values: Values) -> Values:
     """The values that the model takes, out of values that were validated for another model."""
     allowed = parameter_ranges(model)
-    return {name: value for name, value in values.items() if not _problem(model, allowed, name, value)}
+    taken = {name: value for name, value in values.items() if not _problem(model, allowed, name, value)}
+    for first, second in model.exclusive:
+        if first in taken:
+            taken.pop(second, None)
+    return taken
 
 
 def converse_fields(model: Model, values: Values) -> dict[str, Any]:

@@ -9,6 +9,9 @@ from lambda_src.shared.schemas import RequestModel
 
 ContentType = Literal["image/jpeg", "image/png", "image/webp"]
 MAX_PHOTO_BYTES = 4 * 1024 * 1024
+# Converse's limit for one image.
+# https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Message.html
+MAX_IMAGE_BYTES = 3_750_000
 # 4 MB of photos are 5.6 million characters of base64, and Lambda's limit for a request is 6 MB.
 MAX_BODY_BYTES = 5_800_000
 
@@ -37,6 +40,8 @@ def photo_blocks(photos: Sequence[Photo], model: Model) -> list[dict[str, Any]]:
         raise TooLarge(f"The photos exceed {MAX_PHOTO_BYTES // 1024**2} MB in total.")
     blocks = []
     for index, photo in enumerate(photos):
+        if len(photo.data) > MAX_IMAGE_BYTES:
+            raise InvalidRequest.at(f"body.photos[{index}].data", f"more than {MAX_IMAGE_BYTES / 1e6} MB")
         image_format = photo_format(photo.data)
         if image_format is None:
             raise InvalidRequest.at(f"body.photos[{index}].data", "not a JPEG, PNG or WebP image")

@@ -81,6 +81,12 @@ def content(parts: Sequence[Part]) -> list[dict[str, Any]]:
     return [{"text": {"text": part.text}} for part in parts]
 
 
+def only_masked(trace: dict[str, Any] | None) -> bool:
+    """Whether a Converse trace shows what the guardrail did, and that it blocked nothing."""
+    assessments = (trace or {}).get("guardrail")
+    return bool(assessments) and not _blocked(assessments)
+
+
 def _blocked(assessment: Any) -> bool:
     """Whether a guardrail's assessment has a `BLOCKED` action; masking is `ANONYMIZED`."""
     if isinstance(assessment, dict):

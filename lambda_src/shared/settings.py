@@ -22,20 +22,25 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     guardrail_version: str | None = None
     payload_logging: bool = False
     cors_origins: tuple[str, ...] = ()
+    # Set where they are not the function's own region.
     model_region: str | None = None
+    guardrail_region: str | None = None
+    # Whether the guardrail has filters for pictures.
+    guardrail_pictures: bool = False
 
     def model(self, requested: str | None, path: str = "body.model") -> Invocation:
         """The model to call: the stage's default, or the requested one if the stage offers it.
 
-        Both the invocation id and the bare model id name an offered model. Raises `InvalidRequest`, at `path`, for any
-        other.
+        Both the invocation id and the bare model id name an offered model; an application inference profile has those
+        of the model that it was made from. Raises `InvalidRequest`, at `path`, for any other.
         """
         if requested is None:
             return resolve(self.models[0])
-        for invocation in map(resolve, self.models):
+        offered = list(map(resolve, self.models))
+        for invocation in offered:
             if requested in (invocation.id, invocation.model.id):
                 return invocation
-        raise InvalidRequest.at(path, f"not offered here; one of: {', '.join(self.models)}")
+        raise InvalidRequest.at(path, f"not offered here; one of: {', '.join(each.id for each in offered)}")
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):

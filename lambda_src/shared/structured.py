@@ -1,12 +1,12 @@
 """Structured answers from text models: requested by schema, tool or prompt, validated, and repaired if necessary."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import msgspec
 
-from lambda_src.shared.bedrock import Bedrock
+from lambda_src.shared.bedrock import CUT_REASONS, Bedrock
 from lambda_src.shared.catalog import Invocation
 from lambda_src.shared.context import Context
 from lambda_src.shared.errors import ModelFailed
@@ -76,6 +76,9 @@ def ask(
     answer that has the type but fails `check` to the end is returned, for the caller to fix.
     """
     request = _request(invocation, schema_of(answer_type), system, max_tokens)
+    # Of a tool's arguments, Converse's guardrail assesses nothing.
+    # https://docs.aws.amazon.com/bedrock/latest/userguide/guardrails-use-converse-api.html
+    unassessed = "toolConfig" in request
     if caller_instructions:
         request["system"].append(bedrock.text_block(caller_instructions))
     messages: list[dict[str, Any]] = [{"role": "user", "content": content}]
@@ -89,10 +92,10 @@ def ask(
             best = msgspec.convert(_parse_object(message), answer_type)
             problem = check(best)
         except (msgspec.ValidationError, ValueError) as error:
-            cut = " It was cut off: be shorter." if answer.get("stopReason") == "max_tokens" else ""
+            cut = " It was cut off: be shorter." if answer.get("stopReason") in CUT_REASONS else ""
             problem = f"{error}.{cut}"
         if problem is None:
-            return best
+            break
         logger.info("repairing model answer", request_id=context.request_id, attempt=attempt)
         messages = [
             *messages,
@@ -101,7 +104,31 @@ def ask(
         ]
     if best is None:
         raise ModelFailed("The model's answer is unusable.")
-    return best
+    return _screened(bedrock, context, best, answer_type) if unassessed and bedrock.guarded else best
+
+
+def _screened(bedrock: Bedrock, context: Context, answer: Any, answer_type: type) -> Any:
+    """The answer with its texts after the guardrail. Raises `Refused`."""
+    plain = msgspec.to_builtins(answer)
+    texts = list(_texts(plain))
+    screened = iter(bedrock.screen(context, *texts, source="OUTPUT"))
+    return msgspec.convert(_replaced(plain, screened), answer_type)
+
+
+def _texts(node: Any) -> Iterator[str]:
+    if isinstance(node, str):
+        yield node
+    for child in node.values() if isinstance(node, dict) else node if isinstance(node, list) else ():
+        yield from _texts(child)
+
+
+def _replaced(node: Any, texts: Iterator[str]) -> Any:
+    """The node with its texts replaced, in the order of `_texts`."""
+    if isinstance(node, str):
+        return next(texts)
+    if isinstance(node, dict):
+        return {name: _replaced(child, texts) for name, child in node.items()}
+    return [_replaced(child, texts) for child in node] if isinstance(node, list) else node
 
 
 def _request(invocation: Invocation, schema: dict[str, Any], system: str, max_tokens: int) -> dict[str, Any]:

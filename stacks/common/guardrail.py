@@ -22,9 +22,13 @@ class Guardrail(Construct):
     def __init__(self, scope: UseCaseStack, construct_id: str) -> None:
         super().__init__(scope, construct_id)
         settings = scope.settings.guardrail
-        self._region = scope.settings.bedrock_region or Aws.REGION
+        region = scope.settings.guardrail_region
+        self._region = region or Aws.REGION
+        # Functions look for it in the stage's region.
+        self._elsewhere = region if region != scope.settings.region else None
         self._identifier: str | None = settings.id
         self._version: str | None = settings.version
+        self._pictures = scope.use_case == "image_generation" and scope.settings.screens_pictures
         if settings.type == "new":
             self._create(settings.policies_for(scope.use_case))
 
@@ -33,7 +37,12 @@ class Guardrail(Construct):
         """The function's environment variables for the guardrail; empty when it is off."""
         if self._identifier is None or self._version is None:
             return {}
-        return {"GUARDRAIL_ID": self._identifier, "GUARDRAIL_VERSION": self._version}
+        variables = {"GUARDRAIL_ID": self._identifier, "GUARDRAIL_VERSION": self._version}
+        if self._elsewhere:
+            variables["GUARDRAIL_REGION"] = self._elsewhere
+        if self._pictures:
+            variables["GUARDRAIL_PICTURES"] = "true"
+        return variables
 
     def grant_apply(self, grantee: iam.IGrantable) -> None:
         """Lets the grantee apply the guardrail."""
@@ -60,7 +69,7 @@ class Guardrail(Construct):
         return f"arn:{Aws.PARTITION}:bedrock:{self._region}:{Aws.ACCOUNT_ID}:guardrail/{self._identifier}"
 
     def _create(self, policies: GuardrailPolicies) -> None:
-        configs = _policy_configs(policies)
+        configs = _policy_configs(policies, pictures=self._pictures)
         guardrail = bedrock.CfnGuardrail(
             self,
             "Resource",
@@ -84,9 +93,13 @@ def _fingerprint(*policies: dict[str, Any]) -> str:
     return hashlib.sha256(msgspec.json.encode(policies, order="sorted")).hexdigest()[:12]
 
 
-def _policy_configs(policies: GuardrailPolicies) -> dict[str, Any]:
+def _policy_configs(policies: GuardrailPolicies, *, pictures: bool) -> dict[str, Any]:
     """The guardrail's properties, without policies that would be empty: the service refuses those."""
-    filters = [_filter(category, strength) for category, strength in policies.filters.items() if strength != "none"]
+    filters = [
+        _filter(category, strength, pictures=pictures)
+        for category, strength in policies.filters.items()
+        if strength != "none"
+    ]
     entities = [
         {"type": data_type, "action": _ACTIONS[action]}
         for data_type, action in policies.personal_data.items()
@@ -103,10 +116,13 @@ def _policy_configs(policies: GuardrailPolicies) -> dict[str, Any]:
     return configs
 
 
-def _filter(category: str, strength: str) -> dict[str, str]:
+def _filter(category: str, strength: str, *, pictures: bool) -> dict[str, Any]:
     # Answers contain no prompt attacks: the service only accepts NONE there.
     output_strength = "none" if category == "PROMPT_ATTACK" else strength
-    return {"type": category, "inputStrength": strength.upper(), "outputStrength": output_strength.upper()}
+    strengths = {"type": category, "inputStrength": strength.upper(), "outputStrength": output_strength.upper()}
+    if not pictures or category == "PROMPT_ATTACK":
+        return strengths
+    return {**strengths, "inputModalities": ["TEXT"], "outputModalities": ["TEXT", "IMAGE"]}
 
 
 def _topic(topic: DeniedTopic) -> dict[str, Any]:

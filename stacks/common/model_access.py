@@ -6,8 +6,10 @@ from aws_cdk import Annotations, Aws
 from aws_cdk import aws_iam as iam
 
 from lambda_src.shared.catalog import Invocation, resolve
+from stacks.common.arns import model_arn, profile_arn
 from stacks.common.guardrail import Guardrail
 from stacks.common.use_case_stack import UseCaseStack
+from stacks.model_catalog import destinations, source_regions
 from stacks.model_checks import lifecycle_warning
 
 
@@ -23,14 +25,13 @@ class ModelAccess:
 
     def __init__(self, scope: UseCaseStack, setting: str | None = None, *, guardrail: Guardrail | None = None) -> None:
         """`setting` is the model setting's name, by default the use case's."""
-        region = scope.settings.bedrock_region
+        region = scope.settings.model_region(scope.use_case)
         self._region = region or Aws.REGION
+        self._known_region = region
         self._call_condition = guardrail.call_condition if guardrail else {}
-        self._invocations = [
-            resolve(invocation_id) for invocation_id in scope.settings.models_for(setting or scope.use_case)
-        ]
+        self._invocations = [resolve(each) for each in scope.model_ids(setting or scope.use_case)]
         for invocation in self._invocations:
-            if warning := lifecycle_warning(invocation, scope.today, region):
+            if warning := lifecycle_warning(invocation, scope.today, region, scope.settings):
                 Annotations.of(scope).add_warning_v2(f"bedrock-endpoints:model-life-cycle:{invocation.id}", warning)
 
     def grant(self, grantee: iam.IGrantable, *, plain: bool = True, streams: bool = False) -> None:
@@ -40,29 +41,36 @@ class ModelAccess:
             grantee.grant_principal.add_to_principal_policy(statement)
 
     def _statements(self, actions: list[str]) -> Iterator[iam.PolicyStatement]:
-        for invocation in self._invocations:
-            condition = self._call_condition if invocation.model.purpose == "text" else {}
-            if invocation.profile:
-                yield from self._profile_statements(invocation, actions, condition)
-            else:
-                yield _invoke(actions, [self._model_arn(invocation, self._region)], condition)
-
-    def _profile_statements(
-        self, invocation: Invocation, actions: list[str], condition: dict[str, str]
-    ) -> Iterator[iam.PolicyStatement]:
         """Allows the profile, and the model in each destination region, but only when called through the profile.
 
         https://docs.aws.amazon.com/bedrock/latest/userguide/inference-profiles-prereq.html
         """
-        profile = f"arn:{Aws.PARTITION}:bedrock:{self._region}:{Aws.ACCOUNT_ID}:inference-profile/{invocation.id}"
-        # The destinations of a global profile have no region in their ARN, except the source region.
-        regions = ("", self._region) if invocation.profile == "global" else invocation.destination_regions
-        destinations = [self._model_arn(invocation, region) for region in regions]
-        yield _invoke(actions, [profile], condition)
-        yield _invoke(actions, destinations, {**condition, "bedrock:InferenceProfileArn": profile})
+        for invocation in self._invocations:
+            condition = self._call_condition if invocation.model.purpose == "text" else {}
+            models = [model_arn(region, invocation.model.id) for region in self._model_regions(invocation)]
+            profiles = self._profiles(invocation)
+            if not profiles:
+                yield _invoke(actions, models, condition)
+                continue
+            yield _invoke(actions, profiles, condition)
+            # The key has the profile of the call.
+            yield _invoke(actions, models, {**condition, "bedrock:InferenceProfileArn": profiles[0]})
 
-    def _model_arn(self, invocation: Invocation, region: str) -> str:
-        return f"arn:{Aws.PARTITION}:bedrock:{region}::foundation-model/{invocation.model.id}"
+    def _profiles(self, invocation: Invocation) -> list[str]:
+        """The ARN of the profile in the call, and of AWS's profile behind an application inference profile."""
+        profiles = [profile_arn(self._region, invocation.id)] if invocation.profile else []
+        return [invocation.application_profile, *profiles] if invocation.application_profile else profiles
+
+    def _model_regions(self, invocation: Invocation) -> Sequence[str]:
+        if invocation.profile == "global":
+            # The destinations of a global profile have no region in their ARN, except the source region.
+            return ("", self._region)
+        if invocation.profile is None:
+            return (self._region,)
+        if self._known_region is None:
+            # Synthesized for any region: all that the profile routes to, from whichever region.
+            return sorted({each for source in source_regions(invocation) for each in destinations(invocation, source)})
+        return destinations(invocation, self._known_region)
 
 
 def _invoke(actions: list[str], resources: Sequence[str], condition: dict[str, str]) -> iam.PolicyStatement:

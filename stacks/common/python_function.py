@@ -83,7 +83,7 @@ class PythonFunction(Construct):
         return None
 
     def _models_environment(self, scope: UseCaseStack) -> dict[str, str]:
-        return _models_variable(scope.settings.models_for(scope.use_case))
+        return _models_variable(scope.model_ids(scope.use_case))
 
     @property
     def _alarm_prefix(self) -> str:
@@ -232,7 +232,14 @@ class ScheduledFunction(PythonFunction):
         )
 
     def _models_environment(self, scope: UseCaseStack) -> dict[str, str]:
-        return _models_variable(scope.settings.all_models)
+        home = scope.settings.region
+        return _models_variable(
+            tuple(
+                model if region == home else f"{model}@{region}"
+                for region, models in scope.settings.models_by_region.items()
+                for model in models
+            )
+        )
 
 
 def _models_variable(models: tuple[str, ...]) -> dict[str, str]:
@@ -254,6 +261,6 @@ def _common_environment(scope: UseCaseStack) -> dict[str, str]:
         environment |= options.environment()
     if settings.cors_origins:
         environment["CORS_ORIGINS"] = ",".join(settings.cors_origins)
-    if settings.model_region:
-        environment["MODEL_REGION"] = settings.model_region
+    if (region := settings.model_region(scope.use_case)) and settings.leaves_region(scope.use_case):
+        environment["MODEL_REGION"] = region
     return environment

@@ -5,6 +5,7 @@ from datetime import date
 from aws_cdk import CfnTag, Environment, RemovalPolicy, Stack, Tags
 from constructs import Construct
 
+from stacks.common.cost_profile import cost_profile
 from stacks.config import StageSettings
 
 # A changed tag replaces these resources: a web UI gets another address, and a collection's replacement fails, since its
@@ -37,11 +38,25 @@ class UseCaseStack(Stack):
         for key, value in {**self._fixed_tags, **settings.tags}.items():
             # Not tags of the stack: CloudFormation would give those to every resource.
             Tags.of(self).add(key, value, exclude_resource_types=list(_TAGGED_AT_CREATION))
+        self._cost_profiles: dict[str, str] = {}
 
     @property
     def fixed_tags(self) -> list[CfnTag]:
         """The tags that no setting changes."""
         return [CfnTag(key=key, value=value) for key, value in self._fixed_tags.items()]
+
+    def model_ids(self, setting: str) -> tuple[str, ...]:
+        """The invocations of a model setting as functions get them, with this stack's cost profiles if it has any."""
+        ids = self.settings.models_for(setting)
+        # A profile is created in the stack's region, and must be where the model is called.
+        if not self.settings.cost_profiles or self.settings.leaves_region(self.use_case):
+            return ids
+        return tuple(each if "=" in each else f"{each}={self._cost_profile(each)}" for each in ids)
+
+    def _cost_profile(self, invocation_id: str) -> str:
+        if invocation_id not in self._cost_profiles:
+            self._cost_profiles[invocation_id] = cost_profile(self, invocation_id)
+        return self._cost_profiles[invocation_id]
 
     @property
     def data_removal_policy(self) -> RemovalPolicy:

@@ -180,7 +180,7 @@ def test_the_guardrail_refuses_and_nothing_is_saved(caller: Caller, local_only: 
 
 def test_a_failing_model_leaves_no_half_turn(caller: Caller, local_only: None) -> None:
     conversation = create_conversation(caller)
-    for marker, code in (("ModelErrorException", "model_error"), ("AccessDeniedException", "unavailable")):
+    for marker, code in (("ModelErrorException", "model_error"), ("AccessDeniedException", "model_unavailable")):
         for path in ("/messages", "/messages/stream"):
             failed = call(caller, "POST", f"/{conversation}{path}", {"text": f"Hello [[simulate:{marker}]]"})
             assert failed.code == code, failed.raw

@@ -94,7 +94,8 @@ def test_an_invalid_cursor(caller: Any) -> None:
     [
         ("ThrottlingException", 429, "throttled"),
         ("ServiceUnavailableException", 503, "unavailable"),
-        ("AccessDeniedException", 503, "unavailable"),
+        ("AccessDeniedException", 503, "model_unavailable"),
+        ("ResourceNotFoundException", 503, "model_unavailable"),
         ("ModelErrorException", 502, "model_error"),
         ("ModelTimeoutException", 504, "deadline"),
         ("ValidationException", 400, "invalid_request"),
@@ -103,7 +104,7 @@ def test_an_invalid_cursor(caller: Any) -> None:
 def test_a_failing_model(caller: Any, local_only: None, marker: str, status: int, code: str) -> None:
     response = caller.call("POST", "embeddings", "/embeddings", {"texts": [f"pump [[simulate:{marker}]]"]})
     check_error(response, status, code)
-    assert ("Retry-After" in response.headers) == (status in (429, 503))
+    assert ("Retry-After" in response.headers) == (code in ("throttled", "unavailable"))
 
 
 def test_a_temporary_fault_is_retried(caller: Any, local_only: None) -> None:

@@ -30,6 +30,20 @@ def test_a_text_is_refused(use_case: str, path: str, body: dict[str, Any], calle
     assert (refused.status, refused.code) == (422, "refused")
 
 
+def test_personal_data_in_an_answer_is_masked_and_the_answer_is_not_refused(caller: Caller, local_only: None) -> None:
+    """Reports come as a tool's input, which the guardrail does not assess by itself; completions as text."""
+    text = "Pump 7 leaks. I replaced its seal. Questions go to ana@example.org."
+    report = caller.call("POST", "summarization", "/summaries", {"text": text})
+    assert report.status == 201
+    assert "ana@example.org" not in str(report.body)
+    assert caller.call("DELETE", "summarization", f"/summaries/{report.body['id']}").status == 204
+
+    prompt = "Repeat this sentence: Questions go to ana@example.org."
+    completion = caller.call("POST", "playground", "/completions", {"prompt": prompt})
+    assert completion.status == 200
+    assert "ana@example.org" not in completion.body["text"]
+
+
 def test_personal_data_in_instructions_is_masked(caller: Caller, local_only: None) -> None:
     body = {"title": "For ana@example.org", "instructions": "Sign with ana@example.org."}
     created = caller.call("POST", "chatbot", "/conversations", body)

@@ -93,7 +93,11 @@ class Recorder(FakeModel):
 
     def _record(self, request: dict[str, Any]) -> None:
         """Converse assesses marked blocks, and all messages if none of their blocks is marked."""
-        assert request["guardrailConfig"] == {"guardrailIdentifier": "g", "guardrailVersion": "1"}
+        assert request["guardrailConfig"] == {
+            "guardrailIdentifier": "g",
+            "guardrailVersion": "1",
+            "trace": "enabled",
+        }
         messages = [block for message in request["messages"] for block in message["content"]]
         selective = any("guardContent" in block for block in messages)
         self._record_blocks(request.get("system", []), "sent")
@@ -245,7 +249,7 @@ def service_of(use_case: str, model: Recorder) -> Any:
     """The service listed below; any other is created as its handler does, from settings and Bedrock."""
     if use_case in SERVICES:
         return SERVICES[use_case](model)
-    stage = settings(use_case=use_case, models=BY_NAME[use_case].models[0].defaults, **GUARDRAIL)
+    stage = settings(use_case=use_case, models=BY_NAME[use_case].models[0].defaults[0], **GUARDRAIL)
     return BY_NAME[use_case].service(stage, Bedrock(stage, model))
 
 

@@ -118,7 +118,7 @@ def test_names_are_unique() -> None:
 
 
 def test_the_first_model_setting_has_the_use_cases_name() -> None:
-    setting = ModelSetting(name="other", purpose="text", defaults=("us.amazon.nova-lite-v1:0",))
+    setting = ModelSetting(name="other", purpose="text", defaults=(("amazon.nova-lite-v1:0",),))
 
     with pytest.raises(RegistryError, match=r"first ModelSetting of 'notes' must have the name 'notes', not 'other'"):
         UseCase(name="notes", title="Notes", models=(setting,))

@@ -37,6 +37,7 @@ UI = "ui"
 # Settings that no stage in cdk.json has.
 EXTRA_STAGES: dict[str, dict[str, Any]] = {
     "browser": {
+        "region": "us-west-2",
         "auth": {"type": "cognito"},
         "corsOrigins": ["https://one.example", "https://two.example"],
         "alarms": {"email": "on-call@example.com"},
@@ -77,9 +78,8 @@ EXTRA_STAGES: dict[str, dict[str, Any]] = {
         },
     },
     "remote": {
-        "modelRegion": "us-west-2",
         "region": "eu-central-1",
-        "guardrail": {"type": "off"},
+        "modelRegions": {"imageGeneration": "us-west-2", "embeddings": "eu-west-1"},
         "streaming": {"layerArn": "arn:aws:lambda:eu-central-1:111122223333:layer:web-adapter:4"},
     },
     "express": {
@@ -94,6 +94,7 @@ EXTRA_STAGES: dict[str, dict[str, Any]] = {
     },
     # The web UI's first deployment, before its URL is known.
     "newui": {
+        "region": "us-west-2",
         "removalPolicy": "destroy",
         "ui": {
             "type": "express",
@@ -101,7 +102,38 @@ EXTRA_STAGES: dict[str, dict[str, Any]] = {
             "signInDomainPrefix": "example",
         },
     },
-    "regionless": {},
+    "europe": {
+        "account": "111122223333",
+        "region": "eu-central-1",
+        "residency": "eu",
+        "useCases": ["summarization", "chatbot", "hrQa"],
+        "costProfiles": True,
+        "models": {
+            "summarization": [
+                {
+                    "arn": "arn:aws:bedrock:eu-central-1:111122223333:application-inference-profile/abc123",
+                    "model": "eu.amazon.nova-lite-v1:0",
+                }
+            ]
+        },
+    },
+    # Existing guardrail, in the region that the text models are called in.
+    "elsewhere": {
+        "region": "eu-central-1",
+        "useCases": ["summarization"],
+        "modelRegions": {"summarization": "us-east-1"},
+        "guardrail": {"type": "existing", "id": "abc123", "version": "3"},
+    },
+    "legacy": {
+        "region": "us-west-2",
+        "useCases": ["playground"],
+        "models": {"playground": ["us.meta.llama3-3-70b-instruct-v1:0"]},
+    },
+    # Without a region, models cannot be chosen.
+    "regionless": {
+        "useCases": ["embeddings", "chatbot"],
+        "models": {"embeddings": ["amazon.titan-embed-text-v2:0"], "chatbot": ["eu.amazon.nova-lite-v1:0"]},
+    },
 }
 
 

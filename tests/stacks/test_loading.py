@@ -14,12 +14,12 @@ GOV_LAYER = "arn:aws-us-gov:lambda:us-gov-west-1:111122223333:layer:web-adapter:
 
 def problems(settings: object, *, today: date = TODAY) -> tuple[str, ...]:
     with pytest.raises(ConfigError) as caught:
-        load_stage({"test": settings}, "test", today=today)
+        load_stage({"test": settings}, "test", today=today, default_region="us-west-2")
     return caught.value.problems
 
 
 def load(**settings: Any) -> StageSettings:
-    return load_stage({"test": settings}, "test", today=TODAY)
+    return load_stage({"test": settings}, "test", today=TODAY, default_region="us-west-2")
 
 
 def test_an_empty_stage_has_safe_defaults() -> None:
@@ -75,7 +75,7 @@ def test_all_invalid_combinations_are_reported_at_once() -> None:
     messages = problems(
         {
             "region": "us-west-2",
-            "modelRegion": "us-east-1",
+            "modelRegions": {"chatbot": "us-east-1"},
             "auth": {"userPoolArn": "arn:aws:cognito-idp:eu-west-1:111122223333:userpool/eu-west-1_a"},
             "guardrail": {"id": "abc"},
             "logRetentionDays": 10,
@@ -91,7 +91,7 @@ def test_all_invalid_combinations_are_reported_at_once() -> None:
         "auth.userPoolArn",
         "auth.userPoolArn",
         "guardrail",
-        "guardrail",
+        "modelRegions.chatbot",
         "logRetentionDays",
         "alarms",
         "runtime, architecture",
@@ -258,15 +258,27 @@ def test_the_web_ui_is_off_by_default() -> None:
 
 
 def test_a_stages_name_must_fit_into_the_guardrails_name() -> None:
-    assert load_stage({"a" * 15: {}}, "a" * 15, today=TODAY).name == "a" * 15
+    stage = {"region": "us-west-2"}
+    assert load_stage({"a" * 15: stage}, "a" * 15, today=TODAY).name == "a" * 15
     with pytest.raises(ConfigError, match="the stage's name is 1 characters too long"):
-        load_stage({"a" * 16: {}}, "a" * 16, today=TODAY)
+        load_stage({"a" * 16: stage}, "a" * 16, today=TODAY)
 
 
 @pytest.mark.parametrize(
     ("streaming", "problem"), [({}, True), ({"adapter": False}, False), ({"layerArn": GOV_LAYER}, False)]
 )
 def test_regions_without_the_public_adapter_need_another_copy(streaming: dict[str, Any], problem: bool) -> None:
-    found = problems({"region": "us-gov-west-1", "streaming": streaming})
+    found = problems({"region": "us-gov-west-1", "streaming": streaming, "useCases": ["chatbot"]})
 
     assert any(each.startswith("stages.test.streaming.layerArn: AWS's public layer") for each in found) == problem
+
+
+@pytest.mark.parametrize(
+    ("settings", "problem"),
+    [
+        ({"guardrail": {"type": "off", "pictures": True}}, "only with a guardrail"),
+        ({"region": "eu-west-1", "guardrail": {"pictures": True}}, "AWS offers it in ap-northeast-1, "),
+    ],
+)
+def test_pictures_are_screened_in_few_regions(settings: dict[str, Any], problem: str) -> None:
+    assert problems(settings)[0].startswith(f"stages.test.guardrail.pictures: {problem}")

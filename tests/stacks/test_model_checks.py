@@ -4,13 +4,18 @@ from typing import Any
 import msgspec
 import pytest
 
-from lambda_src.shared.catalog import MODELS, Lifecycle, Model, resolve
+from lambda_src.shared.catalog import Lifecycle, Model, resolve
 from lambda_src.shared.lifecycle import NEAR_END
+from stacks.config import StageSettings
 from stacks.loading import ConfigError, load_stage
+from stacks.model_catalog import CATALOG
 from stacks.model_checks import has_ended, lifecycle_warning
 
 TODAY = date(2026, 11, 24)
 TITAN_IMAGE = "amazon.titan-image-generator-v2:0"
+ANY_MODEL = CATALOG.models[TITAN_IMAGE]
+SETTINGS = StageSettings(name="test", region="us-west-2")
+APPLICATION_PROFILE = "arn:aws:bedrock:us-west-2:111122223333:application-inference-profile/abc123"
 
 
 def problems(today: date = TODAY, **settings: Any) -> tuple[str, ...]:
@@ -20,7 +25,7 @@ def problems(today: date = TODAY, **settings: Any) -> tuple[str, ...]:
 
 
 def model_ending(day: date, status: Any = "legacy") -> Model:
-    return msgspec.structs.replace(MODELS[-1], lifecycle=Lifecycle(status, end_of_life_at=day.isoformat()))
+    return msgspec.structs.replace(ANY_MODEL, lifecycle=Lifecycle(status, end_of_life_at=day.isoformat()))
 
 
 def test_an_ended_model_is_an_error_with_advice() -> None:
@@ -70,11 +75,131 @@ def test_all_problems_of_all_models_are_reported() -> None:
         "embeddings[0]",
         "embeddings[1]",
     ]
-    assert "only through a profile: global.anthropic.claude-haiku-5-5, us." in messages[1]
+    assert "only through a profile: au.anthropic.claude-haiku-5-5, " in messages[1]
 
 
-def test_without_a_region_profiles_are_not_validated() -> None:
-    assert load_stage({"test": {"models": {"summarization": ["eu.amazon.nova-lite-v1:0"]}}}, "test", today=TODAY)
+def test_without_a_region_listed_profiles_are_not_validated() -> None:
+    stage = {"useCases": ["summarization"], "models": {"summarization": ["eu.amazon.nova-lite-v1:0"]}}
+
+    assert load_stage({"test": stage}, "test", today=TODAY)
+
+
+def test_without_a_region_models_must_be_listed() -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_stage({"test": {"useCases": ["embeddings"]}}, "test", today=TODAY)
+
+    assert caught.value.problems == (
+        "stages.test.models.embeddings: list them, or set `region`, for which they are chosen",
+    )
+
+
+@pytest.mark.parametrize(
+    ("settings", "problem"),
+    [
+        (
+            {"modelRegions": {"imageGeneration": "us-west-9"}},
+            "modelRegions.imageGeneration: us-west-9 is no commercial region of AWS",
+        ),
+        (
+            {"modelRegions": {"embeddings": "eu-central-1"}, "residency": "us"},
+            "modelRegions.embeddings: eu-central-1 is outside the residency us",
+        ),
+        ({"residency": "eu"}, "residency: the stage's own region us-west-2 is outside eu"),
+        ({"useCases": ["chatbot", "chatbot"]}, "useCases: one is listed twice"),
+        ({"useCases": []}, "useCases: the stage has none"),
+        (
+            {"useCases": ["chatbot"], "models": {"embeddings": ["amazon.titan-embed-text-v2:0"]}},
+            "models.embeddings: the stage has no embeddings (useCases)",
+        ),
+        (
+            {"useCases": ["chatbot"], "models": {"chatbot": ["global.anthropic.claude-haiku-5-5"]}, "residency": "us"},
+            "models.chatbot[0]: global.anthropic.claude-haiku-5-5 may be processed in any commercial region, but the "
+            "residency is us",
+        ),
+        (
+            {"useCases": ["chatbot"], "models": {"chatbot": ["us.amazon.nova-lite-v1:0"]}, "residency": "region"},
+            "models.chatbot[0]: us.amazon.nova-lite-v1:0 may be processed in us-east-1, us-east-2, outside the "
+            "residency region",
+        ),
+        (
+            {"region": "eu-central-1", "useCases": ["imageGeneration"], "residency": "eu"},
+            "models.imageGeneration: none of its preferred image models is served in eu-central-1 with residency eu",
+        ),
+        (
+            {"region": "eu-central-1", "useCases": ["imageGeneration"]},
+            "models.imageGeneration: none of its preferred image models is served in eu-central-1; "
+            "modelRegions.imageGeneration can be us-west-2",
+        ),
+        (
+            {"region": "eu-central-1", "useCases": ["chatbot"], "modelRegions": {"chatbot": "us-west-2"}},
+            "modelRegions.chatbot: a new guardrail would be created in the stage's region, but text models need it "
+            "where they are called; use an existing one there, or no guardrail",
+        ),
+    ],
+)
+def test_places_are_checked(settings: dict[str, Any], problem: str) -> None:
+    assert problems(**settings)[0] == f"stages.test.{problem}"
+
+
+def test_advice_never_names_what_the_residency_forbids() -> None:
+    """A model that is served elsewhere, one with other profiles, and one that has ended."""
+    messages = problems(
+        region="eu-central-1",
+        residency="eu",
+        allowEndedModels=["anthropic.claude-3-haiku-20240307-v1:0"],
+        models={
+            "summarization": ["mistral.ministral-3-3b-instruct"],
+            "chatbot": ["anthropic.claude-haiku-5-5"],
+            "playground": ["us.meta.llama3-3-70b-instruct-v1:0", "meta.llama3-3-70b-instruct-v1:0"],
+            "imageGeneration": [TITAN_IMAGE],
+        },
+    )
+
+    text = "\n".join(messages)
+    assert "eu.anthropic.claude-haiku-5-5" in text
+    for forbidden in ("global.", "us.anthropic", "us-west-2", "us-east-1", "ap-", "eu-west-2", "stability."):
+        assert forbidden not in text, text
+
+
+@pytest.mark.parametrize(
+    ("entry", "setting", "problem"),
+    [
+        ({"arn": APPLICATION_PROFILE, "model": "us.amazon.nova-lite-v1:0"}, "chatbot", None),
+        ({"arn": APPLICATION_PROFILE, "model": "amazon.titan-embed-text-v2:0"}, "hrQaEmbeddings", None),
+        (
+            {"arn": APPLICATION_PROFILE, "model": "nobody.knows"},
+            "chatbot",
+            "[0]: nobody.knows is not in the model catalog",
+        ),
+        (
+            {"arn": APPLICATION_PROFILE.replace("us-west-2", "us-east-1"), "model": "us.amazon.nova-lite-v1:0"},
+            "chatbot",
+            "[0]: the application inference profile is not in us-west-2, where the model is called",
+        ),
+        (
+            {"arn": APPLICATION_PROFILE.replace("1111", "2222"), "model": "us.amazon.nova-lite-v1:0"},
+            "chatbot",
+            "[0]: the application inference profile is not in the account 111122223333",
+        ),
+        (
+            {"arn": APPLICATION_PROFILE, "model": "cohere.rerank-v3-5:0"},
+            "hrQaRerank",
+            "[0]: Rerank takes no application inference profile",
+        ),
+        ({"arn": "arn:aws:s3:::bucket", "model": "us.amazon.nova-lite-v1:0"}, "chatbot", "[0].arn: "),
+        ({"arn": APPLICATION_PROFILE}, "chatbot", "[0].model: missing"),
+    ],
+)
+def test_an_application_inference_profile_stands_for_its_model(
+    entry: dict[str, str], setting: str, problem: str | None
+) -> None:
+    stage = {"region": "us-west-2", "account": "111122223333", "models": {setting: [entry]}}
+    if problem is None:
+        loaded = load_stage({"test": stage}, "test", today=TODAY)
+        name = {"hrQaEmbeddings": "hr_qa_embeddings"}.get(setting, setting)
+        assert loaded.models_for(name) == (f"{entry['model']}={entry['arn']}",)
+    else:
+        assert problems(**{**stage})[0].startswith(f"stages.test.models.{setting}{problem}")
 
 
 @pytest.mark.parametrize(
@@ -90,9 +215,9 @@ def test_without_a_region_profiles_are_not_validated() -> None:
     ],
 )
 def test_warnings_start_ninety_days_ahead(days: timedelta, status: Any, text: str | None) -> None:
-    invocation = msgspec.structs.replace(resolve(MODELS[-1].id), model=model_ending(TODAY + days, status))
+    invocation = msgspec.structs.replace(resolve(ANY_MODEL.id), model=model_ending(TODAY + days, status))
 
-    warning = lifecycle_warning(invocation, TODAY, "us-west-2")
+    warning = lifecycle_warning(invocation, TODAY, "us-west-2", SETTINGS)
 
     assert (text in warning) if text and warning else warning is text
 

@@ -18,10 +18,10 @@ def test_it_may_read_exactly_the_stages_models_and_call_none(assembly: Assembly)
     (bedrock,) = [item for item in statements if item["Action"][0].startswith("bedrock:")]
 
     assert bedrock["Action"] == ["bedrock:GetFoundationModel"]
-    region = settings.bedrock_region or "${AWS::Region}"
     assert set(bedrock["Resource"]) == {
-        f"arn:${{AWS::Partition}}:bedrock:{region}::foundation-model/{resolve(model_id).model.id}"
-        for model_id in settings.all_models
+        f"arn:${{AWS::Partition}}:bedrock:{region or '${AWS::Region}'}::foundation-model/{resolve(model_id).model.id}"
+        for region, models in settings.models_by_region.items()
+        for model_id in models
     }
     assert [item["Action"] for item in statements if item is not bedrock] == [
         ["logs:CreateLogStream", "logs:PutLogEvents"]
@@ -70,9 +70,16 @@ def test_functions_can_read_their_environment(assembly: Assembly) -> None:
 
     read = read_settings(LifecycleSettings, template.only("AWS::Lambda::Function")["Environment"]["Variables"])
 
-    assert read == LifecycleSettings(
-        stage=settings.name, models=settings.all_models, model_region=settings.model_region
-    )
+    assert read.stage == settings.name
+    assert {entry.partition("@")[0] for entry in read.models} == {*settings.all_models}
+
+
+def test_a_model_that_is_called_elsewhere_is_checked_there(assembly_of: Assemble) -> None:
+    template = assembly_of("remote").template(LIFECYCLE)
+
+    models = template.only("AWS::Lambda::Function")["Environment"]["Variables"]["MODELS"].split(",")
+    assert "stability.stable-image-core-v1:1@us-west-2" in models
+    assert "eu.anthropic.claude-haiku-5-5" in models
 
 
 def test_it_covers_the_models_of_all_use_cases(assembly_of: Assemble) -> None:

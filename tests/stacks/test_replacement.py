@@ -10,9 +10,10 @@ import pytest
 from aws_cdk import App
 
 from lambda_src.registry import MODEL_SETTINGS, USE_CASES
-from lambda_src.shared.catalog import MODELS
+from lambda_src.shared.catalog import models, resolve
 from stacks.config import StageSettings
 from stacks.loading import load_stage
+from stacks.model_choice import with_choices
 from stacks.model_lifecycle_stack import ModelLifecycleStack
 from stacks.ui_stack import UiStack
 from tests.stacks.assemblies import TODAY, cdk_context
@@ -66,7 +67,10 @@ def ui(**settings: Any) -> Stage:
 
 # Setting -> values to change between, in both directions.
 VALUES: dict[str, tuple[Stage, ...]] = {
-    "modelRegion": ({"guardrail": {"type": "off"}}, {"guardrail": {"type": "off"}, "modelRegion": "us-east-1"}),
+    "useCases": ({}, {"useCases": ["chatbot", "hrQa"]}),
+    "residency": ({}, {"residency": "us"}),
+    "costProfiles": ({}, {"costProfiles": True}),
+    "guardrail.pictures": ({}, {"guardrail": {"pictures": False}}),
     "auth.type": ({}, {"auth": {"type": "cognito"}}),
     "auth.userPoolArn": (
         {"auth": {"type": "cognito"}},
@@ -132,8 +136,12 @@ def values_of(path: str) -> tuple[Stage, ...]:
         return {}, {"reservedConcurrency": {name: 10}}
     if parents == ["models"]:
         (setting,) = [each for each in MODEL_SETTINGS if wire_name(each.name) == name]
-        others = [model.id for model in MODELS if model.purpose == setting.purpose and model.id not in setting.defaults]
+        chosen = {resolve(each).model.id for each in load({}).models_for(setting.name)}
+        others = [model.id for model in models() if model.purpose == setting.purpose and model.id not in chosen]
         return {}, {"models": {name: others[:1]}}
+    if parents == ["modelRegions"]:
+        off = {"guardrail": {"type": "off"}}
+        return off, {**off, "modelRegions": {name: "us-east-1"}}
     return VALUES[path]
 
 
@@ -161,9 +169,10 @@ PATHS = sorted(set(settings_paths()) - MOVES)
 
 def load(changes: Stage) -> StageSettings:
     stage = {**BASE, **changes}
-    if stage.keys() & {"models", "modelRegion"}:
+    if stage.keys() & {"models", "modelRegions"}:
         # Any other model will do, whether or not it is served today and there.
-        return msgspec.convert({**stage, "name": "test"}, StageSettings)
+        listed = {"useCases": [use_case.setting for use_case in USE_CASES], **stage}
+        return with_choices(msgspec.convert({**listed, "name": "test"}, StageSettings))
     return load_stage({"test": stage}, "test", today=TODAY)
 
 
@@ -174,7 +183,7 @@ def templates(key: bytes, only: str | None) -> dict[str, Resources]:
     context = {name: value for name, value in cdk_context().items() if name not in slow}
     app = App(context={**context, "aws:cdk:bundling-stacks": [], "aws:cdk:enable-path-metadata": False})
     settings = load(msgspec.json.decode(key))
-    use_cases = [use_case for use_case in USE_CASES if only in (None, use_case.name)]
+    use_cases = [use_case for use_case in settings.chosen_use_cases if only in (None, use_case.name)]
     apis = [use_case.stack(app, settings=settings, today=TODAY) for use_case in use_cases]
     stacks = [*apis, ModelLifecycleStack(app, settings=settings, today=TODAY)]
     if settings.ui.deployed:

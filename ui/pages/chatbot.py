@@ -280,7 +280,12 @@ def _answer(conversation: OpenConversation, message: PendingMessage) -> None:
 
 
 def _footnote(answer: Mapping[str, Any]) -> None:
-    notes = {"max_tokens": "too_long", "guardrail_intervened": "declined", "content_filtered": "declined"}
+    notes = {
+        "max_tokens": "too_long",
+        "model_context_window_exceeded": "too_long",
+        "guardrail_intervened": "declined",
+        "content_filtered": "declined",
+    }
     if answer["stopReason"] in notes:
         st.caption(t(f"chatbot.{notes[answer['stopReason']]}"))
     components.usage_line(answer)

@@ -28,7 +28,12 @@ PARAMETERS = (
 _INTEGERS = ("topK", "maxTokens")
 # A slider with more steps can't be positioned precisely.
 _MAX_SLIDER_STEPS = 1000
-_STOP_BADGES = {"end_turn": "good", "stop_sequence": "good", "max_tokens": "warn"}
+_STOP_BADGES = {
+    "end_turn": "good",
+    "stop_sequence": "good",
+    "max_tokens": "warn",
+    "model_context_window_exceeded": "warn",
+}
 # The model lifecycle check warns at the same time.
 _WARNING_PERIOD = timedelta(days=90)
 _MODEL_CACHE_SECONDS = 300

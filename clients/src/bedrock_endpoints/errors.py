@@ -101,6 +101,10 @@ class Unavailable(EndpointError):
     """503: the model or a store is unreachable; try again after `retry_after`."""
 
 
+class ModelUnavailable(EndpointError):
+    """503: the model has ended, or the account may not use it. Retrying does not help; its operator can."""
+
+
 class DeadlineExceeded(EndpointError):
     """504: not finished in time; nothing was saved."""
 
@@ -135,6 +139,7 @@ CODES: dict[str, type[EndpointError]] = {
     "internal": InternalError,
     "model_error": ModelError,
     "unavailable": Unavailable,
+    "model_unavailable": ModelUnavailable,
     "deadline": DeadlineExceeded,
 }
 

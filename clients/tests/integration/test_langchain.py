@@ -19,7 +19,7 @@ PUMP = "What does a pump do?"
 
 
 def test_an_answer_has_the_parameters_in_force() -> None:
-    answer = ChatBedrockEndpoints(model="us.amazon.nova-lite-v1:0", top_k=20, max_tokens=10).invoke(PUMP)
+    answer = ChatBedrockEndpoints(model="amazon.nova-2-lite-v1:0", top_k=20, max_tokens=10).invoke(PUMP)
 
     metadata = answer.response_metadata
     assert metadata["parameters"]["topK"] == 20

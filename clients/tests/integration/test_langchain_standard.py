@@ -14,7 +14,7 @@ from langchain_tests.integration_tests import (
 from bedrock_endpoints.langchain import BedrockEndpointsEmbeddings, BedrockEndpointsRetriever, ChatBedrockEndpoints
 
 # A model that a stage offers by default.
-OTHER_MODEL = "us.amazon.nova-lite-v1:0"
+OTHER_MODEL = "amazon.nova-2-lite-v1:0"
 
 
 class TestChat(ChatModelIntegrationTests):

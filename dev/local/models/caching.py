@@ -22,7 +22,7 @@ _SECONDS = 300.0
 # Bedrock looks for a cached prefix in this many blocks before a cache point.
 _LOOK_BACK = 20
 _CACHING = re.compile(
-    r"anthropic\.claude-(?!3-haiku|3-sonnet|3-opus|v2|instant)|amazon\.nova-(?:micro|lite|pro|premier)"
+    r"anthropic\.claude-(?!3-haiku|3-sonnet|3-opus|v2|instant)|amazon\.nova-(?:2-lite|micro|lite|pro|premier)"
 )
 
 

@@ -33,7 +33,16 @@ _PROMPT_CHARACTERS = 7_000
 _REFUSAL = "I can't help with that request."
 _MAX_OUTPUT = 64_000
 # Additional request fields of model families, by a part of the model's id.
-_ADDITIONAL = {"anthropic.claude": {"top_k", "thinking", "anthropic_beta"}, "amazon.nova": {"inferenceConfig"}}
+_ADDITIONAL = {
+    "anthropic.claude": {"top_k", "thinking", "output_config", "anthropic_beta"},
+    "amazon.nova": {"inferenceConfig", "reasoningConfig"},
+    "openai.gpt-oss": {"reasoning_effort"},
+    "openai.gpt": {"reasoning"},
+    "xai.grok": {"reasoning"},
+    "zai.glm": {"reasoning_effort"},
+    "deepseek.": {"reasoning_effort"},
+    "qwen.": {"reasoning_config"},
+}
 
 
 @dataclass
@@ -175,7 +184,7 @@ class Converser:
             data = base64.b64decode(source.get("bytes") or "", validate=True)
         except (binascii.Error, ValueError) as failure:
             raise invalid("The image's bytes are not base64.") from failure
-        if not data or len(data) > _MAX_IMAGE_BYTES * 2:
+        if not data or len(data) > _MAX_IMAGE_BYTES:
             raise invalid("Image size is not within the limits.")
         if len(conversation.images) >= _MAX_IMAGES:
             raise invalid("Too many images in the request.")

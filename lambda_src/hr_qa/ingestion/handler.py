@@ -41,6 +41,8 @@ def make_handler() -> QueueHandler[AnyStep]:
             settings.options.dimensions,
             concurrent_calls=CONCURRENT_CALLS,
             rate_limiter=RateLimiter(settings.function_embedding_rate),
+            # A chunk is stored with all of its words, which are searched as well.
+            truncates=True,
         ),
         ocr=Ocr() if settings.options.ocr else None,
     )

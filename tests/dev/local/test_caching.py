@@ -45,7 +45,7 @@ def _request(*texts: str, system: str = "sys") -> dict[str, Any]:
 
 
 def test_support_for_caching_matches_the_catalog() -> None:
-    for model in catalog.MODELS:
+    for model in catalog.models():
         assert caches(model.id) == model.prompt_caching, model.id
 
 

@@ -1,12 +1,15 @@
 """Commands exclude each other, and repeating them is not an error."""
 
 import fcntl
+import json
+import socket
 
 import pytest
 
+from dev.local import ports
 from dev.local.errors import LocalError
 from dev.local.paths import Paths
-from dev.local.stage import Stage
+from dev.local.stage import EMULATOR, Stage
 
 
 def test_concurrent_commands_are_refused(project: Paths) -> None:
@@ -33,3 +36,21 @@ def test_status_reports_stopped_services(project: Paths) -> None:
     lines: list[str] = []
     assert not Stage(project, lines.append).status()
     assert lines == ["search: stopped", "models: stopped", "emulator: stopped", "web-ui: stopped"]
+
+
+def test_a_port_that_the_saved_state_depends_on_is_not_changed(project: Paths) -> None:
+    """Queues keep their address, so with another port no message would be delivered."""
+    (project.root / ".venv-local" / "bin").mkdir(parents=True)
+    (project.root / ".venv-local" / "bin" / "python").touch()
+    project.state.mkdir(parents=True, exist_ok=True)
+    (project.state / "sqs.json").write_text("{}")
+    with socket.socket() as other:
+        other.bind((ports.LOOPBACK, 0))
+        other.listen()
+        port = other.getsockname()[1]
+        project.ports.write_text(json.dumps({EMULATOR: port}))
+
+        with pytest.raises(LocalError, match=f"another program uses port {port}.*make local-reset"):
+            Stage(project, print).up()
+
+    assert ports.read(project.ports) == {EMULATOR: port}

@@ -94,6 +94,26 @@ def test_a_stream_is_masked_and_keeps_its_order() -> None:
     assert events[2][1]["delta"] == {"text": "You too?"}
 
 
+def test_a_masked_stream_ends_like_a_blocked_one_and_only_its_trace_differs() -> None:
+    def evaluate(text: str) -> dict[str, Any]:
+        evaluation = _evaluate(text)
+        action = "BLOCKED" if evaluation["blocked"] else "ANONYMIZED"
+        return {**evaluation, "assessment": {"wordPolicy": {"action": action}}}
+
+    for pieces, action in ((("I am a@b.org.",), "ANONYMIZED"), (("A tinfoil hat. ",), "BLOCKED")):
+        events = list(_decoded(guarded(_messages(*pieces), Intervention(evaluate, "No.", "g"))))
+        assert events[-2][1] == {"stopReason": "guardrail_intervened"}
+        trace = events[-1][1]["trace"]["guardrail"]["outputAssessments"]
+        assert trace == {"g": [{"wordPolicy": {"action": action}}]}
+
+
+def test_an_unmasked_stream_ends_with_the_models_reason() -> None:
+    events = list(_decoded(guarded(_messages("All well."), Intervention(_evaluate, "No.", "g"))))
+
+    assert events[-2][1] == {"stopReason": "end_turn"}
+    assert "trace" not in events[-1][1]
+
+
 def test_a_blocked_stream_ends_with_the_guardrails_message_and_the_tokens() -> None:
     events = list(_decoded(guarded(_messages("First. ", "A tinfoil hat. ", "Last."), _INTERVENTION)))
     texts = [content["delta"]["text"] for event_type, content in events if event_type == "contentBlockDelta"]

@@ -22,7 +22,7 @@ from dev.tools.findings import Finding, Target, call_failed, fail, ok, warning
 from dev.tools.quotas import quotas
 from lambda_src.registry import MODEL_SETTINGS
 from lambda_src.shared.catalog import resolve
-from stacks.config import Models, StageSettings, StreamingSettings, Throttling, UiSettings
+from stacks.config import ModelRegions, Models, StageSettings, StreamingSettings, Throttling, UiSettings
 from tests.fakes import client_error
 
 TODAY = date(2026, 8, 1)
@@ -187,14 +187,16 @@ def test_a_healthy_stage_has_only_ok_lines() -> None:
     assert doctor.report(findings) == 0
 
 
-def test_model_checks_use_the_model_region_and_others_the_stages_region() -> None:
+def test_models_are_checked_where_they_are_called_and_the_rest_in_the_stages_region() -> None:
     at = target()
 
-    everything(at, msgspec.structs.replace(SETTINGS, model_region="us-east-1"))
+    everything(at, msgspec.structs.replace(SETTINGS, model_regions=ModelRegions(embeddings="us-east-1")))
 
-    regions = dict(at.session.clients)
-    assert regions["bedrock"] == regions["service-quotas"] == "us-east-1"
-    assert regions["ssm"] == regions["apigateway"] == regions["sts"] == REGION
+    regions: dict[str, set[str]] = {}
+    for service, region in at.session.clients:
+        regions.setdefault(service, set()).add(region)
+    assert regions["bedrock"] == regions["service-quotas"] == {REGION, "us-east-1"}
+    assert regions["ssm"] == regions["apigateway"] == regions["sts"] == {REGION}
 
 
 def test_without_credentials_there_are_no_further_calls() -> None:
@@ -443,15 +445,17 @@ def test_a_local_endpoint_is_shown_with_its_local_url() -> None:
 def test_life_cycle(today: date, model: str, allowed: tuple[str, ...], level: str) -> None:
     settings = msgspec.structs.replace(SETTINGS, allow_ended_models=allowed)
 
-    finding = models.life_cycle(resolve(model), settings, today)
+    finding = models.life_cycle(resolve(model), REGION, settings, today)
 
     assert finding.level == level
 
 
 def test_a_model_of_two_use_cases_is_checked_once() -> None:
-    settings = msgspec.structs.replace(SETTINGS, models=Models(summarization=(TITAN, "no.such"), embeddings=(TITAN,)))
+    settings = msgspec.structs.replace(
+        SETTINGS, models=only_models(summarization=(CLAUDE,), embeddings=(TITAN,), hr_qa_embeddings=(TITAN,))
+    )
 
-    assert [invocation.id for invocation in models.invocations(settings)].count(TITAN) == 1
+    assert [invocation.id for invocation, _ in models.invocations(settings)].count(TITAN) == 1
 
 
 @pytest.mark.parametrize(
@@ -482,8 +486,8 @@ def test_a_difference_from_the_catalog_is_named() -> None:
 
     finding = bedrock(CLAUDE, get_foundation_model={"modelDetails": {"modelLifecycle": state}})["model"]
 
-    assert finding.message == "ACTIVE in Bedrock, until 2028-01-01; active, end of life 2026-10-01 in the catalog"
-    assert finding.advice.startswith("update its row in lambda_src/shared/catalog.py")
+    assert finding.message == "ACTIVE in Bedrock, until 2028-01-01; active, end of life 2026-10-16 in the catalog"
+    assert finding.advice.startswith("update its row in lambda_src/shared/models.json")
 
 
 def test_a_date_missing_in_bedrock_is_not_a_difference() -> None:
@@ -579,7 +583,7 @@ def test_a_global_profile_can_route_anywhere() -> None:
 
 
 def test_a_zero_quota_fails_and_a_small_one_is_a_warning() -> None:
-    chosen = models.invocations(SETTINGS)
+    chosen = [invocation for invocation, _ in models.invocations(SETTINGS)]
     listed = [quota(ENOUGH[0]["QuotaName"], 0), quota(ENOUGH[1]["QuotaName"], 100)]
 
     findings = list(quotas(chosen, target(list_service_quotas=listed), REGION, Throttling().model_rate))
@@ -639,7 +643,7 @@ def test_the_local_target_uses_the_deployments_keys_and_no_shell_settings(tmp_pa
 
 
 def test_a_missing_profile_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "cdk.json").write_text(json.dumps({"context": {"stages": {"dev": {}}}}))
+    (tmp_path / "cdk.json").write_text(json.dumps({"context": {"stages": {"dev": {"region": REGION}}}}))
     monkeypatch.setattr(doctor, "machine_findings", lambda _root: [])
     monkeypatch.setenv("AWS_PROFILE", "no-such-profile")
 

@@ -74,7 +74,7 @@ def stage() -> Stage:
 
 
 def results(seconds: float = 5) -> dict[str, Finding]:
-    return {finding.check: finding for finding in smoke.findings(stage(), seconds)}
+    return {finding.check: finding for finding in smoke.findings(stage(), USE_CASES, seconds)}
 
 
 def test_every_use_case_is_called_and_everything_is_deleted(stand: Stand) -> None:

@@ -42,7 +42,7 @@ def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def run(bedrock: FakeBedrock) -> dict[str, int]:
-    return Checkup(SETTINGS, bedrock, lambda: TODAY).run()
+    return Checkup(SETTINGS, lambda _region: bedrock, lambda: TODAY).run()
 
 
 def emitted(output: str) -> list[dict[str, Any]]:
@@ -70,7 +70,7 @@ def test_the_metrics_have_the_stage_as_dimension(capsys: pytest.CaptureFixture[s
     assert counts == {"ModelsNearEnd": 2, "ModelsEnding": 1, "ModelsNotAsked": 0}
     records = emitted(capsys.readouterr().out)
     assert {record["model"]: record["DaysToEndOfLife"] for record in records if "model" in record} == {
-        CLAUDE: [61.0],
+        CLAUDE: [76.0],
         TITAN: [19.0],
     }
     assert {record["stage"] for record in records} == {"dev"}
@@ -143,8 +143,17 @@ def test_an_active_model_without_dates_is_not_ending() -> None:
 
 
 def test_the_environment_is_read() -> None:
-    variables = {"STAGE": "dev", "MODELS": f"us.{CLAUDE},{TITAN}", "MODEL_REGION": "us-west-2", "USE_CASE": "x"}
+    variables = {"STAGE": "dev", "MODELS": f"us.{CLAUDE},{TITAN}@us-east-1", "USE_CASE": "x"}
 
     assert read_settings(LifecycleSettings, variables) == LifecycleSettings(
-        stage="dev", models=(f"us.{CLAUDE}", TITAN), model_region="us-west-2"
+        stage="dev", models=(f"us.{CLAUDE}", f"{TITAN}@us-east-1")
     )
+
+
+def test_a_model_is_queried_in_the_region_that_it_is_called_in() -> None:
+    clients: dict[str | None, FakeBedrock] = {None: FakeBedrock(), "us-east-1": FakeBedrock()}
+    settings = LifecycleSettings(stage="dev", models=(f"us.{CLAUDE}", f"{TITAN}@us-east-1"))
+
+    Checkup(settings, clients.__getitem__, lambda: TODAY).run()
+
+    assert {region: client.queried for region, client in clients.items()} == {None: [CLAUDE], "us-east-1": [TITAN]}

@@ -12,7 +12,7 @@ from lambda_src.playground.models import CompareCompletions, Completion, CreateC
 from lambda_src.playground.routes import ROUTES
 from lambda_src.playground.service import PlaygroundService
 from lambda_src.shared.bedrock import Bedrock
-from lambda_src.shared.catalog import MODELS
+from lambda_src.shared.catalog import models
 from lambda_src.shared.errors import ApiError, InvalidRequest, Refused
 from lambda_src.shared.http import Api
 from lambda_src.shared.idempotency import IdempotencyStore
@@ -37,7 +37,7 @@ MICRO = "us.amazon.nova-micro-v1:0"
 LLAMA = "us.meta.llama3-1-8b-instruct-v1:0"
 NEWEST = "us.anthropic.claude-haiku-5-5"
 OFFERED = (CLAUDE, NOVA, MICRO, LLAMA, NEWEST)
-TEXT_MODELS = [model for model in MODELS if model.purpose == "text"]
+TEXT_MODELS = [model for model in models() if model.purpose == "text"]
 
 
 def make(model: FakeModel, **changes: Any) -> PlaygroundService:
@@ -117,16 +117,27 @@ def test_an_invalid_task_calls_no_model(body: dict[str, Any], path: str) -> None
 def test_parameters_are_sent_in_the_familys_fields() -> None:
     model = FakeModel(*[converse_answer("Because.")] * 2)
     parameters = Parameters(temperature=0.0, top_p=0.5, top_k=20, max_tokens=30, stop_sequences=["END"])
-    common = {"temperature": 0.0, "topP": 0.5, "maxTokens": 30, "stopSequences": ["END"]}
+    common = {"temperature": 0.0, "maxTokens": 30, "stopSequences": ["END"]}
+    both = {**common, "topP": 0.5}
 
-    completions = [complete(model, model=name, parameters=parameters) for name in (CLAUDE, NOVA)]
+    completions = [
+        complete(model, model=CLAUDE, parameters=msgspec.structs.replace(parameters, top_p=None)),
+        complete(model, model=NOVA, parameters=parameters),
+    ]
 
-    assert [request["inferenceConfig"] for request in model.requests] == [common, common]
+    assert [request["inferenceConfig"] for request in model.requests] == [common, both]
     assert [request["additionalModelRequestFields"] for request in model.requests] == [
         {"top_k": 20},
         {"inferenceConfig": {"topK": 20}},
     ]
-    assert [completion.parameters for completion in completions] == [{**common, "topK": 20}] * 2
+    assert [completion.parameters for completion in completions] == [{**common, "topK": 20}, {**both, "topK": 20}]
+
+
+def test_parameters_that_exclude_each_other_are_refused() -> None:
+    with pytest.raises(InvalidRequest) as error:
+        complete(FakeModel(), model=CLAUDE, parameters=Parameters(temperature=0.1, top_p=0.5))
+
+    assert problems(error) == {"body.parameters.topP": "Claude Haiku 4.5 takes temperature or topP, not both"}
 
 
 @pytest.mark.parametrize(
@@ -160,8 +171,8 @@ def test_defaults_are_returned_but_only_the_limit_is_sent(
         (NOVA, {"repetition_penalty": 1.5}, "repetitionPenalty", "Nova Lite does not take it; it takes maxTokens"),
         (NOVA, {"temperature": 1.01}, "temperature", "Nova Lite takes 0.0 to 1.0"),
         (NOVA, {"top_p": -0.1}, "topP", "Nova Lite takes 0.0 to 1.0"),
-        (NOVA, {"max_tokens": 0}, "maxTokens", "Nova Lite takes 1 to 5000"),
-        (LLAMA, {"max_tokens": 2049}, "maxTokens", "Llama 3.1 8B Instruct takes 1 to 2048"),
+        (NOVA, {"max_tokens": 0}, "maxTokens", "Nova Lite takes 1 to 10000"),
+        (LLAMA, {"max_tokens": 4097}, "maxTokens", "Llama 3.1 8B Instruct takes 1 to 4096"),
         (CLAUDE, {"stop_sequences": list("abcde")}, "stopSequences", "Claude Haiku 4.5 takes 0 to 4 sequences"),
     ],
 )
@@ -200,7 +211,11 @@ def test_a_request_has_the_guardrail() -> None:
     model = FakeModel(converse_answer("Because."))
     service = make(model, guardrail_id="abc", guardrail_version="3")
     service.create_completion(context(), body=CreateCompletion(prompt="Why?"))
-    assert model.requests[0]["guardrailConfig"] == {"guardrailIdentifier": "abc", "guardrailVersion": "3"}
+    assert model.requests[0]["guardrailConfig"] == {
+        "guardrailIdentifier": "abc",
+        "guardrailVersion": "3",
+        "trace": "enabled",
+    }
 
 
 def by_model(**answers: Any) -> list[Any]:
@@ -348,7 +363,7 @@ def test_the_complete_catalog_is_listed_with_offered_models_marked() -> None:
     answer = api(FakeModel())(event("GET", "/models"), LambdaContext())
     listed = {item["id"]: item for item in json.loads(answer["body"])["items"]}
 
-    assert list(listed) == [model.id for model in MODELS]
+    assert list(listed) == [model.id for model in models()]
     assert {item["invocationId"] for item in listed.values() if item["offered"]} == set(OFFERED)
     assert not any("invocationId" in item for item in listed.values() if not item["offered"])
     nova = listed["amazon.nova-lite-v1:0"]
@@ -358,9 +373,20 @@ def test_the_complete_catalog_is_listed_with_offered_models_marked() -> None:
     assert nova["parameters"]["maxTokens"]["default"] == MAX_TOKENS
     assert nova["inputs"] == ["text", "image"]
     assert nova["price"]["inputPerMillion"] == 0.06
-    assert "price" not in listed["anthropic.claude-haiku-5-5"]
+    assert listed["anthropic.claude-haiku-5-5"]["price"]["cachedInputPerMillion"] == 0.011
     ended = listed["amazon.nova-canvas-v1:0"]
-    assert (ended["lifecycle"], ended["offered"]) == ({"status": "ended", "endOfLifeAt": "2026-09-30"}, False)
+    assert (ended["lifecycle"], ended["offered"]) == (
+        {"status": "ended", "legacyAt": "2026-03-30", "endOfLifeAt": "2026-09-30"},
+        False,
+    )
+
+
+def test_the_price_is_that_of_the_profile_that_is_offered() -> None:
+    service = make(FakeModel(), models=("eu.amazon.nova-lite-v1:0",))
+    listed = {item.id: item.price for item in service.list_models(context()).items}
+
+    assert listed["amazon.nova-lite-v1:0"].input_per_million == 0.078
+    assert listed["amazon.nova-micro-v1:0"].input_per_million == 0.035
 
 
 def test_a_model_offered_by_two_ids_is_listed_with_the_first() -> None:

@@ -8,7 +8,7 @@ import urllib3
 from botocore.exceptions import EndpointConnectionError, EventStreamError, ReadTimeoutError
 
 from lambda_src.shared import errors
-from lambda_src.shared.bedrock import ATTEMPTS, AnswerStream, Bedrock
+from lambda_src.shared.bedrock import ATTEMPTS, SCREENED_PICTURE_BYTES, THINKING_TOKENS, AnswerStream, Bedrock
 from lambda_src.shared.catalog import resolve
 from lambda_src.shared.context import Deadline
 from tests.fakes import FakeModel, FakeStream, client_error, context, converse_answer, settings, stream_events
@@ -33,8 +33,18 @@ def bedrock(model: FakeModel, **changes: Any) -> Bedrock:
         (client_error("ModelErrorException"), errors.ModelFailed, 1),
         (client_error("ValidationException", "maxTokens"), errors.InvalidRequest, 1),
         (client_error("ValidationException", "blocked by our content filters"), errors.Refused, 1),
-        (client_error("AccessDeniedException"), errors.Unavailable, 1),
-        (client_error("ResourceNotFoundException"), errors.Unavailable, 1),
+        (client_error("AccessDeniedException"), errors.ModelUnavailable, 1),
+        (client_error("ResourceNotFoundException"), errors.ModelUnavailable, 1),
+        (
+            client_error("ValidationException", "The provided model identifier is invalid."),
+            errors.ModelUnavailable,
+            1,
+        ),
+        (
+            client_error("ValidationException", "Invocation with on-demand throughput isn't supported."),
+            errors.ModelUnavailable,
+            1,
+        ),
     ],
 )
 def test_bedrock_errors_become_api_errors(failure: Exception, expected: type, calls: int) -> None:
@@ -98,7 +108,11 @@ def test_a_guardrail_intervention_is_refused(reason: str) -> None:
 def test_every_call_has_the_guardrail() -> None:
     model = FakeModel(converse_answer("good"))
     bedrock(model, **GUARDED).converse(context(), HAIKU, {})
-    assert model.requests[0]["guardrailConfig"] == {"guardrailIdentifier": "g", "guardrailVersion": "1"}
+    assert model.requests[0]["guardrailConfig"] == {
+        "guardrailIdentifier": "g",
+        "guardrailVersion": "1",
+        "trace": "enabled",
+    }
 
 
 def guarded(action: str) -> dict[str, Any]:
@@ -215,3 +229,160 @@ def test_cached_tokens_count_as_input() -> None:
     answer["usage"] = {"inputTokens": 3, "outputTokens": 5, "cacheReadInputTokens": 100, "cacheWriteInputTokens": 20}
     bedrock(FakeModel(answer)).converse(request_context, HAIKU, {})
     assert (request_context.used(HAIKU).input_tokens, request_context.used(HAIKU).cached_tokens) == (123, 100)
+
+
+MASKED = {"sensitiveInformationPolicy": {"piiEntities": [{"type": "EMAIL", "action": "ANONYMIZED"}]}}
+BLOCKED = {"contentPolicy": {"filters": [{"type": "HATE", "action": "BLOCKED"}]}}
+
+
+def trace(*assessments: dict[str, Any]) -> dict[str, Any]:
+    return {"guardrail": {"outputAssessments": {"g": list(assessments)}}}
+
+
+def test_a_masked_answer_is_not_refused() -> None:
+    """Bedrock reports an intervention for it, as for a blocked one: only the trace tells them apart."""
+    answer = {**converse_answer("Write to {EMAIL}.", "guardrail_intervened"), "trace": trace(MASKED)}
+
+    converse = bedrock(FakeModel(answer), **GUARDED).converse(context(), HAIKU, {})
+
+    assert converse["output"]["message"]["content"] == [{"text": "Write to {EMAIL}."}]
+    assert converse["stopReason"] == "end_turn"
+
+
+@pytest.mark.parametrize(
+    "extra", [{}, {"trace": {}}, {"trace": trace(BLOCKED)}, {"trace": trace(MASKED, BLOCKED)}], ids=str
+)
+def test_a_blocked_answer_and_one_without_a_trace_are_refused(extra: dict[str, Any]) -> None:
+    answer = {**converse_answer("Withheld.", "guardrail_intervened"), **extra}
+
+    with pytest.raises(errors.Refused):
+        bedrock(FakeModel(answer), **GUARDED).converse(context(), HAIKU, {})
+
+
+@pytest.mark.parametrize(("assessment", "refused"), [(MASKED, False), (BLOCKED, True)])
+def test_a_stream_s_trace_comes_after_its_stop_reason(assessment: dict[str, Any], refused: bool) -> None:
+    events = stream_events("Write to ", "{EMAIL}.", stop="guardrail_intervened")
+    events[-1]["metadata"]["trace"] = trace(assessment)
+    stream = bedrock(FakeModel(events), **GUARDED).converse_stream(context(), HAIKU, {})
+
+    if refused:
+        with pytest.raises(errors.Refused):
+            list(stream)
+    else:
+        assert "".join(stream) == "Write to {EMAIL}."
+        assert stream.stop_reason == "end_turn"
+
+
+@pytest.mark.parametrize("reason", ["malformed_model_output", "malformed_tool_use"])
+def test_a_broken_answer_is_a_failure_of_the_model(reason: str) -> None:
+    with pytest.raises(errors.ModelFailed):
+        bedrock(FakeModel(converse_answer("{", reason))).converse(context(), HAIKU, {})
+    with pytest.raises(errors.ModelFailed):
+        list(bedrock(FakeModel(stream_events("{", stop=reason))).converse_stream(context(), HAIKU, {}))
+
+
+def test_an_answer_that_fills_the_context_window_is_kept() -> None:
+    answer = bedrock(FakeModel(converse_answer("Long", "model_context_window_exceeded"))).converse(context(), HAIKU, {})
+
+    assert answer["stopReason"] == "model_context_window_exceeded"
+
+
+@pytest.mark.parametrize(
+    ("model", "fields", "max_tokens"),
+    [
+        ("us.anthropic.claude-haiku-5-5", {"thinking": {"type": "disabled"}}, 100),
+        ("us.anthropic.claude-sonnet-5-5", {"thinking": {"type": "between_tools"}}, 100),
+        (
+            "us.anthropic.claude-opus-5-5",
+            {"thinking": {"type": "adaptive"}, "output_config": {"effort": "low"}},
+            100 + THINKING_TOKENS,
+        ),
+        ("openai.gpt-oss-20b-1:0", {"reasoning_effort": "low"}, 100 + THINKING_TOKENS),
+        ("us.anthropic.claude-haiku-4-5-20251001-v1:0", None, 100),
+        ("us.amazon.nova-2-lite-v1:0", None, 100),
+    ],
+)
+def test_models_think_as_little_as_they_can(model: str, fields: dict[str, Any] | None, max_tokens: int) -> None:
+    """Thoughts count against the limit: with a short one, there would be no answer."""
+    fake = FakeModel(converse_answer("Yes."), stream_events("Yes."))
+    request = {"inferenceConfig": {"maxTokens": 100}}
+    bedrock(fake).converse(context(), resolve(model), request)
+    list(bedrock(fake).converse_stream(context(), resolve(model), request))
+
+    for sent in fake.requests:
+        assert sent.get("additionalModelRequestFields") == fields
+        assert sent["inferenceConfig"] == {"maxTokens": max_tokens}
+    assert request == {"inferenceConfig": {"maxTokens": 100}}
+
+
+def test_room_for_thoughts_stays_within_the_models_limit() -> None:
+    fake = FakeModel(converse_answer("Yes."))
+    model = resolve("openai.gpt-oss-20b-1:0")
+    limit = model.model.parameters["maxTokens"].max
+
+    bedrock(fake).converse(context(), model, {"inferenceConfig": {"maxTokens": limit - 1}})
+
+    assert fake.requests[0]["inferenceConfig"] == {"maxTokens": limit}
+
+
+def test_an_application_inference_profile_is_called_by_its_arn() -> None:
+    arn = "arn:aws:bedrock:us-west-2:111122223333:application-inference-profile/abc"
+    fake = FakeModel(converse_answer("Yes."))
+    bedrock(fake).converse(context(), resolve(f"us.amazon.nova-lite-v1:0={arn}"), {})
+
+    assert fake.requests[0]["modelId"] == arn
+
+
+def test_a_model_that_cannot_be_used_tells_the_operator_what_to_do(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level("ERROR"), pytest.raises(errors.ModelUnavailable) as raised:
+        bedrock(FakeModel(client_error("AccessDeniedException"))).converse(context(), HAIKU, {})
+
+    assert raised.value.retry_after is None
+    (record,) = (vars(record) for record in caplog.records if record.message == "model not usable")
+    assert "make doctor" in record["advice"]
+
+
+def test_the_guardrail_is_applied_in_its_own_region() -> None:
+    regions: list[str | None] = []
+    fake = FakeModel({"action": "NONE", "outputs": [], "assessments": []}, converse_answer("Yes."))
+
+    def client_for(_seconds: int, region: str | None) -> FakeModel:
+        regions.append(region)
+        return fake
+
+    stage = settings(**GUARDED, model_region="us-west-2", guardrail_region="eu-west-1")
+    calls = Bedrock(stage, client_for)
+    calls.screen(context(), "a poster")
+    calls.converse(context(), HAIKU, {})
+
+    assert regions == ["eu-west-1", "us-west-2"]
+
+
+PICTURES = {**GUARDED, "guardrail_pictures": True}
+
+
+def test_pictures_are_screened_by_a_guardrail_with_filters_for_them() -> None:
+    fake = FakeModel({"action": "NONE", "outputs": [], "assessments": []})
+
+    bedrock(fake, **PICTURES).screen_pictures(context(), [b"one", b"two"])
+
+    (request,) = fake.requests
+    assert request["source"] == "OUTPUT"
+    assert [block["image"]["source"]["bytes"] for block in request["content"]] == [b"one", b"two"]
+
+
+def test_a_blocked_picture_is_refused() -> None:
+    fake = FakeModel({"action": "GUARDRAIL_INTERVENED", "outputs": [], "assessments": [BLOCKED]})
+
+    with pytest.raises(errors.Refused):
+        bedrock(fake, **PICTURES).screen_pictures(context(), [b"one"])
+
+
+@pytest.mark.parametrize("changes", [{}, GUARDED, {"guardrail_pictures": True}])
+def test_other_stages_screen_no_pictures(changes: dict[str, Any]) -> None:
+    bedrock(FakeModel(), **changes).screen_pictures(context(), [b"one"])
+
+
+def test_a_picture_that_cannot_be_screened_is_not_delivered() -> None:
+    with pytest.raises(errors.ModelFailed):
+        bedrock(FakeModel(), **PICTURES).screen_pictures(context(), [bytes(SCREENED_PICTURE_BYTES + 1)])

@@ -125,3 +125,55 @@ def test_nested_types_are_inlined_and_closed() -> None:
     assert items == schema_of(Fruit)
     assert items["additionalProperties"] is False
     assert "$" not in json.dumps(schema_of(Basket))
+
+
+GUARDRAIL = {"guardrail_id": "g", "guardrail_version": "1"}
+
+
+def guarded(model: FakeModel, invocation_id: str) -> Any:
+    bedrock = Bedrock(settings(**GUARDRAIL), model, lambda seconds: None)
+    return ask(
+        bedrock,
+        context(),
+        resolve(invocation_id),
+        system="S",
+        content=[{"text": "which?"}],
+        answer_type=Fruit,
+        max_tokens=9,
+    )
+
+
+def test_a_tool_s_input_is_screened_since_converse_does_not_assess_it() -> None:
+    answer = {**GOOD, "default": ["of ana@example.com", "ripe"]}
+    masked = {
+        "action": "GUARDRAIL_INTERVENED",
+        "outputs": [{"text": text} for text in ("fig", "small", "of {EMAIL}", "ripe")],
+        "assessments": [{"sensitiveInformationPolicy": {"piiEntities": [{"action": "ANONYMIZED"}]}}],
+    }
+    model = FakeModel(tool_call(answer), masked)
+
+    fruit = guarded(model, FORCED_TOOL)
+
+    assert (fruit.fruit_name, fruit.default) == ("fig", ["of {EMAIL}", "ripe"])
+    request = model.requests[1]
+    assert (request["source"], request["guardrailIdentifier"]) == ("OUTPUT", "g")
+    assert [block["text"]["text"] for block in request["content"]] == ["fig", "small", "of ana@example.com", "ripe"]
+
+
+def test_a_blocked_tool_input_is_refused() -> None:
+    blocked = {
+        "action": "GUARDRAIL_INTERVENED",
+        "outputs": [{"text": "No."}],
+        "assessments": [{"contentPolicy": {"filters": [{"action": "BLOCKED"}]}}],
+    }
+
+    with pytest.raises(Refused):
+        guarded(FakeModel(tool_call(GOOD), blocked), FORCED_TOOL)
+
+
+@pytest.mark.parametrize("invocation_id", [NATIVE, PROMPT])
+def test_an_answer_in_text_is_assessed_by_converse(invocation_id: str) -> None:
+    model = FakeModel(converse_answer(json.dumps(GOOD)))
+
+    assert guarded(model, invocation_id).fruit_name == "fig"
+    assert len(model.requests) == 1

@@ -48,6 +48,39 @@ def test_a_new_guardrails_version_changes_with_its_policies(
     }
 
 
+def test_pictures_are_screened_where_aws_offers_it(assembly_of: Callable[[str], Assembly]) -> None:
+    template = assembly_of("prod").template("image-generation")
+    filters = template.only("AWS::Bedrock::Guardrail")["ContentPolicyConfig"]["FiltersConfig"]
+
+    modalities = {item["Type"]: item.get("OutputModalities") for item in filters}
+    assert modalities.pop("PROMPT_ATTACK") is None
+    assert set(map(tuple, modalities.values())) == {("TEXT", "IMAGE")}
+    assert environment(template)["GUARDRAIL_PICTURES"] == "true"
+
+
+def test_other_guardrails_have_no_filters_for_pictures(assembly: Assembly) -> None:
+    for template in assembly.apis:
+        if template.name.endswith("image-generation"):
+            continue
+        assert "IMAGE" not in json.dumps(template.content)
+        assert "GUARDRAIL_PICTURES" not in json.dumps(template.content)
+
+
+@pytest.mark.parametrize(
+    ("stage", "screens"),
+    [
+        ({"region": "us-west-2"}, True),
+        ({"region": "us-west-2", "guardrail": {"pictures": False}}, False),
+        ({"region": "eu-west-1"}, False),
+        ({"region": "us-west-2", "guardrail": {"type": "existing", "id": "g", "version": "1"}}, False),
+        ({"region": "us-west-2", "guardrail": {"type": "existing", "id": "g", "version": "1", "pictures": True}}, True),
+        ({"region": "us-west-2", "guardrail": {"type": "off"}}, False),
+    ],
+)
+def test_the_setting_decides_about_pictures(stage: dict[str, Any], screens: bool) -> None:
+    assert load_stage({"dev": stage}, "dev", today=TODAY).screens_pictures == screens
+
+
 def test_prompt_attacks_and_secrets_are_blocked(assembly_of: Callable[[str], Assembly]) -> None:
     guardrail = assembly_of("prod").template("summarization").only("AWS::Bedrock::Guardrail")
 
@@ -161,7 +194,7 @@ def test_all_of_aws_s_names_are_known() -> None:
 
 def stack_of(use_case: str, settings: dict[str, Any]) -> UseCaseStack:
     """An empty stack of a stage with these settings of the guardrail."""
-    stage = load_stage({"dev": {"guardrail": settings}}, "dev", today=TODAY)
+    stage = load_stage({"dev": {"region": "us-west-2", "guardrail": settings}}, "dev", today=TODAY)
     return UseCaseStack(App(context=cdk_context()), use_case, settings=stage, today=TODAY)
 
 

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from lambda_src.shared.catalog import MODELS
+from lambda_src.shared.catalog import models
 from tests.stacks.assemblies import Assembly, Template, plain
 
 
@@ -29,7 +29,7 @@ def test_a_model_is_granted_in_the_stage_s_region(assembly_of: Callable[[str], A
 
 
 def test_a_profile_is_granted_with_its_destinations_through_it_only(assembly_of: Callable[[str], Assembly]) -> None:
-    model = "anthropic.claude-haiku-4-5-20251001-v1:0"
+    model = "anthropic.claude-haiku-5-5"
     profile = f"arn:${{AWS::Partition}}:bedrock:us-west-2:${{AWS::AccountId}}:inference-profile/us.{model}"
 
     granted = invocations(assembly_of("dev").template("summarization"))
@@ -49,10 +49,10 @@ def test_exactly_the_offered_models_are_granted(assembly_of: Callable[[str], Ass
 
     direct = [arn for resources, condition in granted if not profile_of(condition) for arn in resources]
     assert {arn.rpartition("/")[2] for arn in direct} == {
-        "us.anthropic.claude-haiku-4-5-20251001-v1:0",
-        "us.amazon.nova-lite-v1:0",
+        "us.anthropic.claude-haiku-5-5",
+        "us.amazon.nova-2-lite-v1:0",
         "us.amazon.nova-micro-v1:0",
-        "us.meta.llama3-1-8b-instruct-v1:0",
+        "openai.gpt-oss-20b-1:0",
     }
 
 
@@ -102,12 +102,12 @@ def all_statements(assembly: Assembly) -> Iterator[dict[str, Any]]:
 
 def required_guardrails(template: Template, purpose: str) -> set[str]:
     """The guardrails in the conditions of all statements that allow calls of models for a purpose; "" for none."""
-    models = {model.id for model in MODELS if model.purpose == purpose}
+    ids = {model.id for model in models() if model.purpose == purpose}
     return {
         plain(statement.get("Condition", {}).get("StringEquals", {}).get("bedrock:GuardrailIdentifier", ""))
         for statement in template.statements()
         if statement["Action"][0].startswith("bedrock:Invoke")
-        and any(arn.rpartition("/")[2].endswith(model) for arn in statement["Resource"] for model in models)
+        and any(arn.rpartition("/")[2].endswith(model_id) for arn in statement["Resource"] for model_id in ids)
     }
 
 
@@ -125,9 +125,73 @@ def test_without_a_region_the_stacks_region_is_used(assembly_of: Callable[[str],
 
 
 def test_synthesis_warns_of_a_model_near_its_end(assembly_of: Callable[[str], Assembly]) -> None:
-    (annotations,) = [report for report in assembly_of("dev").report if report["pluginName"] == "Construct Annotations"]
+    report = assembly_of("legacy").report
+    (annotations,) = [each for each in report if each["pluginName"] == "Construct Annotations"]
 
-    assert ["us.anthropic.claude-haiku-4-5" in finding["description"] for finding in annotations["violations"]] == [
-        True
-    ]
+    assert any("Llama 3.3 70B Instruct is legacy" in finding["description"] for finding in annotations["violations"])
     assert annotations["conclusion"] == "success"
+
+
+def test_an_application_inference_profile_is_granted_with_what_is_behind_it(
+    assembly_of: Callable[[str], Assembly],
+) -> None:
+    called, models = invocations(assembly_of("europe").template("summarization"))
+
+    arn = "arn:aws:bedrock:eu-central-1:111122223333:application-inference-profile/abc123"
+    aws_profile = "arn:${AWS::Partition}:bedrock:eu-central-1:${AWS::AccountId}:inference-profile/"
+    assert called[0] == [arn, f"{aws_profile}eu.amazon.nova-lite-v1:0"]
+    assert models[0] == [
+        f"arn:${{AWS::Partition}}:bedrock:{region}::foundation-model/amazon.nova-lite-v1:0"
+        for region in ("eu-central-1", "eu-north-1", "eu-west-1", "eu-west-3")
+    ]
+    assert profile_of(models[1]) == arn
+
+
+def test_cost_profiles_are_made_for_each_use_case_and_model(assembly_of: Callable[[str], Assembly]) -> None:
+    for use_case, count in (("chatbot", 2), ("hr-qa", 2), ("summarization", 0)):
+        template = assembly_of("europe").template(use_case)
+        profiles = template.resources("AWS::Bedrock::ApplicationInferenceProfile")
+        assert len(profiles) == count
+
+        names = [profile["Properties"]["InferenceProfileName"] for profile in profiles.values()]
+        assert len({*names}) == count
+        assert all(len(name) <= 64 for name in names)
+        granted = {arn for resources, _ in invocations(template) for arn in resources}
+        assert {f"${{{name}.InferenceProfileArn}}" for name in profiles} <= granted
+
+
+def test_functions_call_the_cost_profiles(assembly_of: Callable[[str], Assembly]) -> None:
+    template = assembly_of("europe").template("chatbot")
+    (function, *_) = template.properties("AWS::Lambda::Function")
+
+    first, second = plain(function["Environment"]["Variables"]["MODELS"]).split(",")
+    assert first.startswith("eu.anthropic.claude-haiku-5-5=${CostProfile")
+    assert second.startswith("eu.amazon.nova-2-lite-v1:0=${CostProfile")
+
+
+def test_a_stage_without_cost_profiles_has_none(assembly: Assembly) -> None:
+    """Every template of every stage but one."""
+    for template in assembly.templates:
+        if "-europe-" not in template.name:
+            assert not template.resources("AWS::Bedrock::ApplicationInferenceProfile")
+
+
+def test_an_existing_guardrail_is_looked_for_where_text_models_are_called(
+    assembly_of: Callable[[str], Assembly],
+) -> None:
+    template = assembly_of("elsewhere").template("summarization")
+    variables = template.only("AWS::Lambda::Function")["Environment"]["Variables"]
+
+    assert (variables["MODEL_REGION"], variables["GUARDRAIL_REGION"]) == ("us-east-1", "us-east-1")
+    (required,) = required_guardrails(template, "text")
+    assert required == "arn:${AWS::Partition}:bedrock:us-east-1:${AWS::AccountId}:guardrail/abc123:3"
+
+
+def test_a_new_guardrail_stays_in_the_stage_s_region(assembly_of: Callable[[str], Assembly]) -> None:
+    template = assembly_of("remote").template("image-generation")
+    variables = template.only("AWS::Lambda::Function")["Environment"]["Variables"]
+
+    assert variables["MODEL_REGION"] == "us-west-2"
+    assert "GUARDRAIL_REGION" not in variables
+    (apply,) = [item for item in template.statements() if item["Action"] == ["bedrock:ApplyGuardrail"]]
+    assert apply["Resource"][0].startswith("arn:${AWS::Partition}:bedrock:eu-central-1:")

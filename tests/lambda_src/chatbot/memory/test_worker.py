@@ -271,13 +271,13 @@ def test_a_request_uses_the_summary_that_a_worker_has_just_written() -> None:
 
 
 def test_a_summary_fits_the_models_token_limit() -> None:
-    world = World(window_tokens=20_000)
+    world = World(window_tokens=40_000)
     conversation = world.create(title="a", model=LLAMA)
-    world.send(conversation, "x" * 40_000)
-    world.send(conversation, "y" * 40_000)
+    for letter in "wxyz":
+        world.send(conversation, letter * 40_000)
     world.model.queue.append(converse_answer("Letters."))
     world.run()
-    assert world.model.requests[-1]["inferenceConfig"] == {"maxTokens": 2048}
+    assert world.model.requests[-1]["inferenceConfig"] == {"maxTokens": 4096}
 
 
 SIZES = st.integers(0, 1_500)
