@@ -20,7 +20,7 @@ PYTEST = python -m pytest
 UNIT_TESTS = tests/lambda_src tests/project tests/docs tests/dev/tools tests/dev/evaluation tests/dev/benchmarks clients/tests/unit \
 	tests/ui/test_texts.py tests/ui/test_pages.py
 
-.PHONY: help setup setup-local ui test-ui screenshots local local-stop local-reset test unit coverage test-stacks test-e2e test-hostile test-use-case lint lint-prose format synth use-case snapshots deploy smoke destroy token doctor lock openapi curl bench bench-chat bench-ingestion soak evaluate
+.PHONY: help setup setup-local ui test-ui screenshots local local-stop local-reset test unit coverage test-stacks test-e2e test-hostile test-use-case lint lint-prose format synth use-case snapshots deploy smoke destroy token doctor callers lock openapi curl bench bench-chat bench-ingestion soak evaluate
 
 help: ## list the commands
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -130,6 +130,9 @@ token: setup ## print an ID token of a stage with Cognito: make token STAGE=dev 
 
 doctor: setup ## check versions, credentials, access to models, and quotas: make doctor STAGE=dev
 	@python -m dev.tools.doctor --stage $(STAGE)
+
+callers: setup ## list data stored under ARNs, move it to its callers: make callers STAGE=dev [ARGUMENTS="--share ROLE --apply"]
+	@python -m dev.tools.callers --stage $(STAGE) $(ARGUMENTS)
 
 lock: setup ## lock the versions in pyproject.toml, export the requirements files
 	@python -m dev.tools.lock

@@ -30,9 +30,9 @@ SEAMS: dict[str, tuple[str, ...]] = {
     ),
     "ministack.core.router": ("SERVICE_PATTERNS", "extract_access_key_id", "extract_region"),
     "ministack.services.apigateway_v1": (
-        "_check_request_validation", "_create_request_validator", "_execute_in_scope", "_gateway_error_response",
-        "_gw_error", "_handle_execute_in_scope", "_header_ci", "_iam_caller_identity", "_lambda_proxy_response",
-        "_request_validators", "_resources", "find_api_scope", "request_scope", "stages_for_api",
+        "_check_request_validation", "_execute_in_scope", "_gateway_error_response", "_gw_error",
+        "_handle_execute_in_scope", "_iam_caller_identity", "_lambda_proxy_response", "find_api_scope",
+        "request_scope", "stages_for_api",
     ),
     "ministack.services.bedrock": (
         "_create_guardrail", "_create_guardrail_version", "_delete_guardrail", "_guardrail_arn",

@@ -147,6 +147,10 @@ class Documents(Table):
             if cursor is None:
                 return documents
 
+    def has_moved(self, namespace: str, document_id: str) -> bool:
+        """Whether an operator has moved the document to another caller's namespace."""
+        return self._get(moved_key(namespace, document_id)) is not None
+
     def mark_deleting(self, namespace: str, document_id: str) -> None:
         """Excludes the document from all answers. Raises `StaleWriteError` when it no longer exists."""
         self._change(
@@ -284,6 +288,11 @@ def _partition(namespace: str) -> str:
 
 def _document_key(namespace: str, document_id: str) -> Item:
     return item_key(_partition(namespace), document_id)
+
+
+def moved_key(namespace: str, document_id: str) -> Item:
+    """The mark of a document that has left the namespace; late messages of the queue still name it."""
+    return item_key(f"moved#{namespace}", document_id)
 
 
 def _ingestion_key(document_id: str, generation: str) -> Item:

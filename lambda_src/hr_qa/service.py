@@ -1,5 +1,6 @@
 """Documents as their owners see them, and questions and searches over them."""
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,6 +12,7 @@ from lambda_src.hr_qa.file_store import FileStore
 from lambda_src.hr_qa.index import WAKING_SECONDS, Index, Query
 from lambda_src.hr_qa.language import detect, terms
 from lambda_src.hr_qa.models import (
+    WITHOUT_CONTROLS,
     Answer,
     AskQuestion,
     CreateDocument,
@@ -32,7 +34,7 @@ from lambda_src.shared.bedrock import Bedrock
 from lambda_src.shared.catalog import Invocation
 from lambda_src.shared.context import Context
 from lambda_src.shared.embedding import Embedder
-from lambda_src.shared.errors import Conflict, Forbidden, NotFound, TooLarge, Unavailable
+from lambda_src.shared.errors import Conflict, Forbidden, InvalidRequest, NotFound, TooLarge, Unavailable
 from lambda_src.shared.idempotency import IdempotencyStore
 from lambda_src.shared.ids import new_id, timestamp
 from lambda_src.shared.inert_text import inert_text
@@ -71,10 +73,12 @@ class QaService:
         self._embedder = Embedder(bedrock, settings.embedding, settings.options.dimensions)
 
     def create_document(self, context: Context, *, body: CreateDocument) -> DocumentCreated:
-        """Raises `TooLarge` for a file above the stage's limit, and `Refused` for its name."""
+        """Raises `TooLarge` for a file above the stage's limit, `InvalidRequest` and `Refused` for its name."""
         limit = self._settings.max_document_bytes
         if body.bytes is not None and body.bytes > limit:
             raise TooLarge(f"The file has {body.bytes:,} bytes; the limit is {limit:,}.")
+        if not re.fullmatch(WITHOUT_CONTROLS, body.name):
+            raise InvalidRequest.at("body.name", "must not contain control characters")
         # Every question about the document sends its name to the model.
         (name,) = self._bedrock.screen(context, body.name.strip())
         now = timestamp()

@@ -66,7 +66,10 @@ class HrSettings(Settings, frozen=True, kw_only=True):
         return self.options.max_document_megabytes * MEGABYTE
 
     def namespace(self, caller: str) -> str:
-        """The namespace of a caller's documents: a digest, so that no object name reveals the caller."""
-        if self.options.shared_documents:
-            return SHARED_NAMESPACE
-        return hashlib.sha256(caller.encode()).hexdigest()[:32]
+        """The namespace of the documents that a caller can see."""
+        return SHARED_NAMESPACE if self.options.shared_documents else caller_namespace(caller)
+
+
+def caller_namespace(caller: str) -> str:
+    """The namespace of a caller's documents: a digest, so that no object name reveals the caller."""
+    return hashlib.sha256(caller.encode()).hexdigest()[:32]

@@ -1,4 +1,4 @@
-"""The gateway's own errors, in the shape of all errors: `{"error": {"code", "message", "requestId"}}`."""
+"""The gateway's own errors, in the shape of all errors: `{"error": {"code", "message", "requestId", "details"?}}`."""
 
 from collections.abc import Mapping, Sequence
 
@@ -10,11 +10,15 @@ _RETRY_SECONDS = {"throttled": 1, "unavailable": 5}
 
 
 class GatewayError(msgspec.Struct, frozen=True):
-    """One gateway response. `status` None keeps the gateway's status, `message` None its message."""
+    """One gateway response. `status` None keeps the gateway's status, `message` None its message.
+
+    `path` is the part of the request that an invalid request's details name.
+    """
 
     code: str
     status: int | None = None
     message: str | None = None
+    path: str | None = None
 
 
 _UNAUTHORIZED = GatewayError("unauthorized", 401, "The request carries no valid credentials.")
@@ -26,12 +30,10 @@ GATEWAY_ERRORS: Mapping[str, GatewayError] = {
     # Invalid requests have their own types below; the remaining ones are about permissions, with status 403.
     "DEFAULT_4XX": GatewayError("forbidden", message="These credentials do not allow the request."),
     "DEFAULT_5XX": GatewayError("internal", message="Something went wrong on our side."),
-    # `validationErrorString` would name the field, but contains quotes that may not be escaped.
-    "BAD_REQUEST_BODY": GatewayError(
-        "invalid_request", 400, "The body does not fit the schema: a field is missing, unknown or not as allowed."
-    ),
-    "BAD_REQUEST_PARAMETERS": GatewayError("invalid_request", 400),
-    "UNSUPPORTED_MEDIA_TYPE": GatewayError("invalid_request", 400, "The content type must be application/json."),
+    # Functions validate requests, so these are for what the gateway itself cannot read.
+    "BAD_REQUEST_BODY": GatewayError("invalid_request", 400, path="body"),
+    "BAD_REQUEST_PARAMETERS": GatewayError("invalid_request", 400, path="request"),
+    "UNSUPPORTED_MEDIA_TYPE": GatewayError("invalid_request", 400, "must be application/json", "headers.Content-Type"),
     # Every path and method has a route (see UseCaseApi), so the signature or the token is missing.
     "MISSING_AUTHENTICATION_TOKEN": _UNAUTHORIZED,
     "INVALID_SIGNATURE": _UNAUTHORIZED,
@@ -73,4 +75,5 @@ def _headers(error: GatewayError, cors_origins: Sequence[str]) -> dict[str, str]
 def _template(error: GatewayError) -> str:
     """Plain substitution, not Velocity: only `messageString` includes its quotes."""
     message = msgspec.json.encode(error.message).decode() if error.message else "$context.error.messageString"
-    return f'{{"error":{{"code":"{error.code}","message":{message},"requestId":"$context.requestId"}}}}'
+    details = f',"details":[{{"path":"{error.path}","message":{message}}}]' if error.path else ""
+    return f'{{"error":{{"code":"{error.code}","message":{message},"requestId":"$context.requestId"{details}}}}}'

@@ -135,7 +135,7 @@ class TestErrors:
     async def test_each_code_has_a_class(
         self, apis: FakeApis, search: Run, delays: list[float], code: str, error_class: Any
     ) -> None:
-        details = [{"path": "body.query", "message": "is blank"}]
+        details = [{"path": "body.query", "message": "must not be blank"}]
         # `in_progress` is retried until the timeout.
         apis.planned += [error(418, code, details=details)] * 1000
 

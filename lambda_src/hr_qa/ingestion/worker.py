@@ -287,6 +287,9 @@ class Worker:
         ingestions = self._documents.ingestions(step.document)
         # Read again after them: a generation that has started since must not be deleted.
         document = self._documents.get(step.namespace, step.document)
+        if document is None and self._documents.has_moved(step.namespace, step.document):
+            # The document needs its chunks in its new namespace.
+            return
         needed = _needed_generations(document)
         deleting = document is not None and document.status == "deleting"
         if deleting:

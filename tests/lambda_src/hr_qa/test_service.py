@@ -98,11 +98,19 @@ def test_a_file_above_the_stages_limit_is_refused_before_the_upload() -> None:
 
 @pytest.mark.parametrize(
     "changes",
-    [{"name": ""}, {"name": "  "}, {"name": "a\nb"}, {"contentType": "text/html"}, {"bytes": 0}, {"sha256": "ABC"}],
+    [{"name": ""}, {"name": "  "}, {"contentType": "text/html"}, {"bytes": 0}, {"sha256": "ABC"}],
 )
 def test_an_invalid_document_is_refused(changes: dict[str, Any]) -> None:
     with pytest.raises(msgspec.ValidationError):
         msgspec.convert({"name": "a", "contentType": "application/pdf", **changes}, CreateDocument)
+
+
+@pytest.mark.parametrize("name", ["a\nb", "a\n", "\x00a", "a\x7f"])
+def test_a_name_with_control_characters_is_refused(world: World, name: str) -> None:
+    body = CreateDocument(name=name, content_type="application/pdf")
+    with pytest.raises(InvalidRequest, match=r"body\.name: must not contain control characters"):
+        world.service().create_document(context(), body=body)
+    assert not world.table.items
 
 
 def test_a_document_goes_through_its_states(world: World) -> None:

@@ -55,7 +55,7 @@ IMPORT_ALONE = """
 import importlib, sys
 sys.path.append(sys.argv[1])
 handler = importlib.import_module(sys.argv[2]).handler
-caller = {"identity": {"userArn": "arn:aws:iam::1:user/a"}}
+caller = {"identity": {"user": "AIDAANA"}}
 event = {"httpMethod": "GET", "resource": "/{proxy+}", "requestContext": caller}
 context = type("Context", (), {"get_remaining_time_in_millis": lambda self: 29_000, "aws_request_id": "1"})()
 if sys.argv[2].endswith(("ingestion.handler", "memory.handler")):
