@@ -203,6 +203,7 @@ class UiStack(UseCaseStack):
                 secrets=[resource_type.SecretProperty(name=name, value_from=place) for name, place in secrets.items()]
                 or None,
             ),
+            tags=self.fixed_tags,
             # Sessions, uploads and pending sign-ins are in one task's memory; a second task would not have them.
             scaling_target=resource_type.ExpressGatewayScalingTargetProperty(min_task_count=1, max_task_count=1),
         )

@@ -23,8 +23,8 @@ INGESTION_SECONDS = 14 * 24 * 3600
 
 
 class DocumentItem(msgspec.Struct, kw_only=True, rename="camel", omit_defaults=True):
-    """A stored document. `live_source` and `ingesting_source` are the ETags of the files; `live_index` is the index
-    with the live chunks; `pages` to `hidden_characters` describe the live generation."""
+    """A stored document. `live_source` and `ingesting_source` are the ETags of the files; `live_index` is the
+    address of the index with the live chunks; `pages` to `hidden_characters` describe the live generation."""
 
     id: str
     name: str

@@ -2,6 +2,7 @@
 
 import hashlib
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from msgspec import Meta
 
@@ -46,6 +47,13 @@ class HrSettings(Settings, frozen=True, kw_only=True):
     def embedding(self) -> Invocation:
         """The model that embeds both documents and questions."""
         return resolve(self.embedding_model)
+
+    @property
+    def index_address(self) -> str:
+        """Host, path and name of the index. Documents record it: an index elsewhere has none of their chunks, even if
+        it has the same name."""
+        endpoint = urlsplit(self.search_endpoint)
+        return f"{endpoint.hostname}{endpoint.path}/{self.search_index}"
 
     @property
     def function_embedding_rate(self) -> float:

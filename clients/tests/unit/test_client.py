@@ -302,7 +302,7 @@ class TestFiles:
 
 
 class TestLeavingAStream:
-    """Closing the connection is what stops the model."""
+    """The connection does not stay open after the caller has left."""
 
     @pytest.fixture(autouse=True)
     def _endless(self, apis: FakeApis) -> None:

@@ -11,7 +11,16 @@ from lambda_src.hr_qa import service as service_module
 from lambda_src.hr_qa.models import AskQuestion, CreateDocument, Search
 from lambda_src.hr_qa.rerank import Reranker
 from lambda_src.shared.catalog import resolve
-from lambda_src.shared.errors import Conflict, Forbidden, InvalidRequest, ModelFailed, NotFound, Refused, TooLarge
+from lambda_src.shared.errors import (
+    Conflict,
+    Forbidden,
+    InvalidRequest,
+    ModelFailed,
+    NotFound,
+    Refused,
+    TooLarge,
+    Unavailable,
+)
 from lambda_src.shared.schemas import ListQuery
 from tests.fakes import (
     CALLER,
@@ -307,20 +316,36 @@ def test_another_callers_documents_are_not_found(world: World) -> None:
     assert service.get_document(context(), id=document).status == "ready"
 
 
-def test_a_document_of_another_embedding_model_is_outdated(world: World) -> None:
+@pytest.mark.parametrize(
+    "change",
+    [{"search_index": "chunks-of-another-model"}, {"search_endpoint": "https://another.example"}],
+)
+def test_a_document_in_another_index_is_outdated(world: World, change: dict[str, str]) -> None:
     document = ready(world, [LEAVE])
-    world.settings = msgspec.structs.replace(world.settings, search_index="chunks-of-another-model")
+    world.settings = msgspec.structs.replace(world.settings, **change)
     service = world.service()
 
     shown = service.get_document(context(), id=document)
     assert (shown.status, shown.error.code) == ("failed", "outdated")  # type: ignore[union-attr]
-    assert service.search(context(), body=Search(query="maternity leave")).items == []
+    with pytest.raises(Conflict, match="All documents are outdated"):
+        service.search(context(), body=Search(query="maternity leave"))
     with pytest.raises(Conflict, match="outdated"):
         service.search(context(), body=Search(query="q", documents=[document]))
+    other = ready(world, [PARKING])
+    found = world.service().search(context(), body=Search(query="parking")).items
+    assert {item.document_id for item in found} == {other}
 
     world.upload(document, text_pdf([LEAVE]))
     world.run()
     assert world.service().search(context(), body=Search(query="maternity leave", documents=[document])).items
+
+
+def test_an_index_that_lost_the_chunks_does_not_answer(world: World) -> None:
+    document = ready(world, [LEAVE])
+    world.search.clear()
+
+    with pytest.raises(Unavailable, match="upload their files again"):
+        world.service().answer_question(context(), body=AskQuestion(question=QUESTION, documents=[document]))
 
 
 def test_shared_documents_are_visible_but_only_the_owner_deletes() -> None:
