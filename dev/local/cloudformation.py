@@ -83,6 +83,31 @@ class Guardrails:
         self._bedrock._guardrail_versions.pop(physical_id.replace("|", "/"), None)
 
 
+class InferenceProfiles:
+    """`AWS::Bedrock::ApplicationInferenceProfile`, created by the emulator's Bedrock control plane."""
+
+    def __init__(self) -> None:
+        self._bedrock = seams.module("ministack.services.bedrock")
+
+    def create(self, logical_id: str, props: Props, _stack: str) -> Created:
+        body = json.dumps({**_wire(props), "tags": _wire(props.get("Tags") or [])}).encode()
+        # The API answers in the template's spelling.
+        arn = _call(self._bedrock._create_inference_profile(body), logical_id)["InferenceProfileArn"]
+        return arn, {"InferenceProfileArn": arn, "InferenceProfileId": arn.rpartition("/")[2]}
+
+    def update(self, physical_id: str, old: Props, new: Props, stack: str) -> Created:
+        """All but tags requires replacement."""
+        if {**old, "Tags": None} != {**new, "Tags": None}:
+            return self.create(physical_id, new, stack)
+        return physical_id, {
+            "InferenceProfileArn": physical_id,
+            "InferenceProfileId": physical_id.rpartition("/")[2],
+        }
+
+    def delete(self, physical_id: str, _props: Props) -> None:
+        self._bedrock._delete_inference_profile(physical_id.rpartition("/")[2])
+
+
 class WebAcls:
     """`AWS::WAFv2::WebACLAssociation` and `LoggingConfiguration`. The emulator stores rules but does not apply them."""
 
@@ -113,7 +138,7 @@ class WebAcls:
 def extend() -> None:
     """Registers the types. Called once, before the emulator serves."""
     handlers = seams.module("ministack.services.cloudformation.provisioners")._RESOURCE_HANDLERS
-    guardrails, acls = Guardrails(), WebAcls()
+    guardrails, profiles, acls = Guardrails(), InferenceProfiles(), WebAcls()
     handlers["AWS::Bedrock::Guardrail"] = {
         "create": guardrails.create,
         "update": guardrails.update,
@@ -123,6 +148,11 @@ def extend() -> None:
         "create": guardrails.create_version,
         "update": guardrails.update_version,
         "delete": guardrails.delete_version,
+    }
+    handlers["AWS::Bedrock::ApplicationInferenceProfile"] = {
+        "create": profiles.create,
+        "update": profiles.update,
+        "delete": profiles.delete,
     }
     handlers["AWS::WAFv2::WebACLAssociation"] = {
         "create": acls.associate,

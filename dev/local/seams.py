@@ -35,8 +35,9 @@ SEAMS: dict[str, tuple[str, ...]] = {
         "request_scope", "stages_for_api",
     ),
     "ministack.services.bedrock": (
-        "_create_guardrail", "_create_guardrail_version", "_delete_guardrail", "_guardrail_arn",
-        "_guardrail_versions", "_guardrails", "_update_guardrail",
+        "_create_guardrail", "_create_guardrail_version", "_create_inference_profile", "_delete_guardrail",
+        "_delete_inference_profile", "_guardrail_arn", "_guardrail_versions", "_guardrails", "_inference_profiles_apps",
+        "_update_guardrail",
     ),
     "ministack.services.bedrock_runtime": ("_evaluate_guardrail", "_resolve_guardrail", "handle_request"),
     "ministack.services.cloudwatch_logs": ("_create_log_stream", "_log_groups", "_put_log_events"),
