@@ -6,6 +6,7 @@ timeout that ends before the deadline.
 
 import json
 import random
+import re
 import time
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -56,10 +57,15 @@ THINKING_TOKENS = 4_000
 # Errors that last until someone changes the stage or the account, and what to do.
 _DEPLOYMENT_ERRORS = {
     "AccessDeniedException": "give the account access to the model, see `make doctor`, and deploy the stage again",
-    "ResourceNotFoundException": "the model has ended or is not in this region: choose another one for the stage",
+    "ResourceNotFoundException": "the model has ended or is not in this region, or the guardrail was deleted",
 }
-# Bedrock reports these with ValidationException.
-_UNKNOWN_MODEL = ("model identifier is invalid", "on-demand throughput", "inference profile")
+# Bedrock reports these with ValidationException. Only its own words may match: a message can quote the caller's text.
+_WRONG_DEPLOYMENT = re.compile(
+    r"The provided (model|guardrail) identifier is invalid"
+    r"|The provided model doesn.t support on-demand throughput"
+    r"|Invocation of model ID \S+ with on-demand throughput isn.t supported"
+    r"|The guardrail identifier or version provided in the request does not exist"
+)
 
 ClientFor = Callable[[int, str | None], Any]
 
@@ -325,7 +331,7 @@ def _as_api_error(error: Exception) -> ApiError:
         return Throttled("The model takes no more requests at the moment.", retry_after=RETRY_AFTER_SECONDS)
     if code == "ValidationException" and isinstance(error, ClientError):
         message = error.response["Error"].get("Message", "")
-        if any(phrase in message for phrase in _UNKNOWN_MODEL):
+        if _WRONG_DEPLOYMENT.match(message):
             code = "ResourceNotFoundException"
         else:
             return _rejected(message)

@@ -54,15 +54,15 @@ def split(text: str, limit: int = UNIT_CHARACTERS * CALL_UNITS) -> Iterator[str]
 def screened_parts(answer: dict[str, Any], parts: Sequence[Part]) -> list[Part] | None:
     """The parts after the guardrail, with personal data masked; None if the outputs cannot be assigned to them.
 
-    Raises `Refused` when the guardrail blocks one.
+    Raises `Refused` when the guardrail blocks one, or does not say that it has only masked something.
     """
     if answer["action"] != "GUARDRAIL_INTERVENED":
         return list(parts)
-    if _blocked(answer.get("assessments", [])):
-        raise Refused("The request violates the content policy of this service.")
     outputs = [output["text"] for output in answer["outputs"]]
+    if not _only_masked(answer.get("assessments", [])) or not any(outputs):
+        raise Refused("The request violates the content policy of this service.")
     if len(parts) == 1:
-        return [Part(parts[0].position, "".join(outputs) or parts[0].text)]
+        return [Part(parts[0].position, "".join(outputs))]
     if len(outputs) != len(parts):
         return None
     return [Part(part.position, output) for part, output in zip(parts, outputs, strict=True)]
@@ -82,13 +82,22 @@ def content(parts: Sequence[Part]) -> list[dict[str, Any]]:
 
 
 def only_masked(trace: dict[str, Any] | None) -> bool:
-    """Whether a Converse trace shows what the guardrail did, and that it blocked nothing."""
-    assessments = (trace or {}).get("guardrail")
-    return bool(assessments) and not _blocked(assessments)
+    """Whether a Converse trace shows that the guardrail masked something, and did nothing else."""
+    return _only_masked((trace or {}).get("guardrail"))
 
 
-def _blocked(assessment: Any) -> bool:
-    """Whether a guardrail's assessment has a `BLOCKED` action; masking is `ANONYMIZED`."""
+def _only_masked(assessment: Any) -> bool:
+    actions = set(_actions(assessment))
+    return "ANONYMIZED" in actions and actions <= {"ANONYMIZED", "NONE"}
+
+
+def _actions(assessment: Any) -> Iterator[str]:
+    """The actions in a guardrail's assessment: `BLOCKED`, `ANONYMIZED` (masked), or `NONE` (only detected)."""
     if isinstance(assessment, dict):
-        return assessment.get("action") == "BLOCKED" or any(map(_blocked, assessment.values()))
-    return isinstance(assessment, list) and any(map(_blocked, assessment))
+        if "action" in assessment:
+            yield str(assessment["action"])
+        for child in assessment.values():
+            yield from _actions(child)
+    elif isinstance(assessment, list):
+        for child in assessment:
+            yield from _actions(child)

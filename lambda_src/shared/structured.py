@@ -108,11 +108,15 @@ def ask(
 
 
 def _screened(bedrock: Bedrock, context: Context, answer: Any, answer_type: type) -> Any:
-    """The answer with its texts after the guardrail. Raises `Refused`."""
+    """The answer with its texts after the guardrail. Raises `Refused`, and `ModelFailed` if masking breaks its type."""
     plain = msgspec.to_builtins(answer)
     texts = list(_texts(plain))
     screened = iter(bedrock.screen(context, *texts, source="OUTPUT"))
-    return msgspec.convert(_replaced(plain, screened), answer_type)
+    try:
+        return msgspec.convert(_replaced(plain, screened), answer_type)
+    except msgspec.ValidationError:
+        # Raised `from None`: the error may quote the answer, and a log has the causes of exceptions.
+        raise ModelFailed("The model's answer is unusable.") from None
 
 
 def _texts(node: Any) -> Iterator[str]:

@@ -594,7 +594,8 @@ def test_an_added_turn_is_screened() -> None:
 
 def test_title_and_instructions_are_screened_once_and_stored_masked() -> None:
     outputs = [{"text": "For {EMAIL}"}, {"text": "Answer {EMAIL}."}]
-    world = World({**BLOCKED, "outputs": outputs, "assessments": []}, guardrail_id="g", guardrail_version="1")
+    masked = {**BLOCKED, "outputs": outputs, "assessments": [{"piiEntities": [{"action": "ANONYMIZED"}]}]}
+    world = World(masked, guardrail_id="g", guardrail_version="1")
     conversation = world.create(title="For a@b.org", instructions="Answer a@b.org.")
 
     assert screened_texts(world) == [["For a@b.org", "Answer a@b.org."]]

@@ -21,6 +21,12 @@ def bedrock(model: FakeModel, **changes: Any) -> Bedrock:
     return Bedrock(settings(**changes), model, sleep=lambda seconds: None)
 
 
+ON_DEMAND = (
+    "Invocation of model ID amazon.nova-2-lite-v1:0 with on-demand throughput isn\u2019t supported. Retry your request with "
+    "the ID or ARN of an inference profile that contains this model."
+)
+
+
 @pytest.mark.parametrize(
     ("failure", "expected", "calls"),
     [
@@ -40,9 +46,24 @@ def bedrock(model: FakeModel, **changes: Any) -> Bedrock:
             errors.ModelUnavailable,
             1,
         ),
+        (client_error("ValidationException", ON_DEMAND), errors.ModelUnavailable, 1),
         (
-            client_error("ValidationException", "Invocation with on-demand throughput isn't supported."),
+            client_error("ValidationException", "The provided model doesn't support on-demand throughput."),
             errors.ModelUnavailable,
+            1,
+        ),
+        (
+            client_error(
+                "ValidationException",
+                "The guardrail identifier or version provided in the request does not exist.",
+            ),
+            errors.ModelUnavailable,
+            1,
+        ),
+        # Callers cannot make their own mistake look like the operator's.
+        (
+            client_error("ValidationException", f"Malformed input request, value: '{ON_DEMAND}'"),
+            errors.InvalidRequest,
             1,
         ),
     ],
@@ -115,6 +136,9 @@ def test_every_call_has_the_guardrail() -> None:
     }
 
 
+UNKNOWN = {"newPolicy": {"matches": [{"action": "REDIRECTED"}]}}
+
+
 def guarded(action: str) -> dict[str, Any]:
     assessment = {"sensitiveInformationPolicy": {"piiEntities": [{"action": action, "type": "EMAIL", "match": "a@b"}]}}
     return {"action": "GUARDRAIL_INTERVENED", "outputs": [{"text": "masked"}], "assessments": [assessment]}
@@ -124,6 +148,14 @@ def test_screening_masks_or_refuses_the_text() -> None:
     assert bedrock(FakeModel(guarded("ANONYMIZED")), **GUARDED).screen(context(), "mail a@b") == ["masked"]
     with pytest.raises(errors.Refused):
         bedrock(FakeModel(guarded("BLOCKED")), **GUARDED).screen(context(), "mail a@b")
+
+
+@pytest.mark.parametrize(
+    "change", [{"assessments": []}, {"assessments": [UNKNOWN]}, {"outputs": []}, {"outputs": [{"text": ""}]}], ids=str
+)
+def test_an_intervention_that_shows_no_masked_text_refuses_the_text(change: dict[str, Any]) -> None:
+    with pytest.raises(errors.Refused):
+        bedrock(FakeModel({**guarded("ANONYMIZED"), **change}), **GUARDED).screen(context(), "mail a@b")
 
 
 def test_without_a_guardrail_texts_are_not_screened() -> None:
@@ -250,9 +282,21 @@ def test_a_masked_answer_is_not_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    "extra", [{}, {"trace": {}}, {"trace": trace(BLOCKED)}, {"trace": trace(MASKED, BLOCKED)}], ids=str
+    "extra",
+    [
+        {},
+        {"trace": {}},
+        {"trace": trace(BLOCKED)},
+        {"trace": trace(MASKED, BLOCKED)},
+        {"trace": trace(MASKED, UNKNOWN)},
+        {"trace": trace(UNKNOWN)},
+        {"trace": trace({"invocationMetrics": {"guardrailProcessingLatency": 5}})},
+        {"trace": {"guardrail": {"modelOutput": ["Withheld."], "actionReason": "Guardrail blocked."}}},
+        {"trace": {"guardrail": {**trace(MASKED)["guardrail"], "inputAssessment": {"g": BLOCKED}}}},
+    ],
+    ids=str,
 )
-def test_a_blocked_answer_and_one_without_a_trace_are_refused(extra: dict[str, Any]) -> None:
+def test_an_answer_that_was_not_only_masked_is_refused(extra: dict[str, Any]) -> None:
     answer = {**converse_answer("Withheld.", "guardrail_intervened"), **extra}
 
     with pytest.raises(errors.Refused):

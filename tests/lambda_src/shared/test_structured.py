@@ -160,6 +160,17 @@ def test_a_tool_s_input_is_screened_since_converse_does_not_assess_it() -> None:
     assert [block["text"]["text"] for block in request["content"]] == ["fig", "small", "of ana@example.com", "ripe"]
 
 
+def test_a_masked_text_that_its_field_does_not_take_is_a_failure_of_the_model() -> None:
+    masked = {
+        "action": "GUARDRAIL_INTERVENED",
+        "outputs": [{"text": text} for text in ("fig", "{NAME}", "ripe")],
+        "assessments": [{"sensitiveInformationPolicy": {"piiEntities": [{"action": "ANONYMIZED"}]}}],
+    }
+
+    with pytest.raises(ModelFailed):
+        guarded(FakeModel(tool_call({**GOOD, "default": ["ripe"]}), masked), FORCED_TOOL)
+
+
 def test_a_blocked_tool_input_is_refused() -> None:
     blocked = {
         "action": "GUARDRAIL_INTERVENED",
