@@ -27,6 +27,10 @@ class Auth(Settings, frozen=True, kw_only=True):
 Region = Annotated[str, msgspec.Meta(pattern="^[a-z]{2}(-[a-z]+)+-[0-9]$")]
 
 
+# Functions get an id and the ARN of an application inference profile with `=` between them, and models with commas.
+ModelId = Annotated[str, msgspec.Meta(pattern=r"^[^=,\s]+$")]
+
+
 class ApplicationProfile(Settings, frozen=True, kw_only=True):
     """An application inference profile, and the id of the model or inference profile that it was made from.
 
@@ -37,10 +41,10 @@ class ApplicationProfile(Settings, frozen=True, kw_only=True):
         str,
         msgspec.Meta(pattern=r"^arn:[a-z-]+:bedrock:[a-z0-9-]+:[0-9]{12}:application-inference-profile/[a-z0-9]+$"),
     ]
-    model: str
+    model: ModelId
 
 
-ModelEntry = str | ApplicationProfile
+ModelEntry = ModelId | ApplicationProfile
 
 if TYPE_CHECKING:
 

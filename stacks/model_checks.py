@@ -8,7 +8,7 @@ import msgspec
 from lambda_src.registry import USE_CASES, ModelSetting, UseCase, camel
 from lambda_src.shared.catalog import Invocation, Model, UnknownModel, models, resolve
 from lambda_src.shared.lifecycle import NEAR_END
-from stacks.config import ApplicationProfile, ModelEntry, ModelRegions, StageSettings
+from stacks.config import ApplicationProfile, GuardrailPolicies, ModelEntry, ModelRegions, StageSettings
 from stacks.geography import REGIONS, outside
 from stacks.model_catalog import ANY_REGION, destinations, source_regions, ways
 from stacks.model_choice import reason_without_models, stays
@@ -37,7 +37,9 @@ def _region_problems(settings: StageSettings) -> Iterator[str]:
             yield f"modelRegions.{field.encode_name}: {region} is no commercial region of AWS"
         elif settings.region and outside(settings.residency, settings.region, (region,)):
             yield f"modelRegions.{field.encode_name}: {region} is outside the residency {settings.residency}"
-    if settings.region and outside(settings.residency, settings.region, (settings.region,)):
+    if settings.residency != "any" and not settings.region:
+        yield "residency: set `region`, which decides where the models' calls may go"
+    elif settings.region and outside(settings.residency, settings.region, (settings.region,)):
         yield f"residency: the stage's own region {settings.region} is outside {settings.residency}"
 
 
@@ -47,13 +49,27 @@ def _unchosen_problems(settings: StageSettings) -> Iterator[str]:
         yield "useCases: one is listed twice"
     chosen = settings.chosen_use_cases
     if not chosen:
-        yield "useCases: the stage has none"
+        hint = f"; unless it lists some, it has those with models for {settings.region}" if settings.region else ""
+        yield f"useCases: the stage has none{hint}"
     for use_case in USE_CASES:
-        if use_case in chosen:
-            continue
-        for setting in use_case.models:
-            if getattr(settings.models, setting.name):
-                yield f"models.{camel(setting.name)}: the stage has no {use_case.setting} (useCases)"
+        if use_case not in chosen:
+            for path in _settings_of(use_case, settings):
+                yield f"{path}: the stage has no {use_case.setting} (useCases)"
+
+
+def _settings_of(use_case: UseCase, settings: StageSettings) -> Iterator[str]:
+    """The paths of what the stage sets for the use case."""
+    for setting in use_case.models:
+        if getattr(settings.models, setting.name):
+            yield f"models.{camel(setting.name)}"
+    if getattr(settings.model_regions, use_case.name, None):
+        yield f"modelRegions.{use_case.setting}"
+    if getattr(settings.guardrail.use_cases, use_case.name, GuardrailPolicies()) != GuardrailPolicies():
+        yield f"guardrail.useCases.{use_case.setting}"
+    if use_case.name == "image_generation" and settings.guardrail.pictures is not None:
+        yield "guardrail.pictures"
+    if settings.reserved_concurrency_of(use_case.name):
+        yield f"reservedConcurrency.{use_case.setting}"
 
 
 def _missing_problems(use_case: UseCase, setting: ModelSetting, settings: StageSettings) -> Iterator[str]:
@@ -61,7 +77,7 @@ def _missing_problems(use_case: UseCase, setting: ModelSetting, settings: StageS
     if getattr(settings.models, setting.name) is not None:
         count = "one model" if setting.minimum == 1 else f"{setting.minimum} models"
         yield f"{path}: at least {count}"
-    elif settings.model_region(use_case.name) is None:
+    elif settings.region is None:
         yield f"{path}: list them, or set `region`, for which they are chosen"
     else:
         yield f"{path}: {reason_without_models(use_case, setting, settings)}"
@@ -149,7 +165,7 @@ def _invocation_problems(
 def _place_problems(invocation: Invocation, region: str, settings: StageSettings) -> Iterator[str]:
     reached = destinations(invocation, region)
     if not reached:
-        yield f"{invocation.id} is not served in {region}{_elsewhere(invocation, settings)}"
+        yield f"{invocation.id} is not served in {region}{_instead(invocation, region, settings)}"
     elif ANY_REGION in reached and settings.residency != "any":
         yield f"{invocation.id} may be processed in any commercial region, but the residency is {settings.residency}"
     elif away := outside(settings.residency, settings.region or region, reached):
@@ -157,8 +173,11 @@ def _place_problems(invocation: Invocation, region: str, settings: StageSettings
         yield f"{invocation.id} may be processed in {where}, outside the residency {settings.residency}"
 
 
-def _elsewhere(invocation: Invocation, settings: StageSettings) -> str:
-    """Where the model is served, or other ways to call it, as far as the stage's residency allows them."""
+def _instead(invocation: Invocation, region: str, settings: StageSettings) -> str:
+    """Other ways to call the model, there or elsewhere, as far as the stage's residency allows them."""
+    there = [way.id for way in ways(invocation.model) if stays(way, region, settings)]
+    if there:
+        return f", but the model is there as {', '.join(there)}"
     if not source_regions(invocation):
         others = [
             way.id

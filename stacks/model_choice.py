@@ -123,8 +123,11 @@ def left_out(stage: Mapping[str, Any], settings: StageSettings) -> Iterator[str]
 
 
 def data_flows(settings: StageSettings) -> Iterator[str]:
-    """A line for each use case whose data models may process outside the stage's region."""
+    """A line for each use case whose data models, or the guardrail, may process outside the stage's region."""
+    guardrail_region = settings.guardrail_region if settings.guardrail.type == "existing" else settings.region
     for use_case in settings.chosen_use_cases:
+        if use_case.models and guardrail_region and guardrail_region != settings.region:
+            yield f"{use_case.id}: the guardrail processes its texts in {guardrail_region}"
         region = settings.model_region(use_case.name)
         reached = _reached(use_case, settings)
         if region is None or not reached - {settings.region}:

@@ -75,7 +75,10 @@ def test_all_problems_of_all_models_are_reported() -> None:
         "embeddings[0]",
         "embeddings[1]",
     ]
-    assert "only through a profile: au.anthropic.claude-haiku-5-5, " in messages[1]
+    assert messages[1].endswith(
+        "is not served in us-west-2, but the model is there as us.anthropic.claude-haiku-5-5, "
+        "global.anthropic.claude-haiku-5-5"
+    )
 
 
 def test_without_a_region_listed_profiles_are_not_validated() -> None:
@@ -93,6 +96,43 @@ def test_without_a_region_models_must_be_listed() -> None:
     )
 
 
+def test_without_a_region_no_residency_can_be_kept() -> None:
+    """Nor can models be chosen, in whichever region they are called."""
+    stage = {"useCases": ["embeddings"], "residency": "eu", "modelRegions": {"embeddings": "eu-west-1"}}
+    with pytest.raises(ConfigError) as caught:
+        load_stage({"test": stage}, "test", today=TODAY)
+
+    assert caught.value.problems == (
+        "stages.test.residency: set `region`, which decides where the models' calls may go",
+        "stages.test.models.embeddings: list them, or set `region`, for which they are chosen",
+    )
+
+
+def test_settings_of_use_cases_that_the_stage_does_not_have_are_errors() -> None:
+    messages = problems(
+        useCases=["chatbot"],
+        models={"hrQaRerank": ["amazon.rerank-v1:0"]},
+        modelRegions={"embeddings": "us-east-1"},
+        guardrail={"pictures": True, "useCases": {"hrQa": {"filters": {"HATE": "low"}}}},
+        reservedConcurrency={"hrQa": 5, "chatbot": 5},
+    )
+
+    assert messages == (
+        "stages.test.guardrail.pictures: the stage has no imageGeneration (useCases)",
+        "stages.test.modelRegions.embeddings: the stage has no embeddings (useCases)",
+        "stages.test.models.hrQaRerank: the stage has no hrQa (useCases)",
+        "stages.test.guardrail.useCases.hrQa: the stage has no hrQa (useCases)",
+        "stages.test.reservedConcurrency.hrQa: the stage has no hrQa (useCases)",
+    )
+
+
+@pytest.mark.parametrize("entry", ["us.amazon.nova-lite-v1:0=x", "", "us.amazon.nova-lite-v1:0,x"])
+def test_an_id_cannot_contain_what_separates_ids_and_profiles(entry: str) -> None:
+    assert problems(models={"chatbot": [entry]})[0].startswith("stages.test.models.chatbot[0]: ")
+    profile = {"arn": APPLICATION_PROFILE, "model": entry}
+    assert problems(models={"chatbot": [profile]})[0].startswith("stages.test.models.chatbot[0].model: ")
+
+
 @pytest.mark.parametrize(
     ("settings", "problem"),
     [
@@ -106,7 +146,10 @@ def test_without_a_region_models_must_be_listed() -> None:
         ),
         ({"residency": "eu"}, "residency: the stage's own region us-west-2 is outside eu"),
         ({"useCases": ["chatbot", "chatbot"]}, "useCases: one is listed twice"),
-        ({"useCases": []}, "useCases: the stage has none"),
+        (
+            {"useCases": []},
+            "useCases: the stage has none; unless it lists some, it has those with models for us-west-2",
+        ),
         (
             {"useCases": ["chatbot"], "models": {"embeddings": ["amazon.titan-embed-text-v2:0"]}},
             "models.embeddings: the stage has no embeddings (useCases)",

@@ -112,6 +112,17 @@ def test_data_that_may_go_anywhere_is_reported() -> None:
     assert list(data_flows(load("eu-west-2", residency="region"))) == []
 
 
+def test_texts_that_a_guardrail_elsewhere_screens_are_reported() -> None:
+    settings = load(
+        "us-west-2",
+        useCases=["summarization", "embeddings"],
+        modelRegions={"summarization": "us-east-1"},
+        guardrail={"type": "existing", "id": "abc123", "version": "3"},
+    )
+
+    assert "embeddings: the guardrail processes its texts in us-east-1" in data_flows(settings)
+
+
 def test_dimensions_limit_the_embedding_models() -> None:
     # Only Titan gives vectors of this length.
     settings = load("ap-southeast-1", hrQa={"dimensions": 512})
