@@ -5,6 +5,7 @@ from datetime import date
 from aws_cdk import CfnTag, Environment, RemovalPolicy, Stack, Tags
 from constructs import Construct
 
+from lambda_src.shared.catalog import resolve
 from stacks.common.cost_profile import cost_profile
 from stacks.config import StageSettings
 
@@ -51,7 +52,14 @@ class UseCaseStack(Stack):
         # A profile is created in the stack's region, and must be where the model is called.
         if not self.settings.cost_profiles or self.settings.leaves_region(self.use_case):
             return ids
-        return tuple(each if "=" in each else f"{each}={self._cost_profile(each)}" for each in ids)
+        return tuple(map(self._with_cost_profile, ids))
+
+    def _with_cost_profile(self, invocation_id: str) -> str:
+        invocation = resolve(invocation_id)
+        # Rerank takes no profile.
+        if invocation.application_profile or invocation.model.purpose == "rerank":
+            return invocation_id
+        return f"{invocation_id}={self._cost_profile(invocation_id)}"
 
     def _cost_profile(self, invocation_id: str) -> str:
         if invocation_id not in self._cost_profiles:

@@ -109,6 +109,7 @@ EXTRA_STAGES: dict[str, dict[str, Any]] = {
         "useCases": ["summarization", "chatbot", "hrQa"],
         "costProfiles": True,
         "models": {
+            "hrQaRerank": ["cohere.rerank-v3-5:0"],
             "summarization": [
                 {
                     "arn": "arn:aws:bedrock:eu-central-1:111122223333:application-inference-profile/abc123",
