@@ -66,7 +66,7 @@ def _settings_of(use_case: UseCase, settings: StageSettings) -> Iterator[str]:
         yield f"modelRegions.{use_case.setting}"
     if getattr(settings.guardrail.use_cases, use_case.name, GuardrailPolicies()) != GuardrailPolicies():
         yield f"guardrail.useCases.{use_case.setting}"
-    if use_case.name == "image_generation" and settings.guardrail.pictures is not None:
+    if use_case.name == "image_generation" and settings.guardrail.pictures:
         yield "guardrail.pictures"
     if settings.reserved_concurrency_of(use_case.name):
         yield f"reservedConcurrency.{use_case.setting}"

@@ -62,10 +62,13 @@ _DEPLOYMENT_ERRORS = {
 # Bedrock reports these with ValidationException. Only its own words may match: a message can quote the caller's text.
 _WRONG_DEPLOYMENT = re.compile(
     r"The provided (model|guardrail) identifier is invalid"
-    r"|The provided model doesn.t support on-demand throughput"
-    r"|Invocation of model ID \S+ with on-demand throughput isn.t supported"
+    r"|The provided model does\S+ support on-demand throughput"
+    r"|Invocation of model ID \S+ with on-demand throughput is\S+ supported"
     r"|The guardrail identifier or version provided in the request does not exist"
 )
+
+# They name the account and its resources.
+_ARN = re.compile(r"arn:[a-z-]+:[a-z-]+:[^\s'\"]+")
 
 ClientFor = Callable[[int, str | None], Any]
 
@@ -359,6 +362,7 @@ def _rejected(message: str) -> ApiError:
     # Titan Image and Nova Canvas report blocked content as a validation error.
     if "content filter" in message.lower() or "content policy" in message.lower():
         return Refused("The model declined this request.")
+    message = _ARN.sub("(ARN)", message)
     # The model does not say which field it is.
     details = [{"path": "request", "message": message}]
     error = InvalidRequest(f"The model did not accept the request: {message}", details=details)

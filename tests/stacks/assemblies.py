@@ -115,7 +115,7 @@ EXTRA_STAGES: dict[str, dict[str, Any]] = {
                     "arn": "arn:aws:bedrock:eu-central-1:111122223333:application-inference-profile/abc123",
                     "model": "eu.amazon.nova-lite-v1:0",
                 }
-            ]
+            ],
         },
     },
     # Existing guardrail, in the region that the text models are called in.

@@ -22,8 +22,8 @@ def bedrock(model: FakeModel, **changes: Any) -> Bedrock:
 
 
 ON_DEMAND = (
-    "Invocation of model ID amazon.nova-2-lite-v1:0 with on-demand throughput isn\u2019t supported. Retry your request with "
-    "the ID or ARN of an inference profile that contains this model."
+    "Invocation of model ID amazon.nova-2-lite-v1:0 with on-demand throughput isn\u2019t supported. Retry your request "
+    "with the ID or ARN of an inference profile that contains this model."
 )
 
 
@@ -375,6 +375,16 @@ def test_an_application_inference_profile_is_called_by_its_arn() -> None:
     bedrock(fake).converse(context(), resolve(f"us.amazon.nova-lite-v1:0={arn}"), {})
 
     assert fake.requests[0]["modelId"] == arn
+
+
+def test_callers_do_not_see_arns() -> None:
+    arn = "arn:aws:bedrock:us-west-2:111122223333:application-inference-profile/abc"
+    failure = client_error("ValidationException", f"Value '{arn}' at 'modelId' failed to satisfy constraint")
+    with pytest.raises(errors.InvalidRequest) as raised:
+        bedrock(FakeModel(failure)).converse(context(), HAIKU, {})
+
+    assert raised.value.message.endswith("Value '(ARN)' at 'modelId' failed to satisfy constraint")
+    assert "1111" not in str(raised.value.body("r"))
 
 
 def test_a_model_that_cannot_be_used_tells_the_operator_what_to_do(caplog: pytest.LogCaptureFixture) -> None:

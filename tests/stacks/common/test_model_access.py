@@ -165,9 +165,7 @@ def test_cost_profiles_are_made_for_each_use_case_and_model(assembly_of: Callabl
 
 def test_rerank_has_no_cost_profile_since_it_takes_none(assembly_of: Callable[[str], Assembly]) -> None:
     model = "arn:${AWS::Partition}:bedrock:eu-central-1::foundation-model/cohere.rerank-v3-5:0"
-    ((_, condition),) = [
-        each for each in invocations(assembly_of("europe").template("hr-qa")) if each[0][-1] == model
-    ]
+    ((_, condition),) = [each for each in invocations(assembly_of("europe").template("hr-qa")) if each[0][-1] == model]
 
     assert condition == {}
 
