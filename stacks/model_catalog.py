@@ -10,10 +10,11 @@ ANY_REGION = "*"
 
 
 class Source(msgspec.Struct, frozen=True):
-    """Where figures come from, and the day on which they were read or saved."""
+    """Where figures come from, and the day on which they were read or saved. `regions`: those it was read in."""
 
     title: str
     read: str
+    regions: tuple[str, ...] = ()
 
 
 class Row(Model, frozen=True, kw_only=True):

@@ -67,20 +67,24 @@ def fetch(
 
 
 def _models(client: Any, region: str) -> Callable[[], Answer]:
-    return lambda: {"region": region, "modelSummaries": client.list_foundation_models().get("modelSummaries", [])}
+    return lambda: {"region": region, "modelSummaries": _member(client.list_foundation_models(), "modelSummaries")}
 
 
 def _profiles(client: Any, region: str) -> Callable[[], Answer]:
+    name = "inferenceProfileSummaries"
+
     def call() -> Answer:
         pages = client.get_paginator("list_inference_profiles").paginate(typeEquals="SYSTEM_DEFINED")
-        return {
-            "region": region,
-            "inferenceProfileSummaries": [
-                profile for page in pages for profile in page.get("inferenceProfileSummaries", [])
-            ],
-        }
+        return {"region": region, name: [profile for page in pages for profile in _member(page, name)]}
 
     return call
+
+
+def _member(response: Answer, name: str) -> Any:
+    """botocore returns an empty response for a body that broke off: it must not pass for an empty list."""
+    if name not in response:
+        raise ValueError(f"the response has no {name}")
+    return response[name]
 
 
 def _price_list(url: str) -> Callable[[], Answer]:

@@ -164,33 +164,37 @@ class Refresh:
                 row["prices"] = after
 
     def _cite(self, row: Document, figures: str, kind: Kind, *, keeps_old: bool) -> None:
-        """Names the source of the figures: the answers alone, or before the old one if some figures are still its."""
+        """Names the answers as the figures' source; before the old ones if some figures are still theirs."""
+        key = self._source(kind)
         before = row["sources"].get(figures, [])
         old = [before] if isinstance(before, str) else before
-        keys = [self._source(kind), *old] if keeps_old else [self._source(kind)]
-        keys = [*dict.fromkeys(keys)]
+        keys = [key, *(name for name in old if not self._is_superseded(name, key))] if keeps_old else [key]
         row["sources"][figures] = keys[0] if len(keys) == 1 else keys
+
+    def _is_superseded(self, old: str, new: str) -> bool:
+        sources = self.document["sources"]
+        regions = [{*sources[key].get("regions", ())} for key in (old, new)]
+        return bool(sources[old]["title"] == sources[new]["title"] and regions[0] <= regions[1])
 
     def _source(self, kind: Kind) -> str:
         """The key of the answers' source."""
-        source = {"title": self._title(kind), "read": self._day(kind).isoformat()}
+        quotes = self._answers.quotes
+        title, regions = {
+            "models": ("ListFoundationModels", {*self._answers.models}),
+            "details": ("GetFoundationModel", {*self._answers.details}),
+            "profiles": ("ListInferenceProfiles", {*self._answers.profiles}),
+            "prices": (
+                f"AWS's price lists {', '.join(sorted(quotes.offers))}",
+                {quoted.region for quoted in quotes.prices},
+            ),
+        }[kind]
+        source = {"title": title, "read": self._day(kind).isoformat(), "regions": sorted(regions)}
         key = base = f"{_SLUGS[kind]}-{source['read']}"
         number = 1
         while self.document["sources"].setdefault(key, source) != source:
             number += 1
             key = f"{base}-{number}"
         return key
-
-    def _title(self, kind: Kind) -> str:
-        answers = self._answers
-        if kind == "prices":
-            regions = {quoted.region for quoted in answers.quotes.prices}
-            return f"AWS's price lists {', '.join(sorted(answers.quotes.offers))} in {_several(regions)}"
-        if kind == "profiles":
-            return f"ListInferenceProfiles in {_several(answers.profiles)}"
-        if kind == "models":
-            return f"ListFoundationModels in {_several(answers.models)}"
-        return f"GetFoundationModel in {_several(answers.details)}"
 
     def _day(self, kind: Kind) -> date:
         return self._answers.days[kind]

@@ -68,9 +68,11 @@ def test_a_price_changes_for_its_profile_only(case: Case) -> None:
     assert [*prices] == ["", "us"]
     refresh = case.refresh()
     assert refresh.document["models"][HAIKU]["sources"]["prices"] == "price-lists-2026-11-24"
-    assert refresh.document["sources"]["price-lists-2026-11-24"]["title"] == (
-        "AWS's price lists AmazonBedrock, AmazonBedrockFoundationModels in us-east-1, us-west-2"
-    )
+    assert refresh.document["sources"]["price-lists-2026-11-24"] == {
+        "title": "AWS's price lists AmazonBedrock, AmazonBedrockFoundationModels",
+        "read": "2026-11-24",
+        "regions": ["us-east-1", "us-west-2"],
+    }
 
 
 def test_the_price_of_a_model_id_that_nobody_can_call_is_the_global_one(case: Case) -> None:

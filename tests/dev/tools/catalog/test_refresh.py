@@ -230,8 +230,9 @@ def test_source_regions_without_an_answer_stay(case: Case) -> None:
     refresh = case.refresh()
     assert refresh.document["models"][NOVA]["sources"]["profiles"] == ["inference-profiles-2026-11-24", "lists"]
     assert refresh.document["sources"]["inference-profiles-2026-11-24"] == {
-        "title": "ListInferenceProfiles in us-west-2",
+        "title": "ListInferenceProfiles",
         "read": "2026-11-24",
+        "regions": ["us-west-2"],
     }
 
 
@@ -311,9 +312,9 @@ def test_two_refreshes_on_one_day_have_two_sources(case: Case) -> None:
         answer["modelSummaries"].remove(summary(answer, TITAN))
 
     sources = case.refresh().document["sources"]
-    assert [source["title"] for key, source in sources.items() if key.startswith("foundation-models")] == [
-        "ListFoundationModels in eu-west-1, us-east-1",
-        "ListFoundationModels in eu-west-1",
+    assert [source["regions"] for source in sources.values() if source["title"] == "ListFoundationModels"] == [
+        ["eu-west-1", "us-east-1"],
+        ["eu-west-1"],
     ]
 
 
