@@ -32,14 +32,17 @@ def fetch(
     price_lists: str = PRICE_LISTS,
     regions: tuple[str, ...] = tuple(REGIONS),
 ) -> list[str]:
-    """Saves every answer that AWS gives, and returns what it refused. Raises `InvalidAnswer`.
+    """Saves every answer that AWS gives, and returns why others are missing. Raises `InvalidAnswer`.
 
     The folder must not have answers yet: old ones of a region that refuses today would pass for today's.
     """
     if any(folder.glob("*.json")):
         raise InvalidAnswer(f"{folder} has JSON files already: --fetch needs a new folder")
     folder.mkdir(parents=True, exist_ok=True)
-    session = session or boto3.Session()
+    try:
+        session = session or boto3.Session()
+    except CALL_ERRORS as error:
+        raise InvalidAnswer(one_line(error)) from error
     calls: dict[str, Callable[[], Answer]] = {}
     for region in regions:
         # Clients are created here since a session is not safe to share between threads.
@@ -54,16 +57,20 @@ def fetch(
         for region in regions:
             calls[f"prices-{offer}-{region}"] = _price_list(f"{price_lists}/{offer}/current/{region}/index.json")
 
-    def save(name: str) -> str | None:
+    def save(name: str) -> str:
         try:
             answer = calls[name]()
         except (*CALL_ERRORS, HTTPException) as error:
-            return f"{name}: {one_line(error)}"
+            return one_line(error)
         _write(folder / f"{name}.json", {"fetched": today.isoformat(), **answer})
-        return None
+        return ""
 
+    missing: dict[str, list[str]] = {}
     with ThreadPoolExecutor(8) as pool:
-        return [problem for problem in pool.map(save, calls) if problem]
+        for name, reason in zip(calls, pool.map(save, calls), strict=True):
+            if reason:
+                missing.setdefault(reason, []).append(name)
+    return [f"not fetched: {', '.join(names)}: {reason}" for reason, names in missing.items()]
 
 
 def _models(client: Any, region: str) -> Callable[[], Answer]:

@@ -207,12 +207,12 @@ class Tariffs:
 
 
 def _row_names(row: Row) -> set[str]:
-    """The id with and without version and date, the name, and the name after the provider's."""
+    """The id with and without provider, date and version, and the name with and without the provider's."""
     base = _VERSION.sub("", row.id)
     undated = _DATE.sub("", base)
-    bare = undated.partition(".")[2]
-    names = (row.id, base, undated, bare, row.name, f"{row.provider} {row.name}")
-    return {_key(name) for name in names}
+    names = (row.id, base, undated, undated.partition(".")[2], row.name, f"{row.provider} {row.name}")
+    # The lists price `Llama 3.3 70B`; its row is Llama 3.3 70B Instruct.
+    return {key for name in names for key in (_key(name), _key(name).removesuffix("instruct"))}
 
 
 def _key(name: str) -> str:
