@@ -6,7 +6,7 @@ part of its usage type; what it prices is the rest of the usage type, of which t
 - `USW2-MP:USW2_InputTokenCount_Global-Units`, in AmazonBedrockFoundationModels, per million tokens
 - `USW2-MP:USW2_input_tokens_long_ctx_global_standard-Units`, likewise
 - `USW2-Nova2.0Lite-input-tokens-cross-region-global`, in AmazonBedrock and AmazonBedrockService, per thousand
-- `USW2-moonshotai.kimi-k3-mantle-input-tokens-global-standard`, likewise
+- `USW2-xai.grok-4.7-mantle-input-tokens-global-standard`, likewise
 
 https://docs.aws.amazon.com/awsaccountbilling/latest/aboutv2/reading-service-price-list-file-for-services.html
 """

@@ -95,7 +95,7 @@ class Refresh:
                 (after.extended_access_at, reported.extended_access_on),
             )
             kind: Kind = "models" if row["id"] in self._answers.models.get(region, {}) else "details"
-            self._cite(row, "lifecycle", kind, keeps_old=any(day and not said for day, said in dates))
+            self._cite(row, "lifecycle", kind, keeps_old=any(day and not answer for day, answer in dates))
             row["lifecycle"] = _lifecycle(after)
 
     def _refresh_profiles(self) -> None:

@@ -251,6 +251,16 @@ def test_another_model_s_name_is_not_taken_for_the_row_s(case: Case) -> None:
     assert names == "Nova Lite, Nova Lite Plus, Ray v2"
 
 
+def test_a_name_of_two_rows_is_neither_s(case: Case) -> None:
+    with case.edit_row(HAIKU_4) as row:
+        row["name"] = "Nova Lite"
+    with case.edit(BEDROCK) as offer:
+        set_price(offer, "Nova Lite", "NovaLite-input-tokens", "0.0000500000")
+
+    assert case.changes() == {}
+    assert case.refresh().notes["Names in the price lists without a row"] == ["Nova Lite, Ray v2"]
+
+
 @pytest.mark.parametrize(
     "attributes",
     [

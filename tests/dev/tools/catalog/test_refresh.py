@@ -99,7 +99,6 @@ def test_a_variant_is_not_a_model(case: Case) -> None:
     with case.edit(EAST) as answer:
         variant = summary(answer, f"{NOVA}:24k")
         variant["inferenceTypesSupported"] = ["ON_DEMAND"]
-        variant["modelLifecycle"] = {"status": "LEGACY"}
 
     assert case.changes() == {}
     assert case.refresh().notes == CASE_NOTES
@@ -155,6 +154,44 @@ def test_a_model_that_ended_in_one_region_lives_in_the_others(case: Case) -> Non
     assert case.changes() == {TITAN: {"regions": ["us-east-1"]}}
 
 
+def test_a_legacy_region_counts_before_the_possible_end_of_an_active_one(case: Case) -> None:
+    with case.edit(IRELAND) as answer:
+        summary(answer, TITAN)["modelLifecycle"] = {"status": "LEGACY"}
+    with case.edit(EAST) as answer:
+        summary(answer, TITAN)["modelLifecycle"] = {"status": "ACTIVE", "endOfLifeTime": "2026-12-01T00:00:00Z"}
+
+    assert case.changes() == {TITAN: {"lifecycle": {"status": "legacy"}}}
+
+
+def test_the_possible_end_of_an_active_model_ends_nothing(case: Case) -> None:
+    with case.edit(EAST) as answer:
+        summary(answer, NOVA)["modelLifecycle"] = {"status": "ACTIVE", "endOfLifeTime": "2026-11-01T00:00:00Z"}
+
+    assert case.changes() == {NOVA: {"lifecycle": {"status": "active", "endOfLifeAt": "2026-11-01"}}}
+
+
+def test_a_complete_list_counts_before_an_answer_about_one_model(case: Case) -> None:
+    with case.edit(EAST) as answer:
+        details = summary(answer, NOVA) | {"modelLifecycle": {"status": "LEGACY"}}
+    case.save("details.json", {"modelDetails": details})
+
+    assert case.changes() == {}
+
+
+def test_an_ended_model_that_left_the_lists_stays_where_it_was(case: Case) -> None:
+    """Accounts with extended access may still call it."""
+    with case.edit(EAST) as answer:
+        answer["modelSummaries"].remove(summary(answer, HAIKU_4))
+    for name in ("profiles-us-east-1-2.json", "profiles-us-west-2.json"):
+        with case.edit(name) as answer:
+            answer["inferenceProfileSummaries"].remove(profile(answer, f"us.{HAIKU_4}"))
+    with case.edit_row(HAIKU_4) as row:
+        row["lifecycle"] = {"status": "ended", "endOfLifeAt": "2026-10-16"}
+
+    assert case.changes() == {}
+    assert case.refresh().notes == CASE_NOTES
+
+
 def test_a_model_that_ended_everywhere_has_ended(case: Case) -> None:
     with case.edit(EAST) as answer:
         summary(answer, HAIKU_4)["modelLifecycle"] = {"status": "LEGACY", "endOfLifeTime": "2026-11-20T00:00:00Z"}
@@ -203,6 +240,27 @@ def test_a_routing_that_becomes_another_is_dropped(case: Case) -> None:
             profile(answer, f"us.{NOVA}")["models"] = arns(NOVA, "us-east-1", "us-west-2")
 
     assert case.changes() == {NOVA: {"profiles": {"us": "us"}}, "us-2": None}
+
+
+def test_the_name_of_a_dropped_routing_is_not_given_to_another(case: Case) -> None:
+    for name in ("profiles-us-east-1-2.json", "profiles-us-west-2.json"):
+        with case.edit(name) as answer:
+            profile(answer, f"us.{NOVA}")["models"] = arns(NOVA, "us-east-1", "us-west-2")
+            profile(answer, f"us.{HAIKU_4}")["models"] = arns(HAIKU_4, "us-west-2")
+
+    changes = case.changes()
+    assert changes.keys() == {NOVA, HAIKU_4, "us-2", "us-3"}
+    assert changes["us-2"] is None
+    assert changes[HAIKU_4] == {"profiles": {"us": "us-3"}}
+
+
+def test_a_profile_that_is_gone_has_no_price(case: Case) -> None:
+    case.only("profiles-us-east-1-1.json", "profiles-us-east-1-2.json", "profiles-us-west-2.json")
+    for name in ("profiles-us-east-1-2.json", "profiles-us-west-2.json"):
+        with case.edit(name) as answer:
+            answer["inferenceProfileSummaries"].remove(profile(answer, f"us.{HAIKU_4}"))
+
+    assert [*case.changes()[HAIKU_4]["prices"]] == [""]
 
 
 def test_a_source_region_without_the_profile_is_removed(case: Case) -> None:
