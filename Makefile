@@ -20,7 +20,7 @@ PYTEST = python -m pytest
 UNIT_TESTS = tests/lambda_src tests/project tests/docs tests/dev/tools tests/dev/evaluation tests/dev/benchmarks clients/tests/unit \
 	tests/ui/test_texts.py tests/ui/test_pages.py
 
-.PHONY: help setup setup-local ui test-ui screenshots local local-stop local-reset test unit coverage test-stacks test-e2e test-hostile test-use-case lint lint-prose format synth use-case snapshots deploy destroy doctor lock openapi curl bench bench-chat bench-ingestion soak evaluate
+.PHONY: help setup setup-local ui test-ui screenshots local local-stop local-reset test unit coverage test-stacks test-e2e test-hostile test-use-case lint lint-prose format synth use-case snapshots deploy smoke destroy token doctor callers lock openapi curl bench bench-chat bench-ingestion soak evaluate
 
 help: ## list the commands
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -79,7 +79,8 @@ test-ui: setup ## run the web UI's tests, with a browser
 screenshots: setup ## take the screenshots in docs/images
 	@$(PYTEST) -o python_functions="screenshot_*" tests/ui/screenshots.py
 
-test-e2e: setup-local ## run the end-to-end tests and LangChain's standard tests: make test-e2e [STAGE=local]
+test-e2e: setup-local ## run the smoke test, the end-to-end tests and LangChain's standard tests: make test-e2e [STAGE=local]
+	@python -m dev.tools.smoke --stage $(LOCAL_STAGE)
 	@STAGE=$(LOCAL_STAGE) $(PYTEST) tests/e2e clients/tests/integration
 
 test-hostile: setup-local ## read files made to exhaust their reader, send generated requests to the running local stage
@@ -113,15 +114,25 @@ use-case: setup ## add a use case: make use-case NAME=translation [MODELS=text|n
 snapshots: setup ## update the template snapshots
 	@$(PYTEST) tests/stacks/test_snapshots.py --snapshot-update
 
-deploy: setup ## deploy to AWS: make deploy STAGE=dev
+deploy: setup ## deploy to AWS: make deploy STAGE=dev [YES=1: do not ask]
 	@mkdir -p .local
-	@$(CDK) deploy --all --require-approval broadening --outputs-file .local/outputs-$(STAGE).json
+	@$(CDK) deploy --all --require-approval $(if $(YES),never,broadening) --outputs-file .local/outputs-$(STAGE).json
+	@echo "deployed; 'make smoke STAGE=$(STAGE)' calls each use case once"
 
-destroy: setup ## delete a stage: make destroy STAGE=dev
-	@$(CDK) destroy --all
+smoke: setup ## call each use case once, at most a minute: make smoke [STAGE=local]
+	@python -m dev.tools.smoke --stage $(LOCAL_STAGE)
 
-doctor: setup ## check versions, credentials, models and quotas: make doctor STAGE=dev
+destroy: setup ## delete a stage, and its data unless the stage retains it: make destroy STAGE=dev [YES=1: do not ask]
+	@python -m dev.tools.destroy --stage $(STAGE) $(if $(YES),--yes)
+
+token: setup ## print an ID token of a stage with Cognito: make token STAGE=dev USE_CASE=embeddings USERNAME=ana@example.com
+	@python -m dev.tools.id_token --stage $(STAGE) "$(subst _,-,$(USE_CASE))" "$(USERNAME)"
+
+doctor: setup ## check versions, credentials, access to models, and quotas: make doctor STAGE=dev
 	@python -m dev.tools.doctor --stage $(STAGE)
+
+callers: setup ## list data stored under ARNs, move it to its callers: make callers STAGE=dev [ARGUMENTS="--share ROLE --apply"]
+	@python -m dev.tools.callers --stage $(STAGE) $(ARGUMENTS)
 
 lock: setup ## lock the versions in pyproject.toml, export the requirements files
 	@python -m dev.tools.lock

@@ -239,7 +239,8 @@ class Throttling(Settings, frozen=True, kw_only=True):
 class StreamingSettings(Settings, frozen=True, kw_only=True):
     """How streaming routes respond: incrementally through AWS Lambda Web Adapter, or with all events at once.
 
-    The adapter is a public layer by AWS; `layerArn` selects another copy of it, with its version.
+    The adapter is a public layer by AWS; `layerArn` selects another copy of it, which must contain 0.7.1 or newer:
+    earlier ones let callers forge their identity.
     """
 
     adapter: bool = True
@@ -356,6 +357,10 @@ class StageSettings(Settings, frozen=True, kw_only=True):
     def keeps_data(self) -> bool:
         """Whether tables, buckets and logs are kept when their stack is deleted."""
         return self.removal_policy == "retain"
+
+    def stack_name(self, use_case: str) -> str:
+        """The name of a use case's stack."""
+        return f"bedrock-endpoints-{self.name}-{use_case.replace('_', '-')}"
 
     @property
     def chosen_use_cases(self) -> tuple[UseCase, ...]:

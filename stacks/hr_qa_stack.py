@@ -44,7 +44,7 @@ class HrQaStack(UseCaseStack):
         store = VectorStore(
             self,
             "Store",
-            index=index_name(settings.models_for("hr_qa_embeddings")[0].partition("=")[0], dimensions),
+            index=index_name(settings.models_for("hr_qa_embeddings")[0].partition("=")[0], dimensions, engine),
             index_family=f"{INDEX_PREFIX}*",
             properties=index_definition(dimensions, engine)["mappings"]["properties"],
         )
@@ -77,11 +77,11 @@ class HrQaStack(UseCaseStack):
             queue.grant_send(function.role)
             store.grant(function.role, permissions)
             ModelAccess(self, "hr_qa_embeddings").grant(function.role)
-        store.complete()
         bucket.grant_objects(api.role, PREFIX, ("s3:PutObject", "s3:GetObject"))
         bucket.grant_objects(ingestion.role, PREFIX, ("s3:GetObject",))
         bucket.grant_erase(ingestion.role, PREFIX)
-        queue.feed(ingestion.function, ingestion.role, concurrency=settings.hr_qa.concurrency)
+        source = queue.feed(ingestion.function, ingestion.role, concurrency=settings.hr_qa.concurrency)
+        store.complete(slow=source)
         guardrail.grant_apply(api.role)
         ModelAccess(self, guardrail=guardrail).grant(api.role)
         ModelAccess(self, "hr_qa_rerank").grant(api.role)

@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from lambda_src.registry import USE_CASES
 from stacks.config import (
     PICTURE_FILTER_REGIONS,
     GuardrailPolicies,
@@ -49,6 +50,9 @@ RETENTION_DAYS = (
 # Limits of a guardrail: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_GuardrailTopicConfig.html
 MAX_TOPICS, MAX_EXAMPLES = 30, 5
 
+# A guardrail has its stack's name: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_CreateGuardrail.html
+MAX_GUARDRAIL_NAME = 50
+
 
 class ConfigError(Exception):
     """The settings cannot be deployed. `problems` has one line per problem, starting with the path of the setting."""
@@ -81,7 +85,10 @@ def load_stage(stages: object, name: object, *, today: date, default_region: str
     if settings.region is None:
         settings = msgspec.structs.replace(settings, region=default_region)
     settings = with_choices(settings)
-    problems = [f"{path}.{problem}" for problem in (*_combination_problems(settings), *model_problems(settings, today))]
+    problems = [f"{path}: {problem}" for problem in _name_problems(settings)]
+    problems += [
+        f"{path}.{problem}" for problem in (*_combination_problems(settings), *model_problems(settings, today))
+    ]
     if problems:
         raise ConfigError(problems)
     return settings
@@ -94,6 +101,12 @@ def _combination_problems(settings: StageSettings) -> Iterable[str]:
     yield from _ui_problems(settings)
     if settings.streaming.layer_arn and not settings.streaming.adapter:
         yield "streaming.layerArn: only with `adapter`"
+    if (
+        settings.streaming.adapter
+        and not settings.streaming.layer_arn
+        and (settings.region or "").startswith(("cn-", "us-gov-"))
+    ):
+        yield "streaming.layerArn: AWS's public layer is not in this region; give another copy, or turn `adapter` off"
     if settings.log_retention_days not in RETENTION_DAYS:
         allowed = ", ".join(map(str, RETENTION_DAYS))
         yield f"logRetentionDays: CloudWatch Logs cannot keep {settings.log_retention_days} days; one of {allowed}"
@@ -107,6 +120,18 @@ def _combination_problems(settings: StageSettings) -> Iterable[str]:
         yield "throttling.modelBurst: above `burst`, the limit for all routes together"
     if any(key.lower().startswith("aws:") for key in settings.tags):
         yield "tags: keys that start with `aws:` are reserved"
+
+
+def _name_problems(settings: StageSettings) -> Iterable[str]:
+    longest = max(
+        (settings.stack_name(use_case.name) for use_case in USE_CASES if use_case.models), key=len, default=""
+    )
+    excess = len(longest) - MAX_GUARDRAIL_NAME
+    if excess > 0:
+        yield (
+            f"the stage's name is {excess} characters too long: the guardrail {longest} would have {len(longest)}, and "
+            f"Bedrock allows {MAX_GUARDRAIL_NAME}"
+        )
 
 
 def _auth_problems(settings: StageSettings) -> Iterable[str]:

@@ -98,8 +98,7 @@ class UiStack(UseCaseStack):
     def _create_caller_role(self, apis: Sequence[UseCaseStack]) -> iam.Role:
         """The role the web UI calls the stage's APIs with, after finding them by their SSM parameters.
 
-        It cannot be the task's role: the APIs store data under the caller's name, which includes the session name, and
-        ECS names the session after the task. After each deployment, users would not find their data.
+        All of its sessions are one caller: the users' data belongs to this role, and is lost to them with it.
         """
         role = iam.Role(self, "CallerRole", assumed_by=iam.ArnPrincipal(self._task_role.role_arn))
         self._task_role.add_to_policy(iam.PolicyStatement(actions=["sts:AssumeRole"], resources=[role.role_arn]))
@@ -204,6 +203,7 @@ class UiStack(UseCaseStack):
                 secrets=[resource_type.SecretProperty(name=name, value_from=place) for name, place in secrets.items()]
                 or None,
             ),
+            tags=self.fixed_tags,
             # Sessions, uploads and pending sign-ins are in one task's memory; a second task would not have them.
             scaling_target=resource_type.ExpressGatewayScalingTargetProperty(min_task_count=1, max_task_count=1),
         )

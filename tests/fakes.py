@@ -18,8 +18,8 @@ from lambda_src.shared.context import Context, Deadline, NoIdempotency
 from lambda_src.shared.settings import Settings
 from tests import expressions
 
-CALLER = "arn:aws:iam::000000000000:user/ana"
-OTHER = "arn:aws:iam::000000000000:user/bob"
+CALLER = "AIDAANA0000000000000A"
+OTHER = "AIDABOB0000000000000B"
 
 
 def client_error(code: str, message: str = "", operation: str = "Converse") -> ClientError:
@@ -237,6 +237,18 @@ class FakeTable:
             answer["LastEvaluatedKey"] = {"pk": {"S": pk}, "sk": {"S": page[-1][1]}}
         return answer
 
+    def scan(self, **request: Any) -> dict[str, Any]:
+        """Pages of three items, with the attributes that are asked for."""
+        self._maybe_fail("scan")
+        names = request["ExpressionAttributeNames"]
+        wanted = {names.get(name, name) for name in request["ProjectionExpression"].split(", ")}
+        start = self._key(request["ExclusiveStartKey"]) if "ExclusiveStartKey" in request else ("", "")
+        keys = sorted(key for key in self.items if key > start)
+        items = [{name: value for name, value in self.items[key].items() if name in wanted} for key in keys[:3]]
+        if len(keys) <= 3:
+            return {"Items": items}
+        return {"Items": items, "LastEvaluatedKey": {"pk": items[-1]["pk"], "sk": items[-1]["sk"]}}
+
 
 def stored(table: FakeTable) -> dict[tuple[str, str], dict[str, Any]]:
     """The table's items without the marks of deleted resources, which expire after a day."""
@@ -278,6 +290,21 @@ class FakeBucket:
         if IfMatch is not None and etag(content) != IfMatch:
             raise client_error("PreconditionFailed")
         return {"Body": io.BytesIO(content)}
+
+    def copy_object(
+        self, *, Bucket: str, Key: str, CopySource: dict[str, str], CopySourceIfMatch: str | None = None
+    ) -> None:
+        content = self._content(CopySource["Key"], "NoSuchKey")
+        if CopySourceIfMatch is not None and etag(content) != CopySourceIfMatch:
+            raise client_error("PreconditionFailed")
+        self.objects[Key] = content
+
+    def get_paginator(self, operation: str) -> "FakeBucket":
+        assert operation == "list_objects_v2"
+        return self
+
+    def paginate(self, **request: Any) -> Iterator[dict[str, Any]]:
+        yield self.list_objects_v2(**request)
 
     def list_objects_v2(self, *, Bucket: str, Prefix: str) -> dict[str, Any]:
         contents = [{"Key": key} for key in sorted(self.objects) if key.startswith(Prefix)][:1000]
@@ -340,6 +367,11 @@ class LambdaContext:
         return int(self._seconds * 1000)
 
 
+def identity(caller: str = CALLER) -> dict[str, str]:
+    """The gateway's identity of an IAM user."""
+    return {"user": caller, "caller": caller, "userArn": f"arn:aws:iam::000000000000:user/{caller.lower()}"}
+
+
 def event(method: str, resource: str, body: Any = None, **changes: Any) -> dict[str, Any]:
     """The gateway's proxy event."""
     raw = body if isinstance(body, str) or body is None else json.dumps(body)
@@ -352,6 +384,6 @@ def event(method: str, resource: str, body: Any = None, **changes: Any) -> dict[
         "pathParameters": changes.pop("path", None),
         "body": raw,
         "isBase64Encoded": False,
-        "requestContext": {"requestId": "request-1", "identity": {"userArn": CALLER}},
+        "requestContext": {"requestId": "request-1", "identity": identity()},
         **changes,
     }

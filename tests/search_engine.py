@@ -38,6 +38,10 @@ class FakeSearch:
     def refresh(self) -> None:
         self.searchable = dict(self.documents)
 
+    def clear(self) -> None:
+        """Deletes everything, as a new index has nothing."""
+        self.documents, self.searchable = {}, {}
+
     def of(self, generation: str) -> list[Source]:
         """The stored chunks of a generation, searchable or not."""
         return [source for source in self.documents.values() if source["generation"] == generation]

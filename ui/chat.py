@@ -158,7 +158,7 @@ def send(conversation: OpenConversation, message: PendingMessage, show: Callable
     """Sends `message` and updates both. `show` receives the answer so far."""
     path = f"{conversation.path}/messages/stream"
     message.partial_answer, message.failure = "", None
-    # Always close the stream: when the user clicks elsewhere, this stops the model.
+    # Always close the stream when the user clicks elsewhere: on one machine, this stops the model.
     with closing(client().events(USE_CASE, path, message.body, message.key(path, message.body))) as events:
         try:
             for event in events:

@@ -43,10 +43,7 @@ def streamlit_options(environment: MutableMapping[str, str]) -> list[str]:
 
 
 def use_caller_role(environment: MutableMapping[str, str]) -> None:
-    """Makes botocore assume the role `UI_CALLER_ROLE`.
-
-    The session name is fixed, because the APIs identify callers by it: every task is the same caller.
-    """
+    """Makes botocore assume the role `UI_CALLER_ROLE`. Logs show its session as `page`."""
     role = environment.get("UI_CALLER_ROLE")
     if role:
         lines = ("[default]", f"role_arn = {role}", "credential_source = EcsContainer", "role_session_name = page", "")

@@ -377,7 +377,7 @@ def _event(case: UseCase) -> dict[str, Any]:
             "requestId": "benchmark",
             "path": case.path,
             "stage": "benchmark",
-            "identity": {"userArn": "arn:aws:iam::123456789012:user/benchmark"},
+            "identity": {"user": "AIDABENCHMARK", "userArn": "arn:aws:iam::123456789012:user/benchmark"},
         },
         "body": '{"noSuchField": true}',
         "isBase64Encoded": False,

@@ -110,7 +110,8 @@ class Runtime:
         refusal = self._access.refusal(path, headers, query, body)
         if refusal:
             return refusal
-        return await asyncio.to_thread(self._answer, *call, headers, body)
+        model_id, operation = call
+        return await asyncio.to_thread(self._answer, self._access.source(model_id), operation, headers, body)
 
     def _answer(self, identifier: str, operation: str, headers: dict[str, str], body: bytes) -> Answer:
         model = self._catalog.model(identifier)

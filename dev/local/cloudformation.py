@@ -83,6 +83,31 @@ class Guardrails:
         self._bedrock._guardrail_versions.pop(physical_id.replace("|", "/"), None)
 
 
+class InferenceProfiles:
+    """`AWS::Bedrock::ApplicationInferenceProfile`, created by the emulator's Bedrock control plane."""
+
+    def __init__(self) -> None:
+        self._bedrock = seams.module("ministack.services.bedrock")
+
+    def create(self, logical_id: str, props: Props, _stack: str) -> Created:
+        body = json.dumps({**_wire(props), "tags": _wire(props.get("Tags") or [])}).encode()
+        # The API answers in the template's spelling.
+        arn = _call(self._bedrock._create_inference_profile(body), logical_id)["InferenceProfileArn"]
+        return arn, {"InferenceProfileArn": arn, "InferenceProfileId": arn.rpartition("/")[2]}
+
+    def update(self, physical_id: str, old: Props, new: Props, stack: str) -> Created:
+        """All but tags requires replacement."""
+        if {**old, "Tags": None} != {**new, "Tags": None}:
+            return self.create(physical_id, new, stack)
+        return physical_id, {
+            "InferenceProfileArn": physical_id,
+            "InferenceProfileId": physical_id.rpartition("/")[2],
+        }
+
+    def delete(self, physical_id: str, _props: Props) -> None:
+        self._bedrock._delete_inference_profile(physical_id.rpartition("/")[2])
+
+
 class WebAcls:
     """`AWS::WAFv2::WebACLAssociation` and `LoggingConfiguration`. The emulator stores rules but does not apply them."""
 
@@ -110,65 +135,10 @@ class WebAcls:
         """`log` creates nothing."""
 
 
-class Validators:
-    """
-    `AWS::ApiGateway::RequestValidator`.
-
-    The emulator's gateway validates requests, but its CloudFormation handlers neither create the validator nor attach
-    it to the method.
-    """
-
-    def __init__(self, handlers: dict[str, dict[str, Any]]) -> None:
-        self._gateway = seams.module("ministack.services.apigateway_v1")
-        method = handlers["AWS::ApiGateway::Method"]
-        self._create_method, self._update_method = method["create"], method["update"]
-
-    @staticmethod
-    def _data(props: Props) -> dict[str, Any]:
-        return {
-            "name": props.get("Name", ""),
-            "validateRequestBody": props.get("ValidateRequestBody") in (True, "true"),
-            "validateRequestParameters": props.get("ValidateRequestParameters") in (True, "true"),
-        }
-
-    def create(self, logical_id: str, props: Props, _stack: str) -> Created:
-        response = self._gateway._create_request_validator(props.get("RestApiId", ""), self._data(props))
-        validator = _call(response, logical_id)
-        return validator["id"], {"RequestValidatorId": validator["id"]}
-
-    def update(self, physical_id: str, old: Props, new: Props, stack: str) -> Created:
-        if any(old.get(key) != new.get(key) for key in ("RestApiId", "Name")):
-            return self.create(physical_id, new, stack)
-        validator = self._gateway._request_validators.get(new.get("RestApiId", ""), {}).get(physical_id)
-        if validator is not None:
-            validator.update(self._data(new))
-        return physical_id, {"RequestValidatorId": physical_id}
-
-    def delete(self, physical_id: str, props: Props) -> None:
-        self._gateway._request_validators.get(props.get("RestApiId", ""), {}).pop(physical_id, None)
-
-    def _attach(self, props: Props) -> None:
-        resources = self._gateway._resources.get(props.get("RestApiId", ""), {})
-        resource = resources.get(props.get("ResourceId", ""), {})
-        method = resource.get("resourceMethods", {}).get(props.get("HttpMethod", "ANY"))
-        if method is not None:
-            method["requestValidatorId"] = props.get("RequestValidatorId")
-
-    def create_method(self, logical_id: str, props: Props, stack: str) -> Created:
-        created: Created = self._create_method(logical_id, props, stack)
-        self._attach(props)
-        return created
-
-    def update_method(self, physical_id: str, old: Props, new: Props, stack: str) -> Created:
-        created: Created = self._update_method(physical_id, old, new, stack)
-        self._attach(new)
-        return created
-
-
 def extend() -> None:
     """Registers the types. Called once, before the emulator serves."""
     handlers = seams.module("ministack.services.cloudformation.provisioners")._RESOURCE_HANDLERS
-    guardrails, acls, validators = Guardrails(), WebAcls(), Validators(handlers)
+    guardrails, profiles, acls = Guardrails(), InferenceProfiles(), WebAcls()
     handlers["AWS::Bedrock::Guardrail"] = {
         "create": guardrails.create,
         "update": guardrails.update,
@@ -179,6 +149,11 @@ def extend() -> None:
         "update": guardrails.update_version,
         "delete": guardrails.delete_version,
     }
+    handlers["AWS::Bedrock::ApplicationInferenceProfile"] = {
+        "create": profiles.create,
+        "update": profiles.update,
+        "delete": profiles.delete,
+    }
     handlers["AWS::WAFv2::WebACLAssociation"] = {
         "create": acls.associate,
         "update": acls.reassociate,
@@ -188,13 +163,4 @@ def extend() -> None:
         "create": acls.log,
         "update": acls.relog,
         "delete": acls.unlog,
-    }
-    handlers["AWS::ApiGateway::RequestValidator"] = {
-        "create": validators.create,
-        "update": validators.update,
-        "delete": validators.delete,
-    }
-    handlers["AWS::ApiGateway::Method"] |= {
-        "create": validators.create_method,
-        "update": validators.update_method,
     }

@@ -35,7 +35,6 @@ class Gateway:
     def __init__(self, log: AccessLog) -> None:
         self._log = log
         self._gateway = seams.module("ministack.services.apigateway_v1")
-        self._validate = self._gateway._check_request_validation
         self._execute = self._gateway._execute_in_scope
         self._proxy_response = self._gateway._lambda_proxy_response
         self._error_response = self._gateway._gateway_error_response
@@ -44,7 +43,7 @@ class Gateway:
 
     def extend(self) -> None:
         """Installs the replacements. Called once, before the emulator serves."""
-        self._gateway._check_request_validation = self.validate
+        self._gateway._check_request_validation = self.check_size
         self._gateway._execute_in_scope = self.execute
         self._gateway._lambda_proxy_response = self.proxy_response
         self._gateway._gateway_error_response = self.error_response
@@ -78,19 +77,10 @@ class Gateway:
         }
         return self.error_response(error, request)
 
-    def validate(
-        self, method: dict[str, Any], api_id: str, request: dict[str, Any], headers: Any, body: bytes, query: Any
-    ) -> Any:
-        """Checks the size, then runs the method's validator, with the model `$default` for every content type."""
+    def check_size(self, _method: Any, _api_id: str, _request: Any, _headers: Any, body: bytes, _query: Any) -> Any:
+        """Checks the body's size instead of running the method's validator: no method has one."""
         message = too_large(body or b"")
-        if message:
-            return self._gateway._gw_error("REQUEST_TOO_LARGE", message)
-        models = method.get("requestModels") or {}
-        if "$default" in models:
-            content_type = self._gateway._header_ci(headers, "content-type") or "application/json"
-            models = {content_type.split(";", 1)[0].strip(): models["$default"], **models}
-            method = {**method, "requestModels": models}
-        return self._validate(method, api_id, request, headers, body, query)
+        return self._gateway._gw_error("REQUEST_TOO_LARGE", message) if message else None
 
     async def execute(self, *args: Any, **named: Any) -> Any:
         """Handles a request with the integration timeout, and returns the API's error body if the function fails."""

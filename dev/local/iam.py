@@ -76,6 +76,7 @@ class ModelAccess:
         self._actions = seams.module("ministack.core.iam_actions")
         self._evaluator = seams.module("ministack.core.iam_evaluator")
         self._scope = seams.module("ministack.core.responses")
+        self._bedrock = seams.module("ministack.services.bedrock")
         self._access_key: Callable[[Any, Any], str] = seams.module("ministack.core.router").extract_access_key_id
 
     def extend(self) -> None:
@@ -114,6 +115,13 @@ class ModelAccess:
         applied = _APPLY.match(path)
         return guardrail_arn(unquote(applied.group(1)), *self._region_and_account()) if applied else None
 
+    def source(self, model_id: str) -> str:
+        """The id of the model or profile that an application inference profile was made from; any other id itself."""
+        if ":application-inference-profile/" not in model_id:
+            return model_id
+        record = self._bedrock._inference_profiles_apps.get(model_id.rpartition("/")[2])
+        return str(record["Models"][0]["ModelArn"]).rpartition("/")[2] if record else model_id
+
     def _guardrail_key(self, identifier: str, version: str) -> str:
         arn = guardrail_arn(identifier, *self._region_and_account())
         return arn if version == "DRAFT" else f"{arn}:{version}"
@@ -128,10 +136,15 @@ class ModelAccess:
         guardrail = guardrail_of(headers, operation, body)
         context = {"bedrock:GuardrailIdentifier": self._guardrail_key(*guardrail)} if guardrail else {}
         checks: list[tuple[str, str, dict[str, str]]] = []
-        profile = self._catalog.profile(model_id)
+        source = self.source(model_id)
+        profile = self._catalog.profile(source)
+        action = action_of(path) or ""
+        through = {**context, "bedrock:InferenceProfileArn": model_arn(model_id, self._catalog, region, account)}
+        if source != model_id and not profile:
+            checks.append((action, model_arn(source, self._catalog, region, account), through))
         if profile:
-            action = action_of(path) or ""
-            through = {**context, "bedrock:InferenceProfileArn": model_arn(model_id, self._catalog, region, account)}
+            if source != model_id:
+                checks.append((action, model_arn(source, self._catalog, region, account), context))
             # A global profile is checked in the region of the call, and on the model's ARN without a region.
             destinations = [region, ""] if profile.is_global else profile.destinations.get(region, [])
             for destination in destinations:

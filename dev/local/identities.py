@@ -8,14 +8,14 @@ from typing import Any
 from dev.local.paths import write_private
 
 # The caller's only permission. Callers on AWS need the same policy.
-_MAY_CALL = {
+MAY_CALL = {
     "Version": "2012-10-17",
     "Statement": [{"Effect": "Allow", "Action": "execute-api:Invoke", "Resource": "*"}],
 }
 USERS: dict[str, dict[str, Any] | None] = {
-    "caller": _MAY_CALL,
+    "caller": MAY_CALL,
     # A second caller, for tests that callers cannot access each other's items.
-    "neighbour": _MAY_CALL,
+    "neighbour": MAY_CALL,
     # A valid identity without permissions.
     "stranger": None,
 }

@@ -1,5 +1,6 @@
 """Checks of a stage's account and region, and of its deployment."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -18,6 +19,8 @@ from dev.tools.findings import (
     one_line,
     warning,
 )
+from stacks.common.web_adapter import public_layer
+from stacks.config import StreamingSettings, UiSettings
 
 # Required by CDK's default synthesizer: https://docs.aws.amazon.com/cdk/v2/guide/bootstrapping-env.html
 _OLDEST_BOOTSTRAP = 6
@@ -106,6 +109,57 @@ def api_logs(target: Target) -> Finding:
         "service-role/AmazonAPIGatewayPushToCloudWatchLogs, then `aws apigateway update-account --patch-operations "
         "op=replace,path=/cloudwatchRoleArn,value=ROLE_ARN`",
     )
+
+
+def first_use_form(target: Target, model_region: str) -> Finding:
+    """Anthropic's form, which an account fills in once before it may use their models."""
+    check = "anthropic form"
+    try:
+        target.client("bedrock", model_region).get_use_case_for_model_access()
+    except CALL_ERRORS as error:
+        if error_code(error) == "ResourceNotFoundException":
+            return warning(
+                check,
+                "this account has not submitted it",
+                "open an Anthropic model in the Bedrock console's model catalog and submit the use case, unless the "
+                "organization's management account has",
+            )
+        return call_failed(check, error, "bedrock:GetUseCaseForModelAccess", target)
+    return ok(check, "submitted")
+
+
+def adapter_layer(target: Target, streaming: StreamingSettings, architecture: str) -> Finding | None:
+    """The layer of the streaming functions; None if the stage has none."""
+    if not streaming.adapter:
+        return None
+    check = "web adapter layer"
+    partition = target.session.get_partition_for_region(target.region)
+    arn = streaming.layer_arn or public_layer(partition, str(target.region), architecture)
+    try:
+        target.client("lambda").get_layer_version_by_arn(Arn=arn)
+    except CALL_ERRORS as error:
+        if error_code(error) == "ResourceNotFoundException":
+            return fail(check, f"{arn} does not exist", "set `streaming.layerArn`, or turn `streaming.adapter` off")
+        return call_failed(check, error, "lambda:GetLayerVersion", target)
+    return ok(check, arn)
+
+
+def ui_image(target: Target, ui: UiSettings) -> Finding | None:
+    """The web UI's container image: ECS would wait up to three hours for a missing one. None if there is no web UI."""
+    match = re.fullmatch(r"(\d{12})\.dkr\.ecr\.([^.]+)\.[^/]+/([^:@]+)(?::([^@]+)|@(.+))", ui.image or "")
+    if not ui.deployed or match is None:
+        return None
+    check = "web ui image"
+    account, region, repository, tag, digest = match.groups()
+    image = {"imageTag": tag} if tag else {"imageDigest": digest}
+    try:
+        client = target.client("ecr", region)
+        client.describe_images(registryId=account, repositoryName=repository, imageIds=[image])
+    except CALL_ERRORS as error:
+        if error_code(error) in ("ImageNotFoundException", "RepositoryNotFoundException"):
+            return fail(check, f"{ui.image} does not exist", "push it: docs/how-to/run-the-web-ui.md")
+        return call_failed(check, error, "ecr:DescribeImages", target)
+    return ok(check, str(ui.image))
 
 
 def endpoints(target: Target, use_cases: Sequence[str], port: int | None = None) -> Iterator[Finding]:

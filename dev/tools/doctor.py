@@ -105,6 +105,11 @@ def target_findings(
         return
     yield account.bootstrap(target, number, context)
     yield account.api_logs(target)
+    layer = account.adapter_layer(target, settings.streaming, settings.architecture)
+    yield from filter(None, (layer, account.ui_image(target, settings.ui)))
+    anthropic = {region or target.region for invocation, region in chosen if invocation.model.provider == "Anthropic"}
+    for region in sorted(anthropic):
+        yield account.first_use_form(target, region)
     by_region: dict[str, list[Invocation]] = {}
     for invocation, region in chosen:
         by_region.setdefault(region or target.region, []).append(invocation)

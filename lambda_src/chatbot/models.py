@@ -6,12 +6,12 @@ from msgspec import UNSET, Meta, UnsetType
 
 from lambda_src.shared.catalog import Number
 from lambda_src.shared.photos import ContentType, Photo
-from lambda_src.shared.schemas import ModelId, Parameters, RequestModel, ResponseModel, Text, Usage
+from lambda_src.shared.schemas import ModelId, NonBlank, Parameters, RequestModel, ResponseModel, Text, Usage
 
 Role = Literal["user", "assistant"]
-Title = Annotated[str, Meta(min_length=1, max_length=100)]
+Title = Annotated[NonBlank, Meta(max_length=100)]
 # Limited because they are part of every request to the model, and of every item of a list.
-Instructions = Annotated[str, Meta(min_length=1, max_length=10_000)]
+Instructions = Annotated[NonBlank, Meta(max_length=10_000)]
 
 
 class CreateConversation(RequestModel):

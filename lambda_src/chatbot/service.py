@@ -88,8 +88,7 @@ class ChatService:
         invocation = self._settings.model(body.model)
         days = self._settings.options.retention_days
         parameters = _parameters(body, invocation)
-        title, instructions = _title(body.title), _not_blank(body.instructions, "body.instructions")
-        screened = self._bedrock.screen(context, title or "", instructions or "")
+        screened = self._bedrock.screen(context, _title(body.title) or "", body.instructions or "")
         title, instructions = (text or None for text in screened)
         conversation = ConversationItem(
             id=self._new_id(),
@@ -159,8 +158,6 @@ class ChatService:
         Raises `NotFound`, `InvalidRequest`, `Conflict`, `Refused`.
         """
         conversation = self._conversations.get(context.caller, id)
-        _not_blank(body.user, "body.user")
-        _not_blank(body.assistant, "body.assistant")
         user_text, assistant_text = self._bedrock.screen(context, body.user, body.assistant)
         now = timestamp(self._now())
         user = MessageItem(id=self._new_id(), role="user", text=user_text, created_at=now)
@@ -180,7 +177,6 @@ class ChatService:
 
     def _prepare_turn(self, context: Context, conversation_id: str, body: SendMessage) -> PendingTurn:
         conversation = self._conversations.get(context.caller, conversation_id)
-        _not_blank(body.text, "body.text")
         invocation = self._settings.model_of(conversation.model)
         photos = photo_blocks(body.photos, invocation.model)
         conversation, history = self._fit_window(context, conversation)
@@ -281,14 +277,7 @@ def _parameters(body: CreateConversation, invocation: Invocation) -> dict[str, A
     return values
 
 
-def _not_blank(text: str | None, path: str) -> str | None:
-    if text is not None and not text.strip():
-        raise InvalidRequest.at(path, "is blank")
-    return text
-
-
 def _title(title: str | None) -> str | None:
-    _not_blank(title, "body.title")
     return " ".join(title.split()) if title else None
 
 

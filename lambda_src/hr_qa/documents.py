@@ -23,8 +23,8 @@ INGESTION_SECONDS = 14 * 24 * 3600
 
 
 class DocumentItem(msgspec.Struct, kw_only=True, rename="camel", omit_defaults=True):
-    """A stored document. `live_source` and `ingesting_source` are the ETags of the files; `live_index` is the index
-    with the live chunks; `pages` to `hidden_characters` describe the live generation."""
+    """A stored document. `live_source` and `ingesting_source` are the ETags of the files; `live_index` is the
+    address of the index with the live chunks; `pages` to `hidden_characters` describe the live generation."""
 
     id: str
     name: str
@@ -146,6 +146,10 @@ class Documents(Table):
             cursor = page.cursor
             if cursor is None:
                 return documents
+
+    def has_moved(self, namespace: str, document_id: str) -> bool:
+        """Whether an operator has moved the document to another caller's namespace."""
+        return self._get(moved_key(namespace, document_id)) is not None
 
     def mark_deleting(self, namespace: str, document_id: str) -> None:
         """Excludes the document from all answers. Raises `StaleWriteError` when it no longer exists."""
@@ -284,6 +288,11 @@ def _partition(namespace: str) -> str:
 
 def _document_key(namespace: str, document_id: str) -> Item:
     return item_key(_partition(namespace), document_id)
+
+
+def moved_key(namespace: str, document_id: str) -> Item:
+    """The mark of a document that has left the namespace; late messages of the queue still name it."""
+    return item_key(f"moved#{namespace}", document_id)
 
 
 def _ingestion_key(document_id: str, generation: str) -> Item:

@@ -5,6 +5,7 @@ later. So a chunk may be stored twice, and readers skip duplicates.
 """
 
 import hashlib
+import itertools
 import os
 import random
 import time
@@ -32,6 +33,10 @@ FIRST_BACKOFF_SECONDS = 0.2
 WAKING_SECONDS = 20
 READ_SECONDS = (24, 12, 6, 3, 1)
 RETRIED_STATUSES = {429, 500, 502, 503, 504}
+# OpenSearch Serverless refuses requests until it enforces a new access policy, for up to a minute. These attempts take
+# about ten seconds; then callers and the queue retry.
+FORBIDDEN = 403
+FORBIDDEN_ATTEMPTS = 6
 PAGE = 1_000
 MAX_ORDINAL = 2**31 - 1
 # How many hits each search passes to the ranking.
@@ -176,15 +181,15 @@ class Index:
         return content
 
     def _request(self, deadline: Deadline, method: str, path: str, body: bytes) -> tuple[int, bytes]:
-        for attempt in range(1, ATTEMPTS + 1):
+        for attempt in itertools.count(1):
             try:
                 status, answer = self._send(method, self._path + path, body, _read_seconds(deadline))
             except HTTPClientError as error:
-                if attempt == ATTEMPTS or deadline.seconds_left < READ_SECONDS[-1]:
+                if attempt >= ATTEMPTS or deadline.seconds_left < READ_SECONDS[-1]:
                     logger.warning("search failed", error=type(error).__name__)
                     raise self._unavailable(0, b"") from error
             else:
-                if status not in RETRIED_STATUSES or attempt == ATTEMPTS:
+                if attempt >= _attempts(status):
                     return status, answer
             self._back_off(deadline, attempt)
         raise AssertionError("unreachable")
@@ -202,6 +207,13 @@ class Index:
         return Unavailable(
             "The document search cannot be reached at the moment; it may be starting up.", retry_after=WAKING_SECONDS
         )
+
+
+def _attempts(status: int) -> int:
+    """How many attempts may end with this status."""
+    if status == FORBIDDEN:
+        return FORBIDDEN_ATTEMPTS
+    return ATTEMPTS if status in RETRIED_STATUSES else 1
 
 
 def _error_type(answer: bytes) -> str:

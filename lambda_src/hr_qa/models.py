@@ -4,20 +4,20 @@ from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, UnsetType
 
-from lambda_src.shared.schemas import Language, ModelId, RequestModel, ResponseModel, Usage
+from lambda_src.shared.schemas import Language, ModelId, NonBlank, RequestModel, ResponseModel, Usage
 
 DocumentId = Annotated[str, Meta(min_length=36, max_length=36, pattern="^[0-9a-f-]{36}$")]
 DocumentIds = Annotated[list[DocumentId], Meta(min_length=1, max_length=100)]
-Question = Annotated[str, Meta(min_length=1, max_length=2_000)]
+Question = Annotated[NonBlank, Meta(max_length=2_000)]
+# A field has one pattern, so the service checks this one.
+WITHOUT_CONTROLS = r"^[^\x00-\x1f\x7f]*$"
 Status = Literal["awaitingUpload", "processing", "ready", "failed", "deleting"]
 
 
 class CreateDocument(RequestModel):
     """A PDF to upload. With `sha256` (hexadecimal) the uploaded file is verified."""
 
-    name: Annotated[
-        str, Meta(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f][^\x00-\x1f\x7f]*$")
-    ]
+    name: Annotated[NonBlank, Meta(max_length=200, extra_json_schema={"allOf": [{"pattern": WITHOUT_CONTROLS}]})]
     content_type: Literal["application/pdf"]
     bytes: Annotated[int, Meta(ge=1, le=104_857_600)] | None = None
     sha256: Annotated[str, Meta(min_length=64, max_length=64, pattern="^[0-9a-f]{64}$")] | None = None

@@ -22,9 +22,10 @@ def parse_object_key(key: str) -> tuple[str, str] | None:
     return None
 
 
-def index_name(embedding_model: str, dimensions: int) -> str:
-    """One index per embedding model, length and mapping: vectors of two models or lengths cannot be compared."""
-    identity = f"{embedding_model} {dimensions} {index_definition(dimensions)}"
+def index_name(embedding_model: str, dimensions: int, engine: str | None) -> str:
+    """One index per embedding model, length and mapping: vectors of two models or lengths cannot be compared, and an
+    existing index keeps its engine."""
+    identity = f"{embedding_model} {dimensions} {index_definition(dimensions, engine)}"
     return f"{INDEX_PREFIX}{hashlib.sha256(identity.encode()).hexdigest()[:8]}"
 
 

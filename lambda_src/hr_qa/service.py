@@ -1,5 +1,6 @@
 """Documents as their owners see them, and questions and searches over them."""
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -8,9 +9,10 @@ from msgspec import UNSET
 from lambda_src.hr_qa import answering, ranking
 from lambda_src.hr_qa.documents import DocumentItem, Documents
 from lambda_src.hr_qa.file_store import FileStore
-from lambda_src.hr_qa.index import Index, Query
+from lambda_src.hr_qa.index import WAKING_SECONDS, Index, Query
 from lambda_src.hr_qa.language import detect, terms
 from lambda_src.hr_qa.models import (
+    WITHOUT_CONTROLS,
     Answer,
     AskQuestion,
     CreateDocument,
@@ -32,7 +34,7 @@ from lambda_src.shared.bedrock import Bedrock
 from lambda_src.shared.catalog import Invocation
 from lambda_src.shared.context import Context
 from lambda_src.shared.embedding import Embedder
-from lambda_src.shared.errors import Conflict, Forbidden, NotFound, TooLarge
+from lambda_src.shared.errors import Conflict, Forbidden, InvalidRequest, NotFound, TooLarge, Unavailable
 from lambda_src.shared.idempotency import IdempotencyStore
 from lambda_src.shared.ids import new_id, timestamp
 from lambda_src.shared.inert_text import inert_text
@@ -44,6 +46,7 @@ from lambda_src.shared.table import StaleWriteError
 # An ingestion without progress for this long has failed: its messages are in the dead-letter queue.
 STALLED_SECONDS = 2 * 3600
 NOT_FOUND = "There is nothing of yours with this id."
+REINDEX = "The service's embedding model or search store has changed since. Upload the file again."
 
 
 class QaService:
@@ -70,10 +73,12 @@ class QaService:
         self._embedder = Embedder(bedrock, settings.embedding, settings.options.dimensions)
 
     def create_document(self, context: Context, *, body: CreateDocument) -> DocumentCreated:
-        """Raises `TooLarge` for a file above the stage's limit, and `Refused` for its name."""
+        """Raises `TooLarge` for a file above the stage's limit, `InvalidRequest` and `Refused` for its name."""
         limit = self._settings.max_document_bytes
         if body.bytes is not None and body.bytes > limit:
             raise TooLarge(f"The file has {body.bytes:,} bytes; the limit is {limit:,}.")
+        if not re.fullmatch(WITHOUT_CONTROLS, body.name):
+            raise InvalidRequest.at("body.name", "must not contain control characters")
         # Every question about the document sends its name to the model.
         (name,) = self._bedrock.screen(context, body.name.strip())
         now = timestamp()
@@ -197,6 +202,14 @@ class QaService:
         query = Query(generations=list(live), vector=vector, terms=terms(question, language), language=language)
         titles = {document.id: document.name for document in live.values()}
         dense, lexical = self._index.find(context.deadline, query, titles)
+        if not dense and any(document.chunks for document in live.values()):
+            # Every chunk is near or far, so there are none: "the documents do not say" would be wrong.
+            logger.warning("index has no chunks", request_id=context.request_id)
+            raise Unavailable(
+                "The search index does not have the text of these documents. Try again; if this persists, upload their "
+                "files again.",
+                retry_after=WAKING_SECONDS,
+            )
         ranked = ranking.fuse(question, language, dense, lexical)
         answerable = ranking.is_answerable(question, language, ranked, dense)
         return self._reranker.rerank(context, question, ranked) if self._reranker else ranked, answerable
@@ -206,6 +219,9 @@ class QaService:
         documents = {each.id: each for each in self._documents.all(self._settings.namespace(context.caller))}
         if requested is None:
             searchable = [each for each in documents.values() if self._is_searchable(each)]
+            if not searchable and any(each.live_generation for each in documents.values()):
+                # "No documents" would be wrong.
+                raise Conflict(f"All documents are outdated. {REINDEX}")
             return {str(document.live_generation): document for document in searchable}
         live = {}
         for number, document_id in enumerate(requested):
@@ -225,8 +241,8 @@ class QaService:
         return document.live_generation is not None and self._is_current(document)
 
     def _is_current(self, document: DocumentItem) -> bool:
-        """Whether the live chunks are in the stage's index; those of another embedding model are not."""
-        return document.live_index == self._settings.search_index
+        """Whether the live chunks are in the stage's index; those of another embedding model or store are not."""
+        return document.live_index == self._settings.index_address
 
     def _unanswered(
         self, context: Context, texts: dict[str, str], language: str, reason: str, model: str | None = None
@@ -261,8 +277,7 @@ class QaService:
             error = DocumentError(code=document.error_code or "", message=document.error_message or "")
             return {**fields, "error": error}
         if document.status == "ready" and not self._is_current(document):
-            message = "The service's embedding model has changed since. Upload the file again."
-            return {**fields, "status": "failed", "error": DocumentError(code="outdated", message=message)}
+            return {**fields, "status": "failed", "error": DocumentError(code="outdated", message=REINDEX)}
         if document.status == "ready":
             url, url_expires_at = self._files.url(namespace, document.id, document.name)
             return {

@@ -2,6 +2,7 @@
 
 import hashlib
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from msgspec import Meta
 
@@ -48,6 +49,13 @@ class HrSettings(Settings, frozen=True, kw_only=True):
         return resolve(self.embedding_model)
 
     @property
+    def index_address(self) -> str:
+        """Host, path and name of the index. Documents record it: an index elsewhere has none of their chunks, even if
+        it has the same name."""
+        endpoint = urlsplit(self.search_endpoint)
+        return f"{endpoint.hostname}{endpoint.path}/{self.search_index}"
+
+    @property
     def function_embedding_rate(self) -> float:
         """One function's share of the embedding rate, in calls per second."""
         return self.options.embedding_rate / self.options.concurrency
@@ -58,7 +66,10 @@ class HrSettings(Settings, frozen=True, kw_only=True):
         return self.options.max_document_megabytes * MEGABYTE
 
     def namespace(self, caller: str) -> str:
-        """The namespace of a caller's documents: a digest, so that no object name reveals the caller."""
-        if self.options.shared_documents:
-            return SHARED_NAMESPACE
-        return hashlib.sha256(caller.encode()).hexdigest()[:32]
+        """The namespace of the documents that a caller can see."""
+        return SHARED_NAMESPACE if self.options.shared_documents else caller_namespace(caller)
+
+
+def caller_namespace(caller: str) -> str:
+    """The namespace of a caller's documents: a digest, so that no object name reveals the caller."""
+    return hashlib.sha256(caller.encode()).hexdigest()[:32]

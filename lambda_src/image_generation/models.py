@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, UnsetType
 
-from lambda_src.shared.schemas import ListQuery, ModelId, RequestModel, ResponseModel, Usage
+from lambda_src.shared.schemas import ListQuery, ModelId, NonBlank, RequestModel, ResponseModel, Usage
 
 AspectRatio = Literal["1:1", "2:3", "3:2", "4:5", "5:4", "9:16", "16:9", "9:21", "21:9"]
 Style = Literal[
@@ -17,7 +17,7 @@ Style = Literal[
     "midcentury-retro",
     "digital-painting",
 ]
-Prompt = Annotated[str, Meta(min_length=1, max_length=2000)]
+Prompt = Annotated[NonBlank, Meta(max_length=2000)]
 
 
 class CreateImages(RequestModel):

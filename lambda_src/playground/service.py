@@ -93,11 +93,10 @@ class PlaygroundService:
         """
         if (task.prompt is None) == (task.messages is None):
             raise InvalidRequest.at("body", "needs either a prompt or messages")
-        turns = _turns(task.messages) if task.messages else [_turn("user", task.prompt or "", "body.prompt")]
+        turns = _turns(task.messages) if task.messages else [_turn("user", task.prompt or "")]
         if task.instructions is None:
             return {"messages": turns}
-        instructions = _not_blank(task.instructions, "body.instructions")
-        return {"messages": turns, "system": [self._bedrock.text_block(instructions)]}
+        return {"messages": turns, "system": [self._bedrock.text_block(task.instructions)]}
 
     def _distinct(self, models: Sequence[str]) -> list[Invocation]:
         invocations = [self._settings.model(model, f"body.models[{index}]") for index, model in enumerate(models)]
@@ -153,18 +152,11 @@ def _turns(messages: list[Message]) -> list[dict[str, Any]]:
             raise InvalidRequest.at(f"body.messages[{index}].role", "user and assistant take turns")
     if messages[-1].role != "user":
         raise InvalidRequest.at(f"body.messages[{len(messages) - 1}].role", "the last message is the user's")
-    return [_turn(message.role, message.text, f"body.messages[{index}].text") for index, message in enumerate(messages)]
+    return [_turn(message.role, message.text) for message in messages]
 
 
-def _turn(role: str, text: str, path: str) -> dict[str, Any]:
-    return {"role": role, "content": [{"text": _not_blank(text, path)}]}
-
-
-def _not_blank(text: str, path: str) -> str:
-    if not text.strip():
-        # Bedrock refuses it with a message about blocks, which callers do not know.
-        raise InvalidRequest.at(path, "is blank")
-    return text
+def _turn(role: str, text: str) -> dict[str, Any]:
+    return {"role": role, "content": [{"text": text}]}
 
 
 def _listed(invocation: Invocation, offered: bool) -> ListedModel:

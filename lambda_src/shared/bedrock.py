@@ -353,7 +353,9 @@ def _rejected(message: str) -> ApiError:
     # Titan Image and Nova Canvas report blocked content as a validation error.
     if "content filter" in message.lower() or "content policy" in message.lower():
         return Refused("The model declined this request.")
-    error = InvalidRequest(f"The model did not accept the request: {message}")
+    # The model does not say which field it is.
+    details = [{"path": "request", "message": message}]
+    error = InvalidRequest(f"The model did not accept the request: {message}", details=details)
     # What a log shows of the exception; the caller gets its message.
     error.args = ("The model did not accept the request.",)
     return error

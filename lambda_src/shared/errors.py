@@ -30,6 +30,9 @@ class InvalidRequest(ApiError):
 
     status, code = 400, "invalid_request"
 
+    def __init__(self, message: str, *, details: list[dict[str, str]]) -> None:
+        super().__init__(message, details=details)
+
     @classmethod
     def at(cls, path: str, message: str) -> "InvalidRequest":
         """The error for one field; `path` is like `body.photos[0].data`."""
@@ -37,7 +40,7 @@ class InvalidRequest(ApiError):
 
 
 class Unauthorized(ApiError):
-    """401: missing or invalid credentials; the gateway names no caller."""
+    """401: missing or invalid credentials, or a principal without a unique id."""
 
     status, code = 401, "unauthorized"
 

@@ -82,7 +82,8 @@ class Api:
     ) -> Response:
         """The stored response of the request's idempotency key, or that of the route's operation."""
         if not context.caller:
-            raise Unauthorized("The request names no caller.")
+            logger.warning("no caller", request_id=context.request_id, principal=request.principal)
+            raise Unauthorized("The request names no caller with a unique id.")
         if route is None:
             raise NotFound("There is no such route.")
         arguments = request.arguments(route)

@@ -7,11 +7,17 @@ from typing import Any
 
 import msgspec
 
+from lambda_src.shared.callers import find_caller, principal_arn
 from lambda_src.shared.errors import InvalidRequest, NotFound, TooLarge
 from lambda_src.shared.ids import is_id
 from lambda_src.shared.routes import Route
+from lambda_src.shared.schemas import NOT_BLANK
 
 _INTEGER = re.compile(r"0|-?[1-9][0-9]*")
+# msgspec's messages: "... - at `$.photos[0].data`". The name of an unknown field is the caller's.
+_PLACE = re.compile(r"(.*?)(?: - at `(?:key in `)?\$([^`]*)`{1,2})?", re.DOTALL)
+_FIELD = re.compile(r"Object (missing required|contains unknown) field `(.*)`", re.DOTALL)
+_IS_BLANK = f"Expected `str` matching regex {NOT_BLANK!r}"
 
 
 class HttpRequest:
@@ -30,10 +36,12 @@ class HttpRequest:
 
     @property
     def caller(self) -> str | None:
-        """The Cognito subject, or the IAM principal's ARN (of an assumed role with its session name)."""
-        claims = (self._context.get("authorizer") or {}).get("claims") or {}
-        caller = claims.get("sub") or (self._context.get("identity") or {}).get("userArn")
-        return str(caller) if caller else None
+        return find_caller(self._context)
+
+    @property
+    def principal(self) -> str | None:
+        """The IAM principal's ARN, for logs: it is no proof of who calls."""
+        return principal_arn(self._context)
 
     def header(self, name: str) -> str | None:
         """A header's value; `name` in lower case."""
@@ -106,6 +114,10 @@ def _field(query: Any, name: str) -> Any:
 
 
 def _invalid(root: str, error: msgspec.ValidationError) -> InvalidRequest:
-    """msgspec puts the place at the end of its message: "... - at `$.photos[0].data`"."""
-    message, _, place = str(error).partition(" - at `")
-    return InvalidRequest.at(root + place.rstrip("`").removeprefix("$"), message.replace("Object", "The object"))
+    """msgspec's error in the API's words, with the path of the field."""
+    message, place = _PLACE.fullmatch(str(error)).groups()  # type: ignore[union-attr]
+    path = root + (place or "")
+    if field := _FIELD.fullmatch(message):
+        problem = "is required" if field[1] == "missing required" else "is unknown"
+        return InvalidRequest.at(f"{path}.{field[2]}", problem)
+    return InvalidRequest.at(path, "must not be blank" if message == _IS_BLANK else message)

@@ -110,14 +110,14 @@ class IdempotencyStore(Table):
 
     def forget(self, resource: str) -> None:
         """Erases the kept responses of a resource that is being deleted, also of requests that are still running."""
-        partition = _kept_partition(resource)
+        partition = kept_partition(resource)
         expires_at = int(self._now()) + KEPT_SECONDS
         self._call("put_item", Item={**item_key(partition, _DELETED), **to_item({"expiresAt": expires_at})})
         self._erase_linked(partition)
 
     def forget_caller(self, caller: str) -> None:
         """Erases all kept responses to a caller's finished requests."""
-        self._erase_linked(_kept_partition(caller))
+        self._erase_linked(kept_partition(caller))
 
     def release(self, claim: Claim) -> None:
         """Frees the key after a failure. Does nothing when the lease was lost.
@@ -174,12 +174,12 @@ class IdempotencyStore(Table):
 
     def _link(self, claim: Claim, name: str, parts: int) -> Item:
         fields = {"owner": claim.owner, "parts": parts, "expiresAt": int(self._now()) + KEPT_SECONDS}
-        return {**item_key(_kept_partition(name), claim.partition), **to_item(fields)}
+        return {**item_key(kept_partition(name), claim.partition), **to_item(fields)}
 
     def _not_deleted(self, resource: str) -> dict[str, Any]:
         return {
             "TableName": self._table,
-            "Key": item_key(_kept_partition(resource), _DELETED),
+            "Key": item_key(kept_partition(resource), _DELETED),
             "ConditionExpression": "attribute_not_exists(pk)",
         }
 
@@ -272,7 +272,8 @@ def _ignore_failure(write: Callable[..., None], *arguments: Any) -> None:
         logger.warning("idempotency record not written", error=type(error).__name__)
 
 
-def _kept_partition(name: str) -> str:
+def kept_partition(name: str) -> str:
+    """The partition of the links to what is kept of a resource or a caller."""
     return f"kept#{_digest(name.encode())}"
 
 

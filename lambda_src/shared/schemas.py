@@ -18,8 +18,16 @@ Language = Annotated[
         examples=["pt-BR"],
     ),
 ]
-Text = Annotated[str, Meta(min_length=1, max_length=50_000)]
-NonBlankText = Annotated[str, Meta(min_length=1, max_length=50_000, pattern=r"\S")]
+# White space, control characters and characters without a width: a text of nothing else is blank. They are listed
+# because `\s` means other characters in Python than in the JavaScript of JSON Schema, and none without a width.
+_BLANK = (
+    r"\x00-\x20\x7f-\xa0\xad\u034f\u061c\u115f\u1160\u1680\u17b4\u17b5\u180b-\u180f\u2000-\u200f\u2028-\u202f"
+    r"\u205f-\u206f\u2800\u3000\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff9-\ufffb"
+)
+NOT_BLANK = f"[^{_BLANK}]"
+# Every text that people or models read. An empty one is refused by the pattern, too, so that the message is the same.
+NonBlank = Annotated[str, Meta(pattern=NOT_BLANK, extra_json_schema={"minLength": 1})]
+Text = Annotated[NonBlank, Meta(max_length=50_000)]
 
 
 class RequestModel(msgspec.Struct, rename="camel", forbid_unknown_fields=True):

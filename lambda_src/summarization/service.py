@@ -119,7 +119,7 @@ def _system(body: CreateSummary) -> str:
 
 
 def _content(body: CreateSummary, invocation: Invocation) -> list[dict[str, Any]]:
-    if not body.photos and not (body.text and body.text.strip()):
+    if not body.photos and body.text is None:
         raise InvalidRequest.at("body", "needs a text, photos, or both")
     blocks = photo_blocks(body.photos, invocation.model)
     return [*blocks, {"text": fence(body.text, "report")}] if body.text else blocks

@@ -32,10 +32,14 @@ class Access(Construct):
         pool = new_user_pool(self, "UserPool", self._settings, elsewhere="use a pool that has it, as userPoolArn")
         client = pool.add_client(
             "Client",
-            auth_flows=cognito.AuthFlow(user_srp=True),
+            # Administrators may sign in with a password, too (`make token`): it takes their IAM permission, and the
+            # user's second factor.
+            auth_flows=cognito.AuthFlow(user_srp=True, admin_user_password=True),
+            # The pool has no sign-in page. CDK's default would be the implicit flow, and a scope to change users.
+            disable_o_auth=True,
             prevent_user_existence_errors=True,
             id_token_validity=Duration.hours(1),
         )
-        CfnOutput(self, "UserPoolId", value=pool.user_pool_id)
-        CfnOutput(self, "UserPoolClientId", value=client.user_pool_client_id)
+        for name, value in (("UserPoolId", pool.user_pool_id), ("UserPoolClientId", client.user_pool_client_id)):
+            CfnOutput(self, name, value=value).override_logical_id(name)
         return pool

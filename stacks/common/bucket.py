@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import cast
 
-from aws_cdk import Duration, Stack
+from aws_cdk import Duration, RemovalPolicy, Stack
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
@@ -22,8 +22,9 @@ _INCOMPLETE_UPLOADS_KEPT = Duration.days(1)
 class PrivateBucket(Construct):
     """Encrypted, TLS only, no public access; versioned where data is kept.
 
-    A bucket with objects is not deleted with its stack, whatever the removal policy: S3 refuses, and emptying it would
-    require a function that may delete everything.
+    S3 refuses to delete a bucket with objects. `make destroy` empties data buckets first, where the removal policy is
+    `destroy`. Access logs arrive for hours, so their bucket always stays when the stack is deleted, and `make destroy`
+    deletes it last.
     """
 
     def __init__(
@@ -41,9 +42,13 @@ class PrivateBucket(Construct):
         Without `versions`, deletions are final in every stage; `expires` is the age at which objects are deleted.
         """
         super().__init__(scope, construct_id)
-        logs = self._bucket("Logs", settings, expires=Duration.days(settings.log_retention_days))
+        logs = self._bucket("Logs", RemovalPolicy.RETAIN, expires=Duration.days(settings.log_retention_days))
         self._data = self._bucket(
-            "Resource", settings, logs=logs, versioned=versions and settings.keeps_data, expires=expires
+            "Resource",
+            removal_policy(settings),
+            logs=logs,
+            versioned=versions and settings.keeps_data,
+            expires=expires,
         )
         if uploads and settings.cors_origins:
             self._data.add_cors_rule(
@@ -113,7 +118,7 @@ class PrivateBucket(Construct):
     def _bucket(
         self,
         construct_id: str,
-        settings: StageSettings,
+        removal: RemovalPolicy,
         *,
         logs: s3.IBucket | None = None,
         versioned: bool = False,
@@ -129,7 +134,7 @@ class PrivateBucket(Construct):
             # Access logs are delivered by bucket policy: no bucket needs access control lists.
             object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
             versioned=versioned,
-            removal_policy=removal_policy(settings),
+            removal_policy=removal,
             server_access_logs_bucket=logs,
             lifecycle_rules=[
                 s3.LifecycleRule(

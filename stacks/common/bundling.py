@@ -8,6 +8,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Sequence
+from fnmatch import fnmatch
 from pathlib import Path
 
 import jsii
@@ -23,6 +24,8 @@ SOURCES = ROOT / "lambda_src"
 CACHE = ROOT / ".cache" / "packages"
 # The cache key includes the builder, so a changed builder does not reuse old packages.
 _BUILDER = ("botocore_data.py", "bundling.py", "bytecode.py", "compile.mjs", "dependencies.py", "trimming.py")
+
+_NOT_COPIED = ("__pycache__", "requirements.*")
 
 
 class Package(msgspec.Struct, frozen=True, kw_only=True):
@@ -103,15 +106,21 @@ def _dependencies(package: Package) -> Path:
 
 def _sources(package: Package) -> Path:
     """The project's code, cached apart from the dependencies: it changes more often and is much smaller."""
-    files = [path for source in package.sources for path in sorted(source.rglob("*.py"))]
+    files = [path for source in package.sources for path in _copied(source)]
     names = [str(path.relative_to(SOURCES)) for path in files]
     key = [_builder_key(), repr(package.target), *names, *_contents(files)]
     return _cached("sources", key, lambda folder: _copy_and_compile(package, folder))
 
 
+def _copied(source: Path) -> list[Path]:
+    """The files of a folder that go into packages."""
+    files = (path for path in sorted(source.rglob("*")) if path.is_file())
+    return [file for file in files if not any(fnmatch(part, name) for part in file.parts for name in _NOT_COPIED)]
+
+
 def _copy_and_compile(package: Package, folder: Path) -> None:
     for source in package.sources:
-        ignored = shutil.ignore_patterns("__pycache__", "requirements.*")
+        ignored = shutil.ignore_patterns(*_NOT_COPIED)
         shutil.copytree(source, folder / source.relative_to(ROOT), ignore=ignored)
     shutil.copyfile(SOURCES / "__init__.py", folder / SOURCES.name / "__init__.py")
     bytecode.compile_folder(folder, package.target)

@@ -1,4 +1,4 @@
-"""The gateway's own errors, in the shape of all errors: `{"error": {"code", "message", "requestId"}}`."""
+"""The gateway's own errors, in the shape of all errors: `{"error": {"code", "message", "requestId", "details"?}}`."""
 
 from collections.abc import Mapping, Sequence
 
@@ -10,50 +10,45 @@ _RETRY_SECONDS = {"throttled": 1, "unavailable": 5}
 
 
 class GatewayError(msgspec.Struct, frozen=True):
-    """One gateway response. `status` None keeps the gateway's status, `message` None its message."""
+    """One gateway response. `status` None keeps the gateway's status, `message` None its message.
+
+    `path` is the part of the request that an invalid request's details name.
+    """
 
     code: str
     status: int | None = None
     message: str | None = None
+    path: str | None = None
 
 
 _UNAUTHORIZED = GatewayError("unauthorized", 401, "The request carries no valid credentials.")
-_FORBIDDEN = GatewayError("forbidden", 403, "These credentials do not allow the request.")
-_INTERNAL = GatewayError("internal", 500, "Something went wrong on our side.")
 
+# Only what differs from the defaults: CloudFormation creates all responses of an API at once, and API Gateway allows
+# ten control calls per second and account.
 # https://docs.aws.amazon.com/apigateway/latest/developerguide/supported-gateway-response-types.html
 GATEWAY_ERRORS: Mapping[str, GatewayError] = {
-    # Invalid requests have their own types below; the remaining ones are about credentials, with status 403.
-    "DEFAULT_4XX": GatewayError("forbidden"),
+    # Invalid requests have their own types below; the remaining ones are about permissions, with status 403.
+    "DEFAULT_4XX": GatewayError("forbidden", message="These credentials do not allow the request."),
     "DEFAULT_5XX": GatewayError("internal", message="Something went wrong on our side."),
-    # `validationErrorString` would name the field, but contains quotes that may not be escaped.
-    "BAD_REQUEST_BODY": GatewayError(
-        "invalid_request", 400, "The body does not fit the schema: a field is missing, unknown or not as allowed."
-    ),
-    "BAD_REQUEST_PARAMETERS": GatewayError("invalid_request", 400),
-    "UNSUPPORTED_MEDIA_TYPE": GatewayError("invalid_request", 400, "The content type must be application/json."),
+    # Functions validate requests, so these are for what the gateway itself cannot read.
+    "BAD_REQUEST_BODY": GatewayError("invalid_request", 400, path="body"),
+    "BAD_REQUEST_PARAMETERS": GatewayError("invalid_request", 400, path="request"),
+    "UNSUPPORTED_MEDIA_TYPE": GatewayError("invalid_request", 400, "must be application/json", "headers.Content-Type"),
     # Every path and method has a route (see UseCaseApi), so the signature or the token is missing.
     "MISSING_AUTHENTICATION_TOKEN": _UNAUTHORIZED,
     "INVALID_SIGNATURE": _UNAUTHORIZED,
     "EXPIRED_TOKEN": _UNAUTHORIZED,
     "UNAUTHORIZED": _UNAUTHORIZED,
-    "ACCESS_DENIED": _FORBIDDEN,
-    "INVALID_API_KEY": _FORBIDDEN,
-    "WAF_FILTERED": _FORBIDDEN,
     "RESOURCE_NOT_FOUND": GatewayError("not_found", 404, "There is no such route."),
     "REQUEST_TOO_LARGE": GatewayError("too_large", 413, "The body is larger than the gateway takes."),
     "THROTTLED": GatewayError("throttled", 429, "Too many requests; try again later."),
-    "QUOTA_EXCEEDED": GatewayError("throttled", 429, "The quota of requests is used up."),
-    "API_CONFIGURATION_ERROR": _INTERNAL,
-    "AUTHORIZER_CONFIGURATION_ERROR": _INTERNAL,
-    "AUTHORIZER_FAILURE": _INTERNAL,
     "INTEGRATION_FAILURE": GatewayError("unavailable", 503, "The service is not reachable; try again later."),
     "INTEGRATION_TIMEOUT": GatewayError("deadline", 504, "The request was not finished in time."),
 }
 
 
 def add_gateway_responses(api: apigateway.RestApi, cors_origins: Sequence[str]) -> None:
-    """Defines all error responses of the gateway."""
+    """Defines the error responses of the gateway."""
     for name, error in GATEWAY_ERRORS.items():
         api.add_gateway_response(
             name.title().replace("_", ""),
@@ -80,4 +75,5 @@ def _headers(error: GatewayError, cors_origins: Sequence[str]) -> dict[str, str]
 def _template(error: GatewayError) -> str:
     """Plain substitution, not Velocity: only `messageString` includes its quotes."""
     message = msgspec.json.encode(error.message).decode() if error.message else "$context.error.messageString"
-    return f'{{"error":{{"code":"{error.code}","message":{message},"requestId":"$context.requestId"}}}}'
+    details = f',"details":[{{"path":"{error.path}","message":{message}}}]' if error.path else ""
+    return f'{{"error":{{"code":"{error.code}","message":{message},"requestId":"$context.requestId"{details}}}}}'

@@ -13,6 +13,7 @@ from stacks.common.log_group import log_group
 from stacks.common.nag import acknowledge, compliance_findings
 from stacks.common.package_target import PackageTarget, package_target
 from stacks.common.use_case_stack import UseCaseStack, kebab
+from stacks.common.web_adapter import public_layer
 
 # API Gateway's integration timeout.
 API_TIMEOUT = Duration.seconds(29)
@@ -21,9 +22,6 @@ STREAM_TIMEOUT = Duration.minutes(5)
 # A request that takes longer is about to time out.
 _SLOW_REQUEST = Duration.seconds(25)
 _STREAM_PART = "stream"
-# AWS Lambda Web Adapter 1.0, in every region of the partition `aws`.
-# https://github.com/awslabs/aws-lambda-web-adapter
-_ADAPTER = "753240598075:layer:LambdaAdapterLayer{machine}:26"
 # The readiness check opens the port, since no path could answer it.
 _ADAPTER_ENVIRONMENT = {
     "AWS_LAMBDA_EXEC_WRAPPER": "/opt/bootstrap",
@@ -198,9 +196,7 @@ class StreamFunction(PythonFunction):
         return "lambda_src/shared/run.sh"
 
     def _layers(self, scope: UseCaseStack, target: PackageTarget) -> list[lambda_.ILayerVersion]:
-        machine = "Arm64" if target.machine == "arm64" else "X86"
-        public = f"arn:{Aws.PARTITION}:lambda:{Aws.REGION}:{_ADAPTER.format(machine=machine)}"
-        arn = scope.settings.streaming.layer_arn or public
+        arn = scope.settings.streaming.layer_arn or public_layer(Aws.PARTITION, Aws.REGION, target.machine)
         return [lambda_.LayerVersion.from_layer_version_arn(self, "Adapter", arn)]
 
 

@@ -14,7 +14,6 @@ from lambda_src.shared.routes import Route
 from stacks.common.access import Access
 from stacks.common.alarms import PERIOD, Alarms
 from stacks.common.gateway_responses import add_gateway_responses
-from stacks.common.json_schema import gateway_schema
 from stacks.common.log_group import log_group
 from stacks.common.nag import acknowledge
 from stacks.common.python_function import STREAM_TIMEOUT
@@ -43,7 +42,9 @@ ACCESS_LOG_FIELDS = {
 
 
 class UseCaseApi(Construct):
-    """All routes of the table, validated and authorized by the gateway.
+    """All routes of the table, authorized and throttled by the gateway.
+
+    The function validates requests: the gateway's validator could not tell the caller which field is wrong.
 
     Other requests reach the function too, so that unknown routes return 404 in the API's error shape instead of the
     gateway's 403: each resource accepts any method, and a catch-all resource any path, with the same authorization.
@@ -67,9 +68,6 @@ class UseCaseApi(Construct):
         self._settings = scope.settings
         self._access = Access(scope, "Access")
         self._api = self._rest_api(scope, routes)
-        self._validator = self._api.add_request_validator(
-            "Validator", validate_request_body=True, validate_request_parameters=True
-        )
         # One permission for the API instead of one per method: the catch-all resource accepts any path anyway.
         self._integration = apigateway.LambdaIntegration(function, scope_permission_to_method=False)
         self._stream_integration = _stream_integration(stream_function) if stream_function else self._integration
@@ -122,30 +120,12 @@ class UseCaseApi(Construct):
             operation_name=route.operation,
             authorizer=self._access.authorizer,
             authorization_type=self._access.authorization_type,
-            request_validator=self._validator,
-            request_parameters=_parameters(route),
-            # `$default` validates any content type; the gateway does not validate types without a model.
-            request_models={"$default": self._model(route)} if route.request else None,
         )
-
-    def _model(self, route: Route) -> apigateway.IModel:
-        schema = gateway_schema(route.request)
-        name = f"{route.operation.title().replace('_', '')}Request"
-        model = apigateway.CfnModel(
-            self, name, rest_api_id=self._api.rest_api_id, content_type="application/json", schema=schema, name=name
-        )
-        deployment = self._api.latest_deployment
-        if deployment:
-            # A deployment is a snapshot: it depends on the model, and a changed model requires a new deployment.
-            deployment.node.add_dependency(model)
-            deployment.add_to_logical_id({name: schema})
-        return apigateway.Model.from_model_name(self, f"{name}Reference", model.ref)
 
     def _add_catch_all(self) -> None:
         options: dict[str, Any] = {
             "authorizer": self._access.authorizer,
             "authorization_type": self._access.authorization_type,
-            "request_validator": self._validator,
         }
         self._api.root.resource_for_path("/{proxy+}")
         for construct in self._api.node.find_all():
@@ -196,6 +176,7 @@ class UseCaseApi(Construct):
         reason = "Callers are authorized and throttled; platforms attach their own web ACL"
         rules = ("AwsSolutions-APIG3", "NIST.800.53.R5-APIGWAssociatedWithWAF")
         acknowledge(self._api.deployment_stage, dict.fromkeys(rules, reason))
+        acknowledge(self._api, {"AwsSolutions-APIG2": "The function validates requests, and names the wrong field"})
         if self._access.authorizer is None:
             acknowledge(self._api, {"AwsSolutions-COG4": "Callers sign with IAM credentials; Cognito is a setting"})
 
@@ -229,14 +210,3 @@ def _cors_options(settings: StageSettings) -> apigateway.CorsOptions | None:
         allow_headers=[*apigateway.Cors.DEFAULT_HEADERS, "Idempotency-Key"],
         allow_methods=["GET", "POST", "PATCH", "DELETE"],
     )
-
-
-def _parameters(route: Route) -> dict[str, bool]:
-    """Request parameter in the gateway's notation -> whether it is required."""
-    parameters = {f"method.request.path.{name}": True for name in route.path_parameters}
-    if route.query:
-        for field in msgspec.structs.fields(route.query):
-            parameters[f"method.request.querystring.{field.encode_name}"] = field.required
-    if route.idempotent:
-        parameters["method.request.header.Idempotency-Key"] = False
-    return parameters

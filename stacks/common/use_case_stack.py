@@ -2,11 +2,15 @@
 
 from datetime import date
 
-from aws_cdk import Environment, RemovalPolicy, Stack
+from aws_cdk import CfnTag, Environment, RemovalPolicy, Stack, Tags
 from constructs import Construct
 
 from stacks.common.cost_profile import cost_profile
 from stacks.config import StageSettings
+
+# A changed tag replaces these resources: a web UI gets another address, and a collection's replacement fails, since its
+# name is taken. They get the fixed tags only.
+_TAGGED_AT_CREATION = ("AWS::OpenSearchServerless::Collection", "AWS::ECS::ExpressGatewayService")
 
 
 class UseCaseStack(Stack):
@@ -18,21 +22,28 @@ class UseCaseStack(Stack):
     def __init__(self, scope: Construct, use_case: str, *, settings: StageSettings, today: date) -> None:
         super().__init__(
             scope,
-            f"bedrock-endpoints-{settings.name}-{kebab(use_case)}",
+            settings.stack_name(use_case),
             env=Environment(account=settings.account, region=settings.region),
-            tags={
-                "application": "bedrock-endpoints",
-                "stage": settings.name,
-                "use-case": kebab(use_case),
-                **settings.tags,
-            },
             description=f"Bedrock endpoints: {use_case.replace('_', ' ')}, stage {settings.name}",
             termination_protection=settings.keeps_data,
         )
         self.use_case = use_case
         self.settings = settings
         self.today = today
+        self._fixed_tags = {
+            "application": "bedrock-endpoints",
+            "stage": settings.name,
+            "use-case": kebab(use_case),
+        }
+        for key, value in {**self._fixed_tags, **settings.tags}.items():
+            # Not tags of the stack: CloudFormation would give those to every resource.
+            Tags.of(self).add(key, value, exclude_resource_types=list(_TAGGED_AT_CREATION))
         self._cost_profiles: dict[str, str] = {}
+
+    @property
+    def fixed_tags(self) -> list[CfnTag]:
+        """The tags that no setting changes."""
+        return [CfnTag(key=key, value=value) for key, value in self._fixed_tags.items()]
 
     def model_ids(self, setting: str) -> tuple[str, ...]:
         """The invocations of a model setting as functions get them, with this stack's cost profiles if it has any."""

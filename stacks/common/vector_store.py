@@ -28,7 +28,7 @@ class VectorStore(Construct):
     """One index with the given mapping. Functions find it by `environment` and get access by `grant`.
 
     Call `complete` once, after all grants: the access policy lists the roles, and CloudFormation needs that policy to
-    create the index.
+    create the index. A policy may take a minute to be enforced, so something slow is created between them.
     """
 
     def __init__(
@@ -43,7 +43,11 @@ class VectorStore(Construct):
         self._properties = _camel(properties)
         self._grants: list[tuple[iam.IRole, tuple[str, ...]]] = []
         self._endpoint, self._arn = "", ""
-        self._collection_name = self._settings.collection_name or _short_name(scope.stack_name)
+        # A changed store gets new resources, which need new names: CloudFormation creates them before it deletes the
+        # old ones.
+        self._name = _short_name(scope.stack_name, _store_identity(self._settings))
+        self._collection_name = self._settings.collection_name or self._name
+        self._tags = scope.fixed_tags
         self._collection: aoss.CfnCollection | None = None
         if self._settings.type == "domain":
             self._endpoint, self._arn = str(self._settings.domain_endpoint), str(self._settings.domain_arn)
@@ -66,8 +70,9 @@ class VectorStore(Construct):
         role.add_to_policy(iam.PolicyStatement(actions=["aoss:APIAccessAll"], resources=[self._arn]))
         self._grants.append((role, permissions))
 
-    def complete(self) -> None:
-        """Creates the resources that depend on the grants."""
+    def complete(self, slow: CfnResource) -> None:
+        """Creates the resources that depend on the grants. `slow` takes a while to create, and stands between the
+        access policy and the index where there is no new collection to wait for."""
         if self._settings.type == "domain":
             return
         policy = self._access_policy()
@@ -81,9 +86,9 @@ class VectorStore(Construct):
         )
         # Deletion runs in reverse: the index is deleted while the policy still allows it.
         index.add_resource_dependency(policy)
-        if self._collection:
-            index.add_resource_dependency(self._collection)
-            policy.add_resource_dependency(self._collection)
+        between = self._collection or slow
+        between.add_resource_dependency(policy)
+        index.add_resource_dependency(between)
 
     def _new_collection(self) -> None:
         name = self._collection_name
@@ -115,6 +120,7 @@ class VectorStore(Construct):
             description="Document chunks for questions",
             collection_group_name=name if nextgen else None,
             standby_replicas="ENABLED" if nextgen or self._settings.standby else "DISABLED",
+            tags=self._tags,
         )
         for resource in before:
             self._collection.add_resource_dependency(resource)
@@ -138,7 +144,9 @@ class VectorStore(Construct):
         )
 
     def _existing_collection(self, identifier: str) -> None:
-        self._endpoint = f"https://{identifier}.{Aws.REGION}.aoss.{Aws.URL_SUFFIX}"
+        # https://docs.aws.amazon.com/opensearch-service/latest/developerguide/serverless-collection-endpoints.html
+        classic = f"https://{identifier}.{Aws.REGION}.aoss.{Aws.URL_SUFFIX}"
+        self._endpoint = classic if self._settings.is_classic else f"https://{identifier}.aoss.{Aws.REGION}.on.aws"
         self._arn = f"arn:{Aws.PARTITION}:aoss:{Aws.REGION}:{Aws.ACCOUNT_ID}:collection/{identifier}"
 
     def _access_policy(self) -> aoss.CfnAccessPolicy:
@@ -152,7 +160,7 @@ class VectorStore(Construct):
         return aoss.CfnAccessPolicy(
             self,
             "Access",
-            name=_short_name(Stack.of(self).stack_name),
+            name=self._name,
             type="data",
             policy=Stack.of(self).to_json_string(entries),
         )
@@ -206,7 +214,12 @@ def _camel(value: Any) -> Any:
     }
 
 
-def _short_name(stack_name: str) -> str:
-    """A name unique to the stack, within the service's limit of 32 characters."""
-    digest = hashlib.sha256(stack_name.encode()).hexdigest()[:6]
+def _store_identity(search: SearchSettings) -> str:
+    """The settings that decide which store it is."""
+    return " ".join(filter(None, (search.type, "standby" if search.standby else None, search.collection_id)))
+
+
+def _short_name(stack_name: str, store: str) -> str:
+    """A name unique to the stack and its store, within the service's limit of 32 characters."""
+    digest = hashlib.sha256(f"{stack_name} {store}".encode()).hexdigest()[:6]
     return f"{stack_name.removeprefix('bedrock-endpoints-')[:21].rstrip('-')}-{digest}"

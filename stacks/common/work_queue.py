@@ -1,5 +1,7 @@
 """A work queue with its dead-letter queue and their alarms."""
 
+from typing import cast
+
 from aws_cdk import Duration
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
@@ -46,8 +48,10 @@ class WorkQueue(Construct):
         """Lets a role send messages to the queue."""
         role.add_to_policy(iam.PolicyStatement(actions=["sqs:SendMessage"], resources=[self.queue.queue_arn]))
 
-    def feed(self, function: lambda_.Function, role: iam.Role, *, concurrency: int) -> None:
-        """Lets the function process the messages, with at most `concurrency` invocations at once."""
+    def feed(self, function: lambda_.Function, role: iam.Role, *, concurrency: int) -> lambda_.CfnEventSourceMapping:
+        """Lets the function process the messages, with at most `concurrency` invocations at once.
+
+        Returns the resource that connects them."""
         actions = [
             *("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility", "sqs:GetQueueAttributes"),
         ]
@@ -65,6 +69,7 @@ class WorkQueue(Construct):
             source,
             {"Serverless-LambdaEventSourceMappingDestination": "SQS moves messages to the dead-letter queue itself"},
         )
+        return cast(lambda_.CfnEventSourceMapping, source.node.default_child)
 
     def _queue(
         self, construct_id: str, visibility: Duration, dead_letters: sqs.DeadLetterQueue | None = None

@@ -29,6 +29,10 @@ def check_error(response: Any, status: int, code: str) -> None:
     assert (response.status, response.code) == (status, code), response.raw
     assert response.body["error"]["message"]
     assert response.body["error"]["requestId"]
+    if status == 400:
+        details = response.body["error"]["details"]
+        assert details
+        assert all(detail["path"] and detail["message"] for detail in details)
 
 
 @pytest.mark.parametrize(("use_case", "route", "body"), POSTS)
@@ -43,7 +47,9 @@ class TestEveryPost:
         check_error(forbidden_caller.call("POST", use_case, route.path, body), 403, "forbidden")
 
     def test_with_an_unknown_field(self, caller: Any, use_case: str, route: Route, body: Any) -> None:
-        check_error(caller.call("POST", use_case, route.path, {**body, "color": "red"}), 400, "invalid_request")
+        response = caller.call("POST", use_case, route.path, {**body, "color": "red"})
+        check_error(response, 400, "invalid_request")
+        assert response.body["error"]["details"] == [{"path": "body.color", "message": "is unknown"}]
 
     def test_with_another_content_type(self, caller: Any, use_case: str, route: Route, body: Any) -> None:
         response = caller.call("POST", use_case, route.path, body, headers={"Content-Type": "text/plain"})

@@ -40,7 +40,7 @@ class Adapter:
 
     @contextmanager
     def ask(self, resource: str, path: str, body: Any, **headers: str) -> Iterator[Any]:
-        context = {"requestId": str(uuid.uuid4()), "resourcePath": resource, "identity": {"userArn": self._caller}}
+        context = {"requestId": str(uuid.uuid4()), "resourcePath": resource, "identity": {"user": self._caller}}
         adapter_headers = {
             "Content-Type": "application/json",
             "x-amzn-request-context": json.dumps(context),
@@ -115,9 +115,9 @@ def use_case(request: pytest.FixtureRequest) -> str:
 def adapter(target: Target, use_case: str) -> Iterator[Adapter]:
     client, *_ = emulator_clients(target)
     # The conversations belong to the local stage's caller.
-    arn = client("iam").get_user(UserName="caller")["User"]["Arn"]
+    user_id = client("iam").get_user(UserName="caller")["User"]["UserId"]
     server, port = start(target, use_case)
-    yield Adapter(port, arn)
+    yield Adapter(port, user_id)
     server.terminate()
     server.wait(10)
 

@@ -54,6 +54,7 @@ def test_its_own_tests_and_the_general_ones_pass(copy: Copy) -> None:
     general = [
         "tests/docs",
         "tests/lambda_src/test_guardrail_coverage.py",
+        "tests/lambda_src/test_invalid_requests.py",
         "tests/project/test_registry.py",
         "tests/dev/tools/test_openapi.py",
         "tests/ui/test_texts.py",

@@ -2,15 +2,18 @@
 
 import json
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
+import msgspec
 import pytest
+from aws_cdk import App
 
 from lambda_src.hr_qa.settings import HrSettings
 from lambda_src.shared.settings import read_settings
-from stacks.common.vector_store import floor_price
-from stacks.config import SearchSettings
-from tests.stacks.assemblies import Assembly, Template, plain
+from stacks.common.vector_store import VectorStore, floor_price
+from stacks.config import HrQaSettings, SearchSettings
+from stacks.hr_qa_stack import HrQaStack
+from tests.stacks.assemblies import TODAY, Assembly, Template, cdk_context, plain, settings_of
 from tests.stacks.common.test_api_functions import actions, functions
 
 Assemble = Callable[[str], Assembly]
@@ -74,10 +77,21 @@ def test_search_resources_are_created_in_a_reversible_order(assembly_of: Assembl
         (resource,) = template.resources(f"AWS::OpenSearchServerless::{name}").values()
         return {types[logical_id] for logical_id in resource.get("DependsOn", [])}
 
-    assert dependencies("Collection") == {"SecurityPolicy", "CollectionGroup"}
+    # The access policy takes a while to be enforced, and the collection takes a while to be created.
+    assert dependencies("Collection") == {"SecurityPolicy", "CollectionGroup", "AccessPolicy"}
     assert len(template.resources("AWS::OpenSearchServerless::SecurityPolicy")) == 2
-    assert dependencies("AccessPolicy") == {"Collection"}
+    assert dependencies("AccessPolicy") == set()
     assert dependencies("Index") == {"AccessPolicy", "Collection"}
+
+
+def test_something_slow_is_created_between_an_existing_collections_policy_and_index(assembly_of: Assemble) -> None:
+    template = template_of(assembly_of, "collection")
+    (policy,) = template.resources("AWS::OpenSearchServerless::AccessPolicy")
+    ((slow, source),) = template.resources("AWS::Lambda::EventSourceMapping").items()
+    (index,) = template.resources("AWS::OpenSearchServerless::Index").values()
+
+    assert policy in source["DependsOn"]
+    assert {policy, slow} <= set(index["DependsOn"])
 
 
 def test_nextgen_scales_to_zero(assembly_of: Assemble) -> None:
@@ -135,7 +149,31 @@ def test_an_existing_collection_gets_an_access_policy_and_an_index(assembly_of: 
         "index/handbooks/chunks-*",
     }
     endpoint = plain(template.only("AWS::OpenSearchServerless::Index")["CollectionEndpoint"])
-    assert endpoint.startswith("https://abc123.")
+    assert endpoint == "https://abc123.${AWS::Region}.aoss.${AWS::URLSuffix}"
+
+
+def stack_with(search: SearchSettings) -> HrQaStack:
+    settings = msgspec.structs.replace(settings_of("dev"), hr_qa=HrQaSettings(search=search))
+    return HrQaStack(App(context={**cdk_context(), "aws:cdk:bundling-stacks": []}), settings=settings, today=TODAY)
+
+
+def search_environment(search: SearchSettings) -> dict[str, str]:
+    stack = stack_with(search)
+    store = cast(VectorStore, stack.node.find_child("Store"))
+    return {name: plain(stack.resolve(value)) for name, value in store.environment.items()}
+
+
+def existing(generation: str) -> SearchSettings:
+    stage = {"collectionName": "handbooks", "collectionId": "abc123", "collectionGeneration": generation}
+    return msgspec.convert({"type": "collection", **stage}, SearchSettings)
+
+
+def test_an_existing_nextgen_collection_has_another_host_and_index() -> None:
+    classic, nextgen = search_environment(existing("classic")), search_environment(existing("nextgen"))
+
+    assert classic["SEARCH_ENDPOINT"] == "https://abc123.${AWS::Region}.aoss.${AWS::URLSuffix}"
+    assert nextgen["SEARCH_ENDPOINT"] == "https://abc123.aoss.${AWS::Region}.on.aws"
+    assert classic["SEARCH_INDEX"] != nextgen["SEARCH_INDEX"]
 
 
 def test_an_existing_domain_is_granted_by_exact_paths(assembly_of: Assemble) -> None:

@@ -9,6 +9,7 @@ from stacks.loading import ConfigError, load_stage
 from tests.stacks.assemblies import STAGES, cdk_context
 
 TODAY = date(2026, 11, 24)
+GOV_LAYER = "arn:aws-us-gov:lambda:us-gov-west-1:111122223333:layer:web-adapter:4"
 
 
 def problems(settings: object, *, today: date = TODAY) -> tuple[str, ...]:
@@ -254,6 +255,22 @@ def test_invalid_web_ui_settings(settings: dict[str, Any], fields: list[str]) ->
 def test_the_web_ui_is_off_by_default() -> None:
     assert not load().ui.deployed
     assert load(ui=EXPRESS).ui.deployed
+
+
+def test_a_stages_name_must_fit_into_the_guardrails_name() -> None:
+    stage = {"region": "us-west-2"}
+    assert load_stage({"a" * 15: stage}, "a" * 15, today=TODAY).name == "a" * 15
+    with pytest.raises(ConfigError, match="the stage's name is 1 characters too long"):
+        load_stage({"a" * 16: stage}, "a" * 16, today=TODAY)
+
+
+@pytest.mark.parametrize(
+    ("streaming", "problem"), [({}, True), ({"adapter": False}, False), ({"layerArn": GOV_LAYER}, False)]
+)
+def test_regions_without_the_public_adapter_need_another_copy(streaming: dict[str, Any], problem: bool) -> None:
+    found = problems({"region": "us-gov-west-1", "streaming": streaming, "useCases": ["chatbot"]})
+
+    assert any(each.startswith("stages.test.streaming.layerArn: AWS's public layer") for each in found) == problem
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,8 @@ def normalized(assembly: Assembly, stage: str, stack: str) -> Any:
     text = json.dumps(template.content)
     for separator in "-/":
         text = text.replace(f"{prefix}{separator}{stage}{separator}", f"{prefix}{separator}STAGE{separator}")
+    for tag in ('{{"Key": "stage", "Value": "{}"}}', '"stage": "{}"'):
+        text = text.replace(tag.format(stage), tag.format("STAGE"))
     content = json.loads(text)
     for resource in content["Resources"].values():
         code = resource.get("Properties", {}).get("Code", {})

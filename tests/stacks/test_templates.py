@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from stacks.config import StageSettings
-from tests.stacks.assemblies import STACKS, TODAY, UI, USE_CASES, Assembly, Template, plain, settings_of
+from tests.stacks.assemblies import LIFECYCLE, TODAY, UI, USE_CASES, Assembly, Template, plain, settings_of
 
 # These actions don't support resource-level permissions.
 WITHOUT_RESOURCES = {
@@ -56,9 +56,15 @@ def streams(function: dict[str, Any]) -> bool:
 
 
 def test_there_is_one_stack_per_use_case_and_the_lifecycle_stack(assembly: Assembly) -> None:
-    ui = {UI} if settings_for(assembly.templates[0]).ui.type == "express" else set()
-    assert {template.name.split("-", 3)[3] for template in assembly.templates} == {*STACKS, *ui}
-    assert {template.name.split("-", 3)[3] for template in assembly.apis} == set(USE_CASES)
+    settings = settings_for(assembly.templates[0])
+    ui = {UI} if settings.ui.type == "express" else set()
+    chosen = {use_case.id for use_case in settings.chosen_use_cases}
+    assert {template.name.split("-", 3)[3] for template in assembly.templates} == {*chosen, LIFECYCLE, *ui}
+    assert {template.name.split("-", 3)[3] for template in assembly.apis} == chosen
+
+
+def test_a_stage_that_does_not_choose_has_all_use_cases() -> None:
+    assert {use_case.id for use_case in settings_of("prod").chosen_use_cases} == set(USE_CASES)
 
 
 def test_every_method_is_authorized(assembly: Assembly) -> None:
@@ -172,10 +178,37 @@ def test_tables_are_on_demand_restorable_and_expire(assembly: Assembly) -> None:
 def test_the_stage_determines_whether_data_is_retained(assembly: Assembly) -> None:
     resource_types = ("AWS::DynamoDB::Table", "AWS::S3::Bucket", "AWS::Logs::LogGroup", "AWS::Cognito::UserPool")
     for template in assembly.templates:
-        expected = "Retain" if settings_for(template).keeps_data else "Delete"
+        of_the_stage = "Retain" if settings_for(template).keeps_data else "Delete"
         for resource_type in resource_types:
-            for resource in template.resources(resource_type).values():
+            for key, resource in template.resources(resource_type).items():
+                # Access logs arrive for hours, and S3 refuses to delete a bucket with objects.
+                expected = "Retain" if key in access_log_buckets(template) else of_the_stage
                 assert resource["DeletionPolicy"] == resource["UpdateReplacePolicy"] == expected
+
+
+def access_log_buckets(template: Template) -> set[str]:
+    logging = [bucket.get("LoggingConfiguration") for bucket in template.properties("AWS::S3::Bucket")]
+    return {each["DestinationBucketName"]["Ref"] for each in logging if each}
+
+
+def test_tags_are_on_resources_and_never_replace_one(assembly: Assembly) -> None:
+    for template in assembly.templates:
+        settings = settings_for(template)
+        fixed = {"application": "bedrock-endpoints", "stage": settings.name, "use-case": template.name.split("-", 3)[3]}
+        created_once = ("AWS::OpenSearchServerless::Collection", "AWS::ECS::ExpressGatewayService")
+        for resource_type in ("AWS::Lambda::Function", "AWS::DynamoDB::Table", "AWS::S3::Bucket", *created_once):
+            expected = fixed if resource_type in created_once else {**fixed, **settings.tags}
+            for properties in template.properties(resource_type):
+                assert {tag["Key"]: tag["Value"] for tag in properties["Tags"]} == expected
+
+
+def test_stacks_have_no_tags(assembly: Assembly) -> None:
+    """CloudFormation would give a stack's tags to every resource, and replace those that cannot change them."""
+    artifacts = json.loads((assembly.folder / "manifest.json").read_text("utf-8"))["artifacts"].values()
+    stacks = [artifact for artifact in artifacts if artifact["type"] == "aws:cloudformation:stack"]
+
+    assert stacks
+    assert not [stack for stack in stacks if stack["properties"].get("tags")]
 
 
 def test_logs_have_the_stage_s_retention(assembly: Assembly) -> None:

@@ -8,7 +8,7 @@ import msgspec
 
 from bedrock_endpoints import Stage
 from bedrock_endpoints.auth import Bearer, SigV4
-from lambda_src.shared.schemas import NonBlankText, Text
+from lambda_src.shared.schemas import Text
 from ui.components import MAX_CHARACTERS, curl, plain
 
 URL = "https://abc.execute-api.eu-central-1.amazonaws.com/v1/"
@@ -55,4 +55,4 @@ def test_markdown_is_escaped() -> None:
 
 
 def test_the_longest_text_is_the_apis() -> None:
-    assert {msgspec.json.schema(text)["maxLength"] for text in (Text, NonBlankText)} == {MAX_CHARACTERS}
+    assert msgspec.json.schema(Text)["maxLength"] == MAX_CHARACTERS

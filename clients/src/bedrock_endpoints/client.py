@@ -81,7 +81,7 @@ class Client(_BaseClient):
     def stream(self, use_case: str, path: str, body: Any, *, idempotency_key: str | None = None) -> Generator[Event]:
         """The events of a stream up to and including its last one; an `error` event is raised.
 
-        Closing the generator closes the connection, which stops the model.
+        Closing the generator closes the connection. On AWS the answer is written to its end nevertheless.
         """
         arguments = build_request("POST", self.stage.url(use_case) + path, body, None, idempotency_key)
         response = self._send(arguments, self.stage.auth, stream=True)

@@ -118,7 +118,7 @@ class TimedOut(ConnectionFailed):
 
 
 class StreamInterrupted(ConnectionFailed):
-    """A stream ended before its last event; the API saved nothing of it."""
+    """A stream ended before its last event. If this connection broke, the API may store the answer nevertheless."""
 
 
 class UnexpectedResponse(EndpointError):

@@ -135,7 +135,7 @@ class TestErrors:
     async def test_each_code_has_a_class(
         self, apis: FakeApis, search: Run, delays: list[float], code: str, error_class: Any
     ) -> None:
-        details = [{"path": "body.query", "message": "is blank"}]
+        details = [{"path": "body.query", "message": "must not be blank"}]
         # `in_progress` is retried until the timeout.
         apis.planned += [error(418, code, details=details)] * 1000
 
@@ -302,7 +302,7 @@ class TestFiles:
 
 
 class TestLeavingAStream:
-    """Closing the connection is what stops the model."""
+    """The connection does not stay open after the caller has left."""
 
     @pytest.fixture(autouse=True)
     def _endless(self, apis: FakeApis) -> None:

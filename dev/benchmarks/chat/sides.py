@@ -18,7 +18,7 @@ from dev.local import ports
 START_SECONDS = 30
 # Interval of readiness checks; the web adapter's is 10 ms.
 POLL_SECONDS = 0.002
-CALLER = "arn:aws:iam::123456789012:user/benchmark"
+CALLER = "AIDABENCHMARK"
 CONVERSATION = "/conversations/{id}"
 QUESTION = "And what do I do when it has lost pressure over night although the valve was closed?"
 _INVOKE = Path(__file__).with_name("invoke.py")
@@ -185,4 +185,5 @@ def is_complete(content: bytes) -> bool:
 
 
 def _request_context(route: str) -> dict[str, Any]:
-    return {"requestId": "benchmark", "resourcePath": route, "stage": "benchmark", "identity": {"userArn": CALLER}}
+    identity = {"user": CALLER, "userArn": "arn:aws:iam::123456789012:user/benchmark"}
+    return {"requestId": "benchmark", "resourcePath": route, "stage": "benchmark", "identity": identity}

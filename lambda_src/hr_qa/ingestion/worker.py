@@ -113,7 +113,7 @@ class Worker:
             return
         if document.ingesting_generation and document.ingesting_source == file.source:
             self._resume(step.namespace, document, document.ingesting_generation)
-        elif document.live_source == file.source and document.live_index == self._settings.search_index:
+        elif document.live_source == file.source and document.live_index == self._settings.index_address:
             self._keep_live(step.namespace, document)
         elif document.failed_source != file.source:
             self._plan(context, step.namespace, document, file.source)
@@ -259,7 +259,7 @@ class Worker:
                 return
             # A retried write, or a killed worker, may have stored a chunk twice.
             self._index.delete(context.deadline, [extra for ids in searchable.values() for extra in ids[1:]])
-            index = self._settings.search_index
+            index = self._settings.index_address
             try:
                 self._documents.publish(step.namespace, step.document, step.generation, progress, index)
             except StaleWriteError:
@@ -287,6 +287,9 @@ class Worker:
         ingestions = self._documents.ingestions(step.document)
         # Read again after them: a generation that has started since must not be deleted.
         document = self._documents.get(step.namespace, step.document)
+        if document is None and self._documents.has_moved(step.namespace, step.document):
+            # The document needs its chunks in its new namespace.
+            return
         needed = _needed_generations(document)
         deleting = document is not None and document.status == "deleting"
         if deleting:

@@ -217,4 +217,4 @@ def test_responses_are_in_order_and_separate_from_the_log(tmp_path: Path) -> Non
 
 
 def test_every_request_has_the_same_caller() -> None:
-    assert turn("c-1")["requestContext"]["identity"]["userArn"] == CALLER
+    assert turn("c-1")["requestContext"]["identity"]["user"] == CALLER

@@ -178,3 +178,48 @@ print(json.dumps([too_large(b"x" * size) for size in (10, 7 * 2**20, 11 * 2**20)
     assert small is None
     assert middle == "Request Too Long"
     assert "10485760" in large
+
+
+def test_the_gateway_names_principals_as_on_aws() -> None:
+    out = run_local(
+        """
+import asyncio, json, re
+from urllib.parse import urlencode
+from lambda_src.shared.callers import principal_id
+from ministack.services import apigateway_v1, iam, sts
+def call(service, **parameters):
+    headers = {"authorization": "AWS4-HMAC-SHA256 Credential=test/20261127/us-west-2/x/aws4_request",
+               "content-type": "application/x-www-form-urlencoded"}
+    status, _, body = asyncio.run(service.handle_request("POST", "/", headers, urlencode(parameters).encode(), {}))
+    assert status == 200, body
+    return body if isinstance(body, str) else body.decode()
+def value(name, text):
+    return re.search(f"<{name}>([^<]+)</{name}>", text)[1]
+def caller(text):
+    key = value("AccessKeyId", text)
+    headers = {"authorization": f"AWS4-HMAC-SHA256 Credential={key}/20261127/us-west-2/x/aws4_request"}
+    identity = apigateway_v1._iam_caller_identity(headers, {})
+    return identity["user"], principal_id(identity["user"])
+trust = json.dumps({"Statement": [{"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}]})
+ids = {}
+for role in ("team", "other"):
+    created = call(iam, Action="CreateRole", RoleName=role, AssumeRolePolicyDocument=trust)
+    ids[role] = value("RoleId", created)
+ids["user"] = value("UserId", call(iam, Action="CreateUser", UserName="ana"))
+def session(role, name):
+    arn = f"arn:aws:iam::000000000000:role/{role}"
+    return caller(call(sts, Action="AssumeRole", RoleArn=arn, RoleSessionName=name))
+print(json.dumps({"ids": ids, "sessions": [session("team", "ana"), session("team", "bob"), session("other", "ana")],
+    "user": caller(call(iam, Action="CreateAccessKey", UserName="ana")),
+    "federated": caller(call(sts, Action="GetFederationToken", Name="ana"))}))
+"""
+    )
+    seen = json.loads(out.splitlines()[-1])
+    ids = seen["ids"]
+    assert seen["sessions"] == [
+        [f"{ids['team']}:ana", ids["team"]],
+        [f"{ids['team']}:bob", ids["team"]],
+        [f"{ids['other']}:ana", ids["other"]],
+    ]
+    assert seen["user"] == [ids["user"]] * 2
+    assert seen["federated"] == ["000000000000:ana", None]

@@ -18,7 +18,11 @@ class FakeClient:
         self.files: list[bytes] = []
         self._polls = polls
 
-    def request(self, use_case: str, method: str, path: str, body: Any) -> Any:
+    def request(self, use_case: str, method: str, path: str, body: Any = None) -> Any:
+        if method == "DELETE":
+            (deleted,) = [each for each in self.documents if path == f"/documents/{each.get('id')}"]
+            self.documents.remove(deleted)
+            return None
         assert (use_case, method, path) == ("hr-qa", "POST", "/documents")
         self.documents.insert(0, {"name": body["name"], "status": "processing", "pages": 3, "polls": self._polls})
         return {"id": "1", "upload": {}}
@@ -92,3 +96,16 @@ def test_waiting_has_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     messages: list[str] = []
     assert not load(FakeClient(polls=10**9), messages)
     assert messages[-1].startswith("still ingesting ")
+
+
+def test_outdated_handbooks_are_replaced() -> None:
+    client, messages = FakeClient(), list[str]()
+    load(client, messages)
+    outdated = client.documents[0]
+    outdated |= {"id": "7", "status": "failed", "error": {"code": "outdated"}}
+
+    assert load(client, messages)
+
+    assert len(client.files) == 15
+    assert outdated not in client.documents
+    assert len(client.documents) == 14

@@ -22,7 +22,7 @@ from dev.tools.findings import Finding, Target, call_failed, fail, ok, warning
 from dev.tools.quotas import quotas
 from lambda_src.registry import MODEL_SETTINGS
 from lambda_src.shared.catalog import resolve
-from stacks.config import ModelRegions, Models, StageSettings, Throttling
+from stacks.config import ModelRegions, Models, StageSettings, StreamingSettings, Throttling, UiSettings
 from tests.fakes import client_error
 
 TODAY = date(2026, 8, 1)
@@ -116,6 +116,9 @@ class FakeSession:
         self.clients: list[tuple[str, str | None]] = []
         self._answers = {**healthy(), **answers}
 
+    def get_partition_for_region(self, _region: str) -> str:
+        return "aws"
+
     def client(self, service: str, region_name: str | None = None, **_options: Any) -> FakeClient:
         self.clients.append((service, region_name))
         return FakeClient({name: answer for name, answer in self._answers.items() if answer is not ...}, self.requests)
@@ -127,6 +130,9 @@ def healthy() -> dict[str, Any]:
         "get_caller_identity": {"Account": ACCOUNT, "Arn": ARN},
         "get_parameter": {"Parameter": {"Value": "30"}},
         "get_account": {"cloudwatchRoleArn": "arn:aws:iam::123456789012:role/logs"},
+        "get_use_case_for_model_access": {"formData": b"{}"},
+        "get_layer_version_by_arn": {"Version": 30},
+        "describe_images": {"imageDetails": [{}]},
         "get_foundation_model": {"modelDetails": {"modelLifecycle": {"status": "ACTIVE"}}},
         "get_foundation_model_availability": AVAILABLE,
         "get_inference_profile": profile_answer("us-east-1", "us-west-2"),
@@ -339,6 +345,57 @@ def test_a_missing_role_for_gateway_logs_fails_on_aws_only() -> None:
     assert account.api_logs(target(get_account={})).level == "fail"
     assert "update-account" in account.api_logs(target(get_account={})).advice
     assert account.api_logs(target(emulated=True, get_account={})).level == "ok"
+
+
+@pytest.mark.parametrize(
+    ("answer", "level"),
+    [
+        ({"formData": b"{}"}, "ok"),
+        (client_error("ResourceNotFoundException"), "warning"),
+        (client_error("AccessDeniedException"), "warning"),
+    ],
+)
+def test_anthropics_form(answer: Any, level: str) -> None:
+    assert account.first_use_form(target(get_use_case_for_model_access=answer), REGION).level == level
+
+
+def test_the_form_matters_to_stages_with_anthropics_models_only() -> None:
+    others = msgspec.structs.replace(SETTINGS, models=only_models(embeddings=(TITAN,)))
+
+    assert of(everything(target()), "anthropic form").level == "ok"
+    assert "anthropic form" not in [finding.check for finding in everything(target(), others)]
+
+
+def test_the_web_adapters_layer_must_exist() -> None:
+    missing = client_error("ResourceNotFoundException")
+    arn = f"arn:aws:lambda:{REGION}:753240598075:layer:LambdaAdapterLayerArm64:30"
+
+    found = account.adapter_layer(target(), StreamingSettings(), "arm64")
+    assert found == ok("web adapter layer", arn)
+    finding = account.adapter_layer(target(get_layer_version_by_arn=missing), StreamingSettings(), "x86_64")
+    assert finding is not None
+    assert finding.level == "fail"
+    assert "LambdaAdapterLayerX86" in finding.message
+    assert account.adapter_layer(target(), StreamingSettings(adapter=False), "arm64") is None
+
+
+@pytest.mark.parametrize(
+    ("image", "expected"),
+    [("repo/page:7", {"imageTag": "7"}), ("page@sha256:" + 64 * "a", {"imageDigest": "sha256:" + 64 * "a"})],
+)
+def test_the_web_uis_image_must_exist(image: str, expected: dict[str, str]) -> None:
+    ui = UiSettings(type="express", image=f"111122223333.dkr.ecr.eu-west-1.amazonaws.com/{image}")
+    at = target()
+
+    assert account.ui_image(at, ui) == ok("web ui image", str(ui.image))
+    ((operation, request),) = at.session.requests
+    assert (operation, request["registryId"], request["imageIds"]) == ("describe_images", "111122223333", [expected])
+    assert at.session.clients == [("ecr", "eu-west-1")]
+    for code in ("ImageNotFoundException", "RepositoryNotFoundException"):
+        finding = account.ui_image(target(describe_images=client_error(code)), ui)
+        assert finding is not None
+        assert finding.level == "fail"
+    assert account.ui_image(target(), UiSettings()) is None
 
 
 def test_undeployed_endpoints_are_warnings() -> None:

@@ -18,6 +18,7 @@ from lambda_src import registry
 from lambda_src.registry import UseCase
 from lambda_src.shared.errors import ApiError, Conflict
 from lambda_src.shared.routes import Route
+from lambda_src.shared.schemas import NOT_BLANK
 
 Json = dict[str, Any]
 ROOT = Path(__file__).parents[3]
@@ -187,7 +188,12 @@ def test_query_has_defaults_and_no_null() -> None:
     }
 
     assert parameters["limit"]["schema"] == {"type": "integer", "minimum": 1, "maximum": 100, "default": 20}
-    assert parameters["prompt"]["schema"] == {"type": "string", "minLength": 1, "maxLength": 2000}
+    assert parameters["prompt"]["schema"] == {
+        "type": "string",
+        "minLength": 1,
+        "maxLength": 2000,
+        "pattern": NOT_BLANK,
+    }
     assert not parameters["prompt"]["required"]
 
 

@@ -28,6 +28,7 @@ from tests.fakes import (
     LambdaContext,
     converse_answer,
     event,
+    identity,
     settings,
     stream_events,
 )
@@ -225,7 +226,7 @@ class World:
             json.loads(msgspec.json.encode(body)),
             headers={"Idempotency-Key": key},
             path={"id": conversation_id} if conversation_id else None,
-            requestContext={"requestId": "request-1", "identity": {"userArn": caller}},
+            requestContext={"requestId": "request-1", "identity": identity(caller)},
         )
         response = api(request, LambdaContext())
         if route.stream and response["statusCode"] == 200:

@@ -107,14 +107,24 @@ def test_only_the_failed_items_of_a_bulk_request_are_retried() -> None:
 
 
 @pytest.mark.parametrize(
-    ("failures", "error"), [([503] * 4, Unavailable), ([429] * 4, Throttled), ([400], Unavailable)]
+    ("failures", "error"),
+    [([503] * 4, Unavailable), ([429] * 4, Throttled), ([400], Unavailable), ([403] * 6, Unavailable)],
 )
 def test_permanent_failures_are_errors(failures: list[Any], error: type[Exception]) -> None:
     search = FakeSearch()
     search.fail = list(failures)
     with pytest.raises(error):
-        index_over(search).ordinals(Deadline(9), "g")
+        index_over(search).ordinals(Deadline(20), "g")
     assert len(search.requests) == len(failures)
+
+
+def test_a_new_access_policy_is_waited_for() -> None:
+    search = FakeSearch()
+    search.fail = [403] * 5
+    waits: list[float] = []
+
+    assert Index(hr_settings(), search, waits.append).ordinals(Deadline(20), "g") == {}
+    assert 5 < sum(waits) < 15
 
 
 def test_without_time_left_no_request_is_sent() -> None:

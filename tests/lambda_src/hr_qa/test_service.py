@@ -11,7 +11,16 @@ from lambda_src.hr_qa import service as service_module
 from lambda_src.hr_qa.models import AskQuestion, CreateDocument, Search
 from lambda_src.hr_qa.rerank import Reranker
 from lambda_src.shared.catalog import resolve
-from lambda_src.shared.errors import Conflict, Forbidden, InvalidRequest, ModelFailed, NotFound, Refused, TooLarge
+from lambda_src.shared.errors import (
+    Conflict,
+    Forbidden,
+    InvalidRequest,
+    ModelFailed,
+    NotFound,
+    Refused,
+    TooLarge,
+    Unavailable,
+)
 from lambda_src.shared.schemas import ListQuery
 from tests.fakes import (
     CALLER,
@@ -89,11 +98,19 @@ def test_a_file_above_the_stages_limit_is_refused_before_the_upload() -> None:
 
 @pytest.mark.parametrize(
     "changes",
-    [{"name": ""}, {"name": "  "}, {"name": "a\nb"}, {"contentType": "text/html"}, {"bytes": 0}, {"sha256": "ABC"}],
+    [{"name": ""}, {"name": "  "}, {"contentType": "text/html"}, {"bytes": 0}, {"sha256": "ABC"}],
 )
 def test_an_invalid_document_is_refused(changes: dict[str, Any]) -> None:
     with pytest.raises(msgspec.ValidationError):
         msgspec.convert({"name": "a", "contentType": "application/pdf", **changes}, CreateDocument)
+
+
+@pytest.mark.parametrize("name", ["a\nb", "a\n", "\x00a", "a\x7f"])
+def test_a_name_with_control_characters_is_refused(world: World, name: str) -> None:
+    body = CreateDocument(name=name, content_type="application/pdf")
+    with pytest.raises(InvalidRequest, match=r"body\.name: must not contain control characters"):
+        world.service().create_document(context(), body=body)
+    assert not world.table.items
 
 
 def test_a_document_goes_through_its_states(world: World) -> None:
@@ -299,20 +316,36 @@ def test_another_callers_documents_are_not_found(world: World) -> None:
     assert service.get_document(context(), id=document).status == "ready"
 
 
-def test_a_document_of_another_embedding_model_is_outdated(world: World) -> None:
+@pytest.mark.parametrize(
+    "change",
+    [{"search_index": "chunks-of-another-model"}, {"search_endpoint": "https://another.example"}],
+)
+def test_a_document_in_another_index_is_outdated(world: World, change: dict[str, str]) -> None:
     document = ready(world, [LEAVE])
-    world.settings = msgspec.structs.replace(world.settings, search_index="chunks-of-another-model")
+    world.settings = msgspec.structs.replace(world.settings, **change)
     service = world.service()
 
     shown = service.get_document(context(), id=document)
     assert (shown.status, shown.error.code) == ("failed", "outdated")  # type: ignore[union-attr]
-    assert service.search(context(), body=Search(query="maternity leave")).items == []
+    with pytest.raises(Conflict, match="All documents are outdated"):
+        service.search(context(), body=Search(query="maternity leave"))
     with pytest.raises(Conflict, match="outdated"):
         service.search(context(), body=Search(query="q", documents=[document]))
+    other = ready(world, [PARKING])
+    found = world.service().search(context(), body=Search(query="parking")).items
+    assert {item.document_id for item in found} == {other}
 
     world.upload(document, text_pdf([LEAVE]))
     world.run()
     assert world.service().search(context(), body=Search(query="maternity leave", documents=[document])).items
+
+
+def test_an_index_that_lost_the_chunks_does_not_answer(world: World) -> None:
+    document = ready(world, [LEAVE])
+    world.search.clear()
+
+    with pytest.raises(Unavailable, match="upload their files again"):
+        world.service().answer_question(context(), body=AskQuestion(question=QUESTION, documents=[document]))
 
 
 def test_shared_documents_are_visible_but_only_the_owner_deletes() -> None:

@@ -102,9 +102,6 @@ USER, ASSISTANT = Message("user", "a"), Message("assistant", "b")
         ({"prompt": None, "messages": [ASSISTANT, USER]}, "body.messages[0].role"),
         ({"prompt": None, "messages": [USER, USER]}, "body.messages[1].role"),
         ({"prompt": None, "messages": [USER, ASSISTANT]}, "body.messages[1].role"),
-        ({"prompt": None, "messages": [USER, ASSISTANT, Message("user", " ")]}, "body.messages[2].text"),
-        ({"prompt": " \n"}, "body.prompt"),
-        ({"instructions": " "}, "body.instructions"),
         ({"model": "us.amazon.nova-pro-v1:0"}, "body.model"),
     ],
 )

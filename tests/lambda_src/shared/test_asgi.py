@@ -17,7 +17,7 @@ from lambda_src.shared.http import Api
 from lambda_src.shared.routes import Route
 from lambda_src.shared.schemas import ListQuery, RequestModel, ResponseModel
 from lambda_src.shared.streams import ClosingIterator
-from tests.fakes import CALLER, settings
+from tests.fakes import CALLER, identity, settings
 
 
 class TellStory(RequestModel):
@@ -42,7 +42,7 @@ ROUTES = (
     Route(method="GET", path="/things/{id}", operation="show", summary="", query=ListQuery, response=Thing),
 )
 ID = "00000000-0000-7000-8000-000000000000"
-CONTEXT = {"requestId": "r-1", "resourcePath": "/stories/{id}/stream", "identity": {"userArn": CALLER}}
+CONTEXT = {"requestId": "r-1", "resourcePath": "/stories/{id}/stream", "identity": identity()}
 SILENCE = 0.05
 
 
@@ -175,11 +175,11 @@ def test_headers_may_be_in_latin_1(server: HTTPConnection, service: StoryService
 
 
 def test_the_gateways_context_is_utf_8(server: HTTPConnection, service: StoryService) -> None:
-    context = {**CONTEXT, "identity": {"userArn": "arn:aws:iam::1:user/é"}}
+    context = {**CONTEXT, "authorizer": {"claims": {"sub": "é"}}}
     service.permits.release(2)
     response = ask(server, **{"x-amzn-request-context": msgspec.json.encode(context)})
     read_event(response), read_event(response)
-    assert read_event(response)[1]["caller"] == "arn:aws:iam::1:user/é"
+    assert read_event(response)[1]["caller"] == "é"
 
 
 def test_without_the_gateways_context_the_request_is_unauthorized(server: HTTPConnection) -> None:

@@ -15,7 +15,7 @@ from lambda_src.shared.http import Api
 from lambda_src.shared.idempotency import IdempotencyStore
 from lambda_src.shared.routes import Route
 from lambda_src.shared.schemas import RequestModel, ResponseModel
-from tests.fakes import CALLER, FakeTable, LambdaContext, event, settings
+from tests.fakes import CALLER, OTHER, FakeTable, LambdaContext, event, identity, settings
 
 ID = "00000000-0000-7000-8000-000000000000"
 
@@ -141,15 +141,15 @@ LONG_KEY = event("POST", "/things", {"text": "a"}, headers={"Idempotency-Key": "
     ("request_event", "status", "code", "path"),
     [
         (event("POST", "/things", {"text": ""}), 400, "invalid_request", "body.text"),
-        (event("POST", "/things", {}), 400, "invalid_request", "body"),
-        (event("POST", "/things", {"text": "a", "color": "red"}), 400, "invalid_request", "body"),
+        (event("POST", "/things", {}), 400, "invalid_request", "body.text"),
+        (event("POST", "/things", {"text": "a", "color": "red"}), 400, "invalid_request", "body.color"),
         (event("POST", "/things", {"text": 1}), 400, "invalid_request", "body.text"),
         (event("POST", "/things", "{"), 400, "invalid_request", "body"),
         (event("POST", "/things", None), 400, "invalid_request", "body"),
         (PLAIN_TEXT, 400, "invalid_request", "headers.Content-Type"),
         (event("POST", "/things", "!", isBase64Encoded=True), 400, "invalid_request", "body"),
         (event("GET", "/things/{id}", path={"id": ID}, query={"limit": "10"}), 400, "invalid_request", "query.limit"),
-        (event("GET", "/things/{id}", path={"id": ID}, query={"x": "1"}), 400, "invalid_request", "query"),
+        (event("GET", "/things/{id}", path={"id": ID}, query={"x": "1"}), 400, "invalid_request", "query.x"),
         (LONG_KEY, 400, "invalid_request", "headers.Idempotency-Key"),
         (event("POST", "/things", {"text": "a" * 200}), 413, "too_large", None),
         (event("GET", "/unknown"), 404, "not_found", None),
@@ -207,7 +207,7 @@ def test_a_key_with_another_body_is_refused(api: Api) -> None:
 
 def test_two_callers_may_use_the_same_key(api: Api, service: Service) -> None:
     call(api, keyed({"text": "a"}))
-    other = {"requestId": "r", "identity": {"userArn": "arn:aws:iam::1:user/other"}}
+    other = {"requestId": "r", "identity": identity(OTHER)}
     assert call(api, keyed({"text": "b"}, requestContext=other))[0] == 201
     assert service.calls == 2
 

@@ -126,7 +126,6 @@ def test_photos_alone_are_sent_without_a_text() -> None:
     ("body", "expected"),
     [
         ({}, InvalidRequest),
-        ({"text": "  "}, InvalidRequest),
         ({"photos": [photo(b"GIF89a")]}, InvalidRequest),
         ({"photos": [photo(png() + b"\0" * MAX_PHOTO_BYTES)]}, TooLarge),
         ({"text": "x", "model": "other"}, InvalidRequest),

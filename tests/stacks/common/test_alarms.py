@@ -30,9 +30,10 @@ def test_an_existing_topic_is_used(assembly_of: Callable[[str], Assembly]) -> No
 def test_synthesis_warns_that_alarms_notify_nobody_where_data_is_kept(
     stage: str, warned: bool, assembly_of: Callable[[str], Assembly]
 ) -> None:
-    (annotations,) = [each for each in assembly_of(stage).report if each["pluginName"] == "Construct Annotations"]
+    annotations = [each for each in assembly_of(stage).report if each["pluginName"] == "Construct Annotations"]
 
-    warnings = [each for each in annotations.get("violations", []) if "Alarms notify nobody" in each["description"]]
+    violations = [violation for each in annotations for violation in each.get("violations", [])]
+    warnings = [each for each in violations if "Alarms notify nobody" in each["description"]]
     assert bool(warnings) == warned
     for warning in warnings:
         assert len(warning["violatingConstructs"]) == len(STACKS)

@@ -63,8 +63,8 @@ def test_the_adapter_is_a_pinned_layer_for_the_architecture(assembly_of: Callabl
     intel = functions(assembly_of("browser").template("playground"))["lambda_src/shared/run.sh"]
 
     public = "arn:${AWS::Partition}:lambda:${AWS::Region}:753240598075:layer:LambdaAdapterLayer"
-    assert [plain(layer) for layer in arm["Layers"]] == [f"{public}Arm64:26"]
-    assert [plain(layer) for layer in intel["Layers"]] == [f"{public}X86:26"]
+    assert [plain(layer) for layer in arm["Layers"]] == [f"{public}Arm64:30"]
+    assert [plain(layer) for layer in intel["Layers"]] == [f"{public}X86:30"]
     assert arm["Environment"]["Variables"].items() >= {
         ("AWS_LAMBDA_EXEC_WRAPPER", "/opt/bootstrap"),
         ("AWS_LWA_INVOKE_MODE", "response_stream"),

@@ -7,6 +7,7 @@ import io
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -54,7 +55,7 @@ IMPORT_ALONE = """
 import importlib, sys
 sys.path.append(sys.argv[1])
 handler = importlib.import_module(sys.argv[2]).handler
-caller = {"identity": {"userArn": "arn:aws:iam::1:user/a"}}
+caller = {"identity": {"user": "AIDAANA"}}
 event = {"httpMethod": "GET", "resource": "/{proxy+}", "requestContext": caller}
 context = type("Context", (), {"get_remaining_time_in_millis": lambda self: 29_000, "aws_request_id": "1"})()
 if sys.argv[2].endswith(("ingestion.handler", "memory.handler")):
@@ -302,6 +303,23 @@ def test_the_same_sources_give_the_same_package(
         first, tmp_path / "out", [str(name) for name in names if (first / name).is_file()], False
     )
     assert (differing, errors) == ([], [])
+
+
+@pytest.mark.parametrize("name", ["run.sh", "http.py"])
+def test_every_copied_file_is_part_of_the_cache_key(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.copytree(bundling.SOURCES, tmp_path / "lambda_src")
+    monkeypatch.setattr(bundling, "ROOT", tmp_path)
+    monkeypatch.setattr(bundling, "SOURCES", tmp_path / "lambda_src")
+    monkeypatch.setattr(bundling, "CACHE", tmp_path / "cache")
+    package = Package(use_case="playground", target=host_target(), services=(), part="stream")
+    before = bundling._sources(package)
+
+    with (tmp_path / "lambda_src" / "shared" / name).open("a", encoding="utf-8") as file:
+        file.write("# changed\n")
+    after = bundling._sources(package)
+
+    assert before != after
+    assert (after / "lambda_src" / "shared" / name).read_text("utf-8").endswith("# changed\n")
 
 
 def test_a_failed_build_leaves_nothing_in_the_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,7 +3,7 @@ from collections.abc import Callable
 from lambda_src.chatbot.settings import ChatSettings
 from lambda_src.hr_qa.settings import HrSettings
 from lambda_src.shared.settings import Settings, read_settings
-from tests.stacks.assemblies import Assembly, settings_of
+from tests.stacks.assemblies import Assembly, plain, settings_of
 
 
 def test_functions_can_read_their_environment(assembly: Assembly) -> None:
@@ -13,10 +13,15 @@ def test_functions_can_read_their_environment(assembly: Assembly) -> None:
             variables = function["Environment"]["Variables"]
             settings = read_settings(
                 settings_types.get(template.name.split("-", 3)[3], Settings),
-                {name: value if isinstance(value, str) else "deployed" for name, value in variables.items()},
+                {
+                    name: value if isinstance(value, str) else plain(value) if name == "MODELS" else "deployed"
+                    for name, value in variables.items()
+                },
             )
             assert settings.use_case == template.name.split("-", 3)[3].replace("-", "_")
-            assert settings.models == settings_of(template.name.split("-")[2]).models_for(settings.use_case)
+            stage = settings_of(template.name.split("-")[2])
+            called = [model.partition("=")[0] for model in settings.models]
+            assert called == [model.partition("=")[0] for model in stage.models_for(settings.use_case)]
             assert (settings.bucket_name is not None) == bool(template.resources("AWS::S3::Bucket"))
 
 

@@ -157,7 +157,7 @@ class TestAnswers:
 
 
 class TestLeavingAStream:
-    """Closing the connection is what stops the model."""
+    """The connection does not stay open after the caller has left."""
 
     @pytest.fixture(autouse=True)
     def _endless(self, apis: FakeApis) -> None:

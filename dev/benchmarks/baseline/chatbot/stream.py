@@ -20,7 +20,7 @@ class SendMessage(BaseModel):
 
 @app.post("/conversations/{conversation_id}/messages/stream")
 def stream_message(conversation_id: str, body: SendMessage, request: Request) -> StreamingResponse:
-    caller = json.loads(request.headers["x-amzn-request-context"])["identity"]["userArn"]
+    caller = json.loads(request.headers["x-amzn-request-context"])["identity"]["user"]
     return StreamingResponse(_pieces(caller, conversation_id, body.text), media_type="text/event-stream")
 
 

@@ -69,6 +69,11 @@ class Emulator:
             )
         until_open(self._endpoint.port, self.process)
 
+    @property
+    def authority(self) -> str:
+        """The file with the certificate that clients trust."""
+        return str(self._endpoint.authority)
+
     def save(self) -> None:
         assert self._http.request("POST", f"{self._endpoint.url}/_local/save").status == 204
 

@@ -1,0 +1,1 @@
+"""Gives data that is stored under ARNs of callers to the ids that identify them."""
