@@ -30,10 +30,12 @@ Figure = Literal["inputPerMillion", "outputPerMillion", "cachedInputPerMillion"]
 
 _FIGURES: dict[str, Figure] = {
     "input": "inputPerMillion",
+    "Input": "inputPerMillion",
     "output": "outputPerMillion",
+    "Output": "outputPerMillion",
     "cache_read": "cachedInputPerMillion",
     "cache-read": "cachedInputPerMillion",
-    "cachereadinput": "cachedInputPerMillion",
+    "CacheReadInput": "cachedInputPerMillion",
 }
 _EDITION = " (Amazon Bedrock Edition)"
 _MARKETPLACE = re.compile(
@@ -50,7 +52,7 @@ _USAGE = re.compile(
 # Other services than on-demand calls: they are not in the catalog, so they need no report.
 _OTHER_SERVICE = re.compile(
     r"batch|flex|priority|latency|reserved|provisioned|custom|storage|cache_?-?write|guardrail|fine-?tun|training"
-    r"|evaluation|modelunits|import",
+    r"|evaluation|model-?units|import",
     re.IGNORECASE,
 )
 # What the lists call a model whose name in the catalog is another.
@@ -147,7 +149,7 @@ def _parse(usage: str) -> tuple[Scope, bool, Figure] | None:
     else:
         return None
     scope: Scope = "global" if "global" in qualifiers else "geo" if "geo" in qualifiers else "regional"
-    return scope, "ctx" in qualifiers or "context" in qualifiers, _FIGURES[named.lower()]
+    return scope, "ctx" in qualifiers or "context" in qualifiers, _FIGURES[named]
 
 
 def _per_million(dimension: _Dimension) -> Decimal | None:
