@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from dev.tools.catalog.prices import OFFERS, Quotes, UnreadableOffer, read_offer
+from dev.tools.catalog.price_lists import OFFERS, Quotes, UnreadableOffer, read_offer
 from lambda_src.shared.lifecycle import BedrockLifecycle, parse_lifecycle
 from stacks.geography import REGIONS
 from stacks.model_catalog import ANY_REGION

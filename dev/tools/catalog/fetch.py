@@ -13,7 +13,7 @@ import boto3
 from botocore.config import Config
 
 from dev.tools.catalog.answers import InvalidAnswer
-from dev.tools.catalog.prices import OFFERS
+from dev.tools.catalog.price_lists import OFFERS
 from dev.tools.findings import CALL_ERRORS, one_line
 from stacks.geography import REGIONS
 

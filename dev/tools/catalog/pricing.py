@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from dev.tools.catalog.prices import Figure, Quotes, Scope, Tariff, Tariffs
+from dev.tools.catalog.price_lists import Figure, Quotes, Scope, Tariff, Tariffs
 from stacks.model_catalog import Catalog, Row
 
 Note = Callable[[str, str], None]

