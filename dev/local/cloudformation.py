@@ -91,8 +91,7 @@ class InferenceProfiles:
 
     def create(self, logical_id: str, props: Props, _stack: str) -> Created:
         body = json.dumps({**_wire(props), "tags": _wire(props.get("Tags") or [])}).encode()
-        # The API answers in the template's spelling.
-        arn = _call(self._bedrock._create_inference_profile(body), logical_id)["InferenceProfileArn"]
+        arn = _call(self._bedrock._create_inference_profile(body), logical_id)["inferenceProfileArn"]
         return arn, {"InferenceProfileArn": arn, "InferenceProfileId": arn.rpartition("/")[2]}
 
     def update(self, physical_id: str, old: Props, new: Props, stack: str) -> Created:

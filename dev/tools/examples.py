@@ -14,7 +14,7 @@ Schema = Mapping[str, Any]
 
 _COMPLETION = {
     "prompt": "What does a mechanical seal do?",
-    "parameters": {"temperature": 0.2, "maxTokens": 80},
+    "parameters": {"maxTokens": 80},
 }
 REQUESTS: Mapping[str, Any] = {
     "create_images": {
@@ -99,7 +99,7 @@ VALUES: Mapping[str, Any] = {
 # Values for types in which a field has another meaning or depends on other fields.
 OVERRIDES: Mapping[str, Mapping[str, Any]] = {
     "CreatedImages": {"model": "stability.stable-image-core-v1:1", "usage": {"images": 1}},
-    "Completion": {"parameters": {"temperature": 0.2, "maxTokens": 80}},
+    "Completion": {"parameters": {"maxTokens": 80}},
     "DeletedDocument": {"status": "deleting"},
     "DocumentCreated": {"status": "awaitingUpload"},
     "Embeddings": {"model": "amazon.titan-embed-text-v2:0", "usage": {"inputTokens": 7}},

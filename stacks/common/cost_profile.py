@@ -2,7 +2,7 @@
 
 import hashlib
 
-from aws_cdk import Aws, Stack
+from aws_cdk import Aws, Stack, Tags
 from aws_cdk import aws_bedrock as bedrock
 
 from lambda_src.shared.catalog import resolve
@@ -29,4 +29,6 @@ def cost_profile(stack: Stack, invocation_id: str) -> str:
         description=f"Calls of {invocation_id}"[:200],
         model_source={"copyFrom": source},
     )
+    # Beside the stack's tags, which split the bill by use case and stage.
+    Tags.of(profile).add("model", invocation_id)
     return profile.attr_inference_profile_arn

@@ -15,7 +15,7 @@ from tests.fakes import png
 
 pytestmark = pytest.mark.e2e
 
-EXACT = {"temperature": 0, "maxTokens": 60}
+EXACT = {"maxTokens": 60}
 SECONDS = 40
 
 

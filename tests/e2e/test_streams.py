@@ -28,7 +28,7 @@ from tests.e2e.test_chatbot import create_conversation, list_messages
 pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("local_only")]
 
 # Several sentences: the guardrail releases one complete sentence at a time.
-LONG = {"temperature": 0, "maxTokens": 150}
+LONG = {"maxTokens": 150}
 
 
 class Adapter:

@@ -153,6 +153,9 @@ def test_cost_profiles_are_made_for_each_use_case_and_model(assembly_of: Callabl
         profiles = template.resources("AWS::Bedrock::ApplicationInferenceProfile")
         assert len(profiles) == count
 
+        tags = [{tag["Key"]: tag["Value"] for tag in each["Properties"]["Tags"]} for each in profiles.values()]
+        assert all(each["use-case"] == use_case for each in tags)
+        assert len({each["model"] for each in tags}) == count
         names = [profile["Properties"]["InferenceProfileName"] for profile in profiles.values()]
         assert len({*names}) == count
         assert all(len(name) <= 64 for name in names)
