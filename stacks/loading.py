@@ -17,6 +17,7 @@ from stacks.config import (
     UseCasePolicies,
     calls_text_models,
 )
+from stacks.geography import WITHOUT_APPLICATION_PROFILES, WITHOUT_GUARDRAILS
 from stacks.model_checks import model_problems
 from stacks.model_choice import with_choices
 from stacks.validation import type_problems
@@ -84,7 +85,7 @@ def load_stage(stages: object, name: object, *, today: date, default_region: str
     settings = msgspec.convert(named, StageSettings, strict=True)
     if settings.region is None:
         settings = msgspec.structs.replace(settings, region=default_region)
-    settings = with_choices(settings)
+    settings = with_choices(_without_unavailable_guardrail(settings))
     problems = [f"{path}: {problem}" for problem in _name_problems(settings)]
     problems += [
         f"{path}.{problem}" for problem in (*_combination_problems(settings), *model_problems(settings, today))
@@ -94,10 +95,19 @@ def load_stage(stages: object, name: object, *, today: date, default_region: str
     return settings
 
 
+def _without_unavailable_guardrail(settings: StageSettings) -> StageSettings:
+    """A stage that says nothing about its guardrail has none where AWS offers none. Synthesis reports it."""
+    if settings.region not in WITHOUT_GUARDRAILS or settings.guardrail != GuardrailSettings():
+        return settings
+    return msgspec.structs.replace(settings, guardrail=GuardrailSettings(type="off"))
+
+
 def _combination_problems(settings: StageSettings) -> Iterable[str]:
     yield from _auth_problems(settings)
     yield from _guardrail_problems(settings)
     yield from _search_problems(settings.hr_qa.search)
+    if settings.cost_profiles and settings.region in WITHOUT_APPLICATION_PROFILES:
+        yield f"costProfiles: CloudFormation has no application inference profiles in {settings.region}"
     yield from _ui_problems(settings)
     if settings.streaming.layer_arn and not settings.streaming.adapter:
         yield "streaming.layerArn: only with `adapter`"
@@ -178,6 +188,8 @@ def _ui_problems(settings: StageSettings) -> Iterable[str]:
 
 def _guardrail_problems(settings: StageSettings) -> Iterable[str]:
     guardrail = settings.guardrail
+    if guardrail.type == "new" and settings.region in WITHOUT_GUARDRAILS:
+        yield f"guardrail: CloudFormation has none in {settings.region}; the type can be off"
     if guardrail.type == "existing":
         for name in ("id", "version"):
             if getattr(guardrail, name) is None:
