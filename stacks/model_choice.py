@@ -123,7 +123,7 @@ def left_out(stage: Mapping[str, Any], settings: StageSettings) -> Iterator[str]
 
 
 def data_flows(settings: StageSettings) -> Iterator[str]:
-    """A line for each use case whose data may be processed outside the stage's region, and one if nothing screens it."""
+    """A line for each use case whose data may leave the stage's region, and one if nothing screens texts."""
     if settings.guardrail.type == "off" and settings.region in WITHOUT_GUARDRAILS:
         yield f"no guardrail screens any text: AWS offers none in {settings.region}"
     for use_case in settings.chosen_use_cases:
