@@ -38,6 +38,15 @@ REGIONS = {
     "us-west-2": "Oregon",
 }
 
+# Where CloudFormation has no such resource type, by its schemas of November 2026.
+WITHOUT_GUARDRAILS = frozenset({"af-south-1", "ap-east-1", "ap-southeast-6", "ca-west-1", "mx-central-1"})
+WITHOUT_APPLICATION_PROFILES = frozenset(
+    {
+        *("af-south-1", "ap-east-1", "ap-east-2", "ap-south-2", "ap-southeast-4", "ap-southeast-5", "ap-southeast-6"),
+        *("ap-southeast-7", "ca-west-1", "eu-north-1", "eu-south-2", "il-central-1", "mx-central-1", "us-west-1"),
+    }
+)
+
 
 def _starting(*prefixes: str) -> frozenset[str]:
     return frozenset(region for region in REGIONS if region.startswith(prefixes))

@@ -17,6 +17,7 @@ from stacks.config import (
     UseCasePolicies,
     calls_text_models,
 )
+from stacks.geography import WITHOUT_APPLICATION_PROFILES, WITHOUT_GUARDRAILS
 from stacks.model_checks import model_problems
 from stacks.model_choice import with_choices
 from stacks.validation import type_problems
@@ -84,6 +85,9 @@ def load_stage(stages: object, name: object, *, today: date, default_region: str
     settings = msgspec.convert(named, StageSettings, strict=True)
     if settings.region is None:
         settings = msgspec.structs.replace(settings, region=default_region)
+    if settings.region in WITHOUT_GUARDRAILS and "guardrail" not in named:
+        # A stage that says nothing about its guardrail has none where AWS offers none. Synthesis reports it.
+        settings = msgspec.structs.replace(settings, guardrail=GuardrailSettings(type="off"))
     settings = with_choices(settings)
     problems = [f"{path}: {problem}" for problem in _name_problems(settings)]
     problems += [
@@ -98,6 +102,8 @@ def _combination_problems(settings: StageSettings) -> Iterable[str]:
     yield from _auth_problems(settings)
     yield from _guardrail_problems(settings)
     yield from _search_problems(settings.hr_qa.search)
+    if settings.cost_profiles and settings.region in WITHOUT_APPLICATION_PROFILES:
+        yield f"costProfiles: CloudFormation has no application inference profiles in {settings.region}"
     yield from _ui_problems(settings)
     if settings.streaming.layer_arn and not settings.streaming.adapter:
         yield "streaming.layerArn: only with `adapter`"
@@ -178,6 +184,8 @@ def _ui_problems(settings: StageSettings) -> Iterable[str]:
 
 def _guardrail_problems(settings: StageSettings) -> Iterable[str]:
     guardrail = settings.guardrail
+    if guardrail.type == "new" and settings.region in WITHOUT_GUARDRAILS:
+        yield f"guardrail: CloudFormation has none in {settings.region}; the type can be off"
     if guardrail.type == "existing":
         for name in ("id", "version"):
             if getattr(guardrail, name) is None:

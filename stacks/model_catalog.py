@@ -10,10 +10,11 @@ ANY_REGION = "*"
 
 
 class Source(msgspec.Struct, frozen=True):
-    """Where figures come from, and the day on which they were read or saved."""
+    """Where figures come from, and the day on which they were read or saved. `regions`: those it was read in."""
 
     title: str
     read: str
+    regions: tuple[str, ...] = ()
 
 
 class Row(Model, frozen=True, kw_only=True):
@@ -21,13 +22,13 @@ class Row(Model, frozen=True, kw_only=True):
 
     `regions`: where the model id can be called on demand.
     `profiles`: profile prefix -> the name of its routing.
-    `sources`: kind of figure -> the key of its source.
+    `sources`: kind of figure -> the key of its source, or of several, the newest first.
     """
 
     regions: tuple[str, ...] = ()
     context_tokens: int | None = None
     image_tokens: int | None = None
-    sources: dict[str, str] = {}
+    sources: dict[str, str | tuple[str, ...]] = {}
 
 
 class Catalog(msgspec.Struct, frozen=True):

@@ -8,7 +8,7 @@ import msgspec
 from lambda_src.registry import USE_CASES, ModelSetting, UseCase, camel
 from lambda_src.shared.catalog import Invocation, resolve
 from stacks.config import StageSettings
-from stacks.geography import outside
+from stacks.geography import WITHOUT_GUARDRAILS, outside
 from stacks.model_catalog import ANY_REGION, CATALOG, destinations, source_regions, ways
 
 
@@ -123,7 +123,9 @@ def left_out(stage: Mapping[str, Any], settings: StageSettings) -> Iterator[str]
 
 
 def data_flows(settings: StageSettings) -> Iterator[str]:
-    """A line for each use case whose data models, or the guardrail, may process outside the stage's region."""
+    """A line for each use case whose data may leave the stage's region, and one if nothing screens texts."""
+    if settings.guardrail.type == "off" and settings.region in WITHOUT_GUARDRAILS:
+        yield f"no guardrail screens any text: AWS offers none in {settings.region}"
     guardrail_region = settings.guardrail_region if settings.guardrail.type == "existing" else settings.region
     for use_case in settings.chosen_use_cases:
         if use_case.models and guardrail_region and guardrail_region != settings.region:

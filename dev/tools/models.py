@@ -86,12 +86,18 @@ def _model(invocation: Invocation, client: Any, target: Target, region: str, tod
 
 
 def _life(life: BedrockLifecycle) -> str:
-    return f"{life.status} since {life.legacy_on}" if life.status == "LEGACY" and life.legacy_on else life.status
+    since = f" since {life.legacy_on}" if life.status == "LEGACY" and life.legacy_on else ""
+    return f"{life.status}{since}{_extended(life.extended_access_on)}"
 
 
 def _row(life: Lifecycle) -> str:
+    since = f" since {life.legacy_at}" if life.legacy_at else ""
     ends = f"end of life {life.end_of_life_at}" if life.end_of_life_at else "no end"
-    return f"{life.status}{f' since {life.legacy_at}' if life.legacy_at else ''}, {ends}"
+    return f"{life.status}{since}{_extended(life.extended_access_at)}, {ends}"
+
+
+def _extended(start: object) -> str:
+    return f", extended access from {start}" if start else ""
 
 
 def _access(invocation: Invocation, client: Any, target: Target, region: str) -> Finding:

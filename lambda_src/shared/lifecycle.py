@@ -21,6 +21,7 @@ class BedrockLifecycle(msgspec.Struct, frozen=True):
     status: Literal["ACTIVE", "LEGACY"]
     legacy_on: date | None = None
     ends_on: date | None = None
+    extended_access_on: date | None = None
 
 
 def parse_lifecycle(state: Mapping[str, Any]) -> BedrockLifecycle:
@@ -28,7 +29,8 @@ def parse_lifecycle(state: Mapping[str, Any]) -> BedrockLifecycle:
     status = state.get("status")
     if status not in ("ACTIVE", "LEGACY"):
         raise ValueError(f"life cycle status {status!r}")
-    return BedrockLifecycle(status, _utc_date(state.get("legacyTime")), _utc_date(state.get("endOfLifeTime")))
+    times = (state.get(name) for name in ("legacyTime", "endOfLifeTime", "publicExtendedAccessTime"))
+    return BedrockLifecycle(status, *map(_utc_date, times))
 
 
 def merge_lifecycle(catalog: Lifecycle, reported: BedrockLifecycle, today: date) -> Lifecycle:
@@ -39,12 +41,14 @@ def merge_lifecycle(catalog: Lifecycle, reported: BedrockLifecycle, today: date)
             "active",
             _iso(reported.legacy_on) or previous.legacy_at,
             _iso(reported.ends_on) or previous.end_of_life_at,
+            _iso(reported.extended_access_on) or previous.extended_access_at,
         )
     # The date of an active model was only the earliest possible one: the legacy model's may be later.
     announced = catalog.end_of_life_at if catalog.status != "active" else None
     ends = _iso(reported.ends_on) or announced
     legacy = _iso(reported.legacy_on) or catalog.legacy_at
-    return Lifecycle("ended" if ends and ends <= today.isoformat() else "legacy", legacy, ends)
+    extended = _iso(reported.extended_access_on) or catalog.extended_access_at
+    return Lifecycle("ended" if ends and ends <= today.isoformat() else "legacy", legacy, ends, extended)
 
 
 def earliest_end(catalog: Lifecycle, reported: BedrockLifecycle | None) -> date | None:

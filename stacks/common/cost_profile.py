@@ -29,6 +29,6 @@ def cost_profile(stack: Stack, invocation_id: str) -> str:
         description=f"Calls of {invocation_id}"[:200],
         model_source={"copyFrom": source},
     )
-    # Beside the stack's tags, which split the bill by use case and stage.
+    # In addition to the stack's tags, which split the bill by use case and stage.
     Tags.of(profile).add("model", invocation_id)
     return profile.attr_inference_profile_arn

@@ -3,9 +3,12 @@ from typing import Any
 
 import msgspec
 import pytest
+from cfnlint.schema import PROVIDER_SCHEMA_MANAGER, ResourceNotFoundError
 
 from stacks.config import StageSettings
+from stacks.geography import REGIONS, WITHOUT_APPLICATION_PROFILES, WITHOUT_GUARDRAILS
 from stacks.loading import ConfigError, load_stage
+from stacks.model_choice import data_flows
 from tests.stacks.assemblies import STAGES, cdk_context
 
 TODAY = date(2026, 11, 24)
@@ -282,3 +285,40 @@ def test_regions_without_the_public_adapter_need_another_copy(streaming: dict[st
 )
 def test_pictures_are_screened_in_few_regions(settings: dict[str, Any], problem: str) -> None:
     assert problems(settings)[0].startswith(f"stages.test.guardrail.pictures: {problem}")
+
+
+def test_a_plain_stage_has_no_guardrail_where_aws_offers_none() -> None:
+    settings = load_stage({"test": {"region": "mx-central-1"}}, "test", today=TODAY)
+
+    assert settings.guardrail.type == "off"
+    assert "no guardrail screens any text: AWS offers none in mx-central-1" in data_flows(settings)
+
+
+@pytest.mark.parametrize(
+    ("settings", "problem"),
+    [
+        ({"region": "mx-central-1", "guardrail": {"policies": {"personalData": {"NAME": "mask"}}}}, "guardrail: "),
+        ({"region": "mx-central-1", "guardrail": {"type": "new"}}, "guardrail: "),
+        ({"region": "eu-north-1", "costProfiles": True}, "costProfiles: "),
+    ],
+)
+def test_what_aws_does_not_offer_in_a_region_is_a_problem(settings: dict[str, Any], problem: str) -> None:
+    assert problems(settings)[0].startswith(f"stages.test.{problem}CloudFormation has no")
+
+
+@pytest.mark.parametrize(
+    ("resource_type", "without"),
+    [
+        ("AWS::Bedrock::Guardrail", WITHOUT_GUARDRAILS),
+        ("AWS::Bedrock::ApplicationInferenceProfile", WITHOUT_APPLICATION_PROFILES),
+    ],
+)
+def test_the_lists_are_those_of_cloudformation_s_schemas(resource_type: str, without: frozenset[str]) -> None:
+    def is_missing(region: str) -> bool:
+        try:
+            PROVIDER_SCHEMA_MANAGER.get_resource_schema(region, resource_type)
+        except ResourceNotFoundError:
+            return True
+        return False
+
+    assert {region for region in REGIONS if is_missing(region)} == without

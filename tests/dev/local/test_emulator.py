@@ -22,7 +22,8 @@ def test_the_emulator_can_be_imported_and_has_the_added_types(tmp_path: Path) ->
 import json, dev.local.emulator
 from ministack.services.cloudformation.provisioners import _RESOURCE_HANDLERS as handlers
 print(json.dumps([name for name in (
-    "AWS::Bedrock::Guardrail", "AWS::Bedrock::GuardrailVersion", "AWS::Bedrock::ApplicationInferenceProfile", "AWS::WAFv2::WebACLAssociation",
+    "AWS::Bedrock::Guardrail", "AWS::Bedrock::GuardrailVersion", "AWS::Bedrock::ApplicationInferenceProfile",
+    "AWS::WAFv2::WebACLAssociation",
     "AWS::WAFv2::LoggingConfiguration", "AWS::OpenSearchServerless::SecurityPolicy",
     "AWS::OpenSearchServerless::AccessPolicy", "AWS::OpenSearchServerless::CollectionGroup",
     "AWS::OpenSearchServerless::Collection", "AWS::OpenSearchServerless::Index",

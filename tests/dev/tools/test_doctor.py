@@ -490,6 +490,14 @@ def test_a_difference_from_the_catalog_is_named() -> None:
     assert finding.advice.startswith("update its row in lambda_src/shared/models.json")
 
 
+def test_a_start_of_extended_access_that_the_catalog_lacks_is_named() -> None:
+    state = {"status": "LEGACY", "legacyTime": "2026-02-01", "publicExtendedAccessTime": "2027-01-01"}
+
+    finding = bedrock(CLAUDE, get_foundation_model={"modelDetails": {"modelLifecycle": state}})["model"]
+
+    assert finding.message.startswith("LEGACY since 2026-02-01, extended access from 2027-01-01 in Bedrock; active, ")
+
+
 def test_a_date_missing_in_bedrock_is_not_a_difference() -> None:
     assert bedrock(CLAUDE)["model"] == ok(f"{CLAUDE} model", "ACTIVE in Bedrock")
 

@@ -40,8 +40,9 @@ def test_every_kind_of_figure_has_its_source(row: Row) -> None:
     kinds = {"limits", "lifecycle"}
     kinds |= {kind for kind in ("regions", "profiles", "prices", "thinking") if getattr(row, kind)}
     assert kinds <= {*row.sources}
-    for key in row.sources.values():
-        assert date.fromisoformat(CATALOG.sources[key].read)
+    for keys in row.sources.values():
+        for key in (keys,) if isinstance(keys, str) else keys:
+            assert date.fromisoformat(CATALOG.sources[key].read)
 
 
 def test_a_routing_leads_from_regions_to_regions() -> None:

@@ -29,6 +29,12 @@ def test_dates_are_in_utc(moment: Any) -> None:
     assert parse_lifecycle({"status": "LEGACY", "endOfLifeTime": moment}) == BedrockLifecycle("LEGACY", None, LATER)
 
 
+def test_the_start_of_extended_access_is_read() -> None:
+    state = {"status": "LEGACY", "publicExtendedAccessTime": "2027-05-01T00:00:00Z"}
+
+    assert parse_lifecycle(state) == BedrockLifecycle("LEGACY", extended_access_on=LATER)
+
+
 @pytest.mark.parametrize(
     "state",
     [{}, {"status": "NEW"}, {"status": "ACTIVE", "legacyTime": "x"}, {"status": "ACTIVE", "endOfLifeTime": []}],
@@ -59,6 +65,17 @@ def test_an_invalid_life_cycle_is_refused(state: dict[str, Any]) -> None:
             Lifecycle("ended", None, "2026-10-01"),
         ),
         (Lifecycle("ended", None, "2026-10-01"), BedrockLifecycle("LEGACY"), Lifecycle("ended", None, "2026-10-01")),
+        # A date that Bedrock does not report stays.
+        (
+            Lifecycle("legacy", "2026-10-01", "2027-05-01", "2027-01-01"),
+            BedrockLifecycle("LEGACY", EARLIER, LATER),
+            Lifecycle("legacy", "2026-10-01", "2027-05-01", "2027-01-01"),
+        ),
+        (
+            Lifecycle("active"),
+            BedrockLifecycle("LEGACY", EARLIER, LATER, date(2027, 1, 1)),
+            Lifecycle("legacy", "2026-10-01", "2027-05-01", "2027-01-01"),
+        ),
     ],
 )
 def test_bedrock_updates_the_row(catalog: Lifecycle, reported: BedrockLifecycle, expected: Lifecycle) -> None:

@@ -1,0 +1,1 @@
+"""Refreshes the model catalog from saved answers of AWS: `python -m dev.tools.catalog FOLDER`."""
