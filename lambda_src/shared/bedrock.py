@@ -57,7 +57,8 @@ THINKING_TOKENS = 4_000
 # Errors that last until someone changes the stage or the account, and what to do.
 _DEPLOYMENT_ERRORS = {
     "AccessDeniedException": "give the account access to the model, see `make doctor`, and deploy the stage again",
-    "ResourceNotFoundException": "the model has ended or is not in this region, or the guardrail was deleted",
+    "ResourceNotFoundException": "the model has ended or is not in this region: choose another one for the stage; or "
+    "its guardrail is not where the model is called: see the stage's `guardrail`",
 }
 # Bedrock reports these with ValidationException. Only its own words may match: a message can quote the caller's text.
 _WRONG_DEPLOYMENT = re.compile(
