@@ -20,7 +20,12 @@ _ROW = ", and update its row in lambda_src/shared/models.json (see dev.tools.cat
 
 def invocations(settings: StageSettings) -> list[tuple[Invocation, str | None]]:
     """The stage's models without duplicates, each with the region that it is called in; None is the stack's region."""
-    return [(resolve(model), region) for region, models in settings.models_by_region.items() for model in models]
+    found = {}
+    for region, models in settings.models_by_region.items():
+        # A model may be called directly and through an application inference profile.
+        for invocation in map(resolve, models):
+            found[invocation.id, region] = (invocation, region)
+    return list(found.values())
 
 
 def life_cycle(invocation: Invocation, region: str | None, settings: StageSettings, today: date) -> Finding:

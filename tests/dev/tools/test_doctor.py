@@ -22,7 +22,15 @@ from dev.tools.findings import Finding, Target, call_failed, fail, ok, warning
 from dev.tools.quotas import quotas
 from lambda_src.registry import MODEL_SETTINGS
 from lambda_src.shared.catalog import resolve
-from stacks.config import ModelRegions, Models, StageSettings, StreamingSettings, Throttling, UiSettings
+from stacks.config import (
+    ApplicationProfile,
+    ModelRegions,
+    Models,
+    StageSettings,
+    StreamingSettings,
+    Throttling,
+    UiSettings,
+)
 from tests.fakes import client_error
 
 TODAY = date(2026, 8, 1)
@@ -456,6 +464,15 @@ def test_a_model_of_two_use_cases_is_checked_once() -> None:
     )
 
     assert [invocation.id for invocation, _ in models.invocations(settings)].count(TITAN) == 1
+
+
+def test_a_model_with_and_without_an_application_profile_is_checked_once() -> None:
+    profile = ApplicationProfile(
+        arn="arn:aws:bedrock:us-west-2:111122223333:application-inference-profile/abc", model=TITAN
+    )
+    settings = msgspec.structs.replace(SETTINGS, models=Models(embeddings=(TITAN,), hr_qa_embeddings=(profile,)))
+
+    assert [invocation.id for invocation, _ in models.invocations(settings)] == [TITAN]
 
 
 @pytest.mark.parametrize(
