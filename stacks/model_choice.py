@@ -128,6 +128,8 @@ def data_flows(settings: StageSettings) -> Iterator[str]:
         yield f"no guardrail screens any text: AWS offers none in {settings.region}"
     guardrail_region = settings.guardrail_region if settings.guardrail.type == "existing" else settings.region
     for use_case in settings.chosen_use_cases:
+        if settings.cost_profiles and use_case.models and settings.leaves_region(use_case.name):
+            yield f"{use_case.id}: has no cost profiles, which must be in the region that its models are called in"
         if use_case.models and guardrail_region and guardrail_region != settings.region:
             yield f"{use_case.id}: the guardrail processes its texts in {guardrail_region}"
         region = settings.model_region(use_case.name)

@@ -80,6 +80,16 @@ def guarded_text(content: dict[str, Any]) -> str:
     return "\n".join([*_marked(content.get("system") or []), *(_marked(messages) or plain)])
 
 
+def masked_request(content: dict[str, Any], evaluate: Callable[[str], Evaluation]) -> dict[str, Any]:
+    """The request with personal data masked in the texts that the guardrail evaluates."""
+    turns = content.get("messages", [])
+    blocks = [block for turn in turns for block in turn.get("content") or [] if isinstance(block, dict)]
+    marked = [block["guardContent"]["text"] for block in blocks if (block.get("guardContent") or {}).get("text")]
+    for block in marked or [block for block in blocks if isinstance(block.get("text"), str)]:
+        block["text"] = evaluate(block["text"])["masked_text"]
+    return content
+
+
 def _marked(blocks: list[Any]) -> list[str]:
     texts = [(block.get("guardContent") or {}).get("text", {}).get("text") for block in blocks if type(block) is dict]
     return [text for text in texts if text]
@@ -148,8 +158,9 @@ class Runtime:
         if operation not in ("converse", _STREAM):
             return self._forward(model_id, operation, headers, body)
         request = json.loads(body)
+        evaluate_input = partial(self._original._evaluate_guardrail, guardrail, "INPUT")
         traced = request["guardrailConfig"].get("trace") in ("enabled", "enabled_full")
-        evaluation = self._original._evaluate_guardrail(guardrail, "INPUT", guarded_text(request))
+        evaluation = evaluate_input(guarded_text(request))
         if evaluation["blocked"]:
             message = _message(guardrail, "BlockedInputMessaging")
             trace = trace_of(named[0], "inputAssessment", evaluation["assessment"]) if traced else {}
@@ -157,13 +168,26 @@ class Runtime:
                 stream = streaming.intervened(message, _NOTHING_USED, trace)
                 return 200, {"Content-Type": eventstream.CONTENT_TYPE}, stream
             return _intervened(message, _NOTHING_USED, trace)
+        input_assessment = None
+        if evaluation["anonymized"]:
+            input_assessment = evaluation["assessment"]
+            body = json.dumps(masked_request(request, evaluate_input)).encode()
         if operation == _STREAM:
             evaluate = partial(self._original._evaluate_guardrail, guardrail, "OUTPUT")
             intervention = Intervention(
-                evaluate, _message(guardrail, "BlockedOutputsMessaging"), named[0] if traced else None
+                evaluate,
+                _message(guardrail, "BlockedOutputsMessaging"),
+                named[0] if traced else None,
+                input_assessment,
             )
             return self._forward(model_id, operation, headers, body, intervention)
-        return self._guarded(guardrail, named[0] if traced else None, model_id, headers, body)
+        status, answer_headers, raw = self._guarded(guardrail, named[0] if traced else None, model_id, headers, body)
+        if status == 200 and traced and input_assessment:
+            answer = json.loads(raw)
+            known = answer.setdefault("trace", {}).setdefault("guardrail", {})
+            known["inputAssessment"] = {named[0]: input_assessment}
+            raw = json.dumps(answer).encode()
+        return status, answer_headers, raw
 
     def _guarded(
         self,

@@ -34,12 +34,13 @@ class Blocked(Exception):
 class Intervention:
     """
     A guardrail's evaluation of an output, and the message that replaces a blocked output. `traced` is the guardrail's
-    id for the trace; None without one.
+    id for the trace; None without one. `input_assessment` is set if the input was masked.
     """
 
     evaluate: Callable[[str], dict[str, Any]]
     message: str
     traced: str | None = None
+    input_assessment: dict[str, Any] | None = None
 
 
 class HeldText:
@@ -49,7 +50,7 @@ class HeldText:
         self._evaluate = evaluate
         self._evaluated = self._held = self._masked = ""
         self.assessment: dict[str, Any] = {}
-        self.has_masked = False
+        self.has_masked = self.is_blocked = False
 
     def add(self, text: str) -> str:
         """Returns the text that can be sent now. Raises `Blocked`."""
@@ -71,6 +72,7 @@ class HeldText:
         evaluation = self._evaluate(self._evaluated)
         self.assessment = evaluation.get("assessment", {})
         if evaluation["blocked"]:
+            self.is_blocked = True
             raise Blocked
         self.has_masked = evaluation["masked_text"] != self._evaluated
         sent, self._masked = self._masked, str(evaluation["masked_text"])
@@ -93,9 +95,15 @@ def guarded(messages: Iterator[Message], intervention: Intervention) -> Iterator
 
 
 def _trace(held: HeldText, intervention: Intervention) -> dict[str, Any]:
-    if intervention.traced is None:
+    guardrail = intervention.traced
+    if guardrail is None:
         return {}
-    return trace_of(intervention.traced, "outputAssessments", [held.assessment])
+    kinds: dict[str, Any] = {}
+    if intervention.input_assessment:
+        kinds["inputAssessment"] = {guardrail: intervention.input_assessment}
+    if held.has_masked or held.is_blocked:
+        kinds["outputAssessments"] = {guardrail: [held.assessment]}
+    return {"trace": {"guardrail": kinds}} if kinds else {}
 
 
 def trace_of(guardrail: str, kind: str, assessment: Any) -> dict[str, Any]:
@@ -114,7 +122,7 @@ def _released(messages: Iterator[Message], held: HeldText, intervention: Interve
             if held.has_masked and message.event_type == "messageStop":
                 # Bedrock reports an intervention for masked text, too.
                 yield eventstream.event("messageStop", {"stopReason": "guardrail_intervened"})
-            elif held.has_masked and message.event_type == "metadata":
+            elif message.event_type == "metadata":
                 yield eventstream.event("metadata", {**message.content, **_trace(held, intervention)})
             else:
                 yield message.encoded()

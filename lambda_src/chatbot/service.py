@@ -27,6 +27,7 @@ from lambda_src.chatbot.queue import Queue
 from lambda_src.chatbot.settings import ChatSettings
 from lambda_src.chatbot.summaries import Summaries, estimate_tokens
 from lambda_src.chatbot.titles import PREVIEW_CHARACTERS, first_words
+from lambda_src.shared import screening
 from lambda_src.shared.bedrock import Bedrock
 from lambda_src.shared.catalog import Invocation
 from lambda_src.shared.context import Context, ModelUse
@@ -144,13 +145,18 @@ class ChatService:
         """Raises `NotFound`, `InvalidRequest`, `TooLarge`, `Conflict`, `Refused`, `ModelFailed`."""
         turn = self._prepare_turn(context, id, body)
         answer = self._bedrock.converse(context, turn.invocation, turn.request)
-        return self._save_turn(context, turn, prompt.answer_text(answer), str(answer["stopReason"]))
+        text, trace = prompt.answer_text(answer), answer.get("trace")
+        return self._save_turn(context, turn, text, str(answer["stopReason"]), trace)
 
     def stream_message(self, context: Context, *, id: str, body: SendMessage) -> ClosingIterator[str | Answer]:
         """The answer in pieces as they arrive, then `send_message`'s response. Raises the same errors."""
         turn = self._prepare_turn(context, id, body)
         stream = self._bedrock.converse_stream(context, turn.invocation, turn.request)
-        return text_then_result(stream, lambda text: self._save_turn(context, turn, text, stream.stop_reason or ""))
+
+        def save(text: str) -> Answer:
+            return self._save_turn(context, turn, text, stream.stop_reason or "", stream.trace)
+
+        return text_then_result(stream, save)
 
     def add_turn(self, context: Context, *, id: str, body: AddTurn) -> AddedTurn:
         """Adds a turn without asking the model. Both texts are screened now: later turns screen new messages only.
@@ -214,12 +220,14 @@ class ChatService:
             raise Conflict("Another message was added to the conversation in the meantime.")
         return messages
 
-    def _save_turn(self, context: Context, turn: PendingTurn, text: str, stop_reason: str) -> Answer:
+    def _save_turn(
+        self, context: Context, turn: PendingTurn, text: str, stop_reason: str, trace: dict[str, Any] | None
+    ) -> Answer:
         """Writes the turn and notifies the worker when a title or a summary is due."""
         if not text.strip():
             raise ModelFailed("The model gave no answer.")
         conversation = turn.conversation
-        user, assistant = self._turn_messages(turn, text)
+        user, assistant = self._turn_messages(turn, self._as_read(context, turn.body.text, trace), text)
         answer = Answer(
             message=self._message(conversation.id, assistant),
             stop_reason=stop_reason,
@@ -243,11 +251,18 @@ class ChatService:
             logger.info("payload", request_id=context.request_id, text=user.text, answer=text)
         return answer
 
-    def _turn_messages(self, turn: PendingTurn, text: str) -> tuple[MessageItem, MessageItem]:
+    def _as_read(self, context: Context, text: str, trace: dict[str, Any] | None) -> str:
+        """The message as the model has read it: later turns send it again, and the guardrail sees new messages only."""
+        if not screening.masks_input(trace):
+            return text
+        (masked,) = self._bedrock.screen(context, text)
+        return masked
+
+    def _turn_messages(self, turn: PendingTurn, asked: str, text: str) -> tuple[MessageItem, MessageItem]:
         user = MessageItem(
             id=self._new_id(),
             role="user",
-            text=turn.body.text,
+            text=asked,
             created_at=turn.asked_at,
             photos=tuple(map(describe, turn.body.photos)),
         )

@@ -95,7 +95,8 @@ class Bedrock:
         request = self._prepared_request(invocation, request)
         answer = self._timed(context, invocation, lambda client: client.converse(**request))
         _count_tokens(context, invocation, answer.get("usage", {}))
-        reason = _checked_stop_reason(answer.get("stopReason"), answer.get("trace"))
+        cut = _reaches_limit(request, answer.get("usage", {}))
+        reason = _checked_stop_reason(answer.get("stopReason"), answer.get("trace"), cut=cut)
         return {**answer, "stopReason": reason}
 
     def converse_stream(self, context: Context, invocation: Invocation, request: dict[str, Any]) -> "AnswerStream":
@@ -103,7 +104,7 @@ class Bedrock:
         request = self._prepared_request(invocation, request)
         started = time.perf_counter()
         answer = self._called(context, lambda client: client.converse_stream(**request))
-        return AnswerStream(context, invocation, answer["stream"], started)
+        return AnswerStream(context, invocation, request, answer["stream"], started)
 
     def invoke(self, context: Context, invocation: Invocation, body: dict[str, Any]) -> tuple[Any, int]:
         """InvokeModel's decoded answer, and the input tokens that Bedrock counted (0 when it reports none)."""
@@ -228,19 +229,25 @@ class Bedrock:
 
 
 class AnswerStream(ClosingIterator[str]):
-    """The pieces of one answer's text. `stop_reason` is Bedrock's, known at the end. Closing it stops the model.
+    """The pieces of one answer's text. Closing it stops the model.
+
+    `stop_reason` is Bedrock's and `trace` the guardrail's, both known at the end.
 
     Raises as `Bedrock.converse` does, and `Unavailable` when the stream ends without a stop reason: a connection that
     is cut between two events looks like a regular end.
     """
 
-    def __init__(self, context: Context, invocation: Invocation, stream: Any, started: float) -> None:
+    def __init__(
+        self, context: Context, invocation: Invocation, request: dict[str, Any], stream: Any, started: float
+    ) -> None:
         super().__init__(self._texts(), self._close_connection)
         self._context = context
         self._invocation = invocation
+        self._request = request
         self._stream = stream
         self._started = started
-        self._trace: dict[str, Any] | None = None
+        self._cut = False
+        self.trace: dict[str, Any] | None = None
         self.stop_reason: str | None = None
 
     def _texts(self) -> Generator[str]:
@@ -256,14 +263,15 @@ class AnswerStream(ClosingIterator[str]):
         if self.stop_reason is None:
             logger.warning("model stream cut", model=self._invocation.id)
             raise Unavailable("The model's answer was cut off. Try again.", retry_after=RETRY_AFTER_SECONDS)
-        self.stop_reason = _checked_stop_reason(self.stop_reason, self._trace)
+        self.stop_reason = _checked_stop_reason(self.stop_reason, self.trace, cut=self._cut)
 
     def _read_metadata(self, event: dict[str, Any]) -> None:
         if "messageStop" in event:
             self.stop_reason = event["messageStop"]["stopReason"]
         if "metadata" in event:
             _count_tokens(self._context, self._invocation, event["metadata"].get("usage", {}))
-            self._trace = event["metadata"].get("trace")
+            self._cut = _reaches_limit(self._request, event["metadata"].get("usage", {}))
+            self.trace = event["metadata"].get("trace")
 
     def _close_connection(self) -> None:
         self._stream.close()
@@ -296,7 +304,12 @@ def _with_little_thinking(model: Model, request: dict[str, Any]) -> dict[str, An
     return request
 
 
-def _checked_stop_reason(stop_reason: str | None, trace: dict[str, Any] | None) -> str | None:
+def _reaches_limit(request: dict[str, Any], usage: dict[str, int]) -> bool:
+    limit = request.get("inferenceConfig", {}).get("maxTokens")
+    return limit is not None and usage.get("outputTokens", 0) >= limit
+
+
+def _checked_stop_reason(stop_reason: str | None, trace: dict[str, Any] | None, *, cut: bool) -> str | None:
     """The stop reason of an answer that can be used. Raises `Refused` and `ModelFailed`.
 
     Bedrock reports a guardrail that has only masked personal data as an intervention, in place of the model's reason.
@@ -308,7 +321,9 @@ def _checked_stop_reason(stop_reason: str | None, trace: dict[str, Any] | None) 
     masked = stop_reason == "guardrail_intervened" and screening.only_masked(trace)
     if stop_reason in ("guardrail_intervened", "content_filtered", "refusal") and not masked:
         raise Refused("The request or its answer violates the content policy of this service.")
-    return "end_turn" if masked else stop_reason
+    if not masked:
+        return stop_reason
+    return "max_tokens" if cut else "end_turn"
 
 
 def _code(error: Exception) -> str:

@@ -86,6 +86,11 @@ def only_masked(trace: dict[str, Any] | None) -> bool:
     return _only_masked((trace or {}).get("guardrail"))
 
 
+def masks_input(trace: dict[str, Any] | None) -> bool:
+    """Whether a Converse trace shows that the guardrail masked something in the request."""
+    return "ANONYMIZED" in _actions(((trace or {}).get("guardrail") or {}).get("inputAssessment"))
+
+
 def _only_masked(assessment: Any) -> bool:
     actions = set(_actions(assessment))
     return "ANONYMIZED" in actions and actions <= {"ANONYMIZED", "NONE"}

@@ -44,6 +44,16 @@ def test_personal_data_in_an_answer_is_masked_and_the_answer_is_not_refused(call
     assert "ana@example.org" not in completion.body["text"]
 
 
+@pytest.mark.parametrize("path", ["messages", "messages/stream"])
+def test_personal_data_in_a_chat_message_is_masked_in_what_is_kept(path: str, caller: Caller, local_only: None) -> None:
+    created = caller.call("POST", "chatbot", "/conversations", {"title": "Mail"})
+    conversation = f"/conversations/{created.body['id']}"
+    caller.call("POST", "chatbot", f"{conversation}/{path}", {"text": "Write to ana@example.org about pump 7."})
+    messages = caller.call("GET", "chatbot", f"{conversation}/messages").body["items"]
+    assert messages[-1]["text"] == "Write to {EMAIL} about pump 7."
+    assert caller.call("DELETE", "chatbot", conversation).status == 204
+
+
 def test_personal_data_in_instructions_is_masked(caller: Caller, local_only: None) -> None:
     body = {"title": "For ana@example.org", "instructions": "Sign with ana@example.org."}
     created = caller.call("POST", "chatbot", "/conversations", body)

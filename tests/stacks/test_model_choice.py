@@ -107,6 +107,13 @@ def test_another_region_for_the_models_of_one_use_case() -> None:
     assert "image-generation: its models may process data in us-west-2" in data_flows(settings)
 
 
+def test_missing_cost_profiles_are_reported() -> None:
+    settings = load("eu-central-1", modelRegions={"imageGeneration": "us-west-2"}, costProfiles=True)
+
+    (line,) = [line for line in data_flows(settings) if "cost profiles" in line]
+    assert line.startswith("image-generation: has no cost profiles")
+
+
 def test_data_that_may_go_anywhere_is_reported() -> None:
     assert "chatbot: its models may process data in any commercial region" in data_flows(load("sa-east-1"))
     assert list(data_flows(load("eu-west-2", residency="region"))) == []

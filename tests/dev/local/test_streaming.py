@@ -107,6 +107,16 @@ def test_a_masked_stream_ends_like_a_blocked_one_and_only_its_trace_differs() ->
         assert trace == {"g": [{"wordPolicy": {"action": action}}]}
 
 
+def test_a_masked_input_is_in_the_trace() -> None:
+    assessment = {"sensitiveInformationPolicy": {"piiEntities": [{"action": "ANONYMIZED"}]}}
+    intervention = Intervention(_evaluate, "No.", "g", assessment)
+
+    events = list(_decoded(guarded(_messages("All well."), intervention)))
+
+    assert events[-2][1] == {"stopReason": "end_turn"}
+    assert events[-1][1]["trace"] == {"guardrail": {"inputAssessment": {"g": assessment}}}
+
+
 def test_an_unmasked_stream_ends_with_the_models_reason() -> None:
     events = list(_decoded(guarded(_messages("All well."), Intervention(_evaluate, "No.", "g"))))
 

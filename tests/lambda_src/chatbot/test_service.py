@@ -22,7 +22,16 @@ from lambda_src.shared.errors import (
 from lambda_src.shared.http import Api
 from lambda_src.shared.photos import MAX_PHOTO_BYTES, Photo
 from lambda_src.shared.schemas import ListQuery, Parameters
-from tests.fakes import CALLER, OTHER, LambdaContext, client_error, converse_answer, event, kept_responses_erased, png
+from tests.fakes import (
+    CALLER,
+    OTHER,
+    LambdaContext,
+    client_error,
+    converse_answer,
+    event,
+    kept_responses_erased,
+    png,
+)
 from tests.lambda_src.chatbot.world import HAIKU, LLAMA, MICRO, NOVA, ChatContext, Killer, World, sent
 
 UNKNOWN = "00000000-0000-7000-8000-000000000000"
@@ -280,6 +289,31 @@ def test_the_guardrail_screens_the_new_message_only() -> None:
     assert request["messages"][0]["content"] == [{"text": "Who?"}]
     assert request["messages"][-1]["content"][1] == {"guardContent": {"text": {"text": "When?"}}}
     assert request["system"][0] == {"text": "Be brief."}
+
+
+@pytest.mark.parametrize("operation", ["send_message", "stream_message"])
+def test_what_the_guardrail_masks_in_a_message_reaches_no_later_turn(operation: str) -> None:
+    """History is sent without a guardrail's block."""
+    world = World({"action": "NONE"}, guardrail_id="g", guardrail_version="1")
+    conversation = world.create(instructions="Be brief.")
+    entity = {"type": "EMAIL", "match": "ana@example.com", "action": "ANONYMIZED"}
+    assessment = {"sensitiveInformationPolicy": {"piiEntities": [entity]}}
+    trace = {"guardrail": {"inputAssessment": {"g": assessment}}}
+    masked = {
+        "action": "GUARDRAIL_INTERVENED",
+        "outputs": [{"text": "Mail {EMAIL}."}],
+        "assessments": [assessment],
+    }
+    world.model.queue += [{**converse_answer("Done."), "trace": trace}, masked]
+    pieces = getattr(world.service(), operation)(
+        ChatContext(), id=conversation, body=SendMessage(text="Mail ana@example.com.")
+    )
+    if operation == "stream_message":
+        list(pieces)
+    ask(world, conversation, text="Again?")
+
+    assert last_request(world)["messages"][0]["content"] == [{"text": "Mail {EMAIL}."}]
+    assert "ana@example.com" not in str(world.table.items)
 
 
 def test_the_stable_part_of_a_request_has_cache_points() -> None:

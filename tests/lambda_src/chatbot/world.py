@@ -91,6 +91,7 @@ class ChatModel(FakeModel):
         size = max(1, -(-len(text) // PIECES))
         pieces = [text[start : start + size] for start in range(0, len(text), size)]
         events = stream_events(*pieces, stop=answer["stopReason"])
+        events[-1]["metadata"]["trace"] = answer.get("trace")
         if self.failure:
             events[2:] = [self.failure]
         self.streams.append(FakeStream(events))

@@ -241,7 +241,7 @@ def test_a_stream_ends_at_the_deadline() -> None:
 def test_closing_a_stream_closes_the_connection_and_counts_the_call_once(read: int) -> None:
     events = FakeStream(stream_events("Hello", " you"))
     request_context = context()
-    stream = AnswerStream(request_context, HAIKU, events, 0.0)
+    stream = AnswerStream(request_context, HAIKU, {}, events, 0.0)
     for _ in range(read):
         next(stream)
     stream.close()
@@ -440,3 +440,17 @@ def test_other_stages_screen_no_pictures(changes: dict[str, Any]) -> None:
 def test_a_picture_that_cannot_be_screened_is_not_delivered() -> None:
     with pytest.raises(errors.ModelFailed):
         bedrock(FakeModel(), **PICTURES).screen_pictures(context(), [bytes(SCREENED_PICTURE_BYTES + 1)])
+
+
+@pytest.mark.parametrize(("limit", "reason"), [(5, "max_tokens"), (6, "end_turn")])
+def test_a_masked_answer_that_was_cut_says_so(limit: int, reason: str) -> None:
+    request = {"inferenceConfig": {"maxTokens": limit}}
+    answer = {**converse_answer("Write to {EMAIL}", "guardrail_intervened"), "trace": trace(MASKED)}
+    events = stream_events("Write to {EMAIL}", stop="guardrail_intervened")
+    events[-1]["metadata"]["trace"] = trace(MASKED)
+    calls = bedrock(FakeModel(answer, events), **GUARDED)
+
+    assert calls.converse(context(), HAIKU, request)["stopReason"] == reason
+    stream = calls.converse_stream(context(), HAIKU, request)
+    list(stream)
+    assert stream.stop_reason == reason
