@@ -152,21 +152,22 @@ class Bedrock:
         if any(len(picture) > SCREENED_PICTURE_BYTES for picture in pictures):
             raise ModelFailed("The model made a picture that is too large to be screened.")
         content = [{"image": {"format": "png", "source": {"bytes": picture}}} for picture in pictures]
-        request = {**self._guardrail(), "source": "OUTPUT", "content": content}
-        region = self._settings.guardrail_region
-        answer = self._retried(context, lambda client: client.apply_guardrail(**request), region)
+        answer = self._apply_guardrail(context, "OUTPUT", content)
         if answer["action"] == "GUARDRAIL_INTERVENED":
             raise Refused("The picture violates the content policy of this service.")
 
     def _screen_parts(self, context: Context, parts: Sequence[screening.Part], source: str) -> list[screening.Part]:
-        request = {**self._guardrail(), "source": source, "content": screening.content(parts)}
-        region = self._settings.guardrail_region
-        answer = self._retried(context, lambda client: client.apply_guardrail(**request), region)
+        answer = self._apply_guardrail(context, source, screening.content(parts))
         screened = screening.screened_parts(answer, parts)
         if screened is None:
             # AWS does not document that there is one output per block: never assign masked text to another text.
             return [part for each in parts for part in self._screen_parts(context, [each], source)]
         return screened
+
+    def _apply_guardrail(self, context: Context, source: str, content: list[dict[str, Any]]) -> Any:
+        request = {**self._guardrail(), "source": source, "content": content}
+        region = self._settings.guardrail_region
+        return self._retried(context, lambda client: client.apply_guardrail(**request), region)
 
     def text_block(self, text: str) -> dict[str, Any]:
         """A block of Converse's system prompt or messages that the guardrail assesses; a plain one without a guardrail.
