@@ -22,10 +22,13 @@ class Row(Model, frozen=True, kw_only=True):
 
     `regions`: where the model id can be called on demand.
     `profiles`: profile prefix -> the name of its routing.
+    `prompt_cache_minimum`: the fewest tokens that Bedrock caches. A figure without a source is None.
     `sources`: kind of figure -> the key of its source, or of several, the newest first.
     """
 
     regions: tuple[str, ...] = ()
+    prompt_cache_minimum: int | None = None
+    max_text_tokens: int | None = None
     context_tokens: int | None = None
     image_tokens: int | None = None
     sources: dict[str, str | tuple[str, ...]] = {}

@@ -83,9 +83,8 @@ class Model(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     `exclusive`: pairs of parameters of which a request may have one only.
     `structured_output`: how to request an answer with a JSON schema: Bedrock's schema field, a tool, or the prompt.
     `forced_tool`: whether the model accepts a forced tool choice.
-    `prompt_cache_minimum`: the fewest tokens that Bedrock caches; None if that is unknown.
     `dimensions`: the lengths of an embedding model's vectors, the default first.
-    `max_text_tokens`, `max_text_characters`: the longest text that an embedding model takes.
+    `max_text_characters`: the longest text that an embedding model takes.
     `profiles`: the prefixes of its inference profiles, with the names of their routings (`stacks/model_catalog.py`).
     `prices`: by profile prefix, and "" for the model id. A profile without an entry costs what the model id costs;
     None stands for an unknown price.
@@ -104,9 +103,7 @@ class Model(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     structured_output: Literal["native", "tool", "prompt"] = "prompt"
     forced_tool: bool = True
     prompt_caching: bool = False
-    prompt_cache_minimum: int | None = None
     dimensions: tuple[int, ...] = ()
-    max_text_tokens: int | None = None
     max_text_characters: int | None = None
     profiles: dict[str, str] = {}
     prices: dict[str, Price | None] = {}
