@@ -175,7 +175,7 @@ class Destroyer:
 
 
 def _classify(name: str, protected: bool, template: Mapping[str, Any], names: Mapping[str, str]) -> DeployedStack:
-    """Sorts a template's resources by what becomes of them. `names`: logical id -> physical name."""
+    """Sorts a template's resources into deleted and kept ones. `names`: logical id -> physical name."""
     resources = {key: resource for key, resource in template.get("Resources", {}).items() if names.get(key)}
     stay = {key for key, resource in resources.items() if str(resource.get("DeletionPolicy", "")).startswith("Retain")}
     data = [key for key, resource in resources.items() if resource["Type"] == BUCKET and key not in stay]
