@@ -6,11 +6,13 @@ from typing import Any
 
 import msgspec
 
+from lambda_src.hr_qa.settings import OWN
 from lambda_src.registry import USE_CASES
 from stacks.config import (
     PICTURE_FILTER_REGIONS,
     GuardrailPolicies,
     GuardrailSettings,
+    HrQaSettings,
     SearchSettings,
     StageSettings,
     UiSettings,
@@ -51,6 +53,10 @@ RETENTION_DAYS = (
 # Limits of a guardrail: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_GuardrailTopicConfig.html
 MAX_TOPICS, MAX_EXAMPLES = 30, 5
 
+# Of the 4 KB that all variables of a function may have, with their names:
+# https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html
+MAX_HR_QA_VARIABLES = 2_000
+
 # A guardrail has its stack's name: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_CreateGuardrail.html
 MAX_GUARDRAIL_NAME = 50
 
@@ -79,6 +85,7 @@ def load_stage(stages: object, name: object, *, today: date, default_region: str
     # The name is the key of the stage; it cannot be set.
     problems = [f"{path}.name: unknown setting"] if isinstance(value, Mapping) and "name" in value else []
     named = {**value, "name": name} if isinstance(value, Mapping) else value
+    problems += _replaced_settings(named, path)
     problems += type_problems(named, StageSettings, path)
     if problems:
         raise ConfigError(problems)
@@ -98,10 +105,21 @@ def load_stage(stages: object, name: object, *, today: date, default_region: str
     return settings
 
 
+def _replaced_settings(stage: Any, path: str) -> Iterable[str]:
+    """Settings of earlier versions, with what takes their place."""
+    hr_qa = stage.get("hrQa") if isinstance(stage, Mapping) else None
+    if isinstance(hr_qa, Mapping) and "sharedDocuments" in hr_qa:
+        yield (
+            f"{path}.hrQa.sharedDocuments: replaced by spaces. To keep documents that are shared, set "
+            '`"spaces": [{"name": "shared", "readers": ["*"], "writers": ["*"]}]`; otherwise, remove the setting'
+        )
+
+
 def _combination_problems(settings: StageSettings) -> Iterable[str]:
     yield from _auth_problems(settings)
     yield from _guardrail_problems(settings)
     yield from _search_problems(settings.hr_qa.search)
+    yield from _space_problems(settings.hr_qa)
     if settings.cost_profiles and settings.region in WITHOUT_APPLICATION_PROFILES:
         yield f"costProfiles: CloudFormation has no application inference profiles in {settings.region}"
     yield from _ui_problems(settings)
@@ -163,6 +181,22 @@ def _search_problems(search: SearchSettings) -> Iterable[str]:
         yield "hrQa.search.collectionGeneration: only with `type` collection"
     if search.standby and search.type != "classic":
         yield "hrQa.search.standby: only with `type` classic; nextgen always has one"
+
+
+def _space_problems(hr_qa: HrQaSettings) -> Iterable[str]:
+    names = [space.name for space in hr_qa.spaces]
+    for number, name in enumerate(names):
+        path = f"hrQa.spaces[{number}].name"
+        if name == OWN:
+            yield f"{path}: `{OWN}` stands for each caller's own documents"
+        elif name in names[:number]:
+            yield f"{path}: {name!r} is listed twice"
+    variables = len("".join(hr_qa.environment().values()).encode())
+    if variables > MAX_HR_QA_VARIABLES:
+        yield (
+            f"hrQa.spaces: {variables} bytes as variables of functions, which have room for {MAX_HR_QA_VARIABLES}: "
+            "use fewer spaces, or fewer and shorter groups"
+        )
 
 
 def _ui_problems(settings: StageSettings) -> Iterable[str]:

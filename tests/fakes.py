@@ -353,8 +353,8 @@ def settings(**changes: Any) -> Settings:
     return Settings(**{**defaults, **changes})
 
 
-def context(seconds: float = 27, caller: str = CALLER) -> Context:
-    return Context(caller=caller, request_id="request-1", deadline=Deadline(seconds))
+def context(seconds: float = 27, caller: str = CALLER, groups: Iterable[str] = ()) -> Context:
+    return Context(caller=caller, request_id="request-1", deadline=Deadline(seconds), groups=frozenset(groups))
 
 
 class LambdaContext:

@@ -114,7 +114,7 @@ class Progress(msgspec.Struct, kw_only=True, rename="camel", omit_defaults=True)
 
 
 class Documents(Table):
-    """The table of one stage. A namespace holds the documents that one caller, or all callers, can see."""
+    """The table of one stage. A namespace holds the documents of one caller or one space."""
 
     def create(self, namespace: str, document: DocumentItem) -> None:
         """Writes a new document that waits for its file."""

@@ -4,10 +4,12 @@ from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, UnsetType
 
-from lambda_src.shared.schemas import Language, ModelId, NonBlank, RequestModel, ResponseModel, Usage
+from lambda_src.shared.schemas import Language, ListQuery, ModelId, NonBlank, RequestModel, ResponseModel, Usage
 
 DocumentId = Annotated[str, Meta(min_length=36, max_length=36, pattern="^[0-9a-f-]{36}$")]
 DocumentIds = Annotated[list[DocumentId], Meta(min_length=1, max_length=100)]
+SpaceName = Annotated[str, Meta(min_length=1, max_length=31, pattern="^[a-z][a-z0-9-]*$")]
+Spaces = Annotated[list[SpaceName], Meta(min_length=1, max_length=20)]
 Question = Annotated[NonBlank, Meta(max_length=2_000)]
 # A field has one pattern, so the service checks this one.
 WITHOUT_CONTROLS = r"^[^\x00-\x1f\x7f]*$"
@@ -15,12 +17,19 @@ Status = Literal["awaitingUpload", "processing", "ready", "failed", "deleting"]
 
 
 class CreateDocument(RequestModel):
-    """A PDF to upload. With `sha256` (hexadecimal) the uploaded file is verified."""
+    """A PDF to upload, to a space or (`own`) for the caller alone. With `sha256` (hexadecimal) the file is verified."""
 
     name: Annotated[NonBlank, Meta(max_length=200, extra_json_schema={"allOf": [{"pattern": WITHOUT_CONTROLS}]})]
     content_type: Literal["application/pdf"]
     bytes: Annotated[int, Meta(ge=1, le=104_857_600)] | None = None
     sha256: Annotated[str, Meta(min_length=64, max_length=64, pattern="^[0-9a-f]{64}$")] | None = None
+    space: SpaceName | None = None
+
+
+class DocumentQuery(ListQuery):
+    """The documents of a space, or (`own`) those of the caller alone."""
+
+    space: SpaceName | None = None
 
 
 class Upload(ResponseModel):
@@ -46,10 +55,14 @@ class DocumentError(ResponseModel):
 
 
 class Document(ResponseModel, kw_only=True):
-    """A document and the progress of its ingestion. After a failed upload its previous text still answers questions."""
+    """A document and the progress of its ingestion. After a failed upload its previous text still answers questions.
+
+    `space` is `own` for a document of the caller alone.
+    """
 
     id: str
     name: str
+    space: str
     status: Status
     created_at: str
     updated_at: str
@@ -67,9 +80,19 @@ class DocumentAnswer(Document, kw_only=True):
     request_id: str
 
 
+class SpaceAccess(ResponseModel):
+    """A space that the caller may read, and whether they may upload to it and delete from it."""
+
+    name: str
+    writable: bool
+
+
 class DocumentList(ResponseModel, kw_only=True):
+    """`spaces` are all that the caller may read."""
+
     items: list[Document]
     next_cursor: str | UnsetType = UNSET
+    spaces: list[SpaceAccess] | UnsetType = UNSET
     request_id: str
 
 
@@ -82,10 +105,11 @@ class DeletedDocument(ResponseModel):
 
 
 class AskQuestion(RequestModel):
-    """`documents` limits the sources. `language` is the answer's, by default the question's."""
+    """`documents` and `spaces` limit the sources. `language` is the answer's, by default the question's."""
 
     question: Question
     documents: DocumentIds | None = None
+    spaces: Spaces | None = None
     language: Language | None = None
     model: ModelId | None = None
 
@@ -113,6 +137,7 @@ class Answer(ResponseModel, kw_only=True):
 class Search(RequestModel):
     query: Question
     documents: DocumentIds | None = None
+    spaces: Spaces | None = None
     limit: Annotated[int, Meta(ge=1, le=50)] = 10
 
 

@@ -8,12 +8,12 @@ from lambda_src.hr_qa.models import (
     DocumentAnswer,
     DocumentCreated,
     DocumentList,
+    DocumentQuery,
     Search,
     SearchAnswer,
 )
-from lambda_src.shared.errors import Conflict, NotFound, Refused
+from lambda_src.shared.errors import Conflict, Forbidden, NotFound, Refused
 from lambda_src.shared.routes import Route
-from lambda_src.shared.schemas import ListQuery
 
 ROUTES = (
     Route(
@@ -24,15 +24,16 @@ ROUTES = (
         status=201,
         request=CreateDocument,
         response=DocumentCreated,
-        raises=(Refused,),
+        raises=(Refused, Forbidden, NotFound),
     ),
     Route(
         method="GET",
         path="/documents",
         operation="list_documents",
-        summary="List your documents",
-        query=ListQuery,
+        summary="List your documents, or those of a space",
+        query=DocumentQuery,
         response=DocumentList,
+        raises=(NotFound,),
     ),
     Route(
         method="GET",
@@ -48,6 +49,7 @@ ROUTES = (
         summary="Delete a document; it is excluded from answers at once",
         status=202,
         response=DeletedDocument,
+        raises=(Forbidden,),
     ),
     Route(
         method="POST",

@@ -22,14 +22,16 @@ from lambda_src.hr_qa.models import (
     DocumentCreated,
     DocumentError,
     DocumentList,
+    DocumentQuery,
     Draft,
     Search,
     SearchAnswer,
     SearchResult,
+    SpaceAccess,
 )
 from lambda_src.hr_qa.queue import Queue
 from lambda_src.hr_qa.rerank import Reranker
-from lambda_src.hr_qa.settings import HrSettings
+from lambda_src.hr_qa.settings import OWN, HrSettings, Space, caller_namespace
 from lambda_src.shared.bedrock import Bedrock
 from lambda_src.shared.catalog import Invocation
 from lambda_src.shared.context import Context
@@ -39,7 +41,7 @@ from lambda_src.shared.idempotency import IdempotencyStore
 from lambda_src.shared.ids import new_id, timestamp
 from lambda_src.shared.inert_text import inert_text
 from lambda_src.shared.observability import count, logger
-from lambda_src.shared.schemas import ListQuery, Usage
+from lambda_src.shared.schemas import Usage
 from lambda_src.shared.structured import ask
 from lambda_src.shared.table import StaleWriteError
 
@@ -80,6 +82,8 @@ class QaService:
         if not re.fullmatch(WITHOUT_CONTROLS, body.name):
             raise InvalidRequest.at("body.name", "must not contain control characters")
         # Every question about the document sends its name to the model.
+        space = body.space or OWN
+        namespace = self._writable(context, space, "body.space")
         (name,) = self._bedrock.screen(context, body.name.strip())
         now = timestamp()
         document = DocumentItem(
@@ -91,30 +95,34 @@ class QaService:
             updated_at=now,
             sha256=body.sha256,
         )
-        namespace = self._settings.namespace(context.caller)
         upload = self._files.upload_form(namespace, document.id, exact_bytes=body.bytes, max_bytes=limit)
         context.idempotency.keep_with(document.id)
         self._documents.create(namespace, document)
         return DocumentCreated(id=document.id, status=document.status, upload=upload, request_id=context.request_id)
 
-    def list_documents(self, context: Context, *, query: ListQuery) -> DocumentList:
-        """The caller's documents, newest first."""
-        namespace = self._settings.namespace(context.caller)
+    def list_documents(self, context: Context, *, query: DocumentQuery) -> DocumentList:
+        """The caller's documents or those of a space, newest first. Raises `NotFound` for the space."""
+        space = query.space or OWN
+        namespace = self._readable(context, space, "query.space")
         documents, cursor = self._documents.page(namespace, query.limit, query.cursor)
-        items = [Document(**self._fields(namespace, document)) for document in documents]
-        return DocumentList(items=items, next_cursor=cursor or UNSET, request_id=context.request_id)
+        items = [Document(**self._fields(space, namespace, document)) for document in documents]
+        spaces = [
+            SpaceAccess(name=each.name, writable=each.is_writable(context.groups))
+            for each in self._readable_spaces(context)
+        ]
+        return DocumentList(
+            items=items, next_cursor=cursor or UNSET, spaces=spaces or UNSET, request_id=context.request_id
+        )
 
     def get_document(self, context: Context, *, id: str) -> DocumentAnswer:
         """Raises `NotFound`."""
-        namespace = self._settings.namespace(context.caller)
-        document = self._get_document(namespace, id)
-        return DocumentAnswer(**self._fields(namespace, document), request_id=context.request_id)
+        space, namespace, document = self._get_document(context, id)
+        return DocumentAnswer(**self._fields(space, namespace, document), request_id=context.request_id)
 
     def delete_document(self, context: Context, *, id: str) -> DeletedDocument:
-        """Raises `NotFound`, and `Forbidden` for a shared document of another caller."""
-        namespace = self._settings.namespace(context.caller)
-        if self._get_document(namespace, id).owner != context.caller:
-            raise Forbidden("Only the owner of a document may delete it.")
+        """Raises `NotFound`, and `Forbidden` in a space that the caller may only read."""
+        space, _, _ = self._get_document(context, id)
+        namespace = self._writable(context, space, "path.id")
         try:
             self._documents.mark_deleting(namespace, id)
         except StaleWriteError:
@@ -126,7 +134,7 @@ class QaService:
 
     def search(self, context: Context, *, body: Search) -> SearchAnswer:
         """Raises `NotFound` and `Conflict` for documents that do not exist or are not ready, and `Refused`."""
-        live = self._live_documents(context, body.documents)
+        live = self._live_documents(context, body.documents, body.spaces)
         names = {document.id: document.name for document in live.values()}
         ranked, _ = self._retrieve(context, self._screen(context, body.query, live), live)
         items = [
@@ -145,7 +153,7 @@ class QaService:
         """Raises the errors of `search`, and `ModelFailed`."""
         invocation = self._settings.model(body.model)
         language = (body.language or "").partition("-")[0].lower() or detect(body.question) or "en"
-        live = self._live_documents(context, body.documents)
+        live = self._live_documents(context, body.documents, body.spaces)
         if not live:
             return self._unanswered(context, answering.NO_DOCUMENTS, language, "no documents")
         question = self._screen(context, body.question, live)
@@ -214,9 +222,16 @@ class QaService:
         answerable = ranking.is_answerable(question, language, ranked, dense)
         return self._reranker.rerank(context, question, ranked) if self._reranker else ranked, answerable
 
-    def _live_documents(self, context: Context, requested: list[str] | None) -> dict[str, DocumentItem]:
-        """Live generation -> document, for the requested documents or for all. Deleted ones are excluded at once."""
-        documents = {each.id: each for each in self._documents.all(self._settings.namespace(context.caller))}
+    def _live_documents(
+        self, context: Context, requested: list[str] | None, spaces: list[str] | None
+    ) -> dict[str, DocumentItem]:
+        """Live generation -> document, for the requested documents or for all that the caller may read in the requested
+        spaces or in any. Deleted ones are excluded at once."""
+        if spaces is None:
+            namespaces = list(self._namespaces(context).values())
+        else:
+            namespaces = [self._readable(context, name, f"body.spaces[{n}]") for n, name in enumerate(spaces)]
+        documents = {each.id: each for namespace in namespaces for each in self._documents.all(namespace)}
         if requested is None:
             searchable = [each for each in documents.values() if self._is_searchable(each)]
             if not searchable and any(each.live_generation for each in documents.values()):
@@ -258,17 +273,45 @@ class QaService:
             request_id=context.request_id,
         )
 
-    def _get_document(self, namespace: str, document_id: str) -> DocumentItem:
-        document = self._documents.get(namespace, document_id)
-        if document is None:
-            raise NotFound(NOT_FOUND)
-        return document
+    def _readable_spaces(self, context: Context) -> list[Space]:
+        return [space for space in self._settings.options.spaces if space.is_readable(context.groups)]
 
-    def _fields(self, namespace: str, document: DocumentItem) -> dict[str, Any]:
+    def _namespaces(self, context: Context) -> dict[str, str]:
+        """Space -> namespace, for all that the caller may read."""
+        spaces = {space.name: space.name for space in self._readable_spaces(context)}
+        return {OWN: caller_namespace(context.caller), **spaces}
+
+    def _readable(self, context: Context, space: str, path: str) -> str:
+        """The namespace of a space. Raises `NotFound`, which does not reveal whether it exists."""
+        namespace = self._namespaces(context).get(space)
+        if namespace is None:
+            message = "there is no such space, or you may not read it"
+            raise NotFound(f"{path}: {message}", details=[{"path": path, "message": message}])
+        return namespace
+
+    def _writable(self, context: Context, name: str, path: str) -> str:
+        """The namespace of a space. Raises `NotFound` as `_readable`, and `Forbidden`."""
+        namespace = self._readable(context, name, path)
+        space = self._settings.space(name)
+        if space and not space.is_writable(context.groups):
+            message = f"you may read the space {name}, but not change it"
+            raise Forbidden(f"{path}: {message}", details=[{"path": path, "message": message}])
+        return namespace
+
+    def _get_document(self, context: Context, document_id: str) -> tuple[str, str, DocumentItem]:
+        """The document with its space and namespace, wherever the caller may read it. Raises `NotFound`."""
+        for space, namespace in self._namespaces(context).items():
+            document = self._documents.get(namespace, document_id)
+            if document is not None:
+                return space, namespace, document
+        raise NotFound(NOT_FOUND)
+
+    def _fields(self, space: str, namespace: str, document: DocumentItem) -> dict[str, Any]:
         """The fields of the API's `Document`."""
         fields: dict[str, Any] = {
             "id": document.id,
             "name": inert_text(document.name),
+            "space": space,
             "status": document.status,
             "created_at": document.created_at,
             "updated_at": document.updated_at,

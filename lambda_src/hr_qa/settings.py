@@ -4,14 +4,43 @@ import hashlib
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
+import msgspec
 from msgspec import Meta
 
 from lambda_src.shared.catalog import Invocation, resolve
 from lambda_src.shared.settings import Options, Settings
 
 MEGABYTE = 1024 * 1024
-# The namespace of a stage with shared documents. No caller's digest looks like this.
-SHARED_NAMESPACE = "shared"
+# The name by which callers refer to their own documents, next to the stage's spaces.
+OWN = "own"
+_DIGEST_CHARACTERS = 32
+# The group of all callers.
+EVERYONE = "*"
+Group = Annotated[str, Meta(pattern=r"^(\*|[^*,\[\]\s]{1,128})$")]
+
+
+class Space(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Documents that callers share. The name is the space's id: its documents are stored under it.
+
+    `writers` upload and delete, and read as well as `readers` do. Both are groups, or `*` for every caller.
+    """
+
+    # Shorter than the digest of a caller, so that no space is a caller's namespace.
+    name: Annotated[str, Meta(pattern="^[a-z][a-z0-9-]{0,30}$")]
+    readers: tuple[Group, ...] = ()
+    writers: tuple[Group, ...] = ()
+
+    def is_writable(self, groups: frozenset[str]) -> bool:
+        """Whether a caller in these groups may upload and delete."""
+        return _admits(self.writers, groups)
+
+    def is_readable(self, groups: frozenset[str]) -> bool:
+        """Whether a caller in these groups may list, ask and search."""
+        return _admits(self.readers, groups) or self.is_writable(groups)
+
+
+def _admits(admitted: tuple[str, ...], groups: frozenset[str]) -> bool:
+    return EVERYONE in admitted or not groups.isdisjoint(admitted)
 
 
 class HrQaOptions(Options, frozen=True, kw_only=True):
@@ -27,8 +56,8 @@ class HrQaOptions(Options, frozen=True, kw_only=True):
     max_pages: Annotated[int, Meta(ge=1, le=20_000)] = 5_000
     # Read scanned pages with Amazon Textract, which charges by the page.
     ocr: bool = False
-    # All callers ask the same documents; by default each caller asks only their own.
-    shared_documents: bool = False
+    # Documents that groups of callers share; without a space, each caller has only their own.
+    spaces: tuple[Space, ...] = ()
 
 
 class HrSettings(Settings, frozen=True, kw_only=True):
@@ -65,11 +94,16 @@ class HrSettings(Settings, frozen=True, kw_only=True):
         """The largest document that is accepted."""
         return self.options.max_document_megabytes * MEGABYTE
 
-    def namespace(self, caller: str) -> str:
-        """The namespace of the documents that a caller can see."""
-        return SHARED_NAMESPACE if self.options.shared_documents else caller_namespace(caller)
+    def space(self, name: str) -> Space | None:
+        """The stage's space of this name."""
+        return next((space for space in self.options.spaces if space.name == name), None)
+
+
+def is_space(namespace: str) -> bool:
+    """Whether a namespace is a space's, which may have left the settings."""
+    return len(namespace) < _DIGEST_CHARACTERS
 
 
 def caller_namespace(caller: str) -> str:
     """The namespace of a caller's documents: a digest, so that no object name reveals the caller."""
-    return hashlib.sha256(caller.encode()).hexdigest()[:32]
+    return hashlib.sha256(caller.encode()).hexdigest()[:_DIGEST_CHARACTERS]

@@ -1,4 +1,4 @@
-"""Who calls: the subject of a Cognito token, or the unique id of an IAM principal.
+"""Who calls: the subject of a Cognito token, or the unique id of an IAM principal; and the groups of the caller.
 
 Nobody can choose or inherit either. An ARN would not do: the session name in it is chosen by those who assume the role,
 and a new user or role with an old name has the old ARN.
@@ -6,6 +6,9 @@ and a new user or role with an old name has the old ARN.
 Callers of two kinds never have the same id, because the forms differ: a subject is a UUID, the id of a role or a user
 is `AROA` or `AIDA` and capitals and digits, that of an account twelve digits. Subjects of another token issuer may have
 any form, so its callers need a prefix with the issuer.
+
+Groups are names that the account's administrators choose: those of a Cognito token, or the name of an IAM role. They
+grant access to what is shared, and never identify a caller.
 """
 
 import re
@@ -14,6 +17,8 @@ from typing import Any
 # A session of a role is `AROA...:name`; all sessions of a role are one caller. A federated user, `<account>:name`, has
 # no id: its name is chosen by the one who requests the token, and the account is not the one that calls.
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html#principaltable
+# A role of the account that the API belongs to. The session's name is the caller's choice, and is not used.
+_ROLE = re.compile(r"arn:[a-z-]+:sts::([0-9]{12}):assumed-role/([^/]+)/.+")
 _PRINCIPAL = re.compile(r"(AROA[A-Z0-9]+)(?::.*)?|(AIDA[A-Z0-9]+|[0-9]{12})")
 
 
@@ -28,6 +33,19 @@ def principal_id(user: str | None) -> str | None:
     """The unique id of the role, user or account (for its root) in the gateway's `identity.user`."""
     match = _PRINCIPAL.fullmatch(user or "")
     return match[1] or match[2] if match else None
+
+
+def find_groups(request_context: dict[str, Any]) -> frozenset[str]:
+    """The caller's groups: a token's `cognito:groups`, or the name of the role of this account."""
+    claims = (request_context.get("authorizer") or {}).get("claims") or {}
+    if claims:
+        # REST APIs join the claim's list with commas, HTTP APIs with spaces in brackets. Names have no white space.
+        text = str(claims.get("cognito:groups") or "")
+        text = text[1:-1] if text.startswith("[") and text.endswith("]") else text
+        return frozenset(text.replace(",", " ").split())
+    match = _ROLE.fullmatch(principal_arn(request_context) or "")
+    # A role of another account may have any name.
+    return frozenset({match[2]}) if match and match[1] == request_context.get("accountId") else frozenset()
 
 
 def principal_arn(request_context: dict[str, Any]) -> str | None:

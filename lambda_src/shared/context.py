@@ -107,9 +107,16 @@ class Context:
     """The state of one request."""
 
     def __init__(
-        self, *, caller: str, request_id: str, deadline: Deadline, idempotency: NoIdempotency | None = None
+        self,
+        *,
+        caller: str,
+        request_id: str,
+        deadline: Deadline,
+        idempotency: NoIdempotency | None = None,
+        groups: frozenset[str] = frozenset(),
     ) -> None:
         self.caller = caller
+        self.groups = groups
         self.request_id = request_id
         self.deadline = deadline
         self.idempotency = idempotency or NoIdempotency()

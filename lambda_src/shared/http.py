@@ -62,6 +62,7 @@ class Api:
         transcript = sse.Transcript(route.stream) if route and route.stream else None
         context = Context(
             caller=request.caller or "",
+            groups=request.groups,
             request_id=request.id or new_id(),
             deadline=Deadline(lambda_context.get_remaining_time_in_millis() / 1000 - RESERVED_SECONDS),
             idempotency=self._idempotency_record(request, route, transcript.encode if transcript else _encode),

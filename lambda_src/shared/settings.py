@@ -1,6 +1,7 @@
 """A function's settings, read once at start-up from its environment."""
 
 import os
+import typing
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
@@ -48,9 +49,14 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_
     functions read them from one environment variable per field, named like the field in capitals."""
 
     def environment(self) -> dict[str, str]:
-        """The functions' variables. Fields that are structs are for the deployment only and have none."""
+        """The functions' variables. Fields that are structs are for the deployment only and have none, and neither have
+        empty lists."""
         values = ((name, getattr(self, name)) for name in self.__struct_fields__)
-        return {name.upper(): _text(value) for name, value in values if not isinstance(value, msgspec.Struct)}
+        return {
+            name.upper(): _text(value)
+            for name, value in values
+            if not isinstance(value, msgspec.Struct) and value != ()
+        }
 
 
 SettingsType = TypeVar("SettingsType", bound=Settings)
@@ -68,11 +74,21 @@ def _values(settings_type: type[msgspec.Struct], environment: Mapping[str, str])
         if isinstance(field.type, type) and issubclass(field.type, Options):
             values[field.encode_name] = _values(field.type, environment)
         elif value := environment.get(field.name.upper()):
-            values[field.encode_name] = _list(value) if field.name in ("models", "cors_origins") else value
+            values[field.encode_name] = _value(field, value)
     return values
 
 
+def _value(field: msgspec.structs.FieldInfo, text: str) -> Any:
+    if typing.get_origin(field.type) is not tuple:
+        return text
+    # A list of texts, or of objects as JSON.
+    element = typing.get_args(field.type)[0]
+    return _list(text) if element is str else msgspec.json.decode(text)
+
+
 def _text(value: object) -> str:
+    if isinstance(value, tuple):
+        return msgspec.json.encode(value).decode()
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 

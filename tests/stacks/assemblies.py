@@ -61,7 +61,12 @@ EXTRA_STAGES: dict[str, dict[str, Any]] = {
     "classic": {
         "region": "us-west-2",
         "models": {"hrQaRerank": ["cohere.rerank-v3-5:0"], "hrQaEmbeddings": ["cohere.embed-multilingual-v3"]},
-        "hrQa": {"search": {"type": "classic"}, "ocr": True, "sharedDocuments": True, "concurrency": 4},
+        "hrQa": {
+            "search": {"type": "classic"},
+            "ocr": True,
+            "concurrency": 4,
+            "spaces": [{"name": "handbooks", "readers": ["*"], "writers": ["hr-team"]}],
+        },
     },
     "collection": {
         "region": "us-west-2",

@@ -199,6 +199,19 @@ def test_every_setting_has_a_default() -> None:
             "hrQa.search.collectionGeneration: only with `type` collection",
         ),
         ({"concurrency": 1}, "hrQa.concurrency: "),
+        ({"spaces": [{"name": "own"}]}, "hrQa.spaces[0].name: `own` stands for each caller's own documents"),
+        ({"spaces": [{"name": "a"}, {"name": "a"}]}, "hrQa.spaces[1].name: 'a' is listed twice"),
+        ({"spaces": [{"name": "a" * 32}]}, "hrQa.spaces[0].name: "),
+        ({"spaces": [{"name": "a", "readers": ["one,two"]}]}, "hrQa.spaces[0].readers[0]: "),
+        ({"spaces": [{"name": "a", "reader": ["b"]}]}, "hrQa.spaces[0].reader: unknown setting, did you mean readers?"),
+        (
+            {"spaces": [{"name": "a", "readers": [f"{number:0100}" for number in range(30)]}]},
+            "hrQa.spaces: 3",
+        ),
+        (
+            {"sharedDocuments": True},
+            'hrQa.sharedDocuments: replaced by spaces. To keep documents that are shared, set `"s',
+        ),
         ({"maxDocumentMegabytes": 101}, "hrQa.maxDocumentMegabytes: "),
     ],
 )

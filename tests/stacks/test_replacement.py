@@ -89,7 +89,7 @@ VALUES: dict[str, tuple[Stage, ...]] = {
     "hrQa.maxDocumentMegabytes": ({}, {"hrQa": {"maxDocumentMegabytes": 10}}),
     "hrQa.maxPages": ({}, {"hrQa": {"maxPages": 100}}),
     "hrQa.ocr": ({}, {"hrQa": {"ocr": True}}),
-    "hrQa.sharedDocuments": ({}, {"hrQa": {"sharedDocuments": True}}),
+    "hrQa.spaces": ({}, {"hrQa": {"spaces": [{"name": "handbooks", "readers": ["*"], "writers": ["hr-team"]}]}}),
     "hrQa.search.type": ({}, search(type="classic"), search(**COLLECTION), search(**DOMAIN)),
     "hrQa.search.standby": (search(type="classic"), search(type="classic", standby=True)),
     "hrQa.search.collectionName": (search(**COLLECTION), search(**{**COLLECTION, "collectionName": "other"})),

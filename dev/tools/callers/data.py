@@ -20,7 +20,7 @@ from lambda_src.chatbot.memory.worker import SETTLED_SECONDS
 from lambda_src.chatbot.photo_store import PhotoStore
 from lambda_src.hr_qa.documents import DocumentItem, moved_key
 from lambda_src.hr_qa.file_store import UPLOAD_SECONDS
-from lambda_src.hr_qa.settings import SHARED_NAMESPACE, caller_namespace
+from lambda_src.hr_qa.settings import caller_namespace, is_space
 from lambda_src.shared.idempotency import IdempotencyStore, kept_partition
 from lambda_src.shared.ids import timestamp
 from lambda_src.shared.table import Item, StaleWriteError, Table, from_item, item_key, to_item
@@ -150,7 +150,7 @@ class CallerData(Table):
             self._conversations.delete(holding.arn, holding.id)
 
     def _move_document(self, holding: Holding, caller: str) -> None:
-        if holding.place == SHARED_NAMESPACE:
+        if is_space(holding.place):
             self._change_owner(holding, caller)
             return
         if holding.place != caller_namespace(holding.arn):

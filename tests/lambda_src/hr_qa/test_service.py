@@ -8,12 +8,11 @@ import pytest
 
 from lambda_src.hr_qa import ranking
 from lambda_src.hr_qa import service as service_module
-from lambda_src.hr_qa.models import AskQuestion, CreateDocument, Search
+from lambda_src.hr_qa.models import AskQuestion, CreateDocument, DocumentQuery, Search
 from lambda_src.hr_qa.rerank import Reranker
 from lambda_src.shared.catalog import resolve
 from lambda_src.shared.errors import (
     Conflict,
-    Forbidden,
     InvalidRequest,
     ModelFailed,
     NotFound,
@@ -21,7 +20,6 @@ from lambda_src.shared.errors import (
     TooLarge,
     Unavailable,
 )
-from lambda_src.shared.schemas import ListQuery
 from tests.fakes import (
     CALLER,
     OTHER,
@@ -147,12 +145,12 @@ def test_a_stalled_ingestion_is_shown_as_failed(world: World) -> None:
 def test_documents_are_listed_newest_first_in_pages(world: World) -> None:
     documents = [world.create_document(f"Document {number}") for number in range(3)]
     service = world.service()
-    first = service.list_documents(context(), query=ListQuery(limit=2))
+    first = service.list_documents(context(), query=DocumentQuery(limit=2))
     assert [item.id for item in first.items] == sorted(documents, reverse=True)[:2]
-    second = service.list_documents(context(), query=ListQuery(limit=2, cursor=str(first.next_cursor)))
+    second = service.list_documents(context(), query=DocumentQuery(limit=2, cursor=str(first.next_cursor)))
     assert [item.id for item in second.items] == [min(documents)]
     with pytest.raises(InvalidRequest):
-        service.list_documents(context(), query=ListQuery(cursor="nonsense"))
+        service.list_documents(context(), query=DocumentQuery(cursor="nonsense"))
 
 
 def test_an_answer_cites_document_page_and_sentence(world: World) -> None:
@@ -178,7 +176,7 @@ def test_texts_and_names_of_documents_are_inert(world: World) -> None:
     service = world.service()
 
     (result,) = service.search(context(), body=Search(query="maternity leave policy")).items
-    (document,) = service.list_documents(context(), query=ListQuery()).items
+    (document,) = service.list_documents(context(), query=DocumentQuery()).items
 
     assert "[the policy] (/ /evil. example/leave)" in result.text
     assert result.document == document.name == "[Name] (/ /evil. example)"
@@ -311,7 +309,7 @@ def test_another_callers_documents_are_not_found(world: World) -> None:
     with pytest.raises(NotFound):
         service.search(other, body=Search(query="maternity", documents=[document]))
     assert service.search(other, body=Search(query="maternity leave")).items == []
-    assert service.list_documents(other, query=ListQuery()).items == []
+    assert service.list_documents(other, query=DocumentQuery()).items == []
     assert not service.answer_question(other, body=AskQuestion(question=QUESTION)).answered
     assert service.get_document(context(), id=document).status == "ready"
 
@@ -346,17 +344,6 @@ def test_an_index_that_lost_the_chunks_does_not_answer(world: World) -> None:
 
     with pytest.raises(Unavailable, match="upload their files again"):
         world.service().answer_question(context(), body=AskQuestion(question=QUESTION, documents=[document]))
-
-
-def test_shared_documents_are_visible_but_only_the_owner_deletes() -> None:
-    world = World(shared_documents=True)
-    document = ready(world, [LEAVE])
-    service, other = world.service(), context(caller=OTHER)
-    assert service.get_document(other, id=document).status == "ready"
-    assert service.search(other, body=Search(query="maternity leave")).items
-    with pytest.raises(Forbidden):
-        service.delete_document(other, id=document)
-    assert service.delete_document(context(), id=document).status == "deleting"
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from lambda_src.hr_qa.ingestion.worker import Worker
 from lambda_src.hr_qa.queue import AnyStep, Queue
 from lambda_src.hr_qa.resources import object_key
 from lambda_src.hr_qa.service import QaService
-from lambda_src.hr_qa.settings import HrQaOptions, HrSettings
+from lambda_src.hr_qa.settings import HrQaOptions, HrSettings, caller_namespace
 from lambda_src.shared.bedrock import Bedrock
 from lambda_src.shared.embedding import Embedder
 from lambda_src.shared.ids import new_id
@@ -116,7 +116,7 @@ class World:
         self.model = FakeModel()
         self.embed_failures: list[BaseException] = []
         self.settings = hr_settings(**changes)
-        self.namespace = self.settings.namespace(CALLER)
+        self.namespace = caller_namespace(CALLER)
         self.documents = Documents("table", self.table, lambda: self.now)
         # In this process, which saves starting one for each message.
         self.open_pdf: Any = open_document

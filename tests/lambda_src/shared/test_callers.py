@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lambda_src.shared.callers import find_caller, principal_id
+from lambda_src.shared.callers import find_caller, find_groups, principal_id
 from lambda_src.shared.http import Api
 from tests.fakes import LambdaContext, event, settings
 
@@ -35,6 +35,46 @@ def iam(user: str | None, arn: str | None = "arn:aws:iam::111122223333:user/ana"
 )
 def test_an_iam_principal_is_its_unique_id(user: str, caller: str) -> None:
     assert find_caller(iam(user)) == caller
+
+
+def groups_of(arn: str | None, claims: dict[str, str] | None = None) -> set[str]:
+    request = {"accountId": "111122223333", "identity": {"userArn": arn}}
+    return set(find_groups({**request, "authorizer": {"claims": claims}} if claims else request))
+
+
+@pytest.mark.parametrize(
+    ("claim", "groups"),
+    [
+        ("hr-team", {"hr-team"}),
+        ("hr-team,all-staff", {"hr-team", "all-staff"}),
+        ("[hr-team all-staff]", {"hr-team", "all-staff"}),
+        ("", set()),
+    ],
+)
+def test_a_tokens_groups_are_those_of_its_claim(claim: str, groups: set[str]) -> None:
+    assert groups_of(None, {"sub": SUBJECT, "cognito:groups": claim}) == groups
+
+
+def test_a_token_without_groups_has_none() -> None:
+    role = "arn:aws:sts::111122223333:assumed-role/hr-team/ana"
+    assert groups_of(role, {"sub": SUBJECT, "custom:groups": "hr-team"}) == set()
+
+
+@pytest.mark.parametrize(
+    ("arn", "groups"),
+    [
+        ("arn:aws:sts::111122223333:assumed-role/hr-team/ana", {"hr-team"}),
+        ("arn:aws-cn:sts::111122223333:assumed-role/hr-team/a/b", {"hr-team"}),
+        # The name of a session is the caller's choice, and that of another account's role its administrators'.
+        ("arn:aws:sts::111122223333:assumed-role/other/hr-team", {"other"}),
+        ("arn:aws:sts::444455556666:assumed-role/hr-team/ana", set()),
+        ("arn:aws:sts::111122223333:federated-user/hr-team", set()),
+        ("arn:aws:iam::111122223333:user/hr-team", set()),
+        (None, set()),
+    ],
+)
+def test_a_sessions_group_is_the_name_of_its_role(arn: str | None, groups: set[str]) -> None:
+    assert groups_of(arn) == groups
 
 
 def test_two_sessions_of_a_role_are_one_caller_and_two_roles_are_two() -> None:

@@ -6,8 +6,10 @@ import msgspec
 import pytest
 
 from lambda_src.chatbot.settings import ChatbotOptions, ChatSettings
-from lambda_src.hr_qa.settings import HrQaOptions, HrSettings
+from lambda_src.hr_qa.settings import HrQaOptions, HrSettings, Space
 from lambda_src.shared.settings import Options, read_settings
+
+SPACES = (Space(name="handbooks", readers=("*",), writers=("hr-team", "é")), Space(name="legal"))
 
 
 def required_variables(settings_type: type[msgspec.Struct]) -> dict[str, str]:
@@ -18,7 +20,7 @@ def required_variables(settings_type: type[msgspec.Struct]) -> dict[str, str]:
     ("settings_type", "options"),
     [
         (ChatSettings, ChatbotOptions(window_tokens=900, retention_days=3)),
-        (HrSettings, HrQaOptions(ocr=True, embedding_rate=0.5, dimensions=256, shared_documents=True)),
+        (HrSettings, HrQaOptions(ocr=True, embedding_rate=0.5, dimensions=256, spaces=SPACES)),
         (HrSettings, HrQaOptions()),
     ],
 )

@@ -15,7 +15,7 @@ from dev.tools.findings import Finding
 from lambda_src.chatbot.models import ChangeConversation, SendMessage
 from lambda_src.hr_qa.models import Search
 from lambda_src.hr_qa.queue import Publish, Queue, Start
-from lambda_src.hr_qa.settings import SHARED_NAMESPACE, caller_namespace
+from lambda_src.hr_qa.settings import Space, caller_namespace
 from lambda_src.shared.context import Context, Deadline
 from lambda_src.shared.errors import Conflict, NotFound
 from lambda_src.shared.idempotency import Claim, IdempotencyStore, Idempotent, kept_partition
@@ -411,12 +411,12 @@ def test_a_document_without_a_file_moves() -> None:
     assert not world.bucket.objects
 
 
-def test_shared_documents_change_their_owner_only() -> None:
-    world = HrWorld(shared_documents=True)
+def test_documents_of_a_space_change_their_owner_only() -> None:
+    world = HrWorld(spaces=(Space(name="shared", writers=("*",)),))
+    world.namespace = "shared"
     document = world.create_document(owner=ANA)
     world.upload(document, text_pdf(PAGES))
     world.run()
-    assert world.namespace == SHARED_NAMESPACE
 
     assert not left(move(world.table, world.bucket, clock(world)))
 
