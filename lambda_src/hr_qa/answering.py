@@ -31,20 +31,6 @@ compute nothing. When documents of several employers or laws differ, make a stat
 in it. When the sentences do not answer the question, set `answered` to false and give no statement.
 Plain text only: no links, no markup."""
 
-UNANSWERED = {
-    "en": "The documents do not say.",
-    "pt": "Os documentos não dizem.",
-    "es": "Los documentos no lo dicen.",
-    "fr": "Les documents ne le disent pas.",
-    "de": "Die Dokumente sagen dazu nichts.",
-}
-NO_DOCUMENTS = {
-    "en": "There is no document to answer from yet.",
-    "pt": "Ainda não há nenhum documento para responder.",
-    "es": "Todavía no hay ningún documento del que responder.",
-    "fr": "Il n'y a pas encore de document pour répondre.",
-    "de": "Es gibt noch kein Dokument, aus dem sich antworten ließe.",
-}
 _LANGUAGES = {"en": "English", "pt": "Portuguese", "es": "Spanish", "fr": "French", "de": "German"}
 
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")

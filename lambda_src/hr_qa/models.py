@@ -104,10 +104,21 @@ class DeletedDocument(ResponseModel):
     request_id: str
 
 
-class AskQuestion(RequestModel):
-    """`documents` and `spaces` limit the sources. `language` is the answer's, by default the question's."""
+class Turn(RequestModel):
+    """An earlier question of the conversation, and its answer."""
 
     question: Question
+    answer: Annotated[NonBlank, Meta(max_length=10_000)]
+
+
+class AskQuestion(RequestModel):
+    """`documents` and `spaces` limit the sources. `language` is the answer's, by default the question's.
+
+    `history` are the turns that the question refers to, oldest first.
+    """
+
+    question: Question
+    history: Annotated[list[Turn], Meta(max_length=10)] | None = None
     documents: DocumentIds | None = None
     spaces: Spaces | None = None
     language: Language | None = None
@@ -124,13 +135,55 @@ class Citation(ResponseModel):
 
 
 class Answer(ResponseModel, kw_only=True):
-    """Plain text, never markup. If not `answered`, there are no citations and `answer` says why."""
+    """Plain text, never markup. If not `answered`, there are no citations and `answer` says why.
 
+    `id` is for feedback; a stage that records no questions gives none. `understoodAs` is the question that was answered
+    where `history` completed it.
+    """
+
+    id: str | UnsetType = UNSET
     answer: str
     answered: bool
     citations: list[Citation]
+    understood_as: str | UnsetType = UNSET
     model: str | UnsetType = UNSET
     usage: Usage
+    request_id: str
+
+
+class Feedback(RequestModel):
+    """Whether an answer helped. A second rating replaces the first."""
+
+    helpful: bool
+    comment: Annotated[NonBlank, Meta(max_length=2_000)] | None = None
+
+
+class FeedbackGiven(ResponseModel):
+    id: str
+    helpful: bool
+    request_id: str
+
+
+class QuestionQuery(ListQuery):
+    """The questions of a space, for its writers, or (`own`) the caller's own over their own documents."""
+
+    space: SpaceName | None = None
+
+
+class OpenQuestion(ResponseModel, kw_only=True):
+    """A question that the documents did not answer, or not well. Who asked it is not stored with it."""
+
+    id: str
+    question: str
+    answered: bool
+    asked_at: str
+    helpful: bool | UnsetType = UNSET
+    comment: str | UnsetType = UNSET
+
+
+class OpenQuestionList(ResponseModel, kw_only=True):
+    items: list[OpenQuestion]
+    next_cursor: str | UnsetType = UNSET
     request_id: str
 
 

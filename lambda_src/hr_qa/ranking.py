@@ -1,20 +1,13 @@
-"""Fuses two lists of hits into one ranking, and decides whether the best chunks can answer the question."""
+"""Fuses lists of hits into one ranking."""
 
 from collections.abc import Sequence
 
 import msgspec
 
-from lambda_src.hr_qa.language import content_words, names
+from lambda_src.hr_qa.language import names
 
 # The weight of the lexical score relative to the semantic one. Results are the same from 0.4 to 0.7.
 LEXICAL_WEIGHT = 0.5
-# How many of the best chunks decide whether the question is answerable.
-_EXAMINED = 5
-# The least share of the question's words in one of them. One in seven is low because people use other words than the
-# documents.
-_MIN_SHARED = 0.15
-# With this share of the question's words a chunk is relevant, whatever its semantic score.
-_WELL_SHARED = 0.5
 
 
 class Hit(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,6 +61,23 @@ def fuse(question: str, language: str, dense: Sequence[Hit], lexical: Sequence[H
     return [Ranked(hits[key], scores[key]) for key in order]
 
 
+def merge(rankings: Sequence[Sequence[Ranked]]) -> list[Ranked]:
+    """One ranking from those of several queries, for a question of several parts, or in several wordings.
+
+    The best hits of every query come first: a hit that is found for one part only answers that part.
+    """
+    if len(rankings) == 1:
+        return list(rankings[0])
+    merged: dict[tuple[str, int], Ranked] = {}
+    for ranking in rankings:
+        top = max((ranked.score for ranked in ranking), default=0.0)
+        for ranked in ranking:
+            score = ranked.score / top if top > 0 else ranked.score
+            if ranked.hit.key not in merged or merged[ranked.hit.key].score < score:
+                merged[ranked.hit.key] = Ranked(ranked.hit, score)
+    return sorted(merged.values(), key=lambda ranked: (-ranked.score, ranked.hit.key))
+
+
 def _same_language(hit: Hit, language: str) -> bool:
     return hit.language == language or not language or not hit.language
 
@@ -107,37 +117,3 @@ def _lexical_scores(language: str, lexical: Sequence[Hit]) -> dict[tuple[str, in
     same_language = [hit for hit in lexical if _same_language(hit, language)]
     best = max((hit.score for hit in same_language), default=0.0)
     return {hit.key: hit.score / best for hit in same_language} if best > 0 else {}
-
-
-def is_answerable(
-    question: str, language: str, ranked: Sequence[Ranked], dense: Sequence[Hit], floor: float | None = None
-) -> bool:
-    """Whether the best chunks may hold an answer; False saves the model's call.
-
-    Detects questions about another subject. A question that is close to the documents but not answered by them looks
-    like one answered in other words, so the model has to refuse it.
-
-    `floor`: a k-NN score that answerable questions rarely miss, measured for the embedding model (see
-    `dev.evaluation.compare`). Without it, only words decide.
-    """
-    if not ranked:
-        return False
-    shared = _shared_words(question, language, ranked)
-    # A chunk in another language cannot share words.
-    if shared < _MIN_SHARED and _same_language(ranked[0].hit, language):
-        return False
-    below_floor = floor is not None and bool(dense) and max(hit.score for hit in dense) < floor
-    return not below_floor or shared >= _WELL_SHARED
-
-
-def _shared_words(question: str, language: str, ranked: Sequence[Ranked]) -> float:
-    """The largest share of the question's words in one of the best chunks."""
-    question_words = set(content_words(question, language))
-    if not question_words:
-        return 1.0
-    most = 0
-    for candidate in ranked[:_EXAMINED]:
-        hit = candidate.hit
-        words = content_words(f"{hit.title}\n{hit.heading}\n{hit.text}", hit.language)
-        most = max(most, len(question_words.intersection(words)))
-    return most / len(question_words)

@@ -4,9 +4,11 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from msgspec import UNSET
+import msgspec
+from msgspec import UNSET, UnsetType
 
-from lambda_src.hr_qa import answering, ranking
+from lambda_src.hr_qa import answering, ranking, refusals
+from lambda_src.hr_qa.asked import AskedQuestions, Gap, new_question
 from lambda_src.hr_qa.documents import DocumentItem, Documents
 from lambda_src.hr_qa.file_store import FileStore
 from lambda_src.hr_qa.index import WAKING_SECONDS, Index, Query
@@ -24,19 +26,34 @@ from lambda_src.hr_qa.models import (
     DocumentList,
     DocumentQuery,
     Draft,
+    Feedback,
+    FeedbackGiven,
+    OpenQuestion,
+    OpenQuestionList,
+    QuestionQuery,
     Search,
     SearchAnswer,
     SearchResult,
     SpaceAccess,
+    Turn,
 )
 from lambda_src.hr_qa.queue import Queue
 from lambda_src.hr_qa.rerank import Reranker
+from lambda_src.hr_qa.rewriting import Rewritten, rewrite
 from lambda_src.hr_qa.settings import OWN, HrSettings, Space, caller_namespace
 from lambda_src.shared.bedrock import Bedrock
 from lambda_src.shared.catalog import Invocation
 from lambda_src.shared.context import Context
 from lambda_src.shared.embedding import Embedder
-from lambda_src.shared.errors import Conflict, Forbidden, InvalidRequest, NotFound, TooLarge, Unavailable
+from lambda_src.shared.errors import (
+    Conflict,
+    Forbidden,
+    InvalidRequest,
+    NotFound,
+    Throttled,
+    TooLarge,
+    Unavailable,
+)
 from lambda_src.shared.idempotency import IdempotencyStore
 from lambda_src.shared.ids import new_id, timestamp
 from lambda_src.shared.inert_text import inert_text
@@ -51,6 +68,13 @@ NOT_FOUND = "There is nothing of yours with this id."
 REINDEX = "The service's embedding model or search store has changed since. Upload the file again."
 
 
+class _Live(msgspec.Struct, frozen=True):
+    """What a request searches: documents by live generation, and the namespaces that hold them."""
+
+    documents: dict[str, DocumentItem]
+    namespaces: list[str]
+
+
 class QaService:
     """The operations of HR Q&A's route table."""
 
@@ -60,6 +84,7 @@ class QaService:
         bedrock: Bedrock,
         *,
         documents: Documents | None = None,
+        asked: AskedQuestions | None = None,
         index: Index | None = None,
         files: FileStore | None = None,
         queue: Queue | None = None,
@@ -68,6 +93,7 @@ class QaService:
         self._settings = settings
         self._bedrock = bedrock
         self._documents = documents or Documents(settings.table_name)
+        self._asked = asked or AskedQuestions(settings.table_name)
         self._index = index or Index(settings)
         self._files = files or FileStore(str(settings.bucket_name))
         self._queue = queue or Queue(settings.queue_url)
@@ -134,9 +160,9 @@ class QaService:
 
     def search(self, context: Context, *, body: Search) -> SearchAnswer:
         """Raises `NotFound` and `Conflict` for documents that do not exist or are not ready, and `Refused`."""
-        live = self._live_documents(context, body.documents, body.spaces)
+        live = self._live_documents(context, body.documents, body.spaces).documents
         names = {document.id: document.name for document in live.values()}
-        ranked, _ = self._retrieve(context, self._screen(context, body.query, live), live)
+        query = self._bedrock.screen(context, body.query)[0] if live else body.query
         items = [
             SearchResult(
                 document_id=candidate.hit.document,
@@ -145,7 +171,7 @@ class QaService:
                 text=inert_text(candidate.hit.text),
                 score=candidate.score,
             )
-            for candidate in ranked[: body.limit]
+            for candidate in self._retrieve(context, [query], live)[: body.limit]
         ]
         return SearchAnswer(items=items, request_id=context.request_id)
 
@@ -154,31 +180,76 @@ class QaService:
         invocation = self._settings.model(body.model)
         language = (body.language or "").partition("-")[0].lower() or detect(body.question) or "en"
         live = self._live_documents(context, body.documents, body.spaces)
-        if not live:
-            return self._unanswered(context, answering.NO_DOCUMENTS, language, "no documents")
-        question = self._screen(context, body.question, live)
-        ranked, answerable = self._retrieve(context, question, live)
-        if not answerable:
-            return self._unanswered(context, answering.UNANSWERED, language, "no matching chunk")
-        names = {document.id: document.name for document in live.values()}
+        if not live.documents:
+            # No model gets the question, so no guardrail needs to.
+            return self._unanswered(context, refusals.NO_DOCUMENTS, language, "no documents")
+        rewritten = self._understand(context, invocation, body)
+        question = rewritten.question
+        ranked = self._retrieve(context, [question, *rewritten.queries], live.documents)
+        names = {document.id: document.name for document in live.documents.values()}
         sources = answering.build_context([candidate.hit for candidate in ranked], names)
         context.idempotency.keep_with(*sorted({sentence.chunk.document for sentence in sources.sentences}))
         draft = self._draft(context, invocation, question, body.language, sources)
         answer = answering.verify_draft(draft, sources, question)
         count(Claims=answer.claims, UnsupportedClaims=answer.dropped)
+        fields = {
+            "id": self._record(context, question, live.namespaces, answered=bool(answer.text)),
+            "understood_as": inert_text(question) if body.history else UNSET,
+            "model": invocation.id,
+        }
         if not answer.text:
             reason = "the model declined" if not draft.answered else "no statement was supported"
-            return self._unanswered(context, answering.UNANSWERED, language, reason, model=invocation.id)
+            return self._unanswered(context, refusals.UNANSWERED, language, reason, **fields)
         count(Answered=1)
         self._log_payload(context, question, sources.text, answer.text)
         return Answer(
             answer=answer.text,
             answered=True,
             citations=answering.citations(answer.sentences, names),
-            model=invocation.id,
             usage=_usage(context),
             request_id=context.request_id,
+            **fields,
         )
+
+    def give_feedback(self, context: Context, *, id: str, body: Feedback) -> FeedbackGiven:
+        """Raises `NotFound`, and `Refused` for the comment."""
+        # Editors of a space read it.
+        comment = self._bedrock.screen(context, body.comment)[0] if body.comment else None
+        self._asked.rate(id, context.caller, helpful=body.helpful, comment=comment)
+        count(HelpfulAnswers=int(body.helpful), UnhelpfulAnswers=int(not body.helpful))
+        return FeedbackGiven(id=id, helpful=body.helpful, request_id=context.request_id)
+
+    def list_open_questions(self, context: Context, *, query: QuestionQuery) -> OpenQuestionList:
+        """Raises `NotFound` for the space, and `Forbidden` if the caller may only read it."""
+        namespace = self._writable(context, query.space or OWN, "query.space")
+        gaps, cursor = self._asked.gaps(namespace, query.limit, query.cursor)
+        items = [_open_question(gap) for gap in gaps]
+        return OpenQuestionList(items=items, next_cursor=cursor or UNSET, request_id=context.request_id)
+
+    def _understand(self, context: Context, invocation: Invocation, body: AskQuestion) -> Rewritten:
+        """The question as it is searched for. The guardrail screens it before any model gets it."""
+        history = body.history or []
+        expand = self._settings.options.rewrite_questions
+        turns = [text for turn in history for text in (turn.question, turn.answer)]
+        question, *texts = self._bedrock.screen(context, body.question, *turns)
+        if not history and not expand:
+            return Rewritten(question, [])
+        screened = [Turn(*texts[start : start + 2]) for start in range(0, len(texts), 2)]
+        return rewrite(self._bedrock, context, invocation, question, screened, expand=expand)
+
+    def _record(self, context: Context, question: str, namespaces: list[str], *, answered: bool) -> str | UnsetType:
+        """Records a question. Its id; none when that fails, because the answer is paid for."""
+        days = self._settings.options.question_days
+        if not days:
+            return UNSET
+        question_id = new_id()
+        try:
+            asked = new_question(question_id, question, answered=answered)
+            self._asked.add(asked, context.caller, namespaces, days)
+        except (Throttled, Unavailable):
+            logger.warning("question not recorded", request_id=context.request_id)
+            return UNSET
+        return question_id
 
     def _draft(
         self, context: Context, invocation: Invocation, question: str, language: str | None, sources: answering.Sources
@@ -195,22 +266,21 @@ class QaService:
         )
         return draft
 
-    def _screen(self, context: Context, question: str, live: dict[str, DocumentItem]) -> str:
-        """The question after the guardrail, before any model gets it. Without documents, none does."""
-        return self._bedrock.screen(context, question)[0] if live else question
-
     def _retrieve(
-        self, context: Context, question: str, live: dict[str, DocumentItem]
-    ) -> tuple[Sequence[ranking.Ranked], bool]:
-        """The best chunks first, and whether they may answer the question."""
+        self, context: Context, queries: Sequence[str], live: dict[str, DocumentItem]
+    ) -> Sequence[ranking.Ranked]:
+        """The best chunks first. The first query is the question, which the reranker goes by."""
         if not live:
-            return [], False
-        language = detect(question)
-        (vector,), _, _ = self._embedder.embed(context, [question], purpose="search_query")
-        query = Query(generations=list(live), vector=vector, terms=terms(question, language), language=language)
+            return []
+        vectors, _, _ = self._embedder.embed(context, list(queries), purpose="search_query")
         titles = {document.id: document.name for document in live.values()}
-        dense, lexical = self._index.find(context.deadline, query, titles)
-        if not dense and any(document.chunks for document in live.values()):
+        rankings = []
+        for text, vector in zip(queries, vectors, strict=True):
+            language = detect(text)
+            query = Query(generations=list(live), vector=vector, terms=terms(text, language), language=language)
+            dense, lexical = self._index.find(context.deadline, query, titles)
+            rankings.append(ranking.fuse(text, language, dense, lexical))
+        if not any(rankings) and any(document.chunks for document in live.values()):
             # Every chunk is near or far, so there are none: "the documents do not say" would be wrong.
             logger.warning("index has no chunks", request_id=context.request_id)
             raise Unavailable(
@@ -218,26 +288,24 @@ class QaService:
                 "files again.",
                 retry_after=WAKING_SECONDS,
             )
-        ranked = ranking.fuse(question, language, dense, lexical)
-        answerable = ranking.is_answerable(question, language, ranked, dense)
-        return self._reranker.rerank(context, question, ranked) if self._reranker else ranked, answerable
+        merged = ranking.merge(rankings)
+        return self._reranker.rerank(context, queries[0], merged) if self._reranker else merged
 
-    def _live_documents(
-        self, context: Context, requested: list[str] | None, spaces: list[str] | None
-    ) -> dict[str, DocumentItem]:
-        """Live generation -> document, for the requested documents or for all that the caller may read in the requested
-        spaces or in any. Deleted ones are excluded at once."""
+    def _live_documents(self, context: Context, requested: list[str] | None, spaces: list[str] | None) -> _Live:
+        """The requested documents, or all that the caller may read in the requested spaces or in any. Deleted ones are
+        excluded at once."""
         if spaces is None:
             namespaces = list(self._namespaces(context).values())
         else:
             namespaces = [self._readable(context, name, f"body.spaces[{n}]") for n, name in enumerate(spaces)]
-        documents = {each.id: each for namespace in namespaces for each in self._documents.all(namespace)}
+        places = {each.id: (namespace, each) for namespace in namespaces for each in self._documents.all(namespace)}
+        documents = {document_id: document for document_id, (_, document) in places.items()}
         if requested is None:
             searchable = [each for each in documents.values() if self._is_searchable(each)]
             if not searchable and any(each.live_generation for each in documents.values()):
                 # "No documents" would be wrong.
                 raise Conflict(f"All documents are outdated. {REINDEX}")
-            return {str(document.live_generation): document for document in searchable}
+            return _Live({str(document.live_generation): document for document in searchable}, namespaces)
         live = {}
         for number, document_id in enumerate(requested):
             document = documents.get(document_id)
@@ -250,7 +318,7 @@ class QaService:
                 message = f"the document is {status}, not ready"
                 raise Conflict(f"{path}: {message}", details=[{"path": path, "message": message}])
             live[str(document.live_generation)] = document
-        return live
+        return _Live(live, sorted({places[document_id][0] for document_id in requested}))
 
     def _is_searchable(self, document: DocumentItem) -> bool:
         return document.live_generation is not None and self._is_current(document)
@@ -259,18 +327,16 @@ class QaService:
         """Whether the live chunks are in the stage's index; those of another embedding model or store are not."""
         return document.live_index == self._settings.index_address
 
-    def _unanswered(
-        self, context: Context, texts: dict[str, str], language: str, reason: str, model: str | None = None
-    ) -> Answer:
+    def _unanswered(self, context: Context, texts: dict[str, str], language: str, reason: str, **fields: Any) -> Answer:
         count(Unanswered=1)
         logger.info("unanswered", request_id=context.request_id, reason=reason)
         return Answer(
-            answer=texts.get(language, texts["en"]),
+            answer=texts.get(language, texts[refusals.FALLBACK]),
             answered=False,
             citations=[],
-            model=model or UNSET,
             usage=_usage(context),
             request_id=context.request_id,
+            **fields,
         )
 
     def _readable_spaces(self, context: Context) -> list[Space]:
@@ -359,4 +425,15 @@ def _usage(context: Context) -> Usage:
     uses = context.uses.values()
     return Usage(
         input_tokens=sum(use.input_tokens for use in uses), output_tokens=sum(use.output_tokens for use in uses)
+    )
+
+
+def _open_question(gap: Gap) -> OpenQuestion:
+    return OpenQuestion(
+        id=gap.id,
+        question=inert_text(gap.question),
+        answered=gap.answered,
+        asked_at=gap.asked_at,
+        helpful=UNSET if gap.helpful is None else gap.helpful,
+        comment=UNSET if gap.comment is None else inert_text(gap.comment),
     )

@@ -56,6 +56,10 @@ class HrQaOptions(Options, frozen=True, kw_only=True):
     max_pages: Annotated[int, Meta(ge=1, le=20_000)] = 5_000
     # Read scanned pages with Amazon Textract, which charges by the page.
     ocr: bool = False
+    # Have the text model rewrite each question into search queries: one more call for each question.
+    rewrite_questions: bool = False
+    # How long questions are kept, for feedback and to show what the documents lack. 0: not at all.
+    question_days: Annotated[int, Meta(ge=0, le=365)] = 90
     # Documents that groups of callers share; without a space, each caller has only their own.
     spaces: tuple[Space, ...] = ()
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from dev.local.models import citing, reading
+from dev.local.models import citing, following, reading
 from dev.local.models.citing import Numbered, Sentence
 from dev.local.models.runtimes import Embedder, Runtimes, Vectors
 
@@ -42,6 +42,8 @@ class Filler:
         :param instructions: the system prompt; only the number of lines is used.
         :param numbered: the user's numbered sentences, if any.
         """
+        if (question := following.complete(schema, text)) is not None:
+            return question
         source = reading.source(text)
         sentences = [*reading.sentences(source), *(part for image in images for part in reading.sentences(image))]
         if not sentences:

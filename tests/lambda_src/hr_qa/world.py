@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from lambda_src.hr_qa.asked import AskedQuestions
 from lambda_src.hr_qa.documents import DocumentItem, Documents
 from lambda_src.hr_qa.file_store import FileStore
 from lambda_src.hr_qa.index import Index
@@ -147,6 +148,7 @@ class World:
             self.settings,
             Bedrock(self.settings, lambda seconds, region: self, lambda seconds: None),
             documents=self.documents,
+            asked=AskedQuestions("table", self.table, lambda: self.now),
             index=Index(self.settings, self.search, lambda seconds: None),
             files=FileStore("bucket", self.bucket, lambda: self.now),
             queue=Queue("queue", self.sqs, lambda: self.now),

@@ -1,0 +1,91 @@
+"""The table's record of questions: who may rate an answer, and which questions the documents did not answer.
+
+A question (`asked`, `<id>`) belongs to its caller. While it is unanswered, or its answer was rated as unhelpful, it is
+also listed as a gap (`gaps#<namespace>`, `<id>`) of each namespace that it searched, without its caller: the editors of
+a space read there what is missing. Both expire together. Answers are not stored.
+"""
+
+import msgspec
+
+from lambda_src.hr_qa.settings import caller_namespace
+from lambda_src.shared.errors import NotFound
+from lambda_src.shared.ids import timestamp
+from lambda_src.shared.table import Item, Table, check_cursor, from_item, item_key, to_item
+
+DAY_SECONDS = 24 * 3600
+
+
+class Gap(msgspec.Struct, kw_only=True, rename="camel", omit_defaults=True):
+    """A question that the documents did not answer, or not well."""
+
+    id: str
+    question: str
+    answered: bool
+    asked_at: str
+    helpful: bool | None = None
+    comment: str | None = None
+    expires_at: int = 0
+
+
+class _AskedQuestion(Gap, kw_only=True, rename="camel", omit_defaults=True):
+    """`owner` is the digest of the caller."""
+
+    owner: str
+    namespaces: list[str]
+
+    @property
+    def gap(self) -> Gap:
+        return Gap(**{name: getattr(self, name) for name in Gap.__struct_fields__})
+
+    @property
+    def is_gap(self) -> bool:
+        # A rating outweighs what the model says of itself.
+        return not self.answered if self.helpful is None else not self.helpful
+
+
+class AskedQuestions(Table):
+    """The questions of one stage."""
+
+    def add(self, question: Gap, caller: str, namespaces: list[str], days: int) -> None:
+        """Records a question that was just asked; it expires after `days`."""
+        asked = _AskedQuestion(
+            **msgspec.structs.asdict(question), owner=caller_namespace(caller), namespaces=namespaces
+        )
+        self._store(msgspec.structs.replace(asked, expires_at=int(self._now()) + days * DAY_SECONDS))
+
+    def rate(self, question_id: str, caller: str, *, helpful: bool, comment: str | None) -> None:
+        """Replaces the caller's rating. Raises `NotFound` for a question of somebody else."""
+        item = self._get(_asked_key(question_id))
+        asked = msgspec.convert(from_item(item), _AskedQuestion) if item else None
+        if asked is None or asked.owner != caller_namespace(caller) or asked.expires_at <= self._now():
+            raise NotFound("There is no question of yours with this id.")
+        self._store(msgspec.structs.replace(asked, helpful=helpful, comment=comment))
+
+    def gaps(self, namespace: str, limit: int, cursor: str | None) -> tuple[list[Gap], str | None]:
+        """A namespace's unanswered and unhelpful questions, newest first, and the next page's cursor."""
+        check_cursor(cursor)
+        page = self._query(f"gaps#{namespace}", limit=limit, cursor=cursor)
+        gaps = [msgspec.convert(from_item(item), Gap) for item in page.items]
+        return [gap for gap in gaps if gap.expires_at > self._now()], page.cursor
+
+    def _store(self, asked: _AskedQuestion) -> None:
+        """The question and its gaps in one transaction, which may be repeated."""
+        record = {**_asked_key(asked.id), **to_item(msgspec.to_builtins(asked))}
+        writes = [{"Put": {"TableName": self._table, "Item": record}}]
+        for namespace in asked.namespaces:
+            key = item_key(f"gaps#{namespace}", asked.id)
+            if asked.is_gap:
+                item = {**key, **to_item(msgspec.to_builtins(asked.gap))}
+                writes.append({"Put": {"TableName": self._table, "Item": item}})
+            else:
+                writes.append({"Delete": {"TableName": self._table, "Key": key}})
+        self._transact(writes)
+
+
+def new_question(question_id: str, question: str, *, answered: bool) -> Gap:
+    """A question asked now."""
+    return Gap(id=question_id, question=question, answered=answered, asked_at=timestamp())
+
+
+def _asked_key(question_id: str) -> Item:
+    return item_key(f"asked#{question_id}", "question")
