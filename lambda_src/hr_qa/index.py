@@ -36,6 +36,7 @@ RETRIED_STATUSES = {429, 500, 502, 503, 504}
 # OpenSearch Serverless refuses requests until it enforces a new access policy, for up to a minute. These attempts take
 # about ten seconds; then callers and the queue retry.
 FORBIDDEN = 403
+NOT_FOUND = 404
 FORBIDDEN_ATTEMPTS = 6
 PAGE = 1_000
 MAX_ORDINAL = 2**31 - 1
@@ -46,6 +47,10 @@ FOREIGN_CANDIDATES = 25
 RETURNED = ["document", "ordinal", "page", "heading", "text", "sentences", "language"]
 
 Send = Callable[[str, str, bytes, int], tuple[int, bytes]]
+
+
+class MissingIndexError(Unavailable):
+    """The index does not exist."""
 
 
 class EmbeddedChunk(msgspec.Struct, frozen=True):
@@ -71,9 +76,16 @@ class Index:
     def __init__(
         self, settings: HrSettings, send: Send | None = None, sleep: Callable[[float], None] = time.sleep
     ) -> None:
+        self._settings = settings
         self._path = f"/{settings.search_index}"
         self._send = send or _sender(settings.search_endpoint, settings.search_service)
         self._sleep = sleep
+
+    def named(self, name: str) -> "Index":
+        """Another index of the same store."""
+        other = Index(self._settings, self._send, self._sleep)
+        other._path = f"/{name}"
+        return other
 
     def find(self, deadline: Deadline, query: Query, titles: Mapping[str, str]) -> tuple[list[Hit], list[Hit]]:
         """Semantic hits (score: cosine) and lexical hits (score: BM25), in one round trip.
@@ -141,7 +153,8 @@ class Index:
             start = hits[-1]["sort"][0]
 
     def generations(self, deadline: Deadline, document_id: str, excluding: Iterable[str] = ()) -> dict[str, str]:
-        """Chunk id -> generation, for up to a thousand chunks of a document in other generations than `excluding`."""
+        """Chunk id -> generation, for up to a thousand chunks of a document in other generations than `excluding`. An
+        index that does not exist has none."""
         query = {
             "size": PAGE,
             "_source": ["generation"],
@@ -152,7 +165,10 @@ class Index:
                 }
             },
         }
-        return {hit["_id"]: hit["_source"]["generation"] for hit in self._search(deadline, query)}
+        try:
+            return {hit["_id"]: hit["_source"]["generation"] for hit in self._search(deadline, query)}
+        except MissingIndexError:
+            return {}
 
     def delete(self, deadline: Deadline, ids: Sequence[str]) -> None:
         """Deletes chunks by id. Ignores those that no longer exist."""
@@ -166,6 +182,16 @@ class Index:
         """Creates the index where no template does (on a domain). An existing one stays unchanged."""
         status, body = self._request(deadline, "PUT", "", msgspec.json.encode(definition))
         if status >= 300 and b"resource_already_exists" not in body:
+            raise self._unavailable(status, body)
+
+    def is_empty(self, deadline: Deadline) -> bool:
+        """Whether no chunk is searchable, of any stage."""
+        return not self._search(deadline, {"size": 1, "_source": False, "query": {"match_all": {}}})
+
+    def drop(self, deadline: Deadline) -> None:
+        """Deletes the index. Does nothing when it does not exist."""
+        status, body = self._request(deadline, "DELETE", "", b"")
+        if status >= 300 and status != NOT_FOUND:
             raise self._unavailable(status, body)
 
     def _search(self, deadline: Deadline, query: dict[str, Any]) -> list[dict[str, Any]]:
@@ -204,7 +230,8 @@ class Index:
         logger.warning("search failed", status=status, reason=_error_type(answer))
         if status == 429:
             return Throttled("The document search takes no more requests at the moment.", retry_after=2)
-        return Unavailable(
+        error = MissingIndexError if status == NOT_FOUND else Unavailable
+        return error(
             "The document search cannot be reached at the moment; it may be starting up.", retry_after=WAKING_SECONDS
         )
 

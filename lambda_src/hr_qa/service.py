@@ -10,6 +10,7 @@ from lambda_src.hr_qa import answering, ranking
 from lambda_src.hr_qa.documents import DocumentItem, Documents
 from lambda_src.hr_qa.file_store import FileStore
 from lambda_src.hr_qa.index import WAKING_SECONDS, Index, Query
+from lambda_src.hr_qa.interleaving import interleave
 from lambda_src.hr_qa.language import detect, terms
 from lambda_src.hr_qa.models import (
     WITHOUT_CONTROLS,
@@ -48,7 +49,7 @@ from lambda_src.shared.table import StaleWriteError
 # An ingestion without progress for this long has failed: its messages are in the dead-letter queue.
 STALLED_SECONDS = 2 * 3600
 NOT_FOUND = "There is nothing of yours with this id."
-REINDEX = "The service's embedding model or search store has changed since. Upload the file again."
+OUTDATED = "The service's embedding model or search store has changed. The file is being read again; try again later."
 
 
 class QaService:
@@ -136,7 +137,7 @@ class QaService:
         """Raises `NotFound` and `Conflict` for documents that do not exist or are not ready, and `Refused`."""
         live = self._live_documents(context, body.documents, body.spaces)
         names = {document.id: document.name for document in live.values()}
-        ranked, _ = self._retrieve(context, self._screen(context, body.query, live), live)
+        ranked, _ = self._retrieve_all(context, self._screen(context, body.query, live), live)
         items = [
             SearchResult(
                 document_id=candidate.hit.document,
@@ -157,7 +158,7 @@ class QaService:
         if not live:
             return self._unanswered(context, answering.NO_DOCUMENTS, language, "no documents")
         question = self._screen(context, body.question, live)
-        ranked, answerable = self._retrieve(context, question, live)
+        ranked, answerable = self._retrieve_all(context, question, live)
         if not answerable:
             return self._unanswered(context, answering.UNANSWERED, language, "no matching chunk")
         names = {document.id: document.name for document in live.values()}
@@ -199,17 +200,31 @@ class QaService:
         """The question after the guardrail, before any model gets it. Without documents, none does."""
         return self._bedrock.screen(context, question)[0] if live else question
 
+    def _retrieve_all(
+        self, context: Context, question: str, live: dict[str, DocumentItem]
+    ) -> tuple[Sequence[ranking.Ranked], bool]:
+        """`_retrieve` from every index that has live chunks. There is more than one while documents are read again."""
+        by_index: dict[str | None, dict[str, DocumentItem]] = {}
+        for generation, document in live.items():
+            by_index.setdefault(document.live_index, {})[generation] = document
+        if len(by_index) < 2:
+            return self._retrieve(context, question, live)
+        results = [self._retrieve(context, question, documents) for documents in by_index.values()]
+        answerable = [ranked for ranked, is_answerable in results if is_answerable]
+        return interleave(answerable or [ranked for ranked, _ in results]), bool(answerable)
+
     def _retrieve(
         self, context: Context, question: str, live: dict[str, DocumentItem]
     ) -> tuple[Sequence[ranking.Ranked], bool]:
-        """The best chunks first, and whether they may answer the question."""
+        """The best chunks first, and whether they may answer the question. `live`: documents of one index."""
         if not live:
             return [], False
+        index, embedder = self._retriever(next(iter(live.values()))) or (self._index, self._embedder)
         language = detect(question)
-        (vector,), _, _ = self._embedder.embed(context, [question], purpose="search_query")
+        (vector,), _, _ = embedder.embed(context, [question], purpose="search_query")
         query = Query(generations=list(live), vector=vector, terms=terms(question, language), language=language)
         titles = {document.id: document.name for document in live.values()}
-        dense, lexical = self._index.find(context.deadline, query, titles)
+        dense, lexical = index.find(context.deadline, query, titles)
         if not dense and any(document.chunks for document in live.values()):
             # Every chunk is near or far, so there are none: "the documents do not say" would be wrong.
             logger.warning("index has no chunks", request_id=context.request_id)
@@ -236,7 +251,7 @@ class QaService:
             searchable = [each for each in documents.values() if self._is_searchable(each)]
             if not searchable and any(each.live_generation for each in documents.values()):
                 # "No documents" would be wrong.
-                raise Conflict(f"All documents are outdated. {REINDEX}")
+                raise Conflict(f"All documents are outdated. {OUTDATED}")
             return {str(document.live_generation): document for document in searchable}
         live = {}
         for number, document_id in enumerate(requested):
@@ -253,11 +268,18 @@ class QaService:
         return live
 
     def _is_searchable(self, document: DocumentItem) -> bool:
-        return document.live_generation is not None and self._is_current(document)
+        return document.live_generation is not None and self._retriever(document) is not None
 
-    def _is_current(self, document: DocumentItem) -> bool:
-        """Whether the live chunks are in the stage's index; those of another embedding model or store are not."""
-        return document.live_index == self._settings.index_address
+    def _retriever(self, document: DocumentItem) -> tuple[Index, Embedder] | None:
+        """The index with the live chunks, and the model that embeds questions to it. None if the index is in another
+        store, or if the stage does not list the model any more."""
+        if document.live_index == self._settings.index_address:
+            return self._index, self._embedder
+        name = self._settings.index_at(document.live_index or "")
+        model = self._settings.embedding_of(document.live_model or "")
+        if name is None or model is None or document.live_dimensions is None:
+            return None
+        return self._index.named(name), Embedder(self._bedrock, model, document.live_dimensions)
 
     def _unanswered(
         self, context: Context, texts: dict[str, str], language: str, reason: str, model: str | None = None
@@ -319,8 +341,8 @@ class QaService:
         if document.status == "failed":
             error = DocumentError(code=document.error_code or "", message=document.error_message or "")
             return {**fields, "error": error}
-        if document.status == "ready" and not self._is_current(document):
-            return {**fields, "status": "failed", "error": DocumentError(code="outdated", message=REINDEX)}
+        if document.status == "ready" and not self._is_searchable(document):
+            return {**fields, "status": "processing", "error": DocumentError(code="outdated", message=OUTDATED)}
         if document.status == "ready":
             url, url_expires_at = self._files.url(namespace, document.id, document.name)
             return {
