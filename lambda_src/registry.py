@@ -159,8 +159,9 @@ USE_CASES = (
         title="HR Q&A",
         models=(
             ModelSetting(name="hr_qa", purpose="text", defaults=(_TEXT,)),
-            # The same model embeds documents and questions: after a change, documents must be uploaded again.
-            ModelSetting(name="hr_qa_embeddings", purpose="embedding", defaults=(_EMBEDDING,), maximum=1),
+            # The first embeds documents and questions. The others only questions about documents that they embedded
+            # before the setting was changed.
+            ModelSetting(name="hr_qa_embeddings", purpose="embedding", defaults=(_EMBEDDING,), maximum=3),
             # Optional: reorders the search results.
             ModelSetting(name="hr_qa_rerank", purpose="rerank", minimum=0, maximum=1),
         ),

@@ -285,9 +285,13 @@ class SearchSettings(Settings, frozen=True, kw_only=True):
 
 
 class HrQaSettings(HrQaOptions, frozen=True, kw_only=True):
-    """HR Q&A's settings: those that its functions read, and where its index is."""
+    """HR Q&A's settings: those that its functions read, and where its index is.
+
+    Another `indexRevision` is another index, into which all documents are read again.
+    """
 
     search: SearchSettings = SearchSettings()
+    index_revision: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)] = 0
 
 
 class UiSettings(Settings, frozen=True, kw_only=True):

@@ -3,6 +3,8 @@
 from datetime import date
 
 from aws_cdk import Duration
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
@@ -16,7 +18,7 @@ from stacks.common.python_function import ApiFunction, QueueFunction
 from stacks.common.table import Table
 from stacks.common.use_case_api import UseCaseApi
 from stacks.common.use_case_stack import UseCaseStack
-from stacks.common.vector_store import READ, WRITE, VectorStore
+from stacks.common.vector_store import MAINTAIN, READ, VectorStore
 from stacks.common.work_queue import WorkQueue
 from stacks.config import StageSettings
 
@@ -44,7 +46,7 @@ class HrQaStack(UseCaseStack):
         store = VectorStore(
             self,
             "Store",
-            index=index_name(settings.models_for("hr_qa_embeddings")[0].partition("=")[0], dimensions, engine),
+            index=self._index_name(dimensions, engine),
             index_family=f"{INDEX_PREFIX}*",
             properties=index_definition(dimensions, engine)["mappings"]["properties"],
         )
@@ -72,7 +74,7 @@ class HrQaStack(UseCaseStack):
             memory_size=INGESTION_MEMORY,
             timeout=INGESTION_TIMEOUT,
         )
-        for function, permissions in ((api, READ), (ingestion, WRITE)):
+        for function, permissions in ((api, READ), (ingestion, MAINTAIN)):
             table.grant_use(function.role)
             queue.grant_send(function.role)
             store.grant(function.role, permissions)
@@ -85,12 +87,45 @@ class HrQaStack(UseCaseStack):
         guardrail.grant_apply(api.role)
         ModelAccess(self, guardrail=guardrail).grant(api.role)
         ModelAccess(self, "hr_qa_rerank").grant(api.role)
+        table.grant_scan(ingestion.role)
+        self._sweep(queue)
         self._grant_without_resources(api, ingestion)
         UseCaseApi(self, "Api", routes=ROUTES, function=api.function, alarms=alarms)
 
+    def _index_name(self, dimensions: int, engine: str | None) -> str:
+        model = self.settings.models_for("hr_qa_embeddings")[0].partition("=")[0]
+        return index_name(model, dimensions, engine, self.settings.hr_qa.index_revision)
+
+    def _sweep(self, queue: WorkQueue) -> None:
+        """Starts a sweep after each deployment, and daily in case that one was given up."""
+        message = events.RuleTargetInput.from_object({"step": "sweep"})
+        target = targets.SqsQueue(queue.queue, dead_letter_queue=queue.dead_letters, message=message)
+        status = ["CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE"]
+        events.Rule(
+            self,
+            "Deployed",
+            description="Deployments of this stack: documents are read again if the index has changed",
+            event_pattern=events.EventPattern(
+                source=["aws.cloudformation"],
+                detail_type=["CloudFormation Stack Status Change"],
+                detail={"stack-id": [self.stack_id], "status-details": {"status": status}},
+            ),
+            targets=[target],
+        )
+        events.Rule(
+            self,
+            "Daily",
+            description="Looks for documents to read again",
+            schedule=events.Schedule.rate(Duration.days(1)),
+            targets=[target],
+        )
+
     def _models_environment(self) -> dict[str, str]:
         """The models that both functions use."""
-        environment = {"EMBEDDING_MODEL": self.model_ids("hr_qa_embeddings")[0]}
+        embedding, *former = self.model_ids("hr_qa_embeddings")
+        environment = {"EMBEDDING_MODEL": embedding}
+        if former:
+            environment["FORMER_EMBEDDING_MODELS"] = ",".join(former)
         return {**environment, "RERANK_MODEL": self._rerank_models[0]} if self._rerank_models else environment
 
     @property

@@ -89,7 +89,7 @@ def _entry_problems(
     path = f"models.{camel(setting.name)}"
     ids = [entry if isinstance(entry, str) else entry.model for entry in entries]
     if setting.maximum is not None and len(ids) > setting.maximum:
-        yield f"{path}: one model only"
+        yield f"{path}: " + ("one model only" if setting.maximum == 1 else f"{setting.maximum} models at most")
     if len(set(ids)) != len(ids):
         yield f"{path}: a model is listed twice"
     for index, entry in enumerate(entries):
@@ -191,7 +191,8 @@ def _instead(invocation: Invocation, region: str, settings: StageSettings) -> st
 
 def _dimension_problems(settings: StageSettings) -> Iterator[str]:
     offered = {model.id: model.dimensions for model in models()}
-    for invocation_id in settings.models_for("hr_qa_embeddings"):
+    # The others answer over existing vectors, whatever their length.
+    for invocation_id in settings.models_for("hr_qa_embeddings")[:1]:
         dimensions = offered.get(invocation_id.partition("=")[0], ())
         if dimensions and settings.hr_qa.dimensions not in dimensions:
             yield f"hrQa.dimensions: {invocation_id} gives {', '.join(map(str, dimensions))}"

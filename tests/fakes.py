@@ -238,16 +238,25 @@ class FakeTable:
         return answer
 
     def scan(self, **request: Any) -> dict[str, Any]:
-        """Pages of three items, with the attributes that are asked for."""
+        """Pages of three items, with the attributes that are asked for, by default all, and a prefix as filter."""
         self._maybe_fail("scan")
-        names = request["ExpressionAttributeNames"]
-        wanted = {names.get(name, name) for name in request["ProjectionExpression"].split(", ")}
+        names = request.get("ExpressionAttributeNames", {})
+        projection = request.get("ProjectionExpression")
+        wanted = {names.get(name, name) for name in projection.split(", ")} if projection else None
+        prefix = ""
+        if "FilterExpression" in request:
+            assert request["FilterExpression"] == "begins_with(pk, :documents)"
+            prefix = request["ExpressionAttributeValues"][":documents"]["S"]
         start = self._key(request["ExclusiveStartKey"]) if "ExclusiveStartKey" in request else ("", "")
         keys = sorted(key for key in self.items if key > start)
-        items = [{name: value for name, value in self.items[key].items() if name in wanted} for key in keys[:3]]
+        items = [
+            {name: value for name, value in copy.deepcopy(self.items[key]).items() if wanted is None or name in wanted}
+            for key in keys[:3]
+            if key[0].startswith(prefix)
+        ]
         if len(keys) <= 3:
             return {"Items": items}
-        return {"Items": items, "LastEvaluatedKey": {"pk": items[-1]["pk"], "sk": items[-1]["sk"]}}
+        return {"Items": items, "LastEvaluatedKey": {"pk": {"S": keys[2][0]}, "sk": {"S": keys[2][1]}}}
 
 
 def stored(table: FakeTable) -> dict[tuple[str, str], dict[str, Any]]:

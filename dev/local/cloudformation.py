@@ -1,4 +1,4 @@
-"""CloudFormation types that the stacks use and the emulator lacks or ignores."""
+"""CloudFormation types and events that the stacks use and the emulator lacks or ignores."""
 
 import json
 from typing import Any
@@ -134,8 +134,31 @@ class WebAcls:
         """`log` creates nothing."""
 
 
+def announce_stacks() -> None:
+    """Sends "CloudFormation Stack Status Change" events to EventBridge, which the emulator does not."""
+    stacks = seams.module("ministack.services.cloudformation.stacks")
+    eventbridge = seams.module("ministack.services.eventbridge")
+    add_event = stacks._add_event
+
+    def add_and_announce(
+        stack_id: str, stack_name: str, logical_id: str, resource_type: str, status: str, *args: Any, **named: Any
+    ) -> None:
+        add_event(stack_id, stack_name, logical_id, resource_type, status, *args, **named)
+        if resource_type == "AWS::CloudFormation::Stack" and logical_id == stack_name:
+            event = {
+                "Source": "aws.cloudformation",
+                "DetailType": "CloudFormation Stack Status Change",
+                "Resources": [stack_id],
+                "Detail": json.dumps({"stack-id": stack_id, "status-details": {"status": status}}),
+            }
+            eventbridge._put_events({"Entries": [event]}, allow_aws_source=True)
+
+    stacks._add_event = add_and_announce
+
+
 def extend() -> None:
     """Registers the types. Called once, before the emulator serves."""
+    announce_stacks()
     handlers = seams.module("ministack.services.cloudformation.provisioners")._RESOURCE_HANDLERS
     guardrails, profiles, acls = Guardrails(), InferenceProfiles(), WebAcls()
     handlers["AWS::Bedrock::Guardrail"] = {

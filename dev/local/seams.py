@@ -43,8 +43,8 @@ SEAMS: dict[str, tuple[str, ...]] = {
     "ministack.services.cloudwatch_logs": ("_create_log_stream", "_log_groups", "_put_log_events"),
     "ministack.services.cloudformation": ("_ACTION_HANDLERS", "_stacks"),
     "ministack.services.cloudformation.provisioners": ("_RESOURCE_HANDLERS",),
-    "ministack.services.cloudformation.stacks": ("_runs_on_worker_thread",),
-    "ministack.services.eventbridge": ("_dispatch_event",),
+    "ministack.services.cloudformation.stacks": ("_add_event", "_runs_on_worker_thread"),
+    "ministack.services.eventbridge": ("_dispatch_event", "_put_events"),
     "ministack.services.iam": ("_roles",),
     "ministack.services.lambda_svc": ("_functions",),
     "ministack.services.opensearchserverless": (

@@ -9,11 +9,13 @@ counted, so a range that is read twice counts once.
 """
 
 import time
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import msgspec
 
 from lambda_src.hr_qa.models import Status
+from lambda_src.hr_qa.settings import IndexPlace
 from lambda_src.shared.ids import timestamp
 from lambda_src.shared.table import Item, Table, check_cursor, from_item, item_key, to_attribute, to_item
 
@@ -24,7 +26,8 @@ INGESTION_SECONDS = 14 * 24 * 3600
 
 class DocumentItem(msgspec.Struct, kw_only=True, rename="camel", omit_defaults=True):
     """A stored document. `live_source` and `ingesting_source` are the ETags of the files; `live_index` is the
-    address of the index with the live chunks; `pages` to `hidden_characters` describe the live generation."""
+    address of the index with the live chunks, embedded by `live_model` in `live_dimensions` (documents from before
+    these were stored have neither); `pages` to `hidden_characters` describe the live generation."""
 
     id: str
     name: str
@@ -36,6 +39,8 @@ class DocumentItem(msgspec.Struct, kw_only=True, rename="camel", omit_defaults=T
     live_generation: str | None = msgspec.field(default=None, name="live")
     live_source: str | None = None
     live_index: str | None = None
+    live_model: str | None = None
+    live_dimensions: int | None = None
     ingesting_generation: str | None = msgspec.field(default=None, name="ingesting")
     ingesting_source: str | None = None
     failed_source: str | None = None
@@ -65,9 +70,11 @@ class IngestionRef(msgspec.Struct, frozen=True):
 
 
 class Progress(msgspec.Struct, kw_only=True, rename="camel", omit_defaults=True):
-    """A stored ingestion: its plan, and the results of the finished ranges by number."""
+    """A stored ingestion: its plan, and the results of the finished ranges by number. `index` is the address of the
+    index that it fills; None in plans from before it was stored."""
 
     source: str
+    index: str | None = None
     pages: int
     range_pages: int
     ranges: dict[str, RangeResult] = {}
@@ -98,9 +105,9 @@ class Progress(msgspec.Struct, kw_only=True, rename="camel", omit_defaults=True)
     def complete(self) -> bool:
         return len(self.ranges) == self.range_count
 
-    def stalled(self, seconds: int) -> bool:
+    def stalled(self, seconds: int, now: float | None = None) -> bool:
         """Whether there has been no progress for longer than `seconds`."""
-        return time.time() - self.touched_at > seconds
+        return (time.time() if now is None else now) - self.touched_at > seconds
 
     def unfinished(self, number: int, count: int) -> list[int]:
         """Those of `count` ranges from `number` on that are not finished."""
@@ -157,7 +164,10 @@ class Documents(Table):
             namespace,
             document_id,
             {"status": "deleting"},
-            remove=("live", "liveSource", "liveIndex", "ingesting", "ingestingSource", "expiresAt"),
+            remove=(
+                *("live", "liveSource", "liveIndex", "liveModel", "liveDimensions"),
+                *("ingesting", "ingestingSource", "expiresAt"),
+            ),
             condition="attribute_exists(pk)",
         )
 
@@ -206,7 +216,7 @@ class Documents(Table):
             values={":before": document.ingesting_generation, ":live": document.live_source},
         )
 
-    def publish(self, namespace: str, document_id: str, generation: str, progress: Progress, index: str) -> None:
+    def publish(self, namespace: str, document_id: str, generation: str, progress: Progress, place: IndexPlace) -> None:
         """Makes the ingesting generation the live one, in one write. Raises `StaleWriteError`."""
         self._change(
             namespace,
@@ -215,7 +225,9 @@ class Documents(Table):
                 "status": "ready",
                 "live": generation,
                 "liveSource": progress.source,
-                "liveIndex": index,
+                "liveIndex": place.address,
+                "liveModel": place.model,
+                "liveDimensions": place.dimensions,
                 "pages": progress.pages,
                 "chunks": progress.chunks,
                 "pagesWithoutText": progress.without_text,
@@ -254,6 +266,11 @@ class Documents(Table):
         )
         return msgspec.convert(from_item(answer["Attributes"]), Progress)
 
+    def touch_ingestion(self, document_id: str, generation: str) -> None:
+        """Makes an ingestion look as if there had just been progress. Raises `StaleWriteError` if there is none."""
+        key = _ingestion_key(document_id, generation)
+        self._update(key, {"touchedAt": int(self._now())}, condition="attribute_exists(pk)")
+
     def delete_ingestion(self, document_id: str, generation: str) -> None:
         """Deletes an ingestion's item."""
         self._call("delete_item", Key=_ingestion_key(document_id, generation))
@@ -262,6 +279,57 @@ class Documents(Table):
         """The ingestions that have an item."""
         page = self._query(f"ingestion#{document_id}", forward=True)
         return [IngestionRef(item["sk"]["S"], int(item["touchedAt"]["N"])) for item in page.items]
+
+    def scan(self) -> Iterator[tuple[str, DocumentItem]]:
+        """Every current document of the stage, with its namespace."""
+        options: dict[str, Any] = {}
+        while True:
+            page = self._call(
+                "scan",
+                FilterExpression="begins_with(pk, :documents)",
+                ExpressionAttributeValues={":documents": {"S": _partition("")}},
+                ConsistentRead=True,
+                **options,
+            )
+            for item in page["Items"]:
+                if document := self._unexpired(item):
+                    yield item["pk"]["S"].removeprefix(_partition("")), document
+            if "LastEvaluatedKey" not in page:
+                return
+            options = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
+
+    def enter_index(self, index: str) -> int:
+        """Records the index that new documents are stored in. Returns since when it is that one, in seconds since
+        1970."""
+        state = self._get(_CURRENT_INDEX_KEY)
+        if state and state["index"] == {"S": index}:
+            return int(state["since"]["N"])
+        now = int(self._now())
+        self.add_indices([index])
+        self._call("put_item", Item={**_CURRENT_INDEX_KEY, **to_item({"index": index, "since": now})})
+        return now
+
+    def add_indices(self, names: Iterable[str]) -> None:
+        """Records indices of the stage that have chunks."""
+        for name in {*names} - {*self.indices()}:
+            self._call("put_item", Item=item_key(_INDICES, name))
+
+    def indices(self) -> list[str]:
+        """The names of the stage's indices: the current one, and those that may still have chunks."""
+        return [item["sk"]["S"] for item in self._query(_INDICES, forward=True, consistent=True).items]
+
+    def forget_index(self, index: str) -> None:
+        """Removes an index that was deleted."""
+        self._call("delete_item", Key=item_key(_INDICES, index))
+
+    def sweep_turn(self) -> str | None:
+        """The turn of the sweep that continues; messages of other turns are obsolete."""
+        state = self._get(_SWEEP_KEY)
+        return state["turn"]["S"] if state else None
+
+    def set_sweep_turn(self, turn: str) -> None:
+        """Makes a turn the one that continues."""
+        self._call("put_item", Item={**_SWEEP_KEY, **to_item({"turn": turn})})
 
     def _unexpired(self, item: Item) -> DocumentItem | None:
         document = msgspec.convert(from_item(item), DocumentItem)
@@ -273,6 +341,11 @@ class Documents(Table):
     def _change(self, namespace: str, document_id: str, changes: dict[str, Any], **arguments: Any) -> None:
         changes = {**changes, "updatedAt": timestamp(self._now())}
         self._update(_document_key(namespace, document_id), changes, **arguments)
+
+
+_INDICES = "indices"
+_CURRENT_INDEX_KEY = item_key("sweep", "index")
+_SWEEP_KEY = item_key("sweep", "turn")
 
 
 def _ingestion_unchanged(document: DocumentItem) -> tuple[str, dict[str, str]]:

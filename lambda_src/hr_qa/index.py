@@ -36,16 +36,21 @@ RETRIED_STATUSES = {429, 500, 502, 503, 504}
 # OpenSearch Serverless refuses requests until it enforces a new access policy, for up to a minute. These attempts take
 # about ten seconds; then callers and the queue retry.
 FORBIDDEN = 403
+NOT_FOUND = 404
 FORBIDDEN_ATTEMPTS = 6
 PAGE = 1_000
 MAX_ORDINAL = 2**31 - 1
-# How many hits each search passes to the ranking.
+# How many hits each search passes to the ranking: of all documents, and of those in other languages or named ones.
 CANDIDATES = 50
-FOREIGN_CANDIDATES = 25
+MORE_CANDIDATES = 25
 # The fields of a hit. The vector and the search terms are not needed.
 RETURNED = ["document", "ordinal", "page", "heading", "text", "sentences", "language"]
 
 Send = Callable[[str, str, bytes, int], tuple[int, bytes]]
+
+
+class MissingIndexError(Unavailable):
+    """The index does not exist."""
 
 
 class EmbeddedChunk(msgspec.Struct, frozen=True):
@@ -57,12 +62,17 @@ class EmbeddedChunk(msgspec.Struct, frozen=True):
 
 
 class Query(msgspec.Struct, frozen=True, kw_only=True):
-    """A search in some generations. `language`: the question's, "" if unclear."""
+    """A search in some generations. `language`: the question's, "" if it has none.
+
+    `named`: documents that the question names, and their generations.
+    """
 
     generations: Sequence[str]
     vector: list[float]
     terms: str
     language: str
+    named: frozenset[str] = frozenset()
+    named_generations: Sequence[str] = ()
 
 
 class Index:
@@ -71,25 +81,41 @@ class Index:
     def __init__(
         self, settings: HrSettings, send: Send | None = None, sleep: Callable[[float], None] = time.sleep
     ) -> None:
+        self._settings = settings
         self._path = f"/{settings.search_index}"
         self._send = send or _sender(settings.search_endpoint, settings.search_service)
         self._sleep = sleep
 
-    def find(self, deadline: Deadline, query: Query, titles: Mapping[str, str]) -> tuple[list[Hit], list[Hit]]:
-        """Semantic hits (score: cosine) and lexical hits (score: BM25), in one round trip.
+    def named(self, name: str) -> "Index":
+        """Another index of the same store."""
+        other = Index(self._settings, self._send, self._sleep)
+        other._path = f"/{name}"
+        return other
 
-        Semantic hits are the nearest chunks of all and the nearest in other languages than the question's: an
-        embedding model prefers the question's language. `titles`: document id -> name.
+    def find(
+        self, deadline: Deadline, queries: Sequence[Query], titles: Mapping[str, str]
+    ) -> list[tuple[list[Hit], list[Hit]]]:
+        """Semantic hits (score: cosine) and lexical hits (score: BM25) of each query, in one round trip.
+
+        Semantic hits are the nearest chunks of all, the nearest in other languages than the question's, because an
+        embedding model prefers that one, and the nearest in documents that the question names. `titles`: document id ->
+        name.
         """
-        searches = _searches(query)
-        body = b"".join(_json_lines([{}, search]) for search in searches)
+        searches = [_searches(query) for query in queries]
+        body = b"".join(_json_lines([{}, search]) for group in searches for search in group)
         answers = self._request_json(deadline, "POST", "/_msearch", body)["responses"]
         for answer in answers:
             if "error" in answer:
                 raise self._unavailable(answer.get("status", 0), msgspec.json.encode(answer["error"]))
-        # OpenSearch's score for a cosine c is (1 + c) / 2.
-        semantic = _hits(answers[:-1], titles, lambda score: 2 * score - 1)
-        return semantic, _hits(answers[-1:], titles, lambda score: score)
+        results = []
+        position = 0
+        for group in searches:
+            *semantic, lexical = answers[position : position + len(group)]
+            position += len(group)
+            # OpenSearch's score for a cosine c is (1 + c) / 2.
+            dense = _hits(semantic, titles, lambda score: 2 * score - 1)
+            results.append((dense, _hits([lexical], titles, lambda score: score)))
+        return results
 
     def write(self, deadline: Deadline, document_id: str, generation: str, chunks: Iterable[EmbeddedChunk]) -> None:
         """Stores the chunks of a generation. A retry may store one twice."""
@@ -141,7 +167,8 @@ class Index:
             start = hits[-1]["sort"][0]
 
     def generations(self, deadline: Deadline, document_id: str, excluding: Iterable[str] = ()) -> dict[str, str]:
-        """Chunk id -> generation, for up to a thousand chunks of a document in other generations than `excluding`."""
+        """Chunk id -> generation, for up to a thousand chunks of a document in other generations than `excluding`. An
+        index that does not exist has none."""
         query = {
             "size": PAGE,
             "_source": ["generation"],
@@ -152,7 +179,10 @@ class Index:
                 }
             },
         }
-        return {hit["_id"]: hit["_source"]["generation"] for hit in self._search(deadline, query)}
+        try:
+            return {hit["_id"]: hit["_source"]["generation"] for hit in self._search(deadline, query)}
+        except MissingIndexError:
+            return {}
 
     def delete(self, deadline: Deadline, ids: Sequence[str]) -> None:
         """Deletes chunks by id. Ignores those that no longer exist."""
@@ -166,6 +196,16 @@ class Index:
         """Creates the index where no template does (on a domain). An existing one stays unchanged."""
         status, body = self._request(deadline, "PUT", "", msgspec.json.encode(definition))
         if status >= 300 and b"resource_already_exists" not in body:
+            raise self._unavailable(status, body)
+
+    def is_empty(self, deadline: Deadline) -> bool:
+        """Whether no chunk is searchable, of any stage."""
+        return not self._search(deadline, {"size": 1, "_source": False, "query": {"match_all": {}}})
+
+    def drop(self, deadline: Deadline) -> None:
+        """Deletes the index. Does nothing when it does not exist."""
+        status, body = self._request(deadline, "DELETE", "", b"")
+        if status >= 300 and status != NOT_FOUND:
             raise self._unavailable(status, body)
 
     def _search(self, deadline: Deadline, query: dict[str, Any]) -> list[dict[str, Any]]:
@@ -204,7 +244,8 @@ class Index:
         logger.warning("search failed", status=status, reason=_error_type(answer))
         if status == 429:
             return Throttled("The document search takes no more requests at the moment.", retry_after=2)
-        return Unavailable(
+        error = MissingIndexError if status == NOT_FOUND else Unavailable
+        return error(
             "The document search cannot be reached at the moment; it may be starting up.", retry_after=WAKING_SECONDS
         )
 
@@ -253,8 +294,11 @@ def _searches(query: Query) -> list[dict[str, Any]]:
     searches = [_search_body(CANDIDATES, _nearest(query.vector, CANDIDATES, [in_generations]))]
     if query.language:
         foreign = {"bool": {"must_not": [{"terms": {"language": [query.language, ""]}}]}}
-        nearest = _nearest(query.vector, FOREIGN_CANDIDATES, [in_generations, foreign])
-        searches.append(_search_body(FOREIGN_CANDIDATES, nearest))
+        nearest = _nearest(query.vector, MORE_CANDIDATES, [in_generations, foreign])
+        searches.append(_search_body(MORE_CANDIDATES, nearest))
+    if query.named_generations:
+        named = {"terms": {"generation": list(query.named_generations)}}
+        searches.append(_search_body(MORE_CANDIDATES, _nearest(query.vector, MORE_CANDIDATES, [named])))
     match = {"match": {"terms": {"query": query.terms}}}
     searches.append(_search_body(CANDIDATES, {"bool": {"must": [match], "filter": [in_generations]}}))
     return searches

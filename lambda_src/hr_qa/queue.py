@@ -45,7 +45,16 @@ class Clean(Step, tag="clean", frozen=True, kw_only=True):
     since: int
 
 
-AnyStep = Start | ReadRange | Publish | Clean
+class Sweep(msgspec.Struct, tag_field="step", tag="sweep", frozen=True, kw_only=True):
+    """Read documents again that are not in the stage's index, some at a time. `turn` is that of the sweep that this
+    one continues; a deployment and the daily schedule start a new one."""
+
+    turn: str | None = None
+
+
+# Work on one document.
+DocumentStep = Start | ReadRange | Publish | Clean
+AnyStep = DocumentStep | Sweep
 
 
 class Queue(SqsQueue):

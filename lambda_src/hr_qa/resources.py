@@ -22,10 +22,12 @@ def parse_object_key(key: str) -> tuple[str, str] | None:
     return None
 
 
-def index_name(embedding_model: str, dimensions: int, engine: str | None) -> str:
+def index_name(embedding_model: str, dimensions: int, engine: str | None, revision: int = 0) -> str:
     """One index per embedding model, length and mapping: vectors of two models or lengths cannot be compared, and an
-    existing index keeps its engine."""
+    existing index keeps its engine. Another `revision` is another index, for no other reason."""
     identity = f"{embedding_model} {dimensions} {index_definition(dimensions, engine)}"
+    if revision:
+        identity += f" {revision}"
     return f"{INDEX_PREFIX}{hashlib.sha256(identity.encode()).hexdigest()[:8]}"
 
 

@@ -1,18 +1,17 @@
 """Documents as their owners see them, and questions and searches over them."""
 
 import re
-from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from lambda_src.hr_qa import answering, ranking, refusals
+from lambda_src.hr_qa import answering, refusals
 from lambda_src.hr_qa.asked import AskedQuestions, Gap, new_question
 from lambda_src.hr_qa.documents import DocumentItem, Documents
 from lambda_src.hr_qa.file_store import FileStore
-from lambda_src.hr_qa.index import WAKING_SECONDS, Index, Query
-from lambda_src.hr_qa.language import detect, terms
+from lambda_src.hr_qa.index import Index
+from lambda_src.hr_qa.language import detect
 from lambda_src.hr_qa.models import (
     WITHOUT_CONTROLS,
     Answer,
@@ -39,12 +38,12 @@ from lambda_src.hr_qa.models import (
 )
 from lambda_src.hr_qa.queue import Queue
 from lambda_src.hr_qa.rerank import Reranker
+from lambda_src.hr_qa.retrieval import Retrieval
 from lambda_src.hr_qa.rewriting import Rewritten, rewrite
 from lambda_src.hr_qa.settings import OWN, HrSettings, Space, caller_namespace
 from lambda_src.shared.bedrock import Bedrock
 from lambda_src.shared.catalog import Invocation
 from lambda_src.shared.context import Context
-from lambda_src.shared.embedding import Embedder
 from lambda_src.shared.errors import (
     Conflict,
     Forbidden,
@@ -65,7 +64,7 @@ from lambda_src.shared.table import StaleWriteError
 # An ingestion without progress for this long has failed: its messages are in the dead-letter queue.
 STALLED_SECONDS = 2 * 3600
 NOT_FOUND = "There is nothing of yours with this id."
-REINDEX = "The service's embedding model or search store has changed since. Upload the file again."
+OUTDATED = "The service's embedding model or search store has changed. The file is being read again; try again later."
 
 
 class _Live(msgspec.Struct, frozen=True):
@@ -94,11 +93,9 @@ class QaService:
         self._bedrock = bedrock
         self._documents = documents or Documents(settings.table_name)
         self._asked = asked or AskedQuestions(settings.table_name)
-        self._index = index or Index(settings)
         self._files = files or FileStore(str(settings.bucket_name))
         self._queue = queue or Queue(settings.queue_url)
-        self._reranker = reranker or Reranker.from_settings(settings)
-        self._embedder = Embedder(bedrock, settings.embedding, settings.options.dimensions)
+        self._retrieval = Retrieval(settings, bedrock, index, reranker)
 
     def create_document(self, context: Context, *, body: CreateDocument) -> DocumentCreated:
         """Raises `TooLarge` for a file above the stage's limit, `InvalidRequest` and `Refused` for its name."""
@@ -171,7 +168,7 @@ class QaService:
                 text=inert_text(candidate.hit.text),
                 score=candidate.score,
             )
-            for candidate in self._retrieve(context, [query], live)[: body.limit]
+            for candidate in (self._retrieval.find(context, [query], live)[: body.limit] if live else ())
         ]
         return SearchAnswer(items=items, request_id=context.request_id)
 
@@ -185,7 +182,7 @@ class QaService:
             return self._unanswered(context, refusals.NO_DOCUMENTS, language, "no documents")
         rewritten = self._understand(context, invocation, body)
         question = rewritten.question
-        ranked = self._retrieve(context, [question, *rewritten.queries], live.documents)
+        ranked = self._retrieval.find(context, [question, *rewritten.queries], live.documents)
         names = {document.id: document.name for document in live.documents.values()}
         sources = answering.build_context([candidate.hit for candidate in ranked], names)
         context.idempotency.keep_with(*sorted({sentence.chunk.document for sentence in sources.sentences}))
@@ -266,31 +263,6 @@ class QaService:
         )
         return draft
 
-    def _retrieve(
-        self, context: Context, queries: Sequence[str], live: dict[str, DocumentItem]
-    ) -> Sequence[ranking.Ranked]:
-        """The best chunks first. The first query is the question, which the reranker goes by."""
-        if not live:
-            return []
-        vectors, _, _ = self._embedder.embed(context, list(queries), purpose="search_query")
-        titles = {document.id: document.name for document in live.values()}
-        rankings = []
-        for text, vector in zip(queries, vectors, strict=True):
-            language = detect(text)
-            query = Query(generations=list(live), vector=vector, terms=terms(text, language), language=language)
-            dense, lexical = self._index.find(context.deadline, query, titles)
-            rankings.append(ranking.fuse(text, language, dense, lexical))
-        if not any(rankings) and any(document.chunks for document in live.values()):
-            # Every chunk is near or far, so there are none: "the documents do not say" would be wrong.
-            logger.warning("index has no chunks", request_id=context.request_id)
-            raise Unavailable(
-                "The search index does not have the text of these documents. Try again; if this persists, upload their "
-                "files again.",
-                retry_after=WAKING_SECONDS,
-            )
-        merged = ranking.merge(rankings)
-        return self._reranker.rerank(context, queries[0], merged) if self._reranker else merged
-
     def _live_documents(self, context: Context, requested: list[str] | None, spaces: list[str] | None) -> _Live:
         """The requested documents, or all that the caller may read in the requested spaces or in any. Deleted ones are
         excluded at once."""
@@ -304,7 +276,7 @@ class QaService:
             searchable = [each for each in documents.values() if self._is_searchable(each)]
             if not searchable and any(each.live_generation for each in documents.values()):
                 # "No documents" would be wrong.
-                raise Conflict(f"All documents are outdated. {REINDEX}")
+                raise Conflict(f"All documents are outdated. {OUTDATED}")
             return _Live({str(document.live_generation): document for document in searchable}, namespaces)
         live = {}
         for number, document_id in enumerate(requested):
@@ -321,11 +293,7 @@ class QaService:
         return _Live(live, sorted({places[document_id][0] for document_id in requested}))
 
     def _is_searchable(self, document: DocumentItem) -> bool:
-        return document.live_generation is not None and self._is_current(document)
-
-    def _is_current(self, document: DocumentItem) -> bool:
-        """Whether the live chunks are in the stage's index; those of another embedding model or store are not."""
-        return document.live_index == self._settings.index_address
+        return document.live_generation is not None and self._retrieval.reaches(document)
 
     def _unanswered(self, context: Context, texts: dict[str, str], language: str, reason: str, **fields: Any) -> Answer:
         count(Unanswered=1)
@@ -385,8 +353,8 @@ class QaService:
         if document.status == "failed":
             error = DocumentError(code=document.error_code or "", message=document.error_message or "")
             return {**fields, "error": error}
-        if document.status == "ready" and not self._is_current(document):
-            return {**fields, "status": "failed", "error": DocumentError(code="outdated", message=REINDEX)}
+        if document.status == "ready" and not self._is_searchable(document):
+            return {**fields, "status": "processing", "error": DocumentError(code="outdated", message=OUTDATED)}
         if document.status == "ready":
             url, url_expires_at = self._files.url(namespace, document.id, document.name)
             return {

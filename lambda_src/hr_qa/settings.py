@@ -64,6 +64,14 @@ class HrQaOptions(Options, frozen=True, kw_only=True):
     spaces: tuple[Space, ...] = ()
 
 
+class IndexPlace(msgspec.Struct, frozen=True):
+    """An index, and the model and length of the vectors in it."""
+
+    address: str
+    model: str
+    dimensions: int
+
+
 class HrSettings(Settings, frozen=True, kw_only=True):
     """The environment of HR Q&A's functions. `search_service`: `aoss` for OpenSearch Serverless, `es` for a domain."""
 
@@ -71,6 +79,8 @@ class HrSettings(Settings, frozen=True, kw_only=True):
     search_index: str
     search_service: str = "aoss"
     embedding_model: str
+    # They answer over documents that have not been read again since the model was changed.
+    former_embedding_models: tuple[str, ...] = ()
     queue_url: str
     rerank_model: str | None = None
     max_receives: int = 8
@@ -78,15 +88,34 @@ class HrSettings(Settings, frozen=True, kw_only=True):
 
     @property
     def embedding(self) -> Invocation:
-        """The model that embeds both documents and questions."""
+        """The model that embeds new documents, and the questions about them."""
         return resolve(self.embedding_model)
 
     @property
     def index_address(self) -> str:
         """Host, path and name of the index. Documents record it: an index elsewhere has none of their chunks, even if
         it has the same name."""
+        return self.address_of(self.search_index)
+
+    @property
+    def place(self) -> "IndexPlace":
+        """Where new documents are stored."""
+        return IndexPlace(self.index_address, self.embedding.id, self.options.dimensions)
+
+    def address_of(self, index: str) -> str:
+        """The address of an index in the stage's store."""
         endpoint = urlsplit(self.search_endpoint)
-        return f"{endpoint.hostname}{endpoint.path}/{self.search_index}"
+        return f"{endpoint.hostname}{endpoint.path}/{index}"
+
+    def index_at(self, address: str) -> str | None:
+        """The name of an index in the stage's store; None for one in another store."""
+        store, _, name = address.rpartition("/")
+        return name if self.address_of(name) == f"{store}/{name}" else None
+
+    def embedding_of(self, model: str) -> Invocation | None:
+        """The model that an index was filled with; None when the stage does not list it any more."""
+        listed = map(resolve, (self.embedding_model, *self.former_embedding_models))
+        return next((invocation for invocation in listed if invocation.id == model), None)
 
     @property
     def function_embedding_rate(self) -> float:

@@ -39,6 +39,10 @@ class Table(Construct):
         """The function's environment variable with the table's name."""
         return {"TABLE_NAME": self._table.table_name}
 
+    def grant_scan(self, role: iam.Role) -> None:
+        """Lets the role read all items."""
+        role.add_to_policy(iam.PolicyStatement(actions=["dynamodb:Scan"], resources=[self._table.table_arn]))
+
     def grant_use(self, grantee: iam.IGrantable, *, batches: bool = False) -> None:
         """Lets the grantee read, query and write items; with `batches`, delete in batches. No scans."""
         actions = (*_ACTIONS, "dynamodb:BatchWriteItem") if batches else _ACTIONS

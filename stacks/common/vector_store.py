@@ -5,21 +5,23 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-from aws_cdk import Aws, CfnResource, DefaultStackSynthesizer, Fn, Stack
+from aws_cdk import Aws, CfnDeletionPolicy, CfnResource, DefaultStackSynthesizer, Fn, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_opensearchserverless as aoss
 from constructs import Construct
 
+from stacks.common.nag import acknowledge
 from stacks.common.use_case_stack import UseCaseStack
 from stacks.config import SearchSettings
 
 # The permissions of each function; OpenSearch Serverless has no finer ones.
 READ = ("aoss:ReadDocument", "aoss:DescribeIndex")
-WRITE = ("aoss:ReadDocument", "aoss:WriteDocument", "aoss:DescribeIndex")
+MAINTAIN = ("aoss:ReadDocument", "aoss:WriteDocument", "aoss:DescribeIndex", "aoss:DeleteIndex")
 _MANAGE = ("aoss:CreateIndex", "aoss:DescribeIndex", "aoss:UpdateIndex", "aoss:DeleteIndex")
 # USD per month of 730 hours for the minimum capacity: half a unit at 0.24 USD an hour each for indexing and for search,
 # twice that with a standby. https://aws.amazon.com/opensearch-service/pricing/
 _CLASSIC_FLOOR = 2 * 0.5 * 0.24 * 730
+_FORMER_INDICES = "Former indices answer until their documents were read again; their names are hashes"
 # The lowest allowed limit: enough for a few million chunks, and caps the bill.
 _MAX_UNITS = 4
 
@@ -35,7 +37,7 @@ class VectorStore(Construct):
         self, scope: UseCaseStack, construct_id: str, *, index: str, index_family: str, properties: dict[str, Any]
     ) -> None:
         """`index_family` is a pattern that matches all past and future names of the index: a changed name creates a new
-        index, and CloudFormation must be able to delete the old one."""
+        index, and functions use the old one until they delete it."""
         super().__init__(scope, construct_id)
         self._index = index
         self._index_family = index_family
@@ -63,9 +65,9 @@ class VectorStore(Construct):
         return {"SEARCH_ENDPOINT": self._endpoint, "SEARCH_INDEX": self._index, "SEARCH_SERVICE": service}
 
     def grant(self, role: iam.Role, permissions: tuple[str, ...]) -> None:
-        """Grants a role access to the index: `READ` or `WRITE`."""
+        """Grants a role access to the index and former ones: `READ` or `MAINTAIN`."""
         if self._settings.type == "domain":
-            self._grant_domain(role, writes=permissions == WRITE)
+            self._grant_domain(role, maintains=permissions == MAINTAIN)
             return
         role.add_to_policy(iam.PolicyStatement(actions=["aoss:APIAccessAll"], resources=[self._arn]))
         self._grants.append((role, permissions))
@@ -84,6 +86,9 @@ class VectorStore(Construct):
             settings={"index": {"knn": True}},
             mappings={"properties": self._properties},
         )
+        # A replaced index answers until its documents are in the new one; then the ingestion deletes it.
+        index.cfn_options.update_replace_policy = CfnDeletionPolicy.RETAIN
+        index.cfn_options.deletion_policy = CfnDeletionPolicy.DELETE
         # Deletion runs in reverse: the index is deleted while the policy still allows it.
         index.add_resource_dependency(policy)
         between = self._collection or slow
@@ -152,7 +157,7 @@ class VectorStore(Construct):
     def _access_policy(self) -> aoss.CfnAccessPolicy:
         indexes = f"index/{self._collection_name}"
         entries = [
-            {"Rules": [_rule("index", f"{indexes}/{self._index}", permissions)], "Principal": [role.role_arn]}
+            {"Rules": [_rule("index", f"{indexes}/{self._index_family}", permissions)], "Principal": [role.role_arn]}
             for role, permissions in self._grants
         ]
         manage = _rule("index", f"{indexes}/{self._index_family}", _MANAGE)
@@ -172,13 +177,19 @@ class VectorStore(Construct):
             raise TypeError("the access policy needs the bootstrap's role, which this synthesizer does not have")
         return Fn.sub(synthesizer.cloud_formation_execution_role_arn)
 
-    def _grant_domain(self, role: iam.Role, *, writes: bool) -> None:
+    def _grant_domain(self, role: iam.Role, *, maintains: bool) -> None:
         actions = ["es:ESHttpPost"]
-        resources = [f"{self._arn}/{self._index}/{api}" for api in ("_search", "_msearch")]
-        role.add_to_policy(iam.PolicyStatement(actions=actions, resources=resources))
-        if writes:
-            role.add_to_policy(iam.PolicyStatement(actions=actions, resources=[f"{self._arn}/{self._index}/_bulk"]))
+        family = f"{self._arn}/{self._index_family}"
+        resources = [f"{family}/{api}" for api in ("_search", "_msearch")]
+        if maintains:
+            resources.append(f"{family}/_bulk")
             role.add_to_policy(iam.PolicyStatement(actions=["es:ESHttpPut"], resources=[f"{self._arn}/{self._index}"]))
+            role.add_to_policy(iam.PolicyStatement(actions=["es:ESHttpDelete"], resources=[family]))
+        role.add_to_policy(iam.PolicyStatement(actions=actions, resources=resources))
+        acknowledge(
+            role,
+            {f"AwsSolutions-IAM5[Resource::{resource}]": _FORMER_INDICES for resource in (family, *resources)},
+        )
 
 
 def floor_price(search: SearchSettings) -> str:

@@ -45,7 +45,7 @@ def refusals(before: Resources, after: Resources) -> Iterator[tuple[str, str]]:
 def losses(before: Resources, after: Resources) -> Iterator[tuple[str, str]]:
     """The type of each resource that the update replaces or deletes with its data or address, and how."""
     for key in sorted(replaced_resources(before, after)):
-        if before[key]["Type"] in PRECIOUS:
+        if before[key]["Type"] in PRECIOUS and before[key].get("UpdateReplacePolicy") != "Retain":
             yield before[key]["Type"], f"{key} is replaced"
     for key in sorted(before.keys() - after.keys()):
         if before[key]["Type"] in PRECIOUS and before[key].get("DeletionPolicy") != "Retain":

@@ -6,13 +6,16 @@ from typing import Any, cast
 
 import msgspec
 import pytest
-from aws_cdk import App
+from aws_cdk import App, assertions
 
+from lambda_src.hr_qa.ingestion.messages import decode_step
+from lambda_src.hr_qa.queue import Sweep
 from lambda_src.hr_qa.settings import HrSettings
 from lambda_src.shared.settings import read_settings
 from stacks.common.vector_store import VectorStore, floor_price
 from stacks.config import HrQaSettings, SearchSettings
 from stacks.hr_qa_stack import HrQaStack
+from stacks.loading import load_stage
 from tests.stacks.assemblies import TODAY, Assembly, Template, cdk_context, plain, settings_of
 from tests.stacks.common.test_api_functions import actions, functions
 
@@ -52,20 +55,20 @@ def test_each_principal_has_only_the_index_permissions_it_needs(assembly_of: Ass
     template = template_of(assembly_of, "prod")
     rules = access_rules(template)
     collection = template.only("AWS::OpenSearchServerless::Collection")["Name"]
-    index = [f"index/{collection}/{template.only('AWS::OpenSearchServerless::Index')['IndexName']}"]
+    # Former indices answer until their documents were read again, and are deleted then.
+    indices = [f"index/{collection}/chunks-*"]
 
     assert len(rules) == 3
     assert rules[function_role(template, "lambda_src.hr_qa.handler.handler")] == (
-        index,
+        indices,
         ["aoss:ReadDocument", "aoss:DescribeIndex"],
     )
     assert rules[function_role(template, "lambda_src.hr_qa.ingestion.handler.handler")] == (
-        index,
-        ["aoss:ReadDocument", "aoss:WriteDocument", "aoss:DescribeIndex"],
+        indices,
+        ["aoss:ReadDocument", "aoss:WriteDocument", "aoss:DescribeIndex", "aoss:DeleteIndex"],
     )
     (deployer,) = [principal for principal in rules if "cfn-exec-role" in principal]
-    # A changed index has a new name, and the deployment deletes the old index.
-    assert rules[deployer][0] == [f"index/{collection}/chunks-*"]
+    assert rules[deployer][0] == indices
     assert set(rules[deployer][1]) == {f"aoss:{name}Index" for name in ("Create", "Describe", "Update", "Delete")}
 
 
@@ -143,11 +146,7 @@ def test_an_existing_collection_gets_an_access_policy_and_an_index(assembly_of: 
 
     assert not template.resources("AWS::OpenSearchServerless::Collection")
     assert not template.resources("AWS::OpenSearchServerless::SecurityPolicy")
-    index = template.only("AWS::OpenSearchServerless::Index")["IndexName"]
-    assert {resources[0] for resources, _ in access_rules(template).values()} == {
-        f"index/handbooks/{index}",
-        "index/handbooks/chunks-*",
-    }
+    assert {resources[0] for resources, _ in access_rules(template).values()} == {"index/handbooks/chunks-*"}
     endpoint = plain(template.only("AWS::OpenSearchServerless::Index")["CollectionEndpoint"])
     assert endpoint == "https://abc123.${AWS::Region}.aoss.${AWS::URLSuffix}"
 
@@ -190,16 +189,66 @@ def test_an_existing_domain_is_granted_by_exact_paths(assembly_of: Assemble) -> 
     variables = template.properties("AWS::Lambda::Function")[0]["Environment"]["Variables"]
     index = variables["SEARCH_INDEX"]
     assert allowed == {
-        ("es:ESHttpPost", f"/{index}/_search"),
-        ("es:ESHttpPost", f"/{index}/_msearch"),
-        ("es:ESHttpPost", f"/{index}/_bulk"),
+        ("es:ESHttpPost", "/chunks-*/_search"),
+        ("es:ESHttpPost", "/chunks-*/_msearch"),
+        ("es:ESHttpPost", "/chunks-*/_bulk"),
         ("es:ESHttpPut", f"/{index}"),
+        ("es:ESHttpDelete", "/chunks-*"),
     }
+
+
+def rules(template: Template) -> list[dict[str, Any]]:
+    return template.properties("AWS::Events::Rule")
+
+
+def test_a_deployment_and_each_day_start_a_sweep(assembly_of: Assemble) -> None:
+    template = template_of(assembly_of, "dev")
+    sweeps = [rule for rule in rules(template) if rule["Targets"][0].get("Input")]
+
+    assert [decode_step(rule["Targets"][0]["Input"]) for rule in sweeps] == [Sweep(), Sweep()]
+    (daily,) = [rule for rule in sweeps if rule.get("ScheduleExpression")]
+    (deployed,) = [rule for rule in sweeps if rule.get("EventPattern")]
+    assert daily["ScheduleExpression"] == "rate(1 day)"
+    assert deployed["EventPattern"]["source"] == ["aws.cloudformation"]
+    # Of this stack only.
+    assert deployed["EventPattern"]["detail"]["stack-id"] == [{"Ref": "AWS::StackId"}]
+    assert all(rule["Targets"][0]["DeadLetterConfig"] for rule in sweeps)
+
+
+def test_a_replaced_index_stays_until_its_documents_were_read_again(assembly_of: Assemble) -> None:
+    (index,) = template_of(assembly_of, "dev").resources("AWS::OpenSearchServerless::Index").values()
+
+    assert index["UpdateReplacePolicy"] == "Retain"
+    # But a deleted stack leaves nothing behind.
+    assert index["DeletionPolicy"] == "Delete"
+
+
+def test_only_the_ingestion_scans_the_table(assembly_of: Assemble) -> None:
+    template = template_of(assembly_of, "dev")
+    roles = functions(template)
+
+    assert "dynamodb:Scan" in actions(template, roles["lambda_src.hr_qa.ingestion.handler.handler"], "dynamodb:")
+    assert "dynamodb:Scan" not in actions(template, roles["lambda_src.hr_qa.handler.handler"], "dynamodb:")
+
+
+def test_former_embedding_models_may_be_called_and_are_known_to_both_functions() -> None:
+    models = {"hrQaEmbeddings": ["cohere.embed-multilingual-v3", "amazon.titan-embed-text-v2:0"]}
+    stage = load_stage({"test": {"region": "us-west-2", "models": models}}, "test", today=TODAY)
+    stack = HrQaStack(App(context={**cdk_context(), "aws:cdk:bundling-stacks": []}), settings=stage, today=TODAY)
+    template = assertions.Template.from_stack(stack).to_json()["Resources"].values()
+    variables = [
+        item["Properties"]["Environment"]["Variables"] for item in template if "Lambda::Function" in item["Type"]
+    ]
+    policies = json.dumps([item for item in template if item["Type"] == "AWS::IAM::Policy"])
+
+    assert {each["EMBEDDING_MODEL"] for each in variables} == {"cohere.embed-multilingual-v3"}
+    assert {each["FORMER_EMBEDDING_MODELS"] for each in variables} == {"amazon.titan-embed-text-v2:0"}
+    assert policies.count("foundation-model/amazon.titan-embed-text-v2:0") == 2
 
 
 def test_files_reach_the_function_by_event_and_queue(assembly_of: Assemble) -> None:
     template = template_of(assembly_of, "dev")
-    rule = template.only("AWS::Events::Rule")
+    (rule,) = [rule for rule in rules(template) if "aws.s3" in rule.get("EventPattern", {}).get("source", ())]
     source = template.only("AWS::Lambda::EventSourceMapping")
     work, dead = sorted(template.properties("AWS::SQS::Queue"), key=lambda queue: "RedrivePolicy" not in queue)
 

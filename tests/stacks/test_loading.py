@@ -225,6 +225,10 @@ def test_the_embedding_model_must_support_the_dimensions() -> None:
         {"models": models, "hrQa": {"dimensions": 512}}
     )
     load(models=models)
+    # Former models only answer over what they embedded.
+    load(
+        models={"hrQaEmbeddings": ["amazon.titan-embed-text-v2:0", *models["hrQaEmbeddings"]]}, hrQa={"dimensions": 512}
+    )
 
 
 @pytest.mark.parametrize(
@@ -232,13 +236,13 @@ def test_the_embedding_model_must_support_the_dimensions() -> None:
     [
         ({"hrQaEmbeddings": []}, "models.hrQaEmbeddings: at least one model"),
         (
-            {"hrQaEmbeddings": ["amazon.titan-embed-text-v2:0", "cohere.embed-multilingual-v3"]},
-            "models.hrQaEmbeddings: one model only",
+            {"hrQaRerank": ["cohere.rerank-v3-5:0", "amazon.rerank-v1:0"]},
+            "models.hrQaRerank: one model only",
         ),
         ({"hrQaRerank": ["amazon.titan-embed-text-v2:0"]}, "models.hrQaRerank[0]: amazon.titan-embed-text-v2:0 is for"),
     ],
 )
-def test_one_embedding_model_and_at_most_one_rerank_model(models: dict[str, Any], problem: str) -> None:
+def test_an_embedding_model_and_at_most_one_rerank_model(models: dict[str, Any], problem: str) -> None:
     assert any(message.startswith(f"stages.test.{problem}") for message in problems({"models": models}))
 
 

@@ -36,22 +36,14 @@ GUARDRAIL = {"type": "existing", "id": "abc123", "version": "1"}
 MOVES = {"name", "account", "region"}
 
 _HR_QA = "AWS::OpenSearchServerless::"
-_NEW_STORE = {
-    f"{_HR_QA}Collection": "documents show `outdated` until they are uploaded again",
-    f"{_HR_QA}Index": "documents show `outdated` until they are uploaded again",
-}
-_NEW_INDEX = {f"{_HR_QA}Index": "documents show `outdated` until they are uploaded again"}
+_READ_AGAIN = "docs/how-to/deploy.md: documents do not answer until they were read again"
 _USERS = {"AWS::Cognito::UserPool": "docs/reference/settings.md: the pools' users are deleted"}
 # Setting -> the types of resources that a change replaces or deletes, and where the documentation says so.
 DOCUMENTED: dict[str, dict[str, str]] = {
     "auth.type": _USERS,
     "auth.userPoolArn": _USERS,
-    "hrQa.search.type": _NEW_STORE,
-    "hrQa.search.standby": _NEW_STORE,
-    "hrQa.search.collectionId": _NEW_INDEX,
-    "hrQa.search.collectionGeneration": _NEW_INDEX,
-    "hrQa.dimensions": _NEW_INDEX,
-    "models.hrQaEmbeddings": _NEW_INDEX,
+    "hrQa.search.type": {f"{_HR_QA}Collection": _READ_AGAIN, f"{_HR_QA}Index": _READ_AGAIN},
+    "hrQa.search.standby": {f"{_HR_QA}Collection": _READ_AGAIN},
 }
 # Settings whose change CloudFormation refuses.
 REFUSED = {"ui.signInDomainPrefix": "docs/how-to/deploy.md: delete the web UI's stack first"}
@@ -89,6 +81,7 @@ VALUES: dict[str, tuple[Stage, ...]] = {
     "hrQa.maxDocumentMegabytes": ({}, {"hrQa": {"maxDocumentMegabytes": 10}}),
     "hrQa.maxPages": ({}, {"hrQa": {"maxPages": 100}}),
     "hrQa.ocr": ({}, {"hrQa": {"ocr": True}}),
+    "hrQa.indexRevision": ({}, {"hrQa": {"indexRevision": 1}}),
     "hrQa.spaces": ({}, {"hrQa": {"spaces": [{"name": "handbooks", "readers": ["*"], "writers": ["hr-team"]}]}}),
     "hrQa.search.type": ({}, search(type="classic"), search(**COLLECTION), search(**DOMAIN)),
     "hrQa.search.standby": (search(type="classic"), search(type="classic", standby=True)),
@@ -258,6 +251,8 @@ def test_losses_are_found() -> None:
     assert found(named, renamed) == ["C is replaced"]
     assert found({"T": resource(table)}, {}) == ["T is deleted"]
     assert found({"T": {**resource(table), "DeletionPolicy": "Retain"}}, {}) == []
+    kept = {"I": {**resource(index, IndexName="i"), "UpdateReplacePolicy": "Retain"}}
+    assert found(kept, {"I": resource(index, IndexName="j")}) == []
     moved = found({"P": resource(policy, Name="a", Type="data")}, {"Q": resource(policy, Name="a", Type="data")})
     assert moved == ["Q is created, but P has its name"]
     stored = {"I": resource(index, IndexName="i", CollectionEndpoint=endpoint)}

@@ -8,6 +8,7 @@ may arrive twice, late or out of order.
              already are not embedded again
     publish  once every chunk is searchable: make the generation the live one, in one conditional write
     clean    delete the chunks that no generation needs, until no more of them appear
+    sweep    after a deployment and daily: plan documents again whose chunks are in a former index of the stage
 
 A killed step is delivered again. A step of an obsolete generation does nothing.
 """
@@ -32,8 +33,9 @@ from lambda_src.hr_qa.ingestion.errors import PdfError
 from lambda_src.hr_qa.ingestion.isolated_reader import PdfDocument, open_isolated
 from lambda_src.hr_qa.ingestion.ocr import Ocr
 from lambda_src.hr_qa.ingestion.pages import Page
+from lambda_src.hr_qa.ingestion.sweeper import GIVEN_UP, Sweeper
 from lambda_src.hr_qa.language import terms
-from lambda_src.hr_qa.queue import AnyStep, Clean, Publish, Queue, ReadRange, Start
+from lambda_src.hr_qa.queue import AnyStep, Clean, Publish, Queue, ReadRange, Start, Sweep
 from lambda_src.hr_qa.settings import HrSettings
 from lambda_src.shared.context import Context
 from lambda_src.shared.embedding import Embedder
@@ -89,6 +91,7 @@ class Worker:
         self._ocr = ocr
         self._open_pdf = open_pdf
         self._now = now
+        self._sweeper = Sweeper(settings, documents=documents, index=index, queue=queue, read=self.read_again, now=now)
 
     def run(self, context: Context, step: AnyStep) -> None:
         """Runs one step."""
@@ -98,6 +101,8 @@ class Worker:
             self.read_ranges(context, step)
         elif isinstance(step, Publish):
             self.publish(context, step)
+        elif isinstance(step, Sweep):
+            self._sweeper.sweep(context, step)
         else:
             self.clean(context, step)
 
@@ -110,18 +115,25 @@ class Worker:
             return
         file = self._files.head(step.namespace, step.document)
         if file is None:
+            if document.ingesting_generation:
+                message = "The stored file of the document no longer exists. Upload it again."
+                source = str(document.ingesting_source)
+                self._ignore_stale(self._documents.fail, step.namespace, document, source, "file_missing", message)
             return
         if document.ingesting_generation and document.ingesting_source == file.source:
-            self._resume(step.namespace, document, document.ingesting_generation)
+            progress = self._progress(document.id, document.ingesting_generation)
+            if self._fills_current_index(progress):
+                # The event was repeated, or its first worker was killed: queues the ranges that are not finished.
+                self._send_ranges(step.namespace, document.id, document.ingesting_generation, progress)
+            else:
+                self._plan(context, step.namespace, document, file.source)
         elif document.live_source == file.source and document.live_index == self._settings.index_address:
             self._keep_live(step.namespace, document)
         elif document.failed_source != file.source:
             self._plan(context, step.namespace, document, file.source)
 
-    def _resume(self, namespace: str, document: DocumentItem, generation: str) -> None:
-        """The event was repeated, or its first worker was killed: queues the ranges that are not finished."""
-        progress = self._progress(document.id, generation)
-        self._send_ranges(namespace, document.id, generation, progress)
+    def _fills_current_index(self, progress: Progress) -> bool:
+        return progress.index in (None, self._settings.index_address)
 
     def _keep_live(self, namespace: str, document: DocumentItem) -> None:
         """The live file was uploaded again: drops another one that is being read."""
@@ -135,16 +147,22 @@ class Worker:
             with download(self._files, namespace, document.id, source) as path:
                 _check_digest(document, path)
                 with self._open_pdf(path, self._settings.options.max_pages) as pdf:
-                    progress = Progress(source=source, pages=pdf.page_count, range_pages=RANGE_PAGES)
+                    progress = self._new_progress(source, pdf.page_count)
         except FileChangedError:
             return
         except PdfError as error:
             self._reject(context, namespace, document, source, error)
             return
+        # `StaleWriteError`: another event's worker was faster. This message is delivered again and sees its work.
+        self._start_generation(namespace, document, progress)
+
+    def _new_progress(self, source: str, pages: int) -> Progress:
+        return Progress(source=source, index=self._settings.index_address, pages=pages, range_pages=RANGE_PAGES)
+
+    def _start_generation(self, namespace: str, document: DocumentItem, progress: Progress) -> None:
         generation = new_id()
         self._documents.plan(document.id, generation, progress)
-        # `StaleWriteError`: another event's worker was faster. This message is delivered again and sees its work.
-        self._documents.start_ingesting(namespace, document, generation, source)
+        self._documents.start_ingesting(namespace, document, generation, progress.source)
         self._send_ranges(namespace, document.id, generation, progress)
 
     def _reject(self, context: Context, namespace: str, document: DocumentItem, source: str, error: PdfError) -> None:
@@ -168,6 +186,9 @@ class Worker:
         if document is None:
             return
         progress = self._progress(step.document, step.generation)
+        if not self._fills_current_index(progress):
+            self._restart(step)
+            return
         try:
             progress = self._finish_ranges(context, step, document, progress)
         except (FileChangedError, ObsoleteGenerationError, StaleWriteError):
@@ -178,6 +199,10 @@ class Worker:
         if progress.complete:
             publish = Publish(namespace=step.namespace, document=step.document, generation=step.generation)
             self._queue.send([publish], delay=PUBLISH_SECONDS)
+
+    def _restart(self, step: ReadRange | Publish) -> None:
+        """The stage got another index while the document was being read."""
+        self._queue.send([Start(namespace=step.namespace, document=step.document)])
 
     def _finish_ranges(self, context: Context, step: ReadRange, document: DocumentItem, progress: Progress) -> Progress:
         """Finishes the ranges, or sends a message with those for which there is no time. Returns the progress."""
@@ -253,15 +278,18 @@ class Worker:
         """Makes a generation the live one. Raises `NotSearchableError` when its chunks never become searchable."""
         if self._ingesting_document(step) is not None:
             progress = self._progress(step.document, step.generation)
+            if not self._fills_current_index(progress):
+                self._restart(step)
+                return
             searchable = self._index.ordinals(context.deadline, step.generation)
             if len(searchable) < progress.chunks:
                 self._publish_later(step, len(searchable), progress.chunks)
                 return
             # A retried write, or a killed worker, may have stored a chunk twice.
             self._index.delete(context.deadline, [extra for ids in searchable.values() for extra in ids[1:]])
-            index = self._settings.index_address
+            place = self._settings.place
             try:
-                self._documents.publish(step.namespace, step.document, step.generation, progress, index)
+                self._documents.publish(step.namespace, step.document, step.generation, progress, place)
             except StaleWriteError:
                 return
             count(DocumentsReady=1)
@@ -281,9 +309,11 @@ class Worker:
         self._queue.send([retry], delay=PUBLISH_SECONDS)
 
     def clean(self, context: Context, step: Clean) -> None:
-        """Deletes chunks and ingestions that no generation needs, until no more of them can appear."""
+        """Deletes chunks and ingestions that no generation needs, in all indices, until no more of them can appear."""
         needed = _needed_generations(self._documents.get(step.namespace, step.document))
-        chunks = self._index.generations(context.deadline, step.document, excluding=needed)
+        found = [
+            (index, index.generations(context.deadline, step.document, excluding=needed)) for index in self._indices()
+        ]
         ingestions = self._documents.ingestions(step.document)
         # Read again after them: a generation that has started since must not be deleted.
         document = self._documents.get(step.namespace, step.document)
@@ -294,8 +324,11 @@ class Worker:
         deleting = document is not None and document.status == "deleting"
         if deleting:
             self._files.delete(step.namespace, step.document)
-        strays = [chunk for chunk, generation in chunks.items() if generation not in needed]
-        self._index.delete(context.deadline, strays)
+        strays = 0
+        for index, chunks in found:
+            unneeded_chunks = [chunk for chunk, generation in chunks.items() if generation not in needed]
+            index.delete(context.deadline, unneeded_chunks)
+            strays += len(unneeded_chunks)
         settled = self._now() - SETTLED_SECONDS
         unneeded = [ingestion for ingestion in ingestions if ingestion.generation not in needed]
         # A recent plan may belong to a generation that is about to start.
@@ -307,16 +340,26 @@ class Worker:
         elif deleting:
             self._ignore_stale(self._documents.delete, step.namespace, step.document)
 
+    def _indices(self) -> list[Index]:
+        """The stage's index, and earlier ones that may still have chunks."""
+        former = [name for name in self._documents.indices() if name != self._settings.search_index]
+        return [self._index, *map(self._index.named, former)]
+
+    def read_again(self, namespace: str, document: DocumentItem) -> None:
+        """Reads the live file under a new generation; the live one answers until then. The file's pages are known."""
+        progress = self._new_progress(str(document.live_source), document.pages or 1)
+        self._ignore_stale(self._start_generation, namespace, document, progress)
+
     def give_up(self, step: AnyStep) -> None:
         """After the last attempt of a step: marks the document as failed, so that its owner does not wait."""
-        if isinstance(step, Clean):
+        if isinstance(step, Clean | Sweep):
             return
         document = self._documents.get(step.namespace, step.document)
         generation = None if isinstance(step, Start) else step.generation
         if document is None or (generation and document.ingesting_generation != generation):
             return
         message = "The document could not be read because of a failure on our side. Upload the file again later."
-        self._ignore_stale(self._documents.fail, step.namespace, document, "", "ingestion_failed", message)
+        self._ignore_stale(self._documents.fail, step.namespace, document, "", GIVEN_UP, message)
         self._queue.send_clean(step.namespace, step.document)
 
     def _progress(self, document_id: str, generation: str) -> Progress:

@@ -224,3 +224,23 @@ print(json.dumps({"ids": ids, "sessions": [session("team", "ana"), session("team
     ]
     assert seen["user"] == [ids["user"]] * 2
     assert seen["federated"] == ["000000000000:ana", None]
+
+
+def test_stacks_announce_their_status_as_on_aws() -> None:
+    out = run_local(
+        """
+import json
+from ministack.services import eventbridge
+from ministack.services.cloudformation import stacks
+events = []
+eventbridge._dispatch_event = lambda event, view=None: events.append(event)
+from dev.local import cloudformation
+cloudformation.announce_stacks()
+stacks._add_event("arn:s", "s", "s", "AWS::CloudFormation::Stack", "UPDATE_COMPLETE", physical_id="arn:s")
+stacks._add_event("arn:s", "s", "Table", "AWS::DynamoDB::Table", "UPDATE_COMPLETE")
+print(json.dumps([(event["Source"], event["DetailType"], json.loads(event["Detail"])) for event in events]))
+"""
+    )
+    detail = {"stack-id": "arn:s", "status-details": {"status": "UPDATE_COMPLETE"}}
+    expected = ["aws.cloudformation", "CloudFormation Stack Status Change", detail]
+    assert json.loads(out.splitlines()[-1]) == [expected]

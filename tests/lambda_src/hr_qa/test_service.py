@@ -306,30 +306,6 @@ def test_another_callers_documents_are_not_found(world: World) -> None:
     assert service.get_document(context(), id=document).status == "ready"
 
 
-@pytest.mark.parametrize(
-    "change",
-    [{"search_index": "chunks-of-another-model"}, {"search_endpoint": "https://another.example"}],
-)
-def test_a_document_in_another_index_is_outdated(world: World, change: dict[str, str]) -> None:
-    document = ready(world, [LEAVE])
-    world.settings = msgspec.structs.replace(world.settings, **change)
-    service = world.service()
-
-    shown = service.get_document(context(), id=document)
-    assert (shown.status, shown.error.code) == ("failed", "outdated")  # type: ignore[union-attr]
-    with pytest.raises(Conflict, match="All documents are outdated"):
-        service.search(context(), body=Search(query="maternity leave"))
-    with pytest.raises(Conflict, match="outdated"):
-        service.search(context(), body=Search(query="q", documents=[document]))
-    other = ready(world, [PARKING])
-    found = world.service().search(context(), body=Search(query="parking")).items
-    assert {item.document_id for item in found} == {other}
-
-    world.upload(document, text_pdf([LEAVE]))
-    world.run()
-    assert world.service().search(context(), body=Search(query="maternity leave", documents=[document])).items
-
-
 def test_an_index_that_lost_the_chunks_does_not_answer(world: World) -> None:
     document = ready(world, [LEAVE])
     world.search.clear()

@@ -27,6 +27,7 @@ from tests.fakes import CALLER, FakeBucket, FakeModel, FakeTable, LambdaContext,
 from tests.search_engine import FakeSearch
 
 DIMENSIONS = 256
+COHERE_DIMENSIONS = 1024
 
 
 class Killed(BaseException):
@@ -135,7 +136,7 @@ class World:
             files=FileStore("bucket", bucket, lambda: self.now),
             queue=queue,
             # Sequential: a kill in a thread of the pool would not end the process.
-            embedder=Embedder(bedrock, self.settings.embedding, DIMENSIONS, concurrent_calls=1),
+            embedder=Embedder(bedrock, self.settings.embedding, self.settings.options.dimensions, concurrent_calls=1),
             open_pdf=self.open_pdf,
             now=lambda: self.now,
         )
@@ -160,14 +161,20 @@ class World:
         return self.model.converse(**request)
 
     def invoke_model(self, **request: Any) -> Any:
-        """Bedrock's InvokeModel: a vector of the words in a text."""
-        text = json.loads(request["body"])["inputText"]
+        """Bedrock's InvokeModel: a vector of the words in each text. Vectors of two models have nothing in common."""
+        content = json.loads(request["body"])
         if self.embed_failures:
             raise self.embed_failures.pop(0)
         self.killer.guard(lambda: None)()
-        self.embedded.append(text)
-        body = json.dumps({"embedding": vector(text), "inputTextTokenCount": len(text.split())}).encode()
-        return {"body": _Body(body), "ResponseMetadata": {}}
+        if "texts" in content:
+            self.embedded += content["texts"]
+            answer: Any = {"embeddings": [vector(text, COHERE_DIMENSIONS, "cohere ") for text in content["texts"]]}
+        else:
+            text = content["inputText"]
+            self.embedded.append(text)
+            embedding = vector(text, content["dimensions"])
+            answer = {"embedding": embedding, "inputTextTokenCount": len(text.split())}
+        return {"body": _Body(json.dumps(answer).encode()), "ResponseMetadata": {"HTTPHeaders": {}}}
 
     def create_document(self, name: str = "Handbook", **changes: Any) -> str:
         document_id = new_id()
@@ -187,6 +194,16 @@ class World:
         """Deletes a document as the API does."""
         self.documents.mark_deleting(self.namespace, document_id)
         Queue("queue", self.sqs, lambda: self.now).send_clean(self.namespace, document_id)
+
+    def deploy(self, **changes: Any) -> None:
+        """A deployment with other settings, whose event starts a sweep."""
+        options = {name: changes.pop(name) for name in HrQaOptions.__struct_fields__ if name in changes}
+        changes["options"] = msgspec.structs.replace(self.settings.options, **options)
+        self.settings = msgspec.structs.replace(self.settings, **changes)
+        self.sweep()
+
+    def sweep(self) -> None:
+        self.sqs.put('{"step": "sweep"}')
 
     def document(self, document_id: str) -> DocumentItem | None:
         return self.documents.get(self.namespace, document_id)
@@ -252,11 +269,11 @@ def hr_settings(**changes: Any) -> HrSettings:
     return HrSettings(**{**common, **defaults, "options": options, **changes})
 
 
-def vector(text: str) -> list[float]:
+def vector(text: str, dimensions: int = DIMENSIONS, model: str = "") -> list[float]:
     """Texts with equal words have vectors in the same direction."""
-    values = [0.0] * DIMENSIONS
+    values = [0.0] * dimensions
     for word in text.lower().replace(".", " ").replace("?", " ").split():
-        values[zlib.crc32(word.encode()) % DIMENSIONS] += 1.0
+        values[zlib.crc32((model + word).encode()) % dimensions] += 1.0
     return values
 
 
