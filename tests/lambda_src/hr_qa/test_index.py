@@ -33,7 +33,37 @@ def filled(*chunks: EmbeddedChunk) -> tuple[Index, FakeSearch]:
 
 def find(index: Index, text: str, *generations: str, language: str = "en") -> tuple[list[Hit], list[Hit]]:
     query = Query(generations=generations or ("g",), vector=vector(text), terms=text, language=language)
-    return index.find(Deadline(9), query, {"d": "Title"})
+    ((dense, lexical),) = index.find(Deadline(9), [query], {"d": "Title"})
+    return dense, lexical
+
+
+def test_several_queries_are_one_request() -> None:
+    index, search = filled(embedded(1, "sick leave"), embedded(2, "parking"))
+    before = len(search.requests)
+    queries = [
+        Query(generations=("g",), vector=vector(text), terms=text, language="en") for text in ("leave", "parking")
+    ]
+    results = index.find(Deadline(9), queries, {"d": "Title"})
+    assert len(search.requests) == before + 1
+    assert [[hit.ordinal for hit in lexical] for _, lexical in results] == [[1], [2]]
+
+
+def test_a_named_document_is_searched_on_its_own() -> None:
+    index, _ = filled(*(embedded(number, "leave", "en") for number in range(60)))
+    index.write(Deadline(9), "named", "n", [embedded(1, "something else")])
+    query = Query(generations=("g", "n"), vector=vector("leave"), terms="leave", language="en")
+    ((dense, _),) = index.find(Deadline(9), [query], {})
+    assert "named" not in {hit.document for hit in dense}
+    named = Query(
+        generations=("g", "n"),
+        vector=vector("leave"),
+        terms="leave",
+        language="en",
+        named=frozenset({"named"}),
+        named_generations=("n",),
+    )
+    ((dense, _),) = index.find(Deadline(9), [named], {})
+    assert "named" in {hit.document for hit in dense}
 
 
 def test_one_request_searches_semantically_and_lexically() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from lambda_src.hr_qa.ingestion import sweeper
 from lambda_src.hr_qa.ingestion import worker as worker_module
-from lambda_src.hr_qa.models import AskQuestion, Search
+from lambda_src.hr_qa.models import Search
 from lambda_src.shared.errors import Conflict
 from tests.fakes import client_error, context
 from tests.lambda_src.hr_qa.ingestion.test_worker import assert_gone, get_document, handbook
@@ -81,15 +81,13 @@ def test_one_question_covers_documents_of_both_models() -> None:
     assert get_document(world, parking).live_model == COHERE
 
 
-def test_what_one_index_does_not_answer_takes_no_place() -> None:
+def test_the_best_chunks_of_every_index_come_first() -> None:
     world = World()
     leave = ready(world, [LEAVE])
     world.deploy(**CHANGES[0])
     world.sqs.messages.clear()
-    ready(world, [["# Printers", "The printers print in colour.", "Paper is in the cupboard."]])
-
-    assert found(world, "maternity leave for every mother") == [leave]
-    assert not world.service().answer_question(context(), body=AskQuestion(question="Who won the cup?")).answered
+    printers = ready(world, [["# Printers", "The printers print in color.", "Paper is in the cupboard."]])
+    assert set(found(world, "maternity leave for every mother")[:2]) == {leave, printers}
 
 
 @pytest.mark.parametrize(
