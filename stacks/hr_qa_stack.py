@@ -15,6 +15,7 @@ from stacks.common.bucket import PrivateBucket
 from stacks.common.guardrail import Guardrail
 from stacks.common.model_access import ModelAccess
 from stacks.common.python_function import ApiFunction, QueueFunction
+from stacks.common.s3_source import S3Source
 from stacks.common.table import Table
 from stacks.common.use_case_api import UseCaseApi
 from stacks.common.use_case_stack import UseCaseStack
@@ -82,8 +83,9 @@ class HrQaStack(UseCaseStack):
         bucket.grant_objects(api.role, PREFIX, ("s3:PutObject", "s3:GetObject"))
         bucket.grant_objects(ingestion.role, PREFIX, ("s3:GetObject",))
         bucket.grant_erase(ingestion.role, PREFIX)
-        source = queue.feed(ingestion.function, ingestion.role, concurrency=settings.hr_qa.concurrency)
-        store.complete(slow=source)
+        self._add_sources(queue, api, ingestion)
+        feed = queue.feed(ingestion.function, ingestion.role, concurrency=settings.hr_qa.concurrency)
+        store.complete(slow=feed)
         guardrail.grant_apply(api.role)
         ModelAccess(self, guardrail=guardrail).grant(api.role)
         ModelAccess(self, "hr_qa_rerank").grant(api.role)
@@ -91,6 +93,13 @@ class HrQaStack(UseCaseStack):
         self._sweep(queue)
         self._grant_without_resources(api, ingestion)
         UseCaseApi(self, "Api", routes=ROUTES, function=api.function, alarms=alarms)
+
+    def _add_sources(self, queue: WorkQueue, api: ApiFunction, ingestion: QueueFunction) -> None:
+        for source in self.settings.hr_qa.sources:
+            place = S3Source(self, source.bucket, source.prefix, kms_key=source.kms_key, queue=queue)
+            place.grant_read(api.role)
+            place.grant_read(ingestion.role)
+            place.grant_list(ingestion.role)
 
     def _index_name(self, dimensions: int, engine: str | None) -> str:
         model = self.settings.models_for("hr_qa_embeddings")[0].partition("=")[0]

@@ -191,12 +191,23 @@ def _space_problems(hr_qa: HrQaSettings) -> Iterable[str]:
             yield f"{path}: `{OWN}` stands for each caller's own documents"
         elif name in names[:number]:
             yield f"{path}: {name!r} is listed twice"
+    yield from _source_problems(hr_qa, names)
     variables = len("".join(hr_qa.environment().values()).encode())
     if variables > MAX_HR_QA_VARIABLES:
         yield (
-            f"hrQa.spaces: {variables} bytes as variables of functions, which have room for {MAX_HR_QA_VARIABLES}: "
-            "use fewer spaces, or fewer and shorter groups"
+            f"hrQa.spaces, hrQa.sources: {variables} bytes as variables of functions, which have room for "
+            f"{MAX_HR_QA_VARIABLES}: use fewer spaces and sources, or fewer and shorter groups"
         )
+
+
+def _source_problems(hr_qa: HrQaSettings, spaces: list[str]) -> Iterable[str]:
+    for number, source in enumerate(hr_qa.sources):
+        path = f"hrQa.sources[{number}]"
+        if source.space not in spaces:
+            yield f"{path}.space: {source.space!r} is not one of hrQa.spaces"
+        for other in hr_qa.sources[:number]:
+            if other.covers(source.bucket, source.prefix) or source.covers(other.bucket, other.prefix):
+                yield f"{path}.prefix: has objects of s3://{other.bucket}/{other.prefix}, which is a source, too"
 
 
 def _ui_problems(settings: StageSettings) -> Iterable[str]:

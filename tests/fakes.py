@@ -281,10 +281,14 @@ class RecordedIdempotency(NoIdempotency):
 
 
 class FakeBucket:
-    """An S3 client over a dict of keys. `old_versions`: contents of noncurrent versions by key and version id."""
+    """An S3 client over a dict of keys. `old_versions`: contents of noncurrent versions by key and version id.
+
+    `others`: the objects of other buckets, which only readers reach.
+    """
 
     def __init__(self) -> None:
         self.objects: dict[str, bytes] = {}
+        self.others: dict[str, dict[str, bytes]] = {}
         self.old_versions: dict[tuple[str, str], bytes] = {}
 
     def put_object(self, *, Bucket: str, Key: str, Body: bytes, ContentType: str = "") -> None:
@@ -295,7 +299,8 @@ class FakeBucket:
         return {"ETag": etag(content), "ContentLength": len(content)}
 
     def get_object(self, *, Bucket: str, Key: str, IfMatch: str | None = None) -> dict[str, Any]:
-        content = self._content(Key, "NoSuchKey")
+        # Those who may not list a bucket do not learn whether an object exists.
+        content = self._content(Key, "AccessDenied" if Bucket in self.others else "NoSuchKey", Bucket)
         if IfMatch is not None and etag(content) != IfMatch:
             raise client_error("PreconditionFailed")
         return {"Body": io.BytesIO(content)}
@@ -315,9 +320,17 @@ class FakeBucket:
     def paginate(self, **request: Any) -> Iterator[dict[str, Any]]:
         yield self.list_objects_v2(**request)
 
-    def list_objects_v2(self, *, Bucket: str, Prefix: str) -> dict[str, Any]:
-        contents = [{"Key": key} for key in sorted(self.objects) if key.startswith(Prefix)][:1000]
-        return {"Contents": contents} if contents else {}
+    def list_objects_v2(
+        self, *, Bucket: str, Prefix: str, MaxKeys: int = 1000, ContinuationToken: str = "0"
+    ) -> dict[str, Any]:
+        objects = self.others.get(Bucket, self.objects)
+        keys = sorted((key for key in objects if key.startswith(Prefix)), key=str.encode)
+        start = int(ContinuationToken)
+        page = [
+            {"Key": key, "ETag": etag(objects[key]), "Size": len(objects[key])} for key in keys[start : start + MaxKeys]
+        ]
+        more = {"NextContinuationToken": str(start + MaxKeys)} if start + MaxKeys < len(keys) else {}
+        return {"Contents": page, **more} if page else {}
 
     def delete_objects(self, *, Bucket: str, Delete: dict[str, Any]) -> dict[str, Any]:
         for entry in Delete["Objects"]:
@@ -341,10 +354,11 @@ class FakeBucket:
     ) -> dict[str, Any]:
         return {"url": f"https://{bucket}.example/", "fields": {"key": key, **Fields, "policy": json.dumps(Conditions)}}
 
-    def _content(self, key: str, missing: str) -> bytes:
-        if key not in self.objects:
+    def _content(self, key: str, missing: str, bucket: str = "") -> bytes:
+        objects = self.others.get(bucket, self.objects)
+        if key not in objects:
             raise client_error(missing)
-        return self.objects[key]
+        return objects[key]
 
 
 def etag(content: bytes) -> str:

@@ -24,6 +24,13 @@ AWAITING_UPLOAD_SECONDS = 24 * 3600
 INGESTION_SECONDS = 14 * 24 * 3600
 
 
+class SourceObject(msgspec.Struct, frozen=True):
+    """An object of a source, by its bucket and key."""
+
+    bucket: str
+    key: str
+
+
 class DocumentItem(msgspec.Struct, kw_only=True, rename="camel", omit_defaults=True):
     """A stored document. `live_source` and `ingesting_source` are the ETags of the files; `live_index` is the
     address of the index with the live chunks, embedded by `live_model` in `live_dimensions` (documents from before
@@ -36,6 +43,8 @@ class DocumentItem(msgspec.Struct, kw_only=True, rename="camel", omit_defaults=T
     created_at: str
     updated_at: str
     sha256: str | None = None
+    # None for an uploaded file.
+    origin: SourceObject | None = None
     live_generation: str | None = msgspec.field(default=None, name="live")
     live_source: str | None = None
     live_index: str | None = None
@@ -124,12 +133,15 @@ class Documents(Table):
     """The table of one stage. A namespace holds the documents of one caller or one space."""
 
     def create(self, namespace: str, document: DocumentItem) -> None:
-        """Writes a new document that waits for its file."""
-        document = msgspec.structs.replace(document, expires_at=int(self._now()) + AWAITING_UPLOAD_SECONDS)
-        self._call(
+        """Writes a new document that waits for its file. Raises `StaleWriteError` if it exists."""
+        now = int(self._now())
+        document = msgspec.structs.replace(document, expires_at=now + AWAITING_UPLOAD_SECONDS)
+        self._write_if(
             "put_item",
             Item={**_document_key(namespace, document.id), **to_item(msgspec.to_builtins(document))},
-            ConditionExpression="attribute_not_exists(pk)",
+            # An expired document stays in the table for a while.
+            ConditionExpression="attribute_not_exists(pk) OR expiresAt < :now",
+            ExpressionAttributeValues={":now": to_attribute(now)},
         )
 
     def get(self, namespace: str, document_id: str) -> DocumentItem | None:
@@ -205,15 +217,16 @@ class Documents(Table):
             values={":deleting": "deleting", **values},
         )
 
-    def cancel_ingesting(self, namespace: str, document: DocumentItem) -> None:
-        """Drops the ingesting generation, because the live file is in place again. Raises `StaleWriteError`."""
+    def restore_live(self, namespace: str, document: DocumentItem) -> None:
+        """Drops another file, because the live one is in place again. Raises `StaleWriteError`."""
+        unchanged, values = _ingestion_unchanged(document)
         self._change(
             namespace,
             document.id,
             {"status": "ready"},
-            remove=("ingesting", "ingestingSource"),
-            condition="ingesting = :before AND liveSource = :live",
-            values={":before": document.ingesting_generation, ":live": document.live_source},
+            remove=("ingesting", "ingestingSource", "errorCode", "errorMessage", "failedSource"),
+            condition=f"liveSource = :live AND {unchanged}",
+            values={":live": document.live_source, **values},
         )
 
     def publish(self, namespace: str, document_id: str, generation: str, progress: Progress, place: IndexPlace) -> None:

@@ -1,4 +1,4 @@
-"""The documents' files: one object per document, uploaded by its owner, read by the ingestion."""
+"""The documents' files: one object per document, uploaded by its owner or in a source, read by the ingestion."""
 
 import time
 from collections.abc import Callable
@@ -8,6 +8,7 @@ from urllib.parse import quote
 import msgspec
 from botocore.exceptions import ClientError
 
+from lambda_src.hr_qa.documents import SourceObject
 from lambda_src.hr_qa.models import Upload
 from lambda_src.hr_qa.resources import object_key
 from lambda_src.shared import aws
@@ -16,6 +17,8 @@ from lambda_src.shared.objects import erase_object
 
 UPLOAD_SECONDS = 3600
 URL_SECONDS = 3600
+# Objects that one step compares: each needs a call.
+PAGE = 500
 _MISSING = {"404", "NoSuchKey", "NotFound"}
 
 
@@ -31,7 +34,7 @@ class FileInfo(msgspec.Struct, frozen=True):
 
 
 class FileStore:
-    """The documents' bucket."""
+    """The documents' bucket, and objects of sources (`origin`) in other ones."""
 
     def __init__(self, bucket: str, client: Any = None, now: Callable[[], float] = time.time) -> None:
         self._bucket = bucket
@@ -51,20 +54,21 @@ class FileStore:
             )
         return Upload(url=form["url"], fields=form["fields"], expires_at=timestamp(self._now() + UPLOAD_SECONDS))
 
-    def url(self, namespace: str, document_id: str, name: str) -> tuple[str, str]:
+    def url(self, namespace: str, document_id: str, name: str, origin: SourceObject | None = None) -> tuple[str, str]:
         """A URL of the file and when it expires. A browser shows the file under the document's name."""
         filename = name if name.lower().endswith(".pdf") else f"{name}.pdf"
         parameters = {
-            "Bucket": self._bucket,
-            "Key": object_key(namespace, document_id),
+            **self._object(namespace, document_id, origin),
             "ResponseContentType": "application/pdf",
             "ResponseContentDisposition": f"inline; filename*=UTF-8''{quote(filename, safe='')}",
         }
         url = self._s3.generate_presigned_url("get_object", Params=parameters, ExpiresIn=URL_SECONDS)
         return url, timestamp(self._now() + URL_SECONDS)
 
-    def head(self, namespace: str, document_id: str) -> FileInfo | None:
+    def head(self, namespace: str, document_id: str, origin: SourceObject | None = None) -> FileInfo | None:
         """The current file; None when there is none."""
+        if origin is not None:
+            return self._find(origin)
         with aws.store_errors():
             try:
                 answer = self._s3.head_object(Bucket=self._bucket, Key=object_key(namespace, document_id))
@@ -74,16 +78,44 @@ class FileStore:
                 raise
         return FileInfo(answer["ETag"], answer["ContentLength"])
 
-    def read(self, namespace: str, document_id: str, source: str) -> Any:
+    def read(self, namespace: str, document_id: str, source: str, origin: SourceObject | None = None) -> Any:
         """The bytes, as a stream, of the file with this ETag. Raises `FileChangedError`."""
         with aws.store_errors():
             try:
-                key = object_key(namespace, document_id)
-                return self._s3.get_object(Bucket=self._bucket, Key=key, IfMatch=source)["Body"]
+                place = self._object(namespace, document_id, origin)
+                return self._s3.get_object(**place, IfMatch=source)["Body"]
             except ClientError as error:
-                if error.response["Error"]["Code"] in {*_MISSING, "412", "PreconditionFailed"}:
+                code = error.response["Error"]["Code"]
+                if code in {*_MISSING, "412", "PreconditionFailed"}:
+                    raise FileChangedError from error
+                # S3 reveals whether an object exists only to those who may list all of its bucket.
+                if code in {"403", "AccessDenied"} and origin is not None and self._find(origin) is None:
                     raise FileChangedError from error
                 raise
+
+    def page(self, bucket: str, prefix: str, token: str | None) -> tuple[dict[str, str], str | None]:
+        """Key -> ETag of the next objects below a prefix, and the token of the page after them if there is one."""
+        start = {"ContinuationToken": token} if token else {}
+        with aws.store_errors():
+            answer = self._s3.list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=PAGE, **start)
+        return {entry["Key"]: entry["ETag"] for entry in answer.get("Contents", ())}, answer.get(
+            "NextContinuationToken"
+        )
+
+    def _object(self, namespace: str, document_id: str, origin: SourceObject | None) -> dict[str, str]:
+        if origin is not None:
+            return {"Bucket": origin.bucket, "Key": origin.key}
+        return {"Bucket": self._bucket, "Key": object_key(namespace, document_id)}
+
+    def _find(self, origin: SourceObject) -> FileInfo | None:
+        """Lists the object, for which permission can be limited to a prefix: S3 answers HEAD for a missing object with
+        403 to those who may not list all of its bucket."""
+        with aws.store_errors():
+            answer = self._s3.list_objects_v2(Bucket=origin.bucket, Prefix=origin.key, MaxKeys=1)
+        for entry in answer.get("Contents", ()):
+            if entry["Key"] == origin.key:
+                return FileInfo(entry["ETag"], entry["Size"])
+        return None
 
     def delete(self, namespace: str, document_id: str) -> None:
         """Deletes the file and its older versions. Does nothing when there is none."""

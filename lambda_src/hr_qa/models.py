@@ -54,10 +54,17 @@ class DocumentError(ResponseModel):
     message: str
 
 
+class DocumentSource(ResponseModel):
+    """The object in S3 that a document is read from."""
+
+    bucket: str
+    key: str
+
+
 class Document(ResponseModel, kw_only=True):
     """A document and the progress of its ingestion. After a failed upload its previous text still answers questions.
 
-    `space` is `own` for a document of the caller alone.
+    `space` is `own` for a document of the caller alone. A document with a `source` is changed and deleted there.
     """
 
     id: str
@@ -71,6 +78,7 @@ class Document(ResponseModel, kw_only=True):
     chunks: int | UnsetType = UNSET
     pages_without_text: int | UnsetType = UNSET
     hidden_characters: int | UnsetType = UNSET
+    source: DocumentSource | UnsetType = UNSET
     error: DocumentError | UnsetType = UNSET
     url: str | UnsetType = UNSET
     url_expires_at: str | UnsetType = UNSET

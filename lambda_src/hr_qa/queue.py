@@ -52,9 +52,25 @@ class Sweep(msgspec.Struct, tag_field="step", tag="sweep", frozen=True, kw_only=
     turn: str | None = None
 
 
+class Refresh(msgspec.Struct, tag_field="step", tag="refresh", frozen=True, kw_only=True):
+    """Look at an object of a source: its document is created, read again or deleted. S3's event stands for this
+    step."""
+
+    bucket: str
+    key: str
+
+
+class Compare(msgspec.Struct, tag_field="step", tag="compare", frozen=True, kw_only=True):
+    """Compare the objects of a source with its documents; `token`: from a later page of S3's list on."""
+
+    bucket: str
+    prefix: str
+    token: str | None = None
+
+
 # Work on one document.
 DocumentStep = Start | ReadRange | Publish | Clean
-AnyStep = DocumentStep | Sweep
+AnyStep = DocumentStep | Sweep | Refresh | Compare
 
 
 class Queue(SqsQueue):

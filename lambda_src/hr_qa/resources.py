@@ -1,10 +1,12 @@
 """What the stack creates and the functions use: the files' object keys, and the index's name and mapping."""
 
 import hashlib
+import uuid
 from typing import Any
 
 PREFIX = "documents"
 INDEX_PREFIX = "chunks-"
+_SOURCE_DOCUMENTS = uuid.UUID("3d0c8c0e-6b1f-4f0e-9a53-7c8f6f3f4f21")
 
 
 def object_key(namespace: str, document_id: str) -> str:
@@ -20,6 +22,11 @@ def parse_object_key(key: str) -> tuple[str, str] | None:
     if namespace and document_id and object_key(namespace, document_id) == key:
         return namespace, document_id
     return None
+
+
+def source_document_id(space: str, bucket: str, key: str) -> str:
+    """The id of the document of a source's object."""
+    return str(uuid.uuid5(_SOURCE_DOCUMENTS, f"{space}/{bucket}/{key}"))
 
 
 def index_name(embedding_model: str, dimensions: int, engine: str | None, revision: int = 0) -> str:

@@ -53,7 +53,7 @@ ROUTES = (
         summary="Delete a document; it is excluded from answers at once",
         status=202,
         response=DeletedDocument,
-        raises=(Forbidden,),
+        raises=(Forbidden, Conflict),
     ),
     Route(
         method="POST",

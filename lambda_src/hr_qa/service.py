@@ -24,6 +24,7 @@ from lambda_src.hr_qa.models import (
     DocumentError,
     DocumentList,
     DocumentQuery,
+    DocumentSource,
     Draft,
     Feedback,
     FeedbackGiven,
@@ -143,9 +144,13 @@ class QaService:
         return DocumentAnswer(**self._fields(space, namespace, document), request_id=context.request_id)
 
     def delete_document(self, context: Context, *, id: str) -> DeletedDocument:
-        """Raises `NotFound`, and `Forbidden` in a space that the caller may only read."""
-        space, _, _ = self._get_document(context, id)
+        """Raises `NotFound`, `Forbidden` in a space that the caller may only read, and `Conflict` for a document that
+        comes from a source."""
+        space, _, document = self._get_document(context, id)
         namespace = self._writable(context, space, "path.id")
+        if document.origin:
+            place = f"s3://{document.origin.bucket}/{document.origin.key}"
+            raise Conflict(f"The document is read from {place}. Delete that object instead.")
         try:
             self._documents.mark_deleting(namespace, id)
         except StaleWriteError:
@@ -350,13 +355,15 @@ class QaService:
             "created_at": document.created_at,
             "updated_at": document.updated_at,
         }
+        if document.origin:
+            fields["source"] = DocumentSource(bucket=document.origin.bucket, key=document.origin.key)
         if document.status == "failed":
             error = DocumentError(code=document.error_code or "", message=document.error_message or "")
             return {**fields, "error": error}
         if document.status == "ready" and not self._is_searchable(document):
             return {**fields, "status": "processing", "error": DocumentError(code="outdated", message=OUTDATED)}
         if document.status == "ready":
-            url, url_expires_at = self._files.url(namespace, document.id, document.name)
+            url, url_expires_at = self._files.url(namespace, document.id, document.name, document.origin)
             return {
                 **fields,
                 "pages": document.pages,

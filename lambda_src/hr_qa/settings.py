@@ -39,6 +39,26 @@ class Space(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         return _admits(self.readers, groups) or self.is_writable(groups)
 
 
+class Source(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
+    """Objects of another bucket that are the documents of a space. `kmsKey` encrypts them, if it is not S3's own.
+
+    The prefix is part of IAM's patterns, so it has none of their special characters.
+    """
+
+    bucket: Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")]
+    prefix: Annotated[str, Meta(pattern=r"^[^*?$\"\\\x00-\x1f\x7f]{0,256}$")] = ""
+    space: str
+    kms_key: Annotated[str, Meta(pattern=r"^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+$")] | None = None
+
+    def is_at(self, bucket: str, prefix: str) -> bool:
+        """Whether it is the source of this place."""
+        return (self.bucket, self.prefix) == (bucket, prefix)
+
+    def covers(self, bucket: str, key: str) -> bool:
+        """Whether an object belongs to the source."""
+        return self.bucket == bucket and key.startswith(self.prefix)
+
+
 def _admits(admitted: tuple[str, ...], groups: frozenset[str]) -> bool:
     return EVERYONE in admitted or not groups.isdisjoint(admitted)
 
@@ -62,6 +82,7 @@ class HrQaOptions(Options, frozen=True, kw_only=True):
     question_days: Annotated[int, Meta(ge=0, le=365)] = 90
     # Documents that groups of callers share; without a space, each caller has only their own.
     spaces: tuple[Space, ...] = ()
+    sources: tuple[Source, ...] = ()
 
 
 class IndexPlace(msgspec.Struct, frozen=True):
@@ -126,6 +147,10 @@ class HrSettings(Settings, frozen=True, kw_only=True):
     def max_document_bytes(self) -> int:
         """The largest document that is accepted."""
         return self.options.max_document_megabytes * MEGABYTE
+
+    def source_of(self, bucket: str, key: str) -> Source | None:
+        """The source that an object belongs to; there is at most one."""
+        return next((source for source in self.options.sources if source.covers(bucket, key)), None)
 
     def space(self, name: str) -> Space | None:
         """The stage's space of this name."""

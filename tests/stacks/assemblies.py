@@ -34,6 +34,7 @@ LIFECYCLE = "model-lifecycle"
 STACKS = (*USE_CASES, LIFECYCLE)
 # The web UI's stack, which is optional: no API either.
 UI = "ui"
+KMS_KEY = "arn:aws:kms:us-west-2:111122223333:key/0a1b2c3d"
 # Settings that no stage in cdk.json has.
 EXTRA_STAGES: dict[str, dict[str, Any]] = {
     "browser": {
@@ -66,6 +67,10 @@ EXTRA_STAGES: dict[str, dict[str, Any]] = {
             "ocr": True,
             "concurrency": 4,
             "spaces": [{"name": "handbooks", "readers": ["*"], "writers": ["hr-team"]}],
+            "sources": [
+                {"bucket": "company-policies", "prefix": "hr/", "space": "handbooks", "kmsKey": KMS_KEY},
+                {"bucket": "company-handbooks", "space": "handbooks"},
+            ],
         },
     },
     "collection": {

@@ -205,7 +205,7 @@ def test_a_deployment_and_each_day_start_a_sweep(assembly_of: Assemble) -> None:
     template = template_of(assembly_of, "dev")
     sweeps = [rule for rule in rules(template) if rule["Targets"][0].get("Input")]
 
-    assert [decode_step(rule["Targets"][0]["Input"]) for rule in sweeps] == [Sweep(), Sweep()]
+    assert [decode_step(rule["Targets"][0]["Input"], None) for rule in sweeps] == [Sweep(), Sweep()]
     (daily,) = [rule for rule in sweeps if rule.get("ScheduleExpression")]
     (deployed,) = [rule for rule in sweeps if rule.get("EventPattern")]
     assert daily["ScheduleExpression"] == "rate(1 day)"
@@ -263,6 +263,54 @@ def test_files_reach_the_function_by_event_and_queue(assembly_of: Assemble) -> N
     # A message must not be redelivered while its function may still run.
     assert work["VisibilityTimeout"] > 300
     assert dead["MessageRetentionPeriod"] == 14 * 24 * 3600
+
+
+def role_statements(template: Template, function: dict[str, Any]) -> list[dict[str, Any]]:
+    role = {"Ref": function["Role"]["Fn::GetAtt"][0]}
+    policies = [policy for policy in template.properties("AWS::IAM::Policy") if policy["Roles"] == [role]]
+    return [statement for policy in policies for statement in policy["PolicyDocument"]["Statement"]]
+
+
+def as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def test_a_sources_changes_reach_the_queue_and_its_objects_the_functions(assembly_of: Assemble) -> None:
+    template = template_of(assembly_of, "classic")
+    patterns = [rule["EventPattern"] for rule in rules(template) if "Object Deleted" in str(rule.get("EventPattern"))]
+    roles = functions(template)
+
+    assert sorted(patterns, key=str) == [
+        {
+            "source": ["aws.s3"],
+            "detail-type": ["Object Created", "Object Deleted"],
+            "detail": {"bucket": {"name": [bucket]}, **objects},
+        }
+        for bucket, objects in (
+            ("company-handbooks", {}),
+            ("company-policies", {"object": {"key": [{"prefix": "hr/"}]}}),
+        )
+    ]
+    for handler in ("handler.handler", "ingestion.handler.handler"):
+        allowed = {
+            (action, plain(resource).rpartition(":")[2])
+            for statement in role_statements(template, roles[f"lambda_src.hr_qa.{handler}"])
+            for action in as_list(statement["Action"])
+            for resource in as_list(statement["Resource"])
+        }
+        assert {("s3:GetObject", "company-policies/hr/*"), ("s3:GetObject", "company-handbooks/*")} <= allowed
+        assert ("kms:Decrypt", "key/0a1b2c3d") in allowed
+        assert (("s3:ListBucket", "company-policies") in allowed) == (handler == "ingestion.handler.handler")
+
+
+def test_a_stage_without_spaces_and_sources_is_as_if_there_were_none(assembly_of: Assemble) -> None:
+    template = template_of(assembly_of, "dev")
+
+    variables = [function["Environment"]["Variables"] for function in template.properties("AWS::Lambda::Function")]
+    assert not {"SPACES", "SOURCES", "FORMER_EMBEDDING_MODELS"}.intersection(*variables)
+    # One for uploads, two for sweeps.
+    assert len(rules(template)) == 3
+    assert not {"s3:ListBucket", "kms:Decrypt"} & {a for item in template.statements() for a in item["Action"]}
 
 
 def test_queues_require_tls(assembly_of: Assemble) -> None:

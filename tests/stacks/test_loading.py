@@ -206,12 +206,26 @@ def test_every_setting_has_a_default() -> None:
         ({"spaces": [{"name": "a", "reader": ["b"]}]}, "hrQa.spaces[0].reader: unknown setting, did you mean readers?"),
         (
             {"spaces": [{"name": "a", "readers": [f"{number:0100}" for number in range(30)]}]},
-            "hrQa.spaces: 3",
+            "hrQa.spaces, hrQa.sources: 3",
         ),
         (
             {"sharedDocuments": True},
             'hrQa.sharedDocuments: replaced by spaces. To keep documents that are shared, set `"s',
         ),
+        ({"sources": [{"bucket": "docs", "space": "a"}]}, "hrQa.sources[0].space: 'a' is not one of hrQa.spaces"),
+        (
+            {
+                "spaces": [{"name": "a"}],
+                "sources": [
+                    {"bucket": "docs", "prefix": "hr/leave/", "space": "a"},
+                    {"bucket": "docs", "prefix": "hr/", "space": "a"},
+                ],
+            },
+            "hrQa.sources[1].prefix: has objects of s3://docs/hr/leave/, which is a source, too",
+        ),
+        ({"sources": [{"bucket": "docs", "prefix": "a*", "space": "a"}]}, "hrQa.sources[0].prefix: "),
+        ({"sources": [{"bucket": "arn:aws:s3:::docs", "space": "a"}]}, "hrQa.sources[0].bucket: "),
+        ({"sources": [{"bucket": "docs", "space": "a", "kmsKey": "alias/a"}]}, "hrQa.sources[0].kmsKey: "),
         ({"maxDocumentMegabytes": 101}, "hrQa.maxDocumentMegabytes: "),
     ],
 )

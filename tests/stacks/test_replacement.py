@@ -82,6 +82,11 @@ VALUES: dict[str, tuple[Stage, ...]] = {
     "hrQa.maxPages": ({}, {"hrQa": {"maxPages": 100}}),
     "hrQa.ocr": ({}, {"hrQa": {"ocr": True}}),
     "hrQa.indexRevision": ({}, {"hrQa": {"indexRevision": 1}}),
+    "hrQa.sources": (
+        {},
+        {"hrQa": {"spaces": [{"name": "a"}], "sources": [{"bucket": "docs", "prefix": "a/", "space": "a"}]}},
+        {"hrQa": {"spaces": [{"name": "a"}], "sources": [{"bucket": "docs", "prefix": "b/", "space": "a"}]}},
+    ),
     "hrQa.spaces": ({}, {"hrQa": {"spaces": [{"name": "handbooks", "readers": ["*"], "writers": ["hr-team"]}]}}),
     "hrQa.search.type": ({}, search(type="classic"), search(**COLLECTION), search(**DOMAIN)),
     "hrQa.search.standby": (search(type="classic"), search(type="classic", standby=True)),

@@ -20,7 +20,7 @@ WITHOUT_RESOURCES = {
 ALLOWED_ACTIONS = {
     *("logs:CreateLogStream", "logs:PutLogEvents"),
     *("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem", "dynamodb:Query"),
-    *("dynamodb:BatchWriteItem", "dynamodb:ConditionCheckItem", "dynamodb:Scan"),
+    *("dynamodb:BatchWriteItem", "dynamodb:ConditionCheckItem", "dynamodb:Scan", "kms:Decrypt"),
     *("s3:PutObject", "s3:GetObject", "s3:DeleteObject", "s3:DeleteObjectVersion"),
     *("s3:ListBucket", "s3:ListBucketVersions"),
     *(
@@ -35,6 +35,10 @@ ALLOWED_ACTIONS = {
     *("secretsmanager:GetSecretValue", "ssm:GetParameters", "execute-api:Invoke", "sts:AssumeRole"),
     *WITHOUT_RESOURCES,
 }
+
+
+# Bucket and prefix of the sources of a stage in `EXTRA_STAGES`.
+SOURCES = {("company-policies", "hr/*"), ("company-handbooks", "*")}
 
 
 def settings_for(template: Template) -> StageSettings:
@@ -103,7 +107,8 @@ def test_resources_are_exact(assembly: Assembly) -> None:
                 if set(statement["Action"]) <= WITHOUT_RESOURCES:
                     assert resource == "*"
                 elif statement["Action"] == ["s3:ListBucket"]:
-                    assert statement["Condition"] == {"StringLike": {"s3:prefix": "photos/*"}}
+                    prefix = statement["Condition"]["StringLike"]["s3:prefix"]
+                    assert (resource.rpartition(":")[2], prefix) in SOURCES or prefix == "photos/*"
                 elif statement["Action"] == ["s3:ListBucketVersions"]:
                     assert statement["Condition"]["StringLike"]["s3:prefix"] in ("images/*", "documents/*")
                 elif statement["Action"] == ["execute-api:Invoke"]:
@@ -112,7 +117,8 @@ def test_resources_are_exact(assembly: Assembly) -> None:
                     assert resource.endswith("Parameter}///[2]/./[0]/v1/*")
                     assert resource.count("*") == 1
                 elif statement["Action"][0].startswith("s3:"):
-                    assert resource.endswith((".Arn}/images/*", ".Arn}/documents/*", ".Arn}/photos/*"))
+                    own = resource.endswith((".Arn}/images/*", ".Arn}/documents/*", ".Arn}/photos/*"))
+                    assert own or tuple(resource.rpartition(":")[2].split("/", 1)) in SOURCES
                 elif statement["Action"][0].startswith("es:ESHttp") and "es:ESHttpPut" not in statement["Action"]:
                     # Former indices, whose names are hashes.
                     assert resource.partition("/chunks-*")[2] in ("", "/_search", "/_msearch", "/_bulk")

@@ -5,17 +5,18 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from lambda_src.hr_qa.documents import DocumentItem
 from lambda_src.hr_qa.file_store import FileStore
 
 _BLOCK_BYTES = 1024 * 1024
 
 
 @contextmanager
-def download(files: FileStore, namespace: str, document_id: str, source: str) -> Iterator[Path]:
+def download(files: FileStore, namespace: str, document: DocumentItem, source: str) -> Iterator[Path]:
     """The file in a temporary folder: 100 MB do not belong in memory. Raises `FileChangedError`."""
     with TemporaryDirectory() as folder:
         path = Path(folder) / "document.pdf"
-        body = files.read(namespace, document_id, source)
+        body = files.read(namespace, document.id, source, document.origin)
         with path.open("wb") as target:
             while block := body.read(_BLOCK_BYTES):
                 target.write(block)

@@ -2,7 +2,9 @@
 
 from typing import Literal
 
-ErrorCode = Literal["digest_mismatch", "not_a_pdf", "encrypted", "damaged", "too_many_pages", "empty", "too_complex"]
+ErrorCode = Literal[
+    "digest_mismatch", "not_a_pdf", "encrypted", "damaged", "too_many_pages", "empty", "too_complex", "too_large"
+]
 
 TOO_COMPLEX = (
     "The document takes more memory or time to read than any usual document. Print it to a new PDF, or split it, and "

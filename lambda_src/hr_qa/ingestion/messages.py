@@ -3,7 +3,7 @@
 import msgspec
 
 from lambda_src.hr_qa.ingestion.worker import Worker
-from lambda_src.hr_qa.queue import AnyStep, Queue, Start
+from lambda_src.hr_qa.queue import AnyStep, Queue, Refresh, Start
 from lambda_src.hr_qa.resources import parse_object_key
 from lambda_src.hr_qa.settings import HrSettings
 from lambda_src.shared.queue_handler import QueueHandler
@@ -18,7 +18,7 @@ def make_queue_handler(settings: HrSettings, worker: Worker, queue: Queue) -> Qu
     return QueueHandler(
         caller="ingestion",
         max_receives=settings.max_receives,
-        decode=decode_step,
+        decode=lambda body: decode_step(body, settings.bucket_name),
         run=worker.run,
         retry_after=queue.retry_after,
         name=lambda step: type(step).__name__,
@@ -26,12 +26,14 @@ def make_queue_handler(settings: HrSettings, worker: Worker, queue: Queue) -> Qu
     )
 
 
-def decode_step(body: str) -> AnyStep:
-    """The step of a message; S3's event from EventBridge is a `Start`. Raises `InvalidStepError`."""
+def decode_step(body: str, own_bucket: str | None) -> AnyStep:
+    """The step of a message; S3's event from EventBridge is a `Start`, or for another bucket than the stage's a
+    `Refresh`. Raises `InvalidStepError`."""
     try:
         content = msgspec.json.decode(body)
         if isinstance(content, dict) and "detail" in content:
-            return _start(content["detail"]["object"]["key"])
+            bucket, key = content["detail"]["bucket"]["name"], content["detail"]["object"]["key"]
+            return _start(key) if bucket == own_bucket else msgspec.convert({"bucket": bucket, "key": key}, Refresh)
         step: AnyStep = msgspec.convert(content, AnyStep)
     except (msgspec.MsgspecError, KeyError, TypeError) as error:
         raise InvalidStepError(str(error)) from error

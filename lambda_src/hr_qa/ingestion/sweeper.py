@@ -1,4 +1,5 @@
-"""Reads documents again after the stage has got another index, by itself and some at a time.
+"""Reads documents again after the stage has got another index, by itself and some at a time; removes those of former
+sources.
 
 A deployment and the daily schedule start a sweep. It continues as a message of the queue until every live document is
 in the stage's index, and then deletes the indices that no document is in any more.
@@ -8,6 +9,7 @@ from collections.abc import Callable
 
 from lambda_src.hr_qa.documents import DocumentItem, Documents
 from lambda_src.hr_qa.index import Index
+from lambda_src.hr_qa.ingestion.sources import Sources
 from lambda_src.hr_qa.queue import Queue, Start, Sweep
 from lambda_src.hr_qa.settings import HrSettings
 from lambda_src.shared.context import Context
@@ -36,6 +38,7 @@ class Sweeper:
         documents: Documents,
         index: Index,
         queue: Queue,
+        sources: Sources,
         read: Callable[[str, DocumentItem], None],
         now: Callable[[], float],
     ) -> None:
@@ -43,6 +46,7 @@ class Sweeper:
         self._documents = documents
         self._index = index
         self._queue = queue
+        self._sources = sources
         self._read = read
         self._now = now
 
@@ -54,6 +58,8 @@ class Sweeper:
         if step.turn is not None and step.turn != self._documents.sweep_turn():
             # Another sweep continues instead: a newer one, or this one after a repeated delivery.
             return
+        if step.turn is None:
+            self._sources.compare_all()
         entered_at = self._documents.enter_index(self._settings.search_index)
         reading, waiting, used = self._look(is_new=step.turn is None)
         self._documents.add_indices(name for address in used if (name := self._settings.index_at(address)))
@@ -71,6 +77,9 @@ class Sweeper:
         reading = 0
         waiting, used = [], set()
         for namespace, document in self._documents.scan():
+            if is_new and self._sources.is_stray(namespace, document):
+                self._sources.remove(namespace, document.id)
+                continue
             if document.live_generation is None or document.live_index is None:
                 continue
             used.add(document.live_index)

@@ -8,6 +8,8 @@ may arrive twice, late or out of order.
              already are not embedded again
     publish  once every chunk is searchable: make the generation the live one, in one conditional write
     clean    delete the chunks that no generation needs, until no more of them appear
+    refresh  look at an object of a source, create or delete its document, then `start`
+    compare  daily: `refresh` what differs between a source and its documents
     sweep    after a deployment and daily: plan documents again whose chunks are in a former index of the stage
 
 A killed step is delivered again. A step of an obsolete generation does nothing.
@@ -25,7 +27,7 @@ import msgspec
 
 from lambda_src.hr_qa.chunk import Chunk
 from lambda_src.hr_qa.documents import DocumentItem, Documents, Progress, RangeResult
-from lambda_src.hr_qa.file_store import FileChangedError, FileStore
+from lambda_src.hr_qa.file_store import FileChangedError, FileInfo, FileStore
 from lambda_src.hr_qa.index import EmbeddedChunk, Index
 from lambda_src.hr_qa.ingestion.chunking import chunk_pages, embedding_text
 from lambda_src.hr_qa.ingestion.download import download
@@ -33,9 +35,10 @@ from lambda_src.hr_qa.ingestion.errors import PdfError
 from lambda_src.hr_qa.ingestion.isolated_reader import PdfDocument, open_isolated
 from lambda_src.hr_qa.ingestion.ocr import Ocr
 from lambda_src.hr_qa.ingestion.pages import Page
+from lambda_src.hr_qa.ingestion.sources import Sources
 from lambda_src.hr_qa.ingestion.sweeper import GIVEN_UP, Sweeper
 from lambda_src.hr_qa.language import terms
-from lambda_src.hr_qa.queue import AnyStep, Clean, Publish, Queue, ReadRange, Start, Sweep
+from lambda_src.hr_qa.queue import AnyStep, Clean, Compare, Publish, Queue, ReadRange, Refresh, Start, Sweep
 from lambda_src.hr_qa.settings import HrSettings
 from lambda_src.shared.context import Context
 from lambda_src.shared.embedding import Embedder
@@ -91,7 +94,16 @@ class Worker:
         self._ocr = ocr
         self._open_pdf = open_pdf
         self._now = now
-        self._sweeper = Sweeper(settings, documents=documents, index=index, queue=queue, read=self.read_again, now=now)
+        self._sources = Sources(settings, documents=documents, files=files, queue=queue)
+        self._sweeper = Sweeper(
+            settings,
+            documents=documents,
+            index=index,
+            queue=queue,
+            sources=self._sources,
+            read=self.read_again,
+            now=now,
+        )
 
     def run(self, context: Context, step: AnyStep) -> None:
         """Runs one step."""
@@ -103,6 +115,11 @@ class Worker:
             self.publish(context, step)
         elif isinstance(step, Sweep):
             self._sweeper.sweep(context, step)
+        elif isinstance(step, Refresh):
+            if start := self._sources.refresh(step):
+                self.start(context, start)
+        elif isinstance(step, Compare):
+            self._sources.compare(step)
         else:
             self.clean(context, step)
 
@@ -113,9 +130,11 @@ class Worker:
             # A form outlives its document: a file uploaded later belongs to nobody.
             self._files.delete(step.namespace, step.document)
             return
-        file = self._files.head(step.namespace, step.document)
+        file = self._files.head(step.namespace, step.document, document.origin)
         if file is None:
-            if document.ingesting_generation:
+            if document.origin:
+                self._sources.remove(step.namespace, step.document)
+            elif document.ingesting_generation:
                 message = "The stored file of the document no longer exists. Upload it again."
                 source = str(document.ingesting_source)
                 self._ignore_stale(self._documents.fail, step.namespace, document, source, "file_missing", message)
@@ -126,25 +145,27 @@ class Worker:
                 # The event was repeated, or its first worker was killed: queues the ranges that are not finished.
                 self._send_ranges(step.namespace, document.id, document.ingesting_generation, progress)
             else:
-                self._plan(context, step.namespace, document, file.source)
+                self._plan(context, step.namespace, document, file)
         elif document.live_source == file.source and document.live_index == self._settings.index_address:
             self._keep_live(step.namespace, document)
         elif document.failed_source != file.source:
-            self._plan(context, step.namespace, document, file.source)
+            self._plan(context, step.namespace, document, file)
 
     def _fills_current_index(self, progress: Progress) -> bool:
         return progress.index in (None, self._settings.index_address)
 
     def _keep_live(self, namespace: str, document: DocumentItem) -> None:
-        """The live file was uploaded again: drops another one that is being read."""
-        if document.ingesting_generation:
-            self._ignore_stale(self._documents.cancel_ingesting, namespace, document)
+        """The live file is in place again: drops another one that is being read, or could not be."""
+        if document.ingesting_generation or document.status == "failed":
+            self._ignore_stale(self._documents.restore_live, namespace, document)
             self._queue.send_clean(namespace, document.id)
 
-    def _plan(self, context: Context, namespace: str, document: DocumentItem, source: str) -> None:
+    def _plan(self, context: Context, namespace: str, document: DocumentItem, file: FileInfo) -> None:
         """Plans the page ranges of a new file under a new generation."""
+        source = file.source
         try:
-            with download(self._files, namespace, document.id, source) as path:
+            self._check_size(document, file)
+            with download(self._files, namespace, document, source) as path:
                 _check_digest(document, path)
                 with self._open_pdf(path, self._settings.options.max_pages) as pdf:
                     progress = self._new_progress(source, pdf.page_count)
@@ -155,6 +176,12 @@ class Worker:
             return
         # `StaleWriteError`: another event's worker was faster. This message is delivered again and sees its work.
         self._start_generation(namespace, document, progress)
+
+    def _check_size(self, document: DocumentItem, file: FileInfo) -> None:
+        """The form of an upload limits its size; an object of a source may have any."""
+        limit = self._settings.options.max_document_megabytes
+        if document.origin and file.bytes > self._settings.max_document_bytes:
+            raise PdfError("too_large", f"The file has {file.bytes:,} bytes; the limit is {limit} MB.")
 
     def _new_progress(self, source: str, pages: int) -> Progress:
         return Progress(source=source, index=self._settings.index_address, pages=pages, range_pages=RANGE_PAGES)
@@ -209,7 +236,7 @@ class Worker:
         unfinished = progress.unfinished(step.number, step.count)
         if not unfinished:
             return progress
-        with self._open(step, progress) as pdf:
+        with self._open(step, document, progress) as pdf:
             for number in unfinished:
                 if context.deadline.seconds_left < RANGE_SECONDS:
                     remaining = step.number + step.count - number
@@ -233,9 +260,9 @@ class Worker:
         return progress
 
     @contextmanager
-    def _open(self, step: ReadRange, progress: Progress) -> Iterator[PdfDocument]:
+    def _open(self, step: ReadRange, document: DocumentItem, progress: Progress) -> Iterator[PdfDocument]:
         with (
-            download(self._files, step.namespace, step.document, progress.source) as path,
+            download(self._files, step.namespace, document, progress.source) as path,
             self._open_pdf(path, self._settings.options.max_pages) as pdf,
         ):
             yield pdf
@@ -322,7 +349,7 @@ class Worker:
             return
         needed = _needed_generations(document)
         deleting = document is not None and document.status == "deleting"
-        if deleting:
+        if document is not None and deleting and document.origin is None:
             self._files.delete(step.namespace, step.document)
         strays = 0
         for index, chunks in found:
@@ -352,7 +379,7 @@ class Worker:
 
     def give_up(self, step: AnyStep) -> None:
         """After the last attempt of a step: marks the document as failed, so that its owner does not wait."""
-        if isinstance(step, Clean | Sweep):
+        if isinstance(step, Clean | Sweep | Refresh | Compare):
             return
         document = self._documents.get(step.namespace, step.document)
         generation = None if isinstance(step, Start) else step.generation

@@ -57,6 +57,10 @@ SETTINGS = StageSettings(
         hr_qa_embeddings=(TITAN,),
     ),
 )
+HR_QA_VARIABLES = {
+    **{"STAGE": "dev", "USE_CASE": "hr_qa", "TABLE_NAME": "table", "QUEUE_URL": "https://queue.test"},
+    **{"SEARCH_ENDPOINT": "https://search.test", "SEARCH_INDEX": "chunks-1", "EMBEDDING_MODEL": TITAN},
+}
 AVAILABLE = {
     "authorizationStatus": "AUTHORIZED",
     "entitlementAvailability": "AVAILABLE",
@@ -106,14 +110,14 @@ class FakeClient:
 
 
 class FakePaginator:
-    """One quota per page."""
+    """One quota, or one resource of a stack, per page."""
 
     def __init__(self, call: Callable[..., Any]) -> None:
         self._call = call
 
     def paginate(self, **request: Any) -> Iterator[dict[str, Any]]:
         for item in self._call(**request):
-            yield {"Quotas": [item]}
+            yield {"Quotas": [item], "StackResourceSummaries": [item]}
 
 
 class FakeSession:
@@ -145,6 +149,9 @@ def healthy() -> dict[str, Any]:
         "get_foundation_model_availability": AVAILABLE,
         "get_inference_profile": profile_answer("us-east-1", "us-west-2"),
         "list_service_quotas": ENOUGH,
+        "list_stack_resources": [{"ResourceType": "AWS::Lambda::Function", "PhysicalResourceId": "ingestion"}],
+        "get_function_configuration": {"Environment": {"Variables": HR_QA_VARIABLES}},
+        "scan": {"Items": []},
         "get_parameters": lambda Names: {"Parameters": [{"Name": n, "Value": f"https://{n}"} for n in Names]},
     }
 

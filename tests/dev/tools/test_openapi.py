@@ -136,7 +136,7 @@ def test_errors_have_one_schema_and_are_documented_per_route() -> None:
         *("200", "400", "401", "403", "404", "409", "413", "422", "429", "500", "502", "503", "504")
     }
     # The route calls no model and has no body.
-    assert statuses(document, "/documents", "get") == {"200", "400", "401", "403", "429", "500", "503", "504"}
+    assert statuses(document, "/documents", "get") == {"200", "400", "401", "403", "404", "429", "500", "503", "504"}
     for response in document["components"]["responses"].values():
         assert response["content"]["application/json"]["schema"] == {"$ref": "#/components/schemas/Error"}
 

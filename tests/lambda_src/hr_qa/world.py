@@ -202,6 +202,18 @@ class World:
         self.settings = msgspec.structs.replace(self.settings, **changes)
         self.sweep()
 
+    def put(self, key: str, content: bytes, *, bucket: str = "policies", events: int = 1) -> None:
+        """Writes an object to another bucket, which sends its event `events` times."""
+        self.bucket.others.setdefault(bucket, {})[key] = content
+        for _ in range(events):
+            self.sqs.put(json.dumps(s3_event(key, bucket)))
+
+    def remove(self, key: str, *, bucket: str = "policies", events: int = 1) -> None:
+        """Deletes an object of another bucket."""
+        del self.bucket.others[bucket][key]
+        for _ in range(events):
+            self.sqs.put(json.dumps(s3_event(key, bucket, "Object Deleted")))
+
     def sweep(self) -> None:
         self.sqs.put('{"step": "sweep"}')
 
@@ -277,9 +289,10 @@ def vector(text: str, dimensions: int = DIMENSIONS, model: str = "") -> list[flo
     return values
 
 
-def s3_event(key: str) -> dict[str, Any]:
-    """EventBridge's event for an object. The code does not use its ETag and sequencer."""
-    return {"detail-type": "Object Created", "source": "aws.s3", "detail": {"object": {"key": key, "etag": "x"}}}
+def s3_event(key: str, bucket: str = "bucket", kind: str = "Object Created") -> dict[str, Any]:
+    """EventBridge's event for an object. The code uses neither its kind nor its ETag and sequencer."""
+    detail = {"bucket": {"name": bucket}, "object": {"key": key, "etag": "x"}}
+    return {"detail-type": kind, "source": "aws.s3", "detail": detail}
 
 
 def _sqs_record(message: dict[str, Any]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from lambda_src.hr_qa.ingestion.messages import InvalidStepError, decode_step
-from lambda_src.hr_qa.queue import Clean, Publish, ReadRange, Start
+from lambda_src.hr_qa.queue import Clean, Compare, Publish, ReadRange, Refresh, Start, Sweep
 from tests.fakes import LambdaContext, client_error
 from tests.lambda_src.hr_qa.ingestion.test_worker import assert_complete, handbook
 from tests.lambda_src.hr_qa.world import Killed, World, s3_event
@@ -113,10 +113,14 @@ def backoff_after(receives: int, body: str = "") -> float:
         ({"step": "publish", **STORED, "generation": "g"}, Publish(**FIELDS, generation="g")),
         ({"step": "clean", **STORED, "since": 5}, Clean(**FIELDS, since=5)),
         (s3_event("documents/s/d.pdf"), Start(**FIELDS)),
+        (s3_event("documents/s/d.pdf", "other"), Refresh(bucket="other", key="documents/s/d.pdf")),
+        (s3_event("a b/ç.pdf", "other", "Object Deleted"), Refresh(bucket="other", key="a b/ç.pdf")),
+        ({"step": "sweep"}, Sweep()),
+        ({"step": "compare", "bucket": "b", "prefix": "p/"}, Compare(bucket="b", prefix="p/")),
     ],
 )
 def test_messages_and_events_are_steps(body: Any, step: Any) -> None:
-    assert decode_step(json.dumps(body)) == step
+    assert decode_step(json.dumps(body), "bucket") == step
 
 
 @pytest.mark.parametrize(
@@ -125,4 +129,4 @@ def test_messages_and_events_are_steps(body: Any, step: Any) -> None:
 )
 def test_anything_else_is_an_invalid_step(body: str) -> None:
     with pytest.raises(InvalidStepError):
-        decode_step(body)
+        decode_step(body, "bucket")
