@@ -46,11 +46,13 @@ from lambda_src.shared.ids import new_id
 from lambda_src.shared.observability import count, logger
 from lambda_src.shared.table import StaleWriteError
 
-# A range is embedded within half a minute at a usual quota; a document of 5,000 pages has 200 ranges.
-RANGE_PAGES = 25
+# A range is embedded within a quarter of a minute at a usual quota; a document of 5,000 pages has 500 ranges.
+RANGE_PAGES = 10
 # Ranges of one message, which share the file's download and what is read of it beyond the range.
-MAX_RANGES = 10
-# Time for one page range. With less left, the rest of a message's ranges become a new message.
+MAX_RANGES = 25
+# After this time, or with less than `RANGE_SECONDS` left, the rest of a message's ranges go to the end of the queue. So
+# a short document waits for a slice of each longer one that was uploaded before, and not for all of it.
+SLICE_SECONDS = 20
 RANGE_SECONDS = 60
 # Chunks that are embedded concurrently and stored in one request.
 BATCH = 64
@@ -232,13 +234,14 @@ class Worker:
         self._queue.send([Start(namespace=step.namespace, document=step.document)])
 
     def _finish_ranges(self, context: Context, step: ReadRange, document: DocumentItem, progress: Progress) -> Progress:
-        """Finishes the ranges, or sends a message with those for which there is no time. Returns the progress."""
+        """Finishes the ranges of a time slice, and sends a message with the others. Returns the progress."""
         unfinished = progress.unfinished(step.number, step.count)
         if not unfinished:
             return progress
+        end = self._now() + SLICE_SECONDS
         with self._open(step, document, progress) as pdf:
             for number in unfinished:
-                if context.deadline.seconds_left < RANGE_SECONDS:
+                if self._now() >= end or context.deadline.seconds_left < RANGE_SECONDS:
                     remaining = step.number + step.count - number
                     self._queue.send([msgspec.structs.replace(step, number=number, count=remaining)])
                     break

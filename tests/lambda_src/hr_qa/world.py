@@ -117,6 +117,7 @@ class World:
         self.embedded: list[str] = []
         self.model = FakeModel()
         self.embed_failures: list[BaseException] = []
+        self.embedding_seconds = 0.0
         self.settings = hr_settings(**changes)
         self.namespace = caller_namespace(CALLER)
         self.documents = Documents("table", self.table, lambda: self.now)
@@ -172,6 +173,7 @@ class World:
         else:
             text = content["inputText"]
             self.embedded.append(text)
+            self.now += self.embedding_seconds
             embedding = vector(text, content["dimensions"])
             answer = {"embedding": embedding, "inputTextTokenCount": len(text.split())}
         return {"body": _Body(json.dumps(answer).encode()), "ResponseMetadata": {"HTTPHeaders": {}}}

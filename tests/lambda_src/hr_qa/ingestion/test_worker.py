@@ -153,6 +153,23 @@ def test_ranges_without_time_become_a_new_message(monkeypatch: pytest.MonkeyPatc
     assert_complete(world, document, handbook(9))
 
 
+def test_a_short_document_does_not_wait_for_a_long_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(worker_module, "MAX_RANGES", 25)
+    world = World(lag=False)
+    world.embedding_seconds = 15
+    long, short = world.create_document(), world.create_document()
+    world.upload(long, handbook(24))
+    world.deliver()
+    world.upload(short, handbook(1))
+    while get_document(world, short).status != "ready":
+        world.deliver()
+    progress = world.documents.progress(long, str(get_document(world, long).ingesting_generation))
+    assert progress is not None
+    assert progress.pages_done <= 8
+    world.run()
+    assert_complete(world, long, handbook(24))
+
+
 def test_a_document_is_ready_only_when_every_chunk_is_searchable() -> None:
     world = World(lag_seconds=20)
     document = world.create_document()
