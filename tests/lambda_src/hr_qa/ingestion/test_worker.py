@@ -165,7 +165,7 @@ def test_a_short_document_does_not_wait_for_a_long_one(monkeypatch: pytest.Monke
         world.deliver()
     progress = world.documents.progress(long, str(get_document(world, long).ingesting_generation))
     assert progress is not None
-    assert progress.pages_done <= 8
+    assert progress.pages_done <= 12
     world.run()
     assert_complete(world, long, handbook(24))
 
