@@ -45,6 +45,13 @@ class DocumentError(ResponseModel):
     message: str
 
 
+class DocumentNotice(ResponseModel):
+    """What of a document was not read, and what to do."""
+
+    code: Literal["embedded_files", "unread_text"]
+    message: str
+
+
 class Document(ResponseModel, kw_only=True):
     """A document and the progress of its ingestion. After a failed upload its previous text still answers questions."""
 
@@ -58,6 +65,7 @@ class Document(ResponseModel, kw_only=True):
     chunks: int | UnsetType = UNSET
     pages_without_text: int | UnsetType = UNSET
     hidden_characters: int | UnsetType = UNSET
+    notices: list[DocumentNotice] | UnsetType = UNSET
     error: DocumentError | UnsetType = UNSET
     url: str | UnsetType = UNSET
     url_expires_at: str | UnsetType = UNSET

@@ -27,6 +27,7 @@ from lambda_src.hr_qa.models import (
     SearchAnswer,
     SearchResult,
 )
+from lambda_src.hr_qa.notices import notices
 from lambda_src.hr_qa.queue import Queue
 from lambda_src.hr_qa.rerank import Reranker
 from lambda_src.hr_qa.settings import HrSettings
@@ -288,6 +289,7 @@ class QaService:
                 "pages_without_text": document.pages_without_text,
                 # Documents from before it was counted have no number.
                 "hidden_characters": UNSET if document.hidden_characters is None else document.hidden_characters,
+                "notices": notices(document) or UNSET,
                 "url": url,
                 "url_expires_at": url_expires_at,
             }

@@ -5,7 +5,7 @@ from itertools import takewhile
 
 import msgspec
 
-from lambda_src.hr_qa.chunk import SEPARATOR, Chunk, row_text
+from lambda_src.hr_qa.chunk import CELL_SEPARATOR, SEPARATOR, Chunk, row_text, with_page_breaks
 from lambda_src.hr_qa.ingestion.joining import join_texts
 from lambda_src.hr_qa.ingestion.pages import Block, Page
 from lambda_src.hr_qa.ingestion.sentences import MAX_CHARACTERS, sentences
@@ -18,6 +18,7 @@ _MAX_OVERLAP = 250
 # A group with fewer characters joins its neighbor, and one that begins within a section ends at the next heading.
 _STUB_SIZE = 40
 _REST_SIZE = 100
+_MAX_ROW_NAME = 60
 # At least as many as `MAX_CHARACTERS` of a page can become.
 CHUNKS_PER_PAGE = 10_000
 
@@ -57,14 +58,24 @@ def _sentences(block: Block) -> Iterator[_Sentence]:
     if block.kind == "contents":  # repeats every heading and answers nothing
         return
     if block.kind == "row":
-        # Longer ones are cut, as are sentences.
-        for index, text in enumerate(sentences(block.text) if len(block.text) > MAX_CHARACTERS else [block.text]):
-            yield _Sentence(text, block.path, index == 0, is_heading=False, columns=block.columns)
+        yield from _row(block)
         return
     single = block.kind == "heading" and len(block.text) <= MAX_CHARACTERS
-    text = join_texts(join_texts(block.before, block.text), block.after).strip()
+    text = with_page_breaks(block.before, block.text, block.after)
     for index, sentence in enumerate([text] if single else sentences(text)):
         yield _Sentence(sentence, block.path, index == 0, block.kind == "heading")
+
+
+def _row(block: Block) -> Iterator[_Sentence]:
+    """A row as one sentence. The cells of a longer one are separate, in their columns, under the name of the row."""
+    if len(block.text) <= _TARGET_SIZE:
+        yield _Sentence(block.text, block.path, starts_block=True, is_heading=False, columns=block.columns)
+        return
+    cells = block.text.split(CELL_SEPARATOR)
+    path = (*block.path, cells[0]) if 0 < len(cells[0]) <= _MAX_ROW_NAME else block.path
+    for number, cell in enumerate(cells):
+        for index, text in enumerate(text for item in cell.split("\n") for text in sentences(item)):
+            yield _Sentence(CELL_SEPARATOR * number + text, path, index == 0, is_heading=False, columns=block.columns)
 
 
 def _group(all_sentences: Sequence[_Sentence]) -> list[list[_Sentence]]:

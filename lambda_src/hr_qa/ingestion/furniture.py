@@ -14,11 +14,14 @@ from lambda_src.hr_qa.ingestion.lines import Line
 
 # The share of the page's height at the top and at the bottom that headers and footers are in.
 _MARGIN = 0.1
+# A page number on a line of its own may be farther from the edge.
+_NUMBER_MARGIN = 0.16
 # The share of the sampled pages that a header or footer repeats on.
 _MIN_REPEATS = 0.3
 # Type of this size, as a multiple of the body's, is a title's.
 _TITLE = 1.15
 _NUMBER = re.compile(r"\d{1,9}")
+_LONE_NUMBER = re.compile(r"[-–—|/ ]{0,3}\d{1,4}[-–—|/ ]{0,3}")
 # What may be before a page number.
 _PAGE_WORD = re.compile(
     r"(?:^|[^\w]|\b(?:pages?|pp?|pgs?|seiten?|s|p[áa]gs?|p[áa]ginas?|of|von|de|sur|стр|страница)[.:]?|第) ?$", re.IGNORECASE
@@ -103,8 +106,12 @@ def _rules(occurrences: Sequence[tuple[int, Line, bool]], body_size: float) -> t
 
 def _margin_lines(page: SampledPage) -> list[Line]:
     """The lines in the margins, except for the names of a table's columns."""
-    margin = (page.top - page.bottom) * _MARGIN
-    lines = [line for line in page.lines if line.bottom > page.top - margin or line.top < page.bottom + margin]
+    height = page.top - page.bottom
+    lines = []
+    for line in page.lines:
+        margin = height * (_NUMBER_MARGIN if _LONE_NUMBER.fullmatch(line.text) else _MARGIN)
+        if line.bottom > page.top - margin or line.top < page.bottom + margin:
+            lines.append(line)
     return [line for line in lines if not _is_column_name(line, page.lines)] if lines else []
 
 

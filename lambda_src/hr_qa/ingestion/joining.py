@@ -50,7 +50,9 @@ def joined_parts(lines: Sequence[Line]) -> list[Line]:
 
 def join_texts(text: str, following: str) -> str:
     """Both texts with a space between them, where the script has spaces."""
-    if text and following and _WITHOUT_SPACES.match(text[-1]) and _WITHOUT_SPACES.match(following[0]):
+    if not text or not following:
+        return text + following
+    if _WITHOUT_SPACES.match(text[-1]) and _WITHOUT_SPACES.match(following[0]):
         return text + following
     return f"{text} {following}"
 

@@ -66,15 +66,17 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
 class PageText(msgspec.Struct, frozen=True):
     """A page's visible pieces of text in the content's order, and its edges.
 
-    `rules`: left end, right end and height of horizontal lines. `unread`: characters beyond what is read.
+    `rules`: the boxes of drawn lines. `unread`: characters beyond what is read. `turns`: by
+    how many quarter turns the page was turned clockwise.
     """
 
     lines: list[Line]
     bottom: float
     top: float
-    rules: list[tuple[float, float, float]]
+    rules: list[Box]
     hidden_characters: int
     unread: int
+    turns: int = 0
 
 
 def read_text(page: pdfium.PdfPage) -> PageText:
@@ -95,8 +97,8 @@ def read_text(page: pdfium.PdfPage) -> PageText:
             reader = _Reader(textpage, page.get_bbox(), hidden, turns)
             lines = list(reader.lines())
             _, bottom, _, top = turned(page.get_bbox(), turns)
-            rules = [(box[0], box[2], box[1]) for box in (turned(box, turns) for box in hidden.rules) if _is_flat(box)]
-            return PageText(lines, bottom, top, rules, reader.hidden_characters, reader.unread)
+            rules = [turned(box, turns) for box in hidden.rules]
+            return PageText(lines, bottom, top, rules, reader.hidden_characters, reader.unread, turns)
         finally:
             hidden.close()
     finally:
@@ -112,10 +114,6 @@ def turned(box: Box, turns: int) -> Box:
     if turns == 2:
         return -right, -top, -left, -bottom
     return (-top, left, -bottom, right) if turns == 3 else box
-
-
-def _is_flat(box: Box) -> bool:
-    return box[2] - box[0] > box[3] - box[1]
 
 
 def _text_turns(textpage: pdfium.PdfTextPage) -> int:

@@ -33,7 +33,7 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
     """`number` counts from 1. `path`: the headings in force at the start of the page.
 
     `hidden_characters`: letters and digits that the page has but does not show, left out of the blocks.
-    `unread`: characters beyond the most that are read of a page.
+    `unread_characters`: those beyond the most that are read of a page. `attached_files`: how many files are attached to it.
     """
 
     number: int
@@ -41,7 +41,8 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
     path: tuple[str, ...] = ()
     has_graphics: bool = False
     hidden_characters: int = 0
-    unread: int = 0
+    unread_characters: int = 0
+    attached_files: int = 0
 
     @property
     def text(self) -> str:

@@ -9,7 +9,8 @@ import msgspec
 import pypdfium2 as pdfium
 import pypdfium2.raw as raw
 
-from lambda_src.hr_qa.ingestion.errors import PdfError
+from lambda_src.hr_qa.ingestion.annotations import Annotations, has_fields, read_annotations, with_values
+from lambda_src.hr_qa.ingestion.errors import XFA_FORM, PdfError
 from lambda_src.hr_qa.ingestion.furniture import SampledPage, detached, split_furniture
 from lambda_src.hr_qa.ingestion.joining import joined_parts
 from lambda_src.hr_qa.ingestion.layout import (
@@ -50,7 +51,7 @@ class _Content(msgspec.Struct, frozen=True):
     lines: list[Line]
     has_graphics: bool
     hidden_characters: int
-    unread: int
+    unread_characters: int
 
 
 class Document:
@@ -61,9 +62,12 @@ class Document:
         self._pdf = pdf
         self._on_page = on_page
         self.page_count = len(pdf)
+        self.embedded_files = pdf.count_attachments()
         # Cached by page: consecutive ranges look back at the same pages.
         self._headings: dict[int, list[Heading]] = {}
         self._contents: dict[int, _Content] = {}
+        # Read before the page is flattened, which makes them part of its content for good.
+        self._annotations: dict[int, Annotations] = {}
 
     @cached_property
     def style(self) -> Style:
@@ -93,7 +97,8 @@ class Document:
                     path=texts,
                     has_graphics=content.has_graphics,
                     hidden_characters=content.hidden_characters,
-                    unread=content.unread,
+                    unread_characters=content.unread_characters,
+                    attached_files=self._annotations[number].files,
                 )
             )
             path = path_after
@@ -163,7 +168,7 @@ class Document:
         """What is on a page, without headers and footers. The last few pages are kept."""
         if number not in self._contents:
             with self._page(number) as page:
-                text = read_text(page)
+                text = self._text(number, page)
                 lines, furniture = split_furniture(_sample(number, text), self.style.furniture)
                 ordered = detached(in_reading_order(lines, text.rules), furniture)
                 has_graphics = raw.FPDFPage_CountObjects(page.raw) > 0
@@ -175,33 +180,49 @@ class Document:
     def _samples(self) -> Iterator[SampledPage]:
         for number in _sampled_pages(self.page_count):
             with self._page(number) as page:
-                yield _sample(number, read_text(page))
+                yield _sample(number, self._text(number, page))
+
+    def _text(self, number: int, page: pdfium.PdfPage) -> PageText:
+        return with_values(read_text(page), self._annotations[number].values)
 
     @contextmanager
     def _page(self, number: int) -> Iterator[pdfium.PdfPage]:
         if not 1 <= number <= self.page_count:
             raise ValueError(f"there is no page {number} of {self.page_count}")
         self._on_page()
-        try:
-            page = self._pdf[number - 1]
-        except pdfium.PdfiumError as error:
-            message = f"Page {number} is damaged. Save or print the document to a new PDF and upload that."
-            raise PdfError("damaged", message) from error
+        page = self._loaded(number)
+        if number not in self._annotations:
+            self._annotations[number] = read_annotations(page)
+            if self._annotations[number].drawn:
+                raw.FPDFPage_Flatten(page.raw, raw.FLAT_NORMALDISPLAY)
+                page.close()
+                page = self._loaded(number)
         try:
             yield page
         finally:
             page.close()
+
+    def _loaded(self, number: int) -> pdfium.PdfPage:
+        try:
+            return self._pdf[number - 1]
+        except pdfium.PdfiumError as error:
+            message = f"Page {number} is damaged. Save or print the document to a new PDF and upload that."
+            raise PdfError("damaged", message) from error
 
 
 @contextmanager
 def open_document(path: Path, max_pages: int, *, on_page: Callable[[], None] = lambda: None) -> Iterator[Document]:
     """Opens the file in this process, without limits: for trusted files only. Raises `PdfError`."""
     _check_type(path)
+    # PDFium keeps the error of the last file, and sets none for some damaged ones. This sets it to a format error.
+    raw.FPDF_LoadMemDocument64(b"", 0, None)
     try:
         pdf = pdfium.PdfDocument(path)
     except pdfium.PdfiumError as error:
         raise _open_error(getattr(error, "err_code", None)) from error
     try:
+        _check_form(pdf)
+        pdf.init_forms()
         if len(pdf) > max_pages:
             message = f"The document has {len(pdf)} pages, at most {max_pages} are read. Split it and upload the parts."
             raise PdfError("too_many_pages", message)
@@ -219,6 +240,24 @@ def _check_type(path: Path) -> None:
         raise PdfError("empty", "The file is empty. Check it and upload it again.")
     if b"%PDF-" not in start:
         raise PdfError("not_a_pdf", "The file is not a PDF. Save the document as PDF and upload that.")
+
+
+def _check_form(pdf: pdfium.PdfDocument) -> None:
+    """Raises `PdfError` for a form whose pages are a placeholder: viewers of XFA forms draw others instead."""
+    form = pdf.get_formtype()
+    if form == raw.FORMTYPE_XFA_FULL or (form == raw.FORMTYPE_XFA_FOREGROUND and _is_placeholder(pdf)):
+        raise PdfError("xfa_form", XFA_FORM)
+
+
+def _is_placeholder(pdf: pdfium.PdfDocument) -> bool:
+    """Whether an XFA form has a single page without fields, as Adobe's message that the form cannot be shown."""
+    if len(pdf) != 1:
+        return False
+    page = pdf[0]
+    try:
+        return not has_fields(page)
+    finally:
+        page.close()
 
 
 def _open_error(code: int | None) -> PdfError:

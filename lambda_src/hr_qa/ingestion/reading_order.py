@@ -4,14 +4,16 @@ The page is divided from top to bottom into zones in which the same vertical gut
 either columns of prose or a table.
 """
 
+from collections import defaultdict
 from collections.abc import Sequence
 from itertools import pairwise
 from statistics import median
 
 import msgspec
 
+from lambda_src.hr_qa.ingestion.hidden_text import Box
 from lambda_src.hr_qa.ingestion.lines import Line
-from lambda_src.hr_qa.ingestion.tables import Rule, Span, column_of, merged_spans, table_lines
+from lambda_src.hr_qa.ingestion.tables import Span, column_of, merged_spans, table_lines
 
 _MAX_DEPTH = 4
 # As multiples of the type size: the least width of a gutter, and how far below each other lines of one height may be.
@@ -24,6 +26,9 @@ _MIN_PROSE = 18
 _MIN_FILL = 0.6
 _LONG_PROSE = 25
 _MIN_LINES = 3
+# The share of the lines that a column has at least; and of its width, that a line drawn across a table crosses.
+_MIN_SHARE = 0.05
+_CROSSING = 0.8
 # Zones with more lines are not examined. Limits a page made to exhaust memory.
 _MAX_LINES = 20_000
 
@@ -47,7 +52,7 @@ class _Zone(msgspec.Struct):
         return columns
 
 
-def in_reading_order(lines: Sequence[Line], rules: Sequence[Rule]) -> list[Line]:
+def in_reading_order(lines: Sequence[Line], rules: Sequence[Box]) -> list[Line]:
     """The lines in reading order. Those of a table's row are one line with cells."""
     sideways = [line for line in lines if line.top - line.bottom > _SIDEWAYS * line.size and len(line.text) > 2]
     if len(lines) > _MAX_LINES:
@@ -56,7 +61,7 @@ def in_reading_order(lines: Sequence[Line], rules: Sequence[Rule]) -> list[Line]
     return [*_ordered(upright, rules, 0), *sideways]
 
 
-def _ordered(lines: Sequence[Line], rules: Sequence[Rule], depth: int) -> list[Line]:
+def _ordered(lines: Sequence[Line], rules: Sequence[Box], depth: int) -> list[Line]:
     ordered: list[Line] = []
     for zone in _zones(_bands(lines), strict=False):
         if len(zone.spans) > 1 and depth < _MAX_DEPTH and _is_prose(zone, rules):
@@ -128,15 +133,18 @@ def _take_from_end(before: _Zone, zone: _Zone, gutter: float) -> None:
         zone.spans = merged
 
 
-def _is_prose(zone: _Zone, rules: Sequence[Rule]) -> bool:
+def _is_prose(zone: _Zone, rules: Sequence[Box]) -> bool:
     """Whether the zone is columns of prose, which are read one after the other, and not a table."""
     if _crossing_rules(zone, rules) > 2:
         return False
     columns = zone.columns()
-    long, longest = (
-        [_fills(column, span, least) for column, span in zip(columns, zone.spans, strict=True)]
-        for least in (_MIN_PROSE, _LONG_PROSE)
-    )
+    least = max(_MIN_SHARE * sum(map(len, columns)), 2)
+    # A page's number between the columns is none.
+    main = [(column, span) for column, span in zip(columns, zone.spans, strict=True) if len(column) >= least]
+    if len(main) < 2:
+        return False
+    long, longest = ([_fills(column, span, length) for column, span in main] for length in (_MIN_PROSE, _LONG_PROSE))
+    columns = [column for column, _ in main]
     in_content_order = _changes(columns) <= 2 * len(columns)
     if sum(long) > 1 and all(len(column) >= _MIN_LINES for column in columns):
         return in_content_order or all(longest)
@@ -159,8 +167,13 @@ def _changes(columns: Sequence[Sequence[Line]]) -> int:
     return sum(before != after for (_, before), (_, after) in pairwise(order))
 
 
-def _crossing_rules(zone: _Zone, rules: Sequence[Rule]) -> int:
-    """How many horizontal lines cross the first gutter within the zone."""
-    left, right = zone.spans[0][1], zone.spans[1][0]
+def _crossing_rules(zone: _Zone, rules: Sequence[Box]) -> int:
+    """How many horizontal lines, whole or in parts, cross most of the zone."""
+    left, right = zone.spans[0][0], zone.spans[-1][1]
     top, bottom = zone.bands[0][0].top, zone.bands[-1][0].bottom
-    return sum(rule[0] <= left and rule[1] >= right and bottom < rule[2] < top for rule in rules)
+    parts: dict[int, list[Span]] = defaultdict(list)
+    for rule in rules:
+        if bottom < rule[1] < top and rule[2] - rule[0] > rule[3] - rule[1]:
+            parts[round(rule[1])].append((max(rule[0], left), min(rule[2], right)))
+    covered = [sum(end - start for start, end in merged_spans(spans, 0.0)) for spans in parts.values()]
+    return sum(length >= _CROSSING * (right - left) for length in covered)

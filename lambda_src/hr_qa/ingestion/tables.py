@@ -7,20 +7,23 @@ from statistics import median
 
 import msgspec
 
+from lambda_src.hr_qa.ingestion.hidden_text import Box
 from lambda_src.hr_qa.ingestion.lines import Line
 from lambda_src.hr_qa.ingestion.joining import join_texts
 
-# Left end, right end and height of a horizontal line.
-Rule = tuple[float, float, float]
 Cells = list[list[Line]]
 Span = tuple[float, float]
 
 _MAX_HEAD = 60
 _MAX_HEAD_ROWS = 3
+# How many times the length of the names the text of rows is that cannot be names.
+_LONGER = 3
 # As multiples of the type size: the distance of lines that overlap, and of lines of one cell.
 _OVERLAPPING = 0.9
 _WRAPPED = 1.5
 _NEXT_LINE = 1.35
+# Points.
+_TOLERANCE = 3
 _DIGIT = re.compile(r"\d")
 # A cell that is nothing but a figure.
 _FIGURE = re.compile(r"[^\w]{0,3}\d[\d.,:/%\s-]{0,20}[^\w\s]?$")
@@ -61,8 +64,26 @@ class _Row(msgspec.Struct):
         return merged_spans([(line.left, line.right) for line in lines], 0.2 * lines[0].size)
 
 
-def table_lines(bands: Sequence[Sequence[Line]], spans: Sequence[Span], rules: Sequence[Rule]) -> list[Line]:
+def table_lines(bands: Sequence[Sequence[Line]], spans: Sequence[Span], rules: Sequence[Box]) -> list[Line]:
     """The table's rows as lines with cells, and single lines as they are."""
+    first = next((number for number, band in enumerate(bands) if len(band) > 1), len(bands))
+    above = [line for band in bands[:first] for line in band]
+    # A title may be wider than the first column, which must not count.
+    return [*above, *_table(bands[first:], _narrowed(bands[first:], spans), rules)] if bands[first:] else above
+
+
+def _narrowed(bands: Sequence[Sequence[Line]], spans: Sequence[Span]) -> list[Span]:
+    """The extents of the columns without lines that are alone."""
+    columns: list[list[Line]] = [[] for _ in spans]
+    for band in bands:
+        for line in band if len(band) > 1 else ():
+            columns[column_of(line, spans)].append(line)
+    return [(min(line.left for line in column), max(line.right for line in column)) for column in columns if column]
+
+
+def _table(bands: Sequence[Sequence[Line]], spans: Sequence[Span], rules: Sequence[Box]) -> list[Line]:
+    if len(spans) < 2:
+        return [line for band in bands for line in band]
     rows = _rows(bands, spans, rules)
     spans = _columns(rows, spans)
     for row in rows:
@@ -118,8 +139,9 @@ def _stacked(rows: Sequence[Cells]) -> Cells:
     return [[line for row in rows for line in row[column]] for column in range(len(rows[0]))]
 
 
-def _rows(bands: Sequence[Sequence[Line]], spans: Sequence[Span], rules: Sequence[Rule]) -> list[_Row]:
+def _rows(bands: Sequence[Sequence[Line]], spans: Sequence[Span], rules: Sequence[Box]) -> list[_Row]:
     inside = _rules_inside(bands, spans, rules)
+    is_grid = _is_grid(bands, spans, rules)
     # The content of a table that was drawn column by column says nothing about wrapped cells.
     ordered = _is_drawn_by_rows(bands)
     pitch = _pitch(bands)
@@ -129,7 +151,11 @@ def _rows(bands: Sequence[Sequence[Line]], spans: Sequence[Span], rules: Sequenc
         for line in band:
             cells[column_of(line, spans)].append(line)
         row = _Row(cells, band[0].baseline, band[0].baseline)
-        if rows and _continues(rows[-1], row, spans, inside, pitch, ordered=ordered, ruled=len(inside) > 0.4 * len(bands)):
+        if rows and (
+            not _is_ruled_off(rows[-1], row, inside)
+            if is_grid and rows[-1].filled() > 1
+            else _continues(rows[-1], row, spans, inside, pitch, ordered=ordered)
+        ):
             for cell, more in zip(rows[-1].cells, cells, strict=True):
                 cell += more
             rows[-1].bottom = row.bottom
@@ -146,25 +172,43 @@ def _continues(
     pitch: float,
     *,
     ordered: bool,
-    ruled: bool,
 ) -> bool:
     """Whether the following lines are the next ones of the row's cells."""
     size = max(line.size for cell in following.cells for line in cell)
     distance = row.bottom - following.top
-    if any(following.top + 0.6 * size < rule < row.bottom + 0.1 * size for rule in rules):
+    if _is_ruled_off(row, following, rules):
         return False
     if distance < _OVERLAPPING * size:
         return True
     if distance > _WRAPPED * size or row.filled() < 2:
         return False
-    if ruled:
-        return True
     below = [(cell, more) for cell, more in zip(row.cells, following.cells, strict=True) if more]
     if ordered and all(cell and more[0].order == cell[-1].order + cell[-1].parts for cell, more in below):
         return True
     if len(below) == 1 and distance < _NEXT_LINE * size and _is_full(row.cells, following.cells, spans):
         return True
     return not following.cells[0] and distance < 0.8 * pitch and all(cell for cell, _ in below)
+
+
+def _is_ruled_off(row: _Row, following: _Row, rules: Sequence[float]) -> bool:
+    """Whether a line is drawn between both."""
+    size = max(line.size for cell in following.cells for line in cell)
+    return any(following.top + 0.5 * size < rule < row.bottom + 0.1 * size for rule in rules)
+
+
+def _is_grid(bands: Sequence[Sequence[Line]], spans: Sequence[Span], rules: Sequence[Box]) -> bool:
+    """Whether vertical lines are drawn between the first columns, so that horizontal ones separate all rows."""
+    several = [band for band in bands if len(band) > 1]
+    if not several:
+        return False
+    top, bottom = several[0][0].top, several[-1][0].bottom
+    left, right = spans[0][1] - _TOLERANCE, spans[1][0] + _TOLERANCE
+    height = sum(
+        max(min(rule[3], top) - max(rule[1], bottom), 0.0)
+        for rule in rules
+        if left <= rule[0] and rule[2] <= right and rule[3] - rule[1] > rule[2] - rule[0]
+    )
+    return height >= 0.6 * (top - bottom)
 
 
 def _is_full(cells: Cells, following: Cells, spans: Sequence[Span]) -> bool:
@@ -184,15 +228,15 @@ def _is_drawn_by_rows(bands: Sequence[Sequence[Line]]) -> bool:
 
 
 def _rules_inside(
-    bands: Sequence[Sequence[Line]], spans: Sequence[Span], rules: Sequence[Rule]
+    bands: Sequence[Sequence[Line]], spans: Sequence[Span], rules: Sequence[Box]
 ) -> list[float]:
     """The heights of the lines between the first and the last row that are under most of the first column."""
     left, right = spans[0]
     top, bottom = bands[0][0].baseline, bands[-1][0].baseline
     heights = {
         round(height, 1)
-        for start, end, height in rules
-        if start <= left + 0.3 * (right - left) and end >= left + 0.7 * (right - left) and bottom < height < top
+        for start, height, end, above in rules
+        if end - start > above - height and start <= left + 0.3 * (right - left) and end >= left + 0.7 * (right - left) and bottom < height < top
     }
     return sorted(heights)
 
@@ -224,7 +268,7 @@ def _line(row: _Row, spans: Sequence[Span]) -> Line:
 def _cell_text(lines: Sequence[Line]) -> str:
     text = ""
     for line in lines:
-        text = join_texts(text, line.text) if text else line.text
+        text = f"{text}\n{line.text}" if text and line.item else join_texts(text, line.text) if text else line.text
     return text
 
 
@@ -257,5 +301,8 @@ def _differs(head: Line, rows: Sequence[Line]) -> bool:
         if head.cells[column] and not _DIGIT.search(head.cells[column])
     ]
     with_figures = sum(bool(cells) and sum(map(bool, map(_DIGIT.search, cells))) >= 0.6 * len(cells) for cells in columns)
+    lengths = [sum(map(len, row.cells)) for row in rows]
+    if len(head.cells) > 2 and median(lengths) >= _LONGER * sum(map(len, head.cells)):
+        return True
     # A list of names and values begins with any of them.
     return with_figures >= (2 if len(head.cells) == 2 else 1)

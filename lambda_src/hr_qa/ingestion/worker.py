@@ -135,7 +135,12 @@ class Worker:
             with download(self._files, namespace, document.id, source) as path:
                 _check_digest(document, path)
                 with self._open_pdf(path, self._settings.options.max_pages) as pdf:
-                    progress = Progress(source=source, pages=pdf.page_count, range_pages=RANGE_PAGES)
+                    progress = Progress(
+                        source=source,
+                        pages=pdf.page_count,
+                        range_pages=RANGE_PAGES,
+                        embedded_files=pdf.embedded_files,
+                    )
         except FileChangedError:
             return
         except PdfError as error:
@@ -200,9 +205,14 @@ class Worker:
         """Chunks, embeds and stores the pages of a range. Returns the updated progress."""
         chunks = chunk_pages(pages)
         self._store_missing(context, step, document, chunks)
-        without_text = sum(not page.has_text for page in pages)
-        hidden = sum(page.hidden_characters for page in pages)
-        result = RangeResult(pages=len(pages), chunks=len(chunks), without_text=without_text, hidden=hidden)
+        result = RangeResult(
+            pages=len(pages),
+            chunks=len(chunks),
+            without_text=sum(not page.has_text for page in pages),
+            hidden=sum(page.hidden_characters for page in pages),
+            files=sum(page.attached_files for page in pages),
+            unread=sum(page.unread_characters for page in pages),
+        )
         progress = self._documents.finish_range(step.document, step.generation, number, result)
         count(PagesRead=len(pages), ChunksStored=len(chunks))
         return progress
