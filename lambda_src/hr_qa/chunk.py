@@ -14,11 +14,13 @@ _BEFORE_NEXT_PAGE = " \f"
 
 
 class Chunk(msgspec.Struct, frozen=True, kw_only=True):
-    """Sentences of one page, complete also when they begin or end on a neighboring one. `ordinal` is unique in the document and rises with the pages.
+    """Sentences of one page, complete also when they begin or end on a neighboring one.
+
+    `ordinal` is unique in the document and rises with the pages.
 
     `sentences`: where each sentence starts in `text`; it ends where the next one starts. `heading`: the headings that
-    all of the text is under, outermost first; the last one is the names of the columns of the text's table rows, if they
-    have names: cells, as in the rows. `language`: a code, or "" if unknown.
+    all of the text is under, outermost first; the last one is the names of the columns of the text's table rows, if
+    they have names: cells, as in the rows. `language`: a code, or "" if unknown.
     """
 
     ordinal: int

@@ -13,8 +13,8 @@ def notices(document: DocumentItem) -> list[DocumentNotice]:
         left_out.append(DocumentNotice(code="embedded_files", message=message))
     if document.unread_characters:
         message = (
-            f"{document.unread_characters:,} characters at the ends of very long pages were not read. Divide the text into "
-            "usual pages and upload the file again."
+            f"{document.unread_characters:,} characters at the ends of very long pages were not read. Divide the text "
+            "into usual pages and upload the file again."
         )
         left_out.append(DocumentNotice(code="unread_text", message=message))
     return left_out

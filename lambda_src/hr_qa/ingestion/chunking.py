@@ -110,7 +110,9 @@ def _is_new_part(group: Sequence[_Sentence], sentence: _Sentence) -> bool:
     return length >= (_MIN_SIZE if group[0].is_heading or not group[0].path else _REST_SIZE)
 
 
-def _repeated(group: Sequence[_Sentence], sentence: _Sentence, heads: dict[tuple[str, ...], _Sentence]) -> list[_Sentence]:
+def _repeated(
+    group: Sequence[_Sentence], sentence: _Sentence, heads: dict[tuple[str, ...], _Sentence]
+) -> list[_Sentence]:
     """What a chunk repeats before a sentence: the names of a row's columns, or the previous sentence."""
     if sentence.is_heading:
         return []
@@ -149,7 +151,7 @@ def _split_trailing_headings(group: list[_Sentence], carried: int) -> tuple[list
     return group[:end], group[end:]
 
 
-def _overlap(group: list[_Sentence], sentence: _Sentence) -> list[_Sentence]:
+def _overlap(group: Sequence[_Sentence], sentence: _Sentence) -> list[_Sentence]:
     last = group[-1]
     short = len(last.text) <= _MAX_OVERLAP and _length([last, sentence]) <= MAX_CHARACTERS
     return [last] if short and last.path == sentence.path and not last.is_heading else []

@@ -11,7 +11,7 @@ TOO_COMPLEX = (
     "upload that."
 )
 XFA_FORM = (
-    "The file is an XFA form: its pages only have a message, and the form is drawn by Adobe Reader alone. Open it there, "
+    "The file is an XFA form: its pages only have a message, and only Adobe Reader draws the form. Open it there, "
     "print it to a new PDF and upload that."
 )
 

@@ -14,6 +14,7 @@ from lambda_src.hr_qa.ingestion.lines import Line
 
 # The share of the page's height at the top and at the bottom that headers and footers are in.
 _MARGIN = 0.1
+_MAX_LINES = 2_000
 # A page number on a line of its own may be farther from the edge.
 _NUMBER_MARGIN = 0.16
 # The share of the sampled pages that a header or footer repeats on.
@@ -24,10 +25,13 @@ _NUMBER = re.compile(r"\d{1,9}")
 _LONE_NUMBER = re.compile(r"[-–—|/ ]{0,3}\d{1,4}[-–—|/ ]{0,3}")
 # What may be before a page number.
 _PAGE_WORD = re.compile(
-    r"(?:^|[^\w]|\b(?:pages?|pp?|pgs?|seiten?|s|p[áa]gs?|p[áa]ginas?|of|von|de|sur|стр|страница)[.:]?|第) ?$", re.IGNORECASE
+    r"(?:^|[^\w]|\b(?:pages?|pp?|pgs?|seiten?|s|p[áa]gs?|p[áa]ginas?|of|von|de|sur|стр|страница)[.:]?|第) ?$",
+    re.IGNORECASE,
 )
 # Years, dates and versions.
-_EDITION = re.compile(r"(?<![\d.,])(?:(?:19|20)\d\d|\d{1,4}[-./]\d{1,2}[-./]\d{1,4}|v(?:ersion)? ?\d[\d.]{0,8})", re.IGNORECASE)
+_EDITION = re.compile(
+    r"(?<![\d.,])(?:(?:19|20)\d\d|\d{1,4}[-./]\d{1,2}[-./]\d{1,4}|v(?:ersion)? ?\d[\d.]{0,8})", re.IGNORECASE
+)
 
 
 class SampledPage(msgspec.Struct, frozen=True):
@@ -105,7 +109,9 @@ def _rules(occurrences: Sequence[tuple[int, Line, bool]], body_size: float) -> t
 
 
 def _margin_lines(page: SampledPage) -> list[Line]:
-    """The lines in the margins, except for the names of a table's columns."""
+    """The lines in the margins, except for the names of a table's columns. A page of too many lines has none."""
+    if len(page.lines) > _MAX_LINES:
+        return []
     height = page.top - page.bottom
     lines = []
     for line in page.lines:

@@ -75,9 +75,7 @@ class HiddenText:
     def may_hide(self, line: Box) -> bool:
         """Whether text of the line with this box may be hidden. Most text is not, and needs no look at characters."""
         objects = self._objects
-        self._covers = [
-            cover for cover in objects.covers if cover.position > self._first and _overlap(cover.box, line)
-        ]
+        self._covers = [cover for cover in objects.covers if cover.position > self._first and _overlap(cover.box, line)]
         return bool((objects.unpainted and not self._is_scan) or objects.doubtful or self._covers)
 
     def is_hidden(self, index: int, character_box: Callable[[int], Box | None]) -> bool:

@@ -1,6 +1,7 @@
 """Joins the parts of a line, and decides what raised characters and the marks of list items are.
 
-Raised digits and signs are footnote marks, which are no part of the text, exponents, ordinals or fractions. PDFium appends a raised digit to the figure before it, so that "10" with the mark "2" would be read as "102".
+Raised digits and signs are footnote marks, which are no part of the text, exponents, ordinals or fractions. PDFium
+appends a raised digit to the figure before it, so that "10" with the mark "2" would be read as "102".
 """
 
 import re
@@ -21,7 +22,8 @@ _MARK = re.compile(r"[\[(]?(?:\d{1,3}|[a-z])(?:[,;–-] ?(?:\d{1,3}|[a-z])){0,3}
 _LETTERS = re.compile(r"[^\W\d_]{1,4}\.?")
 # What a raised number after it is the exponent of: "5 x 10", "m", "km".
 _BASE = re.compile(r"(?:[x×·*] ?10|(?:^|[\s\d/])[kcdm]?m)$")
-_ORDINALS = ("a", "o", "e")
+# "1a", "2o": ordinals with one letter. Others are marks.
+_ORDINAL = re.compile(r"(?:^|\D)(?:[1-9]|[12]\d|3[01])[aoe]\.?$")
 # Gaps of parts of one line, as multiples of the type size: the least that means a space, the most between parts that
 # are not consecutive in the page's content, and the least that always separates cells.
 _SPACE = 0.18
@@ -75,7 +77,10 @@ def _resolved(lines: list[Line]) -> list[Line]:
             following = kept[after].text if after is not None and kept[after] else ""  # type: ignore[union-attr]
             text = _attached(host.text, mark.text, following)
             kept[before] = msgspec.structs.replace(
-                host, text=text, right=max(mark.right, host.right), spaced=(host.spaced[0], host.spaced[1] or mark.spaced[1])
+                host,
+                text=text,
+                right=max(mark.right, host.right),
+                spaced=(host.spaced[0], host.spaced[1] or mark.spaced[1]),
             )
             kept[index] = None
         elif after is not None and _MARK.fullmatch(mark.text):
@@ -84,7 +89,9 @@ def _resolved(lines: list[Line]) -> list[Line]:
             if host.text.startswith(("/", "⁄")):
                 kept[after] = msgspec.structs.replace(host, text=mark.text + host.text, left=mark.left)
             else:
-                kept[after] = msgspec.structs.replace(host, left=mark.left, spaced=(mark.spaced[0] or host.spaced[0], host.spaced[1]))
+                kept[after] = msgspec.structs.replace(
+                    host, left=mark.left, spaced=(mark.spaced[0] or host.spaced[0], host.spaced[1])
+                )
             kept[index] = None
     return [line for line in kept if line is not None]
 
@@ -107,9 +114,9 @@ def _attached(text: str, mark: str, following: str) -> str:
     """The text with what a mark after it says: an exponent, an ordinal's ending, the start of a fraction, a sign."""
     if following.startswith(("/", "⁄")) and mark.isdigit():
         return f"{text} {mark}" if text[-1:].isdigit() else text + mark
-    if re.fullmatch(r"[-−+]?\d{1,3}", mark) and _BASE.search(text):
+    if (re.fullmatch(r"\d{1,3}", mark) and _BASE.search(text)) or re.fullmatch(r"[-−]\d{1,3}", mark):
         return f"{text}^{mark}"
-    if _LETTERS.fullmatch(mark) and (len(mark.rstrip(".")) > 1 or mark.rstrip(".") in _ORDINALS):
+    if _LETTERS.fullmatch(mark) and (len(mark.rstrip(".")) > 1 or _ORDINAL.search(text + mark)):
         return text + mark
     return text if _MARK.fullmatch(mark) else text + mark
 

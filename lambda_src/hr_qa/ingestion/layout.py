@@ -61,9 +61,13 @@ class Table(msgspec.Struct, frozen=True):
 
     def names(self, row: Line) -> bool:
         """Whether a row is in the same columns."""
-        return self.lines < _TABLE_END and len(row.columns) == len(self.columns) and all(
-            left < column[1] and column[0] < right
-            for (left, right), column in zip(row.columns, self.columns, strict=True)
+        return (
+            self.lines < _TABLE_END
+            and len(row.columns) == len(self.columns)
+            and all(
+                left < column[1] and column[0] < right
+                for (left, right), column in zip(row.columns, self.columns, strict=True)
+            )
         )
 
 
@@ -253,7 +257,9 @@ def _pitch(lines: Sequence[Line]) -> float:
     steps = [
         (line.baseline - following.baseline) / following.size
         for line, following in pairwise(lines)
-        if following.size and line.size == following.size and 0 < line.baseline - following.baseline < 3 * following.size
+        if following.size
+        and line.size == following.size
+        and 0 < line.baseline - following.baseline < 3 * following.size
     ]
     return median(steps) if steps else 1.3
 
@@ -283,7 +289,9 @@ def open_ends(lines: Sequence[Line], style: Style) -> tuple[str, str, bool]:
     if not groups:
         return "", "", False
     (first, starts_with_heading), (last, ends_with_heading) = groups[0], groups[-1]
-    edge = max(line.right for line in lines if line.left < last[-1].right and last[-1].left < line.right or line is last[-1])
+    edge = max(
+        line.right for line in lines if (line.left < last[-1].right and last[-1].left < line.right) or line is last[-1]
+    )
     start = "" if _is_item(first[0]) or first[0].cells or starts_with_heading else _text(first)
     end = "" if last[0].cells or ends_with_heading else _text(last)
     return start, end, last[-1].right > edge - 4 * last[-1].size

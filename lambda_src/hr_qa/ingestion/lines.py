@@ -16,7 +16,7 @@ import msgspec
 import pypdfium2 as pdfium
 import pypdfium2.raw as raw
 
-from lambda_src.hr_qa.ingestion.cleaning import HYPHEN_AT_LINE_END, clean
+from lambda_src.hr_qa.ingestion.cleaning import clean
 from lambda_src.hr_qa.ingestion.hidden_text import MIN_SIZE, Box, HiddenText
 
 # A page with more text is no page of a document; its owner is told. Limits a page made to exhaust memory.
@@ -42,7 +42,8 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
 
     `item`: a bullet or number precedes the line. `cells`: the texts of a table row, which has several; `columns` are
     the horizontal extents of its table's columns, and `heads` the columns' names, if the table has them. `detached`:
-    something between the previous line and this one was left out. `spaced`: whether white space precedes and follows the text. `parts`: how many it is joined of.
+    something between the previous line and this one was left out. `spaced`: whether white space precedes and follows
+    the text. `parts`: how many it is joined of.
     """
 
     text: str
@@ -172,9 +173,13 @@ class _Reader:
             return
         probes = [first + offset for offset in _probes(shown)]
         # A footnote mark may be at either end.
-        size, probe = max((self._size(index), -index) for index in set(probes)) if len(boxes) > 1 else (
-            self._size(probes[1]),
-            -probes[1],
+        size, probe = (
+            max((self._size(index), -index) for index in set(probes))
+            if len(boxes) > 1
+            else (
+                self._size(probes[1]),
+                -probes[1],
+            )
         )
         baseline = self._baseline(-probe)
         bold = self._is_bold(-probe) and (

@@ -33,7 +33,7 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
     """`number` counts from 1. `path`: the headings in force at the start of the page.
 
     `hidden_characters`: letters and digits that the page has but does not show, left out of the blocks.
-    `unread_characters`: those beyond the most that are read of a page. `attached_files`: how many files are attached to it.
+    `unread_characters`: those beyond the most that are read of a page. `attached_files`: how many are attached to it.
     """
 
     number: int

@@ -40,6 +40,7 @@ _MAX_PIXELS = 20_000_000
 
 # Pages that are read for their neighbors' sake, and again for their own.
 _KEPT_PAGES = 4
+_MAX_KEPT_LINES = 2_000
 # How many pages a table without repeated names of its columns may have, and how many rows end a page of it.
 _MAX_TABLE_PAGES = 20
 _TABLE_ENDS = 2
@@ -66,6 +67,8 @@ class Document:
         # Cached by page: consecutive ranges look back at the same pages.
         self._headings: dict[int, list[Heading]] = {}
         self._contents: dict[int, _Content] = {}
+        # Pages that were read for the style, until they are read for their text.
+        self._sampled: dict[int, PageText] = {}
         # Read before the page is flattened, which makes them part of its content for good.
         self._annotations: dict[int, Annotations] = {}
 
@@ -167,9 +170,10 @@ class Document:
     def _content(self, number: int) -> _Content:
         """What is on a page, without headers and footers. The last few pages are kept."""
         if number not in self._contents:
+            style = self.style
             with self._page(number) as page:
-                text = self._text(number, page)
-                lines, furniture = split_furniture(_sample(number, text), self.style.furniture)
+                text = self._sampled.pop(number, None) or self._text(number, page)
+                lines, furniture = split_furniture(_sample(number, text), style.furniture)
                 ordered = detached(in_reading_order(lines, text.rules), furniture)
                 has_graphics = raw.FPDFPage_CountObjects(page.raw) > 0
             while len(self._contents) >= _KEPT_PAGES:
@@ -180,7 +184,10 @@ class Document:
     def _samples(self) -> Iterator[SampledPage]:
         for number in _sampled_pages(self.page_count):
             with self._page(number) as page:
-                yield _sample(number, self._text(number, page))
+                text = self._text(number, page)
+            if len(text.lines) <= _MAX_KEPT_LINES:
+                self._sampled[number] = text
+            yield _sample(number, text)
 
     def _text(self, number: int, page: pdfium.PdfPage) -> PageText:
         return with_values(read_text(page), self._annotations[number].values)

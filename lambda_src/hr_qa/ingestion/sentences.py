@@ -52,8 +52,11 @@ def is_unfinished(text: str) -> bool:
 def _may_start(character: str) -> bool:
     """Whether a sentence may start with the character: anything but a lower-case letter or a punctuation mark."""
     # Georgian letters count as lower case and have no other case in texts.
-    return character in "#§" or character.isdigit() or "ა" <= character <= "ჿ" or (
-        character.isalpha() and not character.islower()
+    return (
+        character in "#§"
+        or character.isdigit()
+        or "ა" <= character <= "ჿ"
+        or (character.isalpha() and not character.islower())
     )
 
 

@@ -8,8 +8,8 @@ from statistics import median
 import msgspec
 
 from lambda_src.hr_qa.ingestion.hidden_text import Box
-from lambda_src.hr_qa.ingestion.lines import Line
 from lambda_src.hr_qa.ingestion.joining import join_texts
+from lambda_src.hr_qa.ingestion.lines import Line
 
 Cells = list[list[Line]]
 Span = tuple[float, float]
@@ -97,14 +97,13 @@ def _table(bands: Sequence[Sequence[Line]], spans: Sequence[Span], rules: Sequen
         " ".join(lines[index].cells[column] for index in table[:heads]).strip() for column in range(len(spans))
     )
     head = [lines[index] for index in table[:heads]]
-    merged = _line(_Row(_stacked([rows[index].cells for index in table[:heads]]), 0, 0), spans) if heads > 1 else head[0]
+    merged = (
+        _line(_Row(_stacked([rows[index].cells for index in table[:heads]]), 0, 0), spans) if heads > 1 else head[0]
+    )
     return [
         *lines[: table[0]],
         msgspec.structs.replace(merged, heads=names),
-        *(
-            msgspec.structs.replace(line, heads=names) if line.cells else line
-            for line in lines[table[heads - 1] + 1 :]
-        ),
+        *(msgspec.structs.replace(line, heads=names) if line.cells else line for line in lines[table[heads - 1] + 1 :]),
     ]
 
 
@@ -227,16 +226,17 @@ def _is_drawn_by_rows(bands: Sequence[Sequence[Line]]) -> bool:
     return near >= 0.7 * len(several)
 
 
-def _rules_inside(
-    bands: Sequence[Sequence[Line]], spans: Sequence[Span], rules: Sequence[Box]
-) -> list[float]:
+def _rules_inside(bands: Sequence[Sequence[Line]], spans: Sequence[Span], rules: Sequence[Box]) -> list[float]:
     """The heights of the lines between the first and the last row that are under most of the first column."""
     left, right = spans[0]
     top, bottom = bands[0][0].baseline, bands[-1][0].baseline
     heights = {
         round(height, 1)
         for start, height, end, above in rules
-        if end - start > above - height and start <= left + 0.3 * (right - left) and end >= left + 0.7 * (right - left) and bottom < height < top
+        if end - start > above - height
+        and start <= left + 0.3 * (right - left)
+        and end >= left + 0.7 * (right - left)
+        and bottom < height < top
     }
     return sorted(heights)
 
@@ -289,7 +289,8 @@ def _may_name(row: Line) -> bool:
     if len(filled) < len(row.cells) - 1 and not row.bold:
         return False
     return not any(
-        len(cell) > _MAX_HEAD or cell.endswith(":") or (_FIGURE.match(cell) and not _YEAR.match(cell)) for cell in filled
+        len(cell) > _MAX_HEAD or cell.endswith(":") or (_FIGURE.match(cell) and not _YEAR.match(cell))
+        for cell in filled
     )
 
 
@@ -300,7 +301,9 @@ def _differs(head: Line, rows: Sequence[Line]) -> bool:
         for column in range(len(head.cells))
         if head.cells[column] and not _DIGIT.search(head.cells[column])
     ]
-    with_figures = sum(bool(cells) and sum(map(bool, map(_DIGIT.search, cells))) >= 0.6 * len(cells) for cells in columns)
+    with_figures = sum(
+        bool(cells) and sum(map(bool, map(_DIGIT.search, cells))) >= 0.6 * len(cells) for cells in columns
+    )
     lengths = [sum(map(len, row.cells)) for row in rows]
     if len(head.cells) > 2 and median(lengths) >= _LONGER * sum(map(len, head.cells)):
         return True

@@ -48,8 +48,8 @@ def sentences_of(name: str) -> list[tuple[int, str]]:
         ("footnote_markers.pdf", "Years of service: 6 to 10 | Annual leave days: 20"),
         (
             "footnote_splits_sentence.pdf",
-            "Full-time employees receive ten days of sick leave a year, but only after they have handed in the certificate "
-            "of a physician and the form of the insurance.",
+            "Full-time employees receive ten days of sick leave a year, but only after they have handed in the "
+            "certificate of a physician and the form of the insurance.",
         ),
         ("table_empty_cells.pdf", "Benefit: Company car | Manager: yes"),
         ("table_empty_cells.pdf", "Benefit: Meal vouchers | Part-time: 5 a week | Manager: 10 a week"),
@@ -92,9 +92,13 @@ def test_headings_that_are_drawn_last_are_above_their_text() -> None:
 
 
 def test_a_page_that_is_turned_is_read_in_the_order_of_its_lines() -> None:
-    assert pages_of("rotated_90.pdf")[0].blocks[1].text.startswith(
-        "Employees who have worked for more than ten years receive an additional week of annual leave, which has to be "
-        "taken before the end of March of the following year."
+    assert (
+        pages_of("rotated_90.pdf")[0]
+        .blocks[1]
+        .text.startswith(
+            "Employees who have worked for more than ten years receive an additional week of annual leave, which has "
+            "to be taken before the end of March of the following year."
+        )
     )
 
 
@@ -108,7 +112,10 @@ def test_files_within_a_pdf_are_counted() -> None:
 
 
 def test_the_placeholder_of_an_xfa_form_is_no_content() -> None:
-    with pytest.raises(PdfError, match="print it to a new PDF") as raised, open_document(FOLDER / "xfa_placeholder.pdf", 10):
+    with (
+        pytest.raises(PdfError, match="print it to a new PDF") as raised,
+        open_document(FOLDER / "xfa_placeholder.pdf", 10),
+    ):
         pass
     assert raised.value.code == "xfa_form"
 
