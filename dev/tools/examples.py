@@ -77,6 +77,7 @@ VALUES: Mapping[str, Any] = {
     "pagesDone": 48,
     "pagesWithoutText": 0,
     "hiddenCharacters": 0,
+    "notices": [{"code": "embedded_files", "message": "The PDF contains a file that answers do not use."}],
     "prompt": "A film poster: a lighthouse keeper and her dog watch a comet",
     "provider": "Amazon",
     "query": "annual leave carry over",

@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from lambda_src.hr_qa.chunk import CELL_SEPARATOR, by_page, column_names, labeled_row, row_text
 from lambda_src.hr_qa.models import Citation, Claim, Draft
 from lambda_src.hr_qa.ranking import Hit
 from lambda_src.shared.fences import escape_tags
@@ -47,6 +48,11 @@ class Sentence(msgspec.Struct, frozen=True):
     def text(self) -> str:
         return self.chunk.text[self.start : self.end].strip()
 
+    @property
+    def labeled(self) -> str:
+        """The text; that of a table's row with the names of the columns."""
+        return labeled_row(self.chunk.text[self.start : self.end], self.chunk.heading)
+
 
 class Sources(msgspec.Struct, frozen=True):
     """What the model may cite: the sentences, numbered from 1, and their text in the request."""
@@ -72,14 +78,14 @@ def build_context(chunks: Sequence[Hit], names: Mapping[str, str]) -> Sources:
     length = 0
     for chunk in chunks:
         # Neighboring chunks share a sentence, and two editions of a handbook share most.
-        fresh = [sentence for sentence in split_sentences(chunk) if sentence.text and sentence.text not in seen]
+        fresh = [sentence for sentence in split_sentences(chunk) if sentence.text and sentence.labeled not in seen]
         length += sum(len(sentence.text) for sentence in fresh)
         if len(pages) == MAX_CHUNKS or (length > MAX_CHARACTERS and numbered):
             break
         if fresh:
-            seen.update(sentence.text for sentence in fresh)
+            seen.update(sentence.labeled for sentence in fresh)
             numbers = enumerate(fresh, len(numbered) + 1)
-            lines = [f"[{number}] {_one_line(sentence.text)}" for number, sentence in numbers]
+            lines = [f"[{number}] {_one_line(sentence.labeled)}" for number, sentence in numbers]
             numbered += fresh
             pages.append(_page(names.get(chunk.document, ""), chunk, lines))
     return Sources(tuple(numbered), "\n".join(pages))
@@ -132,25 +138,52 @@ def verify_draft(draft: Draft, sources: Sources, question: str) -> VerifiedAnswe
 
 
 def citations(sentences: Sequence[Sentence], names: Mapping[str, str]) -> list[Citation]:
-    """A citation for each sentence. Consecutive sentences of a chunk are quoted together."""
+    """A citation for each sentence, and for the names of the columns of each table row.
+
+    Consecutive sentences of a paragraph are quoted together. Other text may have been left out between paragraphs.
+    """
     runs: list[list[Sentence]] = []
+    sentences = _with_heads(sentences)
     for sentence in sorted(sentences, key=lambda each: (each.chunk.document, each.chunk.ordinal, each.start)):
-        if runs and runs[-1][-1].chunk == sentence.chunk and runs[-1][-1].end == sentence.start:
+        if runs and runs[-1][-1].chunk == sentence.chunk and _continues(runs[-1][-1], sentence):
             runs[-1].append(sentence)
         else:
             runs.append([sentence])
     # In the order of the statements that they support.
     order = {id(sentence): number for number, sentence in enumerate(sentences)}
     runs.sort(key=lambda run: min(order[id(sentence)] for sentence in run))
+    return [citation for run in runs for citation in _quotes(run, names)]
+
+
+def _quotes(run: Sequence[Sentence], names: Mapping[str, str]) -> list[Citation]:
+    """One citation, or one for each page that the sentences are on."""
+    chunk = run[0].chunk
     return [
         Citation(
-            document_id=run[0].chunk.document,
-            document=inert_text(names.get(run[0].chunk.document, "")),
-            page=run[0].chunk.page,
-            quote=inert_text(run[0].chunk.text[run[0].start : run[-1].end].strip()),
+            document_id=chunk.document,
+            document=inert_text(names.get(chunk.document, "")),
+            page=chunk.page + offset,
+            quote=inert_text(part.strip()),
         )
-        for run in runs
+        for offset, part in by_page(chunk.text[run[0].start : run[-1].end])
     ]
+
+
+def _with_heads(sentences: Sequence[Sentence]) -> list[Sentence]:
+    """The sentences, with the names of their columns before the first row of each table."""
+    cited: list[Sentence] = []
+    for sentence in sentences:
+        heads = row_text(column_names(sentence.chunk.heading))
+        if CELL_SEPARATOR in sentence.chunk.text[sentence.start : sentence.end] and heads:
+            named = [each for each in split_sentences(sentence.chunk) if each.text == heads.strip()]
+            cited += [head for head in named[:1] if head not in cited and head not in sentences]
+        cited.append(sentence)
+    return cited
+
+
+def _continues(sentence: Sentence, following: Sentence) -> bool:
+    """Whether the next sentence is in the same paragraph."""
+    return sentence.end == following.start and not sentence.chunk.text[: sentence.end].endswith("\n")
 
 
 def _figures_supported(claim: Claim, sentences: Sequence[Sentence], question: str) -> bool:

@@ -34,7 +34,7 @@ class SourceObject(msgspec.Struct, frozen=True):
 class DocumentItem(msgspec.Struct, kw_only=True, rename="camel", omit_defaults=True):
     """A stored document. `live_source` and `ingesting_source` are the ETags of the files; `live_index` is the
     address of the index with the live chunks, embedded by `live_model` in `live_dimensions` (documents from before
-    these were stored have neither); `pages` to `hidden_characters` describe the live generation."""
+    these were stored have neither); `pages` to `unread_characters` describe the live generation."""
 
     id: str
     name: str
@@ -57,18 +57,22 @@ class DocumentItem(msgspec.Struct, kw_only=True, rename="camel", omit_defaults=T
     chunks: int | None = None
     pages_without_text: int | None = None
     hidden_characters: int | None = None
+    embedded_files: int = 0
+    unread_characters: int = 0
     error_code: str | None = None
     error_message: str | None = None
     expires_at: int | None = None
 
 
 class RangeResult(msgspec.Struct, frozen=True, rename="camel"):
-    """What reading one page range produced."""
+    """What reading one page range produced. `files`: attached to the pages; `unread`: characters that were left out."""
 
     pages: int
     chunks: int
     without_text: int
     hidden: int = 0
+    files: int = 0
+    unread: int = 0
 
 
 class IngestionRef(msgspec.Struct, frozen=True):
@@ -86,6 +90,7 @@ class Progress(msgspec.Struct, kw_only=True, rename="camel", omit_defaults=True)
     index: str | None = None
     pages: int
     range_pages: int
+    embedded_files: int = 0
     ranges: dict[str, RangeResult] = {}
     touched_at: int = 0
     expires_at: int = 0
@@ -109,6 +114,14 @@ class Progress(msgspec.Struct, kw_only=True, rename="camel", omit_defaults=True)
     @property
     def hidden_characters(self) -> int:
         return sum(result.hidden for result in self.ranges.values())
+
+    @property
+    def attached_files(self) -> int:
+        return self.embedded_files + sum(result.files for result in self.ranges.values())
+
+    @property
+    def unread_characters(self) -> int:
+        return sum(result.unread for result in self.ranges.values())
 
     @property
     def complete(self) -> bool:
@@ -245,6 +258,8 @@ class Documents(Table):
                 "chunks": progress.chunks,
                 "pagesWithoutText": progress.without_text,
                 "hiddenCharacters": progress.hidden_characters,
+                "embeddedFiles": progress.attached_files,
+                "unreadCharacters": progress.unread_characters,
             },
             remove=("ingesting", "ingestingSource", "errorCode", "errorMessage", "failedSource", "expiresAt"),
             condition="ingesting = :generation AND #status <> :deleting",

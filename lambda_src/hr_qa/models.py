@@ -61,6 +61,13 @@ class DocumentSource(ResponseModel):
     key: str
 
 
+class DocumentNotice(ResponseModel):
+    """What of a document was not read, and what to do."""
+
+    code: Literal["embedded_files", "unread_text"]
+    message: str
+
+
 class Document(ResponseModel, kw_only=True):
     """A document and the progress of its ingestion. After a failed upload its previous text still answers questions.
 
@@ -79,6 +86,7 @@ class Document(ResponseModel, kw_only=True):
     pages_without_text: int | UnsetType = UNSET
     hidden_characters: int | UnsetType = UNSET
     source: DocumentSource | UnsetType = UNSET
+    notices: list[DocumentNotice] | UnsetType = UNSET
     error: DocumentError | UnsetType = UNSET
     url: str | UnsetType = UNSET
     url_expires_at: str | UnsetType = UNSET

@@ -37,6 +37,7 @@ from lambda_src.hr_qa.models import (
     SpaceAccess,
     Turn,
 )
+from lambda_src.hr_qa.notices import notices
 from lambda_src.hr_qa.queue import Queue
 from lambda_src.hr_qa.rerank import Reranker
 from lambda_src.hr_qa.retrieval import Retrieval
@@ -372,6 +373,7 @@ class QaService:
                 "pages_without_text": document.pages_without_text,
                 # Documents from before it was counted have no number.
                 "hidden_characters": UNSET if document.hidden_characters is None else document.hidden_characters,
+                "notices": notices(document) or UNSET,
                 "url": url,
                 "url_expires_at": url_expires_at,
             }

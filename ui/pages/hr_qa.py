@@ -268,6 +268,7 @@ def _facts(document: Mapping[str, Any]) -> list[str]:
             facts.append(t("hr_qa.pages_without_text", pages=f"{document['pagesWithoutText']:,}"))
         if document.get("hiddenCharacters"):
             facts.append(t("hr_qa.hidden_characters", characters=f"{document['hiddenCharacters']:,}"))
+        facts += [t(f"hr_qa.notice_{notice['code']}") for notice in document.get("notices", [])]
     return [*facts, components.local_time(document["createdAt"])]
 
 

@@ -18,6 +18,8 @@ _NAMES = {
     "blue": (50, 90, 180), "violet": (120, 70, 160), "pink": (225, 150, 180), "brown": (110, 75, 45),
     "beige": (215, 195, 160),
 }  # fmt: skip
+# Pillow refuses some parts of files, such as long compressed comments, with a `ValueError`.
+_UNREADABLE = (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError)
 
 
 def _open(data: bytes, declared: str) -> Image.Image:
@@ -26,10 +28,12 @@ def _open(data: bytes, declared: str) -> Image.Image:
         if picture.width * picture.height > _MAX_PIXELS:
             raise invalid("The image is too large.")
         actual = (picture.format or "").lower()
+        # Cameras append other pictures to a JPEG file; readers that do not know them show the first one.
+        actual = "jpeg" if actual == "mpo" else actual
         if actual != declared:
             raise invalid(f"The image is {actual or 'unknown'}, its format says {declared}.")
         return ImageOps.exif_transpose(picture).convert("RGB")
-    except (UnidentifiedImageError, OSError, SyntaxError, Image.DecompressionBombError) as failure:
+    except _UNREADABLE as failure:
         raise invalid("Could not process image.") from failure
 
 
@@ -62,6 +66,6 @@ def tokens(data: bytes) -> int:
     """An image's tokens by Anthropic's rule of thumb: pixels / 750, for at most 1.15 megapixels."""
     try:
         width, height = Image.open(io.BytesIO(data)).size
-    except (UnidentifiedImageError, OSError):
+    except _UNREADABLE:
         return 0
     return min(width * height, 1_150_000) // 750

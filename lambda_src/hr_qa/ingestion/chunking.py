@@ -1,36 +1,30 @@
 """Splits pages into chunks: complete sentences of one page, with their headings and offsets."""
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import takewhile
 
 import msgspec
 
-from lambda_src.hr_qa.chunk import Chunk
+from lambda_src.hr_qa.chunk import CELL_SEPARATOR, SEPARATOR, Chunk, column_names, row_text, with_page_breaks
+from lambda_src.hr_qa.ingestion.joining import join_texts
 from lambda_src.hr_qa.ingestion.pages import Block, Page
+from lambda_src.hr_qa.ingestion.sentences import MAX_CHARACTERS, sentences
 from lambda_src.hr_qa.language import detect
 
 # Characters. A chunk ends before a sentence that would exceed `_TARGET_SIZE`, or from `_MIN_SIZE` on at a heading.
 _MIN_SIZE = 300
 _TARGET_SIZE = 700
-MAX_CHARACTERS = 1000
 _MAX_OVERLAP = 250
-CHUNKS_PER_PAGE = 1000
-SEPARATOR = " > "
-
-# Every repetition is bounded: documents are untrusted, and no input may make a pattern slow.
-_SENTENCE_END = re.compile(r"[.!?…][\"'”’»)\]]{0,3}\s(?=[\"'“‘«(\[¿¡•– -]{0,4}[A-ZÀ-ÖØ-Þ0-9#§])")
-# Titles, references and units that are written with a dot, in all supported languages.
-_ABBREVIATION_LIST = """
-abr abs ago al approx apr art arts aug av bzw ca cf co corp d.h dec dept dez dr dra déc e.g ed est etc ex ext fev fig
-févr ggf i.e inc incl inkl jan janv jul jun ltd ltda max min mr mrs ms no nos nov nr num n° nº núm o.ä oct p p.ex pag
-par parág pp prof pág págs res seg sept sr sra ss st tel u.a usw vgl vol vs z.b ziff zzgl
-"""
-_ABBREVIATIONS = frozenset(_ABBREVIATION_LIST.split())
-_MAX_ABBREVIATION = 12
-_LIST_NUMBER = re.compile(r"\(?(?:\d{1,3}|[A-Za-z]|[ivxIVX]{1,5})[.)]$")
-_INITIALS = re.compile(r"(?:\b[^\W\d_]\.)+$")
-_PAUSE = re.compile(r"[;:,]\s|\s")
+# A group with fewer characters joins its neighbor, and one that begins within a section ends at the next heading.
+_STUB_SIZE = 40
+_REST_SIZE = 100
+_MAX_ROW_NAME = 60
+# The nearest headings that are embedded with a chunk, their characters in total, and those of the names of columns.
+_EMBEDDED_HEADINGS = 2
+_EMBEDDED_HEADING = 80
+_EMBEDDED_COLUMNS = 200
+# At least as many as `MAX_CHARACTERS` of a page can become.
+CHUNKS_PER_PAGE = 10_000
 
 
 class _Sentence(msgspec.Struct, frozen=True):
@@ -38,6 +32,13 @@ class _Sentence(msgspec.Struct, frozen=True):
     path: tuple[str, ...]
     starts_block: bool
     is_heading: bool
+    # The names of a table row's columns.
+    columns: tuple[str, ...] = ()
+
+    @property
+    def is_head(self) -> bool:
+        """Whether the row has the names."""
+        return bool(self.columns) and self.text == row_text(self.columns)
 
 
 def chunk_pages(pages: Iterable[Page]) -> list[Chunk]:
@@ -46,40 +47,19 @@ def chunk_pages(pages: Iterable[Page]) -> list[Chunk]:
 
 
 def embedding_text(title: str, chunk: Chunk) -> str:
-    """The text to embed for a chunk: the document's title, the headings, and the chunk's text."""
-    heading = [part for part in chunk.heading.split(SEPARATOR) if part and part.casefold() != title.casefold()]
-    return "\n".join(filter(None, (title, SEPARATOR.join(heading), chunk.text)))
+    """The text to embed, and to search by words: title, nearest headings, names of columns, and the chunk's text.
 
-
-def sentences(text: str) -> list[str]:
-    """The sentences of a paragraph, stripped. A sentence that is too long is split at a pause."""
-    parts = []
-    start = 0
-    for match in _SENTENCE_END.finditer(text):
-        if match[0].strip() != "." or not _ends_in_abbreviation(text, start, match.start() + 1):
-            parts.append(text[start : match.end()].strip())
-            start = match.end()
-    parts.append(text[start:].strip())
-    return [piece for part in parts if part for piece in _split_long(part)]
-
-
-def _ends_in_abbreviation(text: str, start: int, end: int) -> bool:
-    """Whether the dot before `end` is part of an abbreviation, or of a list item's number."""
-    word = text[max(start, text.rfind(" ", start, end) + 1, end - _MAX_ABBREVIATION) : end]
-    if _LIST_NUMBER.fullmatch(word) and end - len(word) == start:
-        return True
-    return word.lstrip("(\"'“‘«[").rstrip(".").lower() in _ABBREVIATIONS or bool(_INITIALS.search(word))
-
-
-def _split_long(sentence: str) -> Iterator[str]:
-    while len(sentence) > MAX_CHARACTERS:
-        pauses = [match.end() for match in _PAUSE.finditer(sentence, 0, _TARGET_SIZE)]
-        strong_pauses = [match.end() for match in re.finditer(r"[;:]\s", sentence[:_TARGET_SIZE])]
-        cut = max(strong_pauses or pauses or [_TARGET_SIZE])
-        yield sentence[:cut].strip()
-        sentence = sentence[cut:].strip()
-    if sentence:
-        yield sentence
+    All headings of a deeply divided law would outweigh the text.
+    """
+    headings = [part for part in chunk.heading.split(SEPARATOR) if part and part.casefold() != title.casefold()]
+    columns = column_names(chunk.heading)
+    if columns:
+        headings.pop()
+    nearest = [heading[:_EMBEDDED_HEADING] for heading in headings[-_EMBEDDED_HEADINGS:]]
+    if sum(map(len, nearest)) > _EMBEDDED_HEADING:
+        nearest = nearest[-1:]
+    row = " | ".join(filter(None, columns))[:_EMBEDDED_COLUMNS]
+    return "\n".join(filter(None, (title, SEPARATOR.join(nearest), row, chunk.text)))
 
 
 def _chunk_page(page: Page) -> list[Chunk]:
@@ -91,28 +71,87 @@ def _chunk_page(page: Page) -> list[Chunk]:
 def _sentences(block: Block) -> Iterator[_Sentence]:
     if block.kind == "contents":  # repeats every heading and answers nothing
         return
-    single = block.kind != "paragraph" and len(block.text) <= MAX_CHARACTERS
-    for index, text in enumerate([block.text] if single else sentences(block.text)):
-        yield _Sentence(text, block.path, index == 0, block.kind == "heading")
+    if block.kind == "row":
+        yield from _row(block)
+        return
+    single = block.kind == "heading" and len(block.text) <= MAX_CHARACTERS
+    text = with_page_breaks(block.before, block.text, block.after)
+    for index, sentence in enumerate([text] if single else sentences(text)):
+        yield _Sentence(sentence, block.path, index == 0, block.kind == "heading")
+
+
+def _row(block: Block) -> Iterator[_Sentence]:
+    """A row as one sentence. The cells of a longer one are separate, in their columns, under the name of the row."""
+    if len(block.text) <= _TARGET_SIZE:
+        yield _Sentence(block.text, block.path, starts_block=True, is_heading=False, columns=block.columns)
+        return
+    cells = block.text.split(CELL_SEPARATOR)
+    path = (*block.path, cells[0]) if 0 < len(cells[0]) <= _MAX_ROW_NAME else block.path
+    for number, cell in enumerate(cells):
+        for index, text in enumerate(text for item in cell.split("\n") for text in sentences(item)):
+            yield _Sentence(CELL_SEPARATOR * number + text, path, index == 0, is_heading=False, columns=block.columns)
 
 
 def _group(all_sentences: Sequence[_Sentence]) -> list[list[_Sentence]]:
     groups: list[list[_Sentence]] = []
     group: list[_Sentence] = []
-    carried = 0  # how many sentences at the group's start repeat the previous group's end
+    heads: dict[tuple[str, ...], _Sentence] = {}
+    carried = 0  # how many sentences at the group's start repeat what is before it
     for sentence in all_sentences:
-        new_section = sentence.is_heading and group and not group[-1].is_heading
-        if group and (_length([*group, sentence]) > _TARGET_SIZE or (new_section and _length(group) >= _MIN_SIZE)):
+        if sentence.is_head:
+            heads[sentence.columns] = sentence
+        if group and (_length([*group, sentence]) > _TARGET_SIZE or _is_new_part(group, sentence)):
             group, following = _split_trailing_headings(group, carried)
             if group:
                 groups.append(group)
-            carried = 0 if sentence.is_heading or following else 1
-            group = following or (_overlap(groups[-1], sentence) if carried else [])
-            carried = len(group) if carried else 0
+            group = following or (_repeated(groups[-1], sentence, heads) if groups else [])
+            carried = 0 if following else len(group)
         group.append(sentence)
     if len(group) > carried:
         groups.append(group)
-    return groups
+    return _without_stubs(groups)
+
+
+def _is_new_part(group: Sequence[_Sentence], sentence: _Sentence) -> bool:
+    """Whether the sentence begins a section or a table that is better in a chunk of its own."""
+    length = _length(group)
+    if sentence.columns:
+        columns = next((each.columns for each in reversed(group) if each.columns), sentence.columns)
+        return columns != sentence.columns and length >= _REST_SIZE
+    if not sentence.is_heading or group[-1].is_heading:
+        return False
+    # The heading of a section that began earlier is not in the text, and would be lost in a chunk of two sections.
+    return length >= (_MIN_SIZE if group[0].is_heading or not group[0].path else _REST_SIZE)
+
+
+def _repeated(
+    group: Sequence[_Sentence], sentence: _Sentence, heads: dict[tuple[str, ...], _Sentence]
+) -> list[_Sentence]:
+    """What a chunk repeats before a sentence: the names of a row's columns, or the previous sentence."""
+    if sentence.is_heading:
+        return []
+    if sentence.columns:
+        head = heads.get(sentence.columns)
+        fits = head is not None and head is not sentence and _length([head, sentence]) <= MAX_CHARACTERS
+        return [head] if head is not None and fits else []
+    return _overlap(group, sentence)
+
+
+def _without_stubs(groups: list[list[_Sentence]]) -> list[list[_Sentence]]:
+    """Groups of a few words join the group before or after them."""
+    result: list[list[_Sentence]] = []
+    for group in groups:
+        if result and min(_length(result[-1]), _length(group)) < _STUB_SIZE:
+            fresh = [sentence for sentence in group if sentence not in result[-1]]
+            if _length([*result[-1], *fresh]) <= MAX_CHARACTERS and len(_columns([*result[-1], *fresh])) < 2:
+                result[-1] = [*result[-1], *fresh]
+                continue
+        result.append(group)
+    return result
+
+
+def _columns(group: Sequence[_Sentence]) -> set[tuple[str, ...]]:
+    return {sentence.columns for sentence in group if sentence.columns}
 
 
 def _split_trailing_headings(group: list[_Sentence], carried: int) -> tuple[list[_Sentence], list[_Sentence]]:
@@ -126,7 +165,7 @@ def _split_trailing_headings(group: list[_Sentence], carried: int) -> tuple[list
     return group[:end], group[end:]
 
 
-def _overlap(group: list[_Sentence], sentence: _Sentence) -> list[_Sentence]:
+def _overlap(group: Sequence[_Sentence], sentence: _Sentence) -> list[_Sentence]:
     last = group[-1]
     short = len(last.text) <= _MAX_OVERLAP and _length([last, sentence]) <= MAX_CHARACTERS
     return [last] if short and last.path == sentence.path and not last.is_heading else []
@@ -140,13 +179,16 @@ def _chunk(page: int, number: int, group: list[_Sentence], language: str) -> Chu
     text = ""
     starts = []
     for sentence in group:
-        text += ("\n" if sentence.starts_block else " ") if text else ""
+        if text and sentence.starts_block:
+            text += "\n"
+        elif text:
+            text = join_texts(text, sentence.text)[: -len(sentence.text)]
         starts.append(len(text))
         text += sentence.text
     return Chunk(
         ordinal=page * CHUNKS_PER_PAGE + number,
         page=page,
-        heading=SEPARATOR.join(_common_path(group)),
+        heading=SEPARATOR.join((*_common_path(group), *_common_columns(group))),
         text=text,
         sentences=tuple(starts),
         language=detect(text) or language,
@@ -157,3 +199,9 @@ def _common_path(group: Sequence[_Sentence]) -> tuple[str, ...]:
     paths = [sentence.path for sentence in group if not sentence.is_heading] or [group[-1].path]
     levels = takewhile(lambda headings: len(set(headings)) == 1, zip(*paths, strict=False))
     return tuple(headings[0] for headings in levels)
+
+
+def _common_columns(group: Sequence[_Sentence]) -> list[str]:
+    """The names of the columns of the group's rows, as the innermost heading."""
+    columns = _columns(group)
+    return [row_text(columns.pop()).replace(SEPARATOR, " ")] if len(columns) == 1 else []

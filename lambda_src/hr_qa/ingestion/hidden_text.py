@@ -7,7 +7,7 @@ Not found: text in a color that resembles a colored background, and text outside
 """
 
 import ctypes
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import msgspec
 import pypdfium2 as pdfium
@@ -31,6 +31,15 @@ _MAX_PIXELS = 4_000_000
 # Limits a page made to exhaust its reader. Objects beyond are treated as visible.
 _MAX_OBJECTS = 20_000
 _MAX_DEPTH = 5
+_MAX_RULES = 2_000
+
+
+class _Cover(msgspec.Struct, frozen=True):
+    """An image or a filled path, and its position in the painting order."""
+
+    position: int
+    is_image: bool
+    box: Box
 
 
 class _Objects(msgspec.Struct):
@@ -40,9 +49,10 @@ class _Objects(msgspec.Struct):
     unpainted: set[int]
     # Text that may not be visible: the pixels decide.
     doubtful: set[int]
-    # Images and filled paths with their positions in the painting order.
-    covers: list[tuple[int, bool, Box]]
+    covers: list[_Cover]
     order: dict[int, int]
+    # Thin paths.
+    rules: list[Box]
 
 
 class HiddenText:
@@ -53,29 +63,39 @@ class HiddenText:
         self._textpage = textpage
         self._objects = _scan(page)
         self._is_scan = self._covers_most()
+        self._first = min(self._objects.order.values(), default=0)
+        self._covers: list[_Cover] = []
         self._bitmap: pdfium.PdfBitmap | None = None
 
     @property
-    def possible(self) -> bool:
-        """Whether the page may have hidden text. Ordinary pages have none, and need no look at each character."""
-        objects = self._objects
-        first = min(objects.order.values(), default=0)
-        covered = any(position > first for position, _, _ in objects.covers)
-        return bool((objects.unpainted and not self._is_scan) or objects.doubtful or covered)
+    def rules(self) -> list[Box]:
+        """The page's thin filled rectangles and straight lines, which separate the rows of tables."""
+        return self._objects.rules
 
-    def is_hidden(self, index: int, box: Box) -> bool:
-        """Whether the character with this index and box is not visible."""
+    def may_hide(self, line: Box) -> bool:
+        """Whether text of the line with this box may be hidden. Most text is not, and needs no look at characters."""
+        objects = self._objects
+        self._covers = [cover for cover in objects.covers if cover.position > self._first and _overlap(cover.box, line)]
+        return bool((objects.unpainted and not self._is_scan) or objects.doubtful or self._covers)
+
+    def is_hidden(self, index: int, character_box: Callable[[int], Box | None]) -> bool:
+        """Whether the character with this index, of the line that `may_hide` was asked about, is not visible."""
         address = ctypes.cast(raw.FPDFText_GetTextObject(self._textpage.raw, index), ctypes.c_void_p).value
         if address is None:
             return False
         if address in self._objects.unpainted:
             return not self._is_scan
-        covered_by_image, covered_by_path = self._cover(address, box)
-        if covered_by_image:
+        position = self._objects.order.get(address)
+        later = [cover for cover in self._covers if position is not None and cover.position > position]
+        doubtful = address in self._objects.doubtful
+        box = character_box(index) if later or doubtful else None
+        if box is None:
+            return False
+        x, y = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
+        over = {cover.is_image for cover in later if _overlap(cover.box, (x, y, x, y))}
+        if True in over:
             return not self._is_scan
-        if address in self._objects.doubtful or covered_by_path:
-            return self._contrast(box) < _MIN_CONTRAST
-        return False
+        return (doubtful or False in over) and self._contrast(box) < _MIN_CONTRAST
 
     def close(self) -> None:
         """Frees the drawn page."""
@@ -85,25 +105,13 @@ class HiddenText:
     def _covers_most(self) -> bool:
         left, bottom, right, top = self._page.get_bbox()
         area = max((right - left) * (top - bottom), 1.0)
-        for _, is_image, box in self._objects.covers:
+        for cover in self._objects.covers:
+            box = cover.box
             width = min(box[2], right) - max(box[0], left)
             height = min(box[3], top) - max(box[1], bottom)
-            if is_image and width > 0 and height > 0 and width * height >= _SCAN_SHARE * area:
+            if cover.is_image and width > 0 and height > 0 and width * height >= _SCAN_SHARE * area:
                 return True
         return False
-
-    def _cover(self, address: int, box: Box) -> tuple[bool, bool]:
-        """Whether an image, and whether a filled path, is painted over the box after the text."""
-        x, y = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
-        position = self._objects.order.get(address)
-        if position is None:
-            return False, False
-        over = [
-            is_image
-            for later, is_image, cover in self._objects.covers
-            if later > position and cover[0] <= x <= cover[2] and cover[1] <= y <= cover[3]
-        ]
-        return any(over), False in over
 
     def _contrast(self, box: Box) -> int:
         """The difference between the lightest and the darkest pixel of the drawn page in the box."""
@@ -124,7 +132,7 @@ class HiddenText:
 
 
 def _scan(page: pdfium.PdfPage) -> _Objects:
-    objects = _Objects(unpainted=set(), doubtful=set(), covers=[], order={})
+    objects = _Objects(unpainted=set(), doubtful=set(), covers=[], order={}, rules=[])
     for position, handle, on_page in _handles(page):
         kind = raw.FPDFPageObj_GetType(handle)
         if kind == raw.FPDF_PAGEOBJ_TEXT:
@@ -138,10 +146,15 @@ def _scan(page: pdfium.PdfPage) -> _Objects:
                 objects.unpainted.add(address)
             elif color is not None and min(color[:3]) >= _LIGHT:
                 objects.doubtful.add(address)
-        elif on_page and (kind == raw.FPDF_PAGEOBJ_IMAGE or _is_opaque(handle, kind)):
+        elif on_page and kind in (raw.FPDF_PAGEOBJ_IMAGE, raw.FPDF_PAGEOBJ_PATH):
             box = _bounds(handle)
-            if box is not None and min(box[2] - box[0], box[3] - box[1]) >= _MIN_COVER:
-                objects.covers.append((position, kind == raw.FPDF_PAGEOBJ_IMAGE, box))
+            if box is None:
+                continue
+            if min(box[2] - box[0], box[3] - box[1]) < _MIN_COVER:
+                if kind == raw.FPDF_PAGEOBJ_PATH and len(objects.rules) < _MAX_RULES:
+                    objects.rules.append(box)
+            elif kind == raw.FPDF_PAGEOBJ_IMAGE or _is_opaque(handle):
+                objects.covers.append(_Cover(position, kind == raw.FPDF_PAGEOBJ_IMAGE, box))
     return objects
 
 
@@ -172,10 +185,8 @@ def _fill_color(handle: raw.FPDF_PAGEOBJECT) -> tuple[int, int, int, int] | None
     return red.value, green.value, blue.value, alpha.value
 
 
-def _is_opaque(handle: raw.FPDF_PAGEOBJECT, kind: int) -> bool:
-    """Whether the object is a filled path that hides what is under it."""
-    if kind != raw.FPDF_PAGEOBJ_PATH:
-        return False
+def _is_opaque(handle: raw.FPDF_PAGEOBJECT) -> bool:
+    """Whether the path is filled and hides what is under it."""
     fill, stroke = ctypes.c_int(), ctypes.c_int()
     if not raw.FPDFPath_GetDrawMode(handle, fill, stroke) or fill.value == raw.FPDF_FILLMODE_NONE:
         return False
@@ -188,3 +199,7 @@ def _bounds(handle: raw.FPDF_PAGEOBJECT) -> Box | None:
     if not raw.FPDFPageObj_GetBounds(handle, left, bottom, right, top):
         return None
     return left.value, bottom.value, right.value, top.value
+
+
+def _overlap(box: Box, other: Box) -> bool:
+    return box[0] <= other[2] and other[0] <= box[2] and box[1] <= other[3] and other[1] <= box[3]

@@ -47,6 +47,7 @@ class PdfDocument(Protocol):
     """An open document. Pages count from 1. All raise `PdfError`."""
 
     page_count: int
+    embedded_files: int
 
     def read(self, first: int, last: int) -> list[Page]:
         """The pages from `first` to `last`, inclusive."""
@@ -78,7 +79,8 @@ class _ReaderProcess:
             self._receive(Ready)
             self._started = True
             self._send(Open(str(path), max_pages, limits))
-            self.page_count = self._receive(Opened).page_count
+            opened = self._receive(Opened)
+            self.page_count, self.embedded_files = opened.page_count, opened.embedded_files
         except BaseException:
             self.close()
             raise

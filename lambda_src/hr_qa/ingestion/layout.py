@@ -2,27 +2,32 @@
 
 import re
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 from statistics import median
 
 import msgspec
 
 from lambda_src.hr_qa.ingestion.cleaning import join_hyphenated_words, words
+from lambda_src.hr_qa.ingestion.furniture import Furniture, SampledPage, find_furniture
+from lambda_src.hr_qa.ingestion.joining import join_texts
 from lambda_src.hr_qa.ingestion.lines import Line
 from lambda_src.hr_qa.ingestion.pages import Block, BlockKind
 
-# The share of the page's height at the top and at the bottom that headers and footers are in.
-_MARGIN = 0.1
-# The share of the sampled pages that a header or footer repeats on.
-_MIN_REPEATS = 0.3
+# Lines with as many characters are those of paragraphs, whose type size is the body's.
+_LINE_OF_TEXT = 40
 # Type size of headings, as a multiple of the body's: of larger type, and of bold type.
 _LARGER = 1.06
 _AS_LARGE = 0.98
 _MAX_HEADING = 200
+# Smaller type, as a multiple of the body's, is a footnote's.
+_FOOTNOTE = 0.92
+# Longer text that ends like a sentence is one, whatever its type size.
+_SENTENCE = 60
+# Lines after a table that end it: the rows of another one do not inherit its columns' names.
+_TABLE_END = 4
 # Levels of headings above a heading. Limits a document made to exhaust memory.
 _MAX_DEPTH = 7
-_DIGITS = re.compile(r"\d+")
 # Dot leaders before a page number.
 _LEADERS = re.compile(r"(?:\.{4}|(?: \.){4}|…{2}) ?\d{0,4}$")
 _LEADING = 20
@@ -40,51 +45,45 @@ class Heading(msgspec.Struct, frozen=True):
 
 
 class Style(msgspec.Struct, frozen=True):
-    """What a document's pages have in common, taken from a sample. `furniture`: headers and footers."""
+    """What a document's pages have in common, taken from a sample."""
 
     body_size: float
-    furniture: frozenset[str]
+    furniture: Furniture
     vocabulary: frozenset[str]
 
 
-class SampledPage(msgspec.Struct, frozen=True):
-    """A page's lines, and the y-coordinates of the page's edges."""
+class Table(msgspec.Struct, frozen=True):
+    """The columns of the table above a line, and their names. `lines`: how many lines are between."""
 
-    lines: list[Line]
-    bottom: float
-    top: float
+    columns: tuple[tuple[float, float], ...]
+    heads: tuple[str, ...]
+    lines: int = 0
+
+    def names(self, row: Line) -> bool:
+        """Whether a row is in the same columns."""
+        return (
+            self.lines < _TABLE_END
+            and len(row.columns) == len(self.columns)
+            and all(
+                left < column[1] and column[0] < right
+                for (left, right), column in zip(row.columns, self.columns, strict=True)
+            )
+        )
 
 
 def find_style(pages: Sequence[SampledPage]) -> Style:
     """The size of most text, the headers and footers, and the vocabulary."""
     sizes: Counter[float] = Counter()
-    repeated: Counter[str] = Counter()
+    short_sizes: Counter[float] = Counter()
     vocabulary: set[str] = set()
     for page in pages:
         for line in page.lines:
-            sizes[line.size] += len(line.text)
+            (sizes if len(line.text) >= _LINE_OF_TEXT else short_sizes)[line.size] += len(line.text)
             vocabulary |= words(line.text)
-        repeated.update({_key(line) for line in page.lines if _in_margin(line, page)})
-    needed = max(min(3, max(len(pages), 2)), round(len(pages) * _MIN_REPEATS))
-    return Style(
-        body_size=sizes.most_common(1)[0][0] if sizes else 0.0,
-        furniture=frozenset(key for key, count in repeated.items() if count >= needed),
-        vocabulary=frozenset(vocabulary),
-    )
-
-
-def without_furniture(page: SampledPage, furniture: Collection[str]) -> list[Line]:
-    """The lines without headers and footers. The same words elsewhere on the page stay."""
-    return [line for line in page.lines if not (_in_margin(line, page) and _key(line) in furniture)]
-
-
-def _key(line: Line) -> str:
-    return _DIGITS.sub("#", line.text)
-
-
-def _in_margin(line: Line, page: SampledPage) -> bool:
-    margin = (page.top - page.bottom) * _MARGIN
-    return line.bottom > page.top - margin or line.top < page.bottom + margin
+    # Tables have more text than the paragraphs around them in some documents.
+    sizes = sizes if sizes.total() >= 0.1 * short_sizes.total() else sizes + short_sizes
+    body_size = sizes.most_common(1)[0][0] if sizes else 0.0
+    return Style(body_size, find_furniture(pages, body_size), frozenset(vocabulary))
 
 
 def headings(lines: Sequence[Line], style: Style) -> list[Heading]:
@@ -97,29 +96,62 @@ def push_heading(path: Sequence[Heading], heading: Heading) -> tuple[Heading, ..
     return (*[outer for outer in path if outer.rank > heading.rank][:_MAX_DEPTH], heading)
 
 
-def blocks(lines: Sequence[Line], style: Style, path: Sequence[Heading]) -> tuple[list[Block], tuple[Heading, ...]]:
-    """The page's blocks, and the headings in force after them. `path`: those in force before."""
-    page_blocks = []
-    path = tuple(path)
+def blocks(
+    lines: Sequence[Line], style: Style, path: Sequence[Heading], table: Table | None = None
+) -> tuple[list[Block], tuple[Heading, ...]]:
+    """The page's blocks, and the headings in force after them.
+
+    `path`: the headings in force before the page. `table`: the table that goes on at the top of the page.
+    """
+    page_blocks: list[Block] = []
+    path = before = tuple(path)
     vocabulary = style.vocabulary | words("\n".join(line.text for line in lines))
     for group, is_heading in _groups(lines, style):
-        text = join_hyphenated_words(" ".join(line.text for line in group), vocabulary)
+        text = join_hyphenated_words(_text(group), vocabulary)
+        texts = tuple(outer.text for outer in path)
         if is_heading:
-            path = push_heading(path, msgspec.structs.replace(_heading(group), text=text))
+            before, path = path, push_heading(path, msgspec.structs.replace(_heading(group), text=text))
             page_blocks.append(Block(text, "heading", tuple(outer.text for outer in path[:-1])))
+        elif group[0].cells:
+            table = table_after(group[0], table)
+            heads = tuple(join_hyphenated_words(head, vocabulary) for head in table.heads) if table else ()
+            page_blocks.append(Block(text, "row", texts, heads))
         else:
-            page_blocks.append(Block(text, _block_kind(group[0], text), tuple(outer.text for outer in path)))
+            table = table_after(group[0], table)
+            kind = _block_kind(text)
+            if kind == "contents" and page_blocks and page_blocks[-1].kind == "heading":
+                # "Contents" is the heading of nothing that follows it.
+                path = before
+            page_blocks.append(Block(text, kind, texts))
     return page_blocks, path
 
 
-def _block_kind(line: Line, text: str) -> BlockKind:
-    if _LEADERS.search(text[-_LEADING:]):
-        return "contents"
-    return "row" if line.cells > 1 else "paragraph"
+def table_after(line: Line, table: Table | None) -> Table | None:
+    """The table in force after a line: one without names of its columns may be the rest of the table above it."""
+    if not line.cells:
+        return msgspec.structs.replace(table, lines=table.lines + 1) if table else None
+    if line.heads:
+        return Table(line.columns, line.heads)
+    return Table(table.columns, table.heads) if table and table.names(line) else None
+
+
+def _is_item(line: Line) -> bool:
+    return line.item or bool(_ITEM.match(line.text))
+
+
+def _text(group: Sequence[Line]) -> str:
+    text = group[0].text
+    for line in group[1:]:
+        text = join_texts(text, line.text)
+    return text
+
+
+def _block_kind(text: str) -> BlockKind:
+    return "contents" if _LEADERS.search(text[-_LEADING:]) else "paragraph"
 
 
 def _heading(group: Sequence[Line]) -> Heading:
-    return Heading(" ".join(line.text for line in group), group[0].size + (0.01 if group[0].bold else 0.0))
+    return Heading(_text(group), group[0].size + (0.01 if group[0].bold else 0.0))
 
 
 def _groups(lines: Sequence[Line], style: Style) -> list[tuple[list[Line], bool]]:
@@ -149,11 +181,13 @@ class _Flow:
     def continues(self, index: int) -> bool:
         """Whether the next line belongs to the same block."""
         line, following = self._lines[index], self._lines[index + 1]
+        if following.detached:
+            return False
         if self.is_heading[index] != self.is_heading[index + 1]:
             return False
         if self.is_heading[index]:
             return self._same_heading(index)
-        if line.cells > 1 or following.cells > 1 or following.item or _ITEM.match(following.text):
+        if line.cells or following.cells or _is_item(following):
             return False
         if _LEADERS.search(line.text[-_LEADING:]) or _LEADERS.search(following.text[-_LEADING:]):
             return False
@@ -170,18 +204,18 @@ class _Flow:
 
     def _stands_out(self, index: int) -> bool:
         line, body = self._lines[index], self._style.body_size
-        return line.cells == 1 and (line.size >= body * _LARGER or (line.bold and line.size >= body * _AS_LARGE))
+        return not line.cells and (line.size >= body * _LARGER or (line.bold and line.size >= body * _AS_LARGE))
 
     def _same_heading(self, index: int) -> bool:
         line, following = self._lines[index], self._lines[index + 1]
-        same = (line.bold, line.size, line.cells) == (following.bold, following.size, following.cells)
-        return same and not following.item and self._is_next(index)
+        same = (line.bold, line.size) == (following.bold, following.size) and not line.cells and not following.cells
+        return same and not following.item and not following.detached and self._is_next(index)
 
     def _is_heading(self, start: int, end: int) -> bool:
         text = " ".join(line.text for line in self._lines[start : end + 1])
         if not self._stands_out(start) or len(text) > _MAX_HEADING or not any(map(str.isalpha, text)):
             return False
-        if _LEADERS.search(text[-_LEADING:]):
+        if _LEADERS.search(text[-_LEADING:]) or (len(text) > _SENTENCE and text[-1] in ".;,"):
             return False
         if self._lines[start].size >= self._style.body_size * _LARGER:
             return True
@@ -193,22 +227,22 @@ class _Flow:
     def _within_sentence(self, start: int, end: int) -> bool:
         if start and not self._stands_out(start - 1) and self._runs_on(start - 1):
             return True
-        if end + 1 == len(self._lines) or self._lines[end + 1].item or _ITEM.match(self._lines[end + 1].text):
+        if end + 1 == len(self._lines) or _is_item(self._lines[end + 1]):
             return False
         return self._runs_on(end)
 
     def _is_next(self, index: int) -> bool:
         """Whether the next line is directly below."""
         line, following = self._lines[index], self._lines[index + 1]
-        return 0 < line.bottom - following.bottom <= self._pitch * 1.25 * following.size + 0.5
+        return 0 < line.baseline - following.baseline <= self._pitch * 1.25 * following.size + 0.5
 
     def _runs_on(self, index: int) -> bool:
         """Whether a sentence may continue on the next line."""
         line, following = self._lines[index], self._lines[index + 1]
-        if line.cells > 1 or following.cells > 1 or abs(line.size - following.size) > 0.1 * line.size:
+        if line.cells or following.cells or abs(line.size - following.size) > 0.1 * line.size:
             return False
         unfinished = following.text[0].islower() and line.text[-1] not in ".!?:"
-        if line.bottom < following.bottom:  # the next column
+        if line.baseline < following.baseline:  # the next column
             return unfinished
         if not self._is_next(index):
             return False
@@ -221,9 +255,11 @@ class _Flow:
 def _pitch(lines: Sequence[Line]) -> float:
     """The usual distance between lines, as a multiple of the type size."""
     steps = [
-        (line.bottom - following.bottom) / following.size
+        (line.baseline - following.baseline) / following.size
         for line, following in pairwise(lines)
-        if following.size and line.size == following.size and 0 < line.bottom - following.bottom < 3 * following.size
+        if following.size
+        and line.size == following.size
+        and 0 < line.baseline - following.baseline < 3 * following.size
     ]
     return median(steps) if steps else 1.3
 
@@ -233,8 +269,29 @@ def _right_edges(lines: Sequence[Line]) -> list[float]:
     edges: list[float] = []
     column: list[Line] = []
     for line in lines:
-        if column and line.bottom > column[-1].top:
+        if column and line.baseline > column[-1].baseline + line.size:
             edges += [max(each.right for each in column)] * len(column)
             column = []
         column.append(line)
     return edges + [max(each.right for each in column)] * len(column)
+
+
+def open_ends(lines: Sequence[Line], style: Style) -> tuple[str, str, bool]:
+    """The sentence that may have begun on the previous page, the one that may go on, and whether its line is full.
+
+    Both are "" if there is none. Smaller type at the end is a footnote.
+    """
+    groups = [
+        (group, is_heading)
+        for group, is_heading in _groups(lines, style)
+        if is_heading or group[0].cells or group[0].size >= _FOOTNOTE * style.body_size
+    ]
+    if not groups:
+        return "", "", False
+    (first, starts_with_heading), (last, ends_with_heading) = groups[0], groups[-1]
+    edge = max(
+        line.right for line in lines if (line.left < last[-1].right and last[-1].left < line.right) or line is last[-1]
+    )
+    start = "" if _is_item(first[0]) or first[0].cells or starts_with_heading else _text(first)
+    end = "" if last[0].cells or ends_with_heading else _text(last)
+    return start, end, last[-1].right > edge - 4 * last[-1].size

@@ -16,18 +16,24 @@ BlockKind = Literal["paragraph", "heading", "row", "contents"]
 class Block(msgspec.Struct, frozen=True):
     """A paragraph, a heading, a row of a table, or a line of a table of contents.
 
-    `path`: the headings in force, outermost first; for a heading, those above it.
+    `path`: the headings in force, outermost first; for a heading, those above it. The cells of a row are separated by
+    tabs, and `columns` are the names of their columns, if there are any. `before` and `after`: the parts of the block's
+    first and last sentence that are on the previous and the next page.
     """
 
     text: str
     kind: BlockKind = "paragraph"
     path: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
+    before: str = ""
+    after: str = ""
 
 
 class Page(msgspec.Struct, frozen=True, kw_only=True):
     """`number` counts from 1. `path`: the headings in force at the start of the page.
 
     `hidden_characters`: letters and digits that the page has but does not show, left out of the blocks.
+    `unread_characters`: those beyond the most that are read of a page. `attached_files`: how many are attached to it.
     """
 
     number: int
@@ -35,6 +41,8 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
     path: tuple[str, ...] = ()
     has_graphics: bool = False
     hidden_characters: int = 0
+    unread_characters: int = 0
+    attached_files: int = 0
 
     @property
     def text(self) -> str:

@@ -5,23 +5,30 @@ from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 
+import msgspec
 import pypdfium2 as pdfium
 import pypdfium2.raw as raw
 
-from lambda_src.hr_qa.ingestion.errors import PdfError
+from lambda_src.hr_qa.ingestion.annotations import Annotations, has_fields, read_annotations, with_values
+from lambda_src.hr_qa.ingestion.errors import XFA_FORM, PdfError
+from lambda_src.hr_qa.ingestion.furniture import SampledPage, detached, split_furniture
+from lambda_src.hr_qa.ingestion.joining import joined_parts
 from lambda_src.hr_qa.ingestion.layout import (
     Heading,
-    SampledPage,
     Style,
+    Table,
     blocks,
     find_style,
     headings,
+    open_ends,
     push_heading,
-    without_furniture,
+    table_after,
 )
-from lambda_src.hr_qa.ingestion.lines import Line, PageText, read_lines
-from lambda_src.hr_qa.ingestion.pages import Page
+from lambda_src.hr_qa.ingestion.lines import Line, PageText, read_text
+from lambda_src.hr_qa.ingestion.pages import Block, Page
 from lambda_src.hr_qa.ingestion.png import grayscale_png
+from lambda_src.hr_qa.ingestion.reading_order import in_reading_order
+from lambda_src.hr_qa.ingestion.sentences import is_unfinished, sentences
 
 _HEADER_BYTES = 1024
 # Pages sampled for the document's style. Pairs, because odd and even pages may differ.
@@ -29,6 +36,23 @@ _SAMPLED_PAIRS = 12
 # How many pages before a range are searched for the headings in force at its start.
 _LOOK_BACK_PAGES = 200
 _MAX_PIXELS = 20_000_000
+
+
+# Pages that are read for their neighbors' sake, and again for their own.
+_KEPT_PAGES = 4
+_MAX_KEPT_LINES = 2_000
+# How many pages a table without repeated names of its columns may have, and how many rows end a page of it.
+_MAX_TABLE_PAGES = 20
+_TABLE_ENDS = 2
+
+
+class _Content(msgspec.Struct, frozen=True):
+    """What is on a page: lines in reading order, whether anything is drawn, and what is left out."""
+
+    lines: list[Line]
+    has_graphics: bool
+    hidden_characters: int
+    unread_characters: int
 
 
 class Document:
@@ -39,8 +63,14 @@ class Document:
         self._pdf = pdf
         self._on_page = on_page
         self.page_count = len(pdf)
+        self.embedded_files = pdf.count_attachments()
         # Cached by page: consecutive ranges look back at the same pages.
         self._headings: dict[int, list[Heading]] = {}
+        self._contents: dict[int, _Content] = {}
+        # Pages that were read for the style, until they are read for their text.
+        self._sampled: dict[int, PageText] = {}
+        # Read before the page is flattened, which makes them part of its content for good.
+        self._annotations: dict[int, Annotations] = {}
 
     @cached_property
     def style(self) -> Style:
@@ -49,24 +79,29 @@ class Document:
 
     def furniture(self) -> tuple[str, ...]:
         """The headers and footers, with `#` in place of numbers."""
-        return tuple(sorted(self.style.furniture))
+        return tuple(sorted(self.style.furniture.numbers))
 
     def read(self, first: int, last: int) -> list[Page]:
         """The pages from `first` to `last`, inclusive. Raises `PdfError` for a damaged page."""
         path = self._path_before(first)
+        table = self._table_before(first)
         pages = []
         for number in range(first, last + 1):
-            lines, has_graphics, hidden = self._lines(number)
-            self._headings[number] = headings(lines, self.style)
-            page_blocks, path_after = blocks(lines, self.style, path)
+            content = self._content(number)
+            page_blocks, path_after = blocks(content.lines, self.style, path, table)
+            page_blocks = self._with_open_ends(number, page_blocks)
+            for line in content.lines:
+                table = table_after(line, table)
             texts = tuple(heading.text for heading in path)
             pages.append(
                 Page(
                     number=number,
                     blocks=tuple(page_blocks),
                     path=texts,
-                    has_graphics=has_graphics,
-                    hidden_characters=hidden,
+                    has_graphics=content.has_graphics,
+                    hidden_characters=content.hidden_characters,
+                    unread_characters=content.unread_characters,
+                    attached_files=self._annotations[number].files,
                 )
             )
             path = path_after
@@ -89,48 +124,112 @@ class Document:
         path: tuple[Heading, ...] = ()
         for earlier in range(max(1, number - _LOOK_BACK_PAGES), number):
             if earlier not in self._headings:
-                self._headings[earlier] = headings(self._lines(earlier)[0], self.style)
+                self._headings[earlier] = headings(self._content(earlier).lines, self.style)
             for heading in self._headings[earlier]:
                 path = push_heading(path, heading)
         return path
 
-    def _lines(self, number: int) -> tuple[list[Line], bool, int]:
-        """The page's lines without headers and footers, whether anything is drawn, and the hidden characters."""
-        with self._page(number) as page:
-            text = read_lines(page)
-            lines = without_furniture(_sample(page, text), self.style.furniture)
-            return lines, raw.FPDFPage_CountObjects(page.raw) > 0, text.hidden_characters
+    def _table_before(self, number: int) -> Table | None:
+        """The table that may go on at the top of the page. Its columns' names may be some pages before."""
+        first = number
+        while first > max(number - _MAX_TABLE_PAGES, 1):
+            first -= 1
+            lines = self._content(first).lines
+            rows = [line for line in lines if line.cells]
+            if not rows or any(line.heads for line in rows) or not all(line.cells for line in lines[-_TABLE_ENDS:]):
+                break
+        table = None
+        for earlier in range(first, number):
+            for line in self._content(earlier).lines:
+                table = table_after(line, table)
+        return table
+
+    def _with_open_ends(self, number: int, page_blocks: list[Block]) -> list[Block]:
+        """The blocks, with the rest of the sentences that come from the page before or go on to the next one.
+
+        Such a sentence is complete on both pages: a half of it could say the opposite.
+        """
+        if number > 1 and (parts := self._crossing_sentence(number - 1)):
+            index = next((i for i, block in enumerate(page_blocks) if block.text.startswith(parts[1])), None)
+            if index is not None:
+                page_blocks[index] = msgspec.structs.replace(page_blocks[index], before=parts[0])
+        if number < self.page_count and (parts := self._crossing_sentence(number)):
+            ends = [i for i, block in enumerate(page_blocks) if block.text.endswith(parts[0])]
+            if ends:
+                page_blocks[ends[-1]] = msgspec.structs.replace(page_blocks[ends[-1]], after=parts[1])
+        return page_blocks
+
+    def _crossing_sentence(self, number: int) -> tuple[str, str] | None:
+        """The two parts of a sentence that goes on from this page to the next one."""
+        _, end, is_full = open_ends(self._content(number).lines, self.style)
+        start, _, _ = open_ends(self._content(number + 1).lines, self.style)
+        if not end or not start or not is_unfinished(end) or not (start[0].islower() or is_full):
+            return None
+        return sentences(end)[-1], sentences(start)[0]
+
+    def _content(self, number: int) -> _Content:
+        """What is on a page, without headers and footers. The last few pages are kept."""
+        if number not in self._contents:
+            style = self.style
+            with self._page(number) as page:
+                text = self._sampled.pop(number, None) or self._text(number, page)
+                lines, furniture = split_furniture(_sample(number, text), style.furniture)
+                ordered = detached(in_reading_order(lines, text.rules), furniture)
+                has_graphics = raw.FPDFPage_CountObjects(page.raw) > 0
+            while len(self._contents) >= _KEPT_PAGES:
+                del self._contents[next(iter(self._contents))]
+            self._contents[number] = _Content(ordered, has_graphics, text.hidden_characters, text.unread)
+        return self._contents[number]
 
     def _samples(self) -> Iterator[SampledPage]:
         for number in _sampled_pages(self.page_count):
             with self._page(number) as page:
-                yield _sample(page, read_lines(page))
+                text = self._text(number, page)
+            if len(text.lines) <= _MAX_KEPT_LINES:
+                self._sampled[number] = text
+            yield _sample(number, text)
+
+    def _text(self, number: int, page: pdfium.PdfPage) -> PageText:
+        return with_values(read_text(page), self._annotations[number].values)
 
     @contextmanager
     def _page(self, number: int) -> Iterator[pdfium.PdfPage]:
         if not 1 <= number <= self.page_count:
             raise ValueError(f"there is no page {number} of {self.page_count}")
         self._on_page()
-        try:
-            page = self._pdf[number - 1]
-        except pdfium.PdfiumError as error:
-            message = f"Page {number} is damaged. Save or print the document to a new PDF and upload that."
-            raise PdfError("damaged", message) from error
+        page = self._loaded(number)
+        if number not in self._annotations:
+            self._annotations[number] = read_annotations(page)
+            if self._annotations[number].drawn:
+                raw.FPDFPage_Flatten(page.raw, raw.FLAT_NORMALDISPLAY)
+                page.close()
+                page = self._loaded(number)
         try:
             yield page
         finally:
             page.close()
+
+    def _loaded(self, number: int) -> pdfium.PdfPage:
+        try:
+            return self._pdf[number - 1]
+        except pdfium.PdfiumError as error:
+            message = f"Page {number} is damaged. Save or print the document to a new PDF and upload that."
+            raise PdfError("damaged", message) from error
 
 
 @contextmanager
 def open_document(path: Path, max_pages: int, *, on_page: Callable[[], None] = lambda: None) -> Iterator[Document]:
     """Opens the file in this process, without limits: for trusted files only. Raises `PdfError`."""
     _check_type(path)
+    # PDFium keeps the error of the last file, and sets none for some damaged ones. This sets it to a format error.
+    raw.FPDF_LoadMemDocument64(b"", 0, None)
     try:
         pdf = pdfium.PdfDocument(path)
     except pdfium.PdfiumError as error:
         raise _open_error(getattr(error, "err_code", None)) from error
     try:
+        _check_form(pdf)
+        pdf.init_forms()
         if len(pdf) > max_pages:
             message = f"The document has {len(pdf)} pages, at most {max_pages} are read. Split it and upload the parts."
             raise PdfError("too_many_pages", message)
@@ -150,6 +249,24 @@ def _check_type(path: Path) -> None:
         raise PdfError("not_a_pdf", "The file is not a PDF. Save the document as PDF and upload that.")
 
 
+def _check_form(pdf: pdfium.PdfDocument) -> None:
+    """Raises `PdfError` for a form whose pages are a placeholder: viewers of XFA forms draw others instead."""
+    form = pdf.get_formtype()
+    if form == raw.FORMTYPE_XFA_FULL or (form == raw.FORMTYPE_XFA_FOREGROUND and _is_placeholder(pdf)):
+        raise PdfError("xfa_form", XFA_FORM)
+
+
+def _is_placeholder(pdf: pdfium.PdfDocument) -> bool:
+    """Whether an XFA form has a single page without fields, as Adobe's message that the form cannot be shown."""
+    if len(pdf) != 1:
+        return False
+    page = pdf[0]
+    try:
+        return not has_fields(page)
+    finally:
+        page.close()
+
+
 def _open_error(code: int | None) -> PdfError:
     if code in (raw.FPDF_ERR_PASSWORD, raw.FPDF_ERR_SECURITY):
         return PdfError("encrypted", "The PDF is protected by a password. Save it without one and upload it again.")
@@ -164,6 +281,5 @@ def _sampled_pages(count: int) -> list[int]:
     return sorted(starts | {start + 1 for start in starts})
 
 
-def _sample(page: pdfium.PdfPage, text: PageText) -> SampledPage:
-    _, bottom, _, top = page.get_bbox()
-    return SampledPage(text.lines, bottom, top)
+def _sample(number: int, text: PageText) -> SampledPage:
+    return SampledPage(number, joined_parts(text.lines), text.bottom, text.top)

@@ -68,7 +68,7 @@ def serve(requests: IO[bytes], responses: IO[bytes]) -> None:
     budget = CpuBudget(request.limits)
     try:
         with open_document(Path(request.path), request.max_pages, on_page=budget.start_page) as document:
-            write_frame(responses, Opened(document.page_count))
+            write_frame(responses, Opened(document.page_count, document.embedded_files))
             while (body := read_frame(requests)) is not None:
                 for response in _answer(document, msgspec.msgpack.decode(body, type=Request)):
                     write_frame(responses, response)

@@ -49,9 +49,10 @@ class Render(msgspec.Struct, tag="render", frozen=True):
 
 
 class Opened(msgspec.Struct, tag="opened", frozen=True):
-    """The file is open."""
+    """The file is open. `embedded_files`: the number of files that it contains."""
 
     page_count: int
+    embedded_files: int = 0
 
 
 class PageRead(msgspec.Struct, tag="page", frozen=True):

@@ -170,7 +170,7 @@ class Worker:
             with download(self._files, namespace, document, source) as path:
                 _check_digest(document, path)
                 with self._open_pdf(path, self._settings.options.max_pages) as pdf:
-                    progress = self._new_progress(source, pdf.page_count)
+                    progress = self._new_progress(source, pdf.page_count, pdf.embedded_files)
         except FileChangedError:
             return
         except PdfError as error:
@@ -185,8 +185,14 @@ class Worker:
         if document.origin and file.bytes > self._settings.max_document_bytes:
             raise PdfError("too_large", f"The file has {file.bytes:,} bytes; the limit is {limit} MB.")
 
-    def _new_progress(self, source: str, pages: int) -> Progress:
-        return Progress(source=source, index=self._settings.index_address, pages=pages, range_pages=RANGE_PAGES)
+    def _new_progress(self, source: str, pages: int, embedded_files: int) -> Progress:
+        return Progress(
+            source=source,
+            index=self._settings.index_address,
+            pages=pages,
+            range_pages=RANGE_PAGES,
+            embedded_files=embedded_files,
+        )
 
     def _start_generation(self, namespace: str, document: DocumentItem, progress: Progress) -> None:
         generation = new_id()
@@ -255,9 +261,14 @@ class Worker:
         """Chunks, embeds and stores the pages of a range. Returns the updated progress."""
         chunks = chunk_pages(pages)
         self._store_missing(context, step, document, chunks)
-        without_text = sum(not page.has_text for page in pages)
-        hidden = sum(page.hidden_characters for page in pages)
-        result = RangeResult(pages=len(pages), chunks=len(chunks), without_text=without_text, hidden=hidden)
+        result = RangeResult(
+            pages=len(pages),
+            chunks=len(chunks),
+            without_text=sum(not page.has_text for page in pages),
+            hidden=sum(page.hidden_characters for page in pages),
+            files=sum(page.attached_files for page in pages),
+            unread=sum(page.unread_characters for page in pages),
+        )
         progress = self._documents.finish_range(step.document, step.generation, number, result)
         count(PagesRead=len(pages), ChunksStored=len(chunks))
         return progress
@@ -377,7 +388,7 @@ class Worker:
 
     def read_again(self, namespace: str, document: DocumentItem) -> None:
         """Reads the live file under a new generation; the live one answers until then. The file's pages are known."""
-        progress = self._new_progress(str(document.live_source), document.pages or 1)
+        progress = self._new_progress(str(document.live_source), document.pages or 1, document.embedded_files or 0)
         self._ignore_stale(self._start_generation, namespace, document, progress)
 
     def give_up(self, step: AnyStep) -> None:

@@ -23,10 +23,11 @@ def test_stored_documents_chunks_and_steps_keep_their_names() -> None:
 
     place = {"liveIndex", "liveModel", "liveDimensions"}
     live = place | {"live", "liveSource", "pages", "chunks", "pagesWithoutText", "hiddenCharacters"}
-    assert set(world.table.items[key]) == identity | live
+    left_out = {"embeddedFiles", "unreadCharacters"}
+    assert set(world.table.items[key]) == identity | live | left_out
     (ingestion,) = [item for key, item in world.table.items.items() if key[0] == f"ingestion#{document}"]
     assert set(ingestion) == {"pk", "sk", "source", "index", "pages", "rangePages", "ranges", "touchedAt", "expiresAt"}
-    assert set(ingestion["ranges"]["M"]["0"]["M"]) == {"pages", "chunks", "withoutText", "hidden"}
+    assert set(ingestion["ranges"]["M"]["0"]["M"]) == {"pages", "chunks", "withoutText", "hidden", "files", "unread"}
     (chunk,) = world.search.documents.values()
     stored_text = {"page", "heading", "text", "sentences", "language"}
     assert set(chunk) == {"document", "generation", "ordinal", "terms", "vector", *stored_text}

@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 
 from dev.evaluation.questions import read_questions
-from lambda_src.hr_qa.ingestion.chunking import MAX_CHARACTERS, chunk_pages
+from lambda_src.hr_qa.ingestion.chunking import chunk_pages
 from lambda_src.hr_qa.ingestion.errors import PdfError
 from lambda_src.hr_qa.ingestion.pages import Page, page_from_text
 from lambda_src.hr_qa.ingestion.pdf import open_document
+from lambda_src.hr_qa.ingestion.sentences import MAX_CHARACTERS
 from tests.handbooks import FOLDER, MAX_PAGES, pages_of, readable
 from tests.pdfs import Sheet, Text, paragraph, text_pdf, write_pdf
 
@@ -66,7 +67,7 @@ def test_a_page_in_the_middle_has_its_headings() -> None:
 
 def test_headers_and_footers_are_removed() -> None:
     with open_document(FOLDER / "tts_leave_handbook.pdf", MAX_PAGES) as document:
-        assert document.furniture() == ("GSA Technology Transformation Services Page # of #", "TTS Leave Handbook")
+        assert document.furniture() == ("GSA Technology Transformation Services", "Page # of #", "TTS Leave Handbook")
     assert not any("Page 4 of 19" in page.text for page in pages_of("tts_leave_handbook.pdf"))
 
 
@@ -77,8 +78,10 @@ def test_two_columns_are_read_in_order() -> None:
 
 
 def test_a_table_keeps_its_rows() -> None:
-    rows = of_kind(pages_of("tts_leave_handbook.pdf")[3], "row")
-    assert "Between 3 and 15 years 6 hours per pay period" in rows
+    rows = [block for block in pages_of("tts_leave_handbook.pdf")[3].blocks if block.kind == "row"]
+    row = next(block for block in rows if block.text.startswith("Between"))
+    assert row.text == "Between 3 and 15 years\t6 hours per pay period"
+    assert row.columns == ("Length of federal service", "Annual leave accrual")
 
 
 def test_separate_bullets_are_removed_and_items_stay_separate() -> None:
