@@ -19,6 +19,8 @@ _MAX_OVERLAP = 250
 _STUB_SIZE = 40
 _REST_SIZE = 100
 _MAX_ROW_NAME = 60
+# The language of a shorter chunk, a row of names and amounts perhaps, is its page's.
+_DETECTED_SIZE = 150
 # The nearest headings that are embedded with a chunk, their characters in total, and those of the names of columns.
 _EMBEDDED_HEADINGS = 2
 _EMBEDDED_HEADING = 80
@@ -191,7 +193,7 @@ def _chunk(page: int, number: int, group: list[_Sentence], language: str) -> Chu
         heading=SEPARATOR.join((*_common_path(group), *_common_columns(group))),
         text=text,
         sentences=tuple(starts),
-        language=detect(text) or language,
+        language=detect(text) if len(text) >= _DETECTED_SIZE else language,
     )
 
 

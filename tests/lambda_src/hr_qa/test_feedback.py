@@ -7,19 +7,26 @@ import pytest
 
 from lambda_src.hr_qa.models import Answer, AskQuestion, Feedback, OpenQuestion, QuestionQuery
 from lambda_src.hr_qa.settings import Space
+from lambda_src.shared.context import Context
 from lambda_src.shared.errors import Forbidden, NotFound
-from tests.fakes import OTHER, client_error, context, converse_answer, stored
+from tests.fakes import CALLER, OTHER, client_error, context, converse_answer, stored
 from tests.lambda_src.hr_qa.world import World
 from tests.pdfs import text_pdf
 
 SPACE = Space(name="handbooks", readers=("staff",), writers=("editors",))
-STAFF = context(groups=["staff"])
-EDITOR = context(caller=OTHER, groups=["editors"])
 QUESTION = "How many days is maternity leave?"
 DECLINED = converse_answer(json.dumps({"answered": False, "claims": []}))
 GIVEN = converse_answer(
     json.dumps({"answered": True, "claims": [{"text": "Maternity leave is 120 days.", "sentences": [2]}]})
 )
+
+
+def staff() -> Context:
+    return context(groups=["staff"])
+
+
+def editor() -> Context:
+    return context(caller=OTHER, groups=["editors"])
 
 
 def stage(**changes: Any) -> World:
@@ -33,16 +40,16 @@ def stage(**changes: Any) -> World:
 
 
 def asked(world: World, *answers: Any, question: str = QUESTION) -> Answer:
-    return world.service(*answers).answer_question(STAFF, body=AskQuestion(question=question))
+    return world.service(*answers).answer_question(staff(), body=AskQuestion(question=question))
 
 
 def gaps(world: World, space: str | None = SPACE.name) -> list[OpenQuestion]:
-    return world.service().list_open_questions(EDITOR, query=QuestionQuery(space=space)).items
+    return world.service().list_open_questions(editor(), query=QuestionQuery(space=space)).items
 
 
 def rate(world: World, answer: Answer, *, helpful: bool, comment: str | None = None) -> None:
     body = Feedback(helpful=helpful, comment=comment)
-    world.service().give_feedback(STAFF, id=str(answer.id), body=body)
+    world.service().give_feedback(staff(), id=str(answer.id), body=body)
 
 
 def test_an_unanswered_question_is_shown_to_the_editors_without_its_caller() -> None:
@@ -52,7 +59,7 @@ def test_an_unanswered_question_is_shown_to_the_editors_without_its_caller() -> 
     assert (gap.id, gap.question, gap.answered) == (answer.id, QUESTION, False)
     items = [item for (partition, _), item in stored(world.table).items() if partition.startswith(("gaps#", "asked#"))]
     assert len(items) == 3  # the question, and a gap for the space and for the caller
-    assert STAFF.caller not in json.dumps(items)
+    assert CALLER not in json.dumps(items)
 
 
 def test_an_answered_question_is_shown_when_it_did_not_help_and_not_after_it_did() -> None:
@@ -70,7 +77,7 @@ def test_feedback_belongs_to_the_caller_of_the_question() -> None:
     world = stage()
     answer = asked(world, GIVEN)
     with pytest.raises(NotFound):
-        world.service().give_feedback(EDITOR, id=str(answer.id), body=Feedback(helpful=False))
+        world.service().give_feedback(editor(), id=str(answer.id), body=Feedback(helpful=False))
     assert gaps(world) == []
 
 
@@ -79,7 +86,7 @@ def test_only_writers_of_a_space_see_its_questions() -> None:
     asked(world, DECLINED)
     service = world.service()
     with pytest.raises(Forbidden, match=r"query\.space"):
-        service.list_open_questions(STAFF, query=QuestionQuery(space=SPACE.name))
+        service.list_open_questions(staff(), query=QuestionQuery(space=SPACE.name))
     with pytest.raises(NotFound, match=r"query\.space"):
         service.list_open_questions(context(), query=QuestionQuery(space=SPACE.name))
 
@@ -88,9 +95,9 @@ def test_a_question_over_chosen_documents_is_shown_for_their_space_only() -> Non
     world = stage()
     (document,) = [item.id for item in world.documents.all(SPACE.name)]
     body = AskQuestion(question=QUESTION, documents=[document])
-    world.service(DECLINED).answer_question(STAFF, body=body)
+    world.service(DECLINED).answer_question(staff(), body=body)
     assert len(gaps(world)) == 1
-    own = world.service().list_open_questions(STAFF, query=QuestionQuery())
+    own = world.service().list_open_questions(staff(), query=QuestionQuery())
     assert own.items == []
 
 
@@ -126,8 +133,8 @@ def test_pages_of_questions_are_newest_first() -> None:
     world = stage()
     answers = [asked(world, DECLINED, question=f"Question {number} about leave?") for number in range(3)]
     service = world.service()
-    first = service.list_open_questions(EDITOR, query=QuestionQuery(space=SPACE.name, limit=2))
+    first = service.list_open_questions(editor(), query=QuestionQuery(space=SPACE.name, limit=2))
     rest = service.list_open_questions(
-        EDITOR, query=QuestionQuery(space=SPACE.name, limit=2, cursor=str(first.next_cursor))
+        editor(), query=QuestionQuery(space=SPACE.name, limit=2, cursor=str(first.next_cursor))
     )
     assert [item.id for item in (*first.items, *rest.items)] == [answer.id for answer in reversed(answers)]
