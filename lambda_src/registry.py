@@ -23,6 +23,7 @@ _TEXT = (
 _SMALL = ("amazon.nova-2-lite-v1:0", "amazon.nova-lite-v1:0")
 _MICRO = ("amazon.nova-micro-v1:0",)
 _OPEN = ("openai.gpt-oss-20b-1:0",)
+_RERANK = ("cohere.rerank-v3-5:0", "amazon.rerank-v1:0")
 _EMBEDDING = ("amazon.titan-embed-text-v2:0", "cohere.embed-multilingual-v3")
 
 
@@ -163,7 +164,7 @@ USE_CASES = (
             # before the setting was changed.
             ModelSetting(name="hr_qa_embeddings", purpose="embedding", defaults=(_EMBEDDING,), maximum=3),
             # Optional: reorders the search results.
-            ModelSetting(name="hr_qa_rerank", purpose="rerank", minimum=0, maximum=1),
+            ModelSetting(name="hr_qa_rerank", purpose="rerank", defaults=(_RERANK,), minimum=0, maximum=1),
         ),
     ),
     UseCase(

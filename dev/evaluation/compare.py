@@ -4,45 +4,45 @@ import argparse
 import json
 import re
 import sys
+import textwrap
 from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 
 import msgspec
 
 from dev.evaluation.bm25 import Bm25
-from dev.evaluation.corpus import ParsedDocument, hits_of, read_folder, search_terms, texts_to_embed
+from dev.evaluation.corpus import ParsedDocument, hits_of, read_folder, texts_to_embed
 from dev.evaluation.embeddings import Vector, embed, nearest
 from dev.evaluation.measures import Values, best_first, by_group, measure
 from dev.evaluation.questions import PageKey, Question, read_questions
 from dev.evaluation.report import Row, fill, markdown_table
 from dev.local.paths import ROOT
+from lambda_src.hr_qa.index import CANDIDATES, MORE_CANDIDATES
 from lambda_src.hr_qa.language import detect, terms
-from lambda_src.hr_qa.ranking import Hit, Ranked, fuse, is_answerable
+from lambda_src.hr_qa.ranking import Hit, Ranked, fuse, named_documents
 
-LIMIT = 50
-# The number of additional hits in other languages than the question's, from a second, filtered search.
-OTHER_LANGUAGES = 25
+# Characters of the simplest chunks, which tutorials use.
+PLAIN = 500
 RANK_CONSTANT = 60
 SHOWN = ("recall@1", "recall@5", "recall@10", "mrr@10")
 
 
 class SearchResults(msgspec.Struct, frozen=True):
-    """The search results for one question. `other_languages` has the nearest hits in other languages."""
+    """The search results for one question. `more`: in other languages, and in `named` documents."""
 
     question: Question
     language: str
     dense: list[Hit]
     lexical: list[Hit]
-    other_languages: list[Hit]
+    more: list[Hit]
+    named: frozenset[str]
 
     @property
     def ranked(self) -> list[Ranked]:
         """The fused results, as in the service."""
-        return fuse(self.question.question, self.language, [*self.dense, *self.other_languages], self.lexical)
-
-    def is_answerable(self, floor: float | None) -> bool:
-        """Whether the service would call the model."""
-        return is_answerable(self.question.question, self.language, self.ranked, self.dense, floor)
+        dense = {hit.key: hit for hit in (*self.more, *self.dense)}
+        return fuse(self.language, list(dense.values()), self.lexical, self.named)
 
 
 class Bench:
@@ -50,38 +50,64 @@ class Bench:
 
     def __init__(self, documents: list[ParsedDocument], questions: Sequence[Question]) -> None:
         self._hits = hits_of(documents)
-        pages = [(document, page) for document in documents for page in document.pages if page.has_text]
-        self._page_keys = [(document.name, page.number) for document, page in pages]
-        texts = [question.question for question in questions]
-        vectors = embed([*texts_to_embed(documents), *(f"{doc.title}\n{page.text}" for doc, page in pages), *texts])
-        self._chunk_vectors = vectors[: len(self._hits)]
-        self._page_vectors = vectors[len(self._hits) : len(self._hits) + len(pages)]
-        self._question_vectors: dict[str, Vector] = dict(zip(texts, vectors[-len(texts) :], strict=True))
-        self._by_terms = Bm25([search_terms(hit).split() for hit in self._hits])
-        self._by_words = Bm25([_raw_words(f"{hit.title}\n{hit.heading}\n{hit.text}") for hit in self._hits])
+        self._pages = [(document, page) for document in documents for page in document.pages if page.has_text]
+        self._page_keys = [(document.name, page.number) for document, page in self._pages]
+        self._titles = {document.name: document.title for document in documents}
+        texts = texts_to_embed(documents)
+        self._vectors = embed(texts)
+        asked = [question.question for question in questions]
+        self._question_vectors: dict[str, Vector] = dict(zip(asked, embed(asked), strict=True))
+        words = [terms(text, hit.language) for text, hit in zip(texts, self._hits, strict=True)]
+        self._by_terms = Bm25([each.split() for each in words])
+
+    @cached_property
+    def _page_vectors(self) -> list[Vector]:
+        return embed([f"{document.title}\n{page.text}" for document, page in self._pages])
+
+    @cached_property
+    def _plain(self) -> tuple[list[PageKey], list[Vector]]:
+        parts = [
+            (key, part)
+            for key, (_, page) in zip(self._page_keys, self._pages, strict=True)
+            for part in textwrap.wrap(page.text, PLAIN)
+        ]
+        return [key for key, _ in parts], embed([part for _, part in parts])
+
+    @cached_property
+    def _by_words(self) -> Bm25:
+        return Bm25([_raw_words(f"{hit.title}\n{hit.heading}\n{hit.text}") for hit in self._hits])
 
     def find(self, question: Question) -> SearchResults:
         """Runs the service's searches."""
         language = detect(question.question)
-        order = nearest(self._question_vectors[question.question], self._chunk_vectors, len(self._hits))
-        other_languages = [pair for pair in order if language and self._hits[pair[0]].language not in ("", language)]
-        lexical = self._by_terms.search(terms(question.question, language).split(), LIMIT)
+        order = nearest(self._question_vectors[question.question], self._vectors, len(self._hits))
+        foreign = [pair for pair in order if language and self._hits[pair[0]].language not in ("", language)]
+        named = named_documents(question.question, self._titles)
+        of_named = [pair for pair in order if self._hits[pair[0]].document in named]
+        lexical = self._by_terms.search(terms(question.question, language).split(), CANDIDATES)
         return SearchResults(
             question,
             language,
-            dense=self._scored(order[:LIMIT]),
+            dense=self._scored(order[:CANDIDATES]),
             lexical=self._scored(lexical),
-            other_languages=self._scored(other_languages[:OTHER_LANGUAGES]),
+            more=self._scored([*foreign[:MORE_CANDIDATES], *of_named[:MORE_CANDIDATES]]),
+            named=named,
         )
 
     def complete_pages(self, question: Question) -> list[PageKey]:
         """Dense search over pages."""
-        results = nearest(self._question_vectors[question.question], self._page_vectors, LIMIT)
+        results = nearest(self._question_vectors[question.question], self._page_vectors, CANDIDATES)
         return [self._page_keys[index] for index, _ in results]
+
+    def plain_chunks(self, question: Question) -> list[PageKey]:
+        """Dense search over chunks of a fixed length."""
+        keys, vectors = self._plain
+        results = nearest(self._question_vectors[question.question], vectors, CANDIDATES)
+        return best_first(keys[index] for index, _ in results)
 
     def raw_words(self, question: Question) -> list[PageKey]:
         """BM25 over lowercase words."""
-        return pages_of(self._scored(self._by_words.search(_raw_words(question.question), LIMIT)))
+        return pages_of(self._scored(self._by_words.search(_raw_words(question.question), CANDIDATES)))
 
     def _scored(self, results: Sequence[tuple[int, float]]) -> list[Hit]:
         return [msgspec.structs.replace(self._hits[index], score=score) for index, score in results]
@@ -112,6 +138,7 @@ def rankings(bench: Bench, questions: Sequence[Question]) -> dict[str, dict[str,
     results = {question.id: bench.find(question) for question in questions if question.answerable}
     methods: dict[str, Callable[[SearchResults], list[PageKey]]] = {
         "complete pages, dense": lambda result: bench.complete_pages(result.question),
+        "plain chunks of 500, dense": lambda result: bench.plain_chunks(result.question),
         "chunks, BM25 over raw words": lambda result: bench.raw_words(result.question),
         "chunks, BM25 over terms": lambda result: pages_of(result.lexical),
         "chunks, dense": lambda result: pages_of(result.dense),
@@ -122,21 +149,6 @@ def rankings(bench: Bench, questions: Sequence[Question]) -> dict[str, dict[str,
         name: {key: measure(method(result), result.question.needed) for key, result in results.items()}
         for name, method in methods.items()
     }
-
-
-def refusals(bench: Bench, questions: Sequence[Question], floor: float | None) -> dict[str, list[str]]:
-    """The ids of questions refused before the model, answerable and unanswerable ones."""
-    refused = [question for question in questions if not bench.find(question).is_answerable(floor)]
-    return {
-        "answerable": [question.id for question in refused if question.answerable],
-        "unanswerable": [question.id for question in refused if not question.answerable],
-    }
-
-
-def suggested_floor(bench: Bench, questions: Sequence[Question]) -> float:
-    """Slightly below the best scores of 98% of the answerable questions."""
-    best = sorted(bench.find(question).dense[0].score for question in questions if question.answerable)
-    return round(best[len(best) // 50] - 0.002, 3)
 
 
 def table(questions: Sequence[Question], values: Mapping[str, Mapping[str, Values]]) -> str:
@@ -172,27 +184,20 @@ def main() -> None:
     parser.add_argument("--documents", type=Path, default=ROOT / "samples" / "handbooks")
     parser.add_argument("--questions", type=Path, default=ROOT / "dev" / "evaluation" / "questions" / "dev.jsonl")
     parser.add_argument("--output", type=Path, default=ROOT / ".cache" / "evaluation" / "comparison.json")
-    parser.add_argument("--floor", type=float, help="refuse if the best score is lower and few words match")
     parser.add_argument("--docs", type=Path, help="the Markdown page whose comparison is updated")
     options = parser.parse_args()
     questions = read_questions(options.questions)
     documents, refused = read_folder(options.documents)
     bench = Bench(documents, questions)
     values = rankings(bench, questions)
-    refusal = refusals(bench, questions, options.floor)
     print(table(questions, values))
     if options.docs:
         fill(options.docs, "comparison", markdown(questions, values))
-    answerable = sum(question.answerable for question in questions)
-    print(f"refused before the model: {len(refusal['answerable'])} of {answerable} answerable,", end=" ")
-    print(f"{len(refusal['unanswerable'])} of {len(questions) - answerable} unanswerable")
-    print(f"suggested floor: {suggested_floor(bench, questions)}")
     result = {
         "documents": {document.name: len(document.chunks) for document in documents},
         "unreadable": refused,
         "groups": {name: by_group(questions, method_values) for name, method_values in values.items()},
         "questions": values,
-        "refused": refusal,
     }
     options.output.parent.mkdir(parents=True, exist_ok=True)
     options.output.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")

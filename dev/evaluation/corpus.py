@@ -10,7 +10,6 @@ from lambda_src.hr_qa.ingestion.chunking import chunk_pages, embedding_text
 from lambda_src.hr_qa.ingestion.errors import PdfError
 from lambda_src.hr_qa.ingestion.pages import Page
 from lambda_src.hr_qa.ingestion.pdf import open_document
-from lambda_src.hr_qa.language import terms
 from lambda_src.hr_qa.ranking import Hit
 
 MAX_PAGES = 5000
@@ -64,11 +63,6 @@ def hits_of(documents: list[ParsedDocument]) -> list[Hit]:
 def texts_to_embed(documents: list[ParsedDocument]) -> list[str]:
     """The chunks' texts for embedding, in the order of `hits_of`."""
     return [embedding_text(document.title, chunk) for document in documents for chunk in document.chunks]
-
-
-def search_terms(hit: Hit) -> str:
-    """A chunk's terms in the lexical index."""
-    return terms(f"{hit.title}\n{hit.heading}\n{hit.text}", hit.language)
 
 
 def titles(folder: Path) -> dict[str, str]:

@@ -41,7 +41,7 @@ class Reranker:
         if len(first) < 2:
             return ranked
         sources = [
-            {"type": "INLINE", "inlineDocumentSource": {"type": "TEXT", "textDocument": {"text": candidate.hit.text}}}
+            {"type": "INLINE", "inlineDocumentSource": {"type": "TEXT", "textDocument": {"text": _text(candidate)}}}
             for candidate in first
         ]
         model = {"modelConfiguration": {"modelArn": self._arn}, "numberOfResults": len(first)}
@@ -60,3 +60,9 @@ class Reranker:
         reranked = [Ranked(first[result["index"]].hit, result["relevanceScore"]) for result in answer["results"]]
         keys = {candidate.hit.key for candidate in reranked}
         return [*reranked, *(candidate for candidate in ranked if candidate.hit.key not in keys)]
+
+
+def _text(candidate: Ranked) -> str:
+    """A chunk with its document and its headings, which may have the words that the text lacks."""
+    hit = candidate.hit
+    return "\n".join(filter(None, (hit.title, hit.heading, hit.text)))
