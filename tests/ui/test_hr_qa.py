@@ -275,7 +275,7 @@ def test_a_space_to_read_and_a_document_with_a_source_are_not_changed_here(
     assert {button.label for button in page.button} & {"Delete", "Add documents"} == {"Add documents"}
 
 
-def test_without_spaces_nothing_is_said_about_them(app: Callable[..., AppTest], hr: HrQa) -> None:
+def test_without_spaces_there_is_no_choice_of_one(app: Callable[..., AppTest], hr: HrQa) -> None:
     hr.add("Mine.pdf")
     page = app("hr_qa")
     assert [box.key for box in page.selectbox if box.key == "hr.space"] == []
