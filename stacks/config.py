@@ -277,6 +277,8 @@ class SearchSettings(Settings, frozen=True, kw_only=True):
     collection_generation: Literal["nextgen", "classic"] = "classic"
     # Classic only: a standby in another zone, for twice the minimum price.
     standby: bool = False
+    # Another number is another index, into which all documents are read again.
+    index_revision: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)] = 0
 
     @property
     def is_classic(self) -> bool:
@@ -285,13 +287,9 @@ class SearchSettings(Settings, frozen=True, kw_only=True):
 
 
 class HrQaSettings(HrQaOptions, frozen=True, kw_only=True):
-    """HR Q&A's settings: those that its functions read, and where its index is.
-
-    Another `indexRevision` is another index, into which all documents are read again.
-    """
+    """HR Q&A's settings: those that its functions read, and where its index is."""
 
     search: SearchSettings = SearchSettings()
-    index_revision: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)] = 0
 
 
 class UiSettings(Settings, frozen=True, kw_only=True):

@@ -103,7 +103,7 @@ class HrQaStack(UseCaseStack):
 
     def _index_name(self, dimensions: int, engine: str | None) -> str:
         model = self.settings.models_for("hr_qa_embeddings")[0].partition("=")[0]
-        return index_name(model, dimensions, engine, self.settings.hr_qa.index_revision)
+        return index_name(model, dimensions, engine, self.settings.hr_qa.search.index_revision)
 
     def _sweep(self, queue: WorkQueue) -> None:
         """Starts a sweep after each deployment, and daily in case that one was given up."""

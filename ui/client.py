@@ -69,12 +69,14 @@ class Client:
         )
         return body
 
-    def newest(self, use_case: str, path: str, count: int) -> tuple[list[dict[str, Any]], bool]:
+    def newest(
+        self, use_case: str, path: str, count: int, **query: str | int | None
+    ) -> tuple[list[dict[str, Any]], bool]:
         """The newest `count` items of a list, and whether there are more."""
         items: list[dict[str, Any]] = []
         cursor = None
         while len(items) < count:
-            page = self.get(use_case, path, limit=min(_MAX_PAGE, count - len(items)), cursor=cursor)
+            page = self.get(use_case, path, limit=min(_MAX_PAGE, count - len(items)), cursor=cursor, **query)
             items += page["items"]
             cursor = page.get("nextCursor")
             if not cursor:

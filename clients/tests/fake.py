@@ -265,7 +265,7 @@ def _embeddings(body: Any) -> Any:
 
 
 def _searches(body: Any) -> Any:
-    _check_fields(body, "query", "limit", "documents")
+    _check_fields(body, "query", "limit", "documents", "spaces")
     if body.get("documents") == []:
         raise Invalid("body.documents")
     document_id = body.get("documents", ["d-1"])[0]

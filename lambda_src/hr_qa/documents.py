@@ -266,6 +266,15 @@ class Documents(Table):
             values={":generation": generation, ":deleting": "deleting"},
         )
 
+    def record_place(self, namespace: str, document: DocumentItem, place: IndexPlace) -> None:
+        """Adds model and dimensions to a document from before they were stored. Raises `StaleWriteError`."""
+        self._update(
+            _document_key(namespace, document.id),
+            {"liveModel": place.model, "liveDimensions": place.dimensions},
+            condition="live = :live AND liveIndex = :index",
+            values={":live": document.live_generation, ":index": place.address},
+        )
+
     def plan(self, document_id: str, generation: str, progress: Progress) -> None:
         """Writes an ingestion before it starts. The generation is new, so there is no item to overwrite."""
         now = int(self._now())

@@ -67,17 +67,16 @@ def wait_until(condition: Callable[[], bool]) -> None:
 def documents(caller: Caller, source: Source, folder: str) -> dict[str, Any]:
     """Key -> document, for the objects of the folder."""
     found: dict[str, Any] = {}
-    cursor = ""
+    query = {"space": source.space, "limit": "100"}
     while True:
-        path = f"/documents?space={source.space}&limit=100{cursor}"
-        page = caller.call("GET", "hr-qa", path).body
+        page = caller.call("GET", "hr-qa", "/documents", query=query).body
         for document in page["items"]:
             key = document.get("source", {}).get("key", "")
             if key.startswith(folder) and document["status"] != "deleting":
                 found[key] = document
         if "nextCursor" not in page:
             return found
-        cursor = f"&cursor={page['nextCursor']}"
+        query["cursor"] = page["nextCursor"]
 
 
 def test_a_folder_is_answerable_by_itself_and_a_removed_file_is_not(

@@ -81,7 +81,7 @@ VALUES: dict[str, tuple[Stage, ...]] = {
     "hrQa.maxDocumentMegabytes": ({}, {"hrQa": {"maxDocumentMegabytes": 10}}),
     "hrQa.maxPages": ({}, {"hrQa": {"maxPages": 100}}),
     "hrQa.ocr": ({}, {"hrQa": {"ocr": True}}),
-    "hrQa.indexRevision": ({}, {"hrQa": {"indexRevision": 1}}),
+    "hrQa.search.indexRevision": ({}, search(indexRevision=1)),
     "hrQa.sources": (
         {},
         {"hrQa": {"spaces": [{"name": "a"}], "sources": [{"bucket": "docs", "prefix": "a/", "space": "a"}]}},

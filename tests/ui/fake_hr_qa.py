@@ -25,12 +25,14 @@ class HrQa:
         """Whether a document stays in its last processing state."""
         self.answers: list[dict[str, Any]] = []
         """The answers to the next questions."""
+        self.spaces: list[dict[str, Any]] = []
+        """The spaces that the caller may read."""
         self.failing_uploads = 0
         """The number of uploads that fail."""
 
     def add(self, name: str, status: str = "ready", content: bytes | None = None, **fields: Any) -> str:
         document = {
-            "id": f"00000000-0000-4000-8000-{len(self.documents):012}", "name": name, "status": status,
+            "id": f"00000000-0000-4000-8000-{len(self.documents):012}", "name": name, "space": "own", "status": status,
             "createdAt": timestamp(len(self.documents)), "updatedAt": timestamp(len(self.documents)), **fields,
         }  # fmt: skip
         self.documents.append(document)
@@ -54,7 +56,7 @@ class HrQa:
         return document
 
     def create_document(self, body: Any) -> dict[str, Any]:
-        document_id = self.add(body.name, "awaitingUpload")
+        document_id = self.add(body.name, "awaitingUpload", space=body.space or "own")
         upload = {
             "url": f"{self.url}/stored/hr-qa/{document_id}",
             "fields": {"Content-Type": "application/pdf", "policy": f"{body.bytes} {body.sha256}"},
@@ -81,7 +83,8 @@ class HrQa:
         return 204, None, {}
 
     def list_documents(self, query: Any) -> dict[str, Any]:
-        return page_of(self.documents[::-1], query)
+        listed = [document for document in self.documents[::-1] if document["space"] == (query.space or "own")]
+        return {**page_of(listed, query), **({"spaces": self.spaces} if self.spaces else {})}
 
     def get_document(self, id: str) -> dict[str, Any]:
         for document in self.documents:

@@ -233,3 +233,49 @@ def test_the_list_has_more_documents_on_demand(app: Callable[..., AppTest], hr: 
     assert len([button for button in page.button if button.label == "Delete"]) == 20
     page.button(key="hr more").click().run()
     assert len([button for button in page.button if button.label == "Delete"]) == 23
+
+
+SPACES = [{"name": "handbooks", "writable": True}, {"name": "policies", "writable": False}]
+
+
+def test_documents_of_a_space_are_shown_and_added(app: Callable[..., AppTest], api: FakeApi, hr: HrQa) -> None:
+    hr.spaces = SPACES
+    hr.add("Mine.pdf")
+    hr.add("Shared.pdf", space="handbooks")
+    page = app("hr_qa")
+    assert "Mine.pdf" in "".join(html(page))
+    assert "Shared.pdf" not in "".join(html(page))
+
+    page.selectbox(key="hr.space").select("handbooks").run()
+
+    assert "Shared.pdf" in "".join(html(page))
+    assert "Mine.pdf" not in "".join(html(page))
+    hr.documents.clear()
+    page.run()
+    click(page, "Use a sample handbook")
+    assert api.posts("/documents")[-1].body["space"] == "handbooks"
+    assert hr.documents[0]["space"] == "handbooks"
+
+
+def test_a_space_to_read_and_a_document_with_a_source_are_not_changed_here(
+    app: Callable[..., AppTest], hr: HrQa
+) -> None:
+    hr.spaces = SPACES
+    hr.add("Read only.pdf", space="policies")
+    source = {"bucket": "company-policies", "key": f"hr/{HOSTILE}"}
+    hr.add("From S3.pdf", space="handbooks", source=source)
+    page = app("hr_qa")
+
+    page.selectbox(key="hr.space").select("policies").run()
+    assert {button.label for button in page.button} & {"Delete", "Add documents"} == set()
+    assert "Read only.pdf" in "".join(html(page))
+
+    page.selectbox(key="hr.space").select("handbooks").run()
+    assert "from s3://company-policies/hr/Loud &lt;script&gt;" in "".join(html(page))
+    assert {button.label for button in page.button} & {"Delete", "Add documents"} == {"Add documents"}
+
+
+def test_without_spaces_there_is_no_choice_of_one(app: Callable[..., AppTest], hr: HrQa) -> None:
+    hr.add("Mine.pdf")
+    page = app("hr_qa")
+    assert [box.key for box in page.selectbox if box.key == "hr.space"] == []

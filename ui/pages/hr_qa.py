@@ -31,6 +31,9 @@ _MAX_NAME = 200
 _HEADER_BYTES = 1024
 _BADGES = {"ready": "good", "failed": "bad", "processing": "warn", "awaitingUpload": "off", "deleting": "off"}
 _QUESTION, _SELECTED, _SHOWN = "hr.question", "hr.chosen", "hr.shown"
+_SPACES = "hr.spaces"
+# The API's name of the user's own documents.
+_OWN = "own"
 _PAGE_SIZE = 20
 # The same file again within this time is a double click.
 _DOUBLE_CLICK_SECONDS = 10.0
@@ -47,17 +50,44 @@ def page() -> None:
     request = ApiRequest(USE_CASE, "/questions")
     components.header("hr_qa")
     try:
-        documents, more = client().newest(USE_CASE, "/documents", st.session_state.get(_SHOWN, _PAGE_SIZE))
+        spaces = _spaces()
+        space = _choose_space(spaces)
+        shown = st.session_state.get(_SHOWN, _PAGE_SIZE)
+        documents, more = client().newest(USE_CASE, "/documents", shown, space=None if space == _OWN else space)
     except Failure as failure:
         components.error_box(failure, "documents")
         return
     ready = [document for document in documents if document["status"] == "ready"]
-    if ready or request.response:
+    # Other spaces than the shown one may have documents.
+    if ready or spaces or request.response:
         _ask(request, ready)
-    _documents(documents, more)
+    _documents(documents, more, space, writable=space == _OWN or spaces[space])
 
 
 ENTRY = Entry(USE_CASE, page, probe="/documents?limit=1", icon=":material/quiz:", position=4)
+
+
+def _spaces() -> dict[str, bool]:
+    """The spaces that the user may read, and whether they may change them. Read once in a session."""
+    if _SPACES not in st.session_state:
+        listed = client().get(USE_CASE, "/documents", limit=1).get("spaces", ())
+        st.session_state[_SPACES] = {space["name"]: space["writable"] for space in listed}
+    spaces: dict[str, bool] = st.session_state[_SPACES]
+    return spaces
+
+
+def _choose_space(spaces: Mapping[str, bool]) -> str:
+    """The space whose documents are shown and added to."""
+    if not spaces:
+        return _OWN
+    chosen: str = st.selectbox(
+        t("hr_qa.space"),
+        (_OWN, *spaces),
+        format_func=lambda name: t("hr_qa.space_own") if name == _OWN else name,
+        key="hr.space",
+        persist_state="session",
+    )
+    return chosen
 
 
 def _ask(request: ApiRequest, ready: list[dict[str, Any]]) -> None:
@@ -194,11 +224,14 @@ def _file(document_id: str, version: str, _url: str) -> bytes:
     return client().download(_url)
 
 
-def _documents(documents: list[dict[str, Any]], more: bool) -> None:
+def _documents(documents: list[dict[str, Any]], more: bool, space: str, *, writable: bool) -> None:
     components.section(t("hr_qa.documents"))
-    if not documents:
+    if not writable:
+        st.caption(t("hr_qa.read_only"))
+    elif not documents:
         st.caption(t("hr_qa.nothing_yet"))
-    _upload(first=not documents)
+    if writable:
+        _upload(space, first=not documents)
     in_progress = [document for document in documents if _is_in_progress(document)]
     interval = max(_POLL_SECONDS, _POLL_SECONDS_PER_DOCUMENT * len(in_progress))
     for document in documents:
@@ -210,6 +243,9 @@ def _documents(documents: list[dict[str, Any]], more: bool) -> None:
                     poll(document["id"], document["status"])
                 else:
                     _status(document)
+            # A document with a source is deleted there.
+            if not writable or "source" in document:
+                continue
             with right:
                 components.delete_button(
                     t("components.delete"),
@@ -221,7 +257,8 @@ def _documents(documents: list[dict[str, Any]], more: bool) -> None:
     if more and st.button(t("components.more"), key="hr more", icon=":material/expand_more:"):
         st.session_state[_SHOWN] = st.session_state.get(_SHOWN, _PAGE_SIZE) + _PAGE_SIZE
         st.rerun()
-    _upload_as_curl()
+    if writable:
+        _upload_as_curl(space)
 
 
 def _is_in_progress(document: Mapping[str, Any]) -> bool:
@@ -256,7 +293,7 @@ def _status(document: Mapping[str, Any]) -> None:
         pages, done = document.get("pages"), document.get("pagesDone", 0)
         text = t("hr_qa.progress", done=f"{done:,}", pages=f"{pages:,}") if pages else t("hr_qa.progress_starting")
         st.progress(min(1.0, done / pages) if pages else 0.0, text=text)
-    elif status == "failed":
+    if document.get("error") or status == "failed":
         _error(document.get("error", {}))
 
 
@@ -269,6 +306,8 @@ def _facts(document: Mapping[str, Any]) -> list[str]:
         if document.get("hiddenCharacters"):
             facts.append(t("hr_qa.hidden_characters", characters=f"{document['hiddenCharacters']:,}"))
         facts += [t(f"hr_qa.notice_{notice['code']}") for notice in document.get("notices", [])]
+    if source := document.get("source"):
+        facts.append(t("hr_qa.source", place=f"{source['bucket']}/{source['key']}"))
     return [*facts, components.local_time(document["createdAt"])]
 
 
@@ -283,7 +322,7 @@ def _error(error: Mapping[str, str]) -> None:
         st.caption(t("hr_qa.code", code=components.plain(code)))
 
 
-def _upload(*, first: bool) -> None:
+def _upload(space: str, *, first: bool) -> None:
     # A new key empties the uploader. It changes only if all files were uploaded.
     batch = st.session_state.setdefault("hr.batch", 0)
     st.session_state.setdefault("hr.upload_lock", threading.Lock())
@@ -298,10 +337,10 @@ def _upload(*, first: bool) -> None:
         submitted = st.form_submit_button(t("hr_qa.upload"), type="primary", icon=":material/upload_file:")
     sample = first and st.button(t("hr_qa.example"), icon=":material/description:")
     if submitted:
-        _upload_files([(file.name, file.getvalue()) for file in files])
+        _upload_files([(file.name, file.getvalue()) for file in files], space)
     elif sample:
         name = SAMPLES[language()]
-        _upload_files([(name, (FOLDER / name).read_bytes())])
+        _upload_files([(name, (FOLDER / name).read_bytes())], space)
     _problems()
 
 
@@ -316,7 +355,7 @@ def _problems() -> None:
             st.warning(t(problem), icon=":material/edit:")
 
 
-def _upload_files(files: Sequence[tuple[str, bytes]]) -> None:
+def _upload_files(files: Sequence[tuple[str, bytes]], space: str) -> None:
     """Uploads each file. If any fails, the files stay in the uploader."""
     upload_times: dict[str, float] = st.session_state.setdefault("hr.upload_times", {})
     # The second click of a double click may find the uploader emptied by the first.
@@ -329,7 +368,7 @@ def _upload_files(files: Sequence[tuple[str, bytes]]) -> None:
             continue
         try:
             with st.spinner(t("hr_qa.sending", name=components.plain(name)), show_time=True):
-                _upload_file(name, content, upload_times)
+                _upload_file(name, content, space, upload_times)
         except Failure as failure:
             problems.append((name, failure))
     if not problems:
@@ -337,16 +376,17 @@ def _upload_files(files: Sequence[tuple[str, bytes]]) -> None:
     st.rerun()
 
 
-def _upload_file(name: str, content: bytes, upload_times: dict[str, float]) -> None:
+def _upload_file(name: str, content: bytes, space: str, upload_times: dict[str, float]) -> None:
     """Creates a document and posts the file to S3 with its presigned form: API requests are limited to a few MB."""
     api, uploaded = client(), st.session_state.setdefault("hr.uploaded", set())
     digest = hashlib.sha256(content).hexdigest()
-    file_key = f"{digest} {name}"
+    file_key = f"{space} {digest} {name}"
     document_name = (
         "".join(character if character.isprintable() else " " for character in name).strip()[:_MAX_NAME]
         or "document.pdf"
     )
     body = {"name": document_name, "contentType": "application/pdf", "bytes": len(content), "sha256": digest}
+    body |= _in_space(space)
     # The second click of a double click starts another run while this one waits for the API. Don't call Streamlit with
     # the lock held: it would end this run before the upload completes.
     with st.session_state["hr.upload_lock"]:
@@ -363,9 +403,13 @@ def _upload_file(name: str, content: bytes, upload_times: dict[str, float]) -> N
         upload_times[file_key] = time.monotonic()
 
 
-def _upload_as_curl() -> None:
+def _in_space(space: str) -> dict[str, Any]:
+    return {} if space == _OWN else {"space": space}
+
+
+def _upload_as_curl(space: str) -> None:
     with st.expander(t("hr_qa.upload_as_curl"), icon=":material/terminal:"):
         st.caption(t("components.as_curl_note"))
-        body = {"name": "handbook.pdf", "contentType": "application/pdf"}
+        body = {"name": "handbook.pdf", "contentType": "application/pdf", **_in_space(space)}
         before, _, command = components.curl(stage.current(), USE_CASE, "POST", "/documents", body).partition("curl ")
         st.code(f"{before}document=$(curl {command})\n{_POST_FORM}", language="bash", wrap_lines=True)

@@ -84,6 +84,7 @@ class Sweeper:
                 continue
             used.add(document.live_index)
             if document.live_index == self._settings.index_address:
+                self._complete(namespace, document)
                 continue
             if document.ingesting_generation:
                 reading += 1
@@ -94,6 +95,15 @@ class Sweeper:
                 reading += 1
                 self._queue.send([Start(namespace=namespace, document=document.id)])
         return reading, waiting, used
+
+    def _complete(self, namespace: str, document: DocumentItem) -> None:
+        """Records the model of a document from before it was stored, while it is known: the stage's."""
+        if document.live_model is not None:
+            return
+        try:
+            self._documents.record_place(namespace, document, self._settings.place)
+        except StaleWriteError:
+            return
 
     def _resume_stalled(self, namespace: str, document: DocumentItem, generation: str) -> None:
         """A sweep that was killed may have started a generation without queueing its ranges."""

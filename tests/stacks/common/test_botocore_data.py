@@ -2,9 +2,13 @@
 
 import gzip
 import json
+import re
 from pathlib import Path
 
-from stacks.common.botocore_data import only_operations, trim_data
+from botocore import xform_name
+
+from stacks.common.botocore_data import OPERATIONS, only_operations, trim_data
+from tests.stacks.assemblies import ROOT
 
 DESCRIPTION = {
     "metadata": {"endpointPrefix": "x"},
@@ -45,3 +49,15 @@ def test_only_the_newest_version_and_the_services_endpoints_are_kept(tmp_path: P
     remaining = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
     assert remaining == {"endpoints.json", "x/2020-01-01/service-2.json"}
     assert json.loads((tmp_path / "endpoints.json").read_text()) == {"partitions": [{"services": {"x": {}}}]}
+
+
+def test_packages_have_the_operations_that_stores_call() -> None:
+    calls = re.compile(
+        r"(?:_call|_write_if)\(\s{0,20}\"([a-z_]{1,40})\"|s3\.((?:get|put|head|list|delete)_[a-z0-9_]{1,40})\("
+    )
+    sources = [path.read_text("utf-8") for path in (ROOT / "lambda_src").rglob("*.py")]
+    called = {"".join(names) for source in sources for names in calls.findall(source)}
+
+    assert {"scan", "list_objects_v2"} <= called
+    kept = {xform_name(operation) for operations in OPERATIONS.values() for operation in operations}
+    assert called <= kept

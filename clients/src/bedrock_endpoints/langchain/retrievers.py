@@ -27,6 +27,8 @@ class BedrockEndpointsRetriever(Endpoint, BaseRetriever):
 
     documents: list[str] | None = None
     """The ids of the documents to search. Default: all of them."""
+    spaces: list[str] | None = None
+    """The spaces to search; `own` is that of the caller's own documents. Default: all that the caller may read."""
 
     def _get_relevant_documents(
         self,
@@ -52,7 +54,8 @@ class BedrockEndpointsRetriever(Endpoint, BaseRetriever):
         selected = self.documents if documents is None else documents
         body = {"query": query, "limit": self.limit if limit is None else limit}
         # An empty list is sent as it is: the API rejects it, while leaving it out would search all documents.
-        return Request("POST", "/searches", body if selected is None else {**body, "documents": selected})
+        limits = {"documents": selected, "spaces": self.spaces}
+        return Request("POST", "/searches", {**body, **{name: v for name, v in limits.items() if v is not None}})
 
     @cached_property
     def _api(self) -> Api:

@@ -36,6 +36,12 @@ def test_all_documents_are_searched_by_default(apis: FakeApis, options: Any) -> 
     assert apis.bodies() == [{"query": "who?", "limit": 10}]
 
 
+def test_a_search_is_limited_to_spaces(apis: FakeApis, options: Any) -> None:
+    BedrockEndpointsRetriever(**options("hr-qa"), spaces=["own", "handbooks"]).invoke("who?")
+
+    assert apis.bodies() == [{"query": "who?", "limit": 10, "spaces": ["own", "handbooks"]}]
+
+
 def test_an_empty_list_of_documents_is_rejected(options: Any) -> None:
     with pytest.raises(errors.InvalidRequest):
         BedrockEndpointsRetriever(**options("hr-qa"), documents=[]).invoke("who?")

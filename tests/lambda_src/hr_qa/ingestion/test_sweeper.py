@@ -317,3 +317,19 @@ def test_without_a_change_a_sweep_is_one_message() -> None:
     assert len(world.embedded) == before
     world.sweep()
     assert until_quiet(world) == 1
+
+
+def test_documents_from_before_their_model_was_stored_answer_from_a_former_index_too() -> None:
+    world = World()
+    document = ready(world, [LEAVE])
+    item = world.table.items[f"documents#{world.namespace}", document]
+    del item["liveModel"], item["liveDimensions"]
+    before = get_document(world, document).updated_at
+    # The deployment that brings the field, with the same index.
+    world.sweep()
+    world.run()
+
+    world.deploy(**CHANGES[1])
+
+    assert found(world) == [document]
+    assert get_document(world, document).updated_at == before
