@@ -19,7 +19,7 @@ _MAX_VALUES = 500
 _SIZE = 11.0
 _HIDDEN = raw.FPDF_ANNOT_FLAG_HIDDEN | raw.FPDF_ANNOT_FLAG_NOVIEW
 # Links draw nothing. Pop-up windows are not part of the page.
-_UNDRAWN = (raw.FPDF_ANNOT_LINK, raw.FPDF_ANNOT_POPUP)
+_NOT_DRAWN = (raw.FPDF_ANNOT_LINK, raw.FPDF_ANNOT_POPUP)
 _VALUES = (raw.FPDF_FORMFIELD_TEXTFIELD, raw.FPDF_FORMFIELD_COMBOBOX, raw.FPDF_FORMFIELD_LISTBOX)
 _BUTTONS = (raw.FPDF_FORMFIELD_CHECKBOX, raw.FPDF_FORMFIELD_RADIOBUTTON)
 CHECKED, UNCHECKED = "\u2611", "\u2610"
@@ -53,7 +53,7 @@ def read_annotations(page: pdfium.PdfPage) -> Annotations:
         try:
             kind = raw.FPDFAnnot_GetSubtype(annotation)
             files += kind == raw.FPDF_ANNOT_FILEATTACHMENT
-            if kind in _UNDRAWN or raw.FPDFAnnot_GetFlags(annotation) & _HIDDEN:
+            if kind in _NOT_DRAWN or raw.FPDFAnnot_GetFlags(annotation) & _HIDDEN:
                 continue
             drawn = True
             value = _value(page, annotation, kind)

@@ -1,7 +1,7 @@
 """Splits pages into chunks: complete sentences of one page, with their headings and offsets."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import takewhile
+from itertools import takewhile, zip_longest
 
 import msgspec
 
@@ -65,7 +65,13 @@ def embedding_text(title: str, chunk: Chunk) -> str:
 
 
 def _chunk_page(page: Page) -> list[Chunk]:
-    groups = _group([sentence for block in page.blocks for sentence in _sentences(block)])
+    # "Contents" is the heading of nothing else.
+    blocks = [
+        block
+        for block, following in zip_longest(page.blocks, page.blocks[1:])
+        if not (block.kind == "heading" and following and following.kind == "contents")
+    ]
+    groups = _group([sentence for block in blocks for sentence in _sentences(block)])
     language = detect(page.text)
     return [_chunk(page.number, number, group, language) for number, group in enumerate(groups)]
 

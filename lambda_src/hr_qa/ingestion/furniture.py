@@ -25,9 +25,13 @@ _NUMBER = re.compile(r"\d{1,9}")
 _LONE_NUMBER = re.compile(r"[-–—|/ ]{0,3}\d{1,4}[-–—|/ ]{0,3}")
 # What may be before a page number.
 _PAGE_WORD = re.compile(
-    r"(?:^|[^\w]|\b(?:pages?|pp?|pgs?|seiten?|s|p[áa]gs?|p[áa]ginas?|of|von|de|sur|стр|страница)[.:]?|第) ?$",
+    r"(?:^[-–—(\[ ]{0,4}|[|–—·•/-]|第"
+    r"|\b(?:pages?|pp?|pgs?|seiten?|s|p[áa]gs?|p[áa]ginas?|of|von|de|sur|стр|страница)[.:]?) ?$",
     re.IGNORECASE,
 )
+# Pages without numbers before the first that has one.
+_MAX_OFFSET = 20
+_AMOUNT = re.compile(r"[:=.$€£] ?$")
 # Years, dates and versions.
 _EDITION = re.compile(
     r"(?<![\d.,])(?:(?:19|20)\d\d|\d{1,4}[-./]\d{1,2}[-./]\d{1,4}|v(?:ersion)? ?\d[\d.]{0,8})", re.IGNORECASE
@@ -96,7 +100,7 @@ def _rules(occurrences: Sequence[tuple[int, Line, bool]], body_size: float) -> t
         offsets = {value - page for value, page in zip(column, pages, strict=True)}
         if len(set(column)) == 1:
             rules.append((False, column[0]))
-        elif len(offsets) == 1 and (at_bottom or _PAGE_WORD.search(line.text[: match.start()])):
+        elif len(offsets) == 1 and _may_be_page(line.text[: match.start()], max(offsets), at_bottom=at_bottom):
             rules.append((True, offsets.pop()))
         else:
             return None
@@ -106,6 +110,13 @@ def _rules(occurrences: Sequence[tuple[int, Line, bool]], body_size: float) -> t
         return None
     has_page = any(moves for moves, _ in rules)
     return tuple(rules) if has_page or not _NUMBER.search(_EDITION.sub("", line.text)) else None
+
+
+def _may_be_page(before: str, offset: int, *, at_bottom: bool) -> bool:
+    """Whether a number that grows with the pages is the page's, from the text before it: not "Grade 7" at the top."""
+    if _PAGE_WORD.search(before):
+        return True
+    return at_bottom and abs(offset) <= _MAX_OFFSET and not _AMOUNT.search(before)
 
 
 def _margin_lines(page: SampledPage) -> list[Line]:

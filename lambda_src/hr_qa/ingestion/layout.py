@@ -13,6 +13,7 @@ from lambda_src.hr_qa.ingestion.furniture import Furniture, SampledPage, find_fu
 from lambda_src.hr_qa.ingestion.joining import join_texts
 from lambda_src.hr_qa.ingestion.lines import Line
 from lambda_src.hr_qa.ingestion.pages import Block, BlockKind
+from lambda_src.hr_qa.ingestion.sentences import sentences
 
 # Lines with as many characters are those of paragraphs, whose type size is the body's.
 _LINE_OF_TEXT = 40
@@ -216,6 +217,8 @@ class _Flow:
         if not self._stands_out(start) or len(text) > _MAX_HEADING or not any(map(str.isalpha, text)):
             return False
         if _LEADERS.search(text[-_LEADING:]) or (len(text) > _SENTENCE and text[-1] in ".;,"):
+            return False
+        if len(text) > _SENTENCE and len(sentences(text)) > 1 and end > start:
             return False
         if self._lines[start].size >= self._style.body_size * _LARGER:
             return True

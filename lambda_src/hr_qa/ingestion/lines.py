@@ -19,7 +19,7 @@ import pypdfium2.raw as raw
 from lambda_src.hr_qa.ingestion.cleaning import clean
 from lambda_src.hr_qa.ingestion.hidden_text import MIN_SIZE, Box, HiddenText
 
-# A page with more text is no page of a document; its owner is told. Limits a page made to exhaust memory.
+# A page with more text is no page of a document; its owner gets a notice. Limits a page made to exhaust memory.
 MAX_CHARACTERS = 1_000_000
 _MAX_RECTANGLES = 60
 _LINE_END = re.compile(r"(\r\n|\r|\n|(?<=[\x02\ufffe]))")

@@ -305,7 +305,10 @@ def _differs(head: Line, rows: Sequence[Line]) -> bool:
         bool(cells) and sum(map(bool, map(_DIGIT.search, cells))) >= 0.6 * len(cells) for cells in columns
     )
     lengths = [sum(map(len, row.cells)) for row in rows]
-    if len(head.cells) > 2 and median(lengths) >= _LONGER * sum(map(len, head.cells)):
+    if median(lengths) >= _LONGER * sum(map(len, head.cells)) and (
+        # The labels of a list of labels and values have similar lengths.
+        len(head.cells) > 2 or median(len(row.cells[0]) for row in rows) >= _LONGER * max(len(head.cells[0]), 1)
+    ):
         return True
     # A list of names and values begins with any of them.
     return with_figures >= (2 if len(head.cells) == 2 else 1)

@@ -164,3 +164,40 @@ def test_the_prompt_names_the_language() -> None:
     assert "language of the question" not in answering.build_system_prompt("pt-BR")
     assert answering.language_instruction("pt-BR") == "Answer in Portuguese."
     assert answering.language_instruction("fi") == 'Answer in the language of the BCP 47 tag "fi".'
+
+
+HEADS = "Benefit\tFull-time\tManager"
+TABLE = f"{HEADS}\nCompany car\t\tyes\nMeal vouchers\t5 a week\t10 a week"
+
+
+def table_hit() -> Hit:
+    starts = (0, len(HEADS) + 1, TABLE.rindex("Meal"))
+    return hit(TABLE, heading=f"Benefits > {HEADS}", sentences=starts)
+
+
+def test_a_table_row_is_read_with_the_names_of_its_columns() -> None:
+    sources = build_context([table_hit()], NAMES)
+    assert "[1] Benefit | Full-time | Manager\n" in sources.text
+    assert "[2] Benefit: Company car | Manager: yes\n" in sources.text
+    assert "[3] Benefit: Meal vouchers | Full-time: 5 a week | Manager: 10 a week\n" in sources.text
+
+
+def test_a_citation_of_rows_has_the_names_of_their_columns_once() -> None:
+    sources = build_context([table_hit()], NAMES)
+    answer = verify_draft(draft(("A manager gets a car and 10 vouchers.", [2, 3])), sources, "")
+    assert [citation.quote for citation in citations(answer.sentences, NAMES)] == TABLE.split("\n")
+
+
+def test_sentences_of_different_paragraphs_are_quoted_separately() -> None:
+    text = "Call us.\nSend the note."
+    sources = build_context([hit(text, sentences=(0, 9))], NAMES)
+    answer = verify_draft(draft(("Call and send.", [1, 2])), sources, "")
+    assert [citation.quote for citation in citations(answer.sentences, NAMES)] == ["Call us.", "Send the note."]
+
+
+def test_a_sentence_on_two_pages_is_cited_with_both() -> None:
+    sources = build_context([hit("Leave is \fnot paid.", sentences=(0,))], NAMES)
+    assert "[1] Leave is not paid.\n" in sources.text
+    answer = verify_draft(draft(("It is not paid.", [1])), sources, "")
+    quotes = [(citation.page, citation.quote) for citation in citations(answer.sentences, NAMES)]
+    assert quotes == [(4, "Leave is"), (5, "not paid.")]

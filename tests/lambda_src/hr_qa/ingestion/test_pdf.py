@@ -312,3 +312,98 @@ def test_a_range_does_not_depend_on_earlier_reads(tmp_path: Path, first_range: t
         used.read(*first_range)
 
         assert used.read(3, 4) == expected
+
+
+# Layout, by position.
+
+
+def test_columns_that_are_drawn_line_by_line_are_read_one_after_the_other(tmp_path: Path) -> None:
+    left = ["Employees who have worked here for", "more than five years may take two", "more weeks of leave each year."]
+    right = [
+        "Sick leave is paid from the first day",
+        "on. A certificate is needed from the",
+        "third day of the illness on.",
+    ]
+    texts = [
+        text
+        for number, pair in enumerate(zip(left, right, strict=True))
+        for text in (Text(pair[0], 72, 700 - 14 * number), Text(pair[1], 320, 700 - 14 * number))
+    ]
+    page = read(write_pdf(tmp_path / "a.pdf", [Sheet(tuple(texts))]))[0]
+    assert [block.text for block in page.blocks] == [" ".join(left), " ".join(right)]
+
+
+def test_wrapped_cells_belong_to_their_row(tmp_path: Path) -> None:
+    texts = (
+        *(Text(name, x, 700) for name, x in (("Type of leave", 72), ("Days", 220), ("Remarks", 320))),
+        *paragraph(["Maternity leave for", "mothers of twins"], 680),
+        Text("120", 220, 680),
+        Text("with full pay", 320, 680),
+        *(Text(cell, x, 645) for cell, x in (("Paternity leave", 72), ("by agreement", 320))),
+        *(Text(cell, x, 625) for cell, x in (("Study leave", 72), ("5", 220))),
+    )
+    page = read(write_pdf(tmp_path / "a.pdf", [Sheet(texts)]))[0]
+    assert of_kind(page, "row") == [
+        "Type of leave\tDays\tRemarks",
+        "Maternity leave for mothers of twins\t120\twith full pay",
+        "Paternity leave\t\tby agreement",
+        "Study leave\t5",
+    ]
+    assert {block.columns for block in page.blocks} == {("Type of leave", "Days", "Remarks")}
+
+
+def test_a_table_on_the_next_page_has_the_names_of_its_columns(tmp_path: Path) -> None:
+    def rows(first: int) -> list[Text]:
+        return [
+            Text(cell, x, 680 - 20 * row)
+            for row in range(3)
+            for cell, x in ((f"Group {chr(65 + first + row)}", 72), (f"{first + row} days", 300), ("8 hours", 450))
+        ]
+
+    names = [Text(name, x, 700, bold=True) for name, x in (("Position", 72), ("Leave", 300), ("Week", 450))]
+    sheets = [Sheet((*names, *rows(1))), Sheet(tuple(rows(4)))]
+    second = read(write_pdf(tmp_path / "a.pdf", sheets))[1]
+    assert {block.columns for block in second.blocks} == {("Position", "Leave", "Week")}
+
+
+def test_titles_and_amounts_that_change_with_the_page_stay(tmp_path: Path) -> None:
+    sheets = [
+        Sheet(
+            (
+                Text(f"Pay grade {number}", 72, 770, 14),
+                Text(f"Maximum allowance: {450 + number}", 72, 750),
+                Text("Handbook 2026", 72, 30, 8),
+                Text(f"Page {number} of 4", 500, 30, 8),
+                *paragraph([SENTENCE], 600),
+            )
+        )
+        for number in range(1, 5)
+    ]
+    pages = read(write_pdf(tmp_path / "a.pdf", sheets))
+    assert pages[1].text == f"Pay grade 2\nMaximum allowance: 452\n{SENTENCE}"
+
+
+def test_a_sentence_on_two_pages_is_complete_on_both(tmp_path: Path) -> None:
+    start = ["Employees who leave before the end of the probation period of six", "months are not entitled to the"]
+    sheets = [
+        Sheet((*paragraph([SENTENCE], 600), *paragraph(start, 110), Text("1", 500, 30, 8))),
+        Sheet((*paragraph(["bonus of the year. They may return."], 720), Text("2", 500, 30, 8))),
+    ]
+    pages = read(write_pdf(tmp_path / "a.pdf", sheets))
+    first, second = (chunk_pages([page])[-1].text for page in pages)
+    assert first.endswith(" ".join(start) + " \fbonus of the year.")
+    assert second == " ".join(start) + "\f bonus of the year. They may return."
+
+
+def test_marks_in_headings_and_raised_letters(tmp_path: Path) -> None:
+    texts = (
+        Text("Parental leave", 72, 700, 14, bold=True),
+        Text("2", 72 + 96.5, 705, 8),
+        *paragraph([SENTENCE], 680),
+        Text("It ends on the 1", 72, 600),
+        Text("st", 148.5, 604, 7),
+        Text("of May.", 158, 600),
+    )
+    page = read(write_pdf(tmp_path / "a.pdf", [Sheet(texts)]))[0]
+    assert of_kind(page, "heading") == ["Parental leave"]
+    assert page.blocks[-1].text == "It ends on the 1st of May."
