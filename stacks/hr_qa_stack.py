@@ -124,7 +124,7 @@ class HrQaStack(UseCaseStack):
         events.Rule(
             self,
             "Daily",
-            description="Looks for documents to read again",
+            description="Looks for documents to read again, and compares sources",
             schedule=events.Schedule.rate(Duration.days(1)),
             targets=[target],
         )

@@ -16,7 +16,16 @@ OPERATIONS: Mapping[str, tuple[str, ...]] = {
     "bedrock": ("GetFoundationModel",),
     "bedrock-agent-runtime": ("Rerank",),
     "bedrock-runtime": ("ApplyGuardrail", "Converse", "ConverseStream", "InvokeModel"),
-    "dynamodb": ("BatchWriteItem", "DeleteItem", "GetItem", "PutItem", "Query", "Scan", "TransactWriteItems", "UpdateItem"),
+    "dynamodb": (
+        "BatchWriteItem",
+        "DeleteItem",
+        "GetItem",
+        "PutItem",
+        "Query",
+        "Scan",
+        "TransactWriteItems",
+        "UpdateItem",
+    ),
     # CreateBucket is not called, but botocore needs its description to sign upload forms.
     "s3": (
         "CreateBucket",
