@@ -178,18 +178,14 @@ class VectorStore(Construct):
         return Fn.sub(synthesizer.cloud_formation_execution_role_arn)
 
     def _grant_domain(self, role: iam.Role, *, maintains: bool) -> None:
-        actions = ["es:ESHttpPost"]
         family = f"{self._arn}/{self._index_family}"
-        resources = [f"{family}/{api}" for api in ("_search", "_msearch")]
+        posts = [f"{family}/{api}" for api in ("_search", "_msearch", *(("_bulk",) if maintains else ()))]
+        role.add_to_policy(iam.PolicyStatement(actions=["es:ESHttpPost"], resources=posts))
         if maintains:
-            resources.append(f"{family}/_bulk")
             role.add_to_policy(iam.PolicyStatement(actions=["es:ESHttpPut"], resources=[f"{self._arn}/{self._index}"]))
             role.add_to_policy(iam.PolicyStatement(actions=["es:ESHttpDelete"], resources=[family]))
-        role.add_to_policy(iam.PolicyStatement(actions=actions, resources=resources))
-        acknowledge(
-            role,
-            {f"AwsSolutions-IAM5[Resource::{resource}]": _FORMER_INDICES for resource in (family, *resources)},
-        )
+        patterns = [*posts, family] if maintains else posts
+        acknowledge(role, {f"AwsSolutions-IAM5[Resource::{pattern}]": _FORMER_INDICES for pattern in patterns})
 
 
 def floor_price(search: SearchSettings) -> str:
