@@ -75,6 +75,7 @@ EXTRA_STAGES: dict[str, dict[str, Any]] = {
     },
     "collection": {
         "region": "us-west-2",
+        "models": {"hrQaRerank": []},
         "hrQa": {"search": {"type": "collection", "collectionName": "handbooks", "collectionId": "abc123"}},
     },
     "domain": {

@@ -359,7 +359,8 @@ def test_ocr_and_reranking_are_granted_only_if_configured(assembly_of: Assemble)
         return {action for item in template_of(assembly_of, stage).statements() for action in item["Action"]}
 
     assert {"bedrock:Rerank", "textract:DetectDocumentText"} <= actions("classic")
-    assert not {"bedrock:Rerank", "textract:DetectDocumentText"} & actions("dev")
+    assert {"bedrock:Rerank", "textract:DetectDocumentText"} & actions("dev") == {"bedrock:Rerank"}
+    assert not {"bedrock:Rerank", "textract:DetectDocumentText"} & actions("collection")
 
 
 def test_the_guardrail_masks_nothing_in_handbooks(assembly_of: Assemble) -> None:

@@ -80,6 +80,8 @@ VALUES: dict[str, tuple[Stage, ...]] = {
     "hrQa.concurrency": ({}, {"hrQa": {"concurrency": 4}}),
     "hrQa.maxDocumentMegabytes": ({}, {"hrQa": {"maxDocumentMegabytes": 10}}),
     "hrQa.maxPages": ({}, {"hrQa": {"maxPages": 100}}),
+    "hrQa.rewriteQuestions": ({}, {"hrQa": {"rewriteQuestions": True}}),
+    "hrQa.questionDays": ({}, {"hrQa": {"questionDays": 0}}),
     "hrQa.ocr": ({}, {"hrQa": {"ocr": True}}),
     "hrQa.search.indexRevision": ({}, search(indexRevision=1)),
     "hrQa.sources": (
