@@ -95,11 +95,10 @@ def test_citations_quote_their_page(caller: Caller, rules: str) -> None:
         assert citation["quote"] in " ".join((PARKING, SABBATICAL)[citation["page"] - 1])
 
 
-def test_an_unrelated_question_calls_no_model(caller: Caller, rules: str) -> None:
+def test_an_unrelated_question_is_refused(caller: Caller, rules: str) -> None:
     answer = ask(caller, "Which football club won the championship?", rules)
     assert (answer["answered"], answer["citations"]) == (False, [])
-    assert answer["answer"]
-    assert "model" not in answer
+    assert answer["answer"] == "The documents do not say."
 
 
 def test_search_results_are_ordered_by_score(caller: Caller, rules: str) -> None:
