@@ -6,6 +6,8 @@ from collections.abc import Collection
 
 # PDFium's marks for a hyphen at a line end inside a word.
 HYPHEN_AT_LINE_END = "\ufffe"
+# Our mark between the lines of a narrow cell, which may break a word without a hyphen.
+CELL_LINE_END = "\ufdd0"
 _HYPHEN_MARKS = str.maketrans({"\x02": HYPHEN_AT_LINE_END})
 # Cf: zero-width and bidi controls, soft hyphens, Unicode tags. Cc: controls. Co and Cs: glyphs without a character.
 _INVISIBLE_CATEGORIES = {"Cc", "Cf", "Cn", "Co", "Cs"}
@@ -70,6 +72,26 @@ def join_hyphenated_words(text: str, vocabulary: Collection[str]) -> str:
             joined += part.lstrip()
         else:
             joined += "-" + part.lstrip()
+    return joined
+
+
+def join_broken_words(text: str, vocabulary: Collection[str]) -> str:
+    """Joins words that a narrow cell breaks without a hyphen, "maternidad|e"; other marks become spaces.
+
+    `vocabulary`: the words that the document uses elsewhere, in lower case.
+    """
+    joined, *parts = text.split(CELL_LINE_END)
+    for position, part in enumerate(parts, 1):
+        before = _BEFORE.search(joined[-_MAX_WORD:])
+        after = _AFTER.match(part[:_MAX_WORD])
+        is_broken = False
+        if before and after and (before[2] + after[1]).isalpha() and after[1].islower():
+            # No cell ends in a conjunction alone on its line.
+            ends = (
+                len(after[1]) <= 2 and after[1] == part.partition("\t")[0] and ("\t" in part or position == len(parts))
+            )
+            is_broken = ends or (before[2] + after[1]).lower() in vocabulary
+        joined += part if is_broken else f" {part}"
     return joined
 
 

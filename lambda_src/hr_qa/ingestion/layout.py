@@ -2,13 +2,13 @@
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import pairwise
 from statistics import median
 
 import msgspec
 
-from lambda_src.hr_qa.ingestion.cleaning import join_hyphenated_words, words
+from lambda_src.hr_qa.ingestion.cleaning import CELL_LINE_END, join_broken_words, join_hyphenated_words, words
 from lambda_src.hr_qa.ingestion.furniture import Furniture, SampledPage, find_furniture
 from lambda_src.hr_qa.ingestion.joining import join_texts
 from lambda_src.hr_qa.ingestion.lines import Line
@@ -108,14 +108,14 @@ def blocks(
     path = before = tuple(path)
     vocabulary = style.vocabulary | words("\n".join(line.text for line in lines))
     for group, is_heading in _groups(lines, style):
-        text = join_hyphenated_words(_text(group), vocabulary)
+        text = _joined(_text(group), vocabulary)
         texts = tuple(outer.text for outer in path)
         if is_heading:
             before, path = path, push_heading(path, msgspec.structs.replace(_heading(group), text=text))
             page_blocks.append(Block(text, "heading", tuple(outer.text for outer in path[:-1])))
         elif group[0].cells:
             table = table_after(group[0], table)
-            heads = tuple(join_hyphenated_words(head, vocabulary) for head in table.heads) if table else ()
+            heads = tuple(_joined(head, vocabulary) for head in table.heads) if table else ()
             page_blocks.append(Block(text, "row", texts, heads))
         else:
             table = table_after(group[0], table)
@@ -147,12 +147,16 @@ def _text(group: Sequence[Line]) -> str:
     return text
 
 
+def _joined(text: str, vocabulary: Collection[str]) -> str:
+    return join_broken_words(join_hyphenated_words(text, vocabulary), vocabulary)
+
+
 def _block_kind(text: str) -> BlockKind:
     return "contents" if _LEADERS.search(text[-_LEADING:]) else "paragraph"
 
 
 def _heading(group: Sequence[Line]) -> Heading:
-    return Heading(_text(group), group[0].size + (0.01 if group[0].bold else 0.0))
+    return Heading(_text(group).replace(CELL_LINE_END, " "), group[0].size + (0.01 if group[0].bold else 0.0))
 
 
 def _groups(lines: Sequence[Line], style: Style) -> list[tuple[list[Line], bool]]:

@@ -7,6 +7,7 @@ from statistics import median
 
 import msgspec
 
+from lambda_src.hr_qa.ingestion.cleaning import CELL_LINE_END
 from lambda_src.hr_qa.ingestion.hidden_text import Box
 from lambda_src.hr_qa.ingestion.joining import join_texts
 from lambda_src.hr_qa.ingestion.lines import Line
@@ -25,6 +26,8 @@ _NEXT_LINE = 1.35
 # Points.
 _TOLERANCE = 3
 _DIGIT = re.compile(r"\d")
+# Characters of a word that may be too long for its cell.
+_BROKEN_WORD = 6
 # A cell that is nothing but a figure.
 _FIGURE = re.compile(r"[^\w]{0,3}\d[\d.,:/%\s-]{0,20}[^\w\s]?$")
 _YEAR = re.compile(r"(?:19|20)\d\d$")
@@ -267,8 +270,15 @@ def _line(row: _Row, spans: Sequence[Span]) -> Line:
 
 def _cell_text(lines: Sequence[Line]) -> str:
     text = ""
+    previous = ""
     for line in lines:
-        text = f"{text}\n{line.text}" if text and line.item else join_texts(text, line.text) if text else line.text
+        if not text or line.item:
+            text = f"{text}\n{line.text}" if text else line.text
+        elif line.text[0].islower() and len(word := previous.rpartition(" ")[2]) >= _BROKEN_WORD and word.isalpha():
+            text = f"{text}{CELL_LINE_END}{line.text}"
+        else:
+            text = join_texts(text, line.text)
+        previous = line.text
     return text
 
 

@@ -1,6 +1,13 @@
 import pytest
 
-from lambda_src.hr_qa.ingestion.cleaning import HYPHEN_AT_LINE_END, clean, join_hyphenated_words, words
+from lambda_src.hr_qa.ingestion.cleaning import (
+    CELL_LINE_END,
+    HYPHEN_AT_LINE_END,
+    clean,
+    join_broken_words,
+    join_hyphenated_words,
+    words,
+)
 
 
 @pytest.mark.parametrize(
@@ -46,3 +53,19 @@ def test_a_word_split_at_a_line_end_keeps_only_a_real_hyphen(split: str, vocabul
 
 def test_split_words_are_not_in_the_vocabulary() -> None:
     assert words(f"A full-time em{HYPHEN_AT_LINE_END}ployee") == {"a", "full-time", "full", "time"}
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        (["Licença", "maternidad", "e"], "Licença maternidade"),
+        (["Licença", "maternidad", "e\t120 dias", "corridos"], "Licença maternidade\t120 dias corridos"),
+        (["Departamento", "e", "chefia"], "Departamento e chefia"),
+        (["para", "colaborador", "es conforme o gestor"], "para colaboradores conforme o gestor"),
+        (["Departamento", "e chefia"], "Departamento e chefia"),
+        (["Full-time", "employees", "20"], "Full-time employees 20"),
+        (["Employees", "and managers"], "Employees and managers"),
+    ],
+)
+def test_words_that_a_narrow_cell_breaks_are_joined(lines: list[str], expected: str) -> None:
+    assert join_broken_words(CELL_LINE_END.join(lines), {"colaboradores", "maternidad", "e"}) == expected
