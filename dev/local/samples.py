@@ -23,9 +23,6 @@ def load(root: Path, client: Client, report: Callable[[str], None]) -> bool:
     """
     titles = {entry["title"]: root / FOLDER / Path(entry["file"]).name for entry in _manifest(root)}
     documents = _documents(client)
-    for title in [title for title in titles if _is_outdated(documents.get(title, {}))]:
-        # The stage's index has changed since.
-        client.request(_USE_CASE, "DELETE", f"/documents/{documents.pop(title)['id']}")
     # An earlier run may have been stopped before it uploaded the file.
     missing = [title for title in titles if documents.get(title, {}).get("status") in (None, "awaitingUpload")]
     for title in missing:
@@ -68,10 +65,6 @@ def _documents(client: Client) -> dict[str, dict[str, Any]]:
         for document in page["items"]:
             documents.setdefault(document["name"], document)
     return documents
-
-
-def _is_outdated(document: dict[str, Any]) -> bool:
-    return bool(document.get("error", {}).get("code") == "outdated")
 
 
 def _unfinished(client: Client, titles: Collection[str]) -> list[dict[str, Any]]:

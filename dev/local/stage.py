@@ -249,10 +249,25 @@ class Stage:
             return deployment.outputs()
         if deployment.bootstrap():
             self._report("bootstrapped")
+        self._create_source_buckets(endpoint)
         self._report("deploying (cdk deploy --all; .local/logs/cdk-deploy.log)")
         deployment.deploy()
         self._report("deployed")
         return deployment.outputs()
+
+    def _create_source_buckets(self, endpoint: Endpoint) -> None:
+        """Creates the buckets of HR Q&A's sources, which on AWS exist before the stage."""
+        context = json.loads((self._paths.root / "cdk.json").read_text(encoding="utf-8"))["context"]
+        sources = context["stages"]["local"].get("hrQa", {}).get("sources", [])
+        for bucket in {source["bucket"] for source in sources}:
+            s3 = self._client("s3", endpoint)
+            if bucket not in {each["Name"] for each in s3.list_buckets()["Buckets"]}:
+                location = {"CreateBucketConfiguration": {"LocationConstraint": endpoint.region}}
+                # S3's own region is the one that may not be named.
+                s3.create_bucket(Bucket=bucket, **({} if endpoint.region == "us-east-1" else location))
+            s3.put_bucket_notification_configuration(
+                Bucket=bucket, NotificationConfiguration={"EventBridgeConfiguration": {}}
+            )
 
     def _save(self, endpoint: Endpoint) -> None:
         if not _responds(f"{endpoint.url}/_local/save", _trust(endpoint.authority), method="POST", seconds=30):

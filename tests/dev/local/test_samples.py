@@ -96,16 +96,3 @@ def test_waiting_has_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     messages: list[str] = []
     assert not load(FakeClient(polls=10**9), messages)
     assert messages[-1].startswith("still ingesting ")
-
-
-def test_outdated_handbooks_are_replaced() -> None:
-    client, messages = FakeClient(), list[str]()
-    load(client, messages)
-    outdated = client.documents[0]
-    outdated |= {"id": "7", "status": "failed", "error": {"code": "outdated"}}
-
-    assert load(client, messages)
-
-    assert len(client.files) == 15
-    assert outdated not in client.documents
-    assert len(client.documents) == 14
