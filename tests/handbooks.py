@@ -3,9 +3,9 @@
 from functools import cache
 from pathlib import Path
 
-from lambda_src.hr_qa.ingestion.errors import PdfError
+from lambda_src.hr_qa.ingestion.errors import UnreadableFileError
 from lambda_src.hr_qa.ingestion.pages import Page
-from lambda_src.hr_qa.ingestion.pdf import open_document
+from lambda_src.hr_qa.ingestion.reader import open_document
 
 FOLDER = Path(__file__).resolve().parent.parent / "samples" / "handbooks"
 MAX_PAGES = 1000
@@ -28,5 +28,5 @@ def _is_readable(path: Path) -> bool:
     try:
         with open_document(path, MAX_PAGES):
             return True
-    except PdfError:
+    except UnreadableFileError:
         return False

@@ -12,8 +12,8 @@ import msgspec
 from dev.evaluation.corpus import MAX_PAGES
 from dev.evaluation.measures import recall
 from dev.evaluation.questions import PageKey, Question
-from lambda_src.hr_qa.ingestion.errors import PdfError
-from lambda_src.hr_qa.ingestion.pdf import open_document
+from lambda_src.hr_qa.ingestion.errors import UnreadableFileError
+from lambda_src.hr_qa.ingestion.reader import open_document
 
 # Maps a document's file name to the texts of its pages.
 Texts = Callable[[str], Mapping[int, str]]
@@ -59,7 +59,7 @@ def read_texts(folder: Path) -> Texts:
         try:
             with open_document(path, MAX_PAGES) as document:
                 return {page.number: collapsed(page.text) for page in document.read(1, document.page_count)}
-        except PdfError:
+        except UnreadableFileError:
             return {}
 
     return texts

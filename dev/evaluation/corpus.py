@@ -7,9 +7,9 @@ import msgspec
 
 from lambda_src.hr_qa.chunk import Chunk
 from lambda_src.hr_qa.ingestion.chunking import chunk_pages, embedding_text
-from lambda_src.hr_qa.ingestion.errors import PdfError
+from lambda_src.hr_qa.ingestion.errors import UnreadableFileError
 from lambda_src.hr_qa.ingestion.pages import Page
-from lambda_src.hr_qa.ingestion.pdf import open_document
+from lambda_src.hr_qa.ingestion.reader import open_document
 from lambda_src.hr_qa.ranking import Hit
 
 MAX_PAGES = 5000
@@ -33,7 +33,7 @@ def read_folder(folder: Path) -> tuple[list[ParsedDocument], dict[str, str]]:
         try:
             with open_document(path, MAX_PAGES) as document:
                 pages = document.read(1, document.page_count)
-        except PdfError as error:
+        except UnreadableFileError as error:
             refused[path.name] = error.code
             continue
         title = names.get(path.name) or path.stem.replace("_", " ")

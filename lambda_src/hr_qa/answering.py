@@ -8,12 +8,14 @@ Document text is data: it is quoted and never followed. Answers and quotes are i
 import re
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
-from typing import Any
+from typing import Any, cast
 
 import msgspec
+from msgspec import UNSET
 
-from lambda_src.hr_qa.chunk import CELL_SEPARATOR, by_page, column_names, labeled_row, row_text
-from lambda_src.hr_qa.models import Citation, Claim, Draft
+from lambda_src.hr_qa.chunk import CELL_SEPARATOR, by_page, column_names, labeled_row, row_text, section_of
+from lambda_src.hr_qa.file_types import PDF
+from lambda_src.hr_qa.models import Citation, Claim, ContentType, Draft
 from lambda_src.hr_qa.ranking import Hit
 from lambda_src.shared.fences import escape_tags
 from lambda_src.shared.inert_text import inert_text
@@ -137,10 +139,13 @@ def verify_draft(draft: Draft, sources: Sources, question: str) -> VerifiedAnswe
     return VerifiedAnswer(" ".join(supported), tuple(cited.values()), len(draft.claims), dropped)
 
 
-def citations(sentences: Sequence[Sentence], names: Mapping[str, str]) -> list[Citation]:
+def citations(
+    sentences: Sequence[Sentence], names: Mapping[str, str], types: Mapping[str, str] | None = None
+) -> list[Citation]:
     """A citation for each sentence, and for the names of the columns of each table row.
 
-    Consecutive sentences of a paragraph are quoted together. Other text may have been left out between paragraphs.
+    `names` and content `types` are those of the documents, PDFs by default. Consecutive sentences of a paragraph are
+    quoted together. Other text may have been left out between paragraphs.
     """
     runs: list[list[Sentence]] = []
     sentences = _with_heads(sentences)
@@ -152,17 +157,20 @@ def citations(sentences: Sequence[Sentence], names: Mapping[str, str]) -> list[C
     # In the order of the statements that they support.
     order = {id(sentence): number for number, sentence in enumerate(sentences)}
     runs.sort(key=lambda run: min(order[id(sentence)] for sentence in run))
-    return [citation for run in runs for citation in _quotes(run, names)]
+    return [citation for run in runs for citation in _quotes(run, names, types or {})]
 
 
-def _quotes(run: Sequence[Sentence], names: Mapping[str, str]) -> list[Citation]:
+def _quotes(run: Sequence[Sentence], names: Mapping[str, str], types: Mapping[str, str]) -> list[Citation]:
     """One citation, or one for each page that the sentences are on."""
     chunk = run[0].chunk
+    section = inert_text(section_of(chunk.heading))
     return [
         Citation(
             document_id=chunk.document,
             document=inert_text(names.get(chunk.document, "")),
+            content_type=cast(ContentType, types.get(chunk.document, PDF)),
             page=chunk.page + offset,
+            section=section or UNSET,
             quote=inert_text(part.strip()),
         )
         for offset, part in by_page(chunk.text[run[0].start : run[-1].end])

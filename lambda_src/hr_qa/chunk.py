@@ -55,6 +55,11 @@ def column_names(heading: str) -> tuple[str, ...]:
     return tuple(names) if len(names) > 1 else ()
 
 
+def section_of(heading: str) -> str:
+    """The headings of a chunk without the names of its table's columns."""
+    return heading.rpartition(SEPARATOR)[0] if column_names(heading) else heading
+
+
 def with_page_breaks(before: str, text: str, after: str) -> str:
     """A paragraph with the parts of its first and last sentence that are on the previous and the next page."""
     text = f"{before}{_AFTER_PREVIOUS_PAGE}{text}" if before else text

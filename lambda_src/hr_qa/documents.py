@@ -14,6 +14,7 @@ from typing import Any
 
 import msgspec
 
+from lambda_src.hr_qa.file_types import PDF
 from lambda_src.hr_qa.models import Status
 from lambda_src.hr_qa.settings import IndexPlace
 from lambda_src.shared.ids import timestamp
@@ -43,6 +44,8 @@ class DocumentItem(msgspec.Struct, kw_only=True, rename="camel", omit_defaults=T
     created_at: str
     updated_at: str
     sha256: str | None = None
+    # As announced, and once it was read, as it is. Older documents have none: they are PDFs.
+    content_type: str = PDF
     # None for an uploaded file.
     origin: SourceObject | None = None
     live_generation: str | None = msgspec.field(default=None, name="live")
@@ -91,6 +94,7 @@ class Progress(msgspec.Struct, kw_only=True, rename="camel", omit_defaults=True)
     pages: int
     range_pages: int
     embedded_files: int = 0
+    content_type: str = PDF
     ranges: dict[str, RangeResult] = {}
     touched_at: int = 0
     expires_at: int = 0
@@ -260,6 +264,7 @@ class Documents(Table):
                 "hiddenCharacters": progress.hidden_characters,
                 "embeddedFiles": progress.attached_files,
                 "unreadCharacters": progress.unread_characters,
+                "contentType": progress.content_type,
             },
             remove=("ingesting", "ingestingSource", "errorCode", "errorMessage", "failedSource", "expiresAt"),
             condition="ingesting = :generation AND #status <> :deleting",

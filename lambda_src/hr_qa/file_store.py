@@ -8,7 +8,8 @@ from urllib.parse import quote
 import msgspec
 from botocore.exceptions import ClientError
 
-from lambda_src.hr_qa.documents import SourceObject
+from lambda_src.hr_qa.documents import DocumentItem, SourceObject
+from lambda_src.hr_qa.file_types import HTML, PDF, TEXT, file_name
 from lambda_src.hr_qa.models import Upload
 from lambda_src.hr_qa.resources import object_key
 from lambda_src.shared import aws
@@ -41,26 +42,30 @@ class FileStore:
         self._s3 = client or aws.store_client("s3")
         self._now = now
 
-    def upload_form(self, namespace: str, document_id: str, *, exact_bytes: int | None, max_bytes: int) -> Upload:
-        """A form that uploads one PDF of the allowed size to the document's key, for an hour."""
+    def upload_form(
+        self, namespace: str, document_id: str, *, content_type: str, exact_bytes: int | None, max_bytes: int
+    ) -> Upload:
+        """A form that uploads one file of the type and the allowed size to the document's key, for an hour."""
         sizes = [exact_bytes, exact_bytes] if exact_bytes is not None else [1, max_bytes]
         with aws.store_errors():
             form = self._s3.generate_presigned_post(
                 self._bucket,
                 object_key(namespace, document_id),
-                Fields={"Content-Type": "application/pdf"},
-                Conditions=[{"Content-Type": "application/pdf"}, ["content-length-range", *sizes]],
+                Fields={"Content-Type": content_type},
+                Conditions=[{"Content-Type": content_type}, ["content-length-range", *sizes]],
                 ExpiresIn=UPLOAD_SECONDS,
             )
         return Upload(url=form["url"], fields=form["fields"], expires_at=timestamp(self._now() + UPLOAD_SECONDS))
 
-    def url(self, namespace: str, document_id: str, name: str, origin: SourceObject | None = None) -> tuple[str, str]:
-        """A URL of the file and when it expires. A browser shows the file under the document's name."""
-        filename = name if name.lower().endswith(".pdf") else f"{name}.pdf"
+    def url(self, namespace: str, document: DocumentItem) -> tuple[str, str]:
+        """A URL of the file and when it expires. A browser shows a PDF, and saves other files: a page that somebody
+        uploaded must not run in it."""
+        filename = quote(file_name(document.name, document.content_type), safe="")
+        shown = "inline" if document.content_type == PDF else "attachment"
         parameters = {
-            **self._object(namespace, document_id, origin),
-            "ResponseContentType": "application/pdf",
-            "ResponseContentDisposition": f"inline; filename*=UTF-8''{quote(filename, safe='')}",
+            **self._object(namespace, document.id, document.origin),
+            "ResponseContentType": TEXT if document.content_type == HTML else document.content_type,
+            "ResponseContentDisposition": f"{shown}; filename*=UTF-8''{filename}",
         }
         url = self._s3.generate_presigned_url("get_object", Params=parameters, ExpiresIn=URL_SECONDS)
         return url, timestamp(self._now() + URL_SECONDS)

@@ -14,13 +14,22 @@ Question = Annotated[NonBlank, Meta(max_length=2_000)]
 # A field has one pattern, so the service checks this one.
 WITHOUT_CONTROLS = r"^[^\x00-\x1f\x7f]*$"
 Status = Literal["awaitingUpload", "processing", "ready", "failed", "deleting"]
+# Those of `file_types`.
+ContentType = Literal[
+    "application/pdf",
+    "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+    "application/vnd.openxmlformats-officedocument.presentationml.presentation",
+    "text/html",
+    "text/markdown",
+    "text/plain",
+]
 
 
 class CreateDocument(RequestModel):
-    """A PDF to upload, to a space or (`own`) for the caller alone. With `sha256` (hexadecimal) the file is verified."""
+    """A file to upload, to a space or (`own`) for the caller alone. With `sha256` (hexadecimal) it is verified."""
 
     name: Annotated[NonBlank, Meta(max_length=200, extra_json_schema={"allOf": [{"pattern": WITHOUT_CONTROLS}]})]
-    content_type: Literal["application/pdf"]
+    content_type: ContentType
     bytes: Annotated[int, Meta(ge=1, le=104_857_600)] | None = None
     sha256: Annotated[str, Meta(min_length=64, max_length=64, pattern="^[0-9a-f]{64}$")] | None = None
     space: SpaceName | None = None
@@ -71,13 +80,16 @@ class DocumentNotice(ResponseModel):
 class Document(ResponseModel, kw_only=True):
     """A document and the progress of its ingestion. After a failed upload its previous text still answers questions.
 
-    `space` is `own` for a document of the caller alone. A document with a `source` is changed and deleted there.
+    `space` is `own` for a document of the caller alone. `contentType` is the file's, once it was read, whatever was
+    announced. `pages` of a document without pages are parts of a few thousand characters. A document with a `source` is
+    changed and deleted there.
     """
 
     id: str
     name: str
     space: str
     status: Status
+    content_type: ContentType
     created_at: str
     updated_at: str
     pages: int | UnsetType = UNSET
@@ -141,12 +153,18 @@ class AskQuestion(RequestModel):
     model: ModelId | None = None
 
 
-class Citation(ResponseModel):
-    """The source of a statement: a page, counted from 1, and a quote from the stored text: verbatim but for spaces."""
+class Citation(ResponseModel, kw_only=True):
+    """The source of a statement: a page, counted from 1, and a quote from the stored text: verbatim but for spaces.
+
+    `page` is a page of a PDF, a slide of a presentation, or else the number of a part of the text, which readers do not
+    see: they find the quote in the `section`. This has the headings above it, outermost first, between " > ".
+    """
 
     document_id: str
     document: str
+    content_type: ContentType
     page: int
+    section: str | UnsetType = UNSET
     quote: str
 
 

@@ -9,7 +9,7 @@ def notices(document: DocumentItem) -> list[DocumentNotice]:
     left_out = []
     if document.embedded_files:
         files = "a file" if document.embedded_files == 1 else f"{document.embedded_files} files"
-        message = f"The PDF contains {files} that answers do not use. Save them as PDFs and upload those, too."
+        message = f"The document contains {files} that answers do not use. Save them as PDFs and upload those, too."
         left_out.append(DocumentNotice(code="embedded_files", message=message))
     if document.unread_characters:
         message = (

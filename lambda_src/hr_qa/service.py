@@ -119,8 +119,11 @@ class QaService:
             created_at=now,
             updated_at=now,
             sha256=body.sha256,
+            content_type=body.content_type,
         )
-        upload = self._files.upload_form(namespace, document.id, exact_bytes=body.bytes, max_bytes=limit)
+        upload = self._files.upload_form(
+            namespace, document.id, content_type=body.content_type, exact_bytes=body.bytes, max_bytes=limit
+        )
         context.idempotency.keep_with(document.id)
         self._documents.create(namespace, document)
         return DocumentCreated(id=document.id, status=document.status, upload=upload, request_id=context.request_id)
@@ -208,7 +211,9 @@ class QaService:
         return Answer(
             answer=answer.text,
             answered=True,
-            citations=answering.citations(answer.sentences, names),
+            citations=answering.citations(
+                answer.sentences, names, {document.id: document.content_type for document in live.documents.values()}
+            ),
             usage=_usage(context),
             request_id=context.request_id,
             **fields,
@@ -353,6 +358,7 @@ class QaService:
             "name": inert_text(document.name),
             "space": space,
             "status": document.status,
+            "content_type": document.content_type,
             "created_at": document.created_at,
             "updated_at": document.updated_at,
         }
@@ -364,7 +370,7 @@ class QaService:
         if document.status == "ready" and not self._is_searchable(document):
             return {**fields, "status": "processing", "error": DocumentError(code="outdated", message=OUTDATED)}
         if document.status == "ready":
-            url, url_expires_at = self._files.url(namespace, document.id, document.name, document.origin)
+            url, url_expires_at = self._files.url(namespace, document)
             return {
                 **fields,
                 "pages": document.pages,

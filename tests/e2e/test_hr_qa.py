@@ -151,7 +151,9 @@ def test_a_document_that_is_not_ready_conflicts(caller: Caller) -> None:
     caller.call("DELETE", "hr-qa", f"/documents/{document_id}")
 
 
-@pytest.mark.parametrize(("content", "code"), [(b"<html>hello</html>", "not_a_pdf"), (b"%PDF-1.7\nbroken", "damaged")])
+@pytest.mark.parametrize(
+    ("content", "code"), [(b"<html>hello</html>", "unsupported_type"), (b"%PDF-1.7\nbroken", "damaged")]
+)
 def test_an_unreadable_file_has_an_error(caller: Caller, content: bytes, code: str) -> None:
     document = upload(caller, content)
     error = wait_for_status(caller, document, "failed", "ready")["error"]

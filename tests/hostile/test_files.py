@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from lambda_src.hr_qa.ingestion.errors import PdfError
+from lambda_src.hr_qa.ingestion.errors import UnreadableFileError
 from lambda_src.hr_qa.ingestion.isolated_reader import LIMITS, PdfDocument, open_isolated
 from lambda_src.hr_qa.ingestion.reader_protocol import Limits
 from tests.handbooks import MAX_PAGES
@@ -60,7 +60,7 @@ def outcome_of(path: Path, limits: Limits) -> str:
     try:
         with open_isolated(path, MAX_PAGES, limits) as document:
             read_and_draw(document)
-    except PdfError as error:
+    except UnreadableFileError as error:
         return error.code if "upload" in error.message else f"{error.code} without advice"
     return "pages"
 

@@ -364,7 +364,7 @@ def _upload_files(files: Sequence[tuple[str, bytes]], space: str) -> None:
     st.session_state["hr.problems"] = problems
     for name, content in files:
         if b"%PDF-" not in content[:_HEADER_BYTES]:
-            problems.append((name, "hr_qa.failed_not_a_pdf"))
+            problems.append((name, "hr_qa.failed_unsupported_type"))
             continue
         try:
             with st.spinner(t("hr_qa.sending", name=components.plain(name)), show_time=True):

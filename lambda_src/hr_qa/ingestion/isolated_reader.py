@@ -8,12 +8,13 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
-from lambda_src.hr_qa.ingestion.errors import TOO_COMPLEX, PdfError
+from lambda_src.hr_qa.ingestion.errors import TOO_COMPLEX, UnreadableFileError
 from lambda_src.hr_qa.ingestion.pages import Page
+from lambda_src.hr_qa.ingestion.reader import Document
 from lambda_src.hr_qa.ingestion.reader_protocol import (
     Failed,
     Image,
@@ -43,21 +44,6 @@ _UNREADABLE = "The document could not be read. Print or save it to a new PDF and
 AnyResponse = TypeVar("AnyResponse", bound=Response)
 
 
-class PdfDocument(Protocol):
-    """An open document. Pages count from 1. All raise `PdfError`."""
-
-    page_count: int
-    embedded_files: int
-
-    def read(self, first: int, last: int) -> list[Page]:
-        """The pages from `first` to `last`, inclusive."""
-        ...
-
-    def render_png(self, page: int, dpi: int) -> bytes:
-        """The page as a grayscale PNG."""
-        ...
-
-
 class ReaderLostError(Exception):
     """The process ended, or did not answer, for a reason that is not the document's. A retry may succeed."""
 
@@ -81,6 +67,7 @@ class _ReaderProcess:
             self._send(Open(str(path), max_pages, limits))
             opened = self._receive(Opened)
             self.page_count, self.embedded_files = opened.page_count, opened.embedded_files
+            self.content_type = opened.content_type
         except BaseException:
             self.close()
             raise
@@ -125,7 +112,7 @@ class _ReaderProcess:
             raise self._loss()
         response: Any = msgspec.msgpack.decode(body, type=Response)
         if isinstance(response, Failed):
-            raise PdfError(response.code, response.message)
+            raise UnreadableFileError(response.code, response.message)
         if not isinstance(response, expected):
             raise ReaderLostError(f"{type(response).__name__} instead of {expected.__name__}")
         return response
@@ -138,16 +125,16 @@ class _ReaderProcess:
         if status >= 0:
             # The traceback is in the log, too. Another attempt would fail in the same way.
             logger.error("reader failed", status=status)
-            return PdfError("damaged", _UNREADABLE)
+            return UnreadableFileError("damaged", _UNREADABLE)
         logger.warning("reader ended", signal=signal.Signals(-status).name)
-        return PdfError("too_complex", TOO_COMPLEX)
+        return UnreadableFileError("too_complex", TOO_COMPLEX)
 
 
 @contextmanager
-def open_isolated(path: Path, max_pages: int, limits: Limits = LIMITS) -> Iterator[PdfDocument]:
-    """Opens the file in a process with limits. Raises `PdfError` and `ReaderLostError`.
+def open_isolated(path: Path, max_pages: int, limits: Limits = LIMITS) -> Iterator[Document]:
+    """Opens the file in a process with limits. Raises `UnreadableFileError` and `ReaderLostError`.
 
-    A file that exceeds a limit, or crashes PDFium, is a `PdfError` with the code `too_complex`.
+    A file that exceeds a limit, or crashes its parser, is a `UnreadableFileError` with the code `too_complex`.
     """
     reader = _ReaderProcess(path, max_pages, limits)
     try:

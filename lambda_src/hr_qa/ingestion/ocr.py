@@ -4,8 +4,8 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from lambda_src.hr_qa.ingestion.isolated_reader import PdfDocument
 from lambda_src.hr_qa.ingestion.pages import Page, page_from_text
+from lambda_src.hr_qa.ingestion.reader import Document
 from lambda_src.shared import aws
 from lambda_src.shared.errors import Unavailable
 
@@ -23,7 +23,7 @@ class Ocr:
     def __init__(self, client: Any = None) -> None:
         self._textract = client or aws.slow_client("textract", READ_SECONDS, ATTEMPTS)
 
-    def read(self, document: PdfDocument, page: Page) -> Page:
+    def read(self, document: Document, page: Page) -> Page:
         """The page with its recognized text, or unchanged if there is none. Raises `Unavailable`."""
         image = document.render_png(page.number, DPI)
         try:

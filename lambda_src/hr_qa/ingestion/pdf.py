@@ -9,8 +9,9 @@ import msgspec
 import pypdfium2 as pdfium
 import pypdfium2.raw as raw
 
+from lambda_src.hr_qa.file_types import PDF
 from lambda_src.hr_qa.ingestion.annotations import Annotations, has_fields, read_annotations, with_values
-from lambda_src.hr_qa.ingestion.errors import XFA_FORM, PdfError
+from lambda_src.hr_qa.ingestion.errors import XFA_FORM, UnreadableFileError, too_many_pages
 from lambda_src.hr_qa.ingestion.furniture import SampledPage, detached, split_furniture
 from lambda_src.hr_qa.ingestion.joining import joined_parts
 from lambda_src.hr_qa.ingestion.layout import (
@@ -30,7 +31,6 @@ from lambda_src.hr_qa.ingestion.png import grayscale_png
 from lambda_src.hr_qa.ingestion.reading_order import in_reading_order
 from lambda_src.hr_qa.ingestion.sentences import is_unfinished, sentences
 
-_HEADER_BYTES = 1024
 # Pages sampled for the document's style. Pairs, because odd and even pages may differ.
 _SAMPLED_PAIRS = 12
 # How many pages before a range are searched for the headings in force at its start.
@@ -55,13 +55,14 @@ class _Content(msgspec.Struct, frozen=True):
     unread_characters: int
 
 
-class Document:
+class PdfDocument:
     """An open PDF. Pages count from 1."""
 
     def __init__(self, pdf: pdfium.PdfDocument, on_page: Callable[[], None] = lambda: None) -> None:
         """`on_page` is called before each page that is read or drawn."""
         self._pdf = pdf
         self._on_page = on_page
+        self.content_type = PDF
         self.page_count = len(pdf)
         self.embedded_files = pdf.count_attachments()
         # Cached by page: consecutive ranges look back at the same pages.
@@ -82,7 +83,7 @@ class Document:
         return tuple(sorted(self.style.furniture.numbers))
 
     def read(self, first: int, last: int) -> list[Page]:
-        """The pages from `first` to `last`, inclusive. Raises `PdfError` for a damaged page."""
+        """The pages from `first` to `last`, inclusive. Raises `UnreadableFileError` for a damaged page."""
         path = self._path_before(first)
         table = self._table_before(first)
         pages = []
@@ -214,13 +215,12 @@ class Document:
             return self._pdf[number - 1]
         except pdfium.PdfiumError as error:
             message = f"Page {number} is damaged. Save or print the document to a new PDF and upload that."
-            raise PdfError("damaged", message) from error
+            raise UnreadableFileError("damaged", message) from error
 
 
 @contextmanager
-def open_document(path: Path, max_pages: int, *, on_page: Callable[[], None] = lambda: None) -> Iterator[Document]:
-    """Opens the file in this process, without limits: for trusted files only. Raises `PdfError`."""
-    _check_type(path)
+def open_pdf(path: Path, max_pages: int, *, on_page: Callable[[], None] = lambda: None) -> Iterator[PdfDocument]:
+    """Opens the file in this process, without limits: for trusted files only. Raises `UnreadableFileError`."""
     # PDFium keeps the error of the last file, and sets none for some damaged ones. This sets it to a format error.
     raw.FPDF_LoadMemDocument64(b"", 0, None)
     try:
@@ -231,29 +231,19 @@ def open_document(path: Path, max_pages: int, *, on_page: Callable[[], None] = l
         _check_form(pdf)
         pdf.init_forms()
         if len(pdf) > max_pages:
-            message = f"The document has {len(pdf)} pages, at most {max_pages} are read. Split it and upload the parts."
-            raise PdfError("too_many_pages", message)
+            raise too_many_pages(len(pdf), max_pages)
         if not len(pdf):
-            raise PdfError("empty", "The document has no pages. Check the file and upload it again.")
-        yield Document(pdf, on_page)
+            raise UnreadableFileError("empty", "The document has no pages. Check the file and upload it again.")
+        yield PdfDocument(pdf, on_page)
     finally:
         pdf.close()
 
 
-def _check_type(path: Path) -> None:
-    with path.open("rb") as file:
-        start = file.read(_HEADER_BYTES)
-    if not start:
-        raise PdfError("empty", "The file is empty. Check it and upload it again.")
-    if b"%PDF-" not in start:
-        raise PdfError("not_a_pdf", "The file is not a PDF. Save the document as PDF and upload that.")
-
-
 def _check_form(pdf: pdfium.PdfDocument) -> None:
-    """Raises `PdfError` for a form whose pages are a placeholder: viewers of XFA forms draw others instead."""
+    """Raises `UnreadableFileError` for a form whose pages are a placeholder: XFA viewers draw others instead."""
     form = pdf.get_formtype()
     if form == raw.FORMTYPE_XFA_FULL or (form == raw.FORMTYPE_XFA_FOREGROUND and _is_placeholder(pdf)):
-        raise PdfError("xfa_form", XFA_FORM)
+        raise UnreadableFileError("xfa_form", XFA_FORM)
 
 
 def _is_placeholder(pdf: pdfium.PdfDocument) -> bool:
@@ -267,11 +257,13 @@ def _is_placeholder(pdf: pdfium.PdfDocument) -> bool:
         page.close()
 
 
-def _open_error(code: int | None) -> PdfError:
+def _open_error(code: int | None) -> UnreadableFileError:
     if code in (raw.FPDF_ERR_PASSWORD, raw.FPDF_ERR_SECURITY):
-        return PdfError("encrypted", "The PDF is protected by a password. Save it without one and upload it again.")
+        return UnreadableFileError(
+            "encrypted", "The PDF is protected by a password. Save it without one and upload it again."
+        )
     message = "The PDF is damaged or incomplete. Check that it opens, save it again and upload that."
-    return PdfError("damaged", message)
+    return UnreadableFileError("damaged", message)
 
 
 def _sampled_pages(count: int) -> list[int]:

@@ -1,8 +1,9 @@
-"""The process that opens a document: PDFium and everything that handles its pages, under limits of memory and time.
+"""The process that opens a document: the parsers and everything that handles its pages, under limits of memory and
+time.
 
 `python -m lambda_src.hr_qa.ingestion.reader_process`: reads `Request`s from standard input, writes `Response`s to
 standard output. A document that exceeds a limit ends this process, and nothing else: the kernel enforces the limits,
-also within PDFium. The process has no credentials in its environment and cannot write files.
+also within PDFium and libxml2. The process has no credentials in its environment and cannot write files.
 """
 
 import os
@@ -16,8 +17,8 @@ from typing import IO
 
 import msgspec
 
-from lambda_src.hr_qa.ingestion.errors import TOO_COMPLEX, PdfError
-from lambda_src.hr_qa.ingestion.pdf import Document, open_document
+from lambda_src.hr_qa.ingestion.errors import TOO_COMPLEX, UnreadableFileError
+from lambda_src.hr_qa.ingestion.reader import Document, open_document
 from lambda_src.hr_qa.ingestion.reader_protocol import (
     Failed,
     Image,
@@ -68,11 +69,11 @@ def serve(requests: IO[bytes], responses: IO[bytes]) -> None:
     budget = CpuBudget(request.limits)
     try:
         with open_document(Path(request.path), request.max_pages, on_page=budget.start_page) as document:
-            write_frame(responses, Opened(document.page_count, document.embedded_files))
+            write_frame(responses, Opened(document.page_count, document.embedded_files, document.content_type))
             while (body := read_frame(requests)) is not None:
                 for response in _answer(document, msgspec.msgpack.decode(body, type=Request)):
                     write_frame(responses, response)
-    except PdfError as error:
+    except UnreadableFileError as error:
         write_frame(responses, Failed(error.code, error.message))
     except MemoryError:
         write_frame(responses, Failed("too_complex", TOO_COMPLEX))

@@ -49,10 +49,11 @@ class Render(msgspec.Struct, tag="render", frozen=True):
 
 
 class Opened(msgspec.Struct, tag="opened", frozen=True):
-    """The file is open. `embedded_files`: the number of files that it contains."""
+    """The file is open. `embedded_files`: the number of files that it contains. `content_type`: of what it is."""
 
     page_count: int
-    embedded_files: int = 0
+    embedded_files: int
+    content_type: str
 
 
 class PageRead(msgspec.Struct, tag="page", frozen=True):
@@ -68,7 +69,7 @@ class Image(msgspec.Struct, tag="image", frozen=True):
 
 
 class Failed(msgspec.Struct, tag="failed", frozen=True):
-    """The document cannot be read; ends the process. The fields are those of `PdfError`."""
+    """The document cannot be read; ends the process. The fields are those of `UnreadableFileError`."""
 
     code: ErrorCode
     message: str

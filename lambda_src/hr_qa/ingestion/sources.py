@@ -8,7 +8,7 @@ import unicodedata
 
 from lambda_src.hr_qa.documents import DocumentItem, Documents, SourceObject
 from lambda_src.hr_qa.file_store import FileStore
-from lambda_src.hr_qa.file_types import content_type
+from lambda_src.hr_qa.file_types import PDF, content_type
 from lambda_src.hr_qa.queue import AnyStep, Compare, Queue, Refresh, Start
 from lambda_src.hr_qa.resources import source_document_id
 from lambda_src.hr_qa.settings import HrSettings, Source
@@ -139,6 +139,7 @@ class Sources:
             status="awaitingUpload",
             created_at=now,
             updated_at=now,
+            content_type=content_type(origin.key) or PDF,
             origin=origin,
         )
         try:

@@ -28,13 +28,15 @@ import msgspec
 from lambda_src.hr_qa.chunk import Chunk
 from lambda_src.hr_qa.documents import DocumentItem, Documents, Progress, RangeResult
 from lambda_src.hr_qa.file_store import FileChangedError, FileInfo, FileStore
+from lambda_src.hr_qa.file_types import PDF
 from lambda_src.hr_qa.index import EmbeddedChunk, Index
 from lambda_src.hr_qa.ingestion.chunking import chunk_pages, embedding_text
 from lambda_src.hr_qa.ingestion.download import download
-from lambda_src.hr_qa.ingestion.errors import PdfError
-from lambda_src.hr_qa.ingestion.isolated_reader import PdfDocument, open_isolated
+from lambda_src.hr_qa.ingestion.errors import UnreadableFileError
+from lambda_src.hr_qa.ingestion.isolated_reader import open_isolated
 from lambda_src.hr_qa.ingestion.ocr import Ocr
 from lambda_src.hr_qa.ingestion.pages import Page
+from lambda_src.hr_qa.ingestion.reader import Document
 from lambda_src.hr_qa.ingestion.sources import Sources
 from lambda_src.hr_qa.ingestion.sweeper import GIVEN_UP, Sweeper
 from lambda_src.hr_qa.language import terms
@@ -84,7 +86,7 @@ class Worker:
         queue: Queue,
         embedder: Embedder,
         ocr: Ocr | None = None,
-        open_pdf: Callable[[Path, int], AbstractContextManager[PdfDocument]] = open_isolated,
+        open_document: Callable[[Path, int], AbstractContextManager[Document]] = open_isolated,
         now: Callable[[], float] = time.time,
     ) -> None:
         self._settings = settings
@@ -94,7 +96,7 @@ class Worker:
         self._queue = queue
         self._embedder = embedder
         self._ocr = ocr
-        self._open_pdf = open_pdf
+        self._open_document = open_document
         self._now = now
         self._sources = Sources(settings, documents=documents, files=files, queue=queue)
         self._sweeper = Sweeper(
@@ -169,11 +171,11 @@ class Worker:
             self._check_size(document, file)
             with download(self._files, namespace, document, source) as path:
                 _check_digest(document, path)
-                with self._open_pdf(path, self._settings.options.max_pages) as pdf:
-                    progress = self._new_progress(source, pdf.page_count, pdf.embedded_files)
+                with self._open_document(path, self._settings.options.max_pages) as opened:
+                    progress = self._new_progress(source, opened)
         except FileChangedError:
             return
-        except PdfError as error:
+        except UnreadableFileError as error:
             self._reject(context, namespace, document, source, error)
             return
         # `StaleWriteError`: another event's worker was faster. This message is delivered again and sees its work.
@@ -183,15 +185,17 @@ class Worker:
         """The form of an upload limits its size; an object of a source may have any."""
         limit = self._settings.options.max_document_megabytes
         if document.origin and file.bytes > self._settings.max_document_bytes:
-            raise PdfError("too_large", f"The file has {file.bytes:,} bytes; the limit is {limit} MB.")
+            raise UnreadableFileError("too_large", f"The file has {file.bytes:,} bytes; the limit is {limit} MB.")
 
-    def _new_progress(self, source: str, pages: int, embedded_files: int) -> Progress:
+    def _new_progress(self, source: str, known: Document | DocumentItem) -> Progress:
+        pages = known.pages or 1 if isinstance(known, DocumentItem) else known.page_count
         return Progress(
             source=source,
             index=self._settings.index_address,
             pages=pages,
             range_pages=RANGE_PAGES,
-            embedded_files=embedded_files,
+            embedded_files=known.embedded_files,
+            content_type=known.content_type,
         )
 
     def _start_generation(self, namespace: str, document: DocumentItem, progress: Progress) -> None:
@@ -200,7 +204,9 @@ class Worker:
         self._documents.start_ingesting(namespace, document, generation, progress.source)
         self._send_ranges(namespace, document.id, generation, progress)
 
-    def _reject(self, context: Context, namespace: str, document: DocumentItem, source: str, error: PdfError) -> None:
+    def _reject(
+        self, context: Context, namespace: str, document: DocumentItem, source: str, error: UnreadableFileError
+    ) -> None:
         logger.info("document rejected", request_id=context.request_id, document=document.id, code=error.code)
         self._ignore_stale(self._documents.fail, namespace, document, source, error.code, error.message)
         self._queue.send_clean(namespace, document.id)
@@ -228,7 +234,7 @@ class Worker:
             progress = self._finish_ranges(context, step, document, progress)
         except (FileChangedError, ObsoleteGenerationError, StaleWriteError):
             return
-        except PdfError as error:
+        except UnreadableFileError as error:
             self._reject(context, step.namespace, document, progress.source, error)
             return
         if progress.complete:
@@ -245,13 +251,13 @@ class Worker:
         if not unfinished:
             return progress
         end = self._now() + SLICE_SECONDS
-        with self._open(step, document, progress) as pdf:
+        with self._open(step, document, progress) as opened:
             for number in unfinished:
                 if self._now() >= end or context.deadline.seconds_left < RANGE_SECONDS:
                     remaining = step.number + step.count - number
                     self._queue.send([msgspec.structs.replace(step, number=number, count=remaining)])
                     break
-                pages = self._extract_pages(pdf, progress, number)
+                pages = self._extract_pages(opened, progress, number)
                 progress = self._finish_range(context, step, document, number, pages)
         return progress
 
@@ -274,18 +280,18 @@ class Worker:
         return progress
 
     @contextmanager
-    def _open(self, step: ReadRange, document: DocumentItem, progress: Progress) -> Iterator[PdfDocument]:
+    def _open(self, step: ReadRange, document: DocumentItem, progress: Progress) -> Iterator[Document]:
         with (
             download(self._files, step.namespace, document, progress.source) as path,
-            self._open_pdf(path, self._settings.options.max_pages) as pdf,
+            self._open_document(path, self._settings.options.max_pages) as opened,
         ):
-            yield pdf
+            yield opened
 
-    def _extract_pages(self, pdf: PdfDocument, progress: Progress, number: int) -> list[Page]:
-        return [self._recognize_text(pdf, page) for page in pdf.read(*progress.bounds(number))]
+    def _extract_pages(self, opened: Document, progress: Progress, number: int) -> list[Page]:
+        return [self._recognize_text(opened, page) for page in opened.read(*progress.bounds(number))]
 
-    def _recognize_text(self, pdf: PdfDocument, page: Page) -> Page:
-        return self._ocr.read(pdf, page) if page.needs_ocr and self._ocr else page
+    def _recognize_text(self, opened: Document, page: Page) -> Page:
+        return self._ocr.read(opened, page) if page.needs_ocr and self._ocr else page
 
     def _store_missing(self, context: Context, step: ReadRange, document: DocumentItem, chunks: list[Chunk]) -> None:
         """Embeds and stores the chunks that are not stored. Raises `ObsoleteGenerationError`."""
@@ -387,8 +393,12 @@ class Worker:
         return [self._index, *map(self._index.named, former)]
 
     def read_again(self, namespace: str, document: DocumentItem) -> None:
-        """Reads the live file under a new generation; the live one answers until then. The file's pages are known."""
-        progress = self._new_progress(str(document.live_source), document.pages or 1, document.embedded_files or 0)
+        """Reads the live file under a new generation; the live one answers until then. A PDF's pages are known."""
+        if document.content_type != PDF:
+            # Another version of this code may have cut it into other parts.
+            self._queue.send([Start(namespace=namespace, document=document.id)])
+            return
+        progress = self._new_progress(str(document.live_source), document)
         self._ignore_stale(self._start_generation, namespace, document, progress)
 
     def give_up(self, step: AnyStep) -> None:
@@ -430,7 +440,9 @@ def _check_digest(document: DocumentItem, path: Path) -> None:
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     if digest != document.sha256:
-        raise PdfError("digest_mismatch", "The file is not the one announced: its SHA-256 differs. Upload it again.")
+        raise UnreadableFileError(
+            "digest_mismatch", "The file is not the one announced: its SHA-256 differs. Upload it again."
+        )
 
 
 def _needed_generations(document: DocumentItem | None) -> list[str]:

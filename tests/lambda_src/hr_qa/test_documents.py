@@ -23,7 +23,7 @@ def test_stored_documents_chunks_and_steps_keep_their_names() -> None:
 
     place = {"liveIndex", "liveModel", "liveDimensions"}
     live = place | {"live", "liveSource", "pages", "chunks", "pagesWithoutText", "hiddenCharacters"}
-    left_out = {"embeddedFiles", "unreadCharacters"}
+    left_out = {"contentType", "embeddedFiles", "unreadCharacters"}
     assert set(world.table.items[key]) == identity | live | left_out
     (ingestion,) = [item for key, item in world.table.items.items() if key[0] == f"ingestion#{document}"]
     assert set(ingestion) == {"pk", "sk", "source", "index", "pages", "rangePages", "ranges", "touchedAt", "expiresAt"}

@@ -95,7 +95,7 @@ def test_a_file_above_the_stages_limit_is_refused_before_the_upload() -> None:
 
 @pytest.mark.parametrize(
     "changes",
-    [{"name": ""}, {"name": "  "}, {"contentType": "text/html"}, {"bytes": 0}, {"sha256": "ABC"}],
+    [{"name": ""}, {"name": "  "}, {"contentType": "image/png"}, {"bytes": 0}, {"sha256": "ABC"}],
 )
 def test_an_invalid_document_is_refused(changes: dict[str, Any]) -> None:
     with pytest.raises(msgspec.ValidationError):
@@ -127,7 +127,7 @@ def test_a_document_goes_through_its_states(world: World) -> None:
     failed = service.get_document(context(), id=document)
     assert failed.status == "failed"
     assert isinstance(failed.error, msgspec.Struct)
-    assert failed.error.code == "not_a_pdf"
+    assert failed.error.code == "unsupported_type"
     assert failed.url is msgspec.UNSET
 
 

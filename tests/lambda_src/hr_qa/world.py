@@ -13,7 +13,7 @@ from lambda_src.hr_qa.documents import DocumentItem, Documents
 from lambda_src.hr_qa.file_store import FileStore
 from lambda_src.hr_qa.index import Index
 from lambda_src.hr_qa.ingestion.messages import make_queue_handler
-from lambda_src.hr_qa.ingestion.pdf import open_document
+from lambda_src.hr_qa.ingestion.reader import open_document
 from lambda_src.hr_qa.ingestion.worker import Worker
 from lambda_src.hr_qa.queue import AnyStep, Queue
 from lambda_src.hr_qa.resources import object_key
@@ -122,7 +122,7 @@ class World:
         self.namespace = caller_namespace(CALLER)
         self.documents = Documents("table", self.table, lambda: self.now)
         # In this process, which saves starting one for each message.
-        self.open_pdf: Any = open_document
+        self.open_document: Any = open_document
         self._deliveries = 0
 
     def ingestion(self) -> QueueHandler[AnyStep]:
@@ -138,7 +138,7 @@ class World:
             queue=queue,
             # Sequential: a kill in a thread of the pool would not end the process.
             embedder=Embedder(bedrock, self.settings.embedding, self.settings.options.dimensions, concurrent_calls=1),
-            open_pdf=self.open_pdf,
+            open_document=self.open_document,
             now=lambda: self.now,
         )
         return make_queue_handler(self.settings, worker, queue)

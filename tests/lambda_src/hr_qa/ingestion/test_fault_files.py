@@ -6,9 +6,9 @@ import pytest
 
 from lambda_src.hr_qa.chunk import Chunk, by_page, labeled_row
 from lambda_src.hr_qa.ingestion.chunking import chunk_pages
-from lambda_src.hr_qa.ingestion.errors import PdfError
+from lambda_src.hr_qa.ingestion.errors import UnreadableFileError
 from lambda_src.hr_qa.ingestion.pages import Page
-from lambda_src.hr_qa.ingestion.pdf import open_document
+from lambda_src.hr_qa.ingestion.reader import open_document
 
 FOLDER = Path(__file__).resolve().parents[3] / "faulty_pdfs"
 
@@ -113,7 +113,7 @@ def test_files_within_a_pdf_are_counted() -> None:
 
 def test_the_placeholder_of_an_xfa_form_is_no_content() -> None:
     with (
-        pytest.raises(PdfError, match="print it to a new PDF") as raised,
+        pytest.raises(UnreadableFileError, match="print it to a new PDF") as raised,
         open_document(FOLDER / "xfa_placeholder.pdf", 10),
     ):
         pass
@@ -123,7 +123,7 @@ def test_the_placeholder_of_an_xfa_form_is_no_content() -> None:
 def test_a_damaged_file_is_damaged_also_after_a_protected_one() -> None:
     protected = FOLDER.parent.parent / "samples" / "handbooks" / "tts_code_of_conduct_encrypted.pdf"
     for path, code in ((protected, "encrypted"), (FOLDER / "no_page_tree_min.pdf", "damaged")):
-        with pytest.raises(PdfError) as raised, open_document(path, 10):
+        with pytest.raises(UnreadableFileError) as raised, open_document(path, 10):
             pass
         assert raised.value.code == code
 

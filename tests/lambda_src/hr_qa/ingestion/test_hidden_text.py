@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from lambda_src.hr_qa.ingestion.pages import Page
-from lambda_src.hr_qa.ingestion.pdf import open_document
+from lambda_src.hr_qa.ingestion.reader import open_document
 from tests.handbooks import pages_of, readable
 from tests.hostile.files import document, flate
 

@@ -13,9 +13,9 @@ import msgspec
 import pytest
 
 from lambda_src.hr_qa.ingestion import isolated_reader, reader_process
-from lambda_src.hr_qa.ingestion.errors import PdfError
+from lambda_src.hr_qa.ingestion.errors import UnreadableFileError
 from lambda_src.hr_qa.ingestion.isolated_reader import ReaderLostError, open_isolated
-from lambda_src.hr_qa.ingestion.pdf import open_document
+from lambda_src.hr_qa.ingestion.reader import open_document
 from lambda_src.hr_qa.ingestion.reader_protocol import Failed, Limits, Open, Ready, read_frame, write_frame
 from tests.handbooks import FOLDER, MAX_PAGES
 
@@ -65,7 +65,7 @@ def test_a_page_is_drawn_as_in_this_process() -> None:
     [("tts_code_of_conduct_encrypted.pdf", "encrypted"), ("tts_conferences_training_corrupt.pdf", "damaged")],
 )
 def test_an_unreadable_file_has_its_own_error(name: str, code: str) -> None:
-    with pytest.raises(PdfError, match="upload") as raised, open_isolated(FOLDER / name, MAX_PAGES):
+    with pytest.raises(UnreadableFileError, match="upload") as raised, open_isolated(FOLDER / name, MAX_PAGES):
         pass
     assert raised.value.code == code
 
@@ -87,7 +87,7 @@ def test_a_page_outside_the_document_is_a_value_error() -> None:
 )
 def test_a_death_is_the_documents_failure(code: str, monkeypatch: pytest.MonkeyPatch) -> None:
     run_child(code, monkeypatch)
-    with pytest.raises(PdfError, match="upload that") as raised, open_isolated(HANDBOOK, MAX_PAGES):
+    with pytest.raises(UnreadableFileError, match="upload that") as raised, open_isolated(HANDBOOK, MAX_PAGES):
         pass
     assert raised.value.code == "too_complex"
 
@@ -98,7 +98,7 @@ def test_memory_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch,
     )
     started = time.monotonic()
-    with pytest.raises(PdfError), open_isolated(HANDBOOK, MAX_PAGES):
+    with pytest.raises(UnreadableFileError), open_isolated(HANDBOOK, MAX_PAGES):
         pass
     assert time.monotonic() - started < 30
 
@@ -124,7 +124,7 @@ def test_running_out_of_memory_in_python_is_too_complex(monkeypatch: pytest.Monk
 
 def test_a_python_exception_is_a_damaged_document(monkeypatch: pytest.MonkeyPatch) -> None:
     run_child("raise KeyError('x')", monkeypatch)
-    with pytest.raises(PdfError) as raised, open_isolated(HANDBOOK, MAX_PAGES):
+    with pytest.raises(UnreadableFileError) as raised, open_isolated(HANDBOOK, MAX_PAGES):
         pass
     assert raised.value.code == "damaged"
 
@@ -166,7 +166,7 @@ def test_the_reader_has_no_credentials_and_cannot_write_files(monkeypatch: pytes
         "    r.write_frame(sys.stdout.buffer, r.Failed('empty', ' '.join(os.environ)))",
         monkeypatch,
     )
-    with pytest.raises(PdfError) as raised, open_isolated(HANDBOOK, MAX_PAGES):
+    with pytest.raises(UnreadableFileError) as raised, open_isolated(HANDBOOK, MAX_PAGES):
         pass
     assert raised.value.code == "empty"
     assert "AWS" not in raised.value.message

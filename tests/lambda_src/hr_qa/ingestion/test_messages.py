@@ -73,7 +73,7 @@ def test_a_message_whose_last_attempt_killed_the_process_is_given_up_without_ano
         attempts += 1
         raise Killed
 
-    world.open_pdf = killing
+    world.open_document = killing
     world.run()
 
     item = world.document(document)

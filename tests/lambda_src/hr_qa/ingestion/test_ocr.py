@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from lambda_src.hr_qa.ingestion.ocr import Ocr
-from lambda_src.hr_qa.ingestion.pdf import open_document
+from lambda_src.hr_qa.ingestion.reader import open_document
 from lambda_src.shared.errors import Unavailable
 from tests.fakes import client_error
 

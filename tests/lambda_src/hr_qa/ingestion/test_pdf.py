@@ -7,9 +7,9 @@ import pytest
 
 from dev.evaluation.questions import read_questions
 from lambda_src.hr_qa.ingestion.chunking import chunk_pages
-from lambda_src.hr_qa.ingestion.errors import PdfError
+from lambda_src.hr_qa.ingestion.errors import UnreadableFileError
 from lambda_src.hr_qa.ingestion.pages import Page, page_from_text
-from lambda_src.hr_qa.ingestion.pdf import open_document
+from lambda_src.hr_qa.ingestion.reader import open_document
 from lambda_src.hr_qa.ingestion.sentences import MAX_CHARACTERS
 from tests.handbooks import FOLDER, MAX_PAGES, pages_of, readable
 from tests.pdfs import Sheet, Text, paragraph, text_pdf, write_pdf
@@ -117,7 +117,7 @@ def test_a_page_is_rendered_as_a_grayscale_png() -> None:
     [("tts_code_of_conduct_encrypted.pdf", "encrypted"), ("tts_conferences_training_corrupt.pdf", "damaged")],
 )
 def test_an_unreadable_handbook_is_refused_with_advice(name: str, code: str) -> None:
-    with pytest.raises(PdfError, match="upload") as raised, open_document(FOLDER / name, MAX_PAGES):
+    with pytest.raises(UnreadableFileError, match="upload") as raised, open_document(FOLDER / name, MAX_PAGES):
         pass
     assert raised.value.code == code
 
@@ -126,28 +126,28 @@ def test_an_unreadable_handbook_is_refused_with_advice(name: str, code: str) -> 
     ("content", "code"),
     [
         (b"", "empty"),
-        (b"PK\x03\x04 a Word document", "not_a_pdf"),
-        (b" " * 1024 + b"%PDF-1.7", "not_a_pdf"),
+        (b"PK\x03\x04 a Word document", "damaged"),
+        (b" " * 1024 + b"%PDF-1.7", "unsupported_type"),
         (b"%PDF-1.7 and nothing else", "damaged"),
     ],
 )
 def test_other_files_are_refused(tmp_path: Path, content: bytes, code: str) -> None:
     path = tmp_path / "upload.pdf"
     path.write_bytes(content)
-    with pytest.raises(PdfError) as raised, open_document(path, MAX_PAGES):
+    with pytest.raises(UnreadableFileError) as raised, open_document(path, MAX_PAGES):
         pass
     assert raised.value.code == code
 
 
 def test_too_many_pages_are_refused(tmp_path: Path) -> None:
     path = write_pdf(tmp_path / "long.pdf", [Sheet()] * 3)
-    with pytest.raises(PdfError, match="has 3 pages, at most 2") as raised, open_document(path, 2):
+    with pytest.raises(UnreadableFileError, match="has 3 pages, at most 2") as raised, open_document(path, 2):
         pass
     assert raised.value.code == "too_many_pages"
 
 
 def test_a_document_without_pages_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(PdfError) as raised, open_document(write_pdf(tmp_path / "none.pdf", []), MAX_PAGES):
+    with pytest.raises(UnreadableFileError) as raised, open_document(write_pdf(tmp_path / "none.pdf", []), MAX_PAGES):
         pass
     assert raised.value.code in ("empty", "damaged")
 
@@ -166,7 +166,7 @@ def test_broken_files_are_read_or_refused_without_a_crash(tmp_path: Path, name: 
         try:
             with open_document(path, MAX_PAGES) as document:
                 document.read(1, min(document.page_count, 3))
-        except PdfError:
+        except UnreadableFileError:
             refused += 1
     assert 0 < refused < rounds
 

@@ -152,7 +152,7 @@ def test_unusual_keys_are_documents(world: World, key: str, name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "code"), [(b"<html>", "not_a_pdf"), (LEAVE_FILE + b" " * 1024 * 1024, "too_large")]
+    ("content", "code"), [(b"<html>", "unsupported_type"), (LEAVE_FILE + b" " * 1024 * 1024, "too_large")]
 )
 def test_an_object_that_cannot_be_read_says_why_and_the_old_text_answers(content: bytes, code: str) -> None:
     world = new_world(max_document_megabytes=1)

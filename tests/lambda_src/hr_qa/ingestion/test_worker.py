@@ -11,7 +11,7 @@ import pytest
 
 from lambda_src.hr_qa.documents import DocumentItem, Progress
 from lambda_src.hr_qa.ingestion import worker as worker_module
-from lambda_src.hr_qa.ingestion.pdf import open_document
+from lambda_src.hr_qa.ingestion.reader import open_document
 from lambda_src.hr_qa.queue import Queue
 from lambda_src.hr_qa.resources import object_key
 from tests.fakes import client_error
@@ -128,7 +128,7 @@ def test_a_message_covers_several_ranges_of_one_document(monkeypatch: pytest.Mon
 
     world = World()
     document = world.create_document()
-    world.open_pdf = counting
+    world.open_document = counting
     world.upload(document, handbook(9))
     world.run()
 
@@ -402,7 +402,7 @@ def test_throttling_only_delays_the_ingestion() -> None:
 
 @pytest.mark.parametrize(
     ("content", "code"),
-    [(b"<html>not a PDF</html>", "not_a_pdf"), (handbook(6), "too_many_pages")],
+    [(b"<html>not a PDF</html>", "unsupported_type"), (handbook(6), "too_many_pages")],
 )
 def test_an_unreadable_file_has_an_error(content: bytes, code: str) -> None:
     world = World(max_pages=5)
