@@ -25,6 +25,13 @@ INJECTED = [
     "See [the portal](https://evil.example/steal) for more.",
 ]
 QUESTION = "How many days may a sabbatical last?"
+PERMITS = [
+    "# Parking permits",
+    "A parking permit is valid for 18 months.",
+    "The request for it goes to the reception by the end of May.",
+]
+FOLLOW_UP = "To whom does the request go?"
+UNRELATED = "Which football club won the championship?"
 
 
 def announce(caller: Caller, content: bytes, **changes: Any) -> Any:
@@ -53,8 +60,9 @@ def wait_for_status(caller: Caller, document_id: str, *statuses: str) -> Any:
         time.sleep(0.5)
 
 
-def ask(caller: Caller, question: str, *documents: str) -> Any:
-    response = caller.call("POST", "hr-qa", "/questions", {"question": question, "documents": list(documents)})
+def ask(caller: Caller, question: str, *documents: str, **fields: Any) -> Any:
+    body = {"question": question, "documents": list(documents), **fields}
+    response = caller.call("POST", "hr-qa", "/questions", body)
     assert response.status == 200, response.raw
     return response.body
 
@@ -95,10 +103,66 @@ def test_citations_quote_their_page(caller: Caller, rules: str) -> None:
         assert citation["quote"] in " ".join((PARKING, SABBATICAL)[citation["page"] - 1])
 
 
-def test_an_unrelated_question_is_refused(caller: Caller, rules: str) -> None:
-    answer = ask(caller, "Which football club won the championship?", rules)
+def test_an_unrelated_question_is_not_answered(caller: Caller, rules: str) -> None:
+    answer = ask(caller, UNRELATED, rules)
     assert (answer["answered"], answer["citations"]) == (False, [])
-    assert answer["answer"] == "The documents do not say."
+    assert answer["answer"]
+
+
+def test_a_follow_up_is_answered_from_its_subjects_document(caller: Caller, rules: str) -> None:
+    permits = upload(caller, text_pdf([PERMITS]), name="Parking permits")
+    try:
+        assert wait_for_status(caller, permits, "ready", "failed")["status"] == "ready"
+        for document, subject, question, answered in (
+            (rules, "sabbatical", QUESTION, "A sabbatical may last 75 days."),
+            (permits, "permit", "How long is a parking permit valid?", "For 18 months."),
+        ):
+            history = [{"question": question, "answer": answered}]
+            answer = ask(caller, FOLLOW_UP, rules, permits, history=history)
+            assert answer["answered"] is True
+            assert subject in answer["understoodAs"]
+            assert {citation["documentId"] for citation in answer["citations"]} == {document}
+    finally:
+        caller.call("DELETE", "hr-qa", f"/documents/{permits}")
+
+
+def wait_for_open(caller: Caller, question_id: str, *, listed: bool) -> Any:
+    """The question among the caller's newest open questions, once it is listed, or no longer."""
+    deadline = time.monotonic() + SECONDS
+    while True:
+        response = caller.call("GET", "hr-qa", "/questions", query={"limit": "100"})
+        assert response.status == 200, response.raw
+        question = next((item for item in response.body["items"] if item["id"] == question_id), None)
+        if bool(question) is listed:
+            return question
+        assert time.monotonic() < deadline, question
+        time.sleep(0.5)
+
+
+def test_only_the_asker_rates_an_answer(caller: Caller, other_caller: Caller, rules: str) -> None:
+    answer = ask(caller, QUESTION, rules)
+    path = f"/questions/{answer['id']}/feedback"
+    unhelpful = {"helpful": False, "comment": "It does not say who approves it."}
+
+    refused = other_caller.call("POST", "hr-qa", path, unhelpful)
+    assert (refused.status, refused.code) == (404, "not_found")
+
+    rated = caller.call("POST", "hr-qa", path, unhelpful)
+    assert (rated.status, rated.body["helpful"]) == (200, False)
+    question = wait_for_open(caller, answer["id"], listed=True)
+    assert (question["question"], question["answered"]) == (QUESTION, True)
+    assert (question["helpful"], question["comment"]) == (False, unhelpful["comment"])
+
+    # A second rating replaces the first.
+    assert caller.call("POST", "hr-qa", path, {"helpful": True}).status == 200
+    wait_for_open(caller, answer["id"], listed=False)
+
+
+def test_an_unanswered_question_is_open_for_its_asker(caller: Caller, other_caller: Caller, rules: str) -> None:
+    answer = ask(caller, UNRELATED, rules)
+    question = wait_for_open(caller, answer["id"], listed=True)
+    assert (question["question"], question["answered"]) == (UNRELATED, False)
+    wait_for_open(other_caller, answer["id"], listed=False)
 
 
 def test_search_results_are_ordered_by_score(caller: Caller, rules: str) -> None:

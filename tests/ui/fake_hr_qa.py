@@ -29,6 +29,11 @@ class HrQa:
         """The spaces that the caller may read."""
         self.failing_uploads = 0
         """The number of uploads that fail."""
+        self.keeps_questions = True
+        """Whether answers have an id for feedback."""
+        self._questions = 0
+        self.open_questions: list[dict[str, Any]] = []
+        """The open questions of any space, newest first."""
 
     def add(self, name: str, status: str = "ready", content: bytes | None = None, **fields: Any) -> str:
         document = {
@@ -101,15 +106,32 @@ class HrQa:
         return {"items": []}
 
     def answer_question(self, body: Any) -> dict[str, Any]:
-        usage = {"inputTokens": 1_904, "outputTokens": 61}
+        self._questions += 1
+        fields: dict[str, Any] = {"usage": {"inputTokens": 1_904, "outputTokens": 61}}
+        if self.keeps_questions:
+            fields["id"] = f"question-{self._questions}"
+        if body.history:
+            fields["understoodAs"] = f"{body.history[-1].question} {body.question}"
         if self.answers:
-            return {"usage": usage, **self.answers.pop(0)}
+            return {**fields, **self.answers.pop(0)}
         document = next(document for document in self.documents if document["status"] == "ready")
         return {
             "answer": "You can carry over at most 240 hours of annual leave into the next leave year.",
-            "answered": True, "model": "us.anthropic.claude-haiku-4-5-20251001-v1:0", "usage": usage,
-            "citations": [self.citation(document["id"], document["name"])],
+            "answered": True, "model": "us.anthropic.claude-haiku-4-5-20251001-v1:0",
+            "citations": [self.citation(document["id"], document["name"])], **fields,
         }  # fmt: skip
+
+    def give_feedback(self, id: str, body: Any) -> dict[str, Any]:
+        return {"id": id, "helpful": body.helpful}
+
+    def add_open_question(self, question: str, **fields: Any) -> None:
+        number = len(self.open_questions)
+        self.open_questions.insert(
+            0, {"id": f"open-{number}", "question": question, "answered": False, "askedAt": timestamp(number), **fields}
+        )
+
+    def list_open_questions(self, query: Any) -> dict[str, Any]:
+        return page_of(self.open_questions, query)
 
     @staticmethod
     def citation(document: str, name: str, quote: str = QUOTE, page: int = QUOTE_PAGE) -> dict[str, Any]:

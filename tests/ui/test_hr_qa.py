@@ -10,6 +10,7 @@ from tests.ui.app_helpers import click, html, warnings
 from tests.ui.browser import BrowserSession
 from tests.ui.fake_api import HOSTILE, ErrorResponse, FakeApi
 from tests.ui.fake_hr_qa import HANDBOOK, QUOTE, HrQa
+from ui import api_request
 
 PATH = "hr-qa"
 
@@ -279,3 +280,165 @@ def test_without_spaces_there_is_no_choice_of_one(app: Callable[..., AppTest], h
     hr.add("Mine.pdf")
     page = app("hr_qa")
     assert [box.key for box in page.selectbox if box.key == "hr.space"] == []
+
+
+@pytest.fixture
+def no_double_clicks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A test without a browser asks faster than anybody."""
+    monkeypatch.setattr(api_request, "_DOUBLE_CLICK_SECONDS", 0.0)
+
+
+def _ask_in_app(page: AppTest, question: str) -> None:
+    page.text_area[0].set_value(question)
+    click(page, "Ask")
+    assert not page.exception
+
+
+@pytest.mark.usefixtures("no_double_clicks")
+def test_a_further_question_is_sent_with_the_topic(app: Callable[..., AppTest], api: FakeApi, hr: HrQa) -> None:
+    hr.add("Handbook.pdf")
+    unanswered = {"answer": "The documents do not say.", "answered": False, "citations": []}
+    hr.answers = [unanswered, {"answer": "x" * 10_001, "answered": True, "citations": []}]
+    page = app("hr_qa")
+    _ask_in_app(page, "How long is maternity leave?")
+    assert page.text_area[0].value == ""
+    assert "Understood as" not in "".join(html(page))
+    _ask_in_app(page, "And for fathers?")
+    assert "Understood as: How long is maternity leave? And for fathers?" in "".join(html(page))
+    _ask_in_app(page, "Who pays?")
+
+    first = {"question": "How long is maternity leave?", "answer": "The documents do not say."}
+    second = {"question": "And for fathers?", "answer": "x" * 10_000}
+    bodies = [call.body for call in api.posts("/questions")]
+    assert bodies == [
+        {"question": "How long is maternity leave?"},
+        {"question": "And for fathers?", "history": [first]},
+        {"question": "Who pays?", "history": [first, second]},
+    ]
+    headings = [text for text in html(page) if text.startswith("<h4")]
+    assert [text.count("Who pays?") for text in headings] == [1, 0, 0]
+
+    click(page, "New topic")
+    assert [text for text in html(page) if text.startswith("<h4")] == []
+    _ask_in_app(page, "How many hours?")
+    assert api.posts("/questions")[-1].body == {"question": "How many hours?"}
+
+
+@pytest.mark.usefixtures("no_double_clicks")
+def test_at_most_ten_turns_are_sent(app: Callable[..., AppTest], api: FakeApi, hr: HrQa) -> None:
+    hr.add("Handbook.pdf")
+    page = app("hr_qa")
+    for number in range(12):
+        _ask_in_app(page, f"Question {number}?")
+    history = api.posts("/questions")[-1].body["history"]
+    assert [turn["question"] for turn in history] == [f"Question {number}?" for number in range(1, 11)]
+
+
+@pytest.mark.usefixtures("no_double_clicks")
+def test_an_unchanged_question_is_not_repeated(app: Callable[..., AppTest], hr: HrQa) -> None:
+    hr.add("Handbook.pdf")
+    page = app("hr_qa")
+    _ask_in_app(page, "How many hours?")
+    hr.answers = [{"answer": "240", "answered": True, "citations": [], "understoodAs": "Who  pays?"}]
+    _ask_in_app(page, "Who pays?")
+    assert "Understood as" not in "".join(html(page))
+
+
+def test_an_answer_is_rated(app: Callable[..., AppTest], api: FakeApi, hr: HrQa) -> None:
+    hr.add("Handbook.pdf")
+    page = app("hr_qa")
+    _ask_in_app(page, "How many hours?")
+    path = "/questions/question-1/feedback"
+
+    click(page, "Helpful")
+    assert "Your rating is saved." in [caption.value for caption in page.caption]
+    click(page, "Helpful")
+    assert [call.body for call in api.posts(path)] == [{"helpful": True}]
+
+    click(page, "Not helpful")
+    assert any("but not who you are" in caption.value for caption in page.caption)
+    click(page, "Send comment")
+    page.text_area[1].set_value(f" {HOSTILE} ")
+    click(page, "Send comment")
+    assert [call.body for call in api.posts(path)[1:]] == [{"helpful": False}, {"helpful": False, "comment": HOSTILE}]
+    assert "&lt;script&gt;" in "".join(html(page))
+    assert "Send comment" not in {button.label for button in page.button}
+
+
+def test_a_rating_that_fails_is_shown_and_can_be_repeated(app: Callable[..., AppTest], api: FakeApi, hr: HrQa) -> None:
+    hr.add("Handbook.pdf")
+    page = app("hr_qa")
+    _ask_in_app(page, "How many hours?")
+    api.errors.append(ErrorResponse(404, "not_found", "There is no question of yours with this id."))
+    click(page, "Helpful")
+    assert len(page.error) == 1
+    assert "Your rating is saved." not in [caption.value for caption in page.caption]
+    click(page, "Helpful")
+    assert len(page.error) == 0
+    assert "Your rating is saved." in [caption.value for caption in page.caption]
+
+
+def test_without_an_id_an_answer_is_not_rated(app: Callable[..., AppTest], hr: HrQa) -> None:
+    hr.add("Handbook.pdf")
+    hr.keeps_questions = False
+    page = app("hr_qa")
+    _ask_in_app(page, "How many hours?")
+    assert {button.label for button in page.button} & {"Helpful", "Not helpful"} == set()
+
+
+def test_open_questions_are_read_when_they_are_opened(
+    new_session: Callable[..., BrowserSession], api: FakeApi, hr: HrQa
+) -> None:
+    hr.spaces = SPACES
+    hr.add("Handbook.pdf")
+    for number in range(21):
+        hr.add_open_question(f"Is there a boat number {number}?")
+    hr.add_open_question(HOSTILE, answered=True, helpful=False, comment=f"Comment: {HOSTILE}")
+    session = new_session()
+    page = session.open(PATH)
+    assert [call for call in api.calls if call.path == "/questions"] == []
+
+    page.get_by_text("What the documents lack").click()
+    page.get_by_text("The answer didn't help").wait_for()
+    session.wait_until_idle()
+    assert page.get_by_text(HOSTILE, exact=True).count() == 1
+    assert page.get_by_text(f"Comment: {HOSTILE}", exact=True).is_visible()
+    assert page.get_by_text("Is there a boat number 2?").is_visible()
+    assert page.get_by_text("Is there a boat number 0?").count() == 0
+    assert page.title() != "taken"
+    assert page.locator("b", has_text="bold").count() == 0
+    assert session.accessibility_violations() == []
+
+    page.get_by_role("button", name="Show more").click()
+    page.get_by_text("Is there a boat number 0?").wait_for()
+
+
+def test_open_questions_of_a_space_are_for_its_writers(app: Callable[..., AppTest], hr: HrQa) -> None:
+    hr.spaces = SPACES
+    page = app("hr_qa")
+    for space, listed in (("handbooks", True), ("policies", False)):
+        page.selectbox(key="hr.space").select(space).run()
+        assert ("What the documents lack" in [expander.label for expander in page.expander]) is listed
+
+
+def test_a_topic_with_ratings_on_a_phone(new_session: Callable[..., BrowserSession], api: FakeApi, hr: HrQa) -> None:
+    hr.add("Manual.pdf")
+    session = new_session(width=400, language="pt", scheme="dark")
+    page = session.open(PATH)
+    _ask(page, "Quanto dura a licença-maternidade?", "Perguntar")
+    page.get_by_role("button", name="Não ajudou").wait_for()
+    session.wait_until_idle()
+    session.wait_out_double_click()
+    _ask(page, "E para os pais?", "Perguntar")
+    page.get_by_text("Entendida como: Quanto dura a licença-maternidade? E para os pais?").wait_for()
+    session.wait_until_idle()
+    button = page.get_by_role("button", name="Não ajudou").first
+    button.focus()
+    page.keyboard.press("Enter")
+    page.get_by_label("O que falta ou está errado? (opcional)").fill("Faltam os pais.")
+    page.get_by_role("button", name="Enviar comentário").click()
+    page.locator("blockquote", has_text="Faltam os pais.").wait_for()
+    session.wait_until_idle()
+    assert api.posts("/questions/question-2/feedback")[-1].body == {"helpful": False, "comment": "Faltam os pais."}
+    assert session.horizontal_overflow() <= 0
+    assert session.accessibility_violations() == []

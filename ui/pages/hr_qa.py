@@ -11,14 +11,14 @@ from typing import Any
 
 import streamlit as st
 
-from ui import components, pdf, stage
+from ui import components, hr_feedback, pdf, stage
 from ui.api_request import ApiRequest
 from ui.client import Failure
 from ui.entry import Entry
+from ui.hr_feedback import USE_CASE, Turn
 from ui.session import client
 from ui.texts import LANGUAGES, language, t, translations
 
-USE_CASE = "hr-qa"
 SAMPLES = {"en": "tts_leave_handbook.pdf", "pt": "clt_jornada_ferias_maternidade_rescisao.pdf"}
 FOLDER = Path(__file__).parents[2] / "samples" / "handbooks"
 EXAMPLES = ("example_sick", "example_vacation", "example_parents")
@@ -46,7 +46,7 @@ print("url =", json.dumps(form["url"])); [print("form-string =", json.dumps(f"{k
 
 
 def page() -> None:
-    """The question form if a document is ready, and the list of documents."""
+    """The question form if a document is ready, the list of documents, and what they lack."""
     request = ApiRequest(USE_CASE, "/questions")
     components.header("hr_qa")
     try:
@@ -59,9 +59,12 @@ def page() -> None:
         return
     ready = [document for document in documents if document["status"] == "ready"]
     # Other spaces than the shown one may have documents.
-    if ready or spaces or request.response:
+    if ready or spaces or request.response or hr_feedback.topic():
         _ask(request, ready)
-    _documents(documents, more, space, writable=space == _OWN or spaces[space])
+    writable = space == _OWN or spaces[space]
+    _documents(documents, more, space, writable=writable)
+    if writable:
+        hr_feedback.open_questions(None if space == _OWN else space)
 
 
 ENTRY = Entry(USE_CASE, page, probe="/documents?limit=1", icon=":material/quiz:", position=4)
@@ -92,12 +95,23 @@ def _choose_space(spaces: Mapping[str, bool]) -> str:
 
 def _ask(request: ApiRequest, ready: list[dict[str, Any]]) -> None:
     components.section(t("hr_qa.ask_title"))
-    _examples()
+    if request.response and request.body and hr_feedback.is_new(request):
+        hr_feedback.topic().append(Turn(request.body["question"], request.response))
+        st.session_state[_QUESTION] = ""
+    turns = hr_feedback.topic()
+    if not turns:
+        _examples()
     body = _form(request, ready)
     request.run(body, t("hr_qa.searching"), _problem(body))
+    if hr_feedback.is_new(request):
+        # The first click of a double click got the response.
+        st.rerun()
     components.outcome(request)
-    if request.response:
-        _answer(request.response)
+    if turns:
+        hr_feedback.new_topic_button(request)
+    # The newest answer is next to the form.
+    for turn in reversed(turns):
+        _turn(turn)
     if request.body:
         components.request_box(USE_CASE, "POST", "/questions", request.body)
 
@@ -119,7 +133,7 @@ def _form(request: ApiRequest, ready: list[dict[str, Any]]) -> dict[str, Any]:
     st.session_state[_SELECTED] = [selected for selected in st.session_state.get(_SELECTED, []) if selected in names]
     with st.form("questions"):
         question = st.text_area(
-            t("hr_qa.question"),
+            t("hr_qa.follow_up" if hr_feedback.topic() else "hr_qa.question"),
             key=_QUESTION,
             max_chars=_MAX_CHARACTERS,
             placeholder=t("hr_qa.question_hint"),
@@ -147,6 +161,8 @@ def _form(request: ApiRequest, ready: list[dict[str, Any]]) -> dict[str, Any]:
             t("hr_qa.ask"), type="primary", icon=":material/search:", on_click=request.start, disabled=request.running
         )
     body: dict[str, Any] = {"question": (question or "").strip()}
+    if turns := hr_feedback.history():
+        body["history"] = turns
     if selected:
         body["documents"] = selected
     return {**body, "language": answer_language} if answer_language else body
@@ -156,8 +172,16 @@ def _problem(body: Mapping[str, Any]) -> str | None:
     return None if body["question"] else t("hr_qa.no_question")
 
 
+def _turn(turn: Turn) -> None:
+    st.html(f'<h4 class="source" dir="auto">{html.escape(turn.question)}</h4>')
+    if turn.understood_as:
+        components.model_text(t("hr_qa.understood_as", question=turn.understood_as))
+    _answer(turn.response)
+    hr_feedback.rating(turn)
+
+
 def _answer(response: Mapping[str, Any]) -> None:
-    with st.container(border=True, key="answer"):
+    with st.container(border=True, key=f"answer-{response['requestId']}"):
         if not response["answered"]:
             components.badge("off", t("hr_qa.unanswered"))
         components.model_text(response["answer"])
@@ -171,7 +195,7 @@ def _answer(response: Mapping[str, Any]) -> None:
 
 
 def _citation(citation: Mapping[str, Any], number: int, request_id: str) -> None:
-    with st.container(border=True, key=f"citation-{number}"):
+    with st.container(border=True, key=f"citation-{number}-{request_id}"):
         source = t("hr_qa.place", document=citation["document"], page=citation["page"])
         st.html(f'<p class="source" dir="auto">{number}. {html.escape(source)}</p>')
         components.model_text(citation["quote"], tag="blockquote")
@@ -184,10 +208,10 @@ def _citation(citation: Mapping[str, Any], number: int, request_id: str) -> None
         )
         if expander.open:
             with expander:
-                _cited_page(citation, number)
+                _cited_page(citation, f"page {request_id} {number}")
 
 
-def _cited_page(citation: Mapping[str, Any], number: int) -> None:
+def _cited_page(citation: Mapping[str, Any], key: str) -> None:
     try:
         with st.spinner(t("hr_qa.fetching")):
             document = client().get(USE_CASE, f"/documents/{citation['documentId']}")
@@ -196,7 +220,7 @@ def _cited_page(citation: Mapping[str, Any], number: int) -> None:
                 return
             image = _render(document["id"], document["updatedAt"], citation["page"], citation["quote"], document["url"])
     except Failure as failure:
-        components.error_box(failure, f"page {number}")
+        components.error_box(failure, key)
         return
     except pdf.UnreadablePage:
         st.warning(t("hr_qa.no_picture"))
