@@ -11,6 +11,7 @@ import time
 import zlib
 from collections.abc import Iterable, Iterator
 from typing import Any
+from urllib.parse import urlencode
 
 from botocore.exceptions import ClientError
 
@@ -347,7 +348,12 @@ class FakeBucket:
         return {"Versions": versions} if versions else {}
 
     def generate_presigned_url(self, operation: str, *, Params: dict[str, str], ExpiresIn: int) -> str:
-        return f"https://{Params['Bucket']}.example/{Params['Key']}?expires={ExpiresIn}"
+        served = {
+            name: Params[f"Response{name}"]
+            for name in ("ContentType", "ContentDisposition")
+            if f"Response{name}" in Params
+        }
+        return f"https://{Params['Bucket']}.example/{Params['Key']}?{urlencode({'expires': ExpiresIn, **served})}"
 
     def generate_presigned_post(
         self, bucket: str, key: str, *, Fields: dict[str, str], Conditions: list[Any], ExpiresIn: int

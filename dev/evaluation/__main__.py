@@ -72,7 +72,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m dev.evaluation", description=__doc__)
     parser.add_argument("--stage", default=DEFAULTS.stage)
     parser.add_argument("--questions", type=Path, default=DEFAULTS.questions, help="one JSON object per line")
-    parser.add_argument("--documents", type=Path, default=DEFAULTS.documents, help="the folder with the PDFs")
+    parser.add_argument("--documents", type=Path, default=DEFAULTS.documents, help="the folder with the documents")
     parser.add_argument("--retrieval-only", action="store_true", help="only search; no text model is called")
     parser.add_argument("--everything", action="store_true", help="search all of the caller's documents")
     parser.add_argument("--concurrency", type=int, default=DEFAULTS.concurrency, help="concurrent requests")

@@ -6,6 +6,7 @@ from pathlib import Path
 import msgspec
 
 from lambda_src.hr_qa.chunk import Chunk
+from lambda_src.hr_qa.file_types import PDF, content_type
 from lambda_src.hr_qa.ingestion.chunking import chunk_pages, embedding_text
 from lambda_src.hr_qa.ingestion.errors import UnreadableFileError
 from lambda_src.hr_qa.ingestion.pages import Page
@@ -13,6 +14,8 @@ from lambda_src.hr_qa.ingestion.reader import open_document
 from lambda_src.hr_qa.ranking import Hit
 
 MAX_PAGES = 5000
+# Describes the folder.
+_ABOUT = "README.md"
 
 
 class ParsedDocument(msgspec.Struct, frozen=True):
@@ -29,16 +32,22 @@ def read_folder(folder: Path) -> tuple[list[ParsedDocument], dict[str, str]]:
     names = titles(folder)
     documents: list[ParsedDocument] = []
     refused: dict[str, str] = {}
-    for path in sorted(folder.glob("*.pdf")):
+    for path in sorted(path for path in folder.iterdir() if content_type(path.name) and path.name != _ABOUT):
         try:
             with open_document(path, MAX_PAGES) as document:
                 pages = document.read(1, document.page_count)
         except UnreadableFileError as error:
             refused[path.name] = error.code
             continue
-        title = names.get(path.name) or path.stem.replace("_", " ")
+        title = names.get(path.name) or _first_heading(path, pages) or path.stem.replace("_", " ")
         documents.append(ParsedDocument(path.name, title, pages, chunk_pages(pages)))
     return documents, refused
+
+
+def _first_heading(path: Path, pages: list[Page]) -> str:
+    """The first heading of a document other than a PDF: the layout of PDFs does not tell titles from other headings."""
+    blocks = pages[0].blocks if content_type(path.name) != PDF else ()
+    return next((block.text for block in blocks if block.kind == "heading"), "")
 
 
 def hits_of(documents: list[ParsedDocument]) -> list[Hit]:

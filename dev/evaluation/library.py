@@ -12,6 +12,7 @@ import msgspec
 from dev.evaluation.client import Client
 from dev.evaluation.corpus import titles
 from dev.evaluation.questions import Question
+from lambda_src.hr_qa.file_types import PDF, content_type
 
 _POLL_SECONDS = 2.0
 _PAGE = "100"
@@ -120,7 +121,7 @@ def _uploaded(client: Client, path: Path, name: str) -> dict[str, Any]:
     content = path.read_bytes()
     body = {
         "name": name,
-        "contentType": "application/pdf",
+        "contentType": content_type(path.name) or PDF,
         "bytes": len(content),
         "sha256": hashlib.sha256(content).hexdigest(),
     }

@@ -27,6 +27,21 @@ MAX_MEGABYTES = 100
 _MAX_DOCUMENTS = 100
 _MAX_CHARACTERS = 2000
 _MAX_NAME = 200
+_PDF = "application/pdf"
+_PPTX = "application/vnd.openxmlformats-officedocument.presentationml.presentation"
+_DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
+_TYPES = {
+    "pdf": _PDF,
+    "docx": _DOCX,
+    "docm": _DOCX,
+    "pptx": _PPTX,
+    "pptm": _PPTX,
+    "html": "text/html",
+    "htm": "text/html",
+    "md": "text/markdown",
+    "markdown": "text/markdown",
+    "txt": "text/plain",
+}
 # PDF readers search this much of a file for its header.
 _HEADER_BYTES = 1024
 _BADGES = {"ready": "good", "failed": "bad", "processing": "warn", "awaitingUpload": "off", "deleting": "off"}
@@ -196,9 +211,14 @@ def _answer(response: Mapping[str, Any]) -> None:
 
 def _citation(citation: Mapping[str, Any], number: int, request_id: str) -> None:
     with st.container(border=True, key=f"citation-{number}-{request_id}"):
-        source = t("hr_qa.place", document=citation["document"], page=citation["page"])
-        st.html(f'<p class="source" dir="auto">{number}. {html.escape(source)}</p>')
+        is_pdf = citation.get("contentType", _PDF) == _PDF
+        st.html(f'<p class="source" dir="auto">{number}. {html.escape(_place(citation))}</p>')
+        if not is_pdf and "section" in citation:
+            st.caption(components.plain(citation["section"]))
         components.model_text(citation["quote"], tag="blockquote")
+        # Only pages of PDFs can be drawn. In other documents, readers find the quote in its section.
+        if not is_pdf:
+            return
         # Rendered only when it is opened, because that downloads the complete file.
         expander = st.expander(
             t("hr_qa.show_page", page=citation["page"]),
@@ -209,6 +229,13 @@ def _citation(citation: Mapping[str, Any], number: int, request_id: str) -> None
         if expander.open:
             with expander:
                 _cited_page(citation, f"page {request_id} {number}")
+
+
+def _place(citation: Mapping[str, Any]) -> str:
+    """The document, and the page or slide if it has any."""
+    place = {_PDF: "hr_qa.place", _PPTX: "hr_qa.place_slide"}.get(citation.get("contentType", _PDF))
+    document: str = citation["document"]
+    return t(place, document=document, page=citation["page"]) if place else document
 
 
 def _cited_page(citation: Mapping[str, Any], key: str) -> None:
@@ -353,7 +380,7 @@ def _upload(space: str, *, first: bool) -> None:
     with st.form("documents"):
         files = st.file_uploader(
             t("hr_qa.files", megabytes=MAX_MEGABYTES),
-            ["pdf"],
+            list(_TYPES),
             accept_multiple_files=True,
             key=f"hr files {batch}",
             max_upload_size=MAX_MEGABYTES,
@@ -387,7 +414,7 @@ def _upload_files(files: Sequence[tuple[str, bytes]], space: str) -> None:
     problems: list[tuple[str, str | Failure]] = [] if files or is_double_click else [("", "hr_qa.no_file_chosen")]
     st.session_state["hr.problems"] = problems
     for name, content in files:
-        if b"%PDF-" not in content[:_HEADER_BYTES]:
+        if _content_type(name) == _PDF and b"%PDF-" not in content[:_HEADER_BYTES]:
             problems.append((name, "hr_qa.failed_unsupported_type"))
             continue
         try:
@@ -407,9 +434,9 @@ def _upload_file(name: str, content: bytes, space: str, upload_times: dict[str, 
     file_key = f"{space} {digest} {name}"
     document_name = (
         "".join(character if character.isprintable() else " " for character in name).strip()[:_MAX_NAME]
-        or "document.pdf"
+        or "document"
     )
-    body = {"name": document_name, "contentType": "application/pdf", "bytes": len(content), "sha256": digest}
+    body = {"name": document_name, "contentType": _content_type(name), "bytes": len(content), "sha256": digest}
     body |= _in_space(space)
     # The second click of a double click starts another run while this one waits for the API. Don't call Streamlit with
     # the lock held: it would end this run before the upload completes.
@@ -425,6 +452,10 @@ def _upload_file(name: str, content: bytes, space: str, upload_times: dict[str, 
             raise
         uploaded.add(document["id"])
         upload_times[file_key] = time.monotonic()
+
+
+def _content_type(name: str) -> str:
+    return _TYPES.get(name.rpartition(".")[2].lower(), _PDF)
 
 
 def _in_space(space: str) -> dict[str, Any]:

@@ -2,11 +2,13 @@
 
 import json
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 import pytest
 
 from lambda_src.hr_qa import service as service_module
+from lambda_src.hr_qa.file_types import DOCX, HTML, MARKDOWN, PPTX, TEXT
 from lambda_src.hr_qa.models import AskQuestion, CreateDocument, DocumentQuery, Search
 from lambda_src.hr_qa.rerank import Reranker
 from lambda_src.shared.catalog import resolve
@@ -28,6 +30,7 @@ from tests.fakes import (
     converse_answer,
     kept_responses_erased,
 )
+from tests.lambda_src.hr_qa.office_files import slides, word
 from tests.lambda_src.hr_qa.world import World
 from tests.pdfs import text_pdf
 
@@ -168,6 +171,62 @@ def test_an_answer_cites_document_page_and_sentence(world: World) -> None:
     assert citation.quote == "Maternity leave is 120 days for every mother."
     assert answer.model == world.settings.models[0]
     assert answer.usage.input_tokens == 10 + len(QUESTION.split())
+
+
+SENTENCE = "Maternity leave is 120 days for every mother."
+FORMATS = {
+    DOCX: lambda: word(lambda each: (each.add_heading("Leave", 1), each.add_paragraph(SENTENCE))),
+    PPTX: lambda: slides(leave_slide),
+    HTML: lambda: f"<!DOCTYPE html><h1>Leave</h1><p>{SENTENCE}</p>".encode(),
+    MARKDOWN: lambda: f"# Leave\n\n{SENTENCE}\n".encode(),
+    TEXT: lambda: f"LEAVE\n\n{SENTENCE}\n".encode(),
+}
+
+
+def leave_slide(presentation: Any) -> None:
+    slide = presentation.slides.add_slide(presentation.slide_layouts[1])
+    slide.shapes.title.text = "Leave"
+    slide.placeholders[1].text = SENTENCE
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_an_answer_cites_the_section_of_a_document_of_any_type(world: World, kind: Any) -> None:
+    service = world.service(lambda request: drafted(("Maternity leave is 120 days.", [number_of(world, "120 days")])))
+    created = service.create_document(context(), body=CreateDocument(name="Rules", content_type=kind))
+    world.upload(created.id, FORMATS[kind]())
+    world.run()
+
+    answer = service.answer_question(context(), body=AskQuestion(question=QUESTION))
+
+    document = service.get_document(context(), id=created.id)
+    assert (document.status, document.content_type, document.pages) == ("ready", kind, 1)
+    (citation,) = answer.citations
+    assert (citation.content_type, citation.page, citation.quote) == (kind, 1, SENTENCE)
+    assert str(citation.section).casefold() == "leave"
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "served", "disposition"),
+    [
+        ("application/pdf", "Rules", "application/pdf", "inline; filename*=UTF-8''Rules.pdf"),
+        (DOCX, "Rules.docm", DOCX, "attachment; filename*=UTF-8''Rules.docm"),
+        (PPTX, "Rules.pdf", PPTX, "attachment; filename*=UTF-8''Rules.pdf.pptx"),
+        # A page that somebody uploaded must not run in a browser.
+        (HTML, "Rules", "text/plain", "attachment; filename*=UTF-8''Rules.html"),
+        (MARKDOWN, "Rules", "text/markdown", "attachment; filename*=UTF-8''Rules.md"),
+    ],
+)
+def test_files_are_served_by_their_type(world: World, kind: str, name: str, served: str, disposition: str) -> None:
+    document = ready(world, [LEAVE], name)
+    world.table.items[f"documents#{world.namespace}", document]["contentType"] = {"S": kind}
+    url = str(world.service().get_document(context(), id=document).url)
+    query = parse_qs(urlsplit(url).query)
+    assert (query["ContentType"], query["ContentDisposition"]) == ([served], [disposition])
+
+
+def test_a_document_has_the_type_of_what_was_uploaded(world: World) -> None:
+    document = ready(world, [LEAVE], content_type=DOCX)
+    assert world.service().get_document(context(), id=document).content_type == "application/pdf"
 
 
 def test_texts_and_names_of_documents_are_inert(world: World) -> None:
