@@ -156,5 +156,5 @@ bench-ingestion: setup-local ## compare the ingestion's speed with a baseline (L
 soak: setup-local ## send mixed traffic to the running local stage for ten minutes, print errors, latency and memory
 	@python -m dev.benchmarks.soak
 
-evaluate: setup ## measure HR Q&A's answers: make evaluate [STAGE=local] [QUESTIONS=file] [DOCUMENTS=folder]
-	@python -m dev.evaluation --stage $(LOCAL_STAGE) $(if $(QUESTIONS),--questions "$(QUESTIONS)") $(if $(DOCUMENTS),--documents "$(DOCUMENTS)")
+evaluate: setup ## measure HR Q&A's answers: make evaluate [STAGE=local] [QUESTIONS=file] [DOCUMENTS=folder] [MODEL=id] [JUDGE=id]
+	@python -m dev.evaluation --stage $(LOCAL_STAGE) $(if $(QUESTIONS),--questions "$(QUESTIONS)") $(if $(DOCUMENTS),--documents "$(DOCUMENTS)") $(if $(MODEL),--model "$(MODEL)") $(if $(JUDGE),--judge "$(JUDGE)")

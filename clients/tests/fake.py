@@ -129,6 +129,13 @@ class FakeApis:
                 return Response(200, _embeddings(request.body))
             case "POST", "h", ["searches"]:
                 return Response(200, _searches(request.body))
+            case "POST", "h", ["questions"]:
+                return Response(200, _answer(request.body))
+            case "GET", "h", ["questions"]:
+                return Response(200, {"items": [{"id": "q-1", "question": "Why?", "answered": False}]})
+            case "POST", "h", ["questions", question_id, "feedback"]:
+                _check_fields(request.body, "helpful", "comment")
+                return Response(200, {"id": question_id, "helpful": request.body["helpful"], "requestId": "r-1"})
             case method, "c", ["conversations", *rest]:
                 return self._conversation(method, rest, request)
         raise NotFound
@@ -275,6 +282,18 @@ def _searches(body: Any) -> Any:
             for n in range(body["limit"])
         ],
         "requestId": "r-1",
+    }
+
+
+def _answer(body: Any) -> Any:
+    _check_fields(body, "question", "history", "documents", "spaces", "language", "model")
+    turns = body.get("history", [])
+    for turn in turns:
+        _check_fields(turn, "question", "answer")
+    understood = " ".join([*(turn["question"] for turn in turns), body["question"]])
+    return {
+        **{"id": "q-1", "answer": "20 days.", "answered": True, "citations": [], "usage": USAGE, "requestId": "r-1"},
+        **({"understoodAs": understood} if turns else {}),
     }
 
 

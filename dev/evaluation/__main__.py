@@ -5,12 +5,14 @@ import sys
 from pathlib import Path
 
 import msgspec
+from botocore.exceptions import BotoCoreError
 
 from bedrock_endpoints.errors import ConfigurationError
 from dev.evaluation import baseline, picture, report
 from dev.evaluation.client import RequestFailed, connect
 from dev.evaluation.evaluate import Plan, evaluate
 from dev.evaluation.figures import Figures
+from dev.evaluation.judge import Judge
 from dev.evaluation.library import LibraryError, Progress
 from dev.local.paths import ROOT
 from dev.tools.stages import open_stage
@@ -29,12 +31,14 @@ def main() -> int:
         everything=options.everything,
         concurrency=options.concurrency,
         ingestion_seconds=options.minutes * 60,
+        model=options.model,
     )
     progress = Progress()
     try:
         with connect(open_stage(plan.stage)) as client:
-            figures = evaluate(plan, client, progress)
-    except (ConfigurationError, LibraryError, RequestFailed, OSError, msgspec.ValidationError) as error:
+            judge = Judge(options.judge) if options.judge else None
+            figures = evaluate(plan, client, progress, judge)
+    except (ConfigurationError, BotoCoreError, LibraryError, RequestFailed, OSError, msgspec.ValidationError) as error:
         progress.end()
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -77,6 +81,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--everything", action="store_true", help="search all of the caller's documents")
     parser.add_argument("--concurrency", type=int, default=DEFAULTS.concurrency, help="concurrent requests")
     parser.add_argument("--minutes", type=float, default=30, help="limit for the ingestion of documents")
+    parser.add_argument("--model", help="the model that answers, one of the stage's (default: its first)")
+    parser.add_argument("--judge", help="a Bedrock model that grades the answers, with the credentials of the shell")
     parser.add_argument("--json", type=Path, help="output file for the figures (default: .cache/evaluation/STAGE.json)")
     parser.add_argument("--picture", type=Path, help="output file for an SVG chart of retrieval")
     parser.add_argument("--docs", type=Path, help="the Markdown page whose figures are updated")

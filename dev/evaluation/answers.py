@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from dev.evaluation.corpus import MAX_PAGES
+from dev.evaluation.correctness import has_figures, share_of_words
 from dev.evaluation.measures import recall
 from dev.evaluation.questions import PageKey, Question
 from lambda_src.hr_qa.ingestion.errors import UnreadableFileError
@@ -31,12 +32,18 @@ class CitationAssessment(msgspec.Struct, frozen=True):
 
 
 class AnswerAssessment(msgspec.Struct, frozen=True):
-    """An assessed answer. `recall` is the share of needed pages that are cited."""
+    """An assessed answer. `recall` is the share of needed pages that are cited.
+
+    `has_figures`: answer or quotes have all numbers of the expected answer; `words`: their share of its content words.
+    One is None, as `correctness` defines, and both are without an expected answer.
+    """
 
     answered: bool
     citations: tuple[CitationAssessment, ...]
     recall: float
     model: str
+    has_figures: bool | None = None
+    words: float | None = None
 
 
 def assess(question: Question, body: Mapping[str, Any], file: Callable[[str], str], texts: Texts) -> AnswerAssessment:
@@ -45,7 +52,15 @@ def assess(question: Question, body: Mapping[str, Any], file: Callable[[str], st
     cited = tuple(_cited(question, file(citation["documentId"]), citation, texts) for citation in body["citations"])
     pages = [citation.page for citation in cited]
     cited_share = recall(pages, question.needed, len(pages)) if question.answerable else 0.0
-    return AnswerAssessment(answered, cited, cited_share, str(body.get("model", "")))
+    text = "\n".join([body.get("answer", ""), *(citation["quote"] for citation in body["citations"])])
+    return AnswerAssessment(
+        answered=answered,
+        citations=cited,
+        recall=cited_share,
+        model=str(body.get("model", "")),
+        has_figures=has_figures(question.answer, text),
+        words=share_of_words(question.answer, text, question.language),
+    )
 
 
 def read_texts(folder: Path) -> Texts:

@@ -88,7 +88,9 @@ class Client:
 def _describe(error: EndpointError) -> str:
     if isinstance(error, ConnectionFailed):
         return f"no response: {error}"
-    return " ".join(str(part) for part in (error.status, error.code) if part)
+    # What to correct, such as a model that the stage does not offer.
+    details = "; ".join(f"{detail.get('path')}: {detail.get('message')}" for detail in error.details)
+    return " ".join(str(part) for part in (error.status, error.code, details and f"({details})") if part)
 
 
 def _delay(error: EndpointError, attempt: int) -> float:

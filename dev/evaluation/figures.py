@@ -8,7 +8,8 @@ from statistics import fmean
 
 import msgspec
 
-from dev.evaluation.answers import CitationAssessment
+from dev.evaluation.answers import AnswerAssessment, CitationAssessment
+from dev.evaluation.judge import Verdict
 from dev.evaluation.measures import Values, by_group, measure, recall
 from dev.evaluation.questions import Question
 from dev.evaluation.stage import Run
@@ -48,6 +49,21 @@ class Citations(msgspec.Struct, frozen=True):
     needed_pages: float | None
 
 
+class Correctness(msgspec.Struct, frozen=True):
+    """Answers compared with the expected ones, of answered questions; None without questions.
+
+    `figures` is the share of the `with_figures` questions whose answer or quotes have all numbers of the expected
+    answer, `words` the mean share of its content words for the `without_figures` ones. `verdicts` counts the judge's
+    grades.
+    """
+
+    with_figures: int
+    figures: float | None
+    without_figures: int
+    words: float | None
+    verdicts: dict[str, int]
+
+
 class Times(msgspec.Struct, frozen=True):
     """Latencies at the client in milliseconds."""
 
@@ -62,14 +78,16 @@ class Answers(msgspec.Struct, frozen=True):
     answerable: Outcomes
     unanswerable: Outcomes
     citations: Citations
+    correctness: Correctness
     models: dict[str, int]
 
 
 class Figures(msgspec.Struct, frozen=True, kw_only=True):
-    """`local_models`: small local models answered instead of Bedrock's.
+    """`local_models`: small local models answered instead of Bedrock's. `verdicts`: the judge's, by question.
 
-    `to_review` has the ids of questions whose pages are not all among the first five, and of questions wrongly refused
-    or answered. `retries` counts retries by status. `failed` maps questions to errors.
+    `to_review` has the ids of questions whose pages are not all among the first five, of questions wrongly refused or
+    answered, and of answers without the expected figures or that the judge found wrong. `retries` counts retries by
+    status. `failed` maps questions to errors.
     """
 
     stage: str
@@ -81,6 +99,7 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     retrieval: dict[str, Group]
     answers: Answers | None
     latency: dict[str, Times]
+    verdicts: dict[str, Verdict]
     to_review: dict[str, list[str]]
     retries: dict[str, int]
     failed: dict[str, dict[str, str]]
@@ -92,7 +111,7 @@ def retrieval(questions: Sequence[Question], run: Run) -> dict[str, Group]:
     values = {
         question.id: measure(rankings.get(question.id, []), question.needed)
         for question in questions
-        if question.answerable
+        if question.answerable and not question.history
     }
     groups = {name: Group(count, means) for name, (count, means) in by_group(questions, values).items()}
     return dict(sorted(groups.items(), key=lambda pair: pair[0].startswith("in ")))
@@ -116,6 +135,7 @@ def answers(questions: Sequence[Question], run: Run) -> Answers:
             evidence_quoted=_share(any(citation.overlaps for citation in answer.citations) for answer in good),
             needed_pages=fmean(answer.recall for answer in good) if good else None,
         ),
+        correctness=_correctness(good, run),
         models=dict(Counter(answer.model for answer in assessments.values() if answer.model)),
     )
 
@@ -156,9 +176,14 @@ def figures(
         retrieval=retrieval(questions, run),
         answers=answers(questions, run) if run.answered or run.failed_questions else None,
         latency=latency(run),
+        verdicts=run.verdicts,
         to_review=_to_review(questions, run),
         retries=retries,
-        failed={"searches": run.failed_searches, "questions": run.failed_questions},
+        failed={
+            "searches": run.failed_searches,
+            "questions": run.failed_questions,
+            "verdicts": run.failed_verdicts,
+        },
     )
 
 
@@ -166,14 +191,21 @@ def _to_review(questions: Sequence[Question], run: Run) -> dict[str, list[str]]:
     rankings = {name: search.ranking for name, search in run.searched.items()}
     answered = {name: result.assessment.answered for name, result in run.answered.items()}
     answerable = [question for question in questions if question.answerable]
+    without_figures = {name for name, result in run.answered.items() if result.assessment.has_figures is False}
     return {
         "not among the first five": [
-            question.id for question in answerable if recall(rankings.get(question.id, []), question.needed, 5) < 1
+            question.id
+            for question in answerable
+            if not question.history and recall(rankings.get(question.id, []), question.needed, 5) < 1
         ],
         "wrongly refused": [question.id for question in answerable if answered.get(question.id) is False],
         "wrongly answered": [
             question.id for question in questions if not question.answerable and answered.get(question.id)
         ],
+        "without the figures": [
+            question.id for question in answerable if answered.get(question.id) and question.id in without_figures
+        ],
+        "judged wrong": [name for name, verdict in run.verdicts.items() if verdict.grade == "wrong"],
     }
 
 
@@ -186,6 +218,17 @@ def _answered(questions: Sequence[Question], run: Run) -> Outcomes:
         refused=len(refused),
         without_model=sum(not answer.model for answer in refused),
         failed=len(questions) - len(assessments),
+    )
+
+
+def _correctness(good: Sequence[AnswerAssessment], run: Run) -> Correctness:
+    words = [answer.words for answer in good if answer.words is not None]
+    return Correctness(
+        with_figures=sum(answer.has_figures is not None for answer in good),
+        figures=_share(answer.has_figures for answer in good),
+        without_figures=len(words),
+        words=fmean(words) if words else None,
+        verdicts=dict(Counter(verdict.grade for verdict in run.verdicts.values())),
     )
 
 

@@ -19,8 +19,15 @@ class Place(msgspec.Struct, frozen=True):
         return frozenset((self.document, page) for page in self.pages)
 
 
+class Turn(msgspec.Struct, frozen=True):
+    """An earlier question and its answer."""
+
+    question: str
+    answer: str
+
+
 class Question(msgspec.Struct, frozen=True, kw_only=True):
-    """`document` is None for a question that the documents do not answer."""
+    """`document` is None for a question that the documents do not answer. `history`: the turns before a follow-up."""
 
     id: str
     question: str
@@ -33,11 +40,17 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     note: str = ""
     also_ok: tuple[Place, ...] = ()
     all_of: tuple[Place, ...] = ()
+    history: tuple[Turn, ...] = ()
 
     @property
     def answerable(self) -> bool:
         """Whether the documents have an answer."""
         return self.document is not None
+
+    @property
+    def asked(self) -> str:
+        """The question with those before it."""
+        return "\n".join([*(turn.question for turn in self.history), self.question])
 
     @property
     def needed(self) -> tuple[frozenset[PageKey], ...]:

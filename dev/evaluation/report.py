@@ -2,8 +2,10 @@
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import get_args
 
 from dev.evaluation.figures import Answers, Figures, Outcomes
+from dev.evaluation.judge import Grade
 
 MEASURES = ("recall@1", "recall@5", "recall@10", "mrr@10")
 Row = Sequence[str]
@@ -49,7 +51,7 @@ def fill(page: Path, name: str, content: str) -> None:
 def _tables(figures: Figures) -> list[list[Row]]:
     tables = [_retrieval(figures)]
     if figures.answers:
-        tables += [_outcomes(figures.answers), _citations(figures.answers)]
+        tables += [_outcomes(figures.answers), _citations(figures.answers), _correctness(figures.answers)]
     return [*tables, _latency(figures)]
 
 
@@ -86,6 +88,21 @@ def _citations(answers: Answers) -> list[Row]:
         ("overlapping the evidence", _share(cited.overlaps_evidence)),
         ("answered questions with the evidence quoted", _share(cited.evidence_quoted)),
         ("pages needed by the answered questions that are cited", _share(cited.needed_pages)),
+    ]
+
+
+def _correctness(answers: Answers) -> list[Row]:
+    correct = answers.correctness
+    judged = max(1, sum(correct.verdicts.values()))
+    return [
+        ("answered questions", "share"),
+        (f"with the expected figures in answer or quotes, of {correct.with_figures}", _share(correct.figures)),
+        (f"expected words in answer or quotes, of {correct.without_figures} without figures", _share(correct.words)),
+        *(
+            (f"judged {grade}, of {judged}", _share(correct.verdicts[grade] / judged))
+            for grade in get_args(Grade)
+            if grade in correct.verdicts
+        ),
     ]
 
 

@@ -5,9 +5,11 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 import msgspec
+from botocore.exceptions import BotoCoreError, ClientError
 
 from dev.evaluation.answers import AnswerAssessment, Texts, assess
 from dev.evaluation.client import Client, RequestFailed, Response
+from dev.evaluation.judge import Judge, UnusableVerdict, Verdict
 from dev.evaluation.library import Library
 from dev.evaluation.measures import best_first
 from dev.evaluation.questions import PageKey, Question
@@ -17,6 +19,7 @@ MAX_DOCUMENTS = 100
 
 Report = Callable[[str], None]
 T = TypeVar("T")
+R = TypeVar("R")
 
 
 class SearchResult(msgspec.Struct, frozen=True):
@@ -27,10 +30,11 @@ class SearchResult(msgspec.Struct, frozen=True):
 
 
 class AnswerResult(msgspec.Struct, frozen=True):
-    """An assessed answer."""
+    """An assessed answer and its text."""
 
     assessment: AnswerAssessment
     milliseconds: float
+    text: str = ""
 
 
 class Scope(msgspec.Struct, frozen=True):
@@ -53,17 +57,23 @@ class Run(msgspec.Struct):
     answered: dict[str, AnswerResult] = {}
     failed_searches: dict[str, str] = {}
     failed_questions: dict[str, str] = {}
+    verdicts: dict[str, Verdict] = {}
+    failed_verdicts: dict[str, str] = {}
 
 
 def search_all(
     client: Client, questions: Sequence[Question], scope: Scope, run: Run, concurrency: int, report: Report
 ) -> None:
-    """Sends `POST /searches` for each question; a page's rank is that of its best chunk."""
+    """Sends `POST /searches` for each question; a page's rank is that of its best chunk.
+
+    A follow-up question cannot be searched for: only `POST /questions` completes it.
+    """
 
     def search(question: Question) -> Response:
         return client.send("POST", "/searches", {"query": question.question, "limit": LIMIT, **scope.body})
 
-    for question, response in _concurrently(search, questions, concurrency, report, "searches"):
+    complete = [question for question in questions if not question.history]
+    for question, response in _concurrently(search, complete, concurrency, report, "searches"):
         if isinstance(response, RequestFailed):
             run.failed_searches[question.id] = str(response)
         else:
@@ -80,24 +90,47 @@ def ask_all(
     concurrency: int,
     report: Report,
     texts: Texts,
+    model: str | None = None,
 ) -> None:
-    """Sends `POST /questions` for each question."""
+    """Sends `POST /questions` for each question; `model` is one that the stage offers, by default its first."""
 
     def ask(question: Question) -> Response:
-        return client.send("POST", "/questions", {"question": question.question, **scope.body})
+        body = {"question": question.question, **scope.body, **({"model": model} if model else {})}
+        if question.history:
+            body["history"] = [msgspec.to_builtins(turn) for turn in question.history]
+        return client.send("POST", "/questions", body)
 
     for question, response in _concurrently(ask, questions, concurrency, report, "questions"):
         if isinstance(response, RequestFailed):
             run.failed_questions[question.id] = str(response)
         else:
             assessment = assess(question, response.body, scope.library.file, texts)
-            run.answered[question.id] = AnswerResult(assessment, response.milliseconds)
+            text = response.body.get("answer", "")
+            run.answered[question.id] = AnswerResult(assessment, response.milliseconds, text)
+
+
+def judge_all(judge: Judge, questions: Sequence[Question], run: Run, concurrency: int, report: Report) -> None:
+    """Has the answers to answerable questions graded."""
+
+    def grade(question: Question) -> Verdict:
+        try:
+            return judge.grade(question, run.answered[question.id].text)
+        except (UnusableVerdict, ClientError, BotoCoreError) as error:
+            raise RequestFailed(str(error)) from error
+
+    answered = {name for name, result in run.answered.items() if result.assessment.answered}
+    judged = [question for question in questions if question.answer and question.id in answered]
+    for question, verdict in _concurrently(grade, judged, concurrency, report, "verdicts"):
+        if isinstance(verdict, RequestFailed):
+            run.failed_verdicts[question.id] = str(verdict)
+        else:
+            run.verdicts[question.id] = verdict
 
 
 def _concurrently(
-    send: Callable[[Question], Response], questions: Sequence[Question], concurrency: int, report: Report, what: str
-) -> Iterator[tuple[Question, Response | RequestFailed]]:
-    def send_or_error(question: Question) -> Response | RequestFailed:
+    send: Callable[[Question], R], questions: Sequence[Question], concurrency: int, report: Report, what: str
+) -> Iterator[tuple[Question, R | RequestFailed]]:
+    def send_or_error(question: Question) -> R | RequestFailed:
         try:
             return send(question)
         except RequestFailed as error:

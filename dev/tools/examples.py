@@ -43,6 +43,7 @@ REQUESTS: Mapping[str, Any] = {
     },
     "create_document": {"name": "My handbook", "contentType": "application/pdf"},
     "answer_question": {"question": "How many hours of annual leave can I carry over?"},
+    "give_feedback": {"helpful": False, "comment": "It does not say what happens to the rest."},
     "search": {"query": "annual leave carry over", "limit": 3},
 }
 
@@ -52,6 +53,7 @@ VALUES: Mapping[str, Any] = {
     "answered": True,
     "bytes": 482133,
     "chunks": 214,
+    "comment": "It does not say what happens to the rest.",
     "contentType": "image/png",
     "cursor": "0199b2c4-5d1e-7c3a-9f42-6b8f0d2a7e11",
     "dimensions": 256,
@@ -92,6 +94,7 @@ VALUES: Mapping[str, Any] = {
     "summary": "Pump 4 lost pressure at 6:10.\nThe mechanical seal was replaced; the coupling is worn.",
     "text": "A mechanical seal keeps the liquid in where the shaft leaves the pump.",
     "title": "Pressure loss at pump 4",
+    "understoodAs": "How many hours of annual leave can I carry over?",
     "url": "https://bucket.s3.us-west-2.amazonaws.com/object?X-Amz-Signature=...",
     "vector": [0.0213, -0.0871, 0.0442],
     "width": 1024,
@@ -106,6 +109,8 @@ OVERRIDES: Mapping[str, Mapping[str, Any]] = {
     "Embeddings": {"model": "amazon.titan-embed-text-v2:0", "usage": {"inputTokens": 7}},
     "ErrorContent": {"code": "throttled", "message": "The model takes no more requests at the moment."},
     "SearchResult": {"text": "Full-time employees may carry over a maximum of 240 hours of annual leave."},
+    "FeedbackGiven": {"helpful": False},
+    "OpenQuestion": {"helpful": False},
     "Image": {"model": "stability.stable-image-core-v1:1"},
     "ImageAnswer": {"model": "stability.stable-image-core-v1:1"},
     "Lifecycle": {"status": "active", "endOfLifeAt": "2026-12-01"},

@@ -93,13 +93,13 @@ class Client(_BaseClient):
         finally:
             response.close()
 
-    def pages(self, use_case: str, path: str, *, limit: int = PAGE_SIZE) -> Iterator[Any]:
-        """The pages of a list, newest items first; each has `items`."""
-        query: Query | None = {"limit": limit}
-        while query:
-            page = self.request(use_case, "GET", path, query=query)
+    def pages(self, use_case: str, path: str, *, limit: int = PAGE_SIZE, query: Query | None = None) -> Iterator[Any]:
+        """The pages of a list, newest items first; each has `items`. `query` has further parameters."""
+        page_query: Query | None = {**(query or {}), "limit": limit}
+        while page_query:
+            page = self.request(use_case, "GET", path, query=page_query)
             yield page
-            query = next_page(query, page)
+            page_query = next_page(page_query, page)
 
     def upload(self, form: Mapping[str, Any], content: bytes, name: str = "file") -> None:
         """Posts a file with the presigned form (`url` and `fields`) that an API returned."""
@@ -169,13 +169,15 @@ class AsyncClient(_BaseClient):
         finally:
             await response.aclose()
 
-    async def pages(self, use_case: str, path: str, *, limit: int = PAGE_SIZE) -> AsyncIterator[Any]:
+    async def pages(
+        self, use_case: str, path: str, *, limit: int = PAGE_SIZE, query: Query | None = None
+    ) -> AsyncIterator[Any]:
         """See `Client.pages`."""
-        query: Query | None = {"limit": limit}
-        while query:
-            page = await self.request(use_case, "GET", path, query=query)
+        page_query: Query | None = {**(query or {}), "limit": limit}
+        while page_query:
+            page = await self.request(use_case, "GET", path, query=page_query)
             yield page
-            query = next_page(query, page)
+            page_query = next_page(page_query, page)
 
     async def upload(self, form: Mapping[str, Any], content: bytes, name: str = "file") -> None:
         """See `Client.upload`."""

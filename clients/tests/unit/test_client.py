@@ -270,6 +270,16 @@ class TestPages:
             {"limit": "2", "cursor": "4"},
         ]
 
+    async def test_each_page_has_the_querys_further_parameters(self, run: Run, apis: FakeApis) -> None:
+        apis.conversations["c-1"] = [{"id": f"m-{number}"} for number in range(3)]
+
+        await run("pages", "chatbot", "/conversations/c-1/messages", limit=2, query={"space": "handbooks"})
+
+        assert [request.query for request in apis.received] == [
+            {"limit": "2", "space": "handbooks"},
+            {"limit": "2", "space": "handbooks", "cursor": "2"},
+        ]
+
 
 class TestFiles:
     async def test_an_upload_is_a_form_whose_last_part_is_the_file(self, apis: FakeApis, run: Run) -> None:

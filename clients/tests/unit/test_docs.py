@@ -40,6 +40,7 @@ def test_the_examples_run(
     output = capsys.readouterr().out
     assert "delta Water" in output
     assert "completion Water is lifted by it." in output
+    assert "How long is maternity leave? And for fathers? 20 days." in output
     assert "Rules, page 1: Part 0" in output
     assert "My name is Ana." in output
     assert "It is refused. r-error" in output

@@ -15,7 +15,9 @@ from dev.evaluation import baseline, picture, report
 from dev.evaluation.client import Client
 from dev.evaluation.evaluate import Plan, evaluate
 from dev.evaluation.figures import Figures, percentile
+from dev.evaluation.judge import Judge
 from dev.evaluation.library import LibraryError
+from tests.fakes import FakeModel, client_error, converse_answer
 from tests.hr_stage import FakeStage, error
 
 QUESTIONS = [
@@ -31,7 +33,8 @@ def results(*pages: tuple[str, int]) -> dict[str, Any]:
 
 
 def answer(answered: bool, **citation: Any) -> dict[str, Any]:
-    return {"answered": answered, "citations": [{"quote": "q", **citation}] if citation else [], "model": "small-1"}
+    citations = [{"quote": "q", **citation}] if citation else []
+    return {"answered": answered, "answer": "a", "citations": citations, "model": "small-1"}
 
 
 SEARCHES: dict[str, Any] = {
@@ -52,11 +55,17 @@ def plan(tmp_path: Path) -> Plan:
     return Plan(stage="here", questions=tmp_path / "q.jsonl", documents=tmp_path)
 
 
-def run(plan: Plan, searches: Any = None, questions: Any = None, stage: FakeStage | None = None) -> Figures:
+def run(
+    plan: Plan,
+    searches: Any = None,
+    questions: Any = None,
+    stage: FakeStage | None = None,
+    judge: Judge | None = None,
+) -> Figures:
     stage = stage or FakeStage(
         documents=DOCUMENTS, searches={**SEARCHES, **(searches or {})}, questions={**ANSWERS, **(questions or {})}
     )
-    return evaluate(plan, Client(stage, sleep=lambda _: None), lambda _: None)
+    return evaluate(plan, Client(stage, sleep=lambda _: None), lambda _: None, judge)
 
 
 def test_figures_of_a_run(plan: Plan) -> None:
@@ -76,7 +85,10 @@ def test_figures_of_a_run(plan: Plan) -> None:
     assert figures.answers.citations.right_page == 1.0
     assert figures.answers.citations.evidence_quoted == 0.0
     assert figures.answers.models == {"small-1": 3}
-    assert figures.to_review == {"not among the first five": [], "wrongly refused": ["2"], "wrongly answered": ["3"]}
+    assert figures.to_review == {
+        **{"not among the first five": [], "wrongly refused": ["2"], "wrongly answered": ["3"]},
+        **{"without the figures": [], "judged wrong": []},
+    }
     assert {name: times.count for name, times in figures.latency.items()} == {
         "searches": 3,
         "questions": 3,
@@ -95,7 +107,8 @@ def test_only_the_questions_documents_are_searched_by_default(plan: Plan) -> Non
 def test_a_failed_search_counts_as_a_miss_and_is_reported(plan: Plan) -> None:
     broken = {"leave?": error(502, "model_error")}
     figures = run(plan, searches={"férias?": error(500, "internal")}, questions=broken)
-    assert figures.failed == {"searches": {"2": "500 internal"}, "questions": {"1": "502 model_error"}}
+    failed = {"searches": {"2": "500 internal"}, "questions": {"1": "502 model_error"}, "verdicts": {}}
+    assert figures.failed == failed
     assert figures.retrieval["table"].measures["recall@10"] == 0
     assert figures.answers
     assert figures.answers.answerable.failed == 1
@@ -114,6 +127,81 @@ def test_retrieval_only_calls_no_model(plan: Plan) -> None:
     figures = run(msgspec.structs.replace(plan, retrieval_only=True), stage=stage)
     assert figures.answers is None
     assert list(figures.latency) == ["searches"]
+
+
+EXPECTED = [
+    {**QUESTIONS[0], "answer": "240 hours"},
+    {**QUESTIONS[0], "id": "2", "question": "sabbatical?", "answer": "12 weeks after 5 years"},
+    {**QUESTIONS[0], "id": "3", "question": "beer?", "answer": "Yes, on a birthday"},
+    {**QUESTIONS[2], "id": "4"},
+]
+GIVEN: dict[str, Any] = {
+    "leave?": {**answer(True, documentId="id-a", page=2, quote="240 hours at most"), "answer": "You keep them."},
+    "sabbatical?": {**answer(True, documentId="id-a", page=2), "answer": "It takes 12 weeks."},
+    "beer?": {**answer(True, documentId="id-a", page=2), "answer": "On every birthday."},
+    "moon?": {**answer(True, documentId="id-a", page=2), "answer": "384,000 km"},
+}
+
+
+def expected_answers(plan: Plan) -> tuple[Plan, FakeStage]:
+    plan.questions.write_text("\n".join(map(json.dumps, EXPECTED)))
+    searches = dict.fromkeys(GIVEN, results(("a", 2)))
+    return plan, FakeStage(documents=DOCUMENTS, searches=searches, questions=GIVEN)
+
+
+def test_answers_are_compared_with_the_expected_ones(plan: Plan) -> None:
+    plan, stage = expected_answers(plan)
+    figures = run(plan, stage=stage)
+    assert figures.answers
+    correctness = figures.answers.correctness
+    assert (correctness.with_figures, correctness.figures, correctness.without_figures) == (2, 0.5, 1)
+    # "Yes" is not repeated, "birthday" is.
+    assert correctness.words == 0.5
+    assert figures.to_review["without the figures"] == ["2"]
+    assert "| with the expected figures in answer or quotes, of 2 | 0.500 |" in report.markdown(figures)
+
+
+def test_a_judge_grades_the_answers_to_answerable_questions(plan: Plan) -> None:
+    plan, stage = expected_answers(plan)
+    model = FakeModel(
+        converse_answer("right - says it"), client_error("ThrottlingException"), converse_answer("wrong - other")
+    )
+    figures = run(msgspec.structs.replace(plan, concurrency=1), stage=stage, judge=Judge("judge-1", model))
+    assert figures.answers
+    assert figures.answers.correctness.verdicts == {"right": 1, "wrong": 1}
+    assert figures.verdicts["3"].reason == "other"
+    assert figures.to_review["judged wrong"] == ["3"]
+    assert list(figures.failed["verdicts"]) == ["2"]
+    assert "| judged wrong, of 2 | 0.500 |" in report.markdown(figures)
+    assert "FAILED verdicts: 1: 2 (" in report.text(figures)
+    assert model.queue == []
+
+
+def test_a_follow_up_is_asked_with_its_history_and_not_searched(plan: Plan) -> None:
+    history = [{"question": "leave?", "answer": "240 hours"}]
+    follow_up = {**QUESTIONS[0], "id": "9", "question": "and fathers?", "kind": "follow-up", "history": history}
+    plan.questions.write_text("\n".join(map(json.dumps, [QUESTIONS[0], follow_up])))
+    stage = FakeStage(documents=DOCUMENTS, searches=SEARCHES, questions={**ANSWERS, "and fathers?": ANSWERS["leave?"]})
+    figures = run(plan, stage=stage)
+    assert [body["history"] for body in stage.bodies if "history" in body] == [history]
+    assert (figures.retrieval["all"].count, "follow-up" in figures.retrieval) == (1, False)
+    assert figures.to_review["not among the first five"] == []
+    assert figures.answers
+    assert figures.answers.answerable.answered == 2
+
+
+def test_another_model_answers(plan: Plan) -> None:
+    refused = error(400, "invalid_request", body=json.dumps({
+        "error": {"code": "invalid_request", "message": "x", "details": [
+            {"path": "body.model", "message": "not offered here; one of: small-1"}
+        ]}
+    }).encode())  # fmt: skip
+    stage = FakeStage(documents=DOCUMENTS, searches=SEARCHES, questions={**ANSWERS, "moon?": refused})
+    figures = run(msgspec.structs.replace(plan, model="new-1"), stage=stage)
+    assert [body["model"] for body in stage.bodies if "question" in body] == ["new-1"] * 3
+    assert all("model" not in body for body in stage.bodies if "query" in body)
+    message = "400 invalid_request (body.model: not offered here; one of: small-1)"
+    assert figures.failed["questions"] == {"3": message}
 
 
 @pytest.mark.parametrize(

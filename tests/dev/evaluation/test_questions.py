@@ -3,6 +3,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from dev.evaluation.answers import read_texts
 from dev.evaluation.questions import read_questions
 from tests.handbooks import FOLDER
 
@@ -19,6 +20,19 @@ def test_the_questions_handbooks_exist() -> None:
     assert len({question.id for question in questions}) == len(questions) == 86
     assert sum(not question.answerable for question in questions) == 11
     assert all((FOLDER / place.document).is_file() for question in questions for place in question.evidences)
+
+
+def test_a_follow_up_refers_to_its_history_and_has_its_evidence_on_each_page() -> None:
+    questions = read_questions(QUESTIONS / "follow_ups.jsonl")
+    assert {question.id for question in questions} == {f"follow-{number:02}" for number in range(1, 11)}
+    assert {question.language for question in questions} == {"en", "pt"}
+    texts = read_texts(FOLDER)
+    for question in questions:
+        assert question.history
+        assert question.asked.endswith(question.question)
+        for place in question.evidences:
+            for page in place.pages:
+                assert place.evidence in texts(place.document)[page], (question.id, page)
 
 
 def test_one_of_the_alternative_pages_is_needed(tmp_path: Path) -> None:
