@@ -1,4 +1,4 @@
-"""HR Q&A: answers questions about uploaded PDFs, with citations."""
+"""HR Q&A: answers questions about uploaded documents, with citations."""
 
 from datetime import date
 
