@@ -7,8 +7,8 @@ import msgspec
 
 from lambda_src.hr_qa.language import names
 
-# The weight of the lexical score relative to the semantic one. Results are about the same from 0.3 to 0.8.
-LEXICAL_WEIGHT = 0.5
+# The weight of the lexical score relative to the semantic one. Results are about the same from 0.3 to 0.5.
+LEXICAL_WEIGHT = 0.4
 # The semantic hits that set the scale of their scores.
 _CANDIDATES = 50
 # A word that more than one in this many titles has names no document.
@@ -107,12 +107,12 @@ def _semantic_scores(dense: Sequence[Hit], named: Collection[str]) -> dict[tuple
     lowest = best[:_CANDIDATES][-1]
     spread = best[0] - lowest or 1.0
     scores = {hit.key: (hit.score - lowest) / spread for hit in dense}
-    of_named = [hit.key for hit in dense if hit.document in named]
-    others = [score for key, score in scores.items() if key[0] not in named]
-    if of_named and others:
-        # The best chunk of a named document ranks with the best of all.
-        gap = max(others) - max(scores[key] for key in of_named)
-        for key in of_named:
+    others = max((score for key, score in scores.items() if key[0] not in named), default=0.0)
+    for document in named:
+        of_document = [key for key in scores if key[0] == document]
+        # The best chunk of each named document ranks with the best of all.
+        gap = others - max((scores[key] for key in of_document), default=0.0)
+        for key in of_document:
             scores[key] += max(0.0, gap)
     return scores
 

@@ -65,6 +65,16 @@ def test_a_named_document_ranks_with_the_best() -> None:
     assert ranked[-2:] == [("osio", 0), ("osio", 1)]
 
 
+def test_each_named_document_ranks_with_the_best() -> None:
+    dense = [hit(n, 0.9 - n / 100, document="law") for n in range(10)]
+    clef, osio = hit(1, 0.8, document="clef"), hit(1, 0.7, document="osio")
+    assert {document for document, _ in order(fuse("en", [*dense, clef, osio], [], {"clef", "osio"}))[:3]} == {
+        "law",
+        "clef",
+        "osio",
+    }
+
+
 @pytest.mark.parametrize(
     ("question", "named"),
     [
