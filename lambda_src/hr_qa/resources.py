@@ -10,7 +10,7 @@ _SOURCE_DOCUMENTS = uuid.UUID("3d0c8c0e-6b1f-4f0e-9a53-7c8f6f3f4f21")
 
 
 def object_key(namespace: str, document_id: str) -> str:
-    """The key of a document's file. It ends in `.pdf` whatever the file's type is, as the keys of older documents do."""
+    """The key of a document's file. It ends in `.pdf` whatever the file is: older documents have it."""
     return f"{PREFIX}/{namespace}/{document_id}.pdf"
 
 

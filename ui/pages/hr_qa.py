@@ -409,8 +409,7 @@ def _upload_file(name: str, content: bytes, space: str, upload_times: dict[str, 
     digest = hashlib.sha256(content).hexdigest()
     file_key = f"{space} {digest} {name}"
     document_name = (
-        "".join(character if character.isprintable() else " " for character in name).strip()[:_MAX_NAME]
-        or "document"
+        "".join(character if character.isprintable() else " " for character in name).strip()[:_MAX_NAME] or "document"
     )
     body = {"name": document_name, "contentType": _content_type(name), "bytes": len(content), "sha256": digest}
     body |= _in_space(space)
