@@ -25,6 +25,8 @@ _UNUSED = (
     "dateutil/zoneinfo/dateutil-zoneinfo.tar.gz",
     # Browser support and SOCKS proxies.
     "urllib3/contrib/emscripten",
+    # Headers for C, schemas, and another interface to HTML.
+    *("lxml/includes", "lxml/isoschematron", "lxml/html"),
 )
 _POWERTOOLS_KEPT = {"logging", "metrics", "shared", "tracing", "utilities", "warnings", "exceptions"}
 # All utilities but those that logging and metrics import.
@@ -40,6 +42,9 @@ def trim(folder: Path, services: Sequence[str]) -> None:
     for pattern in _NEVER_NEEDED:
         _remove(folder.rglob(pattern))
     _remove(folder / path for path in _UNUSED)
+    # Another interface to XML, and Cython's sources.
+    for pattern in ("objectify*", "*.pxi", "*.pyx"):
+        _remove((folder / "lxml").glob(pattern))
     for dist_info in folder.glob("*.dist-info"):
         _trim_dist_info(dist_info)
     _trim_botocore(folder / "botocore", services)

@@ -38,6 +38,7 @@ class HrQa:
     def add(self, name: str, status: str = "ready", content: bytes | None = None, **fields: Any) -> str:
         document = {
             "id": f"00000000-0000-4000-8000-{len(self.documents):012}", "name": name, "space": "own", "status": status,
+            "contentType": "application/pdf",
             "createdAt": timestamp(len(self.documents)), "updatedAt": timestamp(len(self.documents)), **fields,
         }  # fmt: skip
         self.documents.append(document)
@@ -61,10 +62,10 @@ class HrQa:
         return document
 
     def create_document(self, body: Any) -> dict[str, Any]:
-        document_id = self.add(body.name, "awaitingUpload", space=body.space or "own")
+        document_id = self.add(body.name, "awaitingUpload", space=body.space or "own", contentType=body.content_type)
         upload = {
             "url": f"{self.url}/stored/hr-qa/{document_id}",
-            "fields": {"Content-Type": "application/pdf", "policy": f"{body.bytes} {body.sha256}"},
+            "fields": {"Content-Type": body.content_type, "policy": f"{body.bytes} {body.sha256}"},
             "expiresAt": "2026-11-03T23:00:00Z",
         }
         return {"id": document_id, "status": "awaitingUpload", "upload": upload}
@@ -135,4 +136,5 @@ class HrQa:
 
     @staticmethod
     def citation(document: str, name: str, quote: str = QUOTE, page: int = QUOTE_PAGE) -> dict[str, Any]:
-        return {"documentId": document, "document": name, "page": page, "quote": quote}
+        citation = {"documentId": document, "document": name, "page": page, "quote": quote}
+        return {"contentType": "application/pdf", **citation}

@@ -152,7 +152,7 @@ def test_a_double_click_uploads_a_file_once(new_session: Callable[..., BrowserSe
     page.get_by_text("Ready", exact=True).first.wait_for()
     session.wait_until_idle()
     assert len(hr.documents) == 1
-    assert page.get_by_text("Choose a PDF first.").count() == 0
+    assert page.get_by_text("Choose a file first.").count() == 0
 
 
 def test_only_pdf_files_are_uploaded(new_session: Callable[..., BrowserSession], hr: HrQa) -> None:
@@ -165,8 +165,25 @@ def test_only_pdf_files_are_uploaded(new_session: Callable[..., BrowserSession],
     page.get_by_role("button", name="Add documents").click()
     page.get_by_text("Ready", exact=True).wait_for()
     # The warning is still there after the other file's status changed.
-    assert page.get_by_text("The file isn't a PDF.").is_visible()
+    assert page.get_by_text("The file isn't a PDF, Word").is_visible()
     assert [document["name"] for document in hr.documents] == ["Handbook.pdf"]
+
+
+def test_a_document_without_pages_is_cited_by_its_section(
+    new_session: Callable[..., BrowserSession], api: FakeApi, hr: HrQa
+) -> None:
+    page = new_session().open(PATH)
+    _choose_file(page, "rules.md", b"# Leave")
+    page.get_by_role("button", name="Add documents").click()
+    page.get_by_text("Ready", exact=True).wait_for()
+    (created,) = api.posts("/documents")
+    assert created.body["contentType"] == "text/markdown"
+    citation = {**hr.citation(hr.documents[0]["id"], "rules.md"), "contentType": "text/markdown", "section": "Leave"}
+    hr.answers = [{"answer": QUOTE, "answered": True, "citations": [citation]}]
+    _ask(page)
+    page.get_by_text("1. rules.md", exact=True).wait_for()
+    assert page.get_by_text("Leave", exact=True).is_visible()
+    assert page.get_by_text("Show page").count() == 0
 
 
 def test_deleting_asks_first(new_session: Callable[..., BrowserSession], hr: HrQa) -> None:
@@ -189,7 +206,7 @@ def test_the_sample_is_uploaded(app: Callable[..., AppTest], hr: HrQa) -> None:
 def test_nothing_is_sent_without_a_file(app: Callable[..., AppTest], api: FakeApi) -> None:
     page = app("hr_qa")
     click(page, "Add documents")
-    assert warnings(page) == ["Choose a PDF first."]
+    assert warnings(page) == ["Choose a file first."]
     assert api.posts("/documents") == []
 
 
