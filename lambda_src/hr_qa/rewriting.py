@@ -6,7 +6,7 @@ and one for each of its parts: people ask in other words than handbooks are writ
 """
 
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
 from msgspec import Meta
 
@@ -64,7 +64,7 @@ def rewrite(
             context,
             invocation,
             system=_system(expand=expand, languages=languages),
-            content=[bedrock.text_block(_conversation(question, history))],
+            content=_content(_conversation(question, history), guarded=bedrock.guarded),
             answer_type=Rewritten,
             max_tokens=MAX_TOKENS,
         )
@@ -76,6 +76,12 @@ def rewrite(
     queries = [" ".join(query.split()) for query in rewritten.queries] if expand else []
     usable = complete if 0 < len(complete) <= _MAX_CHARACTERS and history else question
     return Rewritten(usable, [query[:_MAX_CHARACTERS] for query in dict.fromkeys(queries) if query][:MAX_QUERIES])
+
+
+def _content(conversation: str, *, guarded: bool) -> list[dict[str, Any]]:
+    """The user's message. All of it was screened, and without a block for the guardrail it would be again."""
+    label = [{"guardContent": {"text": {"text": "Question"}}}] if guarded else []
+    return [{"text": conversation}, *label]
 
 
 def _system(*, expand: bool, languages: Sequence[str]) -> str:

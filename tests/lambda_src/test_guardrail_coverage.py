@@ -16,8 +16,10 @@ from dev.tools import openapi
 from lambda_src.chatbot.models import CreateConversation, SendMessage
 from lambda_src.chatbot.service import ChatService
 from lambda_src.embeddings.service import EmbeddingService
+from lambda_src.hr_qa.asked import AskedQuestions
 from lambda_src.hr_qa.file_store import FileStore
 from lambda_src.hr_qa.index import Index
+from lambda_src.hr_qa.models import AskQuestion
 from lambda_src.hr_qa.queue import Queue
 from lambda_src.hr_qa.service import QaService
 from lambda_src.image_generation.models import ImageRecord
@@ -59,6 +61,8 @@ NOT_READ = {
     "model": "the id of one of the stage's models; any other is refused",
     "models": "as `model`",
     "documents": "ids of documents; any other is not found",
+    "space": "the name of one of the stage's spaces; any other is not found",
+    "spaces": "as `space`",
     "sha256": "a checksum in hexadecimal",
     "parameters.stopSequences": "compared with the model's output by Bedrock; not part of the prompt",
 }
@@ -78,7 +82,8 @@ class Recorder(FakeModel):
     def converse(self, **request: Any) -> Any:
         self._record(request)
         schema = json.dumps(request.get("outputConfig", {}))
-        return converse_answer(REPORT if "severity" in schema else DRAFT if "claims" in schema else "Because.")
+        known = {"severity": REPORT, "claims": DRAFT, "queries": REWRITTEN}
+        return converse_answer(next((answer for field, answer in known.items() if field in schema), "Because."))
 
     def converse_stream(self, **request: Any) -> Any:
         self._record(request)
@@ -121,6 +126,7 @@ REPORT = json.dumps(
     {**{name: [] for name in LISTS}, "title": "Leak", "summary": "It leaks.", "language": "en", "severity": "low"}
 )
 DRAFT = json.dumps({"answered": False, "claims": []})
+REWRITTEN = json.dumps({"question": "How long?", "queries": []})
 
 
 def texts(expected_type: Any, path: str = "") -> Iterator[str]:
@@ -181,6 +187,8 @@ VALUES: dict[str, Any] = {
     "texts": [MARKER],
     "candidates": [MARKER],
     "messages.text": [{"role": "user", "text": MARKER}],
+    "history.question": [{"question": f"Vacation {MARKER}", "answer": "30 days."}],
+    "history.answer": [{"question": "Vacation?", "answer": f"30 days {MARKER}."}],
     "language": MARKER,
 }
 # How many models get the text, each in a call with its own assessment.
@@ -218,6 +226,7 @@ def hr_qa(model: Recorder) -> QaService:
         world.settings,
         Bedrock(world.settings, model),
         documents=world.documents,
+        asked=AskedQuestions("table", world.table),
         index=Index(world.settings, world.search, lambda seconds: None),
         files=FileStore("bucket", world.bucket),
         queue=Queue("queue", world.sqs),
@@ -266,9 +275,11 @@ SERVICES: dict[str, Callable[[Recorder], Any]] = {
 def perform(service: Any, use_case: str, route: Route, part: str, path: str) -> str | None:
     """Does the request. Returns the id of its conversation, if it is about one."""
     conversation = None
-    if route.path_parameters:
-        conversation = service.create_conversation(context(), body=CreateConversation()).id
-    named = {"id": conversation} if conversation else {}
+    named = {}
+    if use_case == "hr_qa" and route.path_parameters:
+        named["id"] = service.answer_question(context(), body=AskQuestion(question="Vacation?")).id
+    elif route.path_parameters:
+        named["id"] = conversation = service.create_conversation(context(), body=CreateConversation()).id
     result = getattr(service, route.operation)(context(), **named, **{part: request_of(use_case, route, part, path)})
     if route.stream:
         list(result)

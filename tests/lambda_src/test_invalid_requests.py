@@ -113,6 +113,10 @@ def request_with(use_case: str, part: str, route: Route, path: str, text: str) -
     if path == "messages.text":
         base.pop("prompt")
         return {"body": {**base, "messages": [{"role": "user", "text": text}]}}, "body.messages[0].text"
+    if path.startswith("history."):
+        field = path.removeprefix("history.")
+        turn = {"question": "x", "answer": "x", field: text}
+        return {"body": {**base, "history": [turn]}}, f"body.history[0].{field}"
     assert "." not in path, f"{path}: say here how to set it"
     is_list = isinstance(base.get(path), list)
     return {"body": {**base, path: [text] if is_list else text}}, f"body.{path}" + ("[0]" if is_list else "")
