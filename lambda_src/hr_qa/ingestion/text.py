@@ -50,7 +50,7 @@ _MAX_CONTROLS = 0.01
 
 
 def open_text(path: Path, on_page: Callable[[], None]) -> OutlinedDocument:
-    """Opens a text. HTML is recognized by its start, Markdown and fragments of HTML only by the name of the file. Raises
+    """Opens a text. HTML is recognized by its start, Markdown and fragments of HTML only by the file's name. Raises
     `UnreadableFileError`, also for a text with the name of another type: an error page instead of a PDF, perhaps."""
     kind = content_type(path.name)
     if kind in _BINARY:
