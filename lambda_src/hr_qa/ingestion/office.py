@@ -1,6 +1,6 @@
 """Opens Office's ZIP containers. Nothing outside of the file is ever read, and no more of it than the limits allow.
 
-Elements are recognized apart by their local names: the strict and the transitional variant of the formats differ only in
+Elements are recognized by their local names: the strict and the transitional variant of the formats differ only in
 their namespaces.
 """
 
