@@ -6,6 +6,8 @@ from typing import Any
 
 PREFIX = "documents"
 INDEX_PREFIX = "chunks-"
+# Raised when chunks, their terms or what is embedded of them change: then documents are read again after a deployment.
+_CONTENT = 2
 _SOURCE_DOCUMENTS = uuid.UUID("3d0c8c0e-6b1f-4f0e-9a53-7c8f6f3f4f21")
 
 
@@ -30,9 +32,10 @@ def source_document_id(space: str, bucket: str, key: str) -> str:
 
 
 def index_name(embedding_model: str, dimensions: int, engine: str | None, revision: int = 0) -> str:
-    """One index per embedding model, length and mapping: vectors of two models or lengths cannot be compared, and an
-    existing index keeps its engine. Another `revision` is another index, for no other reason."""
-    identity = f"{embedding_model} {dimensions} {index_definition(dimensions, engine)}"
+    """One index per embedding model, length, mapping and kind of content: vectors of two models or lengths cannot be
+    compared, an existing index keeps its engine, and terms of two analyses do not match. Another `revision` is another
+    index, for no other reason."""
+    identity = f"{embedding_model} {dimensions} {index_definition(dimensions, engine)} {_CONTENT}"
     if revision:
         identity += f" {revision}"
     return f"{INDEX_PREFIX}{hashlib.sha256(identity.encode()).hexdigest()[:8]}"
