@@ -72,7 +72,7 @@ def test_portuguese_on_a_phone(new_session: Callable[..., BrowserSession], api: 
     page.get_by_text("Ver na página 4").click()
     page.locator("[class*=st-key-citation-] img").wait_for()
     session.wait_until_idle()
-    assert page.get_by_text("O PDF está protegido por senha.").count() == 1
+    assert page.get_by_text("O arquivo está protegido por senha.").count() == 1
     assert page.get_by_text("Código: encrypted").count() == 1
     assert page.get_by_text("caracteres ocultos, ignorados: 28").count() == 1
     assert session.horizontal_overflow() <= 0
@@ -436,20 +436,6 @@ def test_open_questions_of_a_space_are_for_its_writers(app: Callable[..., AppTes
     for space, listed in (("handbooks", True), ("policies", False)):
         page.selectbox(key="hr.space").select(space).run()
         assert ("What the documents lack" in [expander.label for expander in page.expander]) is listed
-
-
-def test_a_double_click_asks_once(new_session: Callable[..., BrowserSession], api: FakeApi, hr: HrQa) -> None:
-    hr.add("Handbook.pdf")
-    session = new_session()
-    page = session.open(PATH)
-    api.post_seconds = 0.5
-    page.get_by_role("textbox").first.fill("How many hours?")
-    page.get_by_role("button", name="Ask", exact=True).dblclick()
-    page.get_by_text(QUOTE).wait_for()
-    session.wait_until_idle()
-    assert len(api.posts("/questions")) == 1
-    assert page.get_by_role("heading", name="How many hours?").count() == 1
-    assert page.get_by_role("textbox").first.input_value() == ""
 
 
 def test_a_topic_with_ratings_on_a_phone(new_session: Callable[..., BrowserSession], api: FakeApi, hr: HrQa) -> None:
