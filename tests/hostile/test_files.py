@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from lambda_src.hr_qa.ingestion.errors import UnreadableFileError
-from lambda_src.hr_qa.ingestion.isolated_reader import LIMITS, PdfDocument, open_isolated
+from lambda_src.hr_qa.ingestion.isolated_reader import LIMITS, open_isolated
+from lambda_src.hr_qa.ingestion.reader import Document
 from lambda_src.hr_qa.ingestion.reader_protocol import Limits
 from tests.handbooks import MAX_PAGES
 from tests.hostile.files import KINDS
@@ -65,7 +66,7 @@ def outcome_of(path: Path, limits: Limits) -> str:
     return "pages"
 
 
-def read_and_draw(document: PdfDocument) -> None:
+def read_and_draw(document: Document) -> None:
     """Reads one page range, and draws a page as for text recognition."""
     document.read(1, min(25, document.page_count))
     document.render_png(1, 200)
