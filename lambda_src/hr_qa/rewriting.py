@@ -1,8 +1,8 @@
 """Rewrites a question for the search, by a text model.
 
 A follow-up question ("and for fathers?") says too little to be searched for: it is completed from the turns before it.
-With the setting `hrQa.rewriteQuestions`, every question also gets queries in the words and languages of the documents,
-and one for each of its parts: people ask in other words than handbooks are written in.
+With the setting `hrQa.rewriteQuestions`, every question also gets queries in the words of handbooks, and one for each
+of its parts: people ask in other words than handbooks are written in.
 """
 
 from collections.abc import Sequence
@@ -34,7 +34,7 @@ do not answer the question.
 question that is complete already stays as it is."""
 _NO_QUERIES = "`queries` stays empty."
 _QUERIES = """`queries` are up to {count} short search queries that together cover the question: in the terms that an \
-employee handbook or a law would use, one for each part of a question with several parts{languages}."""
+employee handbook or a law would use, one for each part of a question with several parts."""
 
 
 class Rewritten(ResponseModel):
@@ -52,9 +52,8 @@ def rewrite(
     history: Sequence[Turn],
     *,
     expand: bool,
-    languages: Sequence[str] = (),
 ) -> Rewritten:
-    """The complete question, and with `expand` further queries. `languages`: the documents', as codes.
+    """The complete question, and with `expand` further queries.
 
     A model's unusable answer costs nothing but a worse search.
     """
@@ -63,7 +62,7 @@ def rewrite(
             bedrock,
             context,
             invocation,
-            system=_system(expand=expand, languages=languages),
+            system=_system(expand=expand),
             content=_content(_conversation(question, history), guarded=bedrock.guarded),
             answer_type=Rewritten,
             max_tokens=MAX_TOKENS,
@@ -84,11 +83,8 @@ def _content(conversation: str, *, guarded: bool) -> list[dict[str, Any]]:
     return [{"text": conversation}, *label]
 
 
-def _system(*, expand: bool, languages: Sequence[str]) -> str:
-    if not expand:
-        return f"{_SYSTEM}\n{_NO_QUERIES}"
-    suffix = f", and in each of the documents' languages: {', '.join(languages)}" if languages else ""
-    return f"{_SYSTEM}\n{_QUERIES.format(count=MAX_QUERIES, languages=suffix)}"
+def _system(*, expand: bool) -> str:
+    return f"{_SYSTEM}\n{_QUERIES.format(count=MAX_QUERIES) if expand else _NO_QUERIES}"
 
 
 def _conversation(question: str, history: Sequence[Turn]) -> str:

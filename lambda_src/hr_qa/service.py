@@ -106,9 +106,8 @@ class QaService:
             raise TooLarge(f"The file has {body.bytes:,} bytes; the limit is {limit:,}.")
         if not re.fullmatch(WITHOUT_CONTROLS, body.name):
             raise InvalidRequest.at("body.name", "must not contain control characters")
+        namespace = self._writable(context, body.space or OWN, "body.space")
         # Every question about the document sends its name to the model.
-        space = body.space or OWN
-        namespace = self._writable(context, space, "body.space")
         (name,) = self._bedrock.screen(context, body.name.strip())
         now = timestamp()
         document = DocumentItem(
@@ -177,7 +176,7 @@ class QaService:
                 text=inert_text(candidate.hit.text),
                 score=candidate.score,
             )
-            for candidate in (self._retrieval.find(context, [query], live)[: body.limit] if live else ())
+            for candidate in self._retrieval.find(context, [query], live)[: body.limit]
         ]
         return SearchAnswer(items=items, request_id=context.request_id)
 

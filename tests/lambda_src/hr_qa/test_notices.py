@@ -1,4 +1,4 @@
-"""The owner of a document is told what of it was not read."""
+"""The owner of a document sees what of it was not read."""
 
 from pathlib import Path
 
