@@ -4,8 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from botocore.exceptions import ClientError
-
+from dev.tools.deployed import function_variables
 from dev.tools.findings import CALL_ERRORS, Finding, Target, call_failed, error_code, fail, ok, warning
 from lambda_src.hr_qa.documents import Documents
 from lambda_src.hr_qa.settings import HrSettings, Source
@@ -23,29 +22,14 @@ def findings(target: Target, settings: StageSettings) -> Iterator[Finding]:
     for source in settings.hr_qa.sources:
         yield _source(target, source)
     try:
-        function = _function_settings(target, settings.stack_name("hr_qa"))
-        if function is not None:
+        # All functions of the stack have these settings.
+        variables = next(function_variables(target, settings.stack_name("hr_qa")), None)
+        if variables is not None:
+            function = read_settings(HrSettings, variables)
             yield _documents(Documents(function.table_name, target.client("dynamodb")), function)
     except CALL_ERRORS as error:
         actions = "cloudformation:ListStackResources, lambda:GetFunctionConfiguration or dynamodb:Scan"
         yield call_failed(_DOCUMENTS, error, actions, target)
-
-
-def _function_settings(target: Target, stack: str) -> HrSettings | None:
-    """The deployed functions' settings; None when the use case is not deployed."""
-    try:
-        pages = target.client("cloudformation").get_paginator("list_stack_resources").paginate(StackName=stack)
-        resources = [resource for page in pages for resource in page["StackResourceSummaries"]]
-    except ClientError as error:
-        if error_code(error) == "ValidationError":
-            return None
-        raise
-    for resource in resources:
-        if resource["ResourceType"] == "AWS::Lambda::Function":
-            name = resource["PhysicalResourceId"]
-            configuration = target.client("lambda").get_function_configuration(FunctionName=name)
-            return read_settings(HrSettings, configuration["Environment"]["Variables"])
-    return None
 
 
 def _documents(documents: Documents, settings: HrSettings) -> Finding:

@@ -14,14 +14,14 @@ from datetime import date
 from typing import Any
 
 from botocore.config import Config
-from botocore.exceptions import ClientError
 
 from dev.local.paths import ROOT, Paths
 from dev.tools import account, doctor
 from dev.tools.callers.data import CallerData
 from dev.tools.callers.plan import Decisions, Move, make_plan, merged
 from dev.tools.callers.principals import Principals
-from dev.tools.findings import CALL_ERRORS, Finding, Target, error_code, fail, ok, one_line, warning
+from dev.tools.deployed import function_variables
+from dev.tools.findings import CALL_ERRORS, Finding, Target, fail, ok, one_line, warning
 from lambda_src.registry import USE_CASES
 from lambda_src.shared.callers import principal_id
 from lambda_src.shared.errors import ApiError
@@ -32,22 +32,11 @@ from stacks.loading import ConfigError
 def find_data(target: Target, use_case: str) -> CallerData | None:
     """The stores of a deployed use case, found by its functions' environment; None if it is not deployed."""
     stack = f"bedrock-endpoints-{target.stage}-{use_case}"
-    try:
-        pages = target.client("cloudformation").get_paginator("list_stack_resources").paginate(StackName=stack)
-        resources = [resource for page in pages for resource in page["StackResourceSummaries"]]
-    except ClientError as error:
-        if error_code(error) == "ValidationError":
-            return None
-        raise
-    functions, stores = target.client("lambda"), _patient(target)
-    for resource in resources:
-        if resource["ResourceType"] == "AWS::Lambda::Function":
-            name = resource["PhysicalResourceId"]
-            configuration = functions.get_function_configuration(FunctionName=name)
-            variables = configuration.get("Environment", {}).get("Variables", {})
-            if "TABLE_NAME" in variables:
-                dynamodb, s3 = stores.client("dynamodb"), stores.client("s3")
-                return CallerData(variables["TABLE_NAME"], variables.get("BUCKET_NAME"), dynamodb=dynamodb, s3=s3)
+    stores = _patient(target)
+    for variables in function_variables(target, stack):
+        if "TABLE_NAME" in variables:
+            dynamodb, s3 = stores.client("dynamodb"), stores.client("s3")
+            return CallerData(variables["TABLE_NAME"], variables.get("BUCKET_NAME"), dynamodb=dynamodb, s3=s3)
     return None
 
 
