@@ -20,7 +20,7 @@ PYTEST = python -m pytest
 UNIT_TESTS = tests/lambda_src tests/project tests/docs tests/dev/tools tests/dev/evaluation tests/dev/benchmarks clients/tests/unit \
 	tests/ui/test_texts.py tests/ui/test_pages.py
 
-.PHONY: help setup setup-local ui test-ui screenshots local local-stop local-reset test unit coverage test-stacks test-e2e test-hostile test-use-case lint lint-prose format synth use-case snapshots deploy smoke destroy token doctor callers lock openapi curl bench bench-chat bench-ingestion soak evaluate
+.PHONY: help setup setup-local ui test-ui screenshots local local-stop local-reset test unit coverage test-stacks test-e2e test-hostile test-use-case lint lint-prose format synth use-case snapshots deploy smoke destroy token doctor callers lock openapi curl bench bench-chat bench-ingestion soak evaluate credit-model
 
 help: ## list the commands
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -158,3 +158,6 @@ soak: setup-local ## send mixed traffic to the running local stage for ten minut
 
 evaluate: setup ## measure HR Q&A's answers: make evaluate [STAGE=local] [QUESTIONS=file] [DOCUMENTS=folder] [MODEL=id] [JUDGE=id]
 	@python -m dev.evaluation --stage $(LOCAL_STAGE) $(if $(QUESTIONS),--questions "$(QUESTIONS)") $(if $(DOCUMENTS),--documents "$(DOCUMENTS)") $(if $(MODEL),--model "$(MODEL)") $(if $(JUDGE),--judge "$(JUDGE)")
+
+credit-model: setup ## train the credit risk models: make credit-model [DATA=loans.csv.gz: write to .local/credit-model]
+	@python -m dev.credit_model $(if $(DATA),"$(DATA)")

@@ -15,6 +15,7 @@ EXPORTS: Mapping[str, tuple[str, ...]] = {
     "lambda_src/requirements-stream.txt": ("--only-group", "functions-stream"),
     "lambda_src/hr_qa/requirements.txt": ("--only-group", "functions-hr-qa"),
     "lambda_src/hr_qa/ingestion/requirements.txt": ("--only-group", "functions-ingestion"),
+    "lambda_src/credit_risk/training/requirements.txt": ("--only-group", "functions-training"),
     "ui/requirements.txt": ("--only-group", "ui"),
 }
 

@@ -4,7 +4,7 @@ Counts are loans of the training set. The classes of a characteristic are listed
 have an upper bound, exclusive (`below`), but for the last; those of a category list their `values`.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
 from msgspec import Meta
@@ -12,7 +12,7 @@ from msgspec import Meta
 from lambda_src.credit_risk.characteristics import CATEGORY, MONTH
 from lambda_src.shared.schemas import NonBlank
 
-FORMAT = "credit-scorecard/1"
+FORMAT: Final = "credit-scorecard/1"
 Basis = Literal["holdout", "outOfTime"]
 
 _Number = Annotated[float, Meta(ge=-1e12, le=1e12)]
@@ -185,13 +185,13 @@ class Pair(_Part, frozen=True, kw_only=True):
 
 
 _Auroc = Annotated[float, Meta(ge=0, le=1)]
-_Set = Literal["training", "holdout", "outOfTime", "later"]
+Set = Literal["training", "holdout", "outOfTime", "later"]
 
 
 class Metrics(_Part, frozen=True, kw_only=True):
     """How the model does on a set of finished loans. Loss rates are fractions of the amount lent."""
 
-    set: _Set
+    set: Set
     first: _Month
     last: _Month
     loans: _Count
@@ -276,3 +276,8 @@ class Model(_Part, frozen=True, kw_only=True):
     reference: Reference | None = None
     performance: Performance | None = None
     development: Development | None = None
+
+
+def encode(model: Model) -> bytes:
+    """The model as JSON: the same bytes for the same model."""
+    return msgspec.json.encode(model)
