@@ -12,9 +12,9 @@ import msgspec
 
 Kind = Literal["number", "category", "month"]
 Group = Literal["applicant", "loan"]
-# How a category is written in requests and models.
-CATEGORY = "^[A-Za-z][A-Za-z0-9]{0,39}$"
-MONTH = "^(19|20)[0-9]{2}-(0[1-9]|1[0-2])$"
+# How a category is written in requests and models. In Python, `$` also matches before a last line break.
+CATEGORY = r"^[A-Za-z][A-Za-z0-9]{0,39}$(?!\n)"
+MONTH = r"^(19|20)[0-9]{2}-(0[1-9]|1[0-2])$(?!\n)"
 _MONTH = re.compile(MONTH)
 
 

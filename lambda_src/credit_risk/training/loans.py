@@ -55,9 +55,3 @@ class Loans(msgspec.Struct, frozen=True, kw_only=True):
             categories={name: codes[rows] for name, codes in self.categories.items()},
             names=self.names,
         )
-
-    def values(self, row: int) -> dict[str, float | str]:
-        """A loan's known values by characteristic, but the month of its oldest account: this is a number of months."""
-        numbers = {name: float(values[row]) for name, values in self.numbers.items() if not np.isnan(values[row])}
-        known = {name: codes[row] for name, codes in self.categories.items() if codes[row] >= 0}
-        return {**numbers, **{name: self.names[name][code] for name, code in known.items()}}
