@@ -64,7 +64,7 @@ def class_number(values: Floats, bad: Flags) -> Classing | None:
     """
     known = ~np.isnan(values)
     values, bad = values[known], bad[known]
-    if not len(values):
+    if bad.all() or not bad.any():
         return None
     edges = _edges(values)
     fine = np.searchsorted(edges, values, side="right")
@@ -86,7 +86,7 @@ def class_category(codes: Integers, bad: Flags, names: int) -> Classing | None:
     """The classes of a category with numbers from 0 to `names` - 1, in the order of their default rates."""
     known = codes >= 0
     codes, bad = codes[known], bad[known]
-    if not len(codes):
+    if bad.all() or not bad.any():
         return None
     loans = np.bincount(codes, minlength=names)
     bads = np.bincount(codes, weights=bad, minlength=names)
@@ -129,7 +129,7 @@ def _merge(groups: Sequence[Group]) -> list[Group]:
     """
     total, all_bads = sum(group.loans for group in groups), sum(group.bads for group in groups)
     joined = _all_joined(groups)
-    usable = {span: group for span, group in joined.items() if not _too_small(group, total)}
+    usable = {span: group for span, group in joined.items() if group.loans >= MINIMUM_SHARE * total}
     # Span of the last class -> the best value up to its end, and the span before it. Spans come ordered by their end.
     best: dict[tuple[int, int], tuple[float, tuple[int, int] | None]] = {}
     for span, group in usable.items():
@@ -168,13 +168,14 @@ def _all_joined(groups: Sequence[Group]) -> dict[tuple[int, int], Group]:
 
 def _value(group: Group, total: int, all_bads: int) -> float:
     """What a class adds to the information value."""
-    bads, goods = group.bads / all_bads, (group.loans - group.bads) / (total - all_bads)
-    return (goods - bads) * math.log(goods / bads)
+    share_of_goods, share_of_bads = (group.loans - group.bads) / (total - all_bads), group.bads / all_bads
+    return (share_of_goods - share_of_bads) * _weight(group, total, all_bads)
 
 
-def _too_small(group: Group, total: int) -> bool:
-    # Without a good or a bad loan, the weight of evidence is infinite.
-    return group.loans < MINIMUM_SHARE * total or group.bads in (0, group.loans)
+def _weight(group: Group, total: int, all_bads: int) -> float:
+    # None counts as half a loan: the weight of evidence would be infinite.
+    bads, goods = max(group.bads, 0.5), max(group.loans - group.bads, 0.5)
+    return math.log(goods / bads / ((total - all_bads) / all_bads))
 
 
 def _distance(first: Group, second: Group) -> float:
@@ -188,12 +189,11 @@ def _classing(
     groups: Sequence[Group], bounds: tuple[float, ...] = (), codes: tuple[tuple[int, ...], ...] = ()
 ) -> Classing:
     total, all_bads = sum(group.loans for group in groups), sum(group.bads for group in groups)
-    odds = (total - all_bads) / all_bads
     return Classing(
         bounds=bounds,
         codes=codes,
         loans=tuple(group.loans for group in groups),
         bads=tuple(group.bads for group in groups),
-        woe=tuple(math.log((group.loans - group.bads) / group.bads / odds) for group in groups),
+        woe=tuple(_weight(group, total, all_bads) for group in groups),
         information_value=sum(_value(group, total, all_bads) for group in groups),
     )

@@ -37,6 +37,8 @@ _MAX_CATEGORIES = 100
 _EXAMPLES = 5
 _CHUNK = 262_144
 _GZIP = b"\x1f\x8b"
+# For zlib: the largest window, with the header of gzip.
+_GZIP_FORMAT = 31
 _NONE = float("nan")
 _Value = TypeVar("_Value")
 _CATEGORIES = tuple(
@@ -113,28 +115,38 @@ class _Source:
             yield rest
 
     def _decompressed(self) -> Iterator[bytes]:
-        first = True
-        inflate = None
-        while chunk := self._file.read(_CHUNK):
-            self._hash.update(chunk)
-            if first and chunk.startswith(_GZIP):
-                inflate = zlib.decompressobj(wbits=31)
-            first = False
-            if inflate is None:
-                yield chunk
-            while inflate is not None and chunk:
-                try:
-                    # In pieces: a megabyte of zeros takes a kilobyte.
-                    yield inflate.decompress(chunk, _CHUNK)
-                except zlib.error as error:
-                    raise TrainingError("the compressed file is damaged") from error
-                chunk = inflate.unconsumed_tail
-                if inflate.eof:
-                    # A file may consist of several compressed ones.
-                    chunk = inflate.unused_data
-                    inflate = zlib.decompressobj(wbits=31)
-        if inflate is not None and inflate.unconsumed_tail:
-            raise TrainingError("the compressed file is damaged")
+        first = self._next()
+        if not first.startswith(_GZIP):
+            while first:
+                yield first
+                first = self._next()
+            return
+        try:
+            yield from self._inflated(first)
+        except zlib.error as error:
+            raise TrainingError("the compressed file is damaged") from error
+
+    def _inflated(self, chunk: bytes) -> Iterator[bytes]:
+        """Decompresses in pieces: a megabyte of zeros takes a kilobyte. Several compressed files may follow another."""
+        inflate = zlib.decompressobj(wbits=_GZIP_FORMAT)
+        while True:
+            piece = inflate.decompress(chunk, _CHUNK)
+            yield piece
+            if inflate.eof:
+                chunk = inflate.unused_data or self._next()
+                if not chunk:
+                    return
+                inflate = zlib.decompressobj(wbits=_GZIP_FORMAT)
+            else:
+                # A full piece may leave more behind, even of input that is used up.
+                chunk = inflate.unconsumed_tail or (b"" if len(piece) == _CHUNK else self._next())
+                if not chunk and len(piece) < _CHUNK:
+                    raise TrainingError("the compressed file is damaged")
+
+    def _next(self) -> bytes:
+        chunk = self._file.read(_CHUNK)
+        self._hash.update(chunk)
+        return chunk
 
 
 class _Reader:

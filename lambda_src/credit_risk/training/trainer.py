@@ -39,6 +39,8 @@ MINIMUM_BADS = 100
 # One in five loans is held out: those whose id is a multiple.
 _HOLDOUT = 5
 _TEST_MONTHS = 12
+# A good characteristic has 0.3, all of them together some 1.
+_MAXIMUM_INFORMATION_VALUE = 3
 _BANDS = 10
 _BISECTIONS = 60
 _SPLIT = "training and holdout: issued before {}, holdout: id a multiple of 5; out of time: issued from then on"
@@ -152,6 +154,11 @@ def _class_all(training: Loans, excluded: frozenset[str], minimum: float) -> tup
             dropped.append(Dropped(name=name, reason="blank"))
         elif (classing := _class(training, name)) is None:
             dropped.append(Dropped(name=name, reason="oneClass"))
+        elif classing.information_value > _MAXIMUM_INFORMATION_VALUE:
+            raise TrainingError(
+                f"{name} tells good from bad loans nearly perfectly (information value "
+                f"{classing.information_value:.1f}): exclude it, unless it is known before the loan"
+            )
         elif classing.information_value < minimum:
             value = rounded(classing.information_value)
             dropped.append(Dropped(name=name, reason="informationValue", value=value))
@@ -185,7 +192,7 @@ def _card(
         )
     except SeparationError as error:
         raise TrainingError(
-            "a characteristic separates all good from all bad loans: is it known beforehand?"
+            "the characteristics tell good from bad loans perfectly: are all known before the loan?"
         ) from error
     if not left:
         raise TrainingError("no characteristic is left: their coefficients may all be chance")
