@@ -1,6 +1,7 @@
 """Documents as their owners see them, and questions and searches over them."""
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -188,10 +189,10 @@ class QaService:
         if not live.documents:
             # No model gets the question, so no guardrail needs to.
             return self._unanswered(context, refusals.NO_DOCUMENTS, language, "no documents")
-        rewritten = self._understand(context, invocation, body)
+        names = {document.id: document.name for document in live.documents.values()}
+        rewritten = self._understand(context, invocation, body, sorted(set(names.values())))
         question = rewritten.question
         ranked = self._retrieval.find(context, [question, *rewritten.queries], live.documents)
-        names = {document.id: document.name for document in live.documents.values()}
         sources = answering.build_context([candidate.hit for candidate in ranked], names)
         context.idempotency.keep_with(*sorted({sentence.chunk.document for sentence in sources.sentences}))
         draft = self._draft(context, invocation, question, body.language, sources)
@@ -233,8 +234,10 @@ class QaService:
         items = [_open_question(gap) for gap in gaps]
         return OpenQuestionList(items=items, next_cursor=cursor or UNSET, request_id=context.request_id)
 
-    def _understand(self, context: Context, invocation: Invocation, body: AskQuestion) -> Rewritten:
-        """The question as it is searched for. The guardrail screens it before any model gets it."""
+    def _understand(
+        self, context: Context, invocation: Invocation, body: AskQuestion, names: Sequence[str]
+    ) -> Rewritten:
+        """The question, as documents with `names` are searched for it. The guardrail screens it before any model."""
         history = body.history or []
         expand = self._settings.options.rewrite_questions
         turns = [text for turn in history for text in (turn.question, turn.answer)]
@@ -242,7 +245,7 @@ class QaService:
         if not history and not expand:
             return Rewritten(question, [])
         screened = [Turn(*texts[start : start + 2]) for start in range(0, len(texts), 2)]
-        return rewrite(self._bedrock, context, invocation, question, screened, expand=expand)
+        return rewrite(self._bedrock, context, invocation, question, screened, names if expand else None)
 
     def _record(self, context: Context, question: str, namespaces: list[str], *, answered: bool) -> str | UnsetType:
         """Records a question. Its id; none when that fails, because the answer is paid for."""
