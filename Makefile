@@ -17,7 +17,7 @@ export UV_PYTHON_DOWNLOADS := never
 CDK = cdk -c stage=$(STAGE)
 PYTEST = python -m pytest
 # Fast tests that need neither synthesis nor a running process.
-UNIT_TESTS = tests/lambda_src tests/project tests/docs tests/dev/tools tests/dev/evaluation tests/dev/benchmarks clients/tests/unit \
+UNIT_TESTS = tests/lambda_src tests/project tests/docs tests/dev/tools tests/dev/evaluation tests/dev/credit_model tests/dev/benchmarks clients/tests/unit \
 	tests/ui/test_texts.py tests/ui/test_pages.py
 
 .PHONY: help setup setup-local ui test-ui screenshots local local-stop local-reset test unit coverage test-stacks test-e2e test-credit-peers test-hostile test-use-case lint lint-prose format synth use-case snapshots deploy smoke destroy token doctor callers lock openapi curl bench bench-chat bench-ingestion soak evaluate credit-model

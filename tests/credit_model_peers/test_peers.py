@@ -97,7 +97,7 @@ def test_the_information_values_are_those_of_optbinning(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", CARDS)
-def test_the_area_is_within_0_005_of_optbinnings_card(name: str) -> None:
+def test_the_area_is_that_of_optbinning_within_0_005(name: str) -> None:
     exclude = CARDS[name]
     names = [entry for entry in CHARACTERISTICS if entry not in exclude]
     categorical = [entry for entry in names if CHARACTERISTICS[entry].kind == "category"]

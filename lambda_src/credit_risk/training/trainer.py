@@ -64,9 +64,9 @@ def train(file: LoanFile, settings: TrainingSettings, on_step: OnStep = lambda _
     training, holdout, out_of_time = split(file.loans, test_from)
     _check_enough(training)
     on_step("classing")
-    classings, dropped = _class_all(training, excluded, settings.minimum_information_value)
+    classed, dropped = _class_all(training, excluded, settings.minimum_information_value)
     on_step("selecting")
-    card, dropped_by_fit = _card(training, file.loans, classings, settings)
+    card, dropped_by_fit = _card(training, file.loans, classed, settings)
     on_step("losses")
     bad = training.only(training.bad)
     model = Model(
@@ -145,7 +145,7 @@ def _check_enough(training: Loans) -> None:
 
 def _class_all(training: Loans, excluded: frozenset[str], minimum: float) -> tuple[dict[str, Classing], list[Dropped]]:
     """The classes of all characteristics that say something, and the others."""
-    classings: dict[str, Classing] = {}
+    classed: dict[str, Classing] = {}
     dropped = []
     for name in CHARACTERISTICS:
         if name in excluded:
@@ -163,10 +163,10 @@ def _class_all(training: Loans, excluded: frozenset[str], minimum: float) -> tup
             value = rounded(classing.information_value)
             dropped.append(Dropped(name=name, reason="informationValue", value=value))
         else:
-            classings[name] = classing
-    if not classings:
+            classed[name] = classing
+    if not classed:
         raise TrainingError("no characteristic tells good from bad loans")
-    return classings, dropped
+    return classed, dropped
 
 
 def _is_blank(loans: Loans, name: str) -> bool:
@@ -182,10 +182,10 @@ def _class(loans: Loans, name: str) -> Classing | None:
 
 
 def _card(
-    training: Loans, loans: Loans, classings: Mapping[str, Classing], settings: TrainingSettings
+    training: Loans, loans: Loans, classed: Mapping[str, Classing], settings: TrainingSettings
 ) -> tuple[Card, list[Dropped]]:
-    names = list(classings)
-    columns = np.column_stack([_weights(classings[name], training, name) for name in names])
+    names = list(classed)
+    columns = np.column_stack([_weights(classed[name], training, name) for name in names])
     try:
         left, fit, dropped = eliminate(
             "logistic", columns, (~training.bad).astype(np.float64), settings.maximum_p_value, positive=True
@@ -196,7 +196,7 @@ def _card(
         ) from error
     if not left:
         raise TrainingError("no characteristic is left: their coefficients may all be chance")
-    chosen = {names[index]: classings[names[index]] for index in left}
+    chosen = {names[index]: classed[names[index]] for index in left}
     return _scaled(training, loans, chosen, fit, settings), [
         Dropped(name=names[index], reason="sign" if p_value is None else "pValue", value=_maybe_rounded(p_value))
         for index, p_value in sorted(dropped.items())
@@ -215,11 +215,11 @@ def _index(classing: Classing, loans: Loans, name: str) -> "np.ndarray[tuple[int
 
 
 def _scaled(
-    training: Loans, loans: Loans, classings: Mapping[str, Classing], fit: Fit, settings: TrainingSettings
+    training: Loans, loans: Loans, classed: Mapping[str, Classing], fit: Fit, settings: TrainingSettings
 ) -> Card:
     """Turns log odds into points, so that the worst and the best score are the ends of the scale."""
-    coefficients = {name: float(fit.coefficients[place]) for place, name in enumerate(classings, start=1)}
-    logits = {name: [coefficients[name] * weight for weight in classing.woe] for name, classing in classings.items()}
+    coefficients = {name: float(fit.coefficients[place]) for place, name in enumerate(classed, start=1)}
+    logits = {name: [coefficients[name] * weight for weight in classing.woe] for name, classing in classed.items()}
     lowest = sum(min(values) for values in logits.values())
     highest = sum(max(values) for values in logits.values())
     factor = (settings.maximum - settings.minimum) / (highest - lowest)
@@ -241,7 +241,7 @@ def _scaled(
         probability_of_default=DefaultCurve(offset=rounded(base - factor * float(fit.coefficients[0])), factor=factor),
         characteristics=[
             _characteristic(name, classing, points[name], _facts(classing, fit, place), training, loans)
-            for place, (name, classing) in enumerate(classings.items(), start=1)
+            for place, (name, classing) in enumerate(classed.items(), start=1)
         ],
     )
 
