@@ -39,6 +39,8 @@ MINIMUM_BADS = 100
 # One in five loans is held out: those whose id is a multiple.
 _HOLDOUT = 5
 _TEST_MONTHS = 12
+# Losses weigh by it: where larger loans default more often, a card without it understates what is lost.
+_ALWAYS_TRIED = "amount"
 # A good characteristic has 0.3, all of them together some 1.
 _MAXIMUM_INFORMATION_VALUE = 3
 _BANDS = 10
@@ -159,7 +161,7 @@ def _class_all(training: Loans, excluded: frozenset[str], minimum: float) -> tup
                 f"{name} tells good from bad loans nearly perfectly (information value "
                 f"{classing.information_value:.1f}): exclude it, unless it is known before the loan"
             )
-        elif classing.information_value < minimum:
+        elif classing.information_value < minimum and name != _ALWAYS_TRIED:
             value = rounded(classing.information_value)
             dropped.append(Dropped(name=name, reason="informationValue", value=value))
         else:

@@ -97,6 +97,21 @@ def test_what_is_excluded_is_nowhere() -> None:
     assert used & {"annualIncome", "amount"} == set()
 
 
+def test_the_amount_is_used_however_little_it_tells() -> None:
+    """Of the larger loans, one in twelve that was paid back is bad."""
+    rows = [
+        {**row, "loan_status": "Charged Off"} if int(row["funded_amnt"]) > 15_000 and int(row["id"]) % 12 == 1 else row
+        for row in ROWS
+    ]
+
+    model = train(read_rows(rows), TrainingSettings(name="Test", minimum_information_value=0.04))
+
+    amount = next(entry for entry in model.card.characteristics if entry.name == "amount")
+    assert amount.facts is not None
+    assert amount.facts.information_value < 0.04
+    assert amount.classes[0].points > amount.classes[-1].points
+
+
 def test_the_steps_are_reported() -> None:
     steps: list[Step] = []
     train(read_rows(ROWS), SETTINGS, steps.append)
