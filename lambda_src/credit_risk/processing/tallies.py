@@ -1,0 +1,36 @@
+"""Counts of many rows, added up before they are written."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from lambda_src.credit_risk.counters import Counters, Counts, Subject
+
+# DynamoDB's limit for a transaction is 100 writes, one of which may be the batch's own.
+MAX_WRITES = 99
+
+
+class Tallies:
+    """Counts by model, day and subject."""
+
+    def __init__(self) -> None:
+        self._counts: dict[tuple[str, str, Subject], dict[str, int]] = {}
+
+    def add(self, model: str, day: str, subject: Subject, counts: Counts) -> None:
+        """Adds the counts of a row."""
+        sums = self._counts.setdefault((model, day, subject), {})
+        for name, value in counts.items():
+            sums[name] = sums.get(name, 0) + value
+
+    def writes(self, counters: Counters) -> list[dict[str, Any]]:
+        """The updates that raise the counters: the same ones, in the same order, for the same rows."""
+        return [
+            write
+            for (model, day, subject), counts in sorted(self._counts.items())
+            for write in counters.writes(model, day, subject, dict(sorted(counts.items())))
+        ]
+
+
+def parts(writes: Sequence[dict[str, Any]]) -> Iterator[Sequence[dict[str, Any]]]:
+    """The writes in as many as a transaction takes."""
+    for start in range(0, len(writes), MAX_WRITES):
+        yield writes[start : start + MAX_WRITES]
