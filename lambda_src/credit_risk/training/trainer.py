@@ -22,6 +22,7 @@ from lambda_src.credit_risk.model import (
     Reference,
     ScoreClass,
     Set,
+    encode,
 )
 from lambda_src.credit_risk.training import evaluation, losses
 from lambda_src.credit_risk.training.classing import Classing, class_category, class_number
@@ -32,7 +33,7 @@ from lambda_src.credit_risk.training.reading import LoanFile
 from lambda_src.credit_risk.training.regression import Fit, SeparationError, eliminate
 from lambda_src.credit_risk.training.rounding import rounded
 from lambda_src.credit_risk.training.settings import OnStep, TrainingError, TrainingSettings
-from lambda_src.credit_risk.validation import ModelError, check
+from lambda_src.credit_risk.validation import ModelError, check, decode
 
 # Fewer of either kind make no card worth having.
 MINIMUM_BADS = 100
@@ -97,7 +98,8 @@ def train(file: LoanFile, settings: TrainingSettings, on_step: OnStep = lambda _
     model = _with_reference(_calibrated(model, training), training)
     model = msgspec.structs.replace(model, performance=_performance(model, training, holdout, out_of_time))
     try:
-        check(model)
+        # As JSON: only then are the limits of each field checked.
+        check(decode(encode(model)))
     except ModelError as error:
         raise TrainingError(f"these settings make no valid model: {error}") from error
     return model
