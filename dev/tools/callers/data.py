@@ -15,13 +15,13 @@ from typing import Any
 import msgspec
 
 from dev.tools.callers.files import Files
-from lambda_src.shared.callers import caller_namespace
 from lambda_src.chatbot.conversations import ConversationItem, Conversations
 from lambda_src.chatbot.memory.worker import SETTLED_SECONDS
 from lambda_src.chatbot.photo_store import PhotoStore
 from lambda_src.hr_qa.documents import DocumentItem, moved_key
 from lambda_src.hr_qa.file_store import UPLOAD_SECONDS
 from lambda_src.hr_qa.settings import is_space
+from lambda_src.shared.callers import caller_namespace
 from lambda_src.shared.idempotency import IdempotencyStore, kept_partition
 from lambda_src.shared.ids import timestamp
 from lambda_src.shared.table import Item, StaleWriteError, Table, from_item, item_key, to_item

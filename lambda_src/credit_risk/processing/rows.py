@@ -25,11 +25,12 @@ _BOM = b"\xef\xbb\xbf"
 
 
 class Columns(msgspec.Struct, frozen=True):
-    """The columns of a purpose by name. With `strict`, a file may have no others: one with a typing error would be
-    taken for missing."""
+    """The columns of a purpose by name, at least one of `one_of` among them. With `strict`, a file may have no others:
+    one with a typing error would be taken for missing."""
 
     required: tuple[str, ...]
     optional: tuple[str, ...] = ()
+    one_of: tuple[str, ...] = ()
     strict: bool = True
 
 
@@ -136,6 +137,8 @@ def _header(content: bytes | None, end: int, columns: Columns) -> Header:
     except RowError as error:
         raise FileError("not_csv", f"The first line {error.reason}. The file must be CSV in UTF-8.") from error
     missing = [name for name in columns.required if name not in names]
+    if columns.one_of and not {*columns.one_of} & {*names}:
+        missing.append(" or ".join(columns.one_of))
     if missing:
         hint = ""
         if len(names) == 1 and any(mark in names[0] for mark in ";\t|"):

@@ -179,6 +179,7 @@ class ScoringSlices:
         header: Header,
         rows: Iterable[Row],
         models: tuple[ModelInForce, ModelInForce | None],
+        expires_at: int,
     ) -> BatchItem:
         """Scores the rows of the current slice. Returns the batch after it.
 
@@ -190,7 +191,7 @@ class ScoringSlices:
             scored.add(row)
         self._files.write_part(namespace, batch.id, "scores", batch.slice, scored.scores.compressed())
         self._files.write_part(namespace, batch.id, "rejected", batch.slice, scored.rejected.compressed())
-        self._applications.write_facts(batch.owner, scored.facts)
+        self._applications.write_facts(batch.owner, scored.facts, expires_at)
         for number, writes in enumerate(parts(scored.tallies.writes(self._counters))):
             if number >= batch.part:
                 batch = self._batches.finish_part(namespace, batch, writes)

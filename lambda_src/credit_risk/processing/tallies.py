@@ -1,9 +1,9 @@
 """Counts of many rows, added up before they are written."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
-from lambda_src.credit_risk.counters import Counters, Counts, Subject
+from lambda_src.credit_risk.counters import PER_UPDATE, Counters, Counts, Subject, add
 
 # DynamoDB's limit for a transaction is 100 writes, one of which may be the batch's own.
 MAX_WRITES = 99
@@ -17,9 +17,11 @@ class Tallies:
 
     def add(self, model: str, day: str, subject: Subject, counts: Counts) -> None:
         """Adds the counts of a row."""
-        sums = self._counts.setdefault((model, day, subject), {})
-        for name, value in counts.items():
-            sums[name] = sums.get(name, 0) + value
+        add(self._counts.setdefault((model, day, subject), {}), counts)
+
+    def size_with(self, keys: Collection[tuple[str, str, Subject]]) -> int:
+        """How many writes there are at most when counts of these keys are added, of a row each."""
+        return sum(-(-len(counts) // PER_UPDATE) for counts in self._counts.values()) + len(keys)
 
     def writes(self, counters: Counters) -> list[dict[str, Any]]:
         """The updates that raise the counters: the same ones, in the same order, for the same rows."""
