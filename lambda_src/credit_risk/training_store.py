@@ -1,4 +1,4 @@
-"""The table's items of trainings (`trainings#<caller>`, `<id>`): what was asked for, how far it is, and what became of it.
+"""The table's items of trainings (`trainings#<caller>`, `<id>`): what was asked for, how far it is, how it ended.
 
 The model's id is chosen with the training, so that a message that is delivered twice makes one model. Only the newest
 attempt may write: an attempt that was taken for dead, and is not, changes nothing.
@@ -14,7 +14,7 @@ from lambda_src.shared.table import Item, Table, check_cursor, from_item, item_k
 
 
 class TrainingItem(msgspec.Struct, kw_only=True, rename="camel", omit_defaults=True):
-    """A stored training. `request` is the JSON of what was asked for; `model` the id that its model has, or will have."""
+    """A stored training. `request` is the JSON of what was asked for; `model` the id that its model has or will have."""
 
     id: str
     caller: str

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 from msgspec import UNSET
@@ -133,7 +133,7 @@ def _steps(training: TrainingItem) -> list[TrainingStep]:
     if training.status == "ready":
         return [TrainingStep(name, "done") for name in _STEPS]
     place = -1 if training.step is None else _STEPS.index(training.step)
-    running = "running" if training.status == "running" else "waiting"
+    running: Literal["running", "waiting"] = "running" if training.status == "running" else "waiting"
     return [
         TrainingStep(name, "done" if number < place else running if number == place else "waiting")
         for number, name in enumerate(_STEPS)

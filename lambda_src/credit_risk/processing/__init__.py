@@ -1,1 +1,1 @@
-"""The work on batches, behind a queue: files are scored, outcomes matched to their scores, loans stored for trainings."""
+"""The work on batches, behind a queue: applications are scored, outcomes counted, files of loans checked."""

@@ -14,13 +14,13 @@ import msgspec
 from lambda_src.credit_risk.application_store import ApplicationStore, CountedOutcome, Known, place_of
 from lambda_src.credit_risk.batch_files import BatchFiles
 from lambda_src.credit_risk.batch_store import BatchItem, BatchStore, SliceEnd, Totals
-from lambda_src.credit_risk.counters import Counters, Counts, Outcome, ScoreFacts, Subject, negative, outcome_counts
+from lambda_src.credit_risk.counters import Counters, Counts, Outcome, ScoreFacts, negative, outcome_counts
 from lambda_src.credit_risk.models import ApplicationId, Date, Money
 from lambda_src.credit_risk.processing.applications import convert
 from lambda_src.credit_risk.processing.errors import RowError
 from lambda_src.credit_risk.processing.outputs import Table
 from lambda_src.credit_risk.processing.rows import Columns, Header, Row
-from lambda_src.credit_risk.processing.tallies import MAX_WRITES, Tallies
+from lambda_src.credit_risk.processing.tallies import MAX_WRITES, Key, Tallies
 from lambda_src.credit_risk.scorecard import Scorecard
 from lambda_src.credit_risk.scoring import application_date
 from lambda_src.shared.observability import count
@@ -191,9 +191,7 @@ class _Group:
 
     def add(self, put: dict[str, Any], counts: Sequence[tuple[ScoreFacts, Counts]]) -> bool:
         """Adds an outcome, unless the transaction would have too many writes. Returns whether it did."""
-        keys: set[tuple[str, str, Subject]] = {
-            (facts.model, facts.date, "outcomes") for facts, entry in counts if entry
-        }
+        keys: set[Key] = {(facts.model, facts.date, "outcomes") for facts, entry in counts if entry}
         if self._puts and len(self._puts) + 1 + self._tallies.size_with(keys) > MAX_WRITES:
             return False
         self._puts.append(put)

@@ -7,19 +7,21 @@ from lambda_src.credit_risk.counters import PER_UPDATE, Counters, Counts, Subjec
 
 # DynamoDB's limit for a transaction is 100 writes, one of which may be the batch's own.
 MAX_WRITES = 99
+# Model, day and subject.
+Key = tuple[str, str, Subject]
 
 
 class Tallies:
     """Counts by model, day and subject."""
 
     def __init__(self) -> None:
-        self._counts: dict[tuple[str, str, Subject], dict[str, int]] = {}
+        self._counts: dict[Key, dict[str, int]] = {}
 
     def add(self, model: str, day: str, subject: Subject, counts: Counts) -> None:
         """Adds the counts of a row."""
         add(self._counts.setdefault((model, day, subject), {}), counts)
 
-    def size_with(self, keys: Collection[tuple[str, str, Subject]]) -> int:
+    def size_with(self, keys: Collection[Key]) -> int:
         """How many writes there are at most when counts of these keys are added, of a row each."""
         return sum(-(-len(counts) // PER_UPDATE) for counts in self._counts.values()) + len(keys)
 

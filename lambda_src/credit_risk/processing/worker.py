@@ -7,6 +7,7 @@ arrive twice, late or out of order. A killed worker's message is delivered again
 
 import time
 from collections.abc import Callable
+from functools import partial
 from itertools import islice
 
 import msgspec
@@ -172,9 +173,9 @@ class Worker:
         """What works on a slice of the batch."""
         expires_at = self._expires_at
         if batch.champion is None:
-            return lambda *arguments: self._outcomes.run(*arguments, expires_at)
-        models = self._restored(batch.champion), batch.challenger and self._restored(batch.challenger)
-        return lambda *arguments: self._scoring.run(*arguments, models, expires_at)
+            return partial(self._outcomes.run, expires_at=expires_at)
+        models = self._restored(batch.champion), self._restored(batch.challenger) if batch.challenger else None
+        return partial(self._scoring.run, models=models, expires_at=expires_at)
 
     def _clean(self, namespace: str, batch: BatchItem) -> None:
         """Deletes what is not needed any more. The file of a training stays, and the one that was uploaded in its

@@ -8,7 +8,6 @@ from typing import Any
 
 import msgspec
 
-from lambda_src.shared.callers import caller_namespace
 from lambda_src.hr_qa.asked import AskedQuestions
 from lambda_src.hr_qa.documents import DocumentItem, Documents
 from lambda_src.hr_qa.file_store import FileStore
@@ -21,6 +20,7 @@ from lambda_src.hr_qa.resources import object_key
 from lambda_src.hr_qa.service import QaService
 from lambda_src.hr_qa.settings import HrQaOptions, HrSettings
 from lambda_src.shared.bedrock import Bedrock
+from lambda_src.shared.callers import caller_namespace
 from lambda_src.shared.embedding import Embedder
 from lambda_src.shared.ids import new_id
 from lambda_src.shared.queue_handler import QueueHandler
