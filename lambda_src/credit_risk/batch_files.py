@@ -14,11 +14,11 @@ import msgspec
 from botocore.exceptions import ClientError
 
 from lambda_src.credit_risk.models import File, Upload
+from lambda_src.credit_risk.resources import RESULTS, UPLOADS, WORK
 from lambda_src.shared import aws
 from lambda_src.shared.ids import timestamp
 from lambda_src.shared.objects import erase_folder, erase_object
 
-UPLOADS, WORK, RESULTS = "batches", "work", "results"
 MAX_UPLOAD_BYTES = 104_857_600
 UPLOAD_SECONDS = 3600
 URL_SECONDS = 3600

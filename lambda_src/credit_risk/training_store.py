@@ -14,7 +14,7 @@ from lambda_src.shared.table import Item, Table, check_cursor, from_item, item_k
 
 
 class TrainingItem(msgspec.Struct, kw_only=True, rename="camel", omit_defaults=True):
-    """A stored training. `request` is the JSON of what was asked for; `model` the id that its model has or will have."""
+    """A stored training. `request` is the JSON of what was asked for; `model` the id that its model has, or will."""
 
     id: str
     caller: str
