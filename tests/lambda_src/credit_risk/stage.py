@@ -113,7 +113,6 @@ class Stage:
         return self.service.activate_model(context(caller), id=model, body=msgspec.convert(body, Activate))
 
 
-
 def shards() -> Iterator[int]:
     while True:
         yield from range(10)
