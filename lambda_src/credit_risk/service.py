@@ -79,12 +79,11 @@ class CreditService:
         )
         self._models = Supervision(registry, counters, clock)
         self._reports = Reports(registry, counters, clock)
-        batch_store = BatchStore(table)
         self._batches = batches or Batches(
-            batch_store, BatchFiles(str(settings.bucket_name)), Queue(settings.queue_url), clock=clock
+            BatchStore(table), BatchFiles(str(settings.bucket_name)), Queue(settings.queue_url), clock=clock
         )
         self._trainings = trainings or Trainings(
-            TrainingStore(table), batch_store, Queue(settings.training_queue_url), clock=clock
+            TrainingStore(table), BatchStore(table), Queue(settings.training_queue_url), clock=clock
         )
 
     def create_score(self, context: Context, *, body: CreateScore) -> ScoreAnswer:

@@ -1,5 +1,6 @@
 """Rows with applications: their columns are the fields of `POST /scores` by name, without the objects around them."""
 
+import re
 from typing import Any, TypeVar
 
 import msgspec
@@ -15,6 +16,8 @@ from lambda_src.shared.schemas import RequestModel
 _LABELS = ("applicationId", "applicationDate", "segment")
 _REQUIRED = ("amount", "termMonths")
 _GROUPS = {name: characteristic.group for name, characteristic in CHARACTERISTICS.items()}
+# Such as: Expected `float` >= 0.0
+_BOUND = re.compile(r"Expected `\w{1,20}` (>=|<=) ([0-9.e+]{1,30})")
 _Type = TypeVar("_Type", bound=msgspec.Struct)
 
 
@@ -59,11 +62,22 @@ def parse(fields: dict[str, str], now: float) -> Application:
 
 
 def convert(fields: dict[str, str], row_type: type[_Type]) -> _Type:
-    """The fields of a row as a struct. Raises `RowError` with msgspec's message, which has no text of the file."""
+    """The fields of a row as a struct. Raises `RowError`."""
     try:
         return msgspec.convert(fields, row_type, strict=False)
     except msgspec.ValidationError as error:
         message, _, path = str(error).partition(" - at `$.")
         if message.startswith("Object missing required field"):
             raise RowError(message.split("`")[1], "is missing") from None
-        raise RowError(path.removesuffix("`"), message) from None
+        raise RowError(path.removesuffix("`"), _reason(message)) from None
+
+
+def _reason(message: str) -> str:
+    """msgspec's message in the words of a spreadsheet, which has no types."""
+    if bound := _BOUND.match(message):
+        return f"must be at {'least' if bound[1] == '>=' else 'most'} {float(bound[2]):,.12g}"
+    if "`int" in message:
+        return "must be a whole number"
+    if "`float" in message or message == "Number out of range":
+        return "must be a number within the limits"
+    return "has a wrong form, a character that is not allowed, or is too long"

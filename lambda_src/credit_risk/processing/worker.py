@@ -6,7 +6,8 @@ arrive twice, late or out of order. A killed worker's message is delivered again
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from itertools import islice
 
@@ -89,27 +90,40 @@ class Worker:
             except StaleWriteError:
                 # Another worker does the same, and has a message of its own; or the batch is being deleted.
                 logger.info("stale write", request_id=context.request_id, batch=batch.id)
-            except FileError as error:
-                self._fail(namespace, message.batch, error)
 
     def give_up(self, message: ProcessBatch) -> None:
         """After the last attempt: marks the batch as failed, so that its owner does not wait."""
-        self._fail(message.namespace, message.batch, PROCESSING_FAILED)
+        batch = self._batches.get(message.namespace, message.batch)
+        if batch is not None and batch.status in ("awaitingUpload", "processing"):
+            self._fail(message.namespace, batch, PROCESSING_FAILED)
 
     def _advance(self, context: Context, namespace: str, batch: BatchItem) -> None:
+        """Raises `StaleWriteError`."""
         if batch.status == "awaitingUpload":
             file = self._files.find(namespace, batch.id)
             if file is None:
                 return
-            self._start(namespace, batch, file)
-            started = self._batches.get(namespace, batch.id)
-            if started is None:
-                return
-            batch = started
-        if batch.status == "processing":
-            self._work(context, namespace, batch)
-        else:
-            self._clean(namespace, batch)
+            with self._failures(namespace, batch):
+                self._start(namespace, batch, file)
+            batch = self._batches.get(namespace, batch.id) or batch
+        with self._failures(namespace, batch):
+            if batch.status == "processing":
+                self._work(context, namespace, batch)
+            elif batch.status in ("ready", "failed"):
+                self._clean(namespace, batch)
+
+    @contextmanager
+    def _failures(self, namespace: str, batch: BatchItem) -> Iterator[None]:
+        """A file that cannot be used makes the batch fail, unless its status has changed. Raises `StaleWriteError`."""
+        try:
+            yield
+        except FileError as error:
+            self._fail(namespace, batch, error)
+
+    def _fail(self, namespace: str, batch: BatchItem, error: FileError) -> None:
+        logger.info("batch failed", batch=batch.id, code=error.code)
+        self._batches.fail(namespace, batch, error.code, error.message, self._expires_at)
+        self._clean(namespace, msgspec.structs.replace(batch, status="failed"))
 
     def _start(self, namespace: str, batch: BatchItem, file: FileInfo) -> None:
         """Looks at the file, and chooses the models that score it. Raises `FileError`."""
@@ -189,16 +203,6 @@ class Worker:
             raise FILE_CHANGED
         if batch.status == "failed":
             self._files.delete_upload(namespace, batch.id)
-
-    def _fail(self, namespace: str, batch_id: str, error: FileError) -> None:
-        batch = self._batches.get(namespace, batch_id)
-        if batch is None or batch.status in ("failed", "deleting"):
-            return
-        if error is PROCESSING_FAILED and batch.status == "ready":
-            return
-        logger.info("batch failed", batch=batch_id, code=error.code)
-        self._batches.fail(namespace, batch, error.code, error.message, self._expires_at)
-        self._clean(namespace, msgspec.structs.replace(batch, status="failed"))
 
     def _delete(self, namespace: str, batch: BatchItem) -> None:
         """Deletes all files, and the item when no running worker can write another one."""
