@@ -8,6 +8,7 @@ import pytest
 
 from lambda_src.credit_risk.registry import FIRST_CHAMPION
 from lambda_src.credit_risk.routes import ROUTES
+from lambda_src.credit_risk.settings import RoleGroups
 from lambda_src.shared.http import Api
 from lambda_src.shared.idempotency import IdempotencyStore
 from tests.fakes import CALLER, OTHER, LambdaContext, client_error, event, identity
@@ -444,3 +445,37 @@ def test_monitoring_belongs_to_the_stage(stage: Stage) -> None:
     assert period["segments"] == [{"segment": "north", "applications": 1, "approvalRate": 1.0}]
     assert "A-4711" not in json.dumps(report)
     assert CALLER not in json.dumps(report)
+
+
+def test_a_stage_can_name_the_groups_of_each_role() -> None:
+    groups = (
+        RoleGroups(role="scorer", groups=("branches",)),
+        RoleGroups(role="validator", groups=("risk-committee", "auditors")),
+        RoleGroups(role="auditor", groups=("auditors",)),
+    )
+    stage = Stage(roles=groups)
+    where = {"path": {"id": FIRST_CHAMPION}}
+    requests: dict[str, tuple[str, str, Any]] = {
+        "score": ("POST", "/scores", APPLICATION),
+        "models": ("GET", "/models", None),
+        "register": ("POST", "/models", with_metrics()),
+        "activate": ("POST", "/models/{id}/activations", {"role": "retired", "reason": "x"}),
+    }
+    statuses = {}
+    for group in ("branches", "auditors", "risk-committee", "others"):
+        for name, (method, path, body) in requests.items():
+            message = event(method, path, body, **where)
+            claims = {"sub": "11111111-2222-3333-4444-555555555555", "cognito:groups": group}
+            message["requestContext"]["authorizer"] = {"claims": claims}
+            fresh = Stage(roles=groups)
+            response = Api(ROUTES, fresh.service, stage.settings)(message, LambdaContext())
+            statuses[group, name] = response["statusCode"]
+
+    allowed = {request for request, status in statuses.items() if status != 403}
+    assert allowed == {
+        ("branches", "score"),
+        ("auditors", "models"),
+        ("auditors", "activate"),
+        ("risk-committee", "models"),
+        ("risk-committee", "activate"),
+    }
