@@ -1,9 +1,9 @@
 """
 One `POST` that costs money, from the click to its response.
 
-Streamlit runs a page's script again after every click. The state of the request is therefore kept in the session, and
-its button is disabled while it runs. An idempotency key, which a reload restores from the page's URL, makes sure that
-nothing is charged twice.
+Streamlit runs a page's script again after every click, and ends the run before. The request is therefore sent by a
+thread of its own, its state is kept in the session, and every run of the page waits for the same response. An
+idempotency key, which a reload restores from the page's URL, makes sure that nothing is charged twice.
 """
 
 import hashlib
@@ -12,28 +12,71 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future, wait
 from dataclasses import dataclass, field
 from typing import Any
 
 import streamlit as st
 
-from ui.client import Failure
+from ui.client import Client, Failure
 from ui.session import client
 
 _PARAMETER = "try"
 # The second click of a double click may arrive when the first response is already there.
 _DOUBLE_CLICK_SECONDS = 0.6
+_WAIT_SECONDS = 0.1
+
+
+@dataclass
+class _Call:
+    """A request that has been sent. With `stream`, `text` grows while the response arrives."""
+
+    use_case: str
+    path: str
+    body: Mapping[str, Any]
+    key: str
+    stream: bool
+    text: str = ""
+    response: Future[dict[str, Any]] = field(default_factory=Future)
+
+    def send(self, api: Client) -> None:
+        """Runs in a thread of its own, which has no access to the session."""
+        try:
+            self.response.set_result(self._streamed(api) if self.stream else self._posted(api))
+        except BaseException as error:  # noqa: BLE001 - the page's run raises it again
+            self.response.set_exception(error)
+
+    def _posted(self, api: Client) -> dict[str, Any]:
+        return api.post(self.use_case, self.path, self.body, self.key)
+
+    def _streamed(self, api: Client) -> dict[str, Any]:
+        """The last event of the stream."""
+        response = dict[str, Any]()
+        for event in api.events(self.use_case, f"{self.path}/stream", self.body, self.key):
+            if event.name == "delta":
+                self.text += event.data["text"]
+            else:
+                response = event.data
+        return response
 
 
 @dataclass
 class _State:
-    running: bool = False
+    started: bool = False
+    """Whether the button was clicked, and nothing sent yet."""
+    call: _Call | None = None
+    """The request whose response is still awaited."""
     ended: float = 0.0
     body: Mapping[str, Any] | None = None
     response: dict[str, Any] | None = None
     failure: Failure | None = None
     problem: str | None = None
+    # A click starts another run while the one before may still be ending.
     lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def running(self) -> bool:
+        return self.started or self.call is not None
 
 
 class ApiRequest:
@@ -42,6 +85,9 @@ class ApiRequest:
     def __init__(self, use_case: str, path: str) -> None:
         self.use_case = use_case
         self.path = path
+        # The response may have arrived while another page was shown.
+        self._keep_response()
+        self._was_running = self.running
 
     @property
     def _state(self) -> _State:
@@ -74,10 +120,11 @@ class ApiRequest:
         return self._state.problem
 
     def start(self) -> None:
-        """Handles the click. A second click right after the response is ignored."""
-        if time.monotonic() - self._state.ended > _DOUBLE_CLICK_SECONDS:
-            self._state.running = True
+        """Handles the click. A second click, while the request runs or right after its response, is ignored."""
+        state = self._state
+        if not state.running and time.monotonic() - state.ended > _DOUBLE_CLICK_SECONDS:
             st.query_params[_PARAMETER] = _attempt()
+            state.started = True
 
     def run(
         self,
@@ -86,53 +133,70 @@ class ApiRequest:
         problem: str | None = None,
         show: Callable[[str], None] | None = None,
     ) -> None:
-        """Sends `body` if the request was started, or stores the `problem`, and keeps the result.
+        """Sends `body` if the request was started, or stores the `problem`, and waits for the response.
 
-        With `show` the response is streamed from `<path>/stream`: `show` receives the text so far for every piece.
+        With `show` the response is streamed from `<path>/stream`: `show` receives the text so far again and again.
         """
-        state = self._state
-        # The second click of a double click starts another run while the first one waits for its response.
-        with state.lock:
-            if not state.running:
-                return
-            state.problem, state.failure = problem, None
-            if not problem:
-                state.body, state.response = body, None
-                with st.spinner(waiting, show_time=True):
-                    self._send(state, body, show)
-            state.running = False
-        st.rerun()
+        if self.running and not self._has_problem(problem):
+            with st.spinner(waiting, show_time=True):
+                self._wait(self._sent(body, stream=show is not None), show)
+            self._keep_response()
+        if self._was_running:
+            # The button was drawn disabled.
+            st.rerun()
 
     def replace_response(self, response: dict[str, Any] | None) -> None:
         """Replaces the last response with an earlier one or with none."""
         self._state.response, self._state.failure = response, None
 
-    def _send(self, state: _State, body: Mapping[str, Any], show: Callable[[str], None] | None) -> None:
-        # The result is stored before anything is drawn: a click ends this run at the next Streamlit call.
-        try:
-            if show:
-                state.response = self._streamed(body, show)
-            else:
-                state.response = client().post(self.use_case, self.path, body, self._key(body))
-        except Failure as failure:
-            state.failure = failure
-            if failure.code == "idempotency_key_reused":
-                _forget_attempt()
-        else:
-            _forget_attempt()
-        finally:
-            state.running, state.ended = False, time.monotonic()
+    def _has_problem(self, problem: str | None) -> bool:
+        state = self._state
+        with state.lock:
+            if state.call is None:
+                state.problem, state.failure = problem, None
+                state.started = state.started and not problem
+            return not state.running
 
-    def _streamed(self, body: Mapping[str, Any], show: Callable[[str], None]) -> dict[str, Any]:
-        """The last event of the stream. If a click ends this run, the next attempt reuses the key and the response."""
-        text, response = "", dict[str, Any]()
-        for event in client().events(self.use_case, f"{self.path}/stream", body, self._key(body)):
-            if event.name == "delta":
-                text += event.data["text"]
-                show(text)
+    def _sent(self, body: Mapping[str, Any], *, stream: bool) -> _Call | None:
+        """The request that runs, sent now unless an earlier run has sent it."""
+        state, api, key = self._state, client(), self._key(body)
+        # Every use of Streamlit may end this run: what is inside must not be left half done.
+        with state.lock:
+            if state.started:
+                state.started = False
+                state.body, state.response = body, None
+                state.call = _Call(self.use_case, self.path, body, key, stream)
+                threading.Thread(target=state.call.send, args=(api,), daemon=True).start()
+            return state.call
+
+    def _wait(self, call: _Call | None, show: Callable[[str], None] | None) -> None:
+        shown = ""
+        while call and not wait([call.response], _WAIT_SECONDS).done:
+            if show and call.text != shown:
+                shown = call.text
+                show(shown)
+            # Ends this run if the user clicked something; the next run waits on.
+            _ = self._state
+
+    def _keep_response(self) -> None:
+        """Moves the response, once it has arrived, from the call to the session."""
+        state = self._state
+        call = state.call
+        if call is None or not call.response.done():
+            return
+        error = call.response.exception()
+        if error is None or (isinstance(error, Failure) and error.code == "idempotency_key_reused"):
+            _forget_attempt()
+        with state.lock:
+            if state.call is not call:
+                return
+            state.call, state.ended = None, time.monotonic()
+            if error is None:
+                state.response = call.response.result()
+            elif isinstance(error, Failure):
+                state.failure = error
             else:
-                response = event.data
-        return response
+                raise error
 
     def _key(self, body: Mapping[str, Any]) -> str:
         content = json.dumps([_attempt(), self.use_case, self.path, body], sort_keys=True)

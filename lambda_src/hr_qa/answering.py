@@ -5,7 +5,6 @@ verbatim whatever the model writes. A statement is dropped if its sentences do n
 Document text is data: it is quoted and never followed. Answers and quotes are inert, see `shared/inert_text.py`.
 """
 
-import re
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any, cast
@@ -14,6 +13,7 @@ import msgspec
 from msgspec import UNSET
 
 from lambda_src.hr_qa.chunk import CELL_SEPARATOR, by_page, column_names, labeled_row, row_text, section_of
+from lambda_src.hr_qa.figures import figures, spelled_figures
 from lambda_src.hr_qa.file_types import PDF
 from lambda_src.hr_qa.models import Citation, Claim, ContentType, Draft
 from lambda_src.hr_qa.ranking import Hit
@@ -35,8 +35,6 @@ in it. When the sentences do not answer the question, set `answered` to false an
 Plain text only: no links, no markup."""
 
 _LANGUAGES = {"en": "English", "pt": "Portuguese", "es": "Spanish", "fr": "French", "de": "German"}
-
-_NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 
 
 class Sentence(msgspec.Struct, frozen=True):
@@ -196,43 +194,11 @@ def _continues(sentence: Sentence, following: Sentence) -> bool:
 
 def _figures_supported(claim: Claim, sentences: Sequence[Sentence], question: str) -> bool:
     """Whether every number of the statement is in its sentences, their headings, or the question."""
-    evidence = " ".join([question, *(f"{sentence.chunk.heading} {sentence.text}" for sentence in sentences)])
-    figures = {_normalize(number) for number in _NUMBER.findall(evidence)} | _spelled_numbers(evidence)
-    return all(_normalize(number) in figures for number in _NUMBER.findall(claim.text))
-
-
-def _normalize(number: str) -> str:
-    """One form of a figure for all languages: 1,500 and 1.500 are equal."""
-    return number.replace(",", "").replace(".", "").lstrip("0") or "0"
-
-
-_ENGLISH = "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen"
-_PORTUGUESE = "zero um dois três quatro cinco seis sete oito nove dez onze doze treze quatorze quinze dezesseis"
-_UNITS = {
-    **{word: number for number, word in enumerate([*_ENGLISH.split(), "seventeen", "eighteen", "nineteen"])},
-    **{word: number for number, word in enumerate([*_PORTUGUESE.split(), "dezessete", "dezoito", "dezenove"])},
-    **{"uma": 1, "duas": 2, "tres": 3, "catorze": 14},
-}
-_TENS = {
-    **{"twenty": 20, "thirty": 30, "forty": 40, "fifty": 50, "sixty": 60, "seventy": 70, "eighty": 80, "ninety": 90},
-    **{"vinte": 20, "trinta": 30, "quarenta": 40, "cinquenta": 50, "sessenta": 60, "setenta": 70, "oitenta": 80},
-    **{"noventa": 90, "hundred": 100, "cem": 100, "cento": 100},
-}
-
-
-def _spelled_numbers(text: str) -> set[str]:
-    """The numbers up to 199 that a text spells out in English or Portuguese: "twelve", "cento e vinte"."""
-    numbers: set[str] = set()
-    total = 0
-    for word in re.findall(r"[^\W\d_]+", text.lower()):
-        value = _TENS.get(word, _UNITS.get(word))
-        if value is not None:
-            continues = total and value < total and (word in _UNITS or total == 100)
-            total = total + value if continues else value
-            numbers |= {str(total), str(value)}
-        elif word not in ("e", "and"):
-            total = 0
-    return numbers
+    supported = figures(question) | spelled_figures(question)
+    for sentence in sentences:
+        for text in (sentence.chunk.heading, sentence.text):
+            supported |= figures(text) | spelled_figures(text, sentence.chunk.language)
+    return figures(claim.text) <= supported
 
 
 def _page(name: str, chunk: Hit, lines: Sequence[str]) -> str:

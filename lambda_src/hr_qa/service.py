@@ -1,13 +1,15 @@
 """Documents as their owners see them, and questions and searches over them."""
 
 import re
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, cast
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
 from lambda_src.hr_qa import answering, refusals
 from lambda_src.hr_qa.asked import AskedQuestions, Gap, new_question
+from lambda_src.hr_qa.chunk import section_of
 from lambda_src.hr_qa.documents import DocumentItem, Documents
 from lambda_src.hr_qa.file_store import FileStore
 from lambda_src.hr_qa.index import Index
@@ -16,6 +18,7 @@ from lambda_src.hr_qa.models import (
     WITHOUT_CONTROLS,
     Answer,
     AskQuestion,
+    ContentType,
     CreateDocument,
     DeletedDocument,
     Document,
@@ -166,13 +169,15 @@ class QaService:
     def search(self, context: Context, *, body: Search) -> SearchAnswer:
         """Raises `NotFound` and `Conflict` for documents that do not exist or are not ready, and `Refused`."""
         live = self._live_documents(context, body.documents, body.spaces).documents
-        names = {document.id: document.name for document in live.values()}
+        documents = {document.id: document for document in live.values()}
         query = self._bedrock.screen(context, body.query)[0] if live else body.query
         items = [
             SearchResult(
                 document_id=candidate.hit.document,
-                document=inert_text(names[candidate.hit.document]),
+                document=inert_text(documents[candidate.hit.document].name),
+                content_type=cast(ContentType, documents[candidate.hit.document].content_type),
                 page=candidate.hit.page,
+                section=inert_text(section_of(candidate.hit.heading)) or UNSET,
                 text=inert_text(candidate.hit.text),
                 score=candidate.score,
             )
@@ -188,10 +193,10 @@ class QaService:
         if not live.documents:
             # No model gets the question, so no guardrail needs to.
             return self._unanswered(context, refusals.NO_DOCUMENTS, language, "no documents")
-        rewritten = self._understand(context, invocation, body)
+        names = {document.id: document.name for document in live.documents.values()}
+        rewritten = self._understand(context, invocation, body, sorted(set(names.values())))
         question = rewritten.question
         ranked = self._retrieval.find(context, [question, *rewritten.queries], live.documents)
-        names = {document.id: document.name for document in live.documents.values()}
         sources = answering.build_context([candidate.hit for candidate in ranked], names)
         context.idempotency.keep_with(*sorted({sentence.chunk.document for sentence in sources.sentences}))
         draft = self._draft(context, invocation, question, body.language, sources)
@@ -233,8 +238,10 @@ class QaService:
         items = [_open_question(gap) for gap in gaps]
         return OpenQuestionList(items=items, next_cursor=cursor or UNSET, request_id=context.request_id)
 
-    def _understand(self, context: Context, invocation: Invocation, body: AskQuestion) -> Rewritten:
-        """The question as it is searched for. The guardrail screens it before any model gets it."""
+    def _understand(
+        self, context: Context, invocation: Invocation, body: AskQuestion, names: Sequence[str]
+    ) -> Rewritten:
+        """The question, as documents with `names` are searched for it. The guardrail screens it before any model."""
         history = body.history or []
         expand = self._settings.options.rewrite_questions
         turns = [text for turn in history for text in (turn.question, turn.answer)]
@@ -242,7 +249,7 @@ class QaService:
         if not history and not expand:
             return Rewritten(question, [])
         screened = [Turn(*texts[start : start + 2]) for start in range(0, len(texts), 2)]
-        return rewrite(self._bedrock, context, invocation, question, screened, expand=expand)
+        return rewrite(self._bedrock, context, invocation, question, screened, names if expand else None)
 
     def _record(self, context: Context, question: str, namespaces: list[str], *, answered: bool) -> str | UnsetType:
         """Records a question. Its id; none when that fails, because the answer is paid for."""

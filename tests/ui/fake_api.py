@@ -71,6 +71,9 @@ class FakeApi:
         """The responses of the next `POST`s."""
         self.post_seconds = 0.0
         """The duration of a `POST`."""
+        self.may_respond = threading.Event()
+        """Cleared, it holds the responses to `POST`s back."""
+        self.may_respond.set()
         self._replays: dict[tuple[str, str], tuple[int, Any]] = {}
         self._lock = threading.Lock()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
@@ -89,6 +92,7 @@ class FakeApi:
         self.calls.clear()
         self.errors.clear()
         self.post_seconds = 0.0
+        self.may_respond.set()
         self._replays.clear()
         for service in self.services.values():
             service.__init__()
@@ -125,6 +129,7 @@ class FakeApi:
                 self.calls.append(Call(method, use_case, path, json.loads(raw) if raw else None, key))
             if method == "POST":
                 time.sleep(self.post_seconds)
+                self.may_respond.wait(TIMEOUT_SECONDS)
                 if self.errors:
                     raise self.errors.popleft()
             replayed = self._replays.get((f"{use_case}{path}", key or ""))

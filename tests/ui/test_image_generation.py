@@ -44,17 +44,6 @@ def test_portuguese_on_a_phone(new_session: Callable[..., BrowserSession], api: 
     assert session.accessibility_violations() == []
 
 
-def test_a_double_click_generates_once(new_session: Callable[..., BrowserSession], api: FakeApi) -> None:
-    session = new_session()
-    page = session.open(PATH)
-    page.get_by_role("textbox").first.fill("A lighthouse")
-    page.get_by_role("button", name="Generate").dblclick()
-    page.get_by_role("heading", name="New images").wait_for()
-    session.wait_until_idle()
-    assert len(api.posts("/images")) == 1
-    assert len(api.services[PATH].images) == 1
-
-
 def test_a_reload_during_a_request_generates_once(new_session: Callable[..., BrowserSession], api: FakeApi) -> None:
     session = new_session()
     page = session.open(PATH)

@@ -118,9 +118,6 @@ def _ask(request: ApiRequest, ready: list[dict[str, Any]]) -> None:
         _examples()
     body = _form(request, ready)
     request.run(body, t("hr_qa.searching"), _problem(body))
-    if hr_feedback.is_new(request):
-        # The first click of a double click got the response.
-        st.rerun()
     components.outcome(request)
     if turns:
         hr_feedback.new_topic_button(request)
