@@ -96,6 +96,11 @@ class BatchWorld(Stage):
             self.model = self.register()
             self.activate(self.model)
 
+    @property
+    def bucket_namespace(self) -> str:
+        """The folder of the caller's files."""
+        return caller_namespace(CALLER)
+
     def worker(self) -> Any:
         """The queue's function in a new process: only the stores carry over."""
         table, bucket, sqs = (KillableClient(client, self.killer) for client in (self.table, self.bucket, self.sqs))
@@ -186,6 +191,7 @@ class BatchWorld(Stage):
             self.sqs.messages.remove(message)
 
     def handler_of(self, message: dict[str, Any]) -> Any:
+        """The function that the message is for, in a new process."""
         assert message["queue"] == "queue"
         return self.worker()
 
