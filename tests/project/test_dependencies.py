@@ -27,7 +27,12 @@ FUNCTIONS = ("lambda_src/requirements.txt", "lambda_src/requirements-stream.txt"
 # Source tree -> the requirements files it is installed from.
 EXPORTED = {
     "stacks": ("requirements.txt",),
-    "lambda_src": (*FUNCTIONS, "lambda_src/hr_qa/requirements.txt", "lambda_src/hr_qa/ingestion/requirements.txt"),
+    "lambda_src": (
+        *FUNCTIONS,
+        "lambda_src/hr_qa/requirements.txt",
+        "lambda_src/hr_qa/ingestion/requirements.txt",
+        "lambda_src/credit_risk/training/requirements.txt",
+    ),
     "ui": ("ui/requirements.txt",),
 }
 

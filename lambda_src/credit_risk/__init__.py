@@ -1,0 +1,1 @@
+"""Scores loan applications with a scorecard: probability of default, expected loss, points and reasons."""

@@ -1,0 +1,26 @@
+import pytest
+
+from lambda_src.credit_risk import reasons
+from lambda_src.credit_risk.characteristics import CHARACTERISTICS, Characteristic, months_between
+
+
+@pytest.mark.parametrize("characteristic", CHARACTERISTICS.values(), ids=lambda characteristic: characteristic.name)
+def test_each_reason_has_texts_in_both_languages(characteristic: Characteristic) -> None:
+    sides: tuple[reasons.Side, ...] = (
+        ("", "Missing") if characteristic.kind == "category" else ("Low", "High", "Missing")
+    )
+
+    for side in sides:
+        english, portuguese = (reasons.text(characteristic.name, side, language) for language in ("en", "pt"))
+        assert english.endswith(".")
+        assert portuguese.endswith(".")
+        assert english != portuguese
+        assert "{" not in english + portuguese
+
+
+def test_a_month_is_counted_from_another() -> None:
+    assert months_between("1999-12", "2001-01") == 13
+    assert months_between("2001-01", "2001-01") == 0
+    for text in ("2001-13", "2001-1", "2001-01-01", "01-2001", "", "2001-01\n"):
+        with pytest.raises(ValueError, match="month"):
+            months_between(text, "2001-01")
