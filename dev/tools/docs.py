@@ -59,7 +59,7 @@ def architecture_diagram(use_cases: Sequence[UseCase] = USE_CASES) -> str:
         '        guardrail["Bedrock guardrail"]',
         '        models["Bedrock models"]',
         '        search["OpenSearch Serverless"]',
-        '        files["S3: images, photos, documents"]',
+        '        files["S3: images, photos, documents, scorecards"]',
         '        queue["SQS: ingestion, conversation upkeep"]',
         "    end",
         "    caller -- HTTPS, SigV4 or Cognito --> apis",
@@ -72,6 +72,7 @@ def architecture_diagram(use_cases: Sequence[UseCase] = USE_CASES) -> str:
         "    hr_qa --> search & files & queue",
         "    chatbot --> files & queue",
         "    image_generation --> files",
+        "    credit_risk --> files",
         "    lifecycle --> models",
         "```",
     ]

@@ -26,6 +26,8 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     None for an empty body. `other_responses` are successes with another status. `raises` lists the errors that do not
     follow from the other fields; those about the body, the key, `{id}` and the model do.
 
+    `roles` are those whose invoke policy has the route; a use case without any has no such policies.
+
     `stream` is the name of a stream's final event; None for a plain response. The operation of a stream validates its
     input and opens the model's stream, then returns a `ClosingIterator` of text pieces whose last item is the response.
     """
@@ -44,6 +46,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     idempotent: bool = False
     calls_model: bool = False
     max_body_bytes: int = MEGABYTE
+    roles: tuple[str, ...] = ()
 
     @property
     def path_parameters(self) -> tuple[str, ...]:

@@ -1,13 +1,18 @@
 from collections.abc import Callable
 
 from lambda_src.chatbot.settings import ChatSettings
+from lambda_src.credit_risk.settings import CreditSettings
 from lambda_src.hr_qa.settings import HrSettings
 from lambda_src.shared.settings import Settings, read_settings
 from tests.stacks.assemblies import Assembly, plain, settings_of
 
 
 def test_functions_can_read_their_environment(assembly: Assembly) -> None:
-    settings_types: dict[str, type[Settings]] = {"hr-qa": HrSettings, "chatbot": ChatSettings}
+    settings_types: dict[str, type[Settings]] = {
+        "hr-qa": HrSettings,
+        "chatbot": ChatSettings,
+        "credit-risk": CreditSettings,
+    }
     for template in assembly.apis:
         for function in template.properties("AWS::Lambda::Function"):
             variables = function["Environment"]["Variables"]
