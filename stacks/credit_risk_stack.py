@@ -179,7 +179,7 @@ class CreditRiskStack(UseCaseStack):
                 "A characteristic is far from the training set: check how it is collected, and what changed",
             ),
             (
-                "Miscalibrated",
+                "PredictionsOff",
                 "CalibrationDeviation",
                 MAXIMUM_DEVIATION,
                 "Observed by predicted defaults are outside 0.8 to 1.25: train or calibrate the model again",

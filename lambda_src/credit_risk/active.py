@@ -22,16 +22,15 @@ class ActiveModels:
         self._champion: ModelInForce | None = None
         self._challenger: ModelInForce | None = None
 
-    def champion(self) -> ModelInForce:
-        """The model that answers. Raises `Conflict` when there is none, and `Unavailable`."""
+    def find(self) -> tuple[ModelInForce, ModelInForce | None]:
+        """The model that answers, and the one that is scored next to it, if there is one.
+
+        Raises `Conflict` when none answers, and `Unavailable`.
+        """
         self._refresh()
         if self._champion is None:
             raise Conflict("no model is active")
-        return self._champion
-
-    def challenger(self) -> ModelInForce | None:
-        """The model that is scored next to the champion, if there is one."""
-        return self._challenger
+        return self._champion, self._challenger
 
     def _refresh(self) -> None:
         now = self._clock()
@@ -51,7 +50,8 @@ class ActiveModels:
             return None
 
     def _in_force(self, assignment: Assignment | None) -> ModelInForce | None:
-        if assignment is None:
+        record = self._registry.find(assignment.model) if assignment else None
+        if assignment is None or record is None:
+            # A sample model is gone when the stage turns them off.
             return None
-        record = self._registry.get(assignment.model)
         return ModelInForce(record.reference, self._registry.read(record), assignment.cut_off)

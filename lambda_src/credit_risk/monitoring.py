@@ -120,7 +120,7 @@ def score_shift(model: Model, scores: Counts) -> Shift | None:
 
 
 def characteristic_shifts(model: Model, scores: Counts) -> list[tuple[CardCharacteristic, Shift]]:
-    """How far each characteristic of the card moved, as far as it can be told."""
+    """How far each characteristic of the card moved, as far as the counters show."""
     if model.reference is None:
         return []
     shifts = ((entry, _shift(_expected(entry), _actual(entry, scores))) for entry in model.card.characteristics)

@@ -74,7 +74,7 @@ class Scores:
             day = application_date(body.application_date, now)
         except ValueError as error:
             raise InvalidRequest.at("body.applicationDate", str(error)) from error
-        model = self._active.champion()
+        model, challenger = self._active.find()
         values = values_of(body.applicant, body.loan)
         try:
             result = model.scorecard.score(values, day[:7])
@@ -90,7 +90,7 @@ class Scores:
             application_id=body.application_id,
             segment=body.segment,
         )
-        shadow = self._shadow(values, day[:7])
+        shadow = _shadow(values, day[:7], challenger)
         record = ScoreRecord(
             score=score,
             applicant=body.applicant,
@@ -150,18 +150,6 @@ class Scores:
         self._add(score.model.id, score.application_date, "scores", counts)
         return answer
 
-    def _shadow(self, values: dict[str, Any], month: str) -> tuple[ModelInForce, ShadowScore, Result] | None:
-        """What the challenger says; None without one, or if it needs a field that the application lacks."""
-        challenger = self._active.challenger()
-        if challenger is None:
-            return None
-        try:
-            shadow, result = shadow_of(values, month, challenger)
-        except InputError:
-            count(ShadowScoresMissed=1)
-            return None
-        return challenger, shadow, result
-
     def _count(
         self, model: ModelInForce, day: str, result: Result, values: dict[str, Any], segment: str | None
     ) -> None:
@@ -178,6 +166,20 @@ class Scores:
             self._counters.add(model, day, subject, counts)
         except ApiError as error:
             logger.warning("counters not raised", subject=subject, error=type(error).__name__)
+
+
+def _shadow(
+    values: dict[str, Any], month: str, challenger: ModelInForce | None
+) -> tuple[ModelInForce, ShadowScore, Result] | None:
+    """What the challenger says; None without one, or if it needs a field that the application lacks."""
+    if challenger is None:
+        return None
+    try:
+        shadow, result = shadow_of(values, month, challenger)
+    except InputError:
+        count(ShadowScoresMissed=1)
+        return None
+    return challenger, shadow, result
 
 
 def facts_of(score: Score, model: ModelInForce, amount: float) -> ScoreFacts:

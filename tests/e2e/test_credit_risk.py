@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from dev.tools.examples import REQUESTS
+from lambda_src.credit_risk import reasons
 
 pytestmark = pytest.mark.e2e
 
@@ -118,7 +119,7 @@ def test_the_reasons_are_in_portuguese(caller: Any, sample: str) -> None:
     applicant = {**APPLICATION["applicant"], "annualIncome": 12_000}
 
     texts = [reason["text"] for reason in score(caller, applicant=applicant, language="pt")["reasons"]]
-    assert "A renda é baixa." in texts
+    assert reasons.text("annualIncome", "Low", "pt") in texts
 
 
 def test_the_documents_of_the_active_model(caller: Any, sample: str) -> None:

@@ -118,7 +118,7 @@ VALUES: dict[str, tuple[Stage, ...]] = {
     "removalPolicy": ({}, {"removalPolicy": "retain"}),
     "alarms.email": ({}, {"alarms": {"email": "a@example.com"}}, {"alarms": {"email": "b@example.com"}}),
     "alarms.topicArn": ({}, {"alarms": {"topicArn": TOPIC}}, {"alarms": {"topicArn": f"{TOPIC}-2"}}),
-    "runtime": ({}, {"runtime": "python3.14"}),
+    "runtime": ({"useCases": ["chatbot"]}, {"useCases": ["chatbot"], "runtime": "python3.14"}),
     "architecture": ({}, {"architecture": "x86_64"}),
     "tags": (ui(), {**ui(), "tags": {"cost-center": "4711"}}, {**ui(), "tags": {"cost-center": "12"}}),
     "corsOrigins": ({}, {"corsOrigins": ["https://a.example"]}, {"corsOrigins": ["https://b.example"]}),

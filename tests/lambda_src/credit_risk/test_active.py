@@ -14,32 +14,32 @@ from tests.lambda_src.credit_risk.stage import Stage
 def test_an_activation_is_in_force_within_a_minute() -> None:
     stage = Stage()
     active = ActiveModels(stage.registry, stage.clock)
-    assert active.champion().reference.id == FIRST_CHAMPION
+    assert active.find()[0].reference.id == FIRST_CHAMPION
     model = stage.register()
     stage.activate(model)
 
     stage.clock.now += FRESH_SECONDS - 1
-    assert active.champion().reference.id == FIRST_CHAMPION
+    assert active.find()[0].reference.id == FIRST_CHAMPION
     stage.clock.now += 1
-    assert active.champion().reference.id == model
+    assert active.find()[0].reference.id == model
     stage.activate(model, "retired")
     stage.clock.now += FRESH_SECONDS
     with pytest.raises(Conflict, match="no model is active"):
-        active.champion()
+        active.find()
 
 
 def test_the_table_is_read_once_a_minute() -> None:
     stage = Stage()
     active = ActiveModels(stage.registry, stage.clock)
-    active.champion()
+    active.find()
     stage.table.fail["get_item"] = client_error("InternalServerError")
 
-    active.champion()
+    active.find()
     stage.clock.now += FRESH_SECONDS
     with pytest.raises(Unavailable):
-        active.champion()
+        active.find()
     del stage.table.fail["get_item"]
-    active.champion()
+    active.find()
 
 
 def test_a_challenger_that_cannot_be_read_does_not_stop_the_champion() -> None:
@@ -49,11 +49,20 @@ def test_a_challenger_that_cannot_be_read_does_not_stop_the_champion() -> None:
     objects: dict[str, Any] = dict(stage.bucket.objects)
     stage.bucket.objects.clear()
 
-    assert active.champion().reference.id == FIRST_CHAMPION
-    assert active.challenger() is None
+    champion, challenger = active.find()
+    assert champion.reference.id == FIRST_CHAMPION
+    assert challenger is None
     stage.bucket.objects.update(objects)
     stage.clock.now += FRESH_SECONDS
-    active.champion()
-    challenger = active.challenger()
+    _, challenger = active.find()
     assert challenger is not None
     assert challenger.cut_off.approve == 620
+
+
+def test_a_sample_model_that_is_turned_off_scores_no_more() -> None:
+    stage = Stage()
+    stage.activate(FIRST_CHAMPION, cutOff={"approve": 700, "refer": 600})
+    without = Stage(stage.table, stage.bucket, sample_models=False)
+
+    with pytest.raises(Conflict, match="no model is active"):
+        ActiveModels(without.registry, stage.clock).find()

@@ -34,7 +34,6 @@ def test_the_stages_settings_reach_the_function(assembly_of: Callable[[str], Ass
     function = assembly_of("browser").template("summarization").only("AWS::Lambda::Function")
 
     variables = function["Environment"]["Variables"]
-    assert function["Runtime"] == "python3.14"
     assert function["Architectures"] == ["x86_64"]
     assert variables["PAYLOAD_LOGGING"] == "true"
     assert variables["CORS_ORIGINS"] == "https://one.example,https://two.example"
