@@ -45,8 +45,8 @@ _DAY = Duration.days(1)
 class CreditRiskStack(UseCaseStack):
     """The scores, models and monitoring API, the daily report on the models, and the work on files behind queues.
 
-    Scores, reviews, activations and counters are in a table, models and files in a bucket. Requires a role for API Gateway's logs
-    in the account, and no model.
+    Scores, reviews, activations and counters are in a table, models and files in a bucket. Requires a role for API
+    Gateway's logs in the account, and no model.
     """
 
     def __init__(self, scope: Construct, *, settings: StageSettings, today: date) -> None:

@@ -5,14 +5,16 @@ spreadsheet takes no cell for a formula.
 """
 
 import csv
-import gzip
 import io
 import re
+import zlib
 from collections.abc import Iterable
 
 from lambda_src.credit_risk.batch_files import Output
 from lambda_src.credit_risk.processing.errors import RowError
 
+# For zlib: with the header of gzip, without a time.
+_GZIP = 31
 _APPLICATION_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,63}")
 _COLUMNS: dict[Output, tuple[str, ...]] = {
     "scores": (
@@ -54,7 +56,7 @@ class Table:
 
     def compressed(self) -> bytes:
         """The rows as a gzip file: the same bytes for the same rows."""
-        return gzip.compress(self._text.getvalue().encode(), compresslevel=6, mtime=0)
+        return zlib.compress(self._text.getvalue().encode(), wbits=_GZIP)
 
 
 def head(output: Output) -> bytes:

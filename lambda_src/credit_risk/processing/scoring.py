@@ -1,7 +1,7 @@
 """Scores a slice of a file's rows.
 
 For each row with an application's id a compact item is written, the one that single scores have, too: what an outcome
-of it is compared with. That costs 0.63 US dollars per million rows and some 0.08 a month for their storage. The results
+of it is compared with. That costs 0.63 US dollars per million rows and some 0.12 a month for their storage. The results
 file has the same figures for nothing, but an outcome comes months later and does not say in which file its row is: each
 file of outcomes would have to read all results of two years, or an index of them, which is that item again.
 """
