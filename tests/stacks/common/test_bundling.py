@@ -51,7 +51,7 @@ NOT_CALLED_BY_THE_GATEWAY = {
 }
 # HR Q&A detects languages and stems words; its ingestion also reads documents. Trainings need NumPy.
 MOST_MEGABYTES = {"hr_qa": 6, "hr_qa.ingestion": 13, "credit_risk.training": 25}
-LAMBDA = PackageTarget("3.13", "arm64", "aarch64-manylinux2014")
+LAMBDA = PackageTarget("3.13", "arm64", "aarch64-manylinux_2_28")
 PYTHON_313_MAGIC = (3571).to_bytes(2, "little") + b"\r\n"
 MEGABYTE = 1024 * 1024
 ELF_AARCH64 = 183
