@@ -20,7 +20,8 @@ WITHOUT_RESOURCES = {
 ALLOWED_ACTIONS = {
     *("logs:CreateLogStream", "logs:PutLogEvents"),
     *("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem", "dynamodb:Query"),
-    *("dynamodb:BatchWriteItem", "dynamodb:ConditionCheckItem", "dynamodb:Scan", "kms:Decrypt"),
+    *("dynamodb:BatchGetItem", "dynamodb:BatchWriteItem", "dynamodb:ConditionCheckItem", "dynamodb:Scan"),
+    "kms:Decrypt",
     *("s3:PutObject", "s3:GetObject", "s3:DeleteObject", "s3:DeleteObjectVersion"),
     *("s3:ListBucket", "s3:ListBucketVersions"),
     *(
@@ -38,6 +39,11 @@ ALLOWED_ACTIONS = {
 
 
 # Bucket and prefix of the sources of a stage in `EXTRA_STAGES`.
+# The folders of the stages' own buckets.
+OBJECTS = (
+    *("images", "documents", "photos"),
+    *("models", "models/registered", "models/trained", "batches", "work", "results"),
+)
 SOURCES = {("company-policies", "hr/*"), ("company-handbooks", "*")}
 
 
@@ -110,15 +116,15 @@ def test_resources_are_exact(assembly: Assembly) -> None:
                     prefix = statement["Condition"]["StringLike"]["s3:prefix"]
                     assert (resource.rpartition(":")[2], prefix) in SOURCES or prefix == "photos/*"
                 elif statement["Action"] == ["s3:ListBucketVersions"]:
-                    assert statement["Condition"]["StringLike"]["s3:prefix"] in ("images/*", "documents/*")
+                    prefixes = ("images/*", "documents/*", "batches/*", "work/*", "results/*")
+                    assert statement["Condition"]["StringLike"]["s3:prefix"] in prefixes
                 elif statement["Action"] == ["execute-api:Invoke"]:
                     # All routes of one API, whose id is extracted from its URL.
                     assert is_ui(template)
                     assert resource.endswith("Parameter}///[2]/./[0]/v1/*")
                     assert resource.count("*") == 1
                 elif statement["Action"][0].startswith("s3:"):
-                    prefixes = ("images", "documents", "photos", "models", "models/registered")
-                    own = resource.endswith(tuple(f".Arn}}/{prefix}/*" for prefix in prefixes))
+                    own = resource.endswith(tuple(f".Arn}}/{prefix}/*" for prefix in OBJECTS))
                     assert own or tuple(resource.rpartition(":")[2].split("/", 1)) in SOURCES
                 elif statement["Action"][0].startswith("es:ESHttp") and "es:ESHttpPut" not in statement["Action"]:
                     # Former indices, whose names are hashes.
@@ -255,7 +261,7 @@ def test_alarms_watch_function_and_api(assembly: Assembly) -> None:
             *(("AWS/Lambda", name) for name in ("Errors", "Throttles", "Duration")),
             *(("AWS/ApiGateway", name) for name in ("5XXError", "4XXError", "Latency")),
         }
-        assert (queued <= watched) == template.name.endswith(("hr-qa", "chatbot"))
+        assert (queued <= watched) == template.name.endswith(("hr-qa", "chatbot", "credit-risk"))
         slow = [alarm for alarm in alarms if alarm["MetricName"] == "Duration"]
         assert [alarm["ExtendedStatistic"] for alarm in slow] == ["p99"]
         settings = settings_for(template).alarms
@@ -268,7 +274,8 @@ def test_functions_are_traced_and_time_out_with_the_gateway(assembly: Assembly) 
         for function in template.properties("AWS::Lambda::Function"):
             assert function["TracingConfig"] == {"Mode": "Active"}
             longer = reads_queue(function) or streams(function)
-            assert function["Timeout"] <= (300 if longer else 29)
+            trains = function["Handler"] == "lambda_src.credit_risk.training.handler.handler"
+            assert function["Timeout"] <= (600 if trains else 300 if longer else 29)
             assert "LogGroup" in function["LoggingConfig"]
 
 
