@@ -201,9 +201,9 @@ Cell = str | Badge
 
 
 def table(
-    caption: str, columns: Sequence[str], rows: Sequence[Sequence[Cell]], *, texts: int = 1, current: int | None = None
+    caption: str, columns: Sequence[str], rows: Sequence[Sequence[Cell]], *, texts: int = 1, titled: bool = False
 ) -> None:
-    """A table whose first columns (`texts`) are texts and the others numbers. `current`: the row to stand out.
+    """A table whose first columns (`texts`) are texts and the others numbers. `titled` shows its caption.
 
     Unlike `st.dataframe`, it is written in the user's language and read by screen readers.
     """
@@ -211,14 +211,12 @@ def table(
     head = "".join(
         f'<th scope="col"{style}>{html.escape(column)}</th>' for style, column in zip(align, columns, strict=True)
     )
-    body = "".join(
-        f'<tr class="{"current" if number == current else ""}">{_cells(row, align)}</tr>'
-        for number, row in enumerate(rows)
-    )
+    body = "".join(f"<tr>{_cells(row, align)}</tr>" for row in rows)
+    title = f"<caption>{html.escape(caption)}</caption>" if titled else ""
     # The keyboard scrolls only what has the focus.
     st.html(
         f'<div class="table" role="region" aria-label="{html.escape(caption)}" tabindex="0"><table>'
-        f"<caption>{html.escape(caption)}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+        f"{title}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
     )
 
 

@@ -206,7 +206,7 @@ def _batch_buttons(batch: Item) -> None:
         )
     if "rejected" in batch:
         expander = st.expander(
-            t("credit_risk.show_rejected"), icon=":material/rule:", key=f"credit rejected {batch['id']}",
+            t("credit_risk.show_rejected"), icon=":material/rule:", key=f"credit show rejected {batch['id']}",
             on_change="rerun",
         )  # fmt: skip
         if expander.open:

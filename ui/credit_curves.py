@@ -30,7 +30,8 @@ def quality(model: Mapping[str, Any]) -> None:
         _ks(table)
     card = client().get(USE_CASE, f"/models/{model['id']}")
     for entry in card["metrics"]:
-        if entry.get("calibration"):
+        # The sets are named as the bases.
+        if entry["set"] == st.session_state["credit.basis"] and entry.get("calibration"):
             _calibration_of(entry)
     _periods(card["periods"])
 
@@ -140,6 +141,7 @@ def _calibration_of(entry: Mapping[str, Any]) -> None:
 def calibration(rows: Sequence[Mapping[str, Any]], caption: str) -> None:
     """Predicted and observed default rates by band: `band, loans, predicted, observed, interval?, fits?`."""
     components.section(caption)
+    rows = [{**row, "band": fields.class_label("", row["band"])} for row in rows]
     names = {"predicted": t("credit_risk.predicted"), "observed": t("credit_risk.observed")}
     data = pd.DataFrame(
         {"band": row["band"], "rate": row[kind], "kind": name, "order": index}

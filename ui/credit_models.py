@@ -87,7 +87,9 @@ def _list(models: Sequence[Mapping[str, Any]]) -> None:
         ]
         for model in models
     ]
-    components.table(t("credit_risk.models"), [t(f"credit_risk.{column}") for column in columns], rows, texts=5)
+    components.table(
+        t("credit_risk.models"), [t(f"credit_risk.{column}") for column in columns], rows, texts=5, titled=True
+    )
 
 
 def _cut_off(model: Mapping[str, Any]) -> str:
@@ -208,7 +210,7 @@ def _development(development: Mapping[str, Any] | None) -> None:
     ]
     if dropped:
         columns = [t("credit_risk.characteristic"), t("credit_risk.why"), t("credit_risk.value")]
-        components.table(t("credit_risk.dropped"), columns, dropped, texts=2)
+        components.table(t("credit_risk.dropped"), columns, dropped, texts=2, titled=True)
 
 
 def _activations(activations: Sequence[Mapping[str, Any]]) -> None:
@@ -238,11 +240,11 @@ def _scorecard(model: Mapping[str, Any]) -> None:
     facts: list[list[Cell]] = []
     for entry in card["characteristics"]:
         name = fields.name(entry["name"])
-        for index, row in enumerate(entry["classes"]):
+        for row in entry["classes"]:
             label = "missing" if row.get("missing") else row["class"]
             rows.append(
                 [
-                    name if index == 0 else "",
+                    name,
                     fields.class_label(entry["name"], label),
                     signed(row["points"]),
                     percent(row.get("share")),
@@ -261,9 +263,13 @@ def _scorecard(model: Mapping[str, Any]) -> None:
             ]
         )
     columns = ["characteristic", "class", "points", "share", "bad_rate"]
-    components.table(t("credit_risk.points_table"), [t(f"credit_risk.{column}") for column in columns], rows, texts=2)
+    components.table(
+        t("credit_risk.points_table"), [t(f"credit_risk.{column}") for column in columns], rows, texts=2, titled=True
+    )
     columns = ["characteristic", "required_field", "average", "iv", "coefficient", "standard_error", "p_value"]
-    components.table(t("credit_risk.facts_table"), [t(f"credit_risk.{column}") for column in columns], facts, texts=2)
+    components.table(
+        t("credit_risk.facts_table"), [t(f"credit_risk.{column}") for column in columns], facts, texts=2, titled=True
+    )
 
 
 def _p_value(value: float | None) -> str:

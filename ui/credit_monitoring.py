@@ -210,7 +210,7 @@ def _moved(period: Period) -> None:
         for entry in characteristics
     ]
     columns = ["characteristic", "level", "csi", "noise"]
-    components.table(caption, [t(f"credit_risk.{column}") for column in columns], cells, texts=2)
+    components.table(caption, [t(f"credit_risk.{column}") for column in columns], cells, texts=2, titled=True)
     by_name = {entry["name"]: entry for entry in characteristics}
     if st.session_state.get("credit.moved") not in by_name:
         st.session_state["credit.moved"] = characteristics[0]["name"]
@@ -259,7 +259,7 @@ def _missing(period: Period) -> None:
     if rates:
         caption = t("credit_risk.missing_rates")
         cells: list[list[Cell]] = [[fields.name(name), percent(rate)] for name, rate in rates]
-        components.table(caption, [t("credit_risk.characteristic"), t("credit_risk.missing_rate")], cells)
+        components.table(caption, [t("credit_risk.characteristic"), t("credit_risk.missing_rate")], cells, titled=True)
 
 
 def _segments(period: Period) -> None:

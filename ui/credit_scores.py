@@ -222,7 +222,7 @@ def _points(score: Mapping[str, Any]) -> None:
         alt.Chart(pd.DataFrame(rows))
         .mark_bar(size=16)
         .encode(
-            x=alt.X("difference:Q", title=t("credit_risk.difference")),
+            x=alt.X("difference:Q", title=None),
             y=alt.Y("name:N", title=None, sort="x", axis=alt.Axis(labelLimit=190)),
             color=alt.condition("datum.difference < 0", alt.value(_COLORS["decline"]), alt.value(_COLORS["approve"])),
             tooltip=["name:N", "class:N", alt.Tooltip("difference:Q", format="+.1f")],
@@ -302,11 +302,15 @@ def _details(score_id: str) -> None:
     _reviews(score)
     _score(score)
     columns, rows = _points_table(score)
-    components.table(t("credit_risk.points_chart"), columns, rows, texts=2)
+    components.table(t("credit_risk.points_chart"), columns, rows, texts=2, titled=True)
     application = {**score["loan"], **score["applicant"]}
     rows = [[fields.name(name), fields.value(name, value)] for name, value in application.items() if value is not None]
     components.table(
-        t("credit_risk.application"), [t("credit_risk.characteristic"), t("credit_risk.value")], rows, texts=1
+        t("credit_risk.application"),
+        [t("credit_risk.characteristic"), t("credit_risk.value")],
+        rows,
+        texts=2,
+        titled=True,
     )
     _model_line(score)
 

@@ -95,7 +95,11 @@ class CreditRisk:
             raise ErrorResponse(409, "conflict", "No model is active.")
         given = {**_plain(body.loan), **_plain(body.applicant)}
         number = len(self.scores)
-        result = self.engines[champion["id"]].score(given, body.application_date or "2026-11")
+        try:
+            result = self.engines[champion["id"]].score(given, (body.application_date or "2026-11-03")[:7])
+        except scorecard.InputError as error:
+            details = [{"path": error.path, "message": error.reason}]
+            raise ErrorResponse(400, "invalid_request", "The application is invalid.", details=details) from error
         cut_off = champion["cutOff"]
         recommendation = (
             "refer"
