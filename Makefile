@@ -17,13 +17,13 @@ export UV_PYTHON_DOWNLOADS := never
 CDK = cdk -c stage=$(STAGE)
 PYTEST = python -m pytest
 # Fast tests that need neither synthesis nor a running process.
-UNIT_TESTS = tests/lambda_src tests/project tests/docs tests/dev/tools tests/dev/evaluation tests/dev/benchmarks clients/tests/unit \
+UNIT_TESTS = tests/lambda_src tests/project tests/docs tests/dev/tools tests/dev/evaluation tests/dev/credit_model tests/dev/benchmarks clients/tests/unit \
 	tests/ui/test_texts.py tests/ui/test_pages.py
 
-.PHONY: help setup setup-local ui test-ui screenshots local local-stop local-reset test unit coverage test-stacks test-e2e test-hostile test-use-case lint lint-prose format synth use-case snapshots deploy smoke destroy token doctor callers lock openapi curl bench bench-chat bench-ingestion soak evaluate credit-model
+.PHONY: help setup setup-local ui test-ui screenshots local local-stop local-reset test unit coverage test-stacks test-e2e test-credit-peers test-hostile test-use-case lint lint-prose format synth use-case snapshots deploy smoke destroy token doctor callers lock openapi curl bench bench-chat bench-ingestion soak evaluate credit-model
 
 help: ## list the commands
-	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-17s %s\n", $$1, $$2}'
 
 setup: .venv/ready node_modules/ready
 
@@ -82,6 +82,14 @@ screenshots: setup ## take the screenshots in docs/images
 test-e2e: setup-local ## run the smoke test, the end-to-end tests and LangChain's standard tests: make test-e2e [STAGE=local]
 	@python -m dev.tools.smoke --stage $(LOCAL_STAGE)
 	@STAGE=$(LOCAL_STAGE) $(PYTEST) tests/e2e clients/tests/integration
+
+test-credit-peers: .cache/credit-peers/ready ## compare the credit risk trainer with optbinning and statsmodels: make test-credit-peers [DATA=loans.csv.gz]
+	@DATA="$(DATA)" PYTHONPATH=. .cache/credit-peers/bin/python tests/credit_model_peers/test_peers.py
+
+.cache/credit-peers/ready: tests/credit_model_peers/requirements.txt .venv/ready
+	@uv venv --quiet --clear --python $(BIN)/python .cache/credit-peers
+	@uv pip sync --quiet --python .cache/credit-peers/bin/python --require-hashes --only-binary :all: $<
+	@touch $@
 
 test-hostile: setup-local ## read files made to exhaust their reader, send generated requests to the running local stage
 	@$(PYTEST) -n 2 tests/hostile

@@ -178,6 +178,7 @@ USE_CASES = (
             ),
         ),
     ),
+    UseCase(name="credit_risk", title="Credit risk"),
 )
 MODEL_SETTINGS = tuple(setting for use_case in USE_CASES for setting in use_case.models)
 

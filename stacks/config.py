@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import msgspec
 
 from lambda_src.chatbot.settings import ChatbotOptions
+from lambda_src.credit_risk.settings import CreditRiskOptions
 from lambda_src.hr_qa.settings import HrQaOptions
 from lambda_src.registry import MODEL_SETTINGS, USE_CASES, UseCase
 from lambda_src.shared.settings import Options
@@ -339,6 +340,7 @@ class StageSettings(Settings, frozen=True, kw_only=True):
     guardrail: GuardrailSettings = GuardrailSettings()
     chatbot: ChatbotOptions = ChatbotOptions()
     hr_qa: HrQaSettings = HrQaSettings()
+    credit_risk: CreditRiskOptions = CreditRiskOptions()
     ui: UiSettings = UiSettings()
     throttling: Throttling = Throttling()
     # Of each function behind the use case's API: a guarantee and a limit, taken from the account's total.

@@ -138,6 +138,9 @@ def _combination_problems(settings: StageSettings) -> Iterable[str]:
         yield "alarms: give either `email` or `topicArn`, not both"
     if (settings.runtime == "host") != (settings.architecture == "host"):
         yield "runtime, architecture: `host` goes with `host` only"
+    if settings.runtime == "python3.14" and any(use_case.name == "hr_qa" for use_case in settings.chosen_use_cases):
+        # https://pypi.org/project/fasttext-predict/0.9.2.4/#files
+        yield "runtime: HR Q&A detects languages with fasttext-predict, which has no wheels for Python 3.14"
     if settings.throttling.model_rate > settings.throttling.rate:
         yield "throttling.modelRate: above `rate`, the limit for all routes together"
     if settings.throttling.model_burst > settings.throttling.burst:

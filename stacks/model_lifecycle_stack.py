@@ -5,15 +5,13 @@ from datetime import date
 from aws_cdk import Aws, Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_events as events
-from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from lambda_src.shared.catalog import resolve
 from stacks.common.alarms import Alarms
 from stacks.common.arns import model_arn
-from stacks.common.nag import acknowledge
-from stacks.common.python_function import ScheduledFunction
+from stacks.common.python_function import API_TIMEOUT, ScheduledFunction, models_variable
 from stacks.common.use_case_stack import UseCaseStack, kebab
 from stacks.config import StageSettings
 
@@ -35,23 +33,25 @@ class ModelLifecycleStack(UseCaseStack):
             self,
             "Function",
             services=("bedrock",),
+            environment=models_variable(self._located_models()),
             alarms=alarms,
+            timeout=API_TIMEOUT,
             memory_size=MEMORY,
         )
         function.role.add_to_policy(
             iam.PolicyStatement(actions=["bedrock:GetFoundationModel"], resources=self._model_arns())
         )
-        rule = events.Rule(
-            self,
-            "Weekly",
-            description="Checks the life cycle of the stage's models",
-            schedule=events.Schedule.cron(week_day="MON", hour="6", minute="0"),
-            targets=[targets.LambdaFunction(function.function)],
-        )
-        acknowledge(
-            rule, {"Serverless-EventBusDLQ": "Its event has no content, and the next run makes up for a missed one"}
-        )
+        weekly = events.Schedule.cron(week_day="MON", hour="6", minute="0")
+        function.run("Weekly", weekly, description="Checks the life cycle of the stage's models")
         self._watch(alarms)
+
+    def _located_models(self) -> tuple[str, ...]:
+        """The models of all use cases, with their region if it is not the function's."""
+        return tuple(
+            model if region == self.settings.region else f"{model}@{region}"
+            for region, models in self.settings.models_by_region.items()
+            for model in models
+        )
 
     def _model_arns(self) -> list[str]:
         arns = [

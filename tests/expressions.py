@@ -29,7 +29,11 @@ def _term(term: str, item: Item, request: dict[str, Any]) -> bool:
 
 
 def update(item: Item, request: dict[str, Any]) -> None:
-    """Applies `UpdateExpression` to an item: SET of values, also in maps, and REMOVE."""
+    """Applies `UpdateExpression` to an item: SET of values, also in maps, and REMOVE; or ADD of numbers."""
+    if request["UpdateExpression"].startswith("ADD "):
+        _add(item, request)
+        _check_all_used(request)
+        return
     sets, _, removed = request["UpdateExpression"].removeprefix("SET ").partition(" REMOVE ")
     for assignment in sets.split(", "):
         path, value = assignment.split(" = ")
@@ -41,6 +45,15 @@ def update(item: Item, request: dict[str, Any]) -> None:
     for name in filter(None, removed.split(", ")):
         item.pop(_name(name, request), None)
     _check_all_used(request)
+
+
+def _add(item: Item, request: dict[str, Any]) -> None:
+    """An attribute that does not exist counts as 0."""
+    for addition in request["UpdateExpression"].removeprefix("ADD ").split(", "):
+        name, value = addition.split(" ")
+        attribute = _name(name, request)
+        number = int(request["ExpressionAttributeValues"][value]["N"])
+        item[attribute] = {"N": str(int(item.get(attribute, {"N": "0"})["N"]) + number)}
 
 
 def _name(name: str, request: dict[str, Any]) -> str:

@@ -230,6 +230,10 @@ class FakeTable:
         forward = request.get("ScanIndexForward", True)
         after = request.get("ExclusiveStartKey", {}).get("sk", {}).get("S")
         keys = sorted((key for key in self.items if key[0] == pk), reverse=not forward)
+        if request["KeyConditionExpression"] != "pk = :pk":
+            assert request["KeyConditionExpression"] == "pk = :pk AND sk BETWEEN :first AND :last"
+            first, last = (request["ExpressionAttributeValues"][name]["S"] for name in (":first", ":last"))
+            keys = [key for key in keys if first <= key[1] <= last]
         if after is not None:
             keys = [key for key in keys if (key[1] > after) == forward and key[1] != after]
         page = keys[: request.get("Limit", len(keys))]

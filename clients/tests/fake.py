@@ -278,7 +278,15 @@ def _searches(body: Any) -> Any:
     document_id = body.get("documents", ["d-1"])[0]
     return {
         "items": [
-            {"documentId": document_id, "document": "Rules", "page": n + 1, "text": f"Part {n}", "score": 1 / (n + 1)}
+            {
+                "documentId": document_id,
+                "document": "Rules",
+                "contentType": "application/pdf",
+                "page": n + 1,
+                "section": "Leave",
+                "text": f"Part {n}",
+                "score": 1 / (n + 1),
+            }
             for n in range(body["limit"])
         ],
         "requestId": "r-1",

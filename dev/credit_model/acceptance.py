@@ -5,14 +5,20 @@ There is no line for the R2 of the loss given default: application data hardly p
 to know the loan's age, which no applicant has. What counts are right averages.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
 from lambda_src.credit_risk.measures import auroc_interval
-from lambda_src.credit_risk.model import Metrics, Model, Pair, Period
+from lambda_src.credit_risk.model import Metrics, Model, Pair, Period, Set
 
 TESTED = ("holdout", "outOfTime")
+_SET_NAMES: Mapping[Set, str] = {
+    "training": "training",
+    "holdout": "held out",
+    "outOfTime": "out of time",
+    "later": "later",
+}
 
 
 class Line(msgspec.Struct, frozen=True):
@@ -36,6 +42,23 @@ def table(model: Model, later: Metrics | None = None) -> str:
     metrics = [*(model.performance.metrics if model.performance else ()), *([later] if later else ())]
     head = "set           loans   bad    PD     AUROC (95 %)          Gini   KS     EL     loss   LGD p/o      CCF p/o"
     return "\n".join([head, *(_row(entry) for entry in metrics)])
+
+
+def markdown(models: Mapping[str, Model]) -> str:
+    """The figures of several models by set, as a Markdown table."""
+    rows = [
+        "| model | loans | count | bad | mean PD | AUROC | Gini | KS | EL | loss | LGD predicted, actual |",
+        "|---|---|---:|---:|---:|---:|---:|---:|---:|---:|---|",
+    ]
+    for name, model in models.items():
+        for metrics in model.performance.metrics if model.performance else ():
+            rows.append(
+                f"| {name} | {_SET_NAMES[metrics.set]} | {metrics.loans:,} | {metrics.bads / metrics.loans:.1%} "
+                f"| {metrics.mean_probability_of_default:.1%} | {metrics.auroc:.3f} | {2 * metrics.auroc - 1:.3f} "
+                f"| {metrics.ks:.3f} | {metrics.expected_loss_rate:.1%} | {metrics.loss_rate:.1%} "
+                f"| {_pair(metrics.loss_given_default)} |"
+            )
+    return "\n".join(rows)
 
 
 def period_table(periods: Sequence[Period]) -> str:

@@ -12,6 +12,9 @@ from typing import Any, get_args
 
 import msgspec
 
+from dev.credit_model.acceptance import markdown
+from lambda_src.credit_risk.sample_models import Name, read
+from lambda_src.credit_risk.validation import decode
 from lambda_src.registry import USE_CASES, ModelSetting, UseCase
 from lambda_src.shared.catalog import resolve
 from stacks.config import (
@@ -56,7 +59,7 @@ def architecture_diagram(use_cases: Sequence[UseCase] = USE_CASES) -> str:
         '        guardrail["Bedrock guardrail"]',
         '        models["Bedrock models"]',
         '        search["OpenSearch Serverless"]',
-        '        files["S3: images, photos, documents"]',
+        '        files["S3: images, photos, documents, scorecards"]',
         '        queue["SQS: ingestion, conversation upkeep"]',
         "    end",
         "    caller -- HTTPS, SigV4 or Cognito --> apis",
@@ -69,6 +72,7 @@ def architecture_diagram(use_cases: Sequence[UseCase] = USE_CASES) -> str:
         "    hr_qa --> search & files & queue",
         "    chatbot --> files & queue",
         "    image_generation --> files",
+        "    credit_risk --> files",
         "    lifecycle --> models",
         "```",
     ]
@@ -142,9 +146,15 @@ def _count(setting: ModelSetting) -> str:
     return f"{setting.minimum} to {setting.maximum}"
 
 
+def credit_risk_figures_table() -> str:
+    """A Markdown table of the sample credit risk models' figures by set of loans."""
+    return markdown({name: decode(read(name)) for name in get_args(Name)})
+
+
 PARTS: Mapping[str, Mapping[str, Callable[[], str]]] = {
     "README.md": {"use-cases": use_cases_table},
     "docs/explanation/architecture.md": {"diagram": architecture_diagram},
+    "docs/explanation/credit-risk.md": {"sample-figures": credit_risk_figures_table},
     "docs/regions.md": {"regions": regions_table},
     "docs/reference/settings.md": {
         "models": default_models_table,

@@ -20,7 +20,7 @@ from dev.local import environment, ports
 from dev.local.environment import Endpoint
 from dev.local.paths import ROOT, Paths
 from dev.local.stage import EMULATOR
-from dev.tools import account, hr_qa, models
+from dev.tools import account, credit_risk, hr_qa, models
 from dev.tools.findings import CALL_ERRORS, Finding, Target, fail, ok, one_line, warning
 from dev.tools.machine import machine_findings
 from dev.tools.quotas import quotas
@@ -117,6 +117,7 @@ def target_findings(
     for region, called in by_region.items():
         yield from quotas(called, target, region, settings.throttling.model_rate)
     yield from hr_qa.findings(target, settings)
+    yield from credit_risk.findings(target, settings)
     yield from account.endpoints(target, [use_case.id for use_case in settings.chosen_use_cases], port)
 
 

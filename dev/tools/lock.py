@@ -1,4 +1,8 @@
-"""`python -m dev.tools.lock`: locks all versions in uv.lock and exports the requirements files made from it."""
+"""`python -m dev.tools.lock`: locks all versions in uv.lock and exports the requirements files made from it.
+
+The peers that the credit risk trainer is compared with have a lock of their own: in the project's, their versions would
+hold back those that the project ships.
+"""
 
 import subprocess
 import sys
@@ -18,6 +22,8 @@ EXPORTS: Mapping[str, tuple[str, ...]] = {
     "lambda_src/credit_risk/training/requirements.txt": ("--only-group", "functions-training"),
     "ui/requirements.txt": ("--only-group", "ui"),
 }
+# The peers' versions, and their lock.
+_PEERS = ROOT / "tests" / "credit_model_peers"
 
 
 def export(selection: tuple[str, ...]) -> str:
@@ -30,6 +36,17 @@ def export(selection: tuple[str, ...]) -> str:
 def main() -> int:
     """Locks, then exports every file."""
     subprocess.run([find("uv"), "lock"], cwd=ROOT, check=True)
+    options = (
+        "--quiet",
+        "--universal",
+        "--python-version",
+        "3.11",
+        "--generate-hashes",
+        "--no-header",
+        "--no-annotate",
+    )
+    peers = (str(_PEERS / "requirements.in"), "--output-file", str(_PEERS / "requirements.txt"))
+    subprocess.run([find("uv"), "pip", "compile", *options, *peers], cwd=ROOT, check=True)
     for name, selection in EXPORTS.items():
         (ROOT / name).write_text(export(selection), encoding="utf-8")
     return 0

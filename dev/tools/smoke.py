@@ -121,7 +121,17 @@ def _wait_until_ready(api: Api, document: str) -> None:
         time.sleep(_POLL_SECONDS)
 
 
+def credit_risk(api: Api) -> str:
+    """Reads the model that scores. A score cannot be deleted, and would count in monitoring."""
+    champion = api.send("GET", "/models").get("champion")
+    if champion is None:
+        return "the models were listed, and none is active"
+    card = api.send("GET", f"/models/{champion}/scorecard")
+    return f"the active scorecard: {card['name']}, with {len(card['characteristics'])} characteristics"
+
+
 CHECKS: Mapping[str, Callable[[Api], str]] = {
+    "credit-risk": credit_risk,
     "image-generation": image_generation,
     "summarization": summarization,
     "embeddings": embeddings,

@@ -1,6 +1,7 @@
 """What a cut-off does: how many applications it approves, and how many of them default. From a histogram of scores.
 
-Approved is a score that reaches the cut-off. Cut-offs lie on the bands of the histogram; others are rounded down.
+Approved is a score that reaches the cut-off. Cut-offs lie on the bands of the histogram; others are rounded down. Rates
+are those of the histogram's loans. These were granted, so of all applications fewer would be approved.
 """
 
 from collections.abc import Sequence

@@ -11,5 +11,5 @@ from lambda_src.credit_risk.service import CreditService
 from lambda_src.credit_risk.settings import CreditSettings
 
 settings = read_settings(CreditSettings)
-handler = Api(ROUTES, CreditService(), settings, IdempotencyStore(settings.table_name))
+handler = Api(ROUTES, CreditService(settings), settings, IdempotencyStore(settings.table_name))
 start.done()

@@ -1,7 +1,6 @@
 """Measures of a score's quality, from counters: goods and bads by score band, the lowest scores first."""
 
 import math
-from bisect import bisect_right
 from collections.abc import Sequence
 
 import msgspec
@@ -115,17 +114,6 @@ def calibration(loans: Sequence[float], bads: Sequence[float], probabilities: Se
         for count, bad, predicted in zip(loans, bads, probabilities, strict=True)
         if count > 0
     ]
-
-
-def rebin(counts: Sequence[float], edges: Sequence[float], bounds: Sequence[float]) -> list[float]:
-    """Adds up counts of narrow bands into wide ones.
-
-    `edges`: the lower end of each narrow band; `bounds`: between the wide ones.
-    """
-    sums = [0.0] * (len(bounds) + 1)
-    for count, edge in zip(counts, edges, strict=True):
-        sums[bisect_right(bounds, edge)] += count
-    return sums
 
 
 def _check(goods: Sequence[float], bads: Sequence[float]) -> None:

@@ -241,7 +241,7 @@ class Dropped(_Part, frozen=True, kw_only=True):
 class Development(_Part, frozen=True, kw_only=True):
     """Where the model is from. `data`: the SHA-256 of the file; `rejected`: its rows that could not be used."""
 
-    data: Annotated[str, Meta(min_length=64, max_length=64, pattern="^[0-9a-f]{64}$")]
+    data: Annotated[str, Meta(min_length=64, max_length=64, pattern="^[0-9a-f]{64}$", examples=["0f" * 32])]
     rows: _Count
     rejected: _Count
     test_from: _Month

@@ -451,10 +451,13 @@ class ModelCreated(ModelSummary, kw_only=True):
     request_id: str
 
 
+LimitCode = Literal["sample", "noMetrics", "noReference", "lenderPricing", "lossNotPredicted"]
+
+
 class Limit(ResponseModel):
     """What the model cannot do, or must not be used for."""
 
-    code: Literal["sample", "noMetrics", "noReference", "lenderPricing", "lossNotPredicted"]
+    code: LimitCode
     message: str
 
 

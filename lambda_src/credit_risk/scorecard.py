@@ -236,6 +236,12 @@ def labels(characteristic: CardCharacteristic) -> list[str]:
     return [f"< {bounds[0]}", *between, f">= {bounds[-1]}"]
 
 
+def reference_counts(characteristic: CardCharacteristic) -> list[int]:
+    """The loans of the training set in each class; the last count is that of missing values."""
+    missing = characteristic.missing.count if characteristic.missing else 0
+    return [*(entry.count for entry in characteristic.classes), missing]
+
+
 class _Predictor:
     """A regression. Missing numbers have their term's replacement; a missing category is none of the term's."""
 

@@ -1,6 +1,11 @@
 """The operations of credit risk's route table. Each part has a class of its own."""
 
+import time
+from collections.abc import Callable
+
+from lambda_src.credit_risk.active import ActiveModels
 from lambda_src.credit_risk.batches import Batches
+from lambda_src.credit_risk.counters import Counters
 from lambda_src.credit_risk.model import Model
 from lambda_src.credit_risk.models import (
     Activate,
@@ -31,6 +36,12 @@ from lambda_src.credit_risk.models import (
     TrainingAnswer,
     TrainingList,
 )
+from lambda_src.credit_risk.registry import ModelRegistry
+from lambda_src.credit_risk.reports import Reports
+from lambda_src.credit_risk.score_store import ScoreStore
+from lambda_src.credit_risk.scores import Scores
+from lambda_src.credit_risk.settings import CreditSettings
+from lambda_src.credit_risk.supervision import Supervision
 from lambda_src.credit_risk.trainings import Trainings
 from lambda_src.shared.context import Context
 from lambda_src.shared.schemas import ListQuery
@@ -39,21 +50,45 @@ from lambda_src.shared.schemas import ListQuery
 class CreditService:
     """The operations of credit risk's route table."""
 
-    def __init__(self, *, batches: Batches | None = None, trainings: Trainings | None = None) -> None:
+    def __init__(
+        self,
+        settings: CreditSettings,
+        *,
+        registry: ModelRegistry | None = None,
+        store: ScoreStore | None = None,
+        counters: Counters | None = None,
+        batches: Batches | None = None,
+        trainings: Trainings | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """`clock` returns the seconds since 1970."""
+        table = settings.table_name
+        options = settings.options
+        registry = registry or ModelRegistry(table, str(settings.bucket_name), samples=options.sample_models)
+        counters = counters or Counters(table)
+        self._scores = Scores(
+            ActiveModels(registry, clock),
+            store or ScoreStore(table),
+            counters,
+            retention_months=options.retention_months,
+            now=clock,
+        )
+        self._models = Supervision(registry, counters, clock)
+        self._reports = Reports(registry, counters, clock)
         self._batches = batches or Batches()
         self._trainings = trainings or Trainings()
 
     def create_score(self, context: Context, *, body: CreateScore) -> ScoreAnswer:
-        raise NotImplementedError
+        return self._scores.create(context, body)
 
     def list_scores(self, context: Context, *, query: ListQuery) -> ScoreList:
-        raise NotImplementedError
+        return self._scores.list(context, query)
 
     def get_score(self, context: Context, *, id: str) -> ScoreDetails:
-        raise NotImplementedError
+        return self._scores.get(context, id)
 
     def create_review(self, context: Context, *, id: str, body: CreateReview) -> ReviewCreated:
-        raise NotImplementedError
+        return self._scores.review(context, id, body)
 
     def create_batch(self, context: Context, *, body: CreateBatch) -> BatchCreated:
         return self._batches.create(context, body)
@@ -68,25 +103,25 @@ class CreditService:
         return self._batches.delete(context, id)
 
     def list_models(self, context: Context, *, query: ListQuery) -> ModelList:
-        raise NotImplementedError
+        return self._models.list(context, query)
 
     def create_model(self, context: Context, *, body: Model) -> ModelCreated:
-        raise NotImplementedError
+        return self._models.register(context, body)
 
     def get_model(self, context: Context, *, id: str) -> ModelCard:
-        raise NotImplementedError
+        return self._models.card(context, id)
 
     def get_scorecard(self, context: Context, *, id: str) -> Scorecard:
-        raise NotImplementedError
+        return self._models.scorecard(context, id)
 
     def get_cut_offs(self, context: Context, *, id: str, query: CutOffQuery) -> CutOffs:
-        raise NotImplementedError
+        return self._models.cut_offs(context, id, query)
 
     def simulate(self, context: Context, *, id: str, body: Simulate) -> Simulation:
-        raise NotImplementedError
+        return self._models.simulate(context, id, body)
 
     def activate_model(self, context: Context, *, id: str, body: Activate) -> ActivationCreated:
-        raise NotImplementedError
+        return self._models.activate(context, id, body)
 
     def create_training(self, context: Context, *, body: CreateTraining) -> TrainingAnswer:
         return self._trainings.create(context, body)
@@ -98,4 +133,4 @@ class CreditService:
         return self._trainings.get(context, id)
 
     def get_monitoring(self, context: Context, *, query: MonitoringQuery) -> Monitoring:
-        raise NotImplementedError
+        return self._reports.get(context, query)

@@ -1,10 +1,20 @@
 """Credit risk's settings."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
+import msgspec
 from msgspec import Meta
 
 from lambda_src.shared.settings import Options, Settings
+
+Role = Literal["scorer", "modeller", "validator", "auditor"]
+
+
+class RoleGroups(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Groups of callers that have a role: those of a token, or the name of an IAM role."""
+
+    role: Role
+    groups: tuple[Annotated[str, Meta(pattern=r"^[^*,\[\]\s]{1,128}$")], ...]
 
 
 class CreditRiskOptions(Options, frozen=True, kw_only=True):
@@ -14,9 +24,16 @@ class CreditRiskOptions(Options, frozen=True, kw_only=True):
     retention_months: Annotated[int, Meta(ge=1, le=240)] = 25
     # The models trained on loans of nobody, one of them active until another is. Turn them off where loans are decided.
     sample_models: bool = True
+    # Who may call which routes, checked by the function: tokens know no policies. Left out: everyone that the gateway
+    # lets in, such as those with one of the stack's invoke policies.
+    roles: tuple[RoleGroups, ...] = ()
 
 
 class CreditSettings(Settings, frozen=True, kw_only=True):
     """The environment of credit risk's functions."""
 
     options: CreditRiskOptions = CreditRiskOptions()
+
+    def admits(self, roles: tuple[str, ...], groups: frozenset[str]) -> bool:
+        listed = self.options.roles
+        return not listed or any(entry.role in roles and not groups.isdisjoint(entry.groups) for entry in listed)

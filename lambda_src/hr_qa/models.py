@@ -228,12 +228,17 @@ class Search(RequestModel):
     limit: Annotated[int, Meta(ge=1, le=50)] = 10
 
 
-class SearchResult(ResponseModel):
-    """A passage of a page, verbatim but for spaces. Scores are comparable within one search only."""
+class SearchResult(ResponseModel, kw_only=True):
+    """A passage of a page, verbatim but for spaces. Scores are comparable within one search only.
+
+    `page` and `section` are those of a citation.
+    """
 
     document_id: str
     document: str
+    content_type: ContentType
     page: int
+    section: str | UnsetType = UNSET
     text: str
     score: float
 

@@ -9,6 +9,9 @@ from lambda_src.hr_qa.language import names
 
 # The weight of the lexical score relative to the semantic one. Results are about the same from 0.3 to 0.5.
 LEXICAL_WEIGHT = 0.4
+# The weight of the next best hits of a hit's page, and how many count: what a page is about is in several of them.
+PAGE_WEIGHT = 0.2
+_SUPPORTING = 2
 # The semantic hits that set the scale of their scores.
 _CANDIDATES = 50
 # A word that more than one in this many titles has names no document.
@@ -64,6 +67,7 @@ def fuse(
         if same_language or key in semantic_scores:
             lexical_score = lexical_scores.get(key, 0.0 if same_language else neutral)
             scores[key] = semantic_scores.get(key, 0.0) + LEXICAL_WEIGHT * lexical_score
+    scores = _supported(scores, hits)
     order = sorted(scores, key=lambda key: (-scores[key], key))
     return [Ranked(hits[key], scores[key]) for key in order]
 
@@ -93,6 +97,24 @@ def merge(rankings: Sequence[Sequence[Ranked]]) -> list[Ranked]:
             if ranked.hit.key not in merged or merged[ranked.hit.key].score < score:
                 merged[ranked.hit.key] = Ranked(ranked.hit, score)
     return sorted(merged.values(), key=lambda ranked: (-ranked.score, ranked.hit.key))
+
+
+def _supported(
+    scores: Mapping[tuple[str, int], float], hits: Mapping[tuple[str, int], Hit]
+) -> dict[tuple[str, int], float]:
+    """The scores with a part of those of the best other hits on the same page."""
+    pages: dict[tuple[str, int], list[float]] = {}
+    for key in sorted(scores, key=lambda key: -scores[key]):
+        best = pages.setdefault((hits[key].document, hits[key].page), [])
+        if len(best) <= _SUPPORTING:
+            best.append(scores[key])
+    supported = {}
+    for key, score in scores.items():
+        best = pages[hits[key].document, hits[key].page]
+        # A hit that is not among the best has them all above it.
+        others = sum(best) - max(score, best[-1])
+        supported[key] = score + PAGE_WEIGHT * others
+    return supported
 
 
 def _same_language(hit: Hit, language: str) -> bool:

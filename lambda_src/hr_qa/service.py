@@ -2,13 +2,14 @@
 
 import re
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
 from lambda_src.hr_qa import answering, refusals
 from lambda_src.hr_qa.asked import AskedQuestions, Gap, new_question
+from lambda_src.hr_qa.chunk import section_of
 from lambda_src.hr_qa.documents import DocumentItem, Documents
 from lambda_src.hr_qa.file_store import FileStore
 from lambda_src.hr_qa.index import Index
@@ -17,6 +18,7 @@ from lambda_src.hr_qa.models import (
     WITHOUT_CONTROLS,
     Answer,
     AskQuestion,
+    ContentType,
     CreateDocument,
     DeletedDocument,
     Document,
@@ -167,13 +169,15 @@ class QaService:
     def search(self, context: Context, *, body: Search) -> SearchAnswer:
         """Raises `NotFound` and `Conflict` for documents that do not exist or are not ready, and `Refused`."""
         live = self._live_documents(context, body.documents, body.spaces).documents
-        names = {document.id: document.name for document in live.values()}
+        documents = {document.id: document for document in live.values()}
         query = self._bedrock.screen(context, body.query)[0] if live else body.query
         items = [
             SearchResult(
                 document_id=candidate.hit.document,
-                document=inert_text(names[candidate.hit.document]),
+                document=inert_text(documents[candidate.hit.document].name),
+                content_type=cast(ContentType, documents[candidate.hit.document].content_type),
                 page=candidate.hit.page,
+                section=inert_text(section_of(candidate.hit.heading)) or UNSET,
                 text=inert_text(candidate.hit.text),
                 score=candidate.score,
             )

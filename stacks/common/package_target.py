@@ -38,4 +38,6 @@ def package_target(settings: StageSettings) -> PackageTarget:
     if settings.runtime == "host":
         return host_target()
     machine = "aarch64" if settings.architecture == "arm64" else "x86_64"
-    return PackageTarget(settings.runtime.removeprefix("python"), settings.architecture, f"{machine}-manylinux2014")
+    # These runtimes are on Amazon Linux 2023, with glibc 2.34. NumPy has no wheels for anything older than 2.27.
+    platform_name = f"{machine}-manylinux_2_28"
+    return PackageTarget(settings.runtime.removeprefix("python"), settings.architecture, platform_name)

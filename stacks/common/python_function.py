@@ -2,7 +2,9 @@
 
 from collections.abc import Mapping
 
-from aws_cdk import Aws, Duration, aws_logs
+from aws_cdk import Aws, Duration, Stack, aws_logs
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
@@ -83,7 +85,7 @@ class PythonFunction(Construct):
         return None
 
     def _models_environment(self, scope: UseCaseStack) -> dict[str, str]:
-        return _models_variable(scope.model_ids(scope.use_case))
+        return models_variable(scope.model_ids(scope.use_case))
 
     @property
     def _alarm_prefix(self) -> str:
@@ -207,42 +209,30 @@ class QueueFunction(PythonFunction):
 
 
 class ScheduledFunction(PythonFunction):
-    """Runs on a schedule. It knows the models of all use cases."""
+    """Runs on a schedule, by the rule that `run` adds."""
 
     _no_dead_letters = "Its event has no content, and the next run makes up for a failed one"
-    _alarm_prefix = ""
 
-    def __init__(
-        self,
-        scope: UseCaseStack,
-        construct_id: str,
-        *,
-        services: tuple[str, ...],
-        alarms: Alarms,
-        memory_size: int,
-    ) -> None:
-        super().__init__(
-            scope,
+    @property
+    def _alarm_prefix(self) -> str:
+        """The only function of a stack has none."""
+        return "" if self.node.id == "Function" else self.node.id
+
+    def run(self, construct_id: str, schedule: events.Schedule, *, description: str) -> None:
+        """Adds a schedule to the stack."""
+        rule = events.Rule(
+            Stack.of(self),
             construct_id,
-            services=services,
-            environment={},
-            alarms=alarms,
-            timeout=API_TIMEOUT,
-            memory_size=memory_size,
+            description=description,
+            schedule=schedule,
+            targets=[targets.LambdaFunction(self.function)],
         )
-
-    def _models_environment(self, scope: UseCaseStack) -> dict[str, str]:
-        home = scope.settings.region
-        return _models_variable(
-            tuple(
-                model if region == home else f"{model}@{region}"
-                for region, models in scope.settings.models_by_region.items()
-                for model in models
-            )
+        acknowledge(
+            rule, {"Serverless-EventBusDLQ": "Its event has no content, and the next run makes up for a missed one"}
         )
 
 
-def _models_variable(models: tuple[str, ...]) -> dict[str, str]:
+def models_variable(models: tuple[str, ...]) -> dict[str, str]:
     """The variable with the models' ids; a use case without models has none."""
     return {"MODELS": ",".join(models)} if models else {}
 

@@ -39,6 +39,11 @@ class Table(Construct):
         """The function's environment variable with the table's name."""
         return {"TABLE_NAME": self._table.table_name}
 
+    def grant_read(self, role: iam.Role) -> None:
+        """Lets the role read and query items."""
+        actions = ["dynamodb:GetItem", "dynamodb:Query"]
+        role.add_to_policy(iam.PolicyStatement(actions=actions, resources=[self._table.table_arn]))
+
     def grant_scan(self, role: iam.Role) -> None:
         """Lets the role read all items."""
         role.add_to_policy(iam.PolicyStatement(actions=["dynamodb:Scan"], resources=[self._table.table_arn]))

@@ -14,6 +14,7 @@ from lambda_src.shared.routes import Route
 from stacks.common.access import Access
 from stacks.common.alarms import PERIOD, Alarms
 from stacks.common.gateway_responses import add_gateway_responses
+from stacks.common.invoke_policies import InvokePolicies
 from stacks.common.log_group import log_group
 from stacks.common.nag import acknowledge
 from stacks.common.python_function import STREAM_TIMEOUT
@@ -78,6 +79,8 @@ class UseCaseApi(Construct):
         self._set_execution_log_retention()
         self._publish(scope)
         self._add_alarms(alarms)
+        if self._access.authorizer is None and any(route.roles for route in routes):
+            InvokePolicies(scope, "Policies", api=self._api, stage=STAGE_NAME, routes=routes)
         self._acknowledge()
 
     def _rest_api(self, scope: UseCaseStack, routes: Sequence[Route]) -> apigateway.RestApi:

@@ -43,7 +43,6 @@ EXTRA_STAGES: dict[str, dict[str, Any]] = {
         "corsOrigins": ["https://one.example", "https://two.example"],
         "alarms": {"email": "on-call@example.com"},
         "guardrail": {"type": "off"},
-        "runtime": "python3.14",
         "architecture": "x86_64",
         "payloadLogging": True,
     },

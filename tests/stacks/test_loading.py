@@ -353,3 +353,9 @@ def test_the_lists_are_those_of_cloudformation_s_schemas(resource_type: str, wit
         return False
 
     assert {region for region in REGIONS if is_missing(region)} == without
+
+
+def test_python_3_14_is_not_for_hr_qa() -> None:
+    (problem,) = problems({"runtime": "python3.14"})
+    assert problem.startswith("stages.test.runtime: HR Q&A")
+    assert load(runtime="python3.14", useCases=["chatbot"]).runtime == "python3.14"

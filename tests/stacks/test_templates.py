@@ -117,7 +117,8 @@ def test_resources_are_exact(assembly: Assembly) -> None:
                     assert resource.endswith("Parameter}///[2]/./[0]/v1/*")
                     assert resource.count("*") == 1
                 elif statement["Action"][0].startswith("s3:"):
-                    own = resource.endswith((".Arn}/images/*", ".Arn}/documents/*", ".Arn}/photos/*"))
+                    prefixes = ("images", "documents", "photos", "models", "models/registered")
+                    own = resource.endswith(tuple(f".Arn}}/{prefix}/*" for prefix in prefixes))
                     assert own or tuple(resource.rpartition(":")[2].split("/", 1)) in SOURCES
                 elif statement["Action"][0].startswith("es:ESHttp") and "es:ESHttpPut" not in statement["Action"]:
                     # Former indices, whose names are hashes.
@@ -135,10 +136,19 @@ def test_roles_have_no_managed_policies(assembly: Assembly) -> None:
         assert len(managed) == (1 if is_ui(template) else 0)
 
 
+def rules_of(template: Template) -> set[str]:
+    """The ARNs of the schedules that invoke functions."""
+    return {f"${{{name}.Arn}}" for name in template.resources("AWS::Events::Rule")}
+
+
 def test_only_the_gateway_invokes_the_function(assembly: Assembly) -> None:
     for template in assembly.apis:
         # Lambda reads queues with the function's role, without a permission to invoke it.
-        permissions = template.properties("AWS::Lambda::Permission")
+        permissions = [
+            permission
+            for permission in template.properties("AWS::Lambda::Permission")
+            if plain(permission.get("SourceArn")) not in rules_of(template)
+        ]
         behind_the_api = [
             function for function in template.properties("AWS::Lambda::Function") if not reads_queue(function)
         ]
@@ -167,7 +177,8 @@ def test_buckets_log_access_and_keep_versions_with_the_data(assembly: Assembly) 
     for template in assembly.templates:
         keeps_data = settings_for(template).keeps_data
         logging = [item for item in template.properties("AWS::S3::Bucket") if "LoggingConfiguration" in item]
-        assert len(logging) == (1 if template.name.endswith(("image-generation", "hr-qa", "chatbot")) else 0)
+        stored = ("image-generation", "hr-qa", "chatbot", "credit-risk")
+        assert len(logging) == (1 if template.name.endswith(stored) else 0)
         # Deleted conversations must not remain as old versions.
         versioned = keeps_data and not template.name.endswith("chatbot")
         for bucket in logging:
@@ -237,7 +248,10 @@ def test_alarms_watch_function_and_api(assembly: Assembly) -> None:
         alarms = template.properties("AWS::CloudWatch::Alarm")
         watched = {(alarm["Namespace"], alarm["MetricName"]) for alarm in alarms}
         queued = {("AWS/SQS", name) for name in ("ApproximateNumberOfMessagesVisible", "ApproximateAgeOfOldestMessage")}
-        assert watched - queued == {
+        # Those of the model's health are in its stack's own test.
+        own = {metric for metric in watched if metric[0] == "BedrockEndpoints"}
+        assert bool(own) == template.name.endswith("credit-risk")
+        assert watched - queued - own == {
             *(("AWS/Lambda", name) for name in ("Errors", "Throttles", "Duration")),
             *(("AWS/ApiGateway", name) for name in ("5XXError", "4XXError", "Latency")),
         }

@@ -11,8 +11,9 @@ from lambda_src.credit_risk.training.loans import Flags, Floats, Integers
 FINE_CLASSES = 50
 # A class needs this share of the loans to have points of its own.
 MINIMUM_SHARE = 0.05
-# Neighbors' default rates differ by at least as many standard errors: 5 %, two-sided.
-_SIGNIFICANT = 1.959963984540054
+# Neighbors' default rates differ by at least as many standard errors: 1 %, two-sided. The bounds are the best of many:
+# at 5 %, too many would differ by chance.
+_SIGNIFICANT = 2.5758293035489
 # A category's rate counts with as many average loans besides, so that few loans are no extreme.
 _PRIOR_LOANS = 50
 

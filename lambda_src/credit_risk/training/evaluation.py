@@ -16,6 +16,7 @@ from lambda_src.credit_risk.model import (
     Period,
     Set,
 )
+from lambda_src.credit_risk.scorecard import reference_counts
 from lambda_src.credit_risk.training.columns import from_month
 from lambda_src.credit_risk.training.loans import Floats, Integers, Loans
 from lambda_src.credit_risk.training.losses import conversion_factors, recovery_rates
@@ -23,7 +24,9 @@ from lambda_src.credit_risk.training.predictions import Predictions, predict
 from lambda_src.credit_risk.training.regression import auroc, r_squared
 from lambda_src.credit_risk.training.rounding import rounded
 
-_WIDTH = 5
+# Points. The bands of a histogram have the first of these widths with which there are at most as many.
+_WIDTHS = (1, 2, 5, 10, 20, 50, 100, 200, 500)
+_MAXIMUM_BANDS = 200
 
 
 def measure(model: Model, loans: Loans, name: Set) -> Metrics | None:
@@ -72,10 +75,12 @@ def measure(model: Model, loans: Loans, name: Set) -> Metrics | None:
 
 
 def histogram(model: Model, loans: Loans) -> Histogram:
-    """The loans by score, in bands of five points."""
+    """The loans by score, in narrow bands: of five points on a scale from 300 to 850."""
     predictions = predict(model, loans)
-    first = int(predictions.scores.min()) // _WIDTH * _WIDTH
-    bands = (predictions.scores - first) // _WIDTH
+    scale = model.card.maximum - model.card.minimum
+    width = next(width for width in _WIDTHS if scale <= _MAXIMUM_BANDS * width)
+    first = int(predictions.scores.min()) // width * width
+    bands = (predictions.scores - first) // width
     count = int(bands.max()) + 1
 
     def sums(weights: Floats) -> list[float]:
@@ -83,7 +88,7 @@ def histogram(model: Model, loans: Loans) -> Histogram:
 
     return Histogram(
         first=first,
-        width=_WIDTH,
+        width=width,
         goods=[int(total) for total in np.bincount(bands[~loans.bad], minlength=count)],
         bads=[int(total) for total in np.bincount(bands[loans.bad], minlength=count)],
         amounts=sums(loans.amounts),
@@ -130,7 +135,7 @@ def characteristic_psi(model: Model, predictions: Predictions) -> dict[str, floa
     """The stability of each characteristic of the card."""
     result = {}
     for entry in model.card.characteristics:
-        expected = [row.count for row in entry.classes] + [entry.missing.count if entry.missing else 0]
+        expected = reference_counts(entry)
         actual = np.bincount(predictions.classes[entry.name], minlength=len(expected))
         result[entry.name] = psi.psi(expected, [int(count) for count in actual])
     return result

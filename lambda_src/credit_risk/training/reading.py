@@ -161,7 +161,8 @@ class _Reader:
         if not self._places.keys() & set(AMOUNTS):
             missing.append(" or ".join(AMOUNTS))
         if missing:
-            raise TrainingError(f"the file has no column {', '.join(missing)}")
+            advice = "; separate the columns by commas" if len(header) == 1 and ";" in header[0] else ""
+            raise TrainingError(f"the file has no column {', '.join(missing)}{advice}")
         self._width = len(header)
         self._amount = next(name for name in AMOUNTS if name in self._places)
         self._number_columns = [

@@ -37,7 +37,7 @@ class Fit(msgspec.Struct, frozen=True):
 def fit(family: Family, columns: Floats, outcome: Floats) -> Fit:
     """Fits outcome ~ 1 + columns. `columns`: (rows, terms).
 
-    Raises `SeparationError`, and `numpy.linalg.LinAlgError` for terms that are combinations of others.
+    Raises `SeparationError`. No column may be a combination of others: see `independent`.
     """
     return _fit_logistic(columns, outcome) if family == "logistic" else _fit_linear(columns, outcome)
 
@@ -110,9 +110,14 @@ def _fit_logistic(columns: Floats, outcome: Floats) -> Fit:
         chances = sigmoid(predictor)
         gradient = design.T @ (outcome - chances) / rows
         hessian = (design * (chances * (1 - chances))[:, None]).T @ design / rows
-        coefficients = coefficients + np.linalg.solve(hessian, gradient)
+        try:
+            inverse = np.linalg.inv(hessian)
+        except np.linalg.LinAlgError as error:
+            # Of some combination of terms, only loans with certain outcomes are left.
+            raise SeparationError from error
+        coefficients = coefficients + inverse @ gradient
         if float(np.abs(gradient).max()) < _TOLERANCE:
-            return _with_errors(coefficients, np.linalg.inv(hessian) / rows)
+            return _with_errors(coefficients, inverse / rows)
     raise SeparationError
 
 

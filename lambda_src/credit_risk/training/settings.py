@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-# The names of the steps, in order.
+# The names of the steps, in order. Reading is the caller's.
 Step = Literal["reading", "classing", "selecting", "losses", "measuring"]
 OnStep = Callable[[Step], None]
 

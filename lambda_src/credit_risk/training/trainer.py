@@ -22,6 +22,7 @@ from lambda_src.credit_risk.model import (
     Reference,
     ScoreClass,
     Set,
+    encode,
 )
 from lambda_src.credit_risk.training import evaluation, losses
 from lambda_src.credit_risk.training.classing import Classing, class_category, class_number
@@ -32,13 +33,15 @@ from lambda_src.credit_risk.training.reading import LoanFile
 from lambda_src.credit_risk.training.regression import Fit, SeparationError, eliminate
 from lambda_src.credit_risk.training.rounding import rounded
 from lambda_src.credit_risk.training.settings import OnStep, TrainingError, TrainingSettings
-from lambda_src.credit_risk.validation import ModelError, check
+from lambda_src.credit_risk.validation import ModelError, check, decode
 
 # Fewer of either kind make no card worth having.
 MINIMUM_BADS = 100
 # One in five loans is held out: those whose id is a multiple.
 _HOLDOUT = 5
 _TEST_MONTHS = 12
+# Losses weigh by it: where larger loans default more often, a card without it understates what is lost.
+_ALWAYS_TRIED = "amount"
 # A good characteristic has 0.3, all of them together some 1.
 _MAXIMUM_INFORMATION_VALUE = 3
 _BANDS = 10
@@ -64,9 +67,9 @@ def train(file: LoanFile, settings: TrainingSettings, on_step: OnStep = lambda _
     training, holdout, out_of_time = split(file.loans, test_from)
     _check_enough(training)
     on_step("classing")
-    classings, dropped = _class_all(training, excluded, settings.minimum_information_value)
+    classed, dropped = _class_all(training, excluded, settings.minimum_information_value)
     on_step("selecting")
-    card, dropped_by_fit = _card(training, file.loans, classings, settings)
+    card, dropped_by_fit = _card(training, file.loans, classed, settings)
     on_step("losses")
     bad = training.only(training.bad)
     model = Model(
@@ -95,7 +98,8 @@ def train(file: LoanFile, settings: TrainingSettings, on_step: OnStep = lambda _
     model = _with_reference(_calibrated(model, training), training)
     model = msgspec.structs.replace(model, performance=_performance(model, training, holdout, out_of_time))
     try:
-        check(model)
+        # As JSON: only then are the limits of each field checked.
+        check(decode(encode(model)))
     except ModelError as error:
         raise TrainingError(f"these settings make no valid model: {error}") from error
     return model
@@ -145,7 +149,7 @@ def _check_enough(training: Loans) -> None:
 
 def _class_all(training: Loans, excluded: frozenset[str], minimum: float) -> tuple[dict[str, Classing], list[Dropped]]:
     """The classes of all characteristics that say something, and the others."""
-    classings: dict[str, Classing] = {}
+    classed: dict[str, Classing] = {}
     dropped = []
     for name in CHARACTERISTICS:
         if name in excluded:
@@ -159,14 +163,14 @@ def _class_all(training: Loans, excluded: frozenset[str], minimum: float) -> tup
                 f"{name} tells good from bad loans nearly perfectly (information value "
                 f"{classing.information_value:.1f}): exclude it, unless it is known before the loan"
             )
-        elif classing.information_value < minimum:
+        elif classing.information_value < minimum and name != _ALWAYS_TRIED:
             value = rounded(classing.information_value)
             dropped.append(Dropped(name=name, reason="informationValue", value=value))
         else:
-            classings[name] = classing
-    if not classings:
+            classed[name] = classing
+    if not classed:
         raise TrainingError("no characteristic tells good from bad loans")
-    return classings, dropped
+    return classed, dropped
 
 
 def _is_blank(loans: Loans, name: str) -> bool:
@@ -182,10 +186,10 @@ def _class(loans: Loans, name: str) -> Classing | None:
 
 
 def _card(
-    training: Loans, loans: Loans, classings: Mapping[str, Classing], settings: TrainingSettings
+    training: Loans, loans: Loans, classed: Mapping[str, Classing], settings: TrainingSettings
 ) -> tuple[Card, list[Dropped]]:
-    names = list(classings)
-    columns = np.column_stack([_weights(classings[name], training, name) for name in names])
+    names = list(classed)
+    columns = np.column_stack([_weights(classed[name], training, name) for name in names])
     try:
         left, fit, dropped = eliminate(
             "logistic", columns, (~training.bad).astype(np.float64), settings.maximum_p_value, positive=True
@@ -196,7 +200,7 @@ def _card(
         ) from error
     if not left:
         raise TrainingError("no characteristic is left: their coefficients may all be chance")
-    chosen = {names[index]: classings[names[index]] for index in left}
+    chosen = {names[index]: classed[names[index]] for index in left}
     return _scaled(training, loans, chosen, fit, settings), [
         Dropped(name=names[index], reason="sign" if p_value is None else "pValue", value=_maybe_rounded(p_value))
         for index, p_value in sorted(dropped.items())
@@ -215,11 +219,11 @@ def _index(classing: Classing, loans: Loans, name: str) -> "np.ndarray[tuple[int
 
 
 def _scaled(
-    training: Loans, loans: Loans, classings: Mapping[str, Classing], fit: Fit, settings: TrainingSettings
+    training: Loans, loans: Loans, classed: Mapping[str, Classing], fit: Fit, settings: TrainingSettings
 ) -> Card:
     """Turns log odds into points, so that the worst and the best score are the ends of the scale."""
-    coefficients = {name: float(fit.coefficients[place]) for place, name in enumerate(classings, start=1)}
-    logits = {name: [coefficients[name] * weight for weight in classing.woe] for name, classing in classings.items()}
+    coefficients = {name: float(fit.coefficients[place]) for place, name in enumerate(classed, start=1)}
+    logits = {name: [coefficients[name] * weight for weight in classing.woe] for name, classing in classed.items()}
     lowest = sum(min(values) for values in logits.values())
     highest = sum(max(values) for values in logits.values())
     factor = (settings.maximum - settings.minimum) / (highest - lowest)
@@ -241,7 +245,7 @@ def _scaled(
         probability_of_default=DefaultCurve(offset=rounded(base - factor * float(fit.coefficients[0])), factor=factor),
         characteristics=[
             _characteristic(name, classing, points[name], _facts(classing, fit, place), training, loans)
-            for place, (name, classing) in enumerate(classings.items(), start=1)
+            for place, (name, classing) in enumerate(classed.items(), start=1)
         ],
     )
 

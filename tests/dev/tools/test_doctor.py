@@ -86,6 +86,18 @@ ENOUGH = [
 ]
 
 
+def own_model(**request: Any) -> dict[str, Any]:
+    """Credit risk's table, with an active model that is no sample."""
+    if request["Key"]["pk"]["S"] == "active":
+        state = {"version": 1, "champion": {"model": "m", "cutOff": {"approve": 660, "refer": 600}}}
+        return {"Item": {"state": {"B": json.dumps(state).encode()}}}
+    record = {
+        **{"id": "m", "name": "Own", "digest": "0" * 64, "origin": "registered", "sample": False, "currency": "USD"},
+        **{"characteristics": [], "minimum": 300, "maximum": 850, "hasMetrics": True, "createdAt": "t"},
+    }
+    return {"Item": {"record": {"B": json.dumps(record).encode()}}}
+
+
 class FakeClient:
     """A mock client with a response per operation; exceptions are raised, callables are called."""
 
@@ -152,6 +164,7 @@ def healthy() -> dict[str, Any]:
         "list_stack_resources": [{"ResourceType": "AWS::Lambda::Function", "PhysicalResourceId": "ingestion"}],
         "get_function_configuration": {"Environment": {"Variables": HR_QA_VARIABLES}},
         "scan": {"Items": []},
+        "get_item": own_model,
         "get_parameters": lambda Names: {"Parameters": [{"Name": n, "Value": f"https://{n}"} for n in Names]},
     }
 

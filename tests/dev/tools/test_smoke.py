@@ -47,6 +47,10 @@ class Stand:
             return {"id": "1", "model": "m", "upload": {"url": "u", "fields": {}}}
         if path == "/documents/1":
             return {"status": "ready"}
+        if path == "/models":
+            return {"champion": "1"}
+        if path == "/models/1/scorecard":
+            return {"name": "Card", "characteristics": [{}, {}]}
         if path == "/searches":
             return {"items": [{"text": f"Smoke test. {smoke._SENTENCE}"}]}
         return {"dimensions": 256, "model": "m"}

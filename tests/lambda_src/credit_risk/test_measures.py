@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lambda_src.credit_risk.measures import auroc, auroc_interval, calibration, curve, gini, ks, rebin, wilson
+from lambda_src.credit_risk.measures import auroc, auroc_interval, calibration, curve, gini, ks, wilson
 
 counts = st.lists(st.tuples(st.integers(0, 50), st.integers(0, 50)), min_size=1, max_size=12)
 
@@ -84,7 +84,3 @@ def test_calibration_compares_bands() -> None:
 
     assert (first.predicted, first.observed, first.fits) == (0.2, 0.4, False)
     assert (second.predicted, second.observed, second.fits) == (0.11, 0.1, True)
-
-
-def test_narrow_bands_are_added_up() -> None:
-    assert rebin([1, 2, 3, 4], [300, 305, 310, 315], [305, 315]) == [1, 5, 4]

@@ -10,9 +10,23 @@ ROOT = Path(__file__).resolve().parents[3]
 QUESTION = "How long is parental leave at Clef?"
 
 
-def hit(ordinal: int, score: float, text: str = "", language: str = "en", document: str = "a", title: str = "") -> Hit:
+def hit(
+    ordinal: int,
+    score: float,
+    text: str = "",
+    language: str = "en",
+    document: str = "a",
+    title: str = "",
+    page: int = 1,
+) -> Hit:
     return Hit(
-        document=document, ordinal=ordinal, page=1, text=text, score=score, language=language, title=title or document
+        document=document,
+        ordinal=ordinal,
+        page=page,
+        text=text,
+        score=score,
+        language=language,
+        title=title or document,
     )
 
 
@@ -56,8 +70,21 @@ def test_shared_words_do_not_add_a_chunk_in_another_language() -> None:
     assert order(fuse("pt", [hit(1, 0.9, language="pt")], [hit(2, 9.0)])) == [("a", 1)]
 
 
+def test_several_hits_of_a_page_support_each_other() -> None:
+    alone, *together = [hit(1, 0.90, page=1), hit(2, 0.895, page=2), hit(3, 0.89, page=2), hit(4, 0.5, page=3)]
+    ranked = [each.hit.ordinal for each in fuse("en", [alone, *together], [])]
+    assert ranked == [2, 3, 1, 4]
+
+
+def test_a_long_page_has_no_advantage_over_three_hits() -> None:
+    dense = [hit(number, 0.9, page=number % 2) for number in range(4, 10)] + [hit(n, 0.9, page=n) for n in (2, 3)]
+    three = [hit(number, 0.9, page=7) for number in range(10, 13)]
+    scores = {each.hit.ordinal: each.score for each in fuse("en", [*dense, *three, hit(20, 0.1, page=9)], [])}
+    assert scores[4] == scores[10] > scores[2]
+
+
 def test_a_named_document_ranks_with_the_best() -> None:
-    dense = [hit(n, 0.9 - n / 100, "licença de semanas", "pt", "lei", "Lei das férias") for n in range(10)]
+    dense = [hit(n, 0.9 - n / 100, "licença de semanas", "pt", "lei", "Lei das férias", n) for n in range(10)]
     clef = [hit(n, 0.7 - n / 100, "weeks of leave", "en", "clef", "Clef Handbook") for n in range(2)]
     others = [hit(n, 0.72 - n / 100, "weeks of leave", "en", "osio", "Osio Handbook") for n in range(2)]
     ranked = order(fuse("pt", [*dense, *others, *clef], [], {"clef"}))
@@ -66,7 +93,7 @@ def test_a_named_document_ranks_with_the_best() -> None:
 
 
 def test_each_named_document_ranks_with_the_best() -> None:
-    dense = [hit(n, 0.9 - n / 100, document="law") for n in range(10)]
+    dense = [hit(n, 0.9 - n / 100, document="law", page=n) for n in range(10)]
     clef, osio = hit(1, 0.8, document="clef"), hit(1, 0.7, document="osio")
     assert {document for document, _ in order(fuse("en", [*dense, clef, osio], [], {"clef", "osio"}))[:3]} == {
         "law",

@@ -307,6 +307,7 @@ def test_an_instruction_in_a_document_is_not_followed(world: World) -> None:
 def test_a_search_returns_the_best_passage_first(world: World) -> None:
     document = ready(world, [PARKING, LEAVE], "Handbook")
     results = world.service().search(context(), body=Search(query="maternity leave days", limit=1))
+    assert (results.items[0].content_type, results.items[0].section) == ("application/pdf", "Leave")
     (best,) = results.items
     assert (best.document_id, best.document, best.page) == (document, "Handbook", 2)
     assert "120 days" in best.text

@@ -44,8 +44,8 @@ ENVIRONMENT = {
     "POWERTOOLS_SERVICE_NAME": "test",
     "POWERTOOLS_METRICS_NAMESPACE": "test",
 }
-# Behind a queue, so no caller waits for their start.
-NOT_CALLED_BY_THE_GATEWAY = {"hr_qa.ingestion", "chatbot.memory"}
+# Behind a queue or a schedule, so no caller waits for their start.
+NOT_CALLED_BY_THE_GATEWAY = {"hr_qa.ingestion", "chatbot.memory", "credit_risk.reporting"}
 # HR Q&A detects languages and stems words; its ingestion also reads documents.
 MOST_MEGABYTES = {"hr_qa": 6, "hr_qa.ingestion": 13}
 LAMBDA = PackageTarget("3.13", "arm64", "aarch64-manylinux2014")
@@ -62,6 +62,10 @@ event = {"httpMethod": "GET", "resource": "/{proxy+}", "requestContext": caller}
 context = type("Context", (), {"get_remaining_time_in_millis": lambda self: 29_000, "aws_request_id": "1"})()
 if sys.argv[2].endswith(("ingestion.handler", "memory.handler")):
     assert handler({"Records": []}, context) == {"batchItemFailures": []}
+elif sys.argv[2].endswith("reporting.handler"):
+    report = importlib.import_module(sys.argv[2]).report
+    report.run = lambda deadline: {"champion": {}}
+    assert handler({}, context) == {"champion": {}}
 elif sys.argv[2].startswith("lambda_src.model_lifecycle"):
     assert handler({}, context) == {"ModelsNearEnd": 0, "ModelsEnding": 0, "ModelsNotAsked": 1}
 else:

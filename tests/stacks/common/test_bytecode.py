@@ -14,7 +14,7 @@ def compiled(folder: Path, target: PackageTarget) -> bytes:
     return path.read_bytes()
 
 
-@pytest.mark.parametrize("target", [host_target(), PackageTarget("3.13", "arm64", "aarch64-manylinux2014")])
+@pytest.mark.parametrize("target", [host_target(), PackageTarget("3.13", "arm64", "aarch64-manylinux_2_28")])
 def test_the_same_source_gives_the_same_bytes(target: PackageTarget, tmp_path: Path) -> None:
     first, second = compiled(tmp_path / "first", target), compiled(tmp_path / "second", target)
 
@@ -27,7 +27,7 @@ def test_the_same_source_gives_the_same_bytes(target: PackageTarget, tmp_path: P
 def test_a_module_that_does_not_compile_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "module.py").write_text("def f(:\n")
 
-    for target in (host_target(), PackageTarget("3.13", "arm64", "aarch64-manylinux2014")):
+    for target in (host_target(), PackageTarget("3.13", "arm64", "aarch64-manylinux_2_28")):
         with pytest.raises(CompileError, match=r"module\.py"):
             compile_folder(tmp_path, target)
 

@@ -10,14 +10,15 @@ from pydantic import ConfigDict, Field
 
 from bedrock_endpoints.langchain._api import Api, Endpoint, Request
 
-METADATA = ("documentId", "document", "page", "score")
+METADATA = ("documentId", "document", "contentType", "page", "section", "score")
 
 
 class BedrockEndpointsRetriever(Endpoint, BaseRetriever):
     """Passages of the documents that match a query, best first.
 
-    The `metadata` of a passage is what a citation needs: `documentId`, `document` (its name), `page` (from 1), and
-    `score`, which is comparable within one search only. `limit` and `documents` may also be passed to `invoke`.
+    The `metadata` of a passage is what a citation needs: `documentId`, `document` (its name), `contentType`, `page`
+    (from 1), `section` where there are headings, and `score`, which is comparable within one search only. `limit` and
+    `documents` may also be passed to `invoke`.
     """
 
     model_config = ConfigDict(extra="forbid", populate_by_name=True, arbitrary_types_allowed=True)
@@ -64,6 +65,6 @@ class BedrockEndpointsRetriever(Endpoint, BaseRetriever):
 
 def _documents(response: Any) -> list[Document]:
     return [
-        Document(page_content=item["text"], metadata={name: item[name] for name in METADATA})
+        Document(page_content=item["text"], metadata={name: item[name] for name in METADATA if name in item})
         for item in response["items"]
     ]

@@ -14,7 +14,10 @@ async def test_passages_have_the_metadata_of_a_citation(apis: FakeApis, options:
 
     for passages in (retriever.invoke("who?"), await retriever.ainvoke("who?")):
         assert [passage.page_content for passage in passages] == ["Part 0", "Part 1"]
-        assert passages[1].metadata == {"documentId": "d-7", "document": "Rules", "page": 2, "score": 0.5}
+        assert passages[1].metadata == {
+            "documentId": "d-7", "document": "Rules", "contentType": "application/pdf", "page": 2, "section": "Leave",
+            "score": 0.5,
+        }  # fmt: skip
     assert apis.bodies() == [{"query": "who?", "limit": 2, "documents": ["d-7"]}] * 2
 
 

@@ -165,6 +165,7 @@ def test_a_bomb_of_one_line_stops_at_the_lines_limit() -> None:
     [
         (b"", "the file is empty"),
         (b"\n\n", "no column issue_d"),
+        (csv_of(ROW).replace(b",", b";"), "separate the columns by commas"),
         (csv_of(ROW)[: len(",".join(ROW)) + 1], "the file has no usable row$"),
         (csv_of({**ROW, "dti": "x"}), "no usable row: 1 x dti: is no number"),
         (csv_of(ROW) + b"\xff", "not UTF-8"),

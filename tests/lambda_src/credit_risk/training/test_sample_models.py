@@ -69,11 +69,11 @@ def applications(loans: Loans) -> list[dict[str, Any]]:
         if name in loans.categories:
             categories = [*loans.names[name], None]
             columns[name] = [categories[code] for code in loans.categories[name].tolist()]
-        elif name == "earliestCreditLine":
+        elif name == "earliestCreditLine" and name in loans.numbers:
             columns[name] = [
                 None if months != months else from_month(issued - int(months))
                 for months, issued in zip(loans.numbers[name].tolist(), loans.issued.tolist(), strict=True)
             ]
-        else:
+        elif name in loans.numbers:
             columns[name] = [None if value != value else value for value in loans.numbers[name].tolist()]
     return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]

@@ -1,0 +1,143 @@
+"""The stack without a model: what each function may do, who may call which routes, and the alarms."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from lambda_src.credit_risk.routes import ROLES, ROUTES
+from tests.stacks.assemblies import Assembly, Template, plain
+
+Assemble = Callable[[str], Assembly]
+
+
+@pytest.fixture
+def template(assembly_of: Assemble) -> Template:
+    return assembly_of("prod").template("credit-risk")
+
+
+def statements_of(template: Template, handler: str) -> dict[str, set[str]]:
+    """Action -> resources of a function's role."""
+    functions = template.properties("AWS::Lambda::Function")
+    (role,) = [plain(function["Role"]) for function in functions if function["Handler"] == handler]
+    allowed: dict[str, set[str]] = {}
+    for policy in template.properties("AWS::IAM::Policy"):
+        if role in [plain(each).replace("}", ".Arn}") for each in policy["Roles"]]:
+            for statement in policy["PolicyDocument"]["Statement"]:
+                actions, resources = statement["Action"], statement["Resource"]
+                for action in [actions] if isinstance(actions, str) else actions:
+                    listed = resources if isinstance(resources, list) else [resources]
+                    allowed.setdefault(action, set()).update(map(plain, listed))
+    return allowed
+
+
+def test_nothing_of_bedrock_is_in_the_template(assembly: Assembly) -> None:
+    for each in assembly.apis:
+        if each.name.endswith("credit-risk"):
+            text = json.dumps(each.content).replace("bedrock-endpoints", "").lower()
+            assert "bedrock:" not in text
+            assert "guardrail" not in text
+            assert "AWS::Bedrock::Guardrail" not in [item["Type"] for item in each.content["Resources"].values()]
+            for function in each.properties("AWS::Lambda::Function"):
+                assert "MODELS" not in function["Environment"]["Variables"]
+
+
+def test_the_api_reads_models_and_writes_registered_ones_only(template: Template) -> None:
+    allowed = statements_of(template, "lambda_src.credit_risk.handler.handler")
+    (bucket,) = [name for name in template.resources("AWS::S3::Bucket") if "Logs" not in name]
+    (table,) = template.resources("AWS::DynamoDB::Table")
+
+    objects = {action: resources for action, resources in allowed.items() if action.startswith("s3:")}
+    assert objects == {
+        "s3:GetObject": {f"${{{bucket}.Arn}}/models/*"},
+        "s3:PutObject": {f"${{{bucket}.Arn}}/models/registered/*"},
+    }
+    items = {action.partition(":")[2] for action in allowed if action.startswith("dynamodb:")}
+    assert items == {"GetItem", "PutItem", "UpdateItem", "DeleteItem", "Query", "ConditionCheckItem"}
+    assert allowed["dynamodb:PutItem"] == {f"${{{table}.Arn}}"}
+
+
+def test_the_daily_report_only_reads(template: Template) -> None:
+    allowed = statements_of(template, "lambda_src.credit_risk.reporting.handler.handler")
+
+    assert {action for action in allowed if not action.startswith(("logs:", "xray:"))} == {
+        "dynamodb:GetItem",
+        "dynamodb:Query",
+        "s3:GetObject",
+    }
+
+
+def test_the_report_runs_daily(template: Template) -> None:
+    rule = template.only("AWS::Events::Rule")
+
+    assert rule["ScheduleExpression"] == "cron(0 5 * * ? *)"
+
+
+def invoke_policies(template: Template) -> dict[str, set[str]]:
+    """Role -> `METHOD path` of the routes that its policy allows."""
+    policies = {}
+    for name, resource in template.resources("AWS::IAM::ManagedPolicy").items():
+        (statement,) = resource["Properties"]["PolicyDocument"]["Statement"]
+        assert statement["Action"] == "execute-api:Invoke"
+        routes = {plain(arn).partition("/v1/")[2].replace("/", " /", 1) for arn in statement["Resource"]}
+        policies[name.removeprefix("Policies")[:-8].lower()] = routes
+        assert not {"Roles", "Users", "Groups"} & resource["Properties"].keys()
+    return policies
+
+
+def test_each_role_has_a_policy_with_exactly_its_routes(template: Template) -> None:
+    expected: dict[str, set[str]] = {role: set() for role in ROLES}
+    for route in ROUTES:
+        for role in route.roles:
+            expected[role].add(f"{route.method} {route.path}".replace("{id}", "*"))
+
+    assert invoke_policies(template) == expected
+    assert {f"{role.capitalize()}PolicyArn" for role in ROLES} <= template.content["Outputs"].keys()
+
+
+def test_an_auditor_reads_only_and_everyone_else_has_a_part() -> None:
+    for route in ROUTES:
+        assert route.roles, f"{route.method} {route.path} belongs to no role"
+        assert ("auditor" in route.roles) == (route.method == "GET")
+    assert {route.path for route in ROUTES if route.roles == ("validator",)} == {
+        "/models/{id}/simulations",
+        "/models/{id}/activations",
+    }
+    # Who makes models does not activate them.
+    assert not [route for route in ROUTES if {"modeller", "validator"} <= {*route.roles} and route.method != "GET"]
+
+
+def test_tokens_know_no_policies(assembly_of: Assemble) -> None:
+    assert assembly_of("browser").template("credit-risk").resources("AWS::IAM::ManagedPolicy") == {}
+
+
+def test_other_apis_have_no_invoke_policies(assembly_of: Assemble) -> None:
+    for other in assembly_of("prod").templates:
+        assert bool(other.resources("AWS::IAM::ManagedPolicy")) == other.name.endswith("credit-risk")
+
+
+def test_alarms_watch_the_champion(template: Template) -> None:
+    alarms: dict[str, list[Any]] = {}
+    for alarm in template.properties("AWS::CloudWatch::Alarm"):
+        if alarm["Namespace"] == "BedrockEndpoints":
+            alarms.setdefault(alarm["MetricName"], []).append(alarm)
+            dimensions = {entry["Name"]: entry["Value"] for entry in alarm["Dimensions"]}
+            assert dimensions == {"service": "credit-risk", "stage": "prod", "role": "champion"}
+            assert alarm["ComparisonOperator"] == "GreaterThanOrEqualToThreshold"
+            assert alarm["TreatMissingData"] == "notBreaching"
+
+    thresholds = {name: sorted(alarm["Threshold"] for alarm in each) for name, each in alarms.items()}
+    assert thresholds == {
+        "ScorePsi": [0.1, 0.25],
+        "CharacteristicPsi": [0.1, 0.25],
+        "CalibrationDeviation": [1.25],
+    }
+
+
+def test_settings_that_are_off_have_no_variable(assembly_of: Assemble) -> None:
+    for function in assembly_of("prod").template("credit-risk").properties("AWS::Lambda::Function"):
+        variables = function["Environment"]["Variables"]
+        assert variables["RETENTION_MONTHS"] == "25"
+        assert variables["SAMPLE_MODELS"] == "true"
+        assert "ROLES" not in variables
