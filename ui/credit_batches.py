@@ -18,7 +18,7 @@ from ui.client import Failure
 from ui.credit_fields import AUDITOR, MODELLER, SCORER, USE_CASE
 from ui.number_format import money, number, percent
 from ui.session import client
-from ui.texts import language, t
+from ui.texts import language, t, translations
 from ui.uploads import uploads
 
 PURPOSES = ("scoring", "outcomes", "training")
@@ -184,8 +184,10 @@ def _batch(batch: Item) -> None:
 
 
 def _error(item: Item) -> None:
-    """Why the work failed and what to do, as the API says it."""
+    """Why the work failed and what to do, and what the API says about it."""
     if error := item.get("error"):
+        if (key := f"credit_risk.failed_{error['code']}") in translations():
+            st.html(f'<p class="state">{html.escape(t(key))}</p>')
         components.model_text(error["message"])
         st.caption(t("credit_risk.code", code=components.plain(error["code"])))
 
@@ -222,7 +224,7 @@ def _download(batch: Item, kind: str) -> None:
         return client().download(client().get(USE_CASE, f"/batches/{batch_id}")[kind]["url"])
 
     st.download_button(
-        t(f"credit_risk.download_{kind}"), fetch, f"{kind}-{batch_id}.csv", "text/csv", on_click="ignore",
+        t(f"credit_risk.download_{kind}"), fetch, f"{kind}-{batch_id}.csv.gz", "application/gzip", on_click="ignore",
         key=f"credit {kind} {batch_id}", icon=":material/download:",
     )  # fmt: skip
 

@@ -47,7 +47,7 @@ class ScoreStore(Table):
 
     def expires_at(self, months: int) -> int:
         """When a score of now expires that is kept for at least some months."""
-        return int(self._now()) + math.ceil(months * _DAYS_A_MONTH + 2) * _DAY_SECONDS
+        return expiry(self._now(), months)
 
     def create(
         self, caller: str, record: ScoreRecord, facts: ScoreFacts, expires_at: int, extra_writes: Sequence[Any] = ()
@@ -84,10 +84,8 @@ class ScoreStore(Table):
 
     def facts(self, caller: str, application_id: str) -> ScoreFacts | None:
         """What an outcome of an application is compared with; None for one that was never scored, or has expired."""
-        item = self._get(item_key(f"applications#{caller}", application_id))
-        if item is None or int(item["expiresAt"]["N"]) <= self._now():
-            return None
-        return msgspec.json.decode(item["facts"]["B"], type=ScoreFacts)
+        item = self._get(application_key(caller, application_id))
+        return facts_in(item, self._now()) if item else None
 
     def add_review(
         self, caller: str, score_id: str, stored: StoredScore, review: Review, extra_writes: Sequence[Any] = ()
@@ -116,15 +114,40 @@ class ScoreStore(Table):
         return [msgspec.json.decode(item["record"]["B"], type=Review) for item in page.items]
 
 
+def expiry(now: float, months: int) -> int:
+    """When something of now expires that is kept for at least some months. Both in seconds since 1970."""
+    return int(now) + math.ceil(months * _DAYS_A_MONTH + 2) * _DAY_SECONDS
+
+
 def items(caller: str, record: ScoreRecord, facts: ScoreFacts, expires_at: int) -> list[Item]:
     """The items of a score: itself, and what outcomes are compared with if the application has an id."""
     expiry = {"expiresAt": to_attribute(expires_at)}
     score = record.score
     stored = [{**item_key(_partition(caller), score.id), "record": {"B": msgspec.json.encode(record)}, **expiry}]
     if isinstance(score.application_id, str):
-        key = item_key(f"applications#{caller}", score.application_id)
-        stored.append({**key, "facts": {"B": msgspec.json.encode(facts)}, **expiry})
+        stored.append(application_item(caller, score.application_id, facts, expires_at))
     return stored
+
+
+def application_key(caller: str, application_id: str) -> Item:
+    """The key of what an outcome of an application is compared with."""
+    return item_key(f"applications#{caller}", application_id)
+
+
+def application_item(caller: str, application_id: str, facts: ScoreFacts, expires_at: int) -> Item:
+    """What an outcome of an application is compared with, as an item."""
+    return {
+        **application_key(caller, application_id),
+        "facts": {"B": msgspec.json.encode(facts)},
+        "expiresAt": to_attribute(expires_at),
+    }
+
+
+def facts_in(item: Item, now: float) -> ScoreFacts | None:
+    """What an item holds; None for one that has expired."""
+    if int(item["expiresAt"]["N"]) <= now:
+        return None
+    return msgspec.json.decode(item["facts"]["B"], type=ScoreFacts)
 
 
 def _partition(caller: str) -> str:

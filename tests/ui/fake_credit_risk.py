@@ -1,6 +1,7 @@
 """A fake of credit risk: the real scoring engine with the sample models; jobs that advance with each GET."""
 
 import email
+import gzip
 from typing import Any
 
 import msgspec
@@ -10,8 +11,8 @@ from tests.ui.fake_api import ErrorResponse, page_of, timestamp
 
 STEPS = ("reading", "classing", "selecting", "losses", "measuring")
 CUT_OFF = {"approve": 640, "refer": 590}
-RESULTS = b"row,applicationId,score\n1,A-1,702\n"
-REJECTED = b"line,reason\n3,amount: must be from 500 to 1000000\n"
+RESULTS = gzip.compress(b"line,applicationId,score\n2,A-1,702\n")
+REJECTED = gzip.compress(b"line,applicationId,field,reason\n") + gzip.compress(b"3,A-2,amount,must be at least 500\n")
 VALIDATOR = "arn:aws:sts::111122223333:assumed-role/validator/ana"
 
 
@@ -31,6 +32,8 @@ class CreditRisk:
     def __init__(self) -> None:
         self.forbidden: set[str] = set()
         """The operations that the caller's role may not use."""
+        self.conflicts: set[str] = set()
+        """The operations that are not possible now."""
         self.cards = {
             name: scorecard.parse(sample_models.read(name))  # type: ignore[arg-type]
             for name in ("champion", "challenger")
@@ -85,6 +88,8 @@ class CreditRisk:
     def _check(self, operation: str) -> None:
         if operation in self.forbidden:
             raise ErrorResponse(403, "forbidden", "The caller may not call this.")
+        if operation in self.conflicts:
+            raise ErrorResponse(409, "conflict", "no model is active")
 
     # --- Scores
 
@@ -303,7 +308,7 @@ class CreditRisk:
             return 400, b"<Error><Code>InvalidArgument</Code></Error>", {"Content-Type": "application/xml"}
         if method == "GET":
             stored = {"results": RESULTS, "rejected": REJECTED, **self.files}
-            return 200, stored[name], {"Content-Type": "text/csv"}
+            return 200, stored[name], {"Content-Type": "application/gzip"}
         if self.failing_uploads:
             self.failing_uploads -= 1
             return 503, b"<Error><Code>SlowDown</Code></Error>", {"Content-Type": "application/xml"}

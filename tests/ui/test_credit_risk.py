@@ -2,6 +2,7 @@
 
 import gzip
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, get_args
 
 import pytest
@@ -12,7 +13,7 @@ from lambda_src.credit_risk.characteristics import CHARACTERISTICS
 from tests.ui.app_helpers import click, html, warnings
 from tests.ui.browser import BrowserSession
 from tests.ui.fake_api import HOSTILE, ErrorResponse, FakeApi
-from tests.ui.fake_credit_risk import CUT_OFF, STEPS, CreditRisk
+from tests.ui.fake_credit_risk import CUT_OFF, RESULTS, STEPS, CreditRisk
 from ui import api_request, credit_fields
 from ui.credit_batches import MAX_MEGABYTES, PURPOSES, preview
 from ui.credit_scores import EXAMPLES, gauge
@@ -54,6 +55,12 @@ def part(app: Callable[..., AppTest]) -> Callable[..., AppTest]:
 def _show(session: BrowserSession, name: str) -> None:
     """Opens a part of the page, or a view of a model."""
     session.page.locator("[data-testid=stButtonGroup]").get_by_text(name, exact=True).click()
+    session.wait_until_idle()
+
+
+def _choose_model(session: BrowserSession, name: str) -> None:
+    session.page.get_by_role("combobox", name="Model").fill(name)
+    session.page.get_by_role("option", name=name).first.click()
     session.wait_until_idle()
 
 
@@ -192,9 +199,7 @@ def test_activation_is_refused_by_four_eyes(
     session = new_session()
     page = session.open(PATH)
     _show(session, "Models")
-    page.get_by_role("combobox", name="Model").click()
-    page.get_by_role("option", name="Scorecard of November").click()
-    session.wait_until_idle()
+    _choose_model(session, "Scorecard of November")
     _show(session, "Activate")
     page.get_by_label("Approve from", exact=True).fill("650")
     page.get_by_label("Refer from", exact=True).fill("600")
@@ -299,8 +304,7 @@ def test_html_and_markdown_are_escaped(
     session = new_session()
     page = session.open(PATH)
     _show(session, "Models")
-    page.get_by_role("combobox", name="Model").click()
-    page.get_by_role("option", name="Loud").click()
+    _choose_model(session, "Loud")
     page.locator("blockquote").get_by_text(HOSTILE, exact=True).wait_for()
     assert page.get_by_role("rowheader").get_by_text(HOSTILE, exact=True).is_visible()
     _show(session, "Monitoring")
@@ -338,10 +342,7 @@ def test_the_period_and_the_days_are_sent(part: Callable[..., AppTest], api: Fak
 
 
 def test_nothing_to_monitor_is_no_error(part: Callable[..., AppTest], credit: CreditRisk) -> None:
-    def conflict(query: Any) -> dict[str, Any]:
-        raise ErrorResponse(409, "conflict", "The model has no reference.")
-
-    credit.get_monitoring = conflict  # type: ignore[method-assign]
+    credit.conflicts = {"get_monitoring"}
     page = part("monitoring")
     assert len(page.error) == 0
     assert any("There is nothing to monitor yet" in info.value for info in page.info)
@@ -384,9 +385,11 @@ def test_a_batch_is_uploaded_processed_and_downloaded(
     assert page.get_by_text("USD 1,234,567.89").is_visible()
     with page.expect_download() as download:
         page.get_by_role("button", name="Download the results").click()
-    assert download.value.suggested_filename.startswith("results-")
+    assert download.value.suggested_filename.endswith(".csv.gz")
+    assert Path(download.value.path()).read_bytes() == RESULTS
     page.get_by_text("Show the rejected rows").click()
-    page.get_by_role("cell", name="amount: must be from 500").wait_for()
+    page.get_by_role("cell", name="must be at least 500").wait_for()
+    session.wait_until_idle()
     assert session.accessibility_violations() == []
 
 
@@ -423,7 +426,7 @@ def test_a_double_click_uploads_a_batch_once(
 
 def test_nothing_is_uploaded_without_a_file(part: Callable[..., AppTest], api: FakeApi) -> None:
     page = part("batches")
-    click(page, "Upload")
+    click(page, "Upload the file")
     assert warnings(page) == ["Choose a file first."]
     assert api.posts("/batches") == []
 
@@ -469,6 +472,7 @@ def test_a_training_advances_and_fails(new_session: Callable[..., BrowserSession
         (b"", []),
         (b"a\n" + b"1\n" * 50, [["a"], *[["1"]] * 20]),
     ],
+    ids=["csv", "compressed", "damaged", "empty", "long"],
 )
 def test_the_preview_of_a_file(content: bytes, rows: list[list[str]]) -> None:
     assert preview(content) == rows
