@@ -4,9 +4,9 @@ import html
 import json
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import streamlit as st
 
@@ -188,6 +188,57 @@ def json_box(value: Mapping[str, Any], name: str) -> None:
     with st.expander("JSON", icon=":material/data_object:"):
         st.code(text, language="json", wrap_lines=True)
         st.download_button(t("components.download_json"), text, f"{name}.json", "application/json", key=f"json {name}")
+
+
+class Badge(NamedTuple):
+    """A state in a table, colored as by `badge`."""
+
+    level: str
+    state: str
+
+
+Cell = str | Badge
+
+
+def table(
+    caption: str, columns: Sequence[str], rows: Sequence[Sequence[Cell]], *, texts: int = 1, titled: bool = False
+) -> None:
+    """A table whose first columns (`texts`) are texts and the others numbers. `titled` shows its caption.
+
+    Unlike `st.dataframe`, it is written in the user's language and read by screen readers.
+    """
+    align = [' class="text"' if index < texts else "" for index in range(len(columns))]
+    head = "".join(
+        f'<th scope="col"{style}>{html.escape(column)}</th>' for style, column in zip(align, columns, strict=True)
+    )
+    body = "".join(f"<tr>{_cells(row, align)}</tr>" for row in rows)
+    title = f"<caption>{html.escape(caption)}</caption>" if titled else ""
+    # The keyboard scrolls only what has the focus.
+    st.html(
+        f'<div class="table" role="region" aria-label="{html.escape(caption)}" tabindex="0"><table>'
+        f"{title}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+    )
+
+
+def _cells(row: Sequence[Cell], align: Sequence[str]) -> str:
+    return "".join(
+        f'<th scope="row"{style}>{_cell(cell)}</th>' if index == 0 else f"<td{style}>{_cell(cell)}</td>"
+        for index, (cell, style) in enumerate(zip(row, align, strict=True))
+    )
+
+
+def _cell(cell: Cell) -> str:
+    if isinstance(cell, Badge):
+        return f'<span class="badge {cell.level}">{html.escape(cell.state)}</span>'
+    return html.escape(cell)
+
+
+def figures(values: Mapping[str, str]) -> None:
+    """Named figures next to each other."""
+    items = "".join(
+        f"<div><dt>{html.escape(name)}</dt><dd>{html.escape(value)}</dd></div>" for name, value in values.items()
+    )
+    st.html(f'<dl class="figures">{items}</dl>')
 
 
 def print_button() -> None:

@@ -14,6 +14,7 @@ from lambda_src.credit_risk.counters import ScoreFacts
 from lambda_src.credit_risk.models import Applicant, Loan, Review, Score
 from lambda_src.credit_risk.reasons import Language
 from lambda_src.credit_risk.scoring import ShadowScore
+from lambda_src.shared import aws
 from lambda_src.shared.errors import Conflict, InProgress, NotFound
 from lambda_src.shared.idempotency import RETRY_AFTER_SECONDS
 from lambda_src.shared.table import Item, Table, check_cursor, item_key, to_attribute
@@ -59,8 +60,12 @@ class ScoreStore(Table):
             {"Put": {"TableName": self._table, "Item": item}} for item in items(caller, record, facts, expires_at)
         ]
         writes[0]["Put"]["ConditionExpression"] = "attribute_not_exists(pk)"
-        if self._transact([*writes, *extra_writes]):
+        reasons = self._transact([*writes, *extra_writes])
+        if "ConditionalCheckFailed" in reasons:
             raise InProgress("The request was taken over by a repetition of it.", retry_after=RETRY_AFTER_SECONDS)
+        if reasons:
+            # Scores of one application at the same time.
+            raise aws.store_unavailable("TransactionConflict")
 
     def get(self, caller: str, score_id: str) -> StoredScore:
         """Raises `NotFound` for one that is not the caller's, or has expired."""

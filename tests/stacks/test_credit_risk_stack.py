@@ -220,3 +220,11 @@ def test_settings_that_are_off_have_no_variable(assembly_of: Assemble) -> None:
         assert variables["RETENTION_MONTHS"] == "25"
         assert variables["SAMPLE_MODELS"] == "true"
         assert "ROLES" not in variables
+
+
+def test_a_stage_may_have_no_model_at_all(assembly_of: Assemble) -> None:
+    (template,) = assembly_of("scores").templates
+
+    variables = template.properties("AWS::Lambda::Function")[0]["Environment"]["Variables"]
+    assert json.loads(variables["ROLES"]) == [{"role": "validator", "groups": ["risk-committee"]}]
+    assert variables["SAMPLE_MODELS"] == "false"

@@ -511,6 +511,7 @@ class Chatbot:
 
 def services() -> dict[str, Any]:
     """The fakes of all use cases that have a page."""
+    from tests.ui.fake_credit_risk import CreditRisk
     from tests.ui.fake_hr_qa import HrQa
     from tests.ui.fake_playground import Playground
 
@@ -521,4 +522,5 @@ def services() -> dict[str, Any]:
         "hr-qa": HrQa(),
         "playground": Playground(),
         "chatbot": Chatbot(),
+        "credit-risk": CreditRisk(),
     }

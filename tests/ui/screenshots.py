@@ -99,3 +99,13 @@ def screenshot_chatbot(new_session: Callable[..., BrowserSession], api: FakeApi)
     page.get_by_test_id("stChatInputSubmitButton").click()
     page.get_by_text("input tokens").wait_for()
     _save(session, "chatbot", 1000)
+
+
+def screenshot_credit_risk(new_session: Callable[..., BrowserSession]) -> None:
+    session = new_session()
+    page = session.open("credit-risk")
+    page.get_by_role("button", name="An average applicant").click()
+    session.wait_until_idle()
+    page.get_by_role("button", name="Score the application").click()
+    page.locator("img.gauge").first.wait_for()
+    _save(session, "credit-risk", 2150)

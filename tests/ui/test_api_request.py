@@ -33,6 +33,7 @@ FORMS = (
     ),
     Form("hr-qa", "/questions", "How long is maternity leave?", "Ask", "Perguntar", "[class*=st-key-answer-]"),
     Form("playground", "/completions/stream", "Write a story", "Run", "Perguntar", "[class*=st-key-answers]"),
+    Form("credit-risk", "/scores", "An average applicant", "Score the application", "Pontuar o pedido", "img.gauge"),
 )
 
 

@@ -11,6 +11,7 @@ import streamlit as st
 
 from ui import components
 from ui.api_request import ApiRequest
+from ui.charts import styled
 from ui.entry import Entry
 from ui.texts import t
 
@@ -109,7 +110,7 @@ def _results(response: Mapping[str, Any], texts: list[str]) -> None:
     components.section(t("embeddings.map"))
     st.caption(t("embeddings.map_lead"))
     st.altair_chart(_map(project_to_plane(vectors[:MAX_CHARTED]), charted), theme=None)
-    with st.expander(t("embeddings.table"), icon=":material/table:"):
+    with st.expander(t("components.as_table"), icon=":material/table:"):
         st.dataframe(
             pd.DataFrame(
                 similarities.round(3),
@@ -176,7 +177,7 @@ def _heat_map(similarities: Any, texts: list[str]) -> Any:
         text=alt.Text("cosine:Q", format=".2f"),
         color=alt.condition(f"datum.cosine > {middle}", alt.value("#111111"), alt.value("#ffffff")),
     )
-    return _styled((cells + numbers if count <= MAX_NUMBERED else cells).properties(height=max(160, 34 * count)))
+    return styled((cells + numbers if count <= MAX_NUMBERED else cells).properties(height=max(160, 34 * count)))
 
 
 def _map(points: Any, texts: list[str]) -> Any:
@@ -192,19 +193,4 @@ def _map(points: Any, texts: list[str]) -> Any:
     )
     circles = base.mark_circle(size=520, color="#f0a830", opacity=0.9, stroke="#5c3b00")
     numbers = base.mark_text(fontSize=13, fontWeight="bold", color="#17110a").encode(text="number:O")
-    return _styled((circles + numbers).properties(height=380))
-
-
-def _text_color() -> str:
-    return "#e6eeec" if st.context.theme.type == "dark" else "#17211f"
-
-
-def _styled(chart: Any) -> Any:
-    """The chart in the theme's colors: the page's CSS does not apply to Altair's canvas."""
-    color = _text_color()
-    return (
-        chart.configure(background="transparent", font="system-ui, sans-serif")
-        .configure_view(stroke=None)
-        .configure_axis(labelColor=color, labelFontSize=12, gridColor="#8884", domainColor=color, tickColor=color)
-        .configure_legend(labelColor=color, titleColor=color)
-    )
+    return styled((circles + numbers).properties(height=380))

@@ -2,9 +2,6 @@
 
 import hashlib
 import html
-import math
-import threading
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,6 +15,7 @@ from ui.entry import Entry
 from ui.hr_feedback import USE_CASE, Turn
 from ui.session import client
 from ui.texts import LANGUAGES, language, t, translations
+from ui.uploads import uploads
 
 SAMPLES = {"en": "tts_leave_handbook.pdf", "pt": "clt_jornada_ferias_maternidade_rescisao.pdf"}
 FOLDER = Path(__file__).parents[2] / "samples" / "handbooks"
@@ -50,8 +48,6 @@ _SPACES = "hr.spaces"
 # The API's name of the user's own documents.
 _OWN = "own"
 _PAGE_SIZE = 20
-# The same file again within this time is a double click.
-_DOUBLE_CLICK_SECONDS = 10.0
 # Each document is polled separately: with more than four, less often, to limit the total.
 _POLL_SECONDS, _POLL_SECONDS_PER_DOCUMENT = 2.0, 0.5
 # S3 requires the form's fields before the file.
@@ -311,8 +307,9 @@ def _documents(documents: list[dict[str, Any]], more: bool, space: str, *, writa
 
 def _is_in_progress(document: Mapping[str, Any]) -> bool:
     """Whether the status is about to change. Without an upload, `awaitingUpload` lasts until the form expires."""
-    uploaded = st.session_state.get("hr.uploaded", ())
-    return document["status"] == "processing" or (document["status"] == "awaitingUpload" and document["id"] in uploaded)
+    if document["status"] == "awaitingUpload":
+        return document["id"] in uploads(USE_CASE).ids
+    return bool(document["status"] == "processing")
 
 
 def _poll(document_id: str, previous_status: str) -> None:
@@ -373,7 +370,6 @@ def _error(error: Mapping[str, str]) -> None:
 def _upload(space: str, *, first: bool) -> None:
     # A new key empties the uploader. It changes only if all files were uploaded.
     batch = st.session_state.setdefault("hr.batch", 0)
-    st.session_state.setdefault("hr.upload_lock", threading.Lock())
     with st.form("documents"):
         files = st.file_uploader(
             t("hr_qa.files", megabytes=MAX_MEGABYTES),
@@ -405,10 +401,9 @@ def _problems() -> None:
 
 def _upload_files(files: Sequence[tuple[str, bytes]], space: str) -> None:
     """Uploads each file. If any fails, the files stay in the uploader."""
-    upload_times: dict[str, float] = st.session_state.setdefault("hr.upload_times", {})
-    # The second click of a double click may find the uploader emptied by the first.
-    is_double_click = any(time.monotonic() - uploaded < _DOUBLE_CLICK_SECONDS for uploaded in upload_times.values())
-    problems: list[tuple[str, str | Failure]] = [] if files or is_double_click else [("", "hr_qa.no_file_chosen")]
+    problems: list[tuple[str, str | Failure]] = (
+        [] if files or uploads(USE_CASE).is_double_click() else [("", "hr_qa.no_file_chosen")]
+    )
     st.session_state["hr.problems"] = problems
     for name, content in files:
         if _content_type(name) == _PDF and b"%PDF-" not in content[:_HEADER_BYTES]:
@@ -416,7 +411,7 @@ def _upload_files(files: Sequence[tuple[str, bytes]], space: str) -> None:
             continue
         try:
             with st.spinner(t("hr_qa.sending", name=components.plain(name)), show_time=True):
-                _upload_file(name, content, space, upload_times)
+                _upload_file(name, content, space)
         except Failure as failure:
             problems.append((name, failure))
     if not problems:
@@ -424,30 +419,13 @@ def _upload_files(files: Sequence[tuple[str, bytes]], space: str) -> None:
     st.rerun()
 
 
-def _upload_file(name: str, content: bytes, space: str, upload_times: dict[str, float]) -> None:
-    """Creates a document and posts the file to S3 with its presigned form: API requests are limited to a few MB."""
-    api, uploaded = client(), st.session_state.setdefault("hr.uploaded", set())
-    digest = hashlib.sha256(content).hexdigest()
-    file_key = f"{space} {digest} {name}"
+def _upload_file(name: str, content: bytes, space: str) -> None:
     document_name = (
         "".join(character if character.isprintable() else " " for character in name).strip()[:_MAX_NAME] or "document"
     )
+    digest = hashlib.sha256(content).hexdigest()
     body = {"name": document_name, "contentType": _content_type(name), "bytes": len(content), "sha256": digest}
-    body |= _in_space(space)
-    # The second click of a double click starts another run while this one waits for the API. Don't call Streamlit with
-    # the lock held: it would end this run before the upload completes.
-    with st.session_state["hr.upload_lock"]:
-        if time.monotonic() - upload_times.get(file_key, -math.inf) < _DOUBLE_CLICK_SECONDS:
-            return
-        document = api.post(USE_CASE, "/documents", body)
-        try:
-            api.upload(document["upload"], document_name, content)
-        except Failure:
-            # Otherwise the document would wait for its file until the form expires.
-            api.delete(USE_CASE, f"/documents/{document['id']}")
-            raise
-        uploaded.add(document["id"])
-        upload_times[file_key] = time.monotonic()
+    uploads(USE_CASE).send("/documents", body | _in_space(space), document_name, content)
 
 
 def _content_type(name: str) -> str:

@@ -1,0 +1,280 @@
+"""Credit risk: how the population and the outcomes compare with what a model was made from, by period."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import altair as alt
+import pandas as pd
+import streamlit as st
+
+from ui import charts, components, credit_curves, credit_models
+from ui import credit_fields as fields
+from ui.client import Failure
+from ui.components import Badge, Cell
+from ui.credit_fields import AUDITOR, USE_CASE, VALIDATOR
+from ui.number_format import NOTHING, date_format, number, percent
+from ui.session import client
+from ui.texts import t
+
+_PERIODS = ("month", "quarter", "day")
+_BADGES = {"stable": "good", "watch": "warn", "alarm": "bad"}
+# The levels of the API.
+_WATCH, _ALARM = 0.1, 0.25
+_MOST_MODELS = 100
+_LINE, _EXPECTED, _ACTUAL = "#3d7fc4", "#8a9a97", "#d9822b"
+
+Period = Mapping[str, Any]
+
+
+def view() -> None:
+    """The periods of a model, and one of them."""
+    try:
+        models, _ = client().newest(USE_CASE, "/models", _MOST_MODELS)
+        if not models:
+            st.info(t("credit_risk.no_models"), icon=":material/info:")
+            return
+        model = credit_models.choose(models, "credit.monitored")
+        monitoring = client().get(USE_CASE, "/monitoring", model=model["id"], **_range())
+    except Failure as failure:
+        if failure.code == "conflict":
+            st.info(t("credit_risk.nothing_to_monitor"), icon=":material/info:")
+            components.model_text(failure.message)
+        else:
+            fields.failure_box(failure, "monitoring", (VALIDATOR, AUDITOR))
+        return
+    periods = monitoring["items"]
+    if not periods:
+        st.info(t("credit_risk.no_periods"), icon=":material/info:")
+        return
+    _psi(periods)
+    _population(periods)
+    _backtesting(periods)
+    _one(periods)
+    components.json_box(monitoring, "monitoring")
+
+
+def _range() -> dict[str, str | None]:
+    """The query: length of the periods, and the first and last day."""
+    left, middle, right = st.columns(3)
+    period = left.selectbox(
+        t("credit_risk.period_length"), _PERIODS, key="credit.period", persist_state="session",
+        format_func=lambda name: t(f"credit_risk.period_{name}"),
+    )  # fmt: skip
+    first = middle.date_input(
+        t("credit_risk.from"), None, key="credit.from", format=date_format(), persist_state="session"
+    )
+    last = right.date_input(t("credit_risk.to"), None, key="credit.to", format=date_format(), persist_state="session")
+    st.caption(t("credit_risk.range_note"))
+    return {
+        "period": period,
+        "from": first.isoformat() if first else None,
+        "to": last.isoformat() if last else None,
+    }
+
+
+def _level(level: str) -> Badge:
+    return Badge(_BADGES[level], t(f"credit_risk.level_{level}"))
+
+
+def _psi(periods: Sequence[Period]) -> None:
+    caption = t("credit_risk.psi_chart")
+    components.section(caption)
+    st.caption(t("credit_risk.psi_lead", watch=number(_WATCH, 2), alarm=number(_ALARM, 2)))
+    rows = [
+        {"period": period["period"], "psi": period["scorePsi"], "noise": period.get("noise")}
+        for period in periods
+        if "scorePsi" in period
+    ]
+    if not rows:
+        st.caption(t("credit_risk.no_reference"))
+        return
+    base = alt.Chart(pd.DataFrame(rows)).encode(
+        x=alt.X("period:O", title=None, axis=alt.Axis(labelAngle=-45)), tooltip=["period:O", "psi:Q", "noise:Q"]
+    )
+    top = max(_ALARM * 1.15, max(row["psi"] for row in rows) * 1.1)
+    psi = alt.Y("psi:Q", title="PSI", scale=alt.Scale(domain=[0, top]))
+    line = base.mark_line(color=_LINE, strokeWidth=2.5, point=alt.OverlayMarkDef(size=60, color=_LINE)).encode(y=psi)
+    noise = base.mark_line(color=_EXPECTED, strokeDash=[2, 3]).encode(y="noise:Q")
+    levels = pd.DataFrame([{"y": _WATCH, "name": "watch"}, {"y": _ALARM, "name": "alarm"}])
+    rules = (
+        alt.Chart(levels)
+        .mark_rule(strokeDash=[6, 4], strokeWidth=1.5)
+        .encode(
+            y="y:Q",
+            color=alt.Color(
+                "name:N", scale=alt.Scale(domain=["watch", "alarm"], range=["#d9991f", "#c2503f"]), legend=None
+            ),
+        )
+    )
+    columns = ["period", "level", "psi", "noise", "applications"]
+    cells: list[list[Cell]] = [
+        [
+            period["period"],
+            _level(period["level"]),
+            number(period.get("scorePsi"), 3),
+            number(period.get("noise"), 3),
+            number(period["applications"]),
+        ]
+        for period in periods
+    ]
+    st.altair_chart(charts.styled((rules + noise + line).properties(height=260)), theme=None, alt=caption)
+    components.table(caption, [t(f"credit_risk.{column}") for column in columns], cells, texts=2)
+
+
+def _population(periods: Sequence[Period]) -> None:
+    caption = t("credit_risk.population")
+    components.section(caption)
+    columns = [
+        "period",
+        "applications",
+        "mean_score",
+        "mean_pd",
+        "approval_rate",
+        "referred",
+        "reviews",
+        "overturned_rate",
+    ]
+    cells: list[list[Cell]] = [
+        [
+            period["period"],
+            number(period["applications"]),
+            number(period.get("meanScore"), 1),
+            percent(period.get("meanProbabilityOfDefault")),
+            percent(period.get("approvalRate")),
+            number(period.get("recommendations", {}).get("refer", 0)),
+            number(period.get("reviews", 0)),
+            percent(period.get("overrideRate")),
+        ]
+        for period in periods
+    ]
+    components.table(caption, [t(f"credit_risk.{column}") for column in columns], cells)
+
+
+def _backtesting(periods: Sequence[Period]) -> None:
+    caption = t("credit_risk.backtesting")
+    components.section(caption)
+    st.caption(t("credit_risk.backtesting_lead"))
+    known = [period for period in periods if period.get("outcomes", {}).get("count")]
+    if not known:
+        st.caption(t("credit_risk.no_outcomes"))
+        return
+    columns = ["period", "outcomes", "bad_rate", "mean_pd", "auroc", "interval", "gini", "ks", "lgd_pair", "ead_pair"]
+    cells: list[list[Cell]] = []
+    for period in known:
+        outcomes = period["outcomes"]
+        interval = outcomes.get("aurocInterval")
+        lgd, exposure = outcomes.get("lossGivenDefault"), outcomes.get("exposure")
+        cells.append(
+            [
+                period["period"],
+                number(outcomes["count"]),
+                percent(outcomes["badRate"]),
+                percent(outcomes["meanProbabilityOfDefault"]),
+                number(outcomes.get("auroc"), 3),
+                f"{number(interval[0], 3)} – {number(interval[1], 3)}" if interval else NOTHING,
+                number(outcomes.get("gini"), 3),
+                number(outcomes.get("ks"), 3),
+                f"{percent(lgd['predicted'])} / {percent(lgd['observed'])}" if lgd else NOTHING,
+                f"{number(exposure['predicted'])} / {number(exposure['observed'])}" if exposure else NOTHING,
+            ]
+        )
+    components.table(caption, [t(f"credit_risk.{column}") for column in columns], cells)
+
+
+def _one(periods: Sequence[Period]) -> None:
+    """What moved in a period, what was missing, and how its groups did."""
+    components.section(t("credit_risk.one_period"))
+    by_name = {period["period"]: period for period in periods}
+    if st.session_state.get("credit.one_period") not in by_name:
+        st.session_state["credit.one_period"] = periods[-1]["period"]
+    chosen = st.selectbox(
+        t("credit_risk.period"), list(by_name)[::-1], key="credit.one_period", persist_state="session"
+    )
+    period = by_name[chosen]
+    _moved(period)
+    _missing(period)
+    outcomes = period.get("outcomes", {})
+    if outcomes.get("calibration"):
+        caption = t("credit_risk.calibration_of", period=chosen)
+        credit_curves.calibration(outcomes["calibration"], caption)
+    _segments(period)
+
+
+def _moved(period: Period) -> None:
+    characteristics = sorted(period.get("characteristics", ()), key=lambda entry: -entry["psi"])
+    if not characteristics:
+        return
+    caption = t("credit_risk.moved")
+    cells: list[list[Cell]] = [
+        [fields.name(entry["name"]), _level(entry["level"]), number(entry["psi"], 3), number(entry["noise"], 3)]
+        for entry in characteristics
+    ]
+    columns = ["characteristic", "level", "csi", "noise"]
+    components.table(caption, [t(f"credit_risk.{column}") for column in columns], cells, texts=2, titled=True)
+    by_name = {entry["name"]: entry for entry in characteristics}
+    if st.session_state.get("credit.moved") not in by_name:
+        st.session_state["credit.moved"] = characteristics[0]["name"]
+    chosen = st.selectbox(
+        t("credit_risk.classes_of"), list(by_name), format_func=fields.name, key="credit.moved",
+        persist_state="session",
+    )  # fmt: skip
+    _classes(by_name[chosen])
+
+
+def _classes(characteristic: Mapping[str, Any]) -> None:
+    names = {"expected": t("credit_risk.expected"), "actual": t("credit_risk.actual")}
+    labels = [fields.class_label(characteristic["name"], entry["class"]) for entry in characteristic["classes"]]
+    rows = [
+        {"class": label, "share": entry[kind], "kind": name}
+        for label, entry in zip(labels, characteristic["classes"], strict=True)
+        for kind, name in names.items()
+    ]
+    domain = list(names.values())
+    bars = (
+        alt.Chart(pd.DataFrame(rows))
+        .mark_bar()
+        .encode(
+            y=alt.Y("class:N", title=None, sort=labels, axis=alt.Axis(labelLimit=160)),
+            yOffset=alt.YOffset("kind:N", sort=domain),
+            x=alt.X("share:Q", title=t("credit_risk.share"), axis=alt.Axis(format=".0%", tickCount=5)),
+            color=alt.Color(
+                "kind:N",
+                scale=alt.Scale(domain=domain, range=[_EXPECTED, _ACTUAL]),
+                legend=alt.Legend(title=None, orient="top"),
+            ),
+            tooltip=["class:N", "kind:N", alt.Tooltip("share:Q", format=".1%")],
+        )
+        .properties(height=46 * len(labels) + 60)
+    )
+    cells: list[list[Cell]] = [
+        [label, percent(entry["expected"]), percent(entry["actual"])]
+        for label, entry in zip(labels, characteristic["classes"], strict=True)
+    ]
+    caption = t("credit_risk.classes_caption", name=fields.name(characteristic["name"]))
+    charts.with_table(bars, caption, [t("credit_risk.class"), *domain], cells)
+
+
+def _missing(period: Period) -> None:
+    rates = sorted(period.get("missingRates", {}).items(), key=lambda item: -item[1])
+    if rates:
+        caption = t("credit_risk.missing_rates")
+        cells: list[list[Cell]] = [[fields.name(name), percent(rate)] for name, rate in rates]
+        components.table(caption, [t("credit_risk.characteristic"), t("credit_risk.missing_rate")], cells, titled=True)
+
+
+def _segments(period: Period) -> None:
+    if segments := period.get("segments"):
+        caption = t("credit_risk.segments")
+        columns = ["segment", "applications", "approval_rate", "ratio"]
+        cells: list[list[Cell]] = [
+            [
+                entry["segment"],
+                number(entry["applications"]),
+                percent(entry["approvalRate"]),
+                number(entry.get("ratio"), 2),
+            ]
+            for entry in segments
+        ]
+        components.section(caption)
+        st.caption(t("credit_risk.segments_lead"))
+        components.table(caption, [t(f"credit_risk.{column}") for column in columns], cells)

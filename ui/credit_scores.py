@@ -1,0 +1,343 @@
+"""Credit risk: the form of an application, its score with everything that explains it, and reviews."""
+
+import base64
+import html
+import math
+from collections.abc import Mapping
+from itertools import pairwise
+from typing import Any
+
+import altair as alt
+import pandas as pd
+import streamlit as st
+
+from ui import charts, components
+from ui import credit_fields as fields
+from ui.api_request import ApiRequest
+from ui.client import Failure
+from ui.components import Cell
+from ui.credit_fields import AUDITOR, SCORER, USE_CASE
+from ui.number_format import date_format, money, number, percent, signed
+from ui.session import client
+from ui.texts import language, t
+
+_PREFIX, _SHOWN = "credit.field.", "credit.shown"
+_PAGE_SIZE = 10
+_MAX_REASON = 1_000
+_BADGES = {"approve": "good", "refer": "warn", "decline": "bad"}
+_COLORS = {"decline": "#c2503f", "refer": "#d9991f", "approve": "#2f9163"}
+_STRONG = {
+    "amount": 8_000.0, "termMonths": 36, "purpose": "car", "interestRate": 7.5, "grade": "A",
+    "annualIncome": 95_000.0, "employmentYears": 10.0, "homeOwnership": "mortgage",
+    "incomeVerification": "verified", "debtToIncome": 6.2,
+    "delinquencies2Years": 0, "inquiries6Months": 0, "openAccounts": 11, "totalAccounts": 27, "publicRecords": 0,
+    "revolvingBalance": 4_100.0, "revolvingUtilization": 14.5, "earliestCreditLine": "1996-05",
+}  # fmt: skip
+_AVERAGE = {
+    **_STRONG, "amount": 12_000.0, "purpose": "debtConsolidation", "interestRate": 12.4, "grade": "B",
+    "annualIncome": 62_000.0, "employmentYears": 4.0, "homeOwnership": "rent", "debtToIncome": 14.0,
+    "inquiries6Months": 1, "openAccounts": 9, "totalAccounts": 19, "revolvingBalance": 11_800.0,
+    "revolvingUtilization": 52.0, "earliestCreditLine": "2001-09",
+}  # fmt: skip
+_WEAK = {
+    **_AVERAGE, "amount": 18_000.0, "termMonths": 60, "purpose": "smallBusiness", "interestRate": 19.2, "grade": "F",
+    "annualIncome": 24_000.0, "employmentYears": 1.0, "incomeVerification": "notVerified", "debtToIncome": 24.5,
+    "delinquencies2Years": 1, "inquiries6Months": 5, "openAccounts": 6, "publicRecords": 1,
+    "revolvingBalance": 16_300.0, "revolvingUtilization": 93.0, "earliestCreditLine": "2006-02",
+}  # fmt: skip
+EXAMPLES: Mapping[str, Mapping[str, Any]] = {"strong": _STRONG, "average": _AVERAGE, "weak": _WEAK}
+
+
+def view() -> None:
+    """The form, the score that it gave, and earlier scores."""
+    request = ApiRequest(USE_CASE, "/scores")
+    with st.container(horizontal=True, gap="small"):
+        for name in EXAMPLES:
+            st.button(t(f"credit_risk.example_{name}"), key=f"credit example {name}", on_click=_fill, args=(name,))
+    body = _form(request)
+    request.run(body, t("credit_risk.scoring"), fields.problem({**body["loan"], **body["applicant"]}))
+    fields.outcome(request, (SCORER,))
+    if request.response:
+        with st.container(border=True, key="credit-score"):
+            _score(request.response)
+            _points(request.response)
+            _model_line(request.response)
+        components.json_box(request.response, "score")
+    if request.body:
+        components.request_box(USE_CASE, "POST", "/scores", request.body)
+    _earlier()
+
+
+def _fill(example: str) -> None:
+    for name, value in EXAMPLES[example].items():
+        st.session_state[f"{_PREFIX}{name}"] = value
+
+
+def _form(request: ApiRequest) -> dict[str, Any]:
+    with st.form("credit score"):
+        loan = _inputs(fields.LOAN, "loan")
+        applicant = _inputs(fields.APPLICANT, "applicant")
+        applicant |= _inputs(fields.REPORT, "report")
+        optional = _optional()
+        st.form_submit_button(
+            t("credit_risk.score_button"), type="primary", icon=":material/speed:", on_click=request.start,
+            disabled=request.running,
+        )  # fmt: skip
+    return {"applicant": applicant, "loan": loan, "language": language(), **optional}
+
+
+def _inputs(group: tuple[fields.Field, ...], name: str) -> dict[str, Any]:
+    st.markdown(f"**{t(f'credit_risk.group_{name}')}**")
+    with st.container(key=f"credit-fields-{name}"):
+        values = {field.name: fields.widget(field, _PREFIX) for field in group}
+    return {field: value for field, value in values.items() if value is not None}
+
+
+def _optional() -> dict[str, str]:
+    with st.expander(t("credit_risk.optional")), st.container(key="credit-fields-optional"):
+        application = st.text_input(
+            t("credit_risk.application_id"), max_chars=64, key="credit.application", placeholder="A-2026-000123",
+            persist_state="session",
+        )  # fmt: skip
+        segment = st.text_input(
+            t("credit_risk.segment"), max_chars=40, key="credit.segment", placeholder="branch-12",
+            help=t("credit_risk.segment_help"), persist_state="session",
+        )  # fmt: skip
+        day = st.date_input(
+            t("credit_risk.application_date"), None, key="credit.date", format=date_format(),
+            help=t("credit_risk.application_date_help"), persist_state="session",
+        )  # fmt: skip
+    given = {
+        "applicationId": (application or "").strip(),
+        "segment": (segment or "").strip(),
+        "applicationDate": day.isoformat() if day else "",
+    }
+    return {name: value for name, value in given.items() if value}
+
+
+def _score(score: Mapping[str, Any]) -> None:
+    left, right = st.columns([1, 1], vertical_alignment="center")
+    with left:
+        st.html(gauge(score))
+    with right:
+        components.badge(_BADGES[score["recommendation"]], t(f"credit_risk.recommend_{score['recommendation']}"))
+        cut_off = score["cutOff"]
+        st.caption(
+            t("credit_risk.cut_offs_in_force", approve=number(cut_off["approve"]), refer=number(cut_off["refer"]))
+        )
+        st.caption(t("credit_risk.recommendation_note"))
+    for warning in score.get("warnings", ()):
+        st.warning(
+            t(f"credit_risk.warning_{warning['code']}", field=components.plain(fields.path(warning["path"]))),
+            icon=":material/warning:",
+        )
+    currency = score["currency"]
+    components.figures(
+        {
+            t("credit_risk.pd"): percent(score["probabilityOfDefault"]),
+            t("credit_risk.pd_12"): percent(score.get("probabilityOfDefault12Months")),
+            t("credit_risk.lgd"): percent(score["lossGivenDefault"]),
+            t("credit_risk.ccf"): percent(score["creditConversionFactor"]),
+            t("credit_risk.ead"): money(score["exposureAtDefault"], currency),
+            t("credit_risk.el"): money(score["expectedLoss"], currency),
+            t("credit_risk.el_rate"): percent(score["expectedLossRate"], 2),
+        }
+    )
+    st.markdown(f"**{t('credit_risk.reasons')}**")
+    if not score["reasons"]:
+        st.caption(t("credit_risk.no_reasons"))
+        return
+    reasons = "".join(
+        f"<li>{html.escape(reason['text'])} <small>"
+        f"{html.escape(t('credit_risk.below_average', points=number(reason['pointsBelowAverage'])))}</small></li>"
+        for reason in score["reasons"]
+    )
+    st.html(f'<ol class="reasons">{reasons}</ol>')
+
+
+def gauge(score: Mapping[str, Any]) -> str:
+    """A half circle from the lowest to the highest score, with the cut-offs and the score."""
+    low, high = score["scoreRange"]["min"], score["scoreRange"]["max"]
+    cuts = [min(max(score["cutOff"][name], low), high) for name in ("refer", "approve")]
+    ends = [low, *cuts, high]
+    arcs = "".join(
+        f'<path d="{_arc(_angle(start, low, high), _angle(end, low, high))}" fill="none" stroke="{color}" '
+        'stroke-width="20"/>'
+        for (start, end), color in zip(pairwise(ends), _COLORS.values(), strict=True)
+        if end > start
+    )
+    labels = "".join(_tick(cut, low, high) for cut in dict.fromkeys(cuts) if low < cut < high)
+    x, y = _point(_angle(score["score"], low, high), 78)
+    left, right = (_point(_angle(score["score"], low, high) + side, 58) for side in (0.05, -0.05))
+    drawing = (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 260 150" fill="{charts.text_color()}" '
+        f'font-family="system-ui, sans-serif" font-size="11" text-anchor="middle">{arcs}{labels}'
+        f'<polygon points="{x:.1f},{y:.1f} {left[0]:.1f},{left[1]:.1f} {right[0]:.1f},{right[1]:.1f}"/>'
+        f'<text x="130" y="120" font-size="36" font-weight="600">{number(score["score"])}</text>'
+        f'<text x="40" y="146">{number(low)}</text><text x="220" y="146">{number(high)}</text></svg>'
+    )
+    text = t(
+        "credit_risk.gauge", score=number(score["score"]), low=number(low), high=number(high),
+        refer=number(score["cutOff"]["refer"]), approve=number(score["cutOff"]["approve"]),
+    )  # fmt: skip
+    # As an image: `st.html` removes SVG elements.
+    data = base64.b64encode(drawing.encode()).decode()
+    return f'<img class="gauge" src="data:image/svg+xml;base64,{data}" alt="{html.escape(text)}">'
+
+
+def _angle(score: float, low: float, high: float) -> float:
+    """Radians: pi is the lowest score, 0 the highest."""
+    share = (min(max(score, low), high) - low) / ((high - low) or 1)
+    return math.pi * (1 - share)
+
+
+def _point(angle: float, radius: float) -> tuple[float, float]:
+    return 130 + radius * math.cos(angle), 128 - radius * math.sin(angle)
+
+
+def _arc(start: float, end: float) -> str:
+    (x1, y1), (x2, y2) = _point(start, 90), _point(end, 90)
+    return f"M {x1:.1f} {y1:.1f} A 90 90 0 0 1 {x2:.1f} {y2:.1f}"
+
+
+def _tick(score: int, low: int, high: int) -> str:
+    x, y = _point(_angle(score, low, high), 112)
+    return f'<text x="{x:.1f}" y="{y:.1f}">{number(score)}</text>'
+
+
+def _points(score: Mapping[str, Any]) -> None:
+    """What each characteristic adds, against the average."""
+    caption = t("credit_risk.points_chart")
+    st.markdown(f"**{caption}**")
+    st.caption(t("credit_risk.points_lead", base=number(score["basePoints"])))
+    rows = [
+        {
+            "name": fields.name(entry["characteristic"]),
+            "class": fields.class_label(entry["characteristic"], entry["class"]),
+            "difference": entry["points"] - entry["averagePoints"],
+        }
+        for entry in score["points"]
+    ]
+    bars = (
+        alt.Chart(pd.DataFrame(rows))
+        .mark_bar(size=16)
+        .encode(
+            x=alt.X("difference:Q", title=None),
+            y=alt.Y("name:N", title=None, sort="x", axis=alt.Axis(labelLimit=190)),
+            color=alt.condition("datum.difference < 0", alt.value(_COLORS["decline"]), alt.value(_COLORS["approve"])),
+            tooltip=["name:N", "class:N", alt.Tooltip("difference:Q", format="+.1f")],
+        )
+        .properties(height=26 * len(rows) + 50)
+    )
+    charts.with_table(bars, caption, *_points_table(score))
+
+
+def _points_table(score: Mapping[str, Any]) -> tuple[list[str], list[list[Cell]]]:
+    columns = ["characteristic", "class", "points", "average", "difference"]
+    rows: list[list[Cell]] = [
+        [
+            fields.name(entry["characteristic"]),
+            fields.class_label(entry["characteristic"], entry["class"]),
+            signed(entry["points"]),
+            signed(entry["averagePoints"], 1),
+            signed(entry["points"] - entry["averagePoints"], 1),
+        ]
+        for entry in score["points"]
+    ]
+    return [t(f"credit_risk.{column}") for column in columns], rows
+
+
+def _model_line(score: Mapping[str, Any]) -> None:
+    model = score["model"]
+    if model.get("sample"):
+        components.badge("warn", t("credit_risk.sample"), t("credit_risk.sample_note"))
+    facts = [model["name"], model["version"], components.local_time(score["createdAt"]), score["id"]]
+    st.html(f'<p class="usage">{" · ".join(html.escape(fact) for fact in facts)}</p>')
+
+
+def _earlier() -> None:
+    components.section(t("credit_risk.earlier"))
+    shown = st.session_state.get(_SHOWN, _PAGE_SIZE)
+    try:
+        scores, more = client().newest(USE_CASE, "/scores", shown)
+    except Failure as failure:
+        fields.failure_box(failure, "earlier scores", (SCORER, AUDITOR))
+        return
+    if not scores:
+        st.caption(t("credit_risk.no_scores"))
+    for score in scores:
+        with st.container(border=True, key=f"credit-earlier-{score['id']}"):
+            title = score.get("applicationId") or score["id"]
+            st.html(f'<p class="source" dir="auto">{html.escape(title)}</p>')
+            details = [
+                t("credit_risk.score_of", score=number(score["score"])),
+                t("credit_risk.pd_of", pd=percent(score["probabilityOfDefault"])),
+                components.local_time(score["createdAt"]),
+            ]
+            components.badge(
+                _BADGES[score["recommendation"]],
+                t(f"credit_risk.recommend_{score['recommendation']}"),
+                " · ".join(details),
+            )
+            expander = st.expander(
+                t("credit_risk.details"), icon=":material/fact_check:", key=f"credit details {score['id']}",
+                on_change="rerun",
+            )  # fmt: skip
+            if expander.open:
+                with expander:
+                    _details(score["id"])
+    if more and st.button(t("components.more"), key="credit more scores", icon=":material/expand_more:"):
+        st.session_state[_SHOWN] = shown + _PAGE_SIZE
+        st.rerun()
+
+
+def _details(score_id: str) -> None:
+    # Before the score is read, so that it has the new review.
+    _review_form(ApiRequest(USE_CASE, f"/scores/{score_id}/reviews"), score_id)
+    try:
+        score = client().get(USE_CASE, f"/scores/{score_id}")
+    except Failure as failure:
+        fields.failure_box(failure, f"score {score_id}", (SCORER, AUDITOR))
+        return
+    _reviews(score)
+    _score(score)
+    columns, rows = _points_table(score)
+    components.table(t("credit_risk.points_chart"), columns, rows, texts=2, titled=True)
+    application = {**score["loan"], **score["applicant"]}
+    rows = [[fields.name(name), fields.value(name, value)] for name, value in application.items() if value is not None]
+    components.table(
+        t("credit_risk.application"),
+        [t("credit_risk.characteristic"), t("credit_risk.value")],
+        rows,
+        texts=2,
+        titled=True,
+    )
+    _model_line(score)
+
+
+def _review_form(request: ApiRequest, score_id: str) -> None:
+    with st.form(f"credit review {score_id}"):
+        st.markdown(f"**{t('credit_risk.review')}**")
+        st.caption(t("credit_risk.review_note"))
+        outcome = st.radio(
+            t("credit_risk.outcome"), ("upheld", "overturned"), horizontal=True, key=f"credit outcome {score_id}",
+            format_func=lambda name: t(f"credit_risk.{name}"),
+        )  # fmt: skip
+        reason = st.text_area(t("credit_risk.reason"), max_chars=_MAX_REASON, key=f"credit reason {score_id}")
+        st.form_submit_button(
+            t("credit_risk.save_review"), icon=":material/how_to_reg:", on_click=request.start,
+            disabled=request.running,
+        )  # fmt: skip
+    body = {"outcome": outcome, "reason": (reason or "").strip()}
+    request.run(body, t("credit_risk.saving"), None if body["reason"] else t("credit_risk.no_reason"))
+    fields.outcome(request, (SCORER,))
+    if request.response:
+        st.success(t("credit_risk.review_saved"), icon=":material/check:")
+
+
+def _reviews(score: Mapping[str, Any]) -> None:
+    for review in score["reviews"]:
+        facts = f"{review['reviewedBy']} · {components.local_time(review['createdAt'])}"
+        level = "good" if review["outcome"] == "upheld" else "warn"
+        components.badge(level, t(f"credit_risk.{review['outcome']}"), facts)
+        components.model_text(review["reason"], tag="blockquote")

@@ -1,0 +1,37 @@
+"""Numbers as the user's language writes them. What is not known is a dash."""
+
+from ui.texts import language
+
+NOTHING = "–"
+_SIGNS = {"en": {}, "pt": str.maketrans(",.", ".,")}
+
+
+def number(value: float | None, digits: int = 0) -> str:
+    # The option z: no sign for what rounds to zero.
+    return NOTHING if value is None else _localized(f"{value:z,.{digits}f}")
+
+
+def short(value: float) -> str:
+    """A number with the digits that it has."""
+    return _localized(f"{value:,.10g}")
+
+
+def signed(value: float, digits: int = 0) -> str:
+    return _localized(f"{value:+z,.{digits}f}")
+
+
+def percent(fraction: float | None, digits: int = 1) -> str:
+    return NOTHING if fraction is None else f"{number(100 * fraction, digits)}\N{NO-BREAK SPACE}%"
+
+
+def money(amount: float | None, currency: str) -> str:
+    return NOTHING if amount is None else f"{currency} {number(amount, 2)}"
+
+
+def _localized(text: str) -> str:
+    return text.translate(_SIGNS[language()]).replace("-", "−")
+
+
+def date_format() -> str:
+    """For `st.date_input`."""
+    return "DD/MM/YYYY" if language() == "pt" else "YYYY-MM-DD"

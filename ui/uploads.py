@@ -1,0 +1,58 @@
+"""Uploads with presigned forms: requests to the APIs are limited to a few MB."""
+
+import json
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import streamlit as st
+
+from ui.client import Client, Failure
+from ui.session import client
+
+# The same file again within this time is a double click.
+_DOUBLE_CLICK_SECONDS = 10.0
+
+
+@dataclass
+class Uploads:
+    """A session's uploads to a use case. `ids`: what was created for them."""
+
+    use_case: str
+    ids: set[str] = field(default_factory=set)
+    _times: dict[str, float] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def is_double_click(self) -> bool:
+        """Whether a file was uploaded just now: the second click may find the uploader emptied by the first."""
+        return any(time.monotonic() - uploaded < _DOUBLE_CLICK_SECONDS for uploaded in self._times.values())
+
+    def send(self, path: str, body: Mapping[str, Any], name: str, content: bytes) -> None:
+        """Creates a resource and posts its file. `body` has the file's digest. A repetition does nothing."""
+        api, file_key = client(), json.dumps(body, sort_keys=True)
+        # The second click of a double click starts another run while this one waits for the API. Don't call Streamlit
+        # with the lock held: it would end this run before the upload completes.
+        with self._lock:
+            uploaded = self._times.get(file_key)
+            if uploaded is None or time.monotonic() - uploaded >= _DOUBLE_CLICK_SECONDS:
+                self.ids.add(_create(api, self.use_case, path, body, name, content))
+                self._times[file_key] = time.monotonic()
+
+
+def uploads(use_case: str) -> Uploads:
+    """The session's uploads to a use case."""
+    state: Uploads = st.session_state.setdefault(f"uploads {use_case}", Uploads(use_case))
+    return state
+
+
+def _create(api: Client, use_case: str, path: str, body: Mapping[str, Any], name: str, content: bytes) -> str:
+    created = api.post(use_case, path, body)
+    try:
+        api.upload(created["upload"], name, content)
+    except Failure:
+        # Otherwise it would wait for its file until the form expires.
+        api.delete(use_case, f"{path}/{created['id']}")
+        raise
+    return str(created["id"])
