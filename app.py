@@ -20,7 +20,8 @@ from stacks.ui_stack import floor_price as ui_floor_price
 def add_stacks(app: App, settings: StageSettings, today: date) -> None:
     """Adds the stacks of one stage. Raises `RegistryError` when a use case is incomplete."""
     apis = [use_case.stack(app, settings=settings, today=today) for use_case in settings.chosen_use_cases]
-    ModelLifecycleStack(app, settings=settings, today=today)
+    if settings.all_models:
+        ModelLifecycleStack(app, settings=settings, today=today)
     if settings.ui.deployed:
         UiStack(app, settings=settings, today=today, apis=apis)
     check_everything(app)

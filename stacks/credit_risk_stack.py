@@ -8,41 +8,131 @@ from aws_cdk import aws_events as events
 from constructs import Construct
 
 from lambda_src.credit_risk.psi import ALARM, WATCH
-from lambda_src.credit_risk.resources import MAXIMUM_DEVIATION, PREFIX, REGISTERED
+from lambda_src.credit_risk.resources import (
+    MAXIMUM_DEVIATION,
+    PREFIX,
+    REGISTERED,
+    RESULTS,
+    TRAINED,
+    UPLOADS,
+    WORK,
+)
 from lambda_src.credit_risk.routes import ROUTES
 from stacks.common.alarms import Alarms
 from stacks.common.bucket import PrivateBucket
-from stacks.common.python_function import ApiFunction, ScheduledFunction
+from stacks.common.python_function import ApiFunction, QueueFunction, ScheduledFunction
 from stacks.common.table import Table
 from stacks.common.use_case_api import UseCaseApi
 from stacks.common.use_case_stack import UseCaseStack, kebab
+from stacks.common.work_queue import WorkQueue
 from stacks.config import StageSettings
 
 REPORT_TIMEOUT = Duration.minutes(5)
 REPORT_MEMORY = 512
+PROCESSING_TIMEOUT = Duration.minutes(5)
+PROCESSING_MEMORY = 1024
+PROCESSING_CONCURRENCY = 5
+TRAINING_TIMEOUT = Duration.minutes(10)
+# 500,000 loans.
+TRAINING_MEMORY = 2048
+TRAINING_CONCURRENCY = 2
+# What a worker wrote for a batch that failed, or was deleted while it wrote.
+_WORK_KEPT = Duration.days(14)
+_DAYS_A_MONTH = 31
 _DAY = Duration.days(1)
 
 
 class CreditRiskStack(UseCaseStack):
-    """The scores, models and monitoring API, and the daily report on the models.
+    """The scores, models and monitoring API, the daily report on the models, and the work on files behind queues.
 
-    Scores, reviews, activations and counters are in a table, models in a bucket. Requires a role for API Gateway's logs
-    in the account, and no model.
+    Scores, reviews, activations and counters are in a table, models and files in a bucket. Requires a role for API
+    Gateway's logs in the account, and no model.
     """
 
     def __init__(self, scope: Construct, *, settings: StageSettings, today: date) -> None:
         super().__init__(scope, "credit_risk", settings=settings, today=today)
         alarms = Alarms(self, "Alarms")
         table = Table(self, "Table", settings=settings)
-        bucket = PrivateBucket(self, "Bucket", settings=settings, uploads=True)
+        kept = Duration.days(settings.credit_risk.retention_months * _DAYS_A_MONTH)
+        bucket = PrivateBucket(
+            self,
+            "Bucket",
+            settings=settings,
+            uploads=True,
+            expires_below={UPLOADS: kept, RESULTS: kept, WORK: _WORK_KEPT},
+        )
+        queue = WorkQueue(self, "Queue", timeout=PROCESSING_TIMEOUT, alarms=alarms)
+        trainings = WorkQueue(self, "TrainingQueue", timeout=TRAINING_TIMEOUT, alarms=alarms)
         environment = {**table.environment, **bucket.environment}
         services = ("dynamodb", "s3")
-        api = ApiFunction(self, "Function", services=services, environment=environment, alarms=alarms)
+        api = ApiFunction(
+            self,
+            "Function",
+            services=(*services, "sqs"),
+            environment={
+                **environment,
+                **queue.environment,
+                "TRAINING_QUEUE_URL": trainings.queue.queue_url,
+            },
+            alarms=alarms,
+        )
         table.grant_use(api.role)
         bucket.grant_objects(api.role, PREFIX, ("s3:GetObject",))
         bucket.grant_objects(api.role, REGISTERED, ("s3:PutObject",))
+        bucket.grant_objects(api.role, UPLOADS, ("s3:PutObject",))
+        bucket.grant_objects(api.role, RESULTS, ("s3:GetObject",))
+        queue.grant_send(api.role)
+        trainings.grant_send(api.role)
+        self._process(table, bucket, queue, environment, alarms)
+        self._train(table, bucket, trainings, environment, alarms)
         self._report(table, bucket, services, environment, alarms)
         UseCaseApi(self, "Api", routes=ROUTES, function=api.function, alarms=alarms)
+
+    def _process(
+        self, table: Table, bucket: PrivateBucket, queue: WorkQueue, environment: dict[str, str], alarms: Alarms
+    ) -> None:
+        """The work on batches, from the upload on."""
+        bucket.send_events(queue.queue, queue.dead_letters, UPLOADS)
+        function = QueueFunction(
+            self,
+            "Processing",
+            part="processing",
+            services=("dynamodb", "s3", "sqs"),
+            environment={**environment, **queue.environment},
+            alarms=alarms,
+            memory_size=PROCESSING_MEMORY,
+            timeout=PROCESSING_TIMEOUT,
+        )
+        role = function.role
+        table.grant_use(role, batches=True)
+        table.grant_batch_read(role)
+        queue.grant_send(role)
+        for prefix in (PREFIX, UPLOADS, WORK):
+            bucket.grant_objects(role, prefix, ("s3:GetObject",))
+        for prefix in (WORK, RESULTS):
+            bucket.grant_objects(role, prefix, ("s3:PutObject",))
+        for prefix in (UPLOADS, WORK, RESULTS):
+            bucket.grant_erase(role, prefix)
+        queue.feed(function.function, role, concurrency=PROCESSING_CONCURRENCY)
+
+    def _train(
+        self, table: Table, bucket: PrivateBucket, queue: WorkQueue, environment: dict[str, str], alarms: Alarms
+    ) -> None:
+        """The trainings, whose function is the only one with NumPy, and the only one that writes trained models."""
+        function = QueueFunction(
+            self,
+            "Training",
+            part="training",
+            services=("dynamodb", "s3", "sqs"),
+            environment={**environment, **queue.environment},
+            alarms=alarms,
+            memory_size=TRAINING_MEMORY,
+            timeout=TRAINING_TIMEOUT,
+        )
+        table.grant_use(function.role)
+        bucket.grant_objects(function.role, UPLOADS, ("s3:GetObject",))
+        bucket.grant_objects(function.role, TRAINED, ("s3:PutObject",))
+        queue.feed(function.function, function.role, concurrency=TRAINING_CONCURRENCY)
 
     def _report(
         self,

@@ -134,11 +134,15 @@ def stability_answer(*seeds: int) -> dict[str, Any]:
 
 
 class FakeTable:
-    """A DynamoDB client over a dictionary of items by key. `fail`: operation -> the exception it raises."""
+    """A DynamoDB client over a dictionary of items by key. `fail`: operation -> the exception it raises.
+
+    `unprocessed`: how many items a call for many leaves undone.
+    """
 
     def __init__(self) -> None:
         self.items: dict[tuple[str, str], dict[str, Any]] = {}
         self.fail: dict[str, Exception] = {}
+        self.unprocessed = 0
         self._lock = threading.Lock()
 
     @staticmethod
@@ -191,7 +195,7 @@ class FakeTable:
             keys = [
                 self._key(request["Item"] if operation == "Put" else request["Key"]) for operation, request in writes
             ]
-            assert len({*keys}) == len(keys), "DynamoDB allows one write per item in a transaction"
+            assert len({*keys}) == len(keys) <= 100, "DynamoDB allows one write per item in a transaction, 100 in all"
             allowed = [
                 "ConditionExpression" not in request
                 or expressions.holds(request["ConditionExpression"], self.items.get(key), request)
@@ -218,11 +222,32 @@ class FakeTable:
 
     def batch_write_item(self, *, RequestItems: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
         self._maybe_fail("batch_write_item")
-        (requests,) = RequestItems.values()
+        ((table, requests),) = RequestItems.items()
         assert 1 <= len(requests) <= 25
-        for request in requests:
-            self.items.pop(self._key(request["DeleteRequest"]["Key"]), None)
-        return {"UnprocessedItems": {}}
+        keys = [
+            self._key(request["PutRequest"]["Item"] if "PutRequest" in request else request["DeleteRequest"]["Key"])
+            for request in requests
+        ]
+        assert len({*keys}) == len(keys), "DynamoDB refuses two writes of an item in one call"
+        processed = max(1, len(requests) - self.unprocessed)
+        for key, request in zip(keys[:processed], requests[:processed], strict=True):
+            if "PutRequest" in request:
+                self.items[key] = request["PutRequest"]["Item"]
+            else:
+                self.items.pop(key, None)
+        rest = requests[processed:]
+        return {"UnprocessedItems": {table: rest} if rest else {}}
+
+    def batch_get_item(self, *, RequestItems: dict[str, dict[str, Any]]) -> dict[str, Any]:
+        self._maybe_fail("batch_get_item")
+        ((table, request),) = RequestItems.items()
+        keys = [self._key(key) for key in request["Keys"]]
+        assert 1 <= len(keys) <= 100
+        assert len({*keys}) == len(keys), "DynamoDB refuses to read an item twice in one call"
+        processed = max(1, len(keys) - self.unprocessed)
+        found = [copy.deepcopy(self.items[key]) for key in keys[:processed] if key in self.items]
+        rest = {"Keys": request["Keys"][processed:]}
+        return {"Responses": {table: found}, "UnprocessedKeys": {table: rest} if rest["Keys"] else {}}
 
     def query(self, **request: Any) -> dict[str, Any]:
         self._maybe_fail("query")
@@ -296,8 +321,8 @@ class FakeBucket:
         self.others: dict[str, dict[str, bytes]] = {}
         self.old_versions: dict[tuple[str, str], bytes] = {}
 
-    def put_object(self, *, Bucket: str, Key: str, Body: bytes, ContentType: str = "") -> None:
-        self.objects[Key] = Body
+    def put_object(self, *, Bucket: str, Key: str, Body: Any, ContentType: str = "") -> None:
+        self.objects[Key] = Body if isinstance(Body, bytes) else Body.read()
 
     def head_object(self, *, Bucket: str, Key: str) -> dict[str, Any]:
         content = self._content(Key, "404")

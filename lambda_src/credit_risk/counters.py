@@ -10,7 +10,7 @@ whole numbers.
 """
 
 import random
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 import msgspec
@@ -28,7 +28,7 @@ SHARDS = 10
 MILLIONTHS = 1_000_000
 HUNDREDTHS = 100
 # An expression may have 4 KB.
-_PER_UPDATE = 100
+PER_UPDATE = 100
 # Reading a page of 1 MB takes a part of this.
 _PAGE_SECONDS = 2
 # Fine bands, from which AUROC and cut-off tables are computed.
@@ -171,16 +171,21 @@ class Counters(Table):
     def add(self, model: str, day: str, subject: Subject, counts: Counts) -> None:
         """Raises counters. `day`: of the application, YYYY-MM-DD. Raises `Unavailable`; some may then be raised."""
         key = item_key(_partition(model), f"{day}#{subject}#{self._shard()}")
-        entries = list(counts.items())
-        for start in range(0, len(entries), _PER_UPDATE):
-            part = entries[start : start + _PER_UPDATE]
-            self._call(
-                "update_item",
-                Key=key,
-                UpdateExpression="ADD " + ", ".join(f"#{number} :{number}" for number in range(len(part))),
-                ExpressionAttributeNames={f"#{number}": name for number, (name, _) in enumerate(part)},
-                ExpressionAttributeValues={f":{number}": {"N": str(value)} for number, (_, value) in enumerate(part)},
-            )
+        for part in _parts(counts):
+            self._call("update_item", Key=key, **_addition(part))
+
+    def writes(self, model: str, day: str, subject: Subject, counts: Counts) -> list[dict[str, Any]]:
+        """`add` as writes of a transaction. Their shards are apart: they never collide with single applications."""
+        return [
+            {
+                "Update": {
+                    "TableName": self._table,
+                    "Key": item_key(_partition(model), f"{day}#{subject}#files-{number}"),
+                    **_addition(part),
+                }
+            }
+            for number, part in enumerate(_parts(counts))
+        ]
 
     def read(self, model: str, first: str, last: str, deadline: Deadline) -> Iterator[DayCounts]:
         """The counters from day to day, both included, in order of the days. Raises `DeadlineExceeded`."""
@@ -208,6 +213,21 @@ class Counters(Table):
     def read_all(self, model: str, deadline: Deadline) -> Iterator[DayCounts]:
         """All counters of a model. Raises `DeadlineExceeded`."""
         return self.read(model, "0", "9", deadline)
+
+
+def _parts(counts: Counts) -> Iterator[list[tuple[str, int]]]:
+    entries = list(counts.items())
+    for start in range(0, len(entries), PER_UPDATE):
+        yield entries[start : start + PER_UPDATE]
+
+
+def _addition(part: Sequence[tuple[str, int]]) -> dict[str, Any]:
+    """An update that adds to attributes."""
+    return {
+        "UpdateExpression": "ADD " + ", ".join(f"#{number} :{number}" for number in range(len(part))),
+        "ExpressionAttributeNames": {f"#{number}": name for number, (name, _) in enumerate(part)},
+        "ExpressionAttributeValues": {f":{number}": {"N": str(value)} for number, (_, value) in enumerate(part)},
+    }
 
 
 def _partition(model: str) -> str:

@@ -1,6 +1,8 @@
 """What functions and deployment agree on: places in the bucket, and the thresholds of alarms."""
 
-# Of all models. Only the API writes below the second, only the worker below the third.
+# Of the files of batches: uploaded, written by slices of the work, and for callers.
+UPLOADS, WORK, RESULTS = "batches", "work", "results"
+# Of all models. Only the API writes below the second, only the function that trains below the third.
 PREFIX = "models"
 REGISTERED = f"{PREFIX}/registered"
 TRAINED = f"{PREFIX}/trained"

@@ -14,6 +14,7 @@ from lambda_src.credit_risk.counters import ScoreFacts
 from lambda_src.credit_risk.models import Applicant, Loan, Review, Score
 from lambda_src.credit_risk.reasons import Language
 from lambda_src.credit_risk.scoring import ShadowScore
+from lambda_src.shared import aws
 from lambda_src.shared.errors import Conflict, InProgress, NotFound
 from lambda_src.shared.idempotency import RETRY_AFTER_SECONDS
 from lambda_src.shared.table import Item, Table, check_cursor, item_key, to_attribute
@@ -46,7 +47,7 @@ class ScoreStore(Table):
 
     def expires_at(self, months: int) -> int:
         """When a score of now expires that is kept for at least some months."""
-        return int(self._now()) + math.ceil(months * _DAYS_A_MONTH + 2) * _DAY_SECONDS
+        return expiry(self._now(), months)
 
     def create(
         self, caller: str, record: ScoreRecord, facts: ScoreFacts, expires_at: int, extra_writes: Sequence[Any] = ()
@@ -59,8 +60,12 @@ class ScoreStore(Table):
             {"Put": {"TableName": self._table, "Item": item}} for item in items(caller, record, facts, expires_at)
         ]
         writes[0]["Put"]["ConditionExpression"] = "attribute_not_exists(pk)"
-        if self._transact([*writes, *extra_writes]):
+        reasons = self._transact([*writes, *extra_writes])
+        if "ConditionalCheckFailed" in reasons:
             raise InProgress("The request was taken over by a repetition of it.", retry_after=RETRY_AFTER_SECONDS)
+        if reasons:
+            # Scores of one application at the same time.
+            raise aws.store_unavailable("TransactionConflict")
 
     def get(self, caller: str, score_id: str) -> StoredScore:
         """Raises `NotFound` for one that is not the caller's, or has expired."""
@@ -79,10 +84,8 @@ class ScoreStore(Table):
 
     def facts(self, caller: str, application_id: str) -> ScoreFacts | None:
         """What an outcome of an application is compared with; None for one that was never scored, or has expired."""
-        item = self._get(item_key(f"applications#{caller}", application_id))
-        if item is None or int(item["expiresAt"]["N"]) <= self._now():
-            return None
-        return msgspec.json.decode(item["facts"]["B"], type=ScoreFacts)
+        item = self._get(application_key(caller, application_id))
+        return facts_in(item, self._now()) if item else None
 
     def add_review(
         self, caller: str, score_id: str, stored: StoredScore, review: Review, extra_writes: Sequence[Any] = ()
@@ -111,15 +114,40 @@ class ScoreStore(Table):
         return [msgspec.json.decode(item["record"]["B"], type=Review) for item in page.items]
 
 
+def expiry(now: float, months: int) -> int:
+    """When something of now expires that is kept for at least some months. Both in seconds since 1970."""
+    return int(now) + math.ceil(months * _DAYS_A_MONTH + 2) * _DAY_SECONDS
+
+
 def items(caller: str, record: ScoreRecord, facts: ScoreFacts, expires_at: int) -> list[Item]:
     """The items of a score: itself, and what outcomes are compared with if the application has an id."""
     expiry = {"expiresAt": to_attribute(expires_at)}
     score = record.score
     stored = [{**item_key(_partition(caller), score.id), "record": {"B": msgspec.json.encode(record)}, **expiry}]
     if isinstance(score.application_id, str):
-        key = item_key(f"applications#{caller}", score.application_id)
-        stored.append({**key, "facts": {"B": msgspec.json.encode(facts)}, **expiry})
+        stored.append(application_item(caller, score.application_id, facts, expires_at))
     return stored
+
+
+def application_key(caller: str, application_id: str) -> Item:
+    """The key of what an outcome of an application is compared with."""
+    return item_key(f"applications#{caller}", application_id)
+
+
+def application_item(caller: str, application_id: str, facts: ScoreFacts, expires_at: int) -> Item:
+    """What an outcome of an application is compared with, as an item."""
+    return {
+        **application_key(caller, application_id),
+        "facts": {"B": msgspec.json.encode(facts)},
+        "expiresAt": to_attribute(expires_at),
+    }
+
+
+def facts_in(item: Item, now: float) -> ScoreFacts | None:
+    """What an item holds; None for one that has expired."""
+    if int(item["expiresAt"]["N"]) <= now:
+        return None
+    return msgspec.json.decode(item["facts"]["B"], type=ScoreFacts)
 
 
 def _partition(caller: str) -> str:

@@ -4,6 +4,8 @@ import time
 from collections.abc import Callable
 
 from lambda_src.credit_risk.active import ActiveModels
+from lambda_src.credit_risk.batch_files import BatchFiles
+from lambda_src.credit_risk.batch_store import BatchStore
 from lambda_src.credit_risk.batches import Batches
 from lambda_src.credit_risk.counters import Counters
 from lambda_src.credit_risk.model import Model
@@ -36,12 +38,14 @@ from lambda_src.credit_risk.models import (
     TrainingAnswer,
     TrainingList,
 )
+from lambda_src.credit_risk.queue import Queue
 from lambda_src.credit_risk.registry import ModelRegistry
 from lambda_src.credit_risk.reports import Reports
 from lambda_src.credit_risk.score_store import ScoreStore
 from lambda_src.credit_risk.scores import Scores
 from lambda_src.credit_risk.settings import CreditSettings
 from lambda_src.credit_risk.supervision import Supervision
+from lambda_src.credit_risk.training_store import TrainingStore
 from lambda_src.credit_risk.trainings import Trainings
 from lambda_src.shared.context import Context
 from lambda_src.shared.schemas import ListQuery
@@ -75,8 +79,12 @@ class CreditService:
         )
         self._models = Supervision(registry, counters, clock)
         self._reports = Reports(registry, counters, clock)
-        self._batches = batches or Batches()
-        self._trainings = trainings or Trainings()
+        self._batches = batches or Batches(
+            BatchStore(table), BatchFiles(str(settings.bucket_name)), Queue(settings.queue_url), clock=clock
+        )
+        self._trainings = trainings or Trainings(
+            TrainingStore(table), BatchStore(table), Queue(settings.training_queue_url), clock=clock
+        )
 
     def create_score(self, context: Context, *, body: CreateScore) -> ScoreAnswer:
         return self._scores.create(context, body)

@@ -30,8 +30,14 @@ class CreditRiskOptions(Options, frozen=True, kw_only=True):
 
 
 class CreditSettings(Settings, frozen=True, kw_only=True):
-    """The environment of credit risk's functions."""
+    """The environment of credit risk's functions.
 
+    `queue_url` is the queue of the batches; the function that trains has its own there, and no other.
+    """
+
+    queue_url: str = ""
+    training_queue_url: str = ""
+    max_receives: int = 8
     options: CreditRiskOptions = CreditRiskOptions()
 
     def admits(self, roles: tuple[str, ...], groups: frozenset[str]) -> bool:

@@ -145,11 +145,15 @@ class Supervision:
         """Gives a model a role.
 
         Raises `NotFound`, `InvalidRequest` for the cut-offs, `Conflict` for a model that the caller made or that has
-        no metrics, for a role that it has or cannot have, and for two activations at once.
+        no metrics, for a role that it has or cannot have, and for two activations at once; `Unavailable` for a model
+        that cannot be read.
         """
         record = self._registry.get(model_id)
         state = self._registry.state()
         cut_off = self._check(context, record, state, body)
+        if cut_off is not None:
+            # A model that cannot be read must not score.
+            self._registry.read(record)
         now = self._now()
         previous = state.holder(body.role)
         activation = Activation(

@@ -7,7 +7,7 @@ a space read there what is missing. Both expire together. Answers are not stored
 
 import msgspec
 
-from lambda_src.hr_qa.settings import caller_namespace
+from lambda_src.shared.callers import caller_namespace
 from lambda_src.shared.errors import NotFound
 from lambda_src.shared.ids import timestamp
 from lambda_src.shared.table import Item, Table, check_cursor, from_item, item_key, to_item

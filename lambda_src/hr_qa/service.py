@@ -45,8 +45,9 @@ from lambda_src.hr_qa.queue import Queue
 from lambda_src.hr_qa.rerank import Reranker
 from lambda_src.hr_qa.retrieval import Retrieval
 from lambda_src.hr_qa.rewriting import Rewritten, rewrite
-from lambda_src.hr_qa.settings import OWN, HrSettings, Space, caller_namespace
+from lambda_src.hr_qa.settings import OWN, HrSettings, Space
 from lambda_src.shared.bedrock import Bedrock
+from lambda_src.shared.callers import caller_namespace
 from lambda_src.shared.catalog import Invocation
 from lambda_src.shared.context import Context
 from lambda_src.shared.errors import (

@@ -1,19 +1,18 @@
 """HR Q&A's settings."""
 
-import hashlib
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Meta
 
+from lambda_src.shared.callers import NAMESPACE_CHARACTERS
 from lambda_src.shared.catalog import Invocation, resolve
 from lambda_src.shared.settings import Options, Settings
 
 MEGABYTE = 1024 * 1024
 # The name by which callers refer to their own documents, next to the stage's spaces.
 OWN = "own"
-_DIGEST_CHARACTERS = 32
 # The group of all callers.
 EVERYONE = "*"
 Group = Annotated[str, Meta(pattern=r"^(\*|[^*,\[\]\s]{1,128})$")]
@@ -159,9 +158,4 @@ class HrSettings(Settings, frozen=True, kw_only=True):
 
 def is_space(namespace: str) -> bool:
     """Whether a namespace is a space's, which may have left the settings."""
-    return len(namespace) < _DIGEST_CHARACTERS
-
-
-def caller_namespace(caller: str) -> str:
-    """The namespace of a caller's documents: a digest, so that no object name reveals the caller."""
-    return hashlib.sha256(caller.encode()).hexdigest()[:_DIGEST_CHARACTERS]
+    return len(namespace) < NAMESPACE_CHARACTERS

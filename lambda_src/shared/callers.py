@@ -11,6 +11,7 @@ Groups are names that the account's administrators choose: those of a Cognito to
 grant access to what is shared, and never identify a caller.
 """
 
+import hashlib
 import re
 from typing import Any
 
@@ -20,6 +21,9 @@ from typing import Any
 # A role of the account that the API belongs to. The session's name is the caller's choice, and is not used.
 _ROLE = re.compile(r"arn:[a-z-]+:sts::([0-9]{12}):assumed-role/([^/]+)/.+")
 _PRINCIPAL = re.compile(r"(AROA[A-Z0-9]+)(?::.*)?|(AIDA[A-Z0-9]+|[0-9]{12})")
+
+# Of a namespace. The names of shared spaces are shorter.
+NAMESPACE_CHARACTERS = 32
 
 
 def find_caller(request_context: dict[str, Any]) -> str | None:
@@ -51,6 +55,11 @@ def find_groups(request_context: dict[str, Any]) -> frozenset[str]:
 def principal_arn(request_context: dict[str, Any]) -> str | None:
     """The IAM principal's ARN, for logs."""
     return _identity(request_context).get("userArn")
+
+
+def caller_namespace(caller: str) -> str:
+    """The namespace of a caller's files: a digest, so that no object name reveals the caller."""
+    return hashlib.sha256(caller.encode()).hexdigest()[:NAMESPACE_CHARACTERS]
 
 
 def _identity(request_context: dict[str, Any]) -> dict[str, Any]:

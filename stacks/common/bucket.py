@@ -1,6 +1,6 @@
 """A private bucket with its access logs."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import cast
 
 from aws_cdk import Duration, RemovalPolicy, Stack
@@ -36,10 +36,12 @@ class PrivateBucket(Construct):
         uploads: bool = False,
         versions: bool = True,
         expires: Duration | None = None,
+        expires_below: Mapping[str, Duration] | None = None,
     ) -> None:
         """`uploads`: whether browsers on the stage's origins may post forms to it and read objects by presigned URL.
 
-        Without `versions`, deletions are final in every stage; `expires` is the age at which objects are deleted.
+        Without `versions`, deletions are final in every stage. `expires` is the age at which objects are deleted,
+        `expires_below` that of those below a prefix.
         """
         super().__init__(scope, construct_id)
         logs = self._bucket("Logs", RemovalPolicy.RETAIN, expires=Duration.days(settings.log_retention_days))
@@ -50,6 +52,8 @@ class PrivateBucket(Construct):
             versioned=versions and settings.keeps_data,
             expires=expires,
         )
+        for prefix, age in (expires_below or {}).items():
+            self._data.add_lifecycle_rule(prefix=f"{prefix}/", expiration=age)
         if uploads and settings.cors_origins:
             self._data.add_cors_rule(
                 allowed_origins=list(settings.cors_origins),

@@ -85,15 +85,17 @@ class WorkQueue(Construct):
         )
 
     def _watch(self, alarms: Alarms) -> None:
+        # A stack's first queue has none.
+        prefix = self.node.id.removesuffix("Queue")
         alarms.add(
-            "DeadLetters",
+            f"{prefix}DeadLetters",
             self.dead_letters.metric_approximate_number_of_messages_visible(period=PERIOD, statistic="Maximum"),
             threshold=1,
             periods=1,
             description="Messages ran out of retries: check the function's log, then redrive the dead-letter queue",
         )
         alarms.add(
-            "OldWork",
+            f"{prefix}OldWork",
             self.queue.metric_approximate_age_of_oldest_message(period=PERIOD, statistic="Maximum"),
             threshold=_OLD.to_seconds(),
             periods=1,

@@ -140,6 +140,12 @@ EXTRA_STAGES: dict[str, dict[str, Any]] = {
         "useCases": ["playground"],
         "models": {"playground": ["us.meta.llama3-3-70b-instruct-v1:0"]},
     },
+    # No model at all.
+    "scores": {
+        "region": "us-west-2",
+        "useCases": ["creditRisk"],
+        "creditRisk": {"roles": [{"role": "validator", "groups": ["risk-committee"]}], "sampleModels": False},
+    },
     # Without a region, models cannot be chosen.
     "regionless": {
         "useCases": ["embeddings", "chatbot"],

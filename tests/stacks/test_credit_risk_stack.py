@@ -50,8 +50,8 @@ def test_the_api_reads_models_and_writes_registered_ones_only(template: Template
 
     objects = {action: resources for action, resources in allowed.items() if action.startswith("s3:")}
     assert objects == {
-        "s3:GetObject": {f"${{{bucket}.Arn}}/models/*"},
-        "s3:PutObject": {f"${{{bucket}.Arn}}/models/registered/*"},
+        "s3:GetObject": {f"${{{bucket}.Arn}}/models/*", f"${{{bucket}.Arn}}/results/*"},
+        "s3:PutObject": {f"${{{bucket}.Arn}}/models/registered/*", f"${{{bucket}.Arn}}/batches/*"},
     }
     items = {action.partition(":")[2] for action in allowed if action.startswith("dynamodb:")}
     assert items == {"GetItem", "PutItem", "UpdateItem", "DeleteItem", "Query", "ConditionCheckItem"}
@@ -69,9 +69,88 @@ def test_the_daily_report_only_reads(template: Template) -> None:
 
 
 def test_the_report_runs_daily(template: Template) -> None:
-    rule = template.only("AWS::Events::Rule")
+    (schedule,) = [
+        rule["ScheduleExpression"] for rule in template.properties("AWS::Events::Rule") if "ScheduleExpression" in rule
+    ]
 
-    assert rule["ScheduleExpression"] == "cron(0 5 * * ? *)"
+    assert schedule == "cron(0 5 * * ? *)"
+
+
+def object_permissions(template: Template, handler: str) -> dict[str, set[str]]:
+    """Action -> places in the bucket."""
+    (bucket,) = [name for name in template.resources("AWS::S3::Bucket") if "Logs" not in name]
+    return {
+        action.partition(":")[2]: {resource.removeprefix(f"${{{bucket}.Arn}}") for resource in resources}
+        for action, resources in statements_of(template, handler).items()
+        if action.startswith("s3:")
+    }
+
+
+def test_only_the_training_function_writes_trained_models_and_nothing_else(template: Template) -> None:
+    training = "lambda_src.credit_risk.training.handler.handler"
+
+    assert object_permissions(template, training) == {"GetObject": {"/batches/*"}, "PutObject": {"/models/trained/*"}}
+    allowed = statements_of(template, training)
+    assert "sqs:SendMessage" not in allowed
+    assert not [action for action in allowed if action.startswith("dynamodb:Batch")]
+    for function in template.properties("AWS::Lambda::Function"):
+        handler = function["Handler"]
+        if handler.startswith("lambda_src.credit_risk.") and handler != training:
+            assert "/models/trained/*" not in object_permissions(template, handler).get("PutObject", set())
+            assert "/models/*" not in object_permissions(template, handler).get("PutObject", set())
+
+
+def test_the_work_on_batches_reads_models_and_writes_files(template: Template) -> None:
+    processing = "lambda_src.credit_risk.processing.handler.handler"
+    files = {"/batches/*", "/work/*", "/results/*"}
+
+    assert object_permissions(template, processing) == {
+        "GetObject": {"/models/*", "/batches/*", "/work/*"},
+        "PutObject": {"/work/*", "/results/*"},
+        "DeleteObject": files,
+        "DeleteObjectVersion": files,
+        "ListBucketVersions": {""},
+    }
+    items = {action for action in statements_of(template, processing) if action.startswith("dynamodb:Batch")}
+    assert items == {"dynamodb:BatchWriteItem", "dynamodb:BatchGetItem"}
+
+
+def test_uploads_alone_send_events_and_to_the_batches_queue(template: Template) -> None:
+    (rule,) = [rule for rule in template.properties("AWS::Events::Rule") if "EventPattern" in rule]
+    (target,) = rule["Targets"]
+
+    assert rule["EventPattern"]["detail"]["object"] == {"key": [{"prefix": "batches/"}]}
+    queue = plain(target["Arn"])
+    (processing,) = [
+        mapping
+        for mapping in template.properties("AWS::Lambda::EventSourceMapping")
+        if plain(mapping["EventSourceArn"]) == queue
+    ]
+    assert "Processing" in plain(processing["FunctionName"])
+    assert {mapping["BatchSize"] for mapping in template.properties("AWS::Lambda::EventSourceMapping")} == {1}
+
+
+def test_files_expire_with_the_scores_and_models_never(template: Template) -> None:
+    (bucket,) = [
+        resource["Properties"] for name, resource in template.resources("AWS::S3::Bucket").items() if "Logs" not in name
+    ]
+    rules = bucket["LifecycleConfiguration"]["Rules"]
+
+    ages = {rule["Prefix"]: rule["ExpirationInDays"] for rule in rules if "ExpirationInDays" in rule}
+    assert ages == {"batches/": 775, "results/": 775, "work/": 14}
+
+
+def test_a_message_is_not_delivered_while_its_function_may_run(template: Template) -> None:
+    timeouts = {
+        plain(mapping["EventSourceArn"]): template.content["Resources"][
+            plain(mapping["FunctionName"]).removeprefix("${").removesuffix("}")
+        ]["Properties"]["Timeout"]
+        for mapping in template.properties("AWS::Lambda::EventSourceMapping")
+    }
+    for name, queue in template.resources("AWS::SQS::Queue").items():
+        if arn := next((arn for arn in timeouts if name in arn), None):
+            assert queue["Properties"]["VisibilityTimeout"] > timeouts[arn]
+    assert sorted(timeouts.values()) == [300, 600]
 
 
 def invoke_policies(template: Template) -> dict[str, set[str]]:
@@ -141,3 +220,11 @@ def test_settings_that_are_off_have_no_variable(assembly_of: Assemble) -> None:
         assert variables["RETENTION_MONTHS"] == "25"
         assert variables["SAMPLE_MODELS"] == "true"
         assert "ROLES" not in variables
+
+
+def test_a_stage_may_have_no_model_at_all(assembly_of: Assemble) -> None:
+    (template,) = assembly_of("scores").templates
+
+    variables = template.properties("AWS::Lambda::Function")[0]["Environment"]["Variables"]
+    assert json.loads(variables["ROLES"]) == [{"role": "validator", "groups": ["risk-committee"]}]
+    assert variables["SAMPLE_MODELS"] == "false"

@@ -62,8 +62,9 @@ def streams(function: dict[str, Any]) -> bool:
 def test_there_is_one_stack_per_use_case_and_the_lifecycle_stack(assembly: Assembly) -> None:
     settings = settings_for(assembly.templates[0])
     ui = {UI} if settings.ui.type == "express" else set()
+    lifecycle = {LIFECYCLE} if settings.all_models else set()
     chosen = {use_case.id for use_case in settings.chosen_use_cases}
-    assert {template.name.split("-", 3)[3] for template in assembly.templates} == {*chosen, LIFECYCLE, *ui}
+    assert {template.name.split("-", 3)[3] for template in assembly.templates} == {*chosen, *lifecycle, *ui}
     assert {template.name.split("-", 3)[3] for template in assembly.apis} == chosen
 
 

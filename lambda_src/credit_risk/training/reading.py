@@ -6,7 +6,6 @@ A row that cannot be used is counted by reason with its line; none is left out s
 import codecs
 import csv
 import hashlib
-import zlib
 from array import array
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import BinaryIO, TypeVar
@@ -15,6 +14,7 @@ import msgspec
 import numpy as np
 
 from lambda_src.credit_risk.characteristics import CHARACTERISTICS
+from lambda_src.credit_risk.text_lines import MAX_TEXT_BYTES, PIECE_BYTES, DamagedFileError, pieces
 from lambda_src.credit_risk.training.columns import (
     AMOUNTS,
     CHARACTERISTIC_COLUMNS,
@@ -30,15 +30,10 @@ from lambda_src.credit_risk.training.loans import Loans
 from lambda_src.credit_risk.training.settings import Rejection, TrainingError
 
 MAX_ROWS = 500_000
-# A row has some 200 bytes; with all the columns of LendingClub's own files some 1,200.
-MAX_BYTES = 1_000_000_000
+MAX_BYTES = MAX_TEXT_BYTES
 _MAX_LINE = 1_000_000
 _MAX_CATEGORIES = 100
 _EXAMPLES = 5
-_CHUNK = 262_144
-_GZIP = b"\x1f\x8b"
-# For zlib: the largest window, with the header of gzip.
-_GZIP_FORMAT = 31
 _NONE = float("nan")
 _Value = TypeVar("_Value")
 _CATEGORIES = tuple(
@@ -100,7 +95,7 @@ class _Source:
         decoder = codecs.getincrementaldecoder("utf-8-sig")()
         rest, size = "", 0
         try:
-            for chunk in self._decompressed():
+            for chunk in pieces(self._next):
                 size += len(chunk)
                 if size > self._max_bytes:
                     raise TrainingError(f"the file has more than {self._max_bytes:,} bytes, decompressed")
@@ -111,40 +106,13 @@ class _Source:
             rest += decoder.decode(b"", final=True)
         except UnicodeDecodeError as error:
             raise TrainingError("the file is not UTF-8") from error
+        except DamagedFileError as error:
+            raise TrainingError(str(error)) from error
         if rest:
             yield rest
 
-    def _decompressed(self) -> Iterator[bytes]:
-        first = self._next()
-        if not first.startswith(_GZIP):
-            while first:
-                yield first
-                first = self._next()
-            return
-        try:
-            yield from self._inflated(first)
-        except zlib.error as error:
-            raise TrainingError("the compressed file is damaged") from error
-
-    def _inflated(self, chunk: bytes) -> Iterator[bytes]:
-        """Decompresses in pieces: a megabyte of zeros takes a kilobyte. Several compressed files may follow another."""
-        inflate = zlib.decompressobj(wbits=_GZIP_FORMAT)
-        while True:
-            piece = inflate.decompress(chunk, _CHUNK)
-            yield piece
-            if inflate.eof:
-                chunk = inflate.unused_data or self._next()
-                if not chunk:
-                    return
-                inflate = zlib.decompressobj(wbits=_GZIP_FORMAT)
-            else:
-                # A full piece may leave more behind, even of input that is used up.
-                chunk = inflate.unconsumed_tail or (b"" if len(piece) == _CHUNK else self._next())
-                if not chunk and len(piece) < _CHUNK:
-                    raise TrainingError("the compressed file is damaged")
-
     def _next(self) -> bytes:
-        chunk = self._file.read(_CHUNK)
+        chunk = self._file.read(PIECE_BYTES)
         self._hash.update(chunk)
         return chunk
 

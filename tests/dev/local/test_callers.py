@@ -16,7 +16,7 @@ from dev.tools.callers.principals import Principals
 from dev.tools.findings import Target
 from lambda_src.chatbot.conversations import ConversationHeader, ConversationItem, Conversations, MessageItem
 from lambda_src.hr_qa.documents import DocumentItem, Documents
-from lambda_src.hr_qa.settings import caller_namespace
+from lambda_src.shared.callers import caller_namespace
 from lambda_src.shared.ids import new_id
 from tests.dev.local.conftest import LOCAL_PYTHON
 from tests.dev.local.search.conftest import REGION, Emulator, role_arn

@@ -5,13 +5,19 @@ from typing import Any
 
 import msgspec
 
+from lambda_src.credit_risk.batch_files import BatchFiles
+from lambda_src.credit_risk.batch_store import BatchStore
+from lambda_src.credit_risk.batches import Batches
 from lambda_src.credit_risk.counters import Counters
 from lambda_src.credit_risk.model import Model
 from lambda_src.credit_risk.models import Activate, CreateScore
+from lambda_src.credit_risk.queue import Queue
 from lambda_src.credit_risk.registry import ModelRegistry
 from lambda_src.credit_risk.score_store import ScoreStore
 from lambda_src.credit_risk.service import CreditService
 from lambda_src.credit_risk.settings import CreditRiskOptions, CreditSettings
+from lambda_src.credit_risk.training_store import TrainingStore
+from lambda_src.credit_risk.trainings import Trainings
 from lambda_src.shared.context import Context, Deadline, NoIdempotency
 from tests.fakes import CALLER, OTHER, FakeBucket, FakeTable
 from tests.lambda_src.credit_risk.world import model_json
@@ -59,6 +65,36 @@ class Clock:
         return self.now
 
 
+class FakeSqs:
+    """Messages with their queue, and the time at which they become visible."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self.messages: list[dict[str, Any]] = []
+        self.fail: Exception | None = None
+        self.sent = 0
+
+    def send_message(self, *, QueueUrl: str, MessageBody: str, DelaySeconds: int = 0) -> None:
+        if self.fail:
+            raise self.fail
+        assert 0 <= DelaySeconds <= 900
+        self.sent += 1
+        self.messages.append(
+            {
+                "id": f"m{self.sent}",
+                "queue": QueueUrl,
+                "body": MessageBody,
+                "visible": self._clock.now + DelaySeconds,
+                "receives": 0,
+            }
+        )
+
+    def change_message_visibility(self, *, QueueUrl: str, ReceiptHandle: str, VisibilityTimeout: int) -> None:
+        for message in self.messages:
+            if message["id"] == ReceiptHandle:
+                message["visible"] = self._clock.now + VisibilityTimeout
+
+
 class Stage:
     """One stage. `process()` is another of its functions, which shares the stores only."""
 
@@ -73,6 +109,7 @@ class Stage:
             bucket_name="bucket",
             options=CreditRiskOptions(**options),
         )
+        self.sqs = FakeSqs(self.clock)
         self._shards = shards()
         self.service = self.process()
 
@@ -86,12 +123,29 @@ class Stage:
         return Counters("table", self.table, self.clock, shard=lambda: next(self._shards))
 
     @property
+    def batches(self) -> BatchStore:
+        return BatchStore("table", self.table, self.clock)
+
+    @property
     def store(self) -> ScoreStore:
         return ScoreStore("table", self.table, self.clock)
 
     def process(self) -> CreditService:
         return CreditService(
-            self.settings, registry=self.registry, store=self.store, counters=self.counters, clock=self.clock
+            self.settings,
+            registry=self.registry,
+            store=self.store,
+            counters=self.counters,
+            batches=Batches(
+                self.batches, BatchFiles("bucket", self.bucket, self.clock), Queue("queue", self.sqs), clock=self.clock
+            ),
+            trainings=Trainings(
+                TrainingStore("table", self.table, self.clock),
+                self.batches,
+                Queue("trainings", self.sqs),
+                clock=self.clock,
+            ),
+            clock=self.clock,
         )
 
     def counts(self, model: str, subject: str = "scores") -> dict[str, int]:

@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from botocore.exceptions import ClientError
 
 from lambda_src.credit_risk.registry import FIRST_CHAMPION
 from lambda_src.credit_risk.routes import ROUTES
@@ -479,3 +480,15 @@ def test_a_stage_can_name_the_groups_of_each_role() -> None:
         ("risk-committee", "models"),
         ("risk-committee", "activate"),
     }
+
+
+def test_scores_of_one_application_at_once_are_to_be_repeated(stage: Stage) -> None:
+    """DynamoDB refuses transactions that meet in an item."""
+    error = client_error("TransactionCanceledException")
+    reasons = [{"Code": "None"}, {"Code": "TransactionConflict"}]
+    stage.table.fail["transact_write_items"] = ClientError(
+        {**error.response, "CancellationReasons": reasons}, "TransactWriteItems"
+    )
+
+    status, body = call(stage, "POST", "/scores", {**APPLICATION, "applicationId": "A-1"})
+    assert (status, body["error"]["code"]) == (503, "unavailable")

@@ -9,7 +9,7 @@ from lambda_src.credit_risk.counters import Outcome, ScoreFacts, outcome_counts
 from lambda_src.credit_risk.model import Model
 from lambda_src.credit_risk.models import CutOffQuery, Simulate
 from lambda_src.credit_risk.registry import FIRST_CHAMPION, SAMPLES
-from lambda_src.shared.errors import Conflict, InvalidRequest, NotFound
+from lambda_src.shared.errors import Conflict, InvalidRequest, NotFound, Unavailable
 from lambda_src.shared.ids import new_id
 from tests.fakes import CALLER, OTHER
 from tests.lambda_src.credit_risk.stage import CUT_OFF, THIRD, Stage, context, with_metrics
@@ -192,3 +192,14 @@ def test_the_cut_off_in_force_is_shown(stage: Stage) -> None:
 
     shown = stage.service.get_cut_offs(context(), id=model, query=CutOffQuery()).cut_off
     assert msgspec.to_builtins(shown) == CUT_OFF
+
+
+def test_a_model_that_cannot_be_read_gets_no_role(stage: Stage) -> None:
+    model = stage.register()
+    stage.bucket.objects.clear()
+
+    with pytest.raises(Unavailable):
+        stage.activate(model)
+    assert stage.registry.state().holder("champion") == FIRST_CHAMPION
+    # Not even a broken model needs to be readable to be stopped.
+    assert stage.activate(FIRST_CHAMPION, "retired").role == "retired"

@@ -18,8 +18,9 @@ from lambda_src.hr_qa.ingestion.worker import Worker
 from lambda_src.hr_qa.queue import AnyStep, Queue
 from lambda_src.hr_qa.resources import object_key
 from lambda_src.hr_qa.service import QaService
-from lambda_src.hr_qa.settings import HrQaOptions, HrSettings, caller_namespace
+from lambda_src.hr_qa.settings import HrQaOptions, HrSettings
 from lambda_src.shared.bedrock import Bedrock
+from lambda_src.shared.callers import caller_namespace
 from lambda_src.shared.embedding import Embedder
 from lambda_src.shared.ids import new_id
 from lambda_src.shared.queue_handler import QueueHandler

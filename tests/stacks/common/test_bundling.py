@@ -45,10 +45,13 @@ ENVIRONMENT = {
     "POWERTOOLS_METRICS_NAMESPACE": "test",
 }
 # Behind a queue or a schedule, so no caller waits for their start.
-NOT_CALLED_BY_THE_GATEWAY = {"hr_qa.ingestion", "chatbot.memory", "credit_risk.reporting"}
-# HR Q&A detects languages and stems words; its ingestion also reads documents.
-MOST_MEGABYTES = {"hr_qa": 6, "hr_qa.ingestion": 13}
-LAMBDA = PackageTarget("3.13", "arm64", "aarch64-manylinux2014")
+NOT_CALLED_BY_THE_GATEWAY = {
+    *("hr_qa.ingestion", "chatbot.memory"),
+    *("credit_risk.reporting", "credit_risk.processing", "credit_risk.training"),
+}
+# HR Q&A detects languages and stems words; its ingestion also reads documents. Trainings need NumPy.
+MOST_MEGABYTES = {"hr_qa": 6, "hr_qa.ingestion": 13, "credit_risk.training": 25}
+LAMBDA = PackageTarget("3.13", "arm64", "aarch64-manylinux_2_28")
 PYTHON_313_MAGIC = (3571).to_bytes(2, "little") + b"\r\n"
 MEGABYTE = 1024 * 1024
 ELF_AARCH64 = 183
@@ -60,7 +63,7 @@ handler = importlib.import_module(sys.argv[2]).handler
 caller = {"identity": {"user": "AIDAANA"}}
 event = {"httpMethod": "GET", "resource": "/{proxy+}", "requestContext": caller}
 context = type("Context", (), {"get_remaining_time_in_millis": lambda self: 29_000, "aws_request_id": "1"})()
-if sys.argv[2].endswith(("ingestion.handler", "memory.handler")):
+if sys.argv[2].endswith(("ingestion.handler", "memory.handler", "processing.handler", "training.handler")):
     assert handler({"Records": []}, context) == {"batchItemFailures": []}
 elif sys.argv[2].endswith("reporting.handler"):
     report = importlib.import_module(sys.argv[2]).report

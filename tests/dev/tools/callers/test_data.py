@@ -15,7 +15,8 @@ from dev.tools.findings import Finding
 from lambda_src.chatbot.models import ChangeConversation, SendMessage
 from lambda_src.hr_qa.models import Search
 from lambda_src.hr_qa.queue import Publish, Queue, Start
-from lambda_src.hr_qa.settings import Space, caller_namespace
+from lambda_src.hr_qa.settings import Space
+from lambda_src.shared.callers import caller_namespace
 from lambda_src.shared.context import Context, Deadline
 from lambda_src.shared.errors import Conflict, NotFound
 from lambda_src.shared.idempotency import Claim, IdempotencyStore, Idempotent, kept_partition
