@@ -206,7 +206,7 @@ def test_activation_is_refused_by_four_eyes(
     page.get_by_label("Reason").fill("Better on the holdout")
     page.get_by_role("button", name="Activate", exact=True).last.click()
     page.get_by_text("Not activated: the model keeps its role.").wait_for()
-    assert page.get_by_text("whoever registered or trained it cannot activate it. Ask").is_visible()
+    assert page.get_by_text("A model needs metrics and a second person").is_visible()
     assert page.get_by_text(f"You registered this model. {HOSTILE}", exact=True).is_visible()
     (call,) = api.posts(f"/models/{model_id}/activations")
     assert call.body == {
@@ -491,7 +491,7 @@ def test_the_preview_of_a_file(content: bytes, rows: list[list[str]]) -> None:
         ("list_trainings", "batches", "modeller, auditor"),
     ],
 )
-def test_a_role_that_may_not_is_told_so(
+def test_a_part_names_the_roles_that_may_read_it(
     part: Callable[..., AppTest], credit: CreditRisk, operation: str, name: str, roles: str
 ) -> None:
     credit.forbidden = {operation}
@@ -502,7 +502,7 @@ def test_a_role_that_may_not_is_told_so(
     assert not part(other).info
 
 
-def test_a_role_that_may_not_score_is_told_so(part: Callable[..., AppTest], credit: CreditRisk) -> None:
+def test_the_form_names_the_roles_that_may_score(part: Callable[..., AppTest], credit: CreditRisk) -> None:
     credit.forbidden = {"create_score"}
     page = part("score")
     click(page, "A weak applicant")
