@@ -17,6 +17,7 @@ OPERATIONS: Mapping[str, tuple[str, ...]] = {
     "bedrock-agent-runtime": ("Rerank",),
     "bedrock-runtime": ("ApplyGuardrail", "Converse", "ConverseStream", "InvokeModel"),
     "dynamodb": (
+        "BatchGetItem",
         "BatchWriteItem",
         "DeleteItem",
         "GetItem",

@@ -54,10 +54,11 @@ def test_only_the_newest_version_and_the_services_endpoints_are_kept(tmp_path: P
 def test_packages_have_the_operations_that_stores_call() -> None:
     calls = re.compile(
         r"(?:_call|_write_if)\(\s{0,20}\"([a-z_]{1,40})\"|s3\.((?:get|put|head|list|delete)_[a-z0-9_]{1,40})\("
+        r"|dynamodb\.([a-z_]{1,40})\("
     )
     sources = [path.read_text("utf-8") for path in (ROOT / "lambda_src").rglob("*.py")]
     called = {"".join(names) for source in sources for names in calls.findall(source)}
 
-    assert {"scan", "list_objects_v2"} <= called
+    assert {"scan", "list_objects_v2", "batch_get_item"} <= called
     kept = {xform_name(operation) for operations in OPERATIONS.values() for operation in operations}
     assert called <= kept
