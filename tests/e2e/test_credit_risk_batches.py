@@ -7,6 +7,7 @@ import csv
 import gzip
 import hashlib
 import io
+import json
 import time
 from collections.abc import Iterator
 from itertools import islice
@@ -133,8 +134,7 @@ def test_a_row_has_the_score_of_a_single_application(
     for name, text in applications[7].items():
         if name in CHARACTERISTICS:
             kind, group = CHARACTERISTICS[name].kind, CHARACTERISTICS[name].group
-            body[group][name] = float(text) if kind == "number" else text
-    body["loan"]["termMonths"] = int(body["loan"]["termMonths"])
+            body[group][name] = json.loads(text) if kind == "number" else text
     single = call(caller, "POST", "/scores", {**body, "applicationDate": applications[7]["applicationDate"]}, 201)
     found = download(caller, scored["results"])[7]
 
