@@ -78,23 +78,25 @@ def score_of(
         application_date=application_date,
         score=result.score,
         score_range=ScoreRange(card.minimum, card.maximum),
-        probability_of_default=result.probability_of_default,
-        probability_of_default_12_months=UNSET if within_a_year is None else within_a_year,
-        loss_given_default=result.loss_given_default,
-        credit_conversion_factor=result.credit_conversion_factor,
-        exposure_at_default=result.exposure_at_default,
-        expected_loss=result.expected_loss,
-        expected_loss_rate=result.expected_loss_rate,
+        probability_of_default=_fraction(result.probability_of_default),
+        probability_of_default_12_months=UNSET if within_a_year is None else _fraction(within_a_year),
+        loss_given_default=_fraction(result.loss_given_default),
+        credit_conversion_factor=_fraction(result.credit_conversion_factor),
+        exposure_at_default=_money(result.exposure_at_default),
+        expected_loss=_money(result.expected_loss),
+        expected_loss_rate=_fraction(result.expected_loss_rate),
         currency=model.scorecard.model.currency,
         recommendation=recommend(result, model.cut_off),
         cut_off=model.cut_off,
         reasons=[
-            ScoreReason(reason.code, reason.characteristic, reason.text(language), reason.points_below_average)
+            ScoreReason(reason.code, reason.characteristic, reason.text(language), _points(reason.points_below_average))
             for reason in result.reasons
         ],
         base_points=result.base_points,
         points=[
-            CharacteristicPoints(entry.characteristic, entry.label, entry.points, entry.average_points, entry.missing)
+            CharacteristicPoints(
+                entry.characteristic, entry.label, entry.points, _points(entry.average_points), entry.missing
+            )
             for entry in result.points
         ],
         warnings=[ScoreWarning(warning.code, warning.path) for warning in result.warnings],
@@ -115,6 +117,18 @@ def shadow_of(values: Mapping[str, Any], month: str, model: ModelInForce) -> tup
         recommend(result, model.cut_off),
     )
     return shadow, result
+
+
+def _fraction(number: float) -> float:
+    return round(number, 6)
+
+
+def _money(amount: float) -> float:
+    return round(amount, 2)
+
+
+def _points(points: float) -> float:
+    return round(points, 1)
 
 
 def application_date(given: str | None, now: float) -> str:
