@@ -28,7 +28,7 @@ _FOCUS_INPUT = """<script>{
     const input = document.querySelector("[data-testid=stChatInputTextArea]");
     const idle = [null, document.body].includes(document.activeElement) && matchMedia("(pointer: fine)").matches;
     if (idle && input && !input.disabled) input.focus();
-    else if (idle && ++attempts < 20) return;
+    else if (idle && ++attempts < 200) return;
     clearInterval(timer);
   }, 50);
 }</script>"""
