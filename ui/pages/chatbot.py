@@ -133,8 +133,9 @@ def _below_messages(conversation_id: str, conversation: OpenConversation, messag
     if conversation.body:
         components.request_box(USE_CASE, "POST", f"{conversation.path}/messages/stream", conversation.body)
     if conversation.answer_is_new:
-        conversation.answer_is_new = False
         st.html(_FOCUS_INPUT, unsafe_allow_javascript=True)
+        # After it: a run that was ended before has drawn nothing.
+        conversation.answer_is_new = False
 
 
 def _head(conversation: OpenConversation, *, awaits_title: bool) -> None:
