@@ -20,6 +20,8 @@ _PERIODS = ("month", "quarter", "day")
 _BADGES = {"stable": "good", "watch": "warn", "alarm": "bad"}
 # The levels of the API.
 _WATCH, _ALARM = 0.1, 0.25
+# Fewer applications say nothing about a population: the API calls them stable, so that nothing alarms.
+_FEW = 500
 _MOST_MODELS = 100
 _LINE, _EXPECTED, _ACTUAL = "#3d7fc4", "#8a9a97", "#d9822b"
 
@@ -72,7 +74,9 @@ def _range() -> dict[str, str | None]:
     }
 
 
-def _level(level: str) -> Badge:
+def _level(level: str, applications: int) -> Badge:
+    if applications < _FEW:
+        return Badge("off", t("credit_risk.level_few"))
     return Badge(_BADGES[level], t(f"credit_risk.level_{level}"))
 
 
@@ -110,7 +114,7 @@ def _psi(periods: Sequence[Period]) -> None:
     cells: list[list[Cell]] = [
         [
             period["period"],
-            _level(period["level"]),
+            _level(period["level"], period["applications"]),
             number(period.get("scorePsi"), 3),
             number(period.get("noise"), 3),
             number(period["applications"]),
@@ -206,7 +210,12 @@ def _moved(period: Period) -> None:
         return
     caption = t("credit_risk.moved")
     cells: list[list[Cell]] = [
-        [fields.name(entry["name"]), _level(entry["level"]), number(entry["psi"], 3), number(entry["noise"], 3)]
+        [
+            fields.name(entry["name"]),
+            _level(entry["level"], period["applications"]),
+            number(entry["psi"], 3),
+            number(entry["noise"], 3),
+        ]
         for entry in characteristics
     ]
     columns = ["characteristic", "level", "csi", "noise"]

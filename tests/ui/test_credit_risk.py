@@ -334,6 +334,15 @@ def test_monitoring_shows_levels_outcomes_and_groups(part: Callable[..., AppTest
     assert texts.index("Term in months") < texts.index("Purpose")
 
 
+def test_few_applications_are_not_called_stable(part: Callable[..., AppTest], credit: CreditRisk) -> None:
+    credit.add_periods()
+    credit.periods = [{**credit.periods[-1], "applications": 499}]
+    texts = "".join(html(part("monitoring")))
+    assert ">Too few</span>" in texts
+    assert ">Stable</span>" not in texts
+    assert ">Alarm</span>" not in texts
+
+
 def test_the_period_and_the_days_are_sent(part: Callable[..., AppTest], api: FakeApi) -> None:
     page = part("monitoring")
     assert any("No applications in this time." in info.value for info in page.info)
