@@ -10,34 +10,28 @@ from contextlib import contextmanager
 from tempfile import TemporaryFile
 from typing import Any, BinaryIO, Literal
 
-import msgspec
 from botocore.exceptions import ClientError
 
-from lambda_src.credit_risk.models import File, Upload
+from lambda_src.credit_risk.models import File
 from lambda_src.credit_risk.resources import RESULTS, UPLOADS, WORK
 from lambda_src.shared import aws
 from lambda_src.shared.ids import timestamp
 from lambda_src.shared.objects import erase_folder, erase_object
+from lambda_src.shared.schemas import Upload
+from lambda_src.shared.uploads import (
+    CHANGED,
+    MISSING,
+    URL_SECONDS,
+    FileChangedError,
+    FileInfo,
+    upload_form,
+)
 
 MAX_UPLOAD_BYTES = 104_857_600
-UPLOAD_SECONDS = 3600
-URL_SECONDS = 3600
 Output = Literal["scores", "rejected"]
 OUTPUTS: tuple[Output, ...] = ("scores", "rejected")
 _CONTENT_TYPE = "application/gzip"
-_MISSING = {"404", "NoSuchKey", "NotFound"}
 _BLOCK_BYTES = 1024 * 1024
-
-
-class FileChangedError(Exception):
-    """The object was replaced or deleted since its ETag was read."""
-
-
-class FileInfo(msgspec.Struct, frozen=True):
-    """`source` is the object's ETag."""
-
-    source: str
-    bytes: int
 
 
 class BatchFiles:
@@ -50,16 +44,14 @@ class BatchFiles:
 
     def upload_form(self, namespace: str, batch_id: str, exact_bytes: int | None) -> Upload:
         """A form that uploads one file of the allowed size, for an hour."""
-        sizes = [exact_bytes, exact_bytes] if exact_bytes is not None else [1, MAX_UPLOAD_BYTES]
-        with aws.store_errors():
-            form = self._s3.generate_presigned_post(
-                self._bucket,
-                upload_key(namespace, batch_id),
-                Fields={},
-                Conditions=[["content-length-range", *sizes]],
-                ExpiresIn=UPLOAD_SECONDS,
-            )
-        return Upload(url=form["url"], fields=form["fields"], expires_at=timestamp(self._now() + UPLOAD_SECONDS))
+        return upload_form(
+            self._s3,
+            self._bucket,
+            upload_key(namespace, batch_id),
+            self._now(),
+            exact_bytes=exact_bytes,
+            max_bytes=MAX_UPLOAD_BYTES,
+        )
 
     def find(self, namespace: str, batch_id: str) -> FileInfo | None:
         """The uploaded file; None when there is none."""
@@ -68,7 +60,7 @@ class BatchFiles:
                 answer = self._s3.head_object(Bucket=self._bucket, Key=upload_key(namespace, batch_id))
             except ClientError as error:
                 # Who may not list a bucket does not learn that an object is missing.
-                if error.response["Error"]["Code"] in {*_MISSING, "403", "AccessDenied"}:
+                if error.response["Error"]["Code"] in {*MISSING, "403", "AccessDenied"}:
                     return None
                 raise
         return FileInfo(answer["ETag"], answer["ContentLength"])
@@ -130,7 +122,7 @@ class BatchFiles:
                 while block := body.read(_BLOCK_BYTES):
                     target.write(block)
             except ClientError as error:
-                if error.response["Error"]["Code"] in {*_MISSING, "412", "PreconditionFailed", "403", "AccessDenied"}:
+                if error.response["Error"]["Code"] in {*CHANGED, "403", "AccessDenied"}:
                     raise FileChangedError from error
                 raise
 

@@ -24,7 +24,7 @@ from lambda_src.credit_risk.model import (
 )
 from lambda_src.credit_risk.psi import Level
 from lambda_src.credit_risk.reasons import Language
-from lambda_src.shared.schemas import ListQuery, NonBlank, RequestModel, ResponseModel
+from lambda_src.shared.schemas import ListQuery, NonBlank, RequestModel, ResponseModel, Upload
 
 Id = Annotated[
     str,
@@ -263,14 +263,6 @@ class CreateBatch(RequestModel, kw_only=True):
     bytes: Annotated[int, Meta(ge=1, le=104_857_600)] | None = None
     sha256: Digest | None = None
     language: Language = "en"
-
-
-class Upload(ResponseModel):
-    """The form to post as multipart form data: `fields` first, then the file as `file`."""
-
-    url: str
-    fields: dict[str, str]
-    expires_at: str
 
 
 class BatchCreated(ResponseModel):

@@ -5,33 +5,26 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote
 
-import msgspec
 from botocore.exceptions import ClientError
 
 from lambda_src.hr_qa.documents import DocumentItem, SourceObject
 from lambda_src.hr_qa.file_types import HTML, PDF, TEXT, file_name
-from lambda_src.hr_qa.models import Upload
 from lambda_src.hr_qa.resources import object_key
 from lambda_src.shared import aws
 from lambda_src.shared.ids import timestamp
 from lambda_src.shared.objects import erase_object
+from lambda_src.shared.schemas import Upload
+from lambda_src.shared.uploads import (
+    CHANGED,
+    MISSING,
+    URL_SECONDS,
+    FileChangedError,
+    FileInfo,
+    upload_form,
+)
 
-UPLOAD_SECONDS = 3600
-URL_SECONDS = 3600
 # Objects that one step compares: each needs a call.
 PAGE = 500
-_MISSING = {"404", "NoSuchKey", "NotFound"}
-
-
-class FileChangedError(Exception):
-    """The object was replaced or deleted since its ETag was read."""
-
-
-class FileInfo(msgspec.Struct, frozen=True):
-    """`source` is the object's ETag."""
-
-    source: str
-    bytes: int
 
 
 class FileStore:
@@ -46,16 +39,15 @@ class FileStore:
         self, namespace: str, document_id: str, *, content_type: str, exact_bytes: int | None, max_bytes: int
     ) -> Upload:
         """A form that uploads one file of the type and the allowed size to the document's key, for an hour."""
-        sizes = [exact_bytes, exact_bytes] if exact_bytes is not None else [1, max_bytes]
-        with aws.store_errors():
-            form = self._s3.generate_presigned_post(
-                self._bucket,
-                object_key(namespace, document_id),
-                Fields={"Content-Type": content_type},
-                Conditions=[{"Content-Type": content_type}, ["content-length-range", *sizes]],
-                ExpiresIn=UPLOAD_SECONDS,
-            )
-        return Upload(url=form["url"], fields=form["fields"], expires_at=timestamp(self._now() + UPLOAD_SECONDS))
+        return upload_form(
+            self._s3,
+            self._bucket,
+            object_key(namespace, document_id),
+            self._now(),
+            exact_bytes=exact_bytes,
+            max_bytes=max_bytes,
+            content_type=content_type,
+        )
 
     def url(self, namespace: str, document: DocumentItem) -> tuple[str, str]:
         """A URL of the file and when it expires. A browser shows a PDF, and saves other files: a page that somebody
@@ -78,7 +70,7 @@ class FileStore:
             try:
                 answer = self._s3.head_object(Bucket=self._bucket, Key=object_key(namespace, document_id))
             except ClientError as error:
-                if error.response["Error"]["Code"] in _MISSING:
+                if error.response["Error"]["Code"] in MISSING:
                     return None
                 raise
         return FileInfo(answer["ETag"], answer["ContentLength"])
@@ -91,7 +83,7 @@ class FileStore:
                 return self._s3.get_object(**place, IfMatch=source)["Body"]
             except ClientError as error:
                 code = error.response["Error"]["Code"]
-                if code in {*_MISSING, "412", "PreconditionFailed"}:
+                if code in CHANGED:
                     raise FileChangedError from error
                 # S3 reveals whether an object exists only to those who may list all of its bucket.
                 if code in {"403", "AccessDenied"} and origin is not None and self._find(origin) is None:

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, UnsetType
 
-from lambda_src.shared.schemas import Language, ListQuery, ModelId, NonBlank, RequestModel, ResponseModel, Usage
+from lambda_src.shared.schemas import Language, ListQuery, ModelId, NonBlank, RequestModel, ResponseModel, Upload, Usage
 
 DocumentId = Annotated[str, Meta(min_length=36, max_length=36, pattern="^[0-9a-f-]{36}$")]
 DocumentIds = Annotated[list[DocumentId], Meta(min_length=1, max_length=100)]
@@ -39,14 +39,6 @@ class DocumentQuery(ListQuery):
     """The documents of a space, or (`own`) those of the caller alone."""
 
     space: SpaceName | None = None
-
-
-class Upload(ResponseModel):
-    """The form to post as multipart form data: `fields` first, then the file as `file`."""
-
-    url: str
-    fields: dict[str, str]
-    expires_at: str
 
 
 class DocumentCreated(ResponseModel):

@@ -66,3 +66,11 @@ class ListQuery(RequestModel):
 
     limit: Annotated[int, Meta(ge=1, le=100)] = 20
     cursor: Annotated[str, Meta(min_length=1, max_length=64)] | None = None
+
+
+class Upload(ResponseModel):
+    """The form to post as multipart form data: `fields` first, then the file as `file`."""
+
+    url: str
+    fields: dict[str, str]
+    expires_at: str

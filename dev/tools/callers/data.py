@@ -19,12 +19,12 @@ from lambda_src.chatbot.conversations import ConversationItem, Conversations
 from lambda_src.chatbot.memory.worker import SETTLED_SECONDS
 from lambda_src.chatbot.photo_store import PhotoStore
 from lambda_src.hr_qa.documents import DocumentItem, moved_key
-from lambda_src.hr_qa.file_store import UPLOAD_SECONDS
 from lambda_src.hr_qa.settings import is_space
 from lambda_src.shared.callers import caller_namespace
 from lambda_src.shared.idempotency import IdempotencyStore, kept_partition
 from lambda_src.shared.ids import timestamp
 from lambda_src.shared.table import Item, StaleWriteError, Table, from_item, item_key, to_item
+from lambda_src.shared.uploads import UPLOAD_SECONDS
 
 _ATTEMPTS = 10
 _ID_CHARACTERS = 36

@@ -14,7 +14,7 @@ from itertools import islice
 import msgspec
 
 from lambda_src.credit_risk.application_store import ApplicationStore
-from lambda_src.credit_risk.batch_files import OUTPUTS, BatchFiles, FileChangedError, FileInfo
+from lambda_src.credit_risk.batch_files import OUTPUTS, BatchFiles
 from lambda_src.credit_risk.batch_store import BatchItem, BatchModel, BatchStore, Plan
 from lambda_src.credit_risk.counters import Counters
 from lambda_src.credit_risk.processing import outcomes
@@ -34,6 +34,7 @@ from lambda_src.credit_risk.training.columns import AMOUNTS, REQUIRED
 from lambda_src.shared.context import Context
 from lambda_src.shared.observability import logger
 from lambda_src.shared.table import StaleWriteError
+from lambda_src.shared.uploads import FileChangedError, FileInfo
 
 # A slice takes some seconds, and at most half a minute while the table takes few writes of a caller.
 SLICE_ROWS = 10_000

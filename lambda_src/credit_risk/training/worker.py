@@ -4,7 +4,7 @@ The model and the end of its training are one transaction. A message that is del
 again: the same file and settings give the same model, under the same id.
 """
 
-from lambda_src.credit_risk.batch_files import BatchFiles, FileChangedError
+from lambda_src.credit_risk.batch_files import BatchFiles
 from lambda_src.credit_risk.batch_store import BatchStore
 from lambda_src.credit_risk.model import encode
 from lambda_src.credit_risk.models import CreateTraining
@@ -21,6 +21,7 @@ from lambda_src.shared.errors import Conflict
 from lambda_src.shared.ids import timestamp
 from lambda_src.shared.observability import count, logger
 from lambda_src.shared.table import StaleWriteError
+from lambda_src.shared.uploads import FileChangedError
 
 # An attempt that ends without a word took too much memory or time. The next one will, too.
 MAX_ATTEMPTS = 3

@@ -27,7 +27,7 @@ import msgspec
 
 from lambda_src.hr_qa.chunk import Chunk
 from lambda_src.hr_qa.documents import DocumentItem, Documents, Progress, RangeResult
-from lambda_src.hr_qa.file_store import FileChangedError, FileInfo, FileStore
+from lambda_src.hr_qa.file_store import FileStore
 from lambda_src.hr_qa.file_types import PDF
 from lambda_src.hr_qa.index import EmbeddedChunk, Index
 from lambda_src.hr_qa.ingestion.chunking import chunk_pages, embedding_text
@@ -47,6 +47,7 @@ from lambda_src.shared.embedding import Embedder
 from lambda_src.shared.ids import new_id
 from lambda_src.shared.observability import count, logger
 from lambda_src.shared.table import StaleWriteError
+from lambda_src.shared.uploads import FileChangedError, FileInfo
 
 # A range is embedded within a quarter of a minute at a usual quota; a document of 5,000 pages has 500 ranges.
 RANGE_PAGES = 10

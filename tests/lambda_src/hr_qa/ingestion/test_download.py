@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 
 from lambda_src.hr_qa.documents import DocumentItem
-from lambda_src.hr_qa.file_store import FileChangedError, FileStore
+from lambda_src.hr_qa.file_store import FileStore
 from lambda_src.hr_qa.ingestion.download import download
 from lambda_src.hr_qa.resources import object_key
+from lambda_src.shared.uploads import FileChangedError
 from tests.fakes import FakeBucket, etag
 
 CONTENT = b"%PDF-1.7"
