@@ -20,10 +20,11 @@ from lambda_src.shared.objects import erase_folder, erase_object
 from lambda_src.shared.schemas import Upload
 from lambda_src.shared.uploads import (
     CHANGED,
-    MISSING,
+    FORBIDDEN,
     URL_SECONDS,
     FileChangedError,
     FileInfo,
+    find_file,
     upload_form,
 )
 
@@ -55,15 +56,7 @@ class BatchFiles:
 
     def find(self, namespace: str, batch_id: str) -> FileInfo | None:
         """The uploaded file; None when there is none."""
-        with aws.store_errors():
-            try:
-                answer = self._s3.head_object(Bucket=self._bucket, Key=upload_key(namespace, batch_id))
-            except ClientError as error:
-                # Who may not list a bucket does not learn that an object is missing.
-                if error.response["Error"]["Code"] in {*MISSING, "403", "AccessDenied"}:
-                    return None
-                raise
-        return FileInfo(answer["ETag"], answer["ContentLength"])
+        return find_file(self._s3, self._bucket, upload_key(namespace, batch_id))
 
     @contextmanager
     def open(self, namespace: str, batch_id: str, source: str) -> Iterator[BinaryIO]:
@@ -122,7 +115,7 @@ class BatchFiles:
                 while block := body.read(_BLOCK_BYTES):
                     target.write(block)
             except ClientError as error:
-                if error.response["Error"]["Code"] in {*CHANGED, "403", "AccessDenied"}:
+                if error.response["Error"]["Code"] in CHANGED | FORBIDDEN:
                     raise FileChangedError from error
                 raise
 

@@ -16,10 +16,11 @@ from lambda_src.shared.objects import erase_object
 from lambda_src.shared.schemas import Upload
 from lambda_src.shared.uploads import (
     CHANGED,
-    MISSING,
+    FORBIDDEN,
     URL_SECONDS,
     FileChangedError,
     FileInfo,
+    find_file,
     upload_form,
 )
 
@@ -66,14 +67,7 @@ class FileStore:
         """The current file; None when there is none."""
         if origin is not None:
             return self._find(origin)
-        with aws.store_errors():
-            try:
-                answer = self._s3.head_object(Bucket=self._bucket, Key=object_key(namespace, document_id))
-            except ClientError as error:
-                if error.response["Error"]["Code"] in MISSING:
-                    return None
-                raise
-        return FileInfo(answer["ETag"], answer["ContentLength"])
+        return find_file(self._s3, self._bucket, object_key(namespace, document_id))
 
     def read(self, namespace: str, document_id: str, source: str, origin: SourceObject | None = None) -> Any:
         """The bytes, as a stream, of the file with this ETag. Raises `FileChangedError`."""
@@ -86,7 +80,7 @@ class FileStore:
                 if code in CHANGED:
                     raise FileChangedError from error
                 # S3 reveals whether an object exists only to those who may list all of its bucket.
-                if code in {"403", "AccessDenied"} and origin is not None and self._find(origin) is None:
+                if code in FORBIDDEN and (origin is None or self._find(origin) is None):
                     raise FileChangedError from error
                 raise
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 import msgspec
+from botocore.exceptions import ClientError
 
 from lambda_src.shared import aws
 from lambda_src.shared.ids import timestamp
@@ -13,6 +14,7 @@ URL_SECONDS = 3600
 # S3's codes for an object that is not there.
 MISSING = frozenset(("404", "NoSuchKey", "NotFound"))
 CHANGED = frozenset((*MISSING, "412", "PreconditionFailed"))
+FORBIDDEN = frozenset(("403", "AccessDenied"))
 
 
 class FileChangedError(Exception):
@@ -48,3 +50,19 @@ def upload_form(
             ExpiresIn=UPLOAD_SECONDS,
         )
     return Upload(url=form["url"], fields=form["fields"], expires_at=timestamp(now + UPLOAD_SECONDS))
+
+
+def find_file(s3: Any, bucket: str, key: str) -> FileInfo | None:
+    """The uploaded file; None when there is none.
+
+    S3 answers 403, not 404, for a missing object to those who may not list all of its bucket, as no function may:
+    https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html
+    """
+    with aws.store_errors():
+        try:
+            answer = s3.head_object(Bucket=bucket, Key=key)
+        except ClientError as error:
+            if error.response["Error"]["Code"] in MISSING | FORBIDDEN:
+                return None
+            raise
+    return FileInfo(answer["ETag"], answer["ContentLength"])
