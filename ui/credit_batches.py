@@ -19,7 +19,7 @@ from ui.credit_fields import AUDITOR, MODELLER, SCORER, USE_CASE
 from ui.number_format import money, number, percent
 from ui.session import client
 from ui.texts import language, t, translations
-from ui.uploads import uploads
+from ui.uploads import printable, uploads
 
 PURPOSES = ("scoring", "outcomes", "training")
 # The API's limits (docs/api.md).
@@ -84,9 +84,8 @@ def _send(purpose: str, name: str, file: Any) -> None:
             st.session_state[_PROBLEM] = "credit_risk.no_file"
         return
     content = file.getvalue()
-    printable = "".join(character if character.isprintable() else " " for character in name or file.name).strip()
     body = {
-        "name": printable[:_MAX_NAME] or purpose,
+        "name": printable(name or file.name, _MAX_NAME) or purpose,
         "purpose": purpose,
         "bytes": len(content),
         "sha256": hashlib.sha256(content).hexdigest(),

@@ -41,6 +41,11 @@ class Uploads:
                 self._times[file_key] = time.monotonic()
 
 
+def printable(name: str, most: int) -> str:
+    """A file's name as the name of what is created from it: on one line, of at most `most` characters."""
+    return "".join(character if character.isprintable() else " " for character in name).strip()[:most]
+
+
 def uploads(use_case: str) -> Uploads:
     """The session's uploads to a use case."""
     state: Uploads = st.session_state.setdefault(f"uploads {use_case}", Uploads(use_case))

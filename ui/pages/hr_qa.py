@@ -15,7 +15,7 @@ from ui.entry import Entry
 from ui.hr_feedback import USE_CASE, Turn
 from ui.session import client
 from ui.texts import LANGUAGES, language, t, translations
-from ui.uploads import uploads
+from ui.uploads import printable, uploads
 
 SAMPLES = {"en": "tts_leave_handbook.pdf", "pt": "clt_jornada_ferias_maternidade_rescisao.pdf"}
 FOLDER = Path(__file__).parents[2] / "samples" / "handbooks"
@@ -420,9 +420,7 @@ def _upload_files(files: Sequence[tuple[str, bytes]], space: str) -> None:
 
 
 def _upload_file(name: str, content: bytes, space: str) -> None:
-    document_name = (
-        "".join(character if character.isprintable() else " " for character in name).strip()[:_MAX_NAME] or "document"
-    )
+    document_name = printable(name, _MAX_NAME) or "document"
     digest = hashlib.sha256(content).hexdigest()
     body = {"name": document_name, "contentType": _content_type(name), "bytes": len(content), "sha256": digest}
     uploads(USE_CASE).send("/documents", body | _in_space(space), document_name, content)
