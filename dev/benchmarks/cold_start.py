@@ -46,7 +46,7 @@ class BenchmarkError(Exception):
 
 
 class UseCase(NamedTuple):
-    """`services` are those in the stack, `models` is one of the use case's models, and `path` a POST route."""
+    """`services` are those in the stack, `models` is one of the use case's models if it has any, and `path` a POST route."""
 
     name: str
     services: tuple[str, ...]
@@ -58,6 +58,7 @@ USE_CASES = (
     UseCase("image_generation", ("bedrock-runtime", "dynamodb", "s3"), "stability.stable-image-core-v1:1", "/images"),
     UseCase("summarization", ("bedrock-runtime", "dynamodb"), "us.amazon.nova-lite-v1:0", "/summaries"),
     UseCase("embeddings", ("bedrock-runtime", "dynamodb"), "amazon.titan-embed-text-v2:0", "/embeddings"),
+    UseCase("credit_risk", ("dynamodb", "s3", "sqs"), "", "/scores"),
 )
 
 
@@ -326,6 +327,8 @@ def _environment(function: Function) -> dict[str, str]:
         "MODELS": case.models,
         "TABLE_NAME": "benchmark",
         "BUCKET_NAME": "benchmark",
+        "QUEUE_URL": "https://sqs.us-east-1.amazonaws.com/123456789012/benchmark",
+        "TRAINING_QUEUE_URL": "https://sqs.us-east-1.amazonaws.com/123456789012/trainings",
         "POWERTOOLS_SERVICE_NAME": case.name.replace("_", "-"),
         "POWERTOOLS_METRICS_NAMESPACE": "BedrockEndpoints",
         "POWERTOOLS_LOG_LEVEL": "INFO",
