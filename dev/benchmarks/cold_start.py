@@ -46,7 +46,7 @@ class BenchmarkError(Exception):
 
 
 class UseCase(NamedTuple):
-    """`services` are those in the stack, `models` is one of the use case's models if it has any, and `path` a POST route."""
+    """`services` are those in the stack, `models` is one of the use case's models or empty, and `path` a POST route."""
 
     name: str
     services: tuple[str, ...]

@@ -36,6 +36,7 @@ RATE = 1_000
 LIMIT_SECONDS = 900
 INDEX = "chunks"
 SPACE = "benchmark"
+BUCKET = "benchmark"
 
 
 def main() -> None:
@@ -152,7 +153,9 @@ class Stage:
         target.parent.mkdir(parents=True)
         target.symlink_to(sample.path)
         started = time.monotonic()
-        self.queue.put(json.dumps({"detail": {"object": {"key": object_key(SPACE, document)}}}))
+        self.queue.put(
+            json.dumps({"detail": {"bucket": {"name": BUCKET}, "object": {"key": object_key(SPACE, document)}}})
+        )
         self._wait(lambda: getattr(self._documents.get(SPACE, document), "status", "") in ("ready", "failed"))
         ready = time.monotonic()
         # Cleaning is repeated for a while; the first time is enough here.
@@ -217,7 +220,7 @@ def _environment(address: str) -> dict[str, str]:
         "USE_CASE": "hr_qa",
         "MODELS": "us.amazon.nova-lite-v1:0",
         "TABLE_NAME": "benchmark",
-        "BUCKET_NAME": "benchmark",
+        "BUCKET_NAME": BUCKET,
         "QUEUE_URL": "benchmark",
         "SEARCH_ENDPOINT": address,
         "SEARCH_INDEX": INDEX,
