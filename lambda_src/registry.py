@@ -180,6 +180,8 @@ USE_CASES = (
     ),
     UseCase(name="credit_risk", title="Credit risk"),
 )
+# Not one that a stage chooses: for administrators, on stages that accept tokens and keys.
+ACCESS = UseCase(name="access", title="Access")
 MODEL_SETTINGS = tuple(setting for use_case in USE_CASES for setting in use_case.models)
 
 

@@ -20,6 +20,7 @@ EXPORTS: Mapping[str, tuple[str, ...]] = {
     "lambda_src/hr_qa/requirements.txt": ("--only-group", "functions-hr-qa"),
     "lambda_src/hr_qa/ingestion/requirements.txt": ("--only-group", "functions-ingestion"),
     "lambda_src/credit_risk/training/requirements.txt": ("--only-group", "functions-training"),
+    "lambda_src/access/authorizer/requirements.txt": ("--only-group", "functions-authorizer"),
     "ui/requirements.txt": ("--only-group", "ui"),
 }
 # The peers' versions, and their lock.

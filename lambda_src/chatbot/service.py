@@ -86,7 +86,7 @@ class ChatService:
         Raises `InvalidRequest` and `Refused`.
         """
         now = self._now()
-        invocation = self._settings.model(body.model)
+        invocation = self._settings.model(context, body.model)
         days = self._settings.options.retention_days
         parameters = _parameters(body, invocation)
         screened = self._bedrock.screen(context, _title(body.title) or "", body.instructions or "")
@@ -123,7 +123,7 @@ class ChatService:
         if body.title is None and body.model is None:
             raise InvalidRequest.at("body", "needs a title, a model, or both")
         self._conversations.get(context.caller, id)
-        model = self._settings.model(body.model).id if body.model is not None else None
+        model = self._settings.model(context, body.model).id if body.model is not None else None
         (title,) = self._bedrock.screen(context, _title(body.title) or "")
         conversation = self._conversations.change(context.caller, id, title=title or None, model=model)
         return _conversation_answer(conversation, context)
@@ -183,7 +183,7 @@ class ChatService:
 
     def _prepare_turn(self, context: Context, conversation_id: str, body: SendMessage) -> PendingTurn:
         conversation = self._conversations.get(context.caller, conversation_id)
-        invocation = self._settings.model_of(conversation.model)
+        invocation = self._settings.model_of(context, conversation.model)
         photos = photo_blocks(body.photos, invocation.model)
         conversation, history = self._fit_window(context, conversation)
         request = prompt.build_request(conversation, history, body, photos, invocation.model, self._photo_store)

@@ -5,6 +5,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from lambda_src.shared.catalog import Invocation
+from lambda_src.shared.context import Context
 from lambda_src.shared.errors import InvalidRequest
 from lambda_src.shared.settings import Options, Settings
 
@@ -25,9 +26,9 @@ class ChatSettings(Settings, frozen=True, kw_only=True):
     max_receives: int = 5
     options: ChatbotOptions = ChatbotOptions()
 
-    def model_of(self, chosen: str) -> Invocation:
-        """The conversation's model, or the stage's default when the stage no longer offers it."""
+    def model_of(self, context: Context, chosen: str) -> Invocation:
+        """The conversation's model, or the default when the stage no longer offers it. Raises `Forbidden`."""
         try:
-            return self.model(chosen)
+            return self.model(context, chosen)
         except InvalidRequest:
-            return self.model(None)
+            return self.model(context, None)

@@ -78,7 +78,7 @@ class Summaries:
         return self._conversations.save_summary(caller, conversation, summary, end), messages[count:]
 
     def _write_summary(self, context: Context, conversation: ConversationItem, messages: list[MessageItem]) -> str:
-        invocation = self._settings.model_of(conversation.model)
+        invocation = self._settings.model_of(context, conversation.model)
         limit = self._max_tokens(invocation.model)
         parts = [fence(conversation.summary, "summary")] if conversation.summary else []
         parts.append(fence("\n".join(f"{message.role}: {_plain(message)}" for message in messages), "messages"))

@@ -54,7 +54,9 @@ def generate_title(
         "inferenceConfig": {"maxTokens": MAX_TOKENS},
     }
     try:
-        title = parse_title(answer_text(bedrock.converse(context, settings.model_of(conversation.model), request)))
+        title = parse_title(
+            answer_text(bedrock.converse(context, settings.model_of(context, conversation.model), request))
+        )
     except Refused:
         title = ""
     return title or first_words(messages[0].text, PREVIEW_CHARACTERS)

@@ -25,7 +25,7 @@ class EmbeddingService:
 
     def create_embeddings(self, context: Context, *, body: CreateEmbeddings) -> Embeddings:
         """The vectors in the order of the texts. Raises `Refused` when the guardrail blocks a text."""
-        invocation = self._settings.model(body.model)
+        invocation = self._settings.model(context, body.model)
         embedder = Embedder(self._bedrock, invocation, body.dimensions)
         _check_lengths(invocation.model, {f"body.texts[{index}]": text for index, text in enumerate(body.texts)})
         texts = self._bedrock.screen(context, *body.texts)
@@ -48,7 +48,7 @@ class EmbeddingService:
 
         Raises `Refused` when the guardrail blocks a text.
         """
-        invocation = self._settings.model(None)
+        invocation = self._settings.model(context, None)
         embedder = Embedder(self._bedrock, invocation, body.dimensions)
         candidates = {f"body.candidates[{index}]": text for index, text in enumerate(body.candidates)}
         _check_lengths(invocation.model, {"body.text": body.text, **candidates})

@@ -188,7 +188,7 @@ class QaService:
 
     def answer_question(self, context: Context, *, body: AskQuestion) -> Answer:
         """Raises the errors of `search`, and `ModelFailed`."""
-        invocation = self._settings.model(body.model)
+        invocation = self._settings.model(context, body.model)
         language = (body.language or "").partition("-")[0].lower() or detect(body.question) or "en"
         live = self._live_documents(context, body.documents, body.spaces)
         if not live.documents:

@@ -47,7 +47,7 @@ class ImageService:
 
     def create_images(self, context: Context, *, body: CreateImages) -> CreatedImages:
         """Generates, stores and returns the images: all of them or none."""
-        invocation = self._settings.model(body.model)
+        invocation = self._settings.model(context, body.model)
         family = FAMILIES[invocation.model.family]
         seed = body.seed if body.seed is not None else 1 + secrets.randbelow(family.max_seed)
         if seed > family.max_seed:

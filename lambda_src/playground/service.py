@@ -43,11 +43,11 @@ class PlaygroundService:
 
     def create_completion(self, context: Context, *, body: CreateCompletion) -> Completion:
         """Raises `InvalidRequest`, `Refused`, and the model's errors."""
-        return self._complete(context, self._settings.model(body.model), body, self._conversation(body))
+        return self._complete(context, self._settings.model(context, body.model), body, self._conversation(body))
 
     def stream_completion(self, context: Context, *, body: CreateCompletion) -> ClosingIterator[str | Completion]:
         """The text in pieces as it arrives, then the completion. Raises the errors of `create_completion`."""
-        invocation = self._settings.model(body.model)
+        invocation = self._settings.model(context, body.model)
         request, parameters = _request(invocation, body, self._conversation(body))
         stream = self._bedrock.converse_stream(context, invocation, request)
 
@@ -61,7 +61,7 @@ class PlaygroundService:
 
         When all models failed, a retry with the same idempotency key calls them again, as for a single request.
         """
-        invocations = self._distinct(body.models)
+        invocations = self._distinct(context, body.models)
         conversation = self._conversation(body)
 
         def complete(invocation: Invocation) -> Completion | dict[str, Any]:
@@ -98,8 +98,9 @@ class PlaygroundService:
             return {"messages": turns}
         return {"messages": turns, "system": [self._bedrock.text_block(task.instructions)]}
 
-    def _distinct(self, models: Sequence[str]) -> list[Invocation]:
-        invocations = [self._settings.model(model, f"body.models[{index}]") for index, model in enumerate(models)]
+    def _distinct(self, context: Context, models: Sequence[str]) -> list[Invocation]:
+        choose = self._settings.model
+        invocations = [choose(context, model, f"body.models[{index}]") for index, model in enumerate(models)]
         if len({invocation.id for invocation in invocations}) < len(invocations):
             raise InvalidRequest.at("body.models", "a model is named twice")
         return invocations

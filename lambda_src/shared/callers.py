@@ -1,19 +1,21 @@
-"""Who calls: the subject of a Cognito token, or the unique id of an IAM principal; and the groups of the caller.
+"""Who calls: the subject of a Cognito token, the unique id of an IAM principal, or what the stage's authorizer found.
 
-Nobody can choose or inherit either. An ARN would not do: the session name in it is chosen by those who assume the role,
-and a new user or role with an old name has the old ARN.
+Nobody can choose or inherit any of them. An ARN would not do: the session name in it is chosen by those who assume the
+role, and a new user or role with an old name has the old ARN.
 
 Callers of two kinds never have the same id, because the forms differ: a subject is a UUID, the id of a role or a user
-is `AROA` or `AIDA` and capitals and digits, that of an account twelve digits. Subjects of another token issuer may have
-any form, so its callers need a prefix with the issuer.
+is `AROA` or `AIDA` and capitals and digits, that of an account twelve digits. The authorizer's callers have a prefix:
+`oidc:` with the issuer, or `owner:` for a key's owner (lambda_src/access/authorizer).
 
-Groups are names that the account's administrators choose: those of a Cognito token, or the name of an IAM role. They
-grant access to what is shared, and never identify a caller.
+Groups are names that administrators choose: those of a token or a key, or the name of an IAM role. They grant access to
+what is shared, and never identify a caller.
 """
 
 import hashlib
 import re
 from typing import Any
+
+import msgspec
 
 # A session of a role is `AROA...:name`; all sessions of a role are one caller. A federated user, `<account>:name`, has
 # no id: its name is chosen by the one who requests the token, and the account is not the one that calls.
@@ -26,10 +28,36 @@ _PRINCIPAL = re.compile(r"(AROA[A-Z0-9]+)(?::.*)?|(AIDA[A-Z0-9]+|[0-9]{12})")
 NAMESPACE_CHARACTERS = 32
 
 
+class Grant(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """What the stage's authorizer says of a caller beyond its id. `use_cases`, `models`: None for all."""
+
+    name: str | None = None
+    team: str | None = None
+    key_id: str | None = None
+    use_cases: frozenset[str] | None = None
+    models: frozenset[str] | None = None
+
+
+NO_GRANT = Grant()
+
+
+def find_grant(request_context: dict[str, Any]) -> Grant:
+    """The authorizer's context. Other ways to call have none, and no limits."""
+    authorizer = _authorizer(request_context)
+    if "caller" not in authorizer:
+        return NO_GRANT
+    fields: dict[str, Any] = {name: authorizer[name] for name in ("name", "team", "keyId") if name in authorizer}
+    # Lists are JSON in it: the gateway passes texts only.
+    fields |= {name: _texts(authorizer[name]) for name in ("useCases", "models") if name in authorizer}
+    return msgspec.convert(fields, Grant)
+
+
 def find_caller(request_context: dict[str, Any]) -> str | None:
     """The caller in the gateway's request context; None if it names none, or none with an id."""
-    claims = (request_context.get("authorizer") or {}).get("claims") or {}
-    subject = claims.get("sub")
+    authorizer = _authorizer(request_context)
+    if "caller" in authorizer:
+        return str(authorizer["caller"])
+    subject = (authorizer.get("claims") or {}).get("sub")
     return str(subject) if subject else principal_id(_identity(request_context).get("user"))
 
 
@@ -40,8 +68,11 @@ def principal_id(user: str | None) -> str | None:
 
 
 def find_groups(request_context: dict[str, Any]) -> frozenset[str]:
-    """The caller's groups: a token's `cognito:groups`, or the name of the role of this account."""
-    claims = (request_context.get("authorizer") or {}).get("claims") or {}
+    """The caller's groups: the authorizer's, a token's `cognito:groups`, or the name of the role of this account."""
+    authorizer = _authorizer(request_context)
+    if "caller" in authorizer:
+        return frozenset(_texts(authorizer.get("groups", "[]")))
+    claims = authorizer.get("claims") or {}
     if claims:
         # REST APIs join the claim's list with commas, HTTP APIs with spaces in brackets. Names have no white space.
         text = str(claims.get("cognito:groups") or "")
@@ -60,6 +91,14 @@ def principal_arn(request_context: dict[str, Any]) -> str | None:
 def caller_namespace(caller: str) -> str:
     """The namespace of a caller's files: a digest, so that no object name reveals the caller."""
     return hashlib.sha256(caller.encode()).hexdigest()[:NAMESPACE_CHARACTERS]
+
+
+def _authorizer(request_context: dict[str, Any]) -> dict[str, Any]:
+    return request_context.get("authorizer") or {}
+
+
+def _texts(encoded: str) -> list[str]:
+    return msgspec.json.decode(encoded, type=list[str])
 
 
 def _identity(request_context: dict[str, Any]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from lambda_src.shared import catalog
+from lambda_src.shared.callers import NO_GRANT, Grant
 from lambda_src.shared.errors import DeadlineExceeded
 
 
@@ -114,9 +115,11 @@ class Context:
         deadline: Deadline,
         idempotency: NoIdempotency | None = None,
         groups: frozenset[str] = frozenset(),
+        grant: Grant = NO_GRANT,
     ) -> None:
         self.caller = caller
         self.groups = groups
+        self.grant = grant
         self.request_id = request_id
         self.deadline = deadline
         self.idempotency = idempotency or NoIdempotency()

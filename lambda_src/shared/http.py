@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from lambda_src.shared import sse
+from lambda_src.shared.callers import Grant
 from lambda_src.shared.context import Context, Deadline, NoIdempotency
 from lambda_src.shared.errors import ApiError, Forbidden, NotFound, Unauthorized
 from lambda_src.shared.http_request import HttpRequest
@@ -63,6 +64,7 @@ class Api:
         context = Context(
             caller=request.caller or "",
             groups=request.groups,
+            grant=request.grant,
             request_id=request.id or new_id(),
             deadline=Deadline(lambda_context.get_remaining_time_in_millis() / 1000 - RESERVED_SECONDS),
             idempotency=self._idempotency_record(request, route, transcript.encode if transcript else _encode),
@@ -87,6 +89,8 @@ class Api:
             raise Unauthorized("The request names no caller with a unique id.")
         if route is None:
             raise NotFound("There is no such route.")
+        if not _covers(context.grant, self._settings):
+            raise Forbidden("This key is not for this use case.")
         if not self._settings.admits(route.roles, context.groups):
             raise Forbidden(f"Only these roles may do that: {', '.join(route.roles)}.")
         arguments = request.arguments(route)
@@ -206,6 +210,10 @@ def _stream_response(
             context.idempotency.release()
 
     return Response(route.status, _headers(sse.CONTENT_TYPE), ClosingIterator(chunks(), close))
+
+
+def _covers(grant: Grant, settings: Settings) -> bool:
+    return grant.use_cases is None or settings.use_case.replace("_", "-") in grant.use_cases
 
 
 def _as_api_error(failure: Exception, context: Context) -> ApiError:

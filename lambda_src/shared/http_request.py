@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from lambda_src.shared.callers import find_caller, find_groups, principal_arn
+from lambda_src.shared.callers import Grant, find_caller, find_grant, find_groups, principal_arn
 from lambda_src.shared.errors import InvalidRequest, NotFound, TooLarge
 from lambda_src.shared.ids import is_id
 from lambda_src.shared.routes import Route
@@ -41,6 +41,10 @@ class HttpRequest:
     @property
     def groups(self) -> frozenset[str]:
         return find_groups(self._context)
+
+    @property
+    def grant(self) -> Grant:
+        return find_grant(self._context)
 
     @property
     def principal(self) -> str | None:

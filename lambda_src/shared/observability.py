@@ -5,6 +5,7 @@ from typing import Any
 from aws_lambda_powertools.logging import Logger
 from aws_lambda_powertools.metrics import Metrics, MetricUnit
 
+from lambda_src.shared.callers import Grant
 from lambda_src.shared.context import Context, ModelUse
 
 logger = Logger()
@@ -17,6 +18,7 @@ def log_request(context: Context, **fields: Any) -> None:
         "request",
         request_id=context.request_id,
         caller=context.caller,
+        **_grant_fields(context.grant),
         models=[_summary(use) for use in context.uses.values()],
         **fields,
     )
@@ -24,11 +26,18 @@ def log_request(context: Context, **fields: Any) -> None:
         _emit(use)
 
 
-def count(**counts: int) -> None:
-    """A metrics record of a use case's own counters."""
+def count(*, stage: str | None = None, **counts: int) -> None:
+    """A metrics record of a use case's own counters, with the dimension `stage` where alarms of a stage watch them."""
+    if stage is not None:
+        metrics.add_dimension("stage", stage)
     for name, value in counts.items():
         metrics.add_metric(name, MetricUnit.Count, value)
     metrics.flush_metrics()
+
+
+def _grant_fields(grant: Grant) -> dict[str, Any]:
+    fields = {"caller_name": grant.name, "team": grant.team, "key_id": grant.key_id}
+    return {name: value for name, value in fields.items() if value is not None}
 
 
 def _summary(use: ModelUse) -> dict[str, Any]:

@@ -8,7 +8,8 @@ from typing import Any, TypeVar
 import msgspec
 
 from lambda_src.shared.catalog import Invocation, resolve
-from lambda_src.shared.errors import InvalidRequest
+from lambda_src.shared.context import Context
+from lambda_src.shared.errors import Forbidden, InvalidRequest
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,19 +34,24 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         """Whether a caller in these groups may call a route of these roles. A use case with roles says which may."""
         return True
 
-    def model(self, requested: str | None, path: str = "body.model") -> Invocation:
-        """The model to call: the stage's default, or the requested one if the stage offers it.
+    def model(self, context: Context, requested: str | None, path: str = "body.model") -> Invocation:
+        """The model to call: the requested one if the stage offers it, or the first that the caller may call.
 
         Both the invocation id and the bare model id name an offered model; an application inference profile has those
-        of the model that it was made from. Raises `InvalidRequest`, at `path`, for any other.
+        of the model that it was made from. Raises `InvalidRequest`, at `path`, for any other, and `Forbidden` when the
+        caller's key is not for it.
         """
-        if requested is None:
+        allowed = context.grant.models
+        if requested is None and allowed is None:
             return resolve(self.models[0])
         offered = list(map(resolve, self.models))
-        for invocation in offered:
-            if requested in (invocation.id, invocation.model.id):
+        chosen = [each for each in offered if requested in (None, each.id, each.model.id)]
+        if not chosen:
+            raise InvalidRequest.at(path, f"not offered here; one of: {', '.join(each.id for each in offered)}")
+        for invocation in chosen:
+            if allowed is None or invocation.model.id in allowed:
                 return invocation
-        raise InvalidRequest.at(path, f"not offered here; one of: {', '.join(each.id for each in offered)}")
+        raise Forbidden("This key is not for this model." if requested else "This key is for none of the models here.")
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):

@@ -46,7 +46,7 @@ class SummaryService:
 
     def create_summary(self, context: Context, *, body: CreateSummary) -> SummaryAnswer:
         """Raises `InvalidRequest`, `TooLarge`, `Refused`, `ModelFailed`."""
-        invocation = self._settings.model(body.model)
+        invocation = self._settings.model(context, body.model)
         report = ask(
             self._bedrock,
             context,

@@ -22,7 +22,7 @@ def sent(question: str, history: list[Turn]) -> str:
     """The text that the service sends to have a question completed."""
     model = FakeModel(converse_answer(json.dumps({"question": "?", "queries": []})))
     bedrock = Bedrock(settings(), model)
-    rewrite(bedrock, context(), settings().model(None), question, history)
+    rewrite(bedrock, context(), settings().model(context(), None), question, history)
     return "\n".join(block["text"] for block in model.requests[0]["messages"][0]["content"] if "text" in block)
 
 

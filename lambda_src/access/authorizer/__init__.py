@@ -1,0 +1,1 @@
+"""The gateway's authorizer: who a token or a key stands for."""
