@@ -7,10 +7,11 @@ from datetime import date
 from aws_cdk import App
 
 from lambda_src.registry import RegistryError
+from stacks.access_stack import AccessStack
 from stacks.common.nag import check_everything
 from stacks.common.vector_store import floor_price
 from stacks.config import StageSettings
-from stacks.loading import ConfigError, load_stage
+from stacks.loading import ConfigError, load_stage, with_overrides
 from stacks.model_choice import data_flows, left_out
 from stacks.model_lifecycle_stack import ModelLifecycleStack
 from stacks.ui_stack import UiStack
@@ -20,6 +21,11 @@ from stacks.ui_stack import floor_price as ui_floor_price
 def add_stacks(app: App, settings: StageSettings, today: date) -> None:
     """Adds the stacks of one stage. Raises `RegistryError` when a use case is incomplete."""
     apis = [use_case.stack(app, settings=settings, today=today) for use_case in settings.chosen_use_cases]
+    if settings.auth.accepts_tokens:
+        access = AccessStack(app, settings=settings, today=today)
+        for api in apis:
+            # Its gateway calls the authorizer.
+            api.add_stack_dependency(access)
     if settings.all_models:
         ModelLifecycleStack(app, settings=settings, today=today)
     if settings.ui.deployed:
@@ -28,12 +34,17 @@ def add_stacks(app: App, settings: StageSettings, today: date) -> None:
 
 
 def main() -> None:
-    """Synthesizes the stage named in the context; `-c today=2026-12-31` checks the models as of another day."""
+    """Synthesizes the stage named in the context.
+
+    `-c settings='{"logRetentionDays": 7}'` takes the place of settings in cdk.json; `-c today=2026-12-31` checks the
+    models as of another day.
+    """
     app = App()
     day = app.node.try_get_context("today")
     today = date.fromisoformat(day) if day else date.today()
     stages, name = app.node.try_get_context("stages"), app.node.try_get_context("stage")
     try:
+        stages = with_overrides(stages, name, app.node.try_get_context("settings"))
         # The CDK CLI sets the variable from the caller's profile.
         settings = load_stage(stages, name, today=today, default_region=os.environ.get("CDK_DEFAULT_REGION"))
         add_stacks(app, settings, today)

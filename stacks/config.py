@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import msgspec
 
+from lambda_src.access.settings import AccessOptions, Group, Issuer
 from lambda_src.chatbot.settings import ChatbotOptions
 from lambda_src.credit_risk.settings import CreditRiskOptions
 from lambda_src.hr_qa.settings import HrQaOptions
@@ -17,12 +18,25 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid
 
 
 class Auth(Settings, frozen=True, kw_only=True):
-    """Who may call. `cognito` without `userPoolArn` creates a user pool for each use case."""
+    """Who may call. `cognito` without `userPoolArn` creates a user pool for each use case.
+
+    With `issuers` or `apiKeys` every use case has a second API, with the same routes, for those tokens and keys: a
+    method of API Gateway has one type of authorization.
+    """
 
     type: Literal["iam", "cognito"] = "iam"
     user_pool_arn: (
         Annotated[str, msgspec.Meta(pattern=r"^arn:[a-z-]+:cognito-idp:[^:]+:[0-9]{12}:userpool/.+$")] | None
     ) = None
+    issuers: tuple[Issuer, ...] = ()
+    api_keys: bool = False
+    # Groups that may manage API keys. Left out: everyone that the main API's authorization lets in.
+    admins: tuple[Group, ...] = ()
+
+    @property
+    def accepts_tokens(self) -> bool:
+        """Whether use cases have the second API."""
+        return self.api_keys or bool(self.issuers)
 
 
 Region = Annotated[str, msgspec.Meta(pattern="^[a-z]{2}(-[a-z]+)+-[0-9]$")]
@@ -413,6 +427,18 @@ class StageSettings(Settings, frozen=True, kw_only=True):
     def options(self, use_case: str) -> Options | None:
         """A use case's own settings; None when it has none."""
         return getattr(self, use_case, None)
+
+    @property
+    def access(self) -> AccessOptions:
+        """What the functions that manage and check keys and tokens read of the settings."""
+        return AccessOptions(admins=self.auth.admins, groups=self.groups, issuers=self.auth.issuers)
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """The groups that settings name, in order."""
+        shared = (group for space in self.hr_qa.spaces for group in (*space.readers, *space.writers))
+        roles = (group for role in self.credit_risk.roles for group in role.groups)
+        return tuple(sorted({*shared, *roles, *self.auth.admins} - {"*"}))
 
     def reserved_concurrency_of(self, use_case: str) -> int | None:
         """The concurrent executions reserved for each function behind a use case's API; None when there are none."""

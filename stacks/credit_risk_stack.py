@@ -22,7 +22,7 @@ from stacks.common.alarms import Alarms
 from stacks.common.bucket import PrivateBucket
 from stacks.common.python_function import ApiFunction, QueueFunction, ScheduledFunction
 from stacks.common.table import Table
-from stacks.common.use_case_api import UseCaseApi
+from stacks.common.use_case_api import add_apis
 from stacks.common.use_case_stack import UseCaseStack, kebab
 from stacks.common.work_queue import WorkQueue
 from stacks.config import StageSettings
@@ -86,7 +86,7 @@ class CreditRiskStack(UseCaseStack):
         self._process(table, bucket, queue, environment, alarms)
         self._train(table, bucket, trainings, environment, alarms)
         self._report(table, bucket, services, environment, alarms)
-        UseCaseApi(self, "Api", routes=ROUTES, function=api.function, alarms=alarms)
+        add_apis(self, routes=ROUTES, function=api.function, alarms=alarms)
 
     def _process(
         self, table: Table, bucket: PrivateBucket, queue: WorkQueue, environment: dict[str, str], alarms: Alarms

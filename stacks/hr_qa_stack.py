@@ -17,7 +17,7 @@ from stacks.common.model_access import ModelAccess
 from stacks.common.python_function import ApiFunction, QueueFunction
 from stacks.common.s3_source import S3Source
 from stacks.common.table import Table
-from stacks.common.use_case_api import UseCaseApi
+from stacks.common.use_case_api import add_apis
 from stacks.common.use_case_stack import UseCaseStack
 from stacks.common.vector_store import MAINTAIN, READ, VectorStore
 from stacks.common.work_queue import WorkQueue
@@ -92,7 +92,7 @@ class HrQaStack(UseCaseStack):
         table.grant_scan(ingestion.role)
         self._sweep(queue)
         self._grant_without_resources(api, ingestion)
-        UseCaseApi(self, "Api", routes=ROUTES, function=api.function, alarms=alarms)
+        add_apis(self, routes=ROUTES, function=api.function, alarms=alarms)
 
     def _add_sources(self, queue: WorkQueue, api: ApiFunction, ingestion: QueueFunction) -> None:
         for source in self.settings.hr_qa.sources:

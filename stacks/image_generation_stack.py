@@ -11,7 +11,7 @@ from stacks.common.guardrail import Guardrail
 from stacks.common.model_access import ModelAccess
 from stacks.common.python_function import ApiFunction
 from stacks.common.table import Table
-from stacks.common.use_case_api import UseCaseApi
+from stacks.common.use_case_api import add_apis
 from stacks.common.use_case_stack import UseCaseStack
 from stacks.config import StageSettings
 
@@ -41,4 +41,4 @@ class ImageGenerationStack(UseCaseStack):
         bucket.grant_erase(function.role, "images")
         guardrail.grant_apply(function.role)
         ModelAccess(self).grant(function.role)
-        UseCaseApi(self, "Api", routes=ROUTES, function=function.function, alarms=alarms)
+        add_apis(self, routes=ROUTES, function=function.function, alarms=alarms)

@@ -57,6 +57,8 @@ MAX_TOPICS, MAX_EXAMPLES = 30, 5
 # https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html
 MAX_HR_QA_VARIABLES = 2_000
 
+MAX_ACCESS_VARIABLES = 3_000
+
 # A guardrail has its stack's name: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_CreateGuardrail.html
 MAX_GUARDRAIL_NAME = 50
 
@@ -67,6 +69,24 @@ class ConfigError(Exception):
     def __init__(self, problems: Iterable[str]) -> None:
         self.problems = tuple(problems)
         super().__init__("The configuration has problems:\n" + "\n".join(f"  - {problem}" for problem in self.problems))
+
+
+def with_overrides(stages: Any, name: object, overrides: object) -> Any:
+    """The stages with other settings for one of them: a JSON object, whose values replace those of the same name.
+
+    Raises `ConfigError`. What else is wrong is for `load_stage` to find.
+    """
+    if overrides is None:
+        return stages
+    try:
+        values = msgspec.json.decode(str(overrides))
+    except msgspec.DecodeError as error:
+        raise ConfigError([f"settings: not JSON ({error})"]) from error
+    if not isinstance(values, dict):
+        raise ConfigError(["settings: must be a JSON object"])
+    if not isinstance(stages, Mapping) or not isinstance(stages.get(name), Mapping):
+        return stages
+    return {**stages, name: {**stages[name], **values}}
 
 
 def load_stage(stages: object, name: object, *, today: date, default_region: str | None = None) -> StageSettings:
@@ -162,10 +182,25 @@ def _name_problems(settings: StageSettings) -> Iterable[str]:
 
 
 def _auth_problems(settings: StageSettings) -> Iterable[str]:
-    pool = settings.auth.user_pool_arn
+    auth = settings.auth
+    urls = [issuer.url for issuer in auth.issuers]
+    for number, url in enumerate(urls):
+        if url in urls[:number]:
+            yield f"auth.issuers[{number}].url: {url!r} is listed twice"
+    if auth.admins and not auth.api_keys:
+        yield "auth.admins: only with `apiKeys`, which they manage"
+    if auth.api_keys and auth.type == "cognito" and not auth.admins:
+        yield "auth.admins: required with `apiKeys` and cognito: otherwise every user of the pool could manage keys"
+    variables = len("".join(settings.access.environment().values()).encode())
+    if variables > MAX_ACCESS_VARIABLES:
+        yield (
+            f"auth.issuers: with the groups that settings name, {variables} bytes as variables of a function, which "
+            f"has room for {MAX_ACCESS_VARIABLES}: use fewer issuers, or fewer and shorter groups"
+        )
+    pool = auth.user_pool_arn
     if pool is None:
         return
-    if settings.auth.type == "iam":
+    if auth.type == "iam":
         yield "auth.userPoolArn: only with `type` cognito"
     if settings.region and pool.split(":")[3] != settings.region:
         yield f"auth.userPoolArn: the pool is not in {settings.region}, where the API is"

@@ -9,7 +9,7 @@ from stacks.common.alarms import Alarms
 from stacks.common.guardrail import Guardrail
 from stacks.common.model_access import ModelAccess
 from stacks.common.python_function import ApiFunction, PythonFunction, StreamFunction
-from stacks.common.use_case_api import UseCaseApi
+from stacks.common.use_case_api import add_apis
 from stacks.common.use_case_stack import UseCaseStack
 
 
@@ -43,9 +43,8 @@ class ApiFunctions:
         models.grant(function.role, streams=streams and len(self.functions) == 1)
         for stream in self.functions[1:]:
             models.grant(stream.role, plain=converse_in_streams, streams=True)
-        UseCaseApi(
+        add_apis(
             scope,
-            "Api",
             routes=routes,
             function=function.function,
             stream_function=self.functions[-1].function if len(self.functions) > 1 else None,

@@ -46,10 +46,17 @@ GATEWAY_ERRORS: Mapping[str, GatewayError] = {
     "INTEGRATION_TIMEOUT": GatewayError("deadline", 504, "The request was not finished in time."),
 }
 
+_UNCHECKED = GatewayError("unavailable", 503, "The credentials cannot be checked at the moment; try again later.")
+# Of an API with a function as authorizer: it raised, or its answer cannot be read.
+AUTHORIZER_ERRORS: Mapping[str, GatewayError] = {
+    "AUTHORIZER_FAILURE": _UNCHECKED,
+    "AUTHORIZER_CONFIGURATION_ERROR": _UNCHECKED,
+}
 
-def add_gateway_responses(api: apigateway.RestApi, cors_origins: Sequence[str]) -> None:
-    """Defines the error responses of the gateway."""
-    for name, error in GATEWAY_ERRORS.items():
+
+def add_gateway_responses(api: apigateway.RestApi, cors_origins: Sequence[str], *, authorizer: bool = False) -> None:
+    """Defines the error responses of the gateway; with `authorizer`, also those of a function that authorizes."""
+    for name, error in {**GATEWAY_ERRORS, **(AUTHORIZER_ERRORS if authorizer else {})}.items():
         api.add_gateway_response(
             name.title().replace("_", ""),
             type=apigateway.ResponseType.of(name),

@@ -21,9 +21,12 @@ from stacks.common.web_adapter import public_layer
 API_TIMEOUT = Duration.seconds(29)
 # The gateway allows streams three times as long, but no chat answer takes that long.
 STREAM_TIMEOUT = Duration.minutes(5)
+# Two requests to an issuer that does not answer.
+AUTHORIZER_TIMEOUT = Duration.seconds(10)
 # A request that takes longer is about to time out.
 _SLOW_REQUEST = Duration.seconds(25)
 _STREAM_PART = "stream"
+_AUTHORIZER_PART = "authorizer"
 # The readiness check opens the port, since no path could answer it.
 _ADAPTER_ENVIRONMENT = {
     "AWS_LAMBDA_EXEC_WRAPPER": "/opt/bootstrap",
@@ -200,6 +203,41 @@ class StreamFunction(PythonFunction):
     def _layers(self, scope: UseCaseStack, target: PackageTarget) -> list[lambda_.ILayerVersion]:
         arn = scope.settings.streaming.layer_arn or public_layer(Aws.PARTITION, Aws.REGION, target.machine)
         return [lambda_.LayerVersion.from_layer_version_arn(self, "Adapter", arn)]
+
+
+class AuthorizerFunction(PythonFunction):
+    """Answers the gateway's question whether credentials are valid; its handler is in the part `authorizer`."""
+
+    _no_dead_letters = "Only API Gateway invokes it, synchronously: there are no events to lose"
+
+    def __init__(
+        self,
+        scope: UseCaseStack,
+        construct_id: str,
+        *,
+        services: tuple[str, ...],
+        environment: Mapping[str, str],
+        alarms: Alarms,
+    ) -> None:
+        super().__init__(
+            scope,
+            construct_id,
+            services=services,
+            environment=environment,
+            alarms=alarms,
+            timeout=AUTHORIZER_TIMEOUT,
+            part=_AUTHORIZER_PART,
+        )
+
+    def _add_alarms(self, alarms: Alarms) -> None:
+        """None on errors: the function must raise one for every wrong token, which anyone can send."""
+        alarms.add(
+            f"{self._alarm_prefix}FunctionThrottles",
+            self.function.metric_throttles(period=PERIOD),
+            threshold=1,
+            periods=1,
+            description="The concurrency limit of the account or the function is exhausted",
+        )
 
 
 class QueueFunction(PythonFunction):

@@ -39,6 +39,10 @@ class Table(Construct):
         """The function's environment variable with the table's name."""
         return {"TABLE_NAME": self._table.table_name}
 
+    def grant_get(self, role: iam.Role) -> None:
+        """Lets the role read items that it knows the keys of."""
+        role.add_to_policy(iam.PolicyStatement(actions=["dynamodb:GetItem"], resources=[self._table.table_arn]))
+
     def grant_read(self, role: iam.Role) -> None:
         """Lets the role read and query items."""
         actions = ["dynamodb:GetItem", "dynamodb:Query"]

@@ -11,7 +11,7 @@ from aws_cdk import aws_ssm as ssm
 from constructs import Construct
 
 from lambda_src.shared.routes import Route
-from stacks.common.access import Access
+from stacks.common.access import Access, TokenAccess
 from stacks.common.alarms import PERIOD, Alarms
 from stacks.common.gateway_responses import add_gateway_responses
 from stacks.common.invoke_policies import InvokePolicies
@@ -42,6 +42,25 @@ ACCESS_LOG_FIELDS = {
 }
 
 
+# Of the API for tokens and keys: what the stage's authorizer says of the caller.
+TOKEN_LOG_FIELDS = {"caller": "$context.authorizer.caller", "keyId": "$context.authorizer.keyId"}
+
+
+def add_apis(
+    scope: UseCaseStack,
+    *,
+    routes: Sequence[Route],
+    function: lambda_.IFunction,
+    stream_function: lambda_.IFunction | None = None,
+    alarms: Alarms,
+) -> None:
+    """Adds the use case's API, and a second one for tokens and keys if the stage accepts them."""
+    options: dict[str, Any] = {"routes": routes, "function": function, "stream_function": stream_function}
+    UseCaseApi(scope, "Api", **options, alarms=alarms)
+    if scope.settings.auth.accepts_tokens:
+        UseCaseApi(scope, "TokenApi", **options, alarms=alarms, tokens=True)
+
+
 class UseCaseApi(Construct):
     """All routes of the table, authorized and throttled by the gateway.
 
@@ -52,7 +71,8 @@ class UseCaseApi(Construct):
 
     `stream_function` serves the streaming routes; the gateway forwards each chunk immediately.
 
-    Its URL is an output of the stack and the SSM parameter `/bedrock-endpoints/<stage>/<use-case>/url`.
+    Its URL is an output of the stack and the SSM parameter `/bedrock-endpoints/<stage>/<use-case>/url`. With `tokens`,
+    the stage's authorizer decides who may call; the parameter ends in `token-url`.
     """
 
     def __init__(
@@ -64,10 +84,12 @@ class UseCaseApi(Construct):
         function: lambda_.IFunction,
         stream_function: lambda_.IFunction | None = None,
         alarms: Alarms,
+        tokens: bool = False,
     ) -> None:
         super().__init__(scope, construct_id)
         self._settings = scope.settings
-        self._access = Access(scope, "Access")
+        self._tokens = tokens
+        self._access = TokenAccess(scope, "TokenAccess") if tokens else Access(scope, "Access")
         self._api = self._rest_api(scope, routes)
         # One permission for the API instead of one per method: the catch-all resource accepts any path anyway.
         self._integration = apigateway.LambdaIntegration(function, scope_permission_to_method=False)
@@ -75,7 +97,7 @@ class UseCaseApi(Construct):
         for route in routes:
             self._add_route(route)
         self._add_catch_all()
-        add_gateway_responses(self._api, self._settings.cors_origins)
+        add_gateway_responses(self._api, self._settings.cors_origins, authorizer=tokens)
         self._set_execution_log_retention()
         self._publish(scope)
         self._add_alarms(alarms)
@@ -87,8 +109,9 @@ class UseCaseApi(Construct):
         return apigateway.RestApi(
             self,
             "Resource",
-            rest_api_name=scope.stack_name,
-            description=scope.use_case.replace("_", " ").capitalize(),
+            rest_api_name=f"{scope.stack_name}-tokens" if self._tokens else scope.stack_name,
+            description=scope.use_case.replace("_", " ").capitalize()
+            + (", for tokens and keys" if self._tokens else ""),
             endpoint_types=[apigateway.EndpointType.REGIONAL],
             # The account has one role for the logs of all APIs; if a stack owned it, the others would lose it.
             cloud_watch_role=False,
@@ -99,7 +122,8 @@ class UseCaseApi(Construct):
     def _deploy_options(self, routes: Sequence[Route]) -> apigateway.StageOptions:
         throttling = self._settings.throttling
         access_log = log_group(self, "AccessLogs", self._settings)
-        log_format = msgspec.json.encode(ACCESS_LOG_FIELDS).decode()
+        fields = {**ACCESS_LOG_FIELDS, **TOKEN_LOG_FIELDS} if self._tokens else ACCESS_LOG_FIELDS
+        log_format = msgspec.json.encode(fields).decode()
         return apigateway.StageOptions(
             stage_name=STAGE_NAME,
             access_log_destination=apigateway.LogGroupLogDestination(access_log),
@@ -137,23 +161,27 @@ class UseCaseApi(Construct):
         self._api.root.add_method("ANY", self._integration, **options)
 
     def _publish(self, scope: UseCaseStack) -> None:
-        CfnOutput(scope, "Url", value=self._api.url, description="Base of the REST API's routes")
+        output, parameter = ("TokenUrl", "token-url") if self._tokens else ("Url", "url")
+        CfnOutput(scope, output, value=self._api.url, description="Base of the REST API's routes")
         ssm.StringParameter(
             self,
             "UrlParameter",
-            parameter_name=f"/bedrock-endpoints/{self._settings.name}/{kebab(scope.use_case)}/url",
+            parameter_name=f"/bedrock-endpoints/{self._settings.name}/{kebab(scope.use_case)}/{parameter}",
             string_value=self._api.url,
             description=f"Base of the {scope.use_case.replace('_', ' ')} API's routes",
         )
 
     def _add_alarms(self, alarms: Alarms) -> None:
         alarms.add(
-            "ApiServerErrors",
+            f"{self.node.id}ServerErrors",
             self._api.metric_server_error(period=PERIOD, statistic="Sum"),
             threshold=5,
             periods=1,
             description="Responses with status 500 or above, including model failures",
         )
+        if self._tokens:
+            # Each alarm has its price. Wrong tokens are counted by the authorizer, and slowness is the function's.
+            return
         alarms.add(
             "ApiClientErrors",
             self._api.metric_client_error(period=PERIOD, statistic="Average"),
@@ -180,7 +208,10 @@ class UseCaseApi(Construct):
         rules = ("AwsSolutions-APIG3", "NIST.800.53.R5-APIGWAssociatedWithWAF")
         acknowledge(self._api.deployment_stage, dict.fromkeys(rules, reason))
         acknowledge(self._api, {"AwsSolutions-APIG2": "The function validates requests, and names the wrong field"})
-        if self._access.authorizer is None:
+        if self._tokens:
+            reason = "The stage's authorizer verifies tokens of the platform's identity provider, and API keys"
+            acknowledge(self._api, {"AwsSolutions-COG4": reason})
+        elif self._access.authorizer is None:
             acknowledge(self._api, {"AwsSolutions-COG4": "Callers sign with IAM credentials; Cognito is a setting"})
 
 

@@ -34,6 +34,8 @@ LIFECYCLE = "model-lifecycle"
 STACKS = (*USE_CASES, LIFECYCLE)
 # The web UI's stack, which is optional: no API either.
 UI = "ui"
+# The stack of stages that accept tokens and keys.
+ACCESS = "access"
 KMS_KEY = "arn:aws:kms:us-west-2:111122223333:key/0a1b2c3d"
 # Settings that no stage in cdk.json has.
 EXTRA_STAGES: dict[str, dict[str, Any]] = {
@@ -140,6 +142,24 @@ EXTRA_STAGES: dict[str, dict[str, Any]] = {
         "useCases": ["playground"],
         "models": {"playground": ["us.meta.llama3-3-70b-instruct-v1:0"]},
     },
+    "tokens": {
+        "region": "us-west-2",
+        "useCases": ["summarization", "chatbot", "creditRisk"],
+        "auth": {
+            "issuers": [
+                {"url": "https://idp.example.com/realms/staff", "audiences": ["bedrock"], "nameClaim": "email"}
+            ],
+            "apiKeys": True,
+            "admins": ["KeyAdmins"],
+        },
+        "creditRisk": {"roles": [{"role": "validator", "groups": ["risk-committee"]}]},
+    },
+    # Tokens next to Cognito's, and no keys.
+    "issuers": {
+        "region": "us-west-2",
+        "useCases": ["embeddings"],
+        "auth": {"type": "cognito", "issuers": [{"url": "https://idp.example.com", "audiences": ["bedrock"]}]},
+    },
     # No model at all.
     "scores": {
         "region": "us-west-2",
@@ -220,7 +240,8 @@ class Assembly:
     @property
     def apis(self) -> list[Template]:
         """The templates of the use cases. Each has an API and a table."""
-        return [template for template in self.templates if not template.name.endswith((f"-{LIFECYCLE}", f"-{UI}"))]
+        others = (f"-{LIFECYCLE}", f"-{UI}", f"-{ACCESS}")
+        return [template for template in self.templates if not template.name.endswith(others)]
 
     def template(self, use_case: str) -> Template:
         """The template of a use case's stack."""

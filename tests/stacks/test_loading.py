@@ -7,7 +7,7 @@ from cfnlint.schema import PROVIDER_SCHEMA_MANAGER, ResourceNotFoundError
 
 from stacks.config import StageSettings
 from stacks.geography import REGIONS, WITHOUT_APPLICATION_PROFILES, WITHOUT_GUARDRAILS
-from stacks.loading import ConfigError, load_stage
+from stacks.loading import ConfigError, load_stage, with_overrides
 from stacks.model_choice import data_flows
 from tests.stacks.assemblies import STAGES, cdk_context
 
@@ -284,6 +284,51 @@ EXPRESS = {
 )
 def test_invalid_web_ui_settings(settings: dict[str, Any], fields: list[str]) -> None:
     assert [message.partition(":")[0].removeprefix("stages.test.") for message in problems(settings)] == fields
+
+
+ISSUER: dict[str, Any] = {"url": "https://idp.example.com", "audiences": ["bedrock"]}
+MANY_ISSUERS = [{"url": f"{ISSUER['url']}/{number}", "audiences": ["a" * 200]} for number in range(12)]
+
+
+@pytest.mark.parametrize(
+    ("auth", "fields"),
+    [
+        ({"issuers": [ISSUER, ISSUER]}, ["auth.issuers[1].url"]),
+        ({"issuers": [{**ISSUER, "url": "http://idp.example.com"}]}, ["auth.issuers[0].url"]),
+        ({"issuers": [{**ISSUER, "url": "https://idp.example.com?a=b"}]}, ["auth.issuers[0].url"]),
+        ({"issuers": [{**ISSUER, "audiences": []}]}, ["auth.issuers[0].audiences"]),
+        ({"issuers": [{**ISSUER, "algorithms": ["HS256"]}]}, ["auth.issuers[0].algorithms"]),
+        ({"issuers": [{**ISSUER, "algorithms": ["none"]}]}, ["auth.issuers[0].algorithms"]),
+        ({"issuers": [{"url": ISSUER["url"]}]}, ["auth.issuers[0].audiences"]),
+        ({"admins": ["KeyAdmins"]}, ["auth.admins"]),
+        ({"apiKeys": True, "type": "cognito"}, ["auth.admins"]),
+        ({"apiKeys": True, "admins": ["*"]}, ["auth.admins[0]"]),
+        (
+            {"issuers": [{**ISSUER, "url": f"{ISSUER['url']}/{n}", "audiences": ["a" * 200]} for n in range(12)]},
+            ["auth.issuers"],
+        ),
+    ],
+)
+def test_invalid_ways_to_call(auth: dict[str, Any], fields: list[str]) -> None:
+    messages = problems({"region": "us-west-2", "auth": auth})
+    assert [message.partition(": ")[0].removeprefix("stages.test.") for message in messages] == fields
+
+
+def test_settings_on_the_command_line_take_the_place_of_those_in_the_file() -> None:
+    stages = {"test": {"region": "us-west-2", "logRetentionDays": 30, "auth": {"type": "cognito"}}}
+    changed = with_overrides(stages, "test", '{"logRetentionDays": 7, "auth": {"apiKeys": true}}')
+
+    settings = load_stage(changed, "test", today=TODAY)
+
+    assert (settings.log_retention_days, settings.auth.api_keys, settings.auth.type) == (7, True, "iam")
+    assert stages["test"]["logRetentionDays"] == 30
+    assert with_overrides(stages, "test", None) is stages
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '"a"', "7"])
+def test_settings_on_the_command_line_must_be_an_object(text: str) -> None:
+    with pytest.raises(ConfigError, match="settings: "):
+        with_overrides({"test": {}}, "test", text)
 
 
 def test_the_web_ui_is_off_by_default() -> None:

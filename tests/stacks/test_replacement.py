@@ -11,6 +11,7 @@ from aws_cdk import App
 
 from lambda_src.registry import MODEL_SETTINGS, USE_CASES
 from lambda_src.shared.catalog import models, resolve
+from stacks.access_stack import AccessStack
 from stacks.config import StageSettings
 from stacks.loading import load_stage
 from stacks.model_choice import with_choices
@@ -24,6 +25,7 @@ BASE: Stage = {"account": "111122223333", "region": "us-west-2", "removalPolicy"
 IMAGE = "111122223333.dkr.ecr.us-west-2.amazonaws.com/page:"
 UI: Stage = {"type": "express", "image": f"{IMAGE}1", "signInDomainPrefix": "example", "url": "https://a.example"}
 POOL = "arn:aws:cognito-idp:us-west-2:111122223333:userpool/us-west-2_"
+ISSUER = {"url": "https://idp.example.com", "audiences": ["a"]}
 COLLECTION = {"type": "collection", "collectionName": "handbooks", "collectionId": "abc123"}
 DOMAIN = {
     "type": "domain",
@@ -42,6 +44,7 @@ _USERS = {"AWS::Cognito::UserPool": "docs/reference/settings.md: the pools' user
 DOCUMENTED: dict[str, dict[str, str]] = {
     "auth.type": _USERS,
     "auth.userPoolArn": _USERS,
+    "auth.apiKeys": {"AWS::DynamoDB::Table": "docs/how-to/use-tokens-and-keys.md: the keys are deleted"},
     "hrQa.search.type": {f"{_HR_QA}Collection": _READ_AGAIN, f"{_HR_QA}Index": _READ_AGAIN},
     "hrQa.search.standby": {f"{_HR_QA}Collection": _READ_AGAIN},
 }
@@ -69,6 +72,9 @@ VALUES: dict[str, tuple[Stage, ...]] = {
         {"auth": {"type": "cognito", "userPoolArn": f"{POOL}a"}},
         {"auth": {"type": "cognito", "userPoolArn": f"{POOL}b"}},
     ),
+    "auth.issuers": ({}, {"auth": {"issuers": [ISSUER]}}, {"auth": {"issuers": [{**ISSUER, "audiences": ["b"]}]}}),
+    "auth.apiKeys": ({"auth": {"issuers": [ISSUER]}}, {"auth": {"apiKeys": True, "issuers": [ISSUER]}}),
+    "auth.admins": ({"auth": {"apiKeys": True}}, {"auth": {"apiKeys": True, "admins": ["KeyAdmins"]}}),
     "allowEndedModels": ({}, {"allowEndedModels": ["amazon.nova-canvas-v1:0"]}),
     "guardrail.type": ({}, {"guardrail": {"type": "off"}}, {"guardrail": GUARDRAIL}),
     "guardrail.id": ({"guardrail": GUARDRAIL}, {"guardrail": {**GUARDRAIL, "id": "def456"}}),
@@ -189,6 +195,8 @@ def templates(key: bytes, only: str | None) -> dict[str, Resources]:
     use_cases = [use_case for use_case in settings.chosen_use_cases if only in (None, use_case.name)]
     apis = [use_case.stack(app, settings=settings, today=TODAY) for use_case in use_cases]
     stacks = [*apis, ModelLifecycleStack(app, settings=settings, today=TODAY)]
+    if settings.auth.accepts_tokens:
+        stacks.append(AccessStack(app, settings=settings, today=TODAY))
     if settings.ui.deployed:
         stacks.append(UiStack(app, settings=settings, today=TODAY, apis=apis))
     assembly = app.synth()

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from stacks.config import StageSettings
-from tests.stacks.assemblies import LIFECYCLE, TODAY, UI, USE_CASES, Assembly, Template, plain, settings_of
+from tests.stacks.assemblies import ACCESS, LIFECYCLE, TODAY, UI, USE_CASES, Assembly, Template, plain, settings_of
 
 # These actions don't support resource-level permissions.
 WITHOUT_RESOURCES = {
@@ -61,6 +61,10 @@ def reads_queue(function: dict[str, Any]) -> bool:
     return str(function["Handler"]).count(".") > 3
 
 
+def accepts_tokens(template: Template) -> bool:
+    return settings_for(template).auth.accepts_tokens
+
+
 def streams(function: dict[str, Any]) -> bool:
     return bool(function["Handler"] == "lambda_src/shared/run.sh")
 
@@ -69,8 +73,9 @@ def test_there_is_one_stack_per_use_case_and_the_lifecycle_stack(assembly: Assem
     settings = settings_for(assembly.templates[0])
     ui = {UI} if settings.ui.type == "express" else set()
     lifecycle = {LIFECYCLE} if settings.all_models else set()
+    access = {ACCESS} if settings.auth.accepts_tokens else set()
     chosen = {use_case.id for use_case in settings.chosen_use_cases}
-    assert {template.name.split("-", 3)[3] for template in assembly.templates} == {*chosen, *lifecycle, *ui}
+    assert {template.name.split("-", 3)[3] for template in assembly.templates} == {*chosen, *lifecycle, *ui, *access}
     assert {template.name.split("-", 3)[3] for template in assembly.apis} == chosen
 
 
@@ -80,16 +85,21 @@ def test_a_stage_that_does_not_choose_has_all_use_cases() -> None:
 
 def test_every_method_is_authorized(assembly: Assembly) -> None:
     for template in assembly.apis:
-        expected = "COGNITO_USER_POOLS" if settings_for(template).auth.type == "cognito" else "AWS_IAM"
+        auth = settings_for(template).auth
+        main = "COGNITO_USER_POOLS" if auth.type == "cognito" else "AWS_IAM"
+        apis = template.resources("AWS::ApiGateway::RestApi")
+        assert len(apis) == 1 + accepts_tokens(template)
         methods = template.properties("AWS::ApiGateway::Method")
         assert methods
         for method in methods:
+            tokens = apis[method["RestApiId"]["Ref"]]["Properties"]["Name"].endswith("-tokens")
+            expected = "CUSTOM" if tokens else main
             if method["HttpMethod"] == "OPTIONS":
                 # Preflight requests have no credentials. The gateway answers them itself.
                 assert method["Integration"]["Type"] == "MOCK"
                 continue
             assert method["AuthorizationType"] == expected
-            assert ("AuthorizerId" in method) == (expected == "COGNITO_USER_POOLS")
+            assert ("AuthorizerId" in method) == (expected != "AWS_IAM")
 
 
 def test_there_is_no_preflight_without_origins(assembly: Assembly) -> None:
@@ -159,7 +169,9 @@ def test_only_the_gateway_invokes_the_function(assembly: Assembly) -> None:
         behind_the_api = [
             function for function in template.properties("AWS::Lambda::Function") if not reads_queue(function)
         ]
-        assert len(permissions) == len(behind_the_api)
+        # Each API invokes them, and with tokens the stage's authorizer.
+        apis = len(template.resources("AWS::ApiGateway::RestApi"))
+        assert len(permissions) == len(behind_the_api) * apis + (apis - 1)
         for permission in permissions:
             assert permission["Principal"] == "apigateway.amazonaws.com"
             assert "execute-api" in plain(permission["SourceArn"])
@@ -242,7 +254,7 @@ def test_logs_have_the_stage_s_retention(assembly: Assembly) -> None:
     for template in assembly.templates:
         groups = template.properties("AWS::Logs::LogGroup")
         functions = template.resources("AWS::Lambda::Function")
-        api_groups = 2 if template in assembly.apis else 0
+        api_groups = 2 * len(template.resources("AWS::ApiGateway::RestApi"))
         ui_groups = 1 if is_ui(template) else 0
         assert len(groups) == api_groups + ui_groups + len(functions), (
             "one per function, the access log and the gateway's log, the web UI's log"
@@ -283,9 +295,12 @@ def test_functions_are_traced_and_time_out_with_the_gateway(assembly: Assembly) 
 def test_url_is_published(assembly: Assembly) -> None:
     for template in assembly.apis:
         _, _, stage, use_case = template.name.split("-", 3)
-        parameter = template.only("AWS::SSM::Parameter")
-        assert parameter["Name"] == f"/bedrock-endpoints/{stage}/{use_case}/url"
-        assert parameter["Value"] == template.content["Outputs"]["Url"]["Value"]
+        published = {each["Name"]: each["Value"] for each in template.properties("AWS::SSM::Parameter")}
+        names = {"url": "Url", "token-url": "TokenUrl"} if accepts_tokens(template) else {"url": "Url"}
+        assert published == {
+            f"/bedrock-endpoints/{stage}/{use_case}/{name}": template.content["Outputs"][output]["Value"]
+            for name, output in names.items()
+        }
 
 
 def test_stacks_are_independent(assembly: Assembly) -> None:
