@@ -58,10 +58,14 @@ def local_outputs(outputs: Mapping[str, Mapping[str, str]], port: int) -> dict[s
 class Deployment:
     """Deploys the sources to the emulator."""
 
-    def __init__(self, paths: Paths, environment: Mapping[str, str], cloudformation: Any) -> None:
+    def __init__(
+        self, paths: Paths, environment: Mapping[str, str], cloudformation: Any, overrides: Mapping[str, Any]
+    ) -> None:
+        """`overrides` are settings of the stage in place of those in cdk.json."""
         self._paths = paths
         self._environment = environment
         self._cloudformation = cloudformation
+        self._overrides = json.dumps(overrides)
 
     def is_current(self) -> bool:
         """Whether the sources have not changed since the last deployment and the emulator still has its stacks."""
@@ -72,6 +76,8 @@ class Deployment:
         if last.get("fingerprint") != fingerprint(self._paths.root):
             return False
         holds = self._stacks()
+        if last.get("overrides") != self._overrides:
+            return False
         return all(holds.get(stack, "").endswith("_COMPLETE") for stack in last["stacks"])
 
     def _stacks(self) -> dict[str, str]:
@@ -94,13 +100,14 @@ class Deployment:
         target.unlink(missing_ok=True)
         before = fingerprint(self._paths.root)
         self._cdk(
-            self._paths.root, "deploy", "--all", "-c", "stage=local", "--require-approval", "never",
+            self._paths.root, "deploy", "--all", "-c", "stage=local", "-c", f"settings={self._overrides}",
+            "--require-approval", "never",
             "--concurrency", "3",
             "--method", "direct", "--output", str(self._paths.home / "cdk.out"), "--outputs-file", str(target),
         )  # fmt: skip
         outputs = self.outputs()
         # The fingerprint from before the deployment: changes made during it are not deployed.
-        deployed = {"fingerprint": before, "stacks": sorted(outputs)}
+        deployed = {"fingerprint": before, "overrides": self._overrides, "stacks": sorted(outputs)}
         write_private(self._paths.deployed, json.dumps(deployed, indent=2) + "\n")
 
     def outputs(self) -> dict[str, dict[str, str]]:
@@ -137,15 +144,18 @@ def _reason(text: str) -> str:
     return "\n  ".join((errors or lines or ["the log is empty"])[-6:])
 
 
-def use_case_urls(ssm: Any, port: int) -> dict[str, str]:
-    """Maps use cases to local URLs, from the SSM parameters that the stacks publish."""
+def use_case_urls(ssm: Any, port: int, parameter: str = "url") -> dict[str, str]:
+    """Maps use cases to local URLs, from the SSM parameters that the stacks publish.
+
+    `parameter` is `url`, or `token-url` for the APIs that take tokens and keys.
+    """
     prefix = "/bedrock-endpoints/local/"
     pages = ssm.get_paginator("get_parameters_by_path").paginate(Path=prefix, Recursive=True)
     urls = {}
     for page in pages:
-        for parameter in page["Parameters"]:
-            use_case, _, last = parameter["Name"].removeprefix(prefix).partition("/")
-            url = local_url(parameter["Value"], port) if last == "url" else None
+        for each in page["Parameters"]:
+            use_case, _, last = each["Name"].removeprefix(prefix).partition("/")
+            url = local_url(each["Value"], port) if last == parameter else None
             if url:
                 urls[use_case] = url
     return dict(sorted(urls.items()))

@@ -136,6 +136,11 @@ def for_ui(source: Mapping[str, str] = os.environ) -> dict[str, str]:
     return {**_picked(source, _BASE), "PYTHONUNBUFFERED": "1"}
 
 
+def for_issuer(source: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """The OpenID Connect issuer's environment."""
+    return {**_picked(source, _BASE), "PYTHONUNBUFFERED": "1"}
+
+
 def for_cdk(endpoint: Endpoint, programs: Path, source: Mapping[str, str] = os.environ) -> dict[str, str]:
     """The CDK CLI's environment. `programs` is the folder of Python, node, and uv, first on the PATH."""
     uv = {name: value for name, value in source.items() if name.startswith("UV_")}

@@ -8,9 +8,10 @@ import ssl
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from dev.local import catalog, environment, identities, ports, tls
@@ -20,9 +21,13 @@ from dev.local.errors import LocalError
 from dev.local.paths import Paths, write_private
 from dev.local.processes import Process
 
-EMULATOR, MODELS, SEARCH, WEB_UI = "emulator", "models", "search", "web-ui"
+EMULATOR, MODELS, SEARCH, WEB_UI, ISSUER = "emulator", "models", "search", "web-ui", "issuer"
 # In startup order; they stop in reverse order.
-SERVICES = (SEARCH, MODELS, EMULATOR, WEB_UI)
+SERVICES = (SEARCH, MODELS, ISSUER, EMULATOR, WEB_UI)
+# Of the local issuer's tokens.
+AUDIENCE = "bedrock-endpoints"
+DISCOVERY_PATH = "/.well-known/openid-configuration"
+ISSUER_USERS = ({"sub": "ana", "email": "ana@example.com"}, {"sub": "rui", "email": "rui@example.com"})
 # Without the launcher's modules: a change to them must not restart the services.
 _EMULATOR_SOURCES = tuple(
     f"dev/local/{name}"
@@ -76,7 +81,7 @@ class Stage:
             catalog.write(self._paths.home / "catalog.json")
             self._start_services(endpoint, certificates, chosen)
             keys = identities.ensure(self._client("iam", endpoint), self._paths.callers)
-            outputs = self._deploy(endpoint)
+            outputs = self._deploy(endpoint, issuer_url(chosen[ISSUER]))
             urls = self._write_for_callers(endpoint, chosen, keys, outputs)
             self._load_samples(urls)
             self._save(endpoint)
@@ -157,11 +162,13 @@ class Stage:
         # Start all services before waiting for any of them.
         started = self._ensure(SEARCH, search_command, environment.for_search(), _SEARCH_SOURCES)
         started |= self._ensure(MODELS, models_command, models_environment, _MODELS_SOURCES)
+        self._ensure(ISSUER, issuer_command(self._paths.project_python, chosen[ISSUER]), environment.for_issuer(), ())
         started |= self._ensure_emulator(endpoint, certificates, models_url, search_url)
         trust = _trust(certificates.authority)
         self._processes[EMULATOR].wait(lambda: _responds(f"{endpoint.url}/_ministack/health", trust), 60)
         self._processes[MODELS].wait(lambda: _responds(f"{models_url}/health", None), 60)
         self._processes[SEARCH].wait(lambda: _responds(search_url + _SEARCH_READY, None), _SEARCH_SECONDS)
+        self._processes[ISSUER].wait(lambda: _responds(issuer_url(chosen[ISSUER]) + DISCOVERY_PATH, None), 60)
         if started:
             self._report("emulator, models, and search are ready")
 
@@ -240,10 +247,13 @@ class Stage:
             config=Config(proxies={}, retries={"total_max_attempts": 2}, connect_timeout=3, read_timeout=30),
         )
 
-    def _deploy(self, endpoint: Endpoint) -> dict[str, dict[str, str]]:
+    def _deploy(self, endpoint: Endpoint, issuer: str) -> dict[str, dict[str, str]]:
         # node, uv, and the CDK application's interpreter are in the same folder as this Python.
         settings = environment.for_cdk(endpoint, Path(sys.executable).parent)
-        deployment = Deployment(self._paths, settings, self._client("cloudformation", endpoint))
+        overrides = {
+            "auth": {"issuers": [{"url": issuer, "audiences": [AUDIENCE], "nameClaim": "email"}], "apiKeys": True}
+        }
+        deployment = Deployment(self._paths, settings, self._client("cloudformation", endpoint), overrides)
         if deployment.is_current():
             self._report("no changes since the last deployment")
             return deployment.outputs()
@@ -284,8 +294,11 @@ class Stage:
         port = chosen[EMULATOR]
         converted = local_outputs(outputs, port)
         write_private(self._paths.outputs, json.dumps(converted, indent=2) + "\n")
-        urls = use_case_urls(self._client("ssm", endpoint), port)
-        write_private(self._paths.env, env_file(endpoint, keys["caller"], urls))
+        ssm = self._client("ssm", endpoint)
+        urls = use_case_urls(ssm, port)
+        more = {token_variable(name): url for name, url in use_case_urls(ssm, port, "token-url").items()}
+        more["ISSUER_URL"] = issuer_url(chosen[ISSUER])
+        write_private(self._paths.env, env_file(endpoint, keys["caller"], urls, more))
         return urls
 
     def _load_samples(self, urls: dict[str, str]) -> None:
@@ -297,6 +310,18 @@ class Stage:
 
         with Client(local_stage(self._paths.home)) as client:
             samples.load(self._paths.root, client, self._report)
+
+
+def issuer_url(port: int) -> str:
+    """The identifier of the local stage's OpenID Connect issuer."""
+    return f"http://localhost:{port}"
+
+
+def issuer_command(python: Path, port: int) -> list[str]:
+    """Starts the issuer. Anyone on this machine may sign in to it as anybody, like its other services."""
+    users = (json.dumps(claims) for claims in ISSUER_USERS)
+    options = [option for user in users for option in ("--user-claims", user)]
+    return [str(python), "-W", "ignore", "-m", "oidc_provider_mock", "--port", str(port), *options]
 
 
 def fingerprint_text(*parts: str) -> str:
@@ -311,7 +336,14 @@ def variable(use_case: str) -> str:
     return use_case.upper().replace("-", "_") + "_URL"
 
 
-def env_file(endpoint: Endpoint, caller: dict[str, str], urls: dict[str, str]) -> str:
+def token_variable(use_case: str) -> str:
+    """The environment variable of the URL that a use case's callers with tokens and keys use."""
+    return variable(use_case).replace("_URL", "_TOKEN_URL")
+
+
+def env_file(
+    endpoint: Endpoint, caller: dict[str, str], urls: dict[str, str], more: Mapping[str, str] = MappingProxyType({})
+) -> str:
     """The contents of `.local/env`: variables for callers; unsets conflicting settings of the user."""
     exports = {
         "AWS_ENDPOINT_URL": endpoint.url,
@@ -322,6 +354,7 @@ def env_file(endpoint: Endpoint, caller: dict[str, str], urls: dict[str, str]) -
         "AWS_ACCESS_KEY_ID": caller["accessKeyId"],
         "AWS_SECRET_ACCESS_KEY": caller["secretAccessKey"],
         **{variable(use_case): url for use_case, url in urls.items()},
+        **more,
     }
     lines = ["# Written by `make local`. The keys are valid on this machine only."]
     lines.append("unset AWS_PROFILE AWS_DEFAULT_PROFILE AWS_SESSION_TOKEN AWS_SECURITY_TOKEN")

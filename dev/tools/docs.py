@@ -62,7 +62,7 @@ def architecture_diagram(use_cases: Sequence[UseCase] = USE_CASES) -> str:
         '        files["S3: images, photos, documents, scorecards"]',
         '        queue["SQS: ingestion, conversation upkeep"]',
         "    end",
-        "    caller -- HTTPS, SigV4 or Cognito --> apis",
+        "    caller -- HTTPS, SigV4 or token --> apis",
     ]
     for use_case in use_cases:
         if use_case.models:

@@ -15,7 +15,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from dev.tools.examples import VALUES, example, request_example
-from lambda_src.registry import USE_CASES, UseCase
+from lambda_src.registry import ACCESS, USE_CASES, UseCase
 from lambda_src.shared.errors import (
     ApiError,
     DeadlineExceeded,
@@ -100,8 +100,8 @@ SECURITY: Json = {
     "cognito": {
         "type": "http",
         "scheme": "bearer",
-        "bearerFormat": "JWT",
-        "description": "An ID token of the stage's user pool, for stages with the `auth.type` `cognito`.",
+        "description": "An ID token of the stage's user pool, for stages with the `auth.type` `cognito`. On the API "
+        "for tokens and keys, a token of one of the stage's issuers (`auth.issuers`) or an API key (`auth.apiKeys`).",
     },
 }
 SERVER: Json = {
@@ -111,7 +111,8 @@ SERVER: Json = {
         "baseUrl": {
             "default": "https://api-id.execute-api.us-west-2.amazonaws.com/v1",
             "description": "The stack's output `Url`, or the SSM parameter "
-            "`/bedrock-endpoints/<stage>/<use-case>/url`, without the trailing slash.",
+            "`/bedrock-endpoints/<stage>/<use-case>/url`, without the trailing slash. For tokens and keys of a stage "
+            "that accepts them: `TokenUrl` and `token-url`.",
         }
     },
 }
@@ -407,7 +408,7 @@ def write(folder: Path, contents: Mapping[str, str], report: Callable[[str], Non
 
 
 def main() -> int:
-    write(FOLDER, files(USE_CASES), print)
+    write(FOLDER, files((*USE_CASES, ACCESS)), print)
     return 0
 
 

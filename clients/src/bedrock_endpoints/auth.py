@@ -67,12 +67,13 @@ class SigV4(httpx.Auth):
         except (BotoCoreError, ClientError) as error:
             raise CredentialsError(f"The AWS credentials could not be loaded or refreshed: {error}") from error
         raise CredentialsError(
-            "There are no AWS credentials. If the stage uses Cognito, pass a token or set BEDROCK_ENDPOINTS_TOKEN."
+            "There are no AWS credentials. If the stage takes tokens or API keys, pass one as the token, or set "
+            "BEDROCK_ENDPOINTS_TOKEN."
         )
 
 
 class Bearer(httpx.Auth):
-    """Sends a Cognito token. A callable is called before each request, so it can renew the token."""
+    """Sends a token or an API key. A callable is called before each request, so it can renew the token."""
 
     def __init__(self, token: str | Callable[[], str]) -> None:
         self._token = token

@@ -55,11 +55,12 @@ def find_stage(
     region: str | None = None,
     profile: str | None = None,
 ) -> Stage:
-    """A stage with the caller's own credentials, found as AWS's tools find them, or with a Cognito token.
+    """A stage with the caller's own credentials, found as AWS's tools find them, or with a token or an API key.
 
     URLs come from `base_urls` (by use case), else from `name`: `local` from `.local/outputs.json` in the working folder
-    or above, any other from the SSM parameters `/bedrock-endpoints/<name>/<use-case>/url`. The name defaults to
-    `BEDROCK_ENDPOINTS_STAGE`, the token to `BEDROCK_ENDPOINTS_TOKEN`. Raises `ConfigurationError`.
+    or above, any other from the SSM parameters `/bedrock-endpoints/<name>/<use-case>/url`, or with a token `token-url`
+    if there is one. The name defaults to `BEDROCK_ENDPOINTS_STAGE`, the token to `BEDROCK_ENDPOINTS_TOKEN`. Raises
+    `ConfigurationError`.
     """
     name = name or os.environ.get(STAGE_VARIABLE)
     token = token or os.environ.get(TOKEN_VARIABLE)
@@ -68,7 +69,7 @@ def find_stage(
         default_region = region or os.environ.get("AWS_REGION") or session.get_config_variable("region")
         return Stage(
             name=name,
-            lookup=_find_lookup(name, base_urls, session, default_region),
+            lookup=_find_lookup(name, base_urls, session, default_region, tokens=bool(token)),
             auth=Bearer(token)
             if token
             else SigV4(session.get_credentials, region=region, default_region=default_region),
@@ -96,7 +97,7 @@ def local_stage(folder: Path, *, caller: str | None = None, token: Token | None 
     region = settings.get("AWS_REGION")
     return Stage(
         name="local",
-        lookup=outputs_lookup(folder / "outputs.json", "local"),
+        lookup=outputs_lookup(folder / "outputs.json", "local", tokens=bool(token)),
         auth=Bearer(token) if token else SigV4(lambda: credentials, region=region),
         default_region=region,
         ssl_context=ssl.create_default_context(cafile=settings.get("AWS_CA_BUNDLE")),
@@ -105,8 +106,11 @@ def local_stage(folder: Path, *, caller: str | None = None, token: Token | None 
     )
 
 
-def outputs_lookup(path: Path, stage: str) -> Callable[[str], str]:
-    """Looks URLs up in the stack outputs that the CDK CLI writes with `--outputs-file`. Raises `ConfigurationError`."""
+def outputs_lookup(path: Path, stage: str, *, tokens: bool = False) -> Callable[[str], str]:
+    """Looks URLs up in the stack outputs that the CDK CLI writes with `--outputs-file`.
+
+    With `tokens`, those of the APIs for tokens and keys where the stage has them. Raises `ConfigurationError`.
+    """
     try:
         outputs = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError) as error:
@@ -114,7 +118,8 @@ def outputs_lookup(path: Path, stage: str) -> Callable[[str], str]:
 
     def lookup(use_case: str) -> str:
         try:
-            return str(outputs[f"bedrock-endpoints-{stage}-{use_case}"]["Url"])
+            stack = outputs[f"bedrock-endpoints-{stage}-{use_case}"]
+            return str(stack["TokenUrl"] if tokens and "TokenUrl" in stack else stack["Url"])
         except KeyError as error:
             raise NotDeployed(f"{path} has no {error}: is {use_case} deployed?") from error
 
@@ -129,13 +134,15 @@ def parse_exports(script: str) -> dict[str, str]:
 
 
 def _find_lookup(
-    name: str | None, base_urls: Mapping[str, str] | None, session: Session, region: str | None
+    name: str | None, base_urls: Mapping[str, str] | None, session: Session, region: str | None, *, tokens: bool
 ) -> Callable[[str], str]:
     if base_urls is not None:
         return _base_url_lookup(base_urls)
     if name is None:
         raise ConfigurationError(f"The API's address is unknown: pass a stage or a base URL, or set {STAGE_VARIABLE}.")
-    return outputs_lookup(_find_local_outputs(), name) if name == "local" else _parameter_lookup(name, session, region)
+    if name == "local":
+        return outputs_lookup(_find_local_outputs(), name, tokens=tokens)
+    return _parameter_lookup(name, session, region, tokens=tokens)
 
 
 def _base_url_lookup(base_urls: Mapping[str, str]) -> Callable[[str], str]:
@@ -148,17 +155,31 @@ def _base_url_lookup(base_urls: Mapping[str, str]) -> Callable[[str], str]:
     return lookup
 
 
-def _parameter_lookup(stage: str, session: Session, region: str | None) -> Callable[[str], str]:
+def _parameter_lookup(stage: str, session: Session, region: str | None, *, tokens: bool) -> Callable[[str], str]:
     def lookup(use_case: str) -> str:
-        name = f"/bedrock-endpoints/{stage}/{use_case}/url"
+        prefix = f"/bedrock-endpoints/{stage}/{use_case}/"
+        return (optional(f"{prefix}token-url") if tokens else None) or required(f"{prefix}url")
+
+    def required(name: str) -> str:
         try:
-            parameters = session.create_client("ssm", region_name=region)
-            matches = parameters.get_parameters(Names=[name])["Parameters"]
+            value = parameter(name)
         except (BotoCoreError, ClientError) as error:
             raise ConfigurationError(f"The parameter {name} cannot be read: {error}") from error
-        if not matches:
+        if value is None:
             raise NotDeployed(f"There is no parameter {name}: is that stage deployed in {region}?")
-        return str(matches[0]["Value"])
+        return value
+
+    def optional(name: str) -> str | None:
+        """None also where the credentials are for the other parameter only."""
+        try:
+            return parameter(name)
+        except ClientError:
+            return None
+
+    def parameter(name: str) -> str | None:
+        client = session.create_client("ssm", region_name=region)
+        matches = client.get_parameters(Names=[name])["Parameters"]
+        return str(matches[0]["Value"]) if matches else None
 
     return lookup
 

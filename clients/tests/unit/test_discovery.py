@@ -85,6 +85,19 @@ class TestUrl:
             assert "/eu-west-1/execute-api/" in request.headers["Authorization"]
         assert stage.region("hr-qa") == "eu-west-1"
 
+    def test_for_a_token_is_that_of_the_api_for_tokens(self, apis: FakeApis, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_SSM", apis.address)
+        urls = {name: f"{apis.address}/{name}" for name in ("url", "token-url")}
+        both = {f"/bedrock-endpoints/dev/hr-qa/{name}": url for name, url in urls.items()}
+        apis.planned.append(parameter_store(both))
+        assert find_stage("dev", region="us-west-2", token="be_key").url("hr-qa") == urls["token-url"]
+
+        # A stage with Cognito has one API, and its callers may be allowed to read one parameter only.
+        main = parameter_store({"/bedrock-endpoints/dev/hr-qa/url": urls["url"]})
+        for without in (main, Response(400, {"__type": "AccessDeniedException"})):
+            apis.planned += [without, main]
+            assert find_stage("dev", region="us-west-2", token="be_key").url("hr-qa") == urls["url"]
+
     def test_of_a_stage_that_is_not_deployed(self, apis: FakeApis, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("AWS_ENDPOINT_URL_SSM", apis.address)
         apis.planned.append(parameter_store({}))

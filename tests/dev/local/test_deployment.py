@@ -27,21 +27,28 @@ class _CloudFormation:
 
 def _deployed(project: Paths) -> None:
     (project.root / "app.py").write_text("first", encoding="utf-8")
-    record = {"fingerprint": fingerprint(project.root), "stacks": ["one"]}
+    record = {"fingerprint": fingerprint(project.root), "overrides": "{}", "stacks": ["one"]}
     project.deployed.write_text(json.dumps(record), encoding="utf-8")
+
+
+def deployment(project: Paths, **stacks: str) -> Deployment:
+    return Deployment(project, {}, _CloudFormation(**stacks), {})
 
 
 def test_unchanged_sources_are_not_deployed_again(project: Paths) -> None:
     _deployed(project)
-    assert Deployment(project, {}, _CloudFormation(one="CREATE_COMPLETE")).is_current()
+    assert deployment(project, one="CREATE_COMPLETE").is_current()
 
 
 def test_a_changed_source_or_a_missing_or_failed_stack_is_deployed(project: Paths) -> None:
     _deployed(project)
-    assert not Deployment(project, {}, _CloudFormation()).is_current()
-    assert not Deployment(project, {}, _CloudFormation(one="ROLLBACK_COMPLETE")).is_current()
+    assert not deployment(project).is_current()
+    assert not deployment(project, one="ROLLBACK_COMPLETE").is_current()
+    # The issuer has another port.
+    issuer = {"auth": {"issuers": [{"url": "http://localhost:2"}]}}
+    assert not Deployment(project, {}, _CloudFormation(one="CREATE_COMPLETE"), issuer).is_current()
     (project.root / "app.py").write_text("second", encoding="utf-8")
-    assert not Deployment(project, {}, _CloudFormation(one="CREATE_COMPLETE")).is_current()
+    assert not deployment(project, one="CREATE_COMPLETE").is_current()
 
 
 def test_the_fingerprint_depends_on_names_and_contents_but_not_on_caches(tmp_path: Path) -> None:

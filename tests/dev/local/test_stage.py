@@ -35,7 +35,7 @@ def test_reset_deletes_everything(project: Paths) -> None:
 def test_status_reports_stopped_services(project: Paths) -> None:
     lines: list[str] = []
     assert not Stage(project, lines.append).status()
-    assert lines == ["search: stopped", "models: stopped", "emulator: stopped", "web-ui: stopped"]
+    assert lines == ["search: stopped", "models: stopped", "issuer: stopped", "emulator: stopped", "web-ui: stopped"]
 
 
 def test_a_port_that_the_saved_state_depends_on_is_not_changed(project: Paths) -> None:

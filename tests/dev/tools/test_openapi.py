@@ -25,7 +25,8 @@ ROOT = Path(__file__).parents[3]
 NO_EXAMPLE = (
     "Give the field `Meta(examples=[...])`, or list the request in dev/tools/examples.py; then run `make openapi`"
 )
-DOCUMENTS = {use_case.id: openapi.document(use_case) for use_case in registry.USE_CASES}
+DOCUMENTED = (*registry.USE_CASES, registry.ACCESS)
+DOCUMENTS = {use_case.id: openapi.document(use_case) for use_case in DOCUMENTED}
 
 
 class Note(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
@@ -67,7 +68,7 @@ class NoteTaking(UseCase, frozen=True, kw_only=True):
 SAMPLE = NoteTaking(name="note_taking", title="Note taking")
 
 
-@pytest.mark.parametrize("use_case", registry.USE_CASES, ids=lambda use_case: use_case.id)
+@pytest.mark.parametrize("use_case", DOCUMENTED, ids=lambda use_case: use_case.id)
 def test_the_document_matches_the_route_table(use_case: UseCase) -> None:
     path = ROOT / "docs" / "openapi" / f"{use_case.id}.json"
     written = path.read_text() if path.is_file() else None
@@ -111,7 +112,7 @@ def test_examples_match_their_schemas(document: Json) -> None:
 
 
 def test_request_examples_are_accepted() -> None:
-    for use_case in (*registry.USE_CASES, SAMPLE):
+    for use_case in (*DOCUMENTED, SAMPLE):
         for route in use_case.routes:
             if route.request:
                 try:
@@ -121,7 +122,7 @@ def test_request_examples_are_accepted() -> None:
 
 
 def test_streams_have_the_same_example_as_their_plain_routes() -> None:
-    for use_case in registry.USE_CASES:
+    for use_case in DOCUMENTED:
         by_path = {route.path: route for route in use_case.routes if route.method == "POST"}
         for path, route in by_path.items():
             if route.stream:
@@ -146,7 +147,7 @@ def test_a_route_without_input_has_no_invalid_request() -> None:
     assert "409" in statuses(openapi.document(SAMPLE), "/notes/{id}", "delete")
 
 
-@pytest.mark.parametrize("use_case", registry.USE_CASES, ids=lambda use_case: use_case.id)
+@pytest.mark.parametrize("use_case", DOCUMENTED, ids=lambda use_case: use_case.id)
 def test_errors_in_service_docstrings_are_documented(use_case: UseCase) -> None:
     service = use_case.service
     errors = {error.__name__: error for error in ApiError.__subclasses__()}
@@ -165,7 +166,7 @@ def test_retry_after_is_documented() -> None:
 
 
 def test_only_idempotent_routes_accept_a_key() -> None:
-    for use_case in registry.USE_CASES:
+    for use_case in DOCUMENTED:
         for route in use_case.routes:
             operation = DOCUMENTS[use_case.id]["paths"][route.path][route.method.lower()]
             reference = {"$ref": "#/components/parameters/IdempotencyKey"}
