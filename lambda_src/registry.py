@@ -36,6 +36,9 @@ class ModelSetting(msgspec.Struct, frozen=True, kw_only=True):
 
     `defaults` are for stages that list none: for each model to offer, the model ids to choose from, best first.
     `minimum` and `maximum` bound how many ids a stage may list; None means no upper limit.
+
+    `option` names the use case's own setting, true or false, that turns on what the models are for; None means that
+    every stage with the use case has them.
     """
 
     name: str
@@ -43,6 +46,7 @@ class ModelSetting(msgspec.Struct, frozen=True, kw_only=True):
     defaults: tuple[tuple[str, ...], ...] = ()
     minimum: int = 1
     maximum: int | None = None
+    option: str | None = None
 
     def __post_init__(self) -> None:
         if len(self.defaults) < self.minimum:
@@ -178,7 +182,12 @@ USE_CASES = (
             ),
         ),
     ),
-    UseCase(name="credit_risk", title="Credit risk"),
+    UseCase(
+        name="credit_risk",
+        title="Credit risk",
+        # Scores need none. Letters about their reasons do.
+        models=(ModelSetting(name="credit_risk", purpose="text", defaults=(_TEXT,), option="letters"),),
+    ),
 )
 # Not one that a stage chooses: for administrators, on stages that accept tokens and keys.
 ACCESS = UseCase(name="access", title="Access")

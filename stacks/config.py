@@ -8,7 +8,7 @@ from lambda_src.access.settings import AccessOptions, Group, Issuer
 from lambda_src.chatbot.settings import ChatbotOptions
 from lambda_src.credit_risk.settings import CreditRiskOptions
 from lambda_src.hr_qa.settings import HrQaOptions
-from lambda_src.registry import MODEL_SETTINGS, USE_CASES, UseCase
+from lambda_src.registry import MODEL_SETTINGS, USE_CASES, ModelSetting, UseCase
 from lambda_src.shared.settings import Options
 from stacks.geography import RESIDENCIES
 
@@ -307,6 +307,16 @@ class HrQaSettings(HrQaOptions, frozen=True, kw_only=True):
     search: SearchSettings = SearchSettings()
 
 
+class CreditRiskSettings(CreditRiskOptions, frozen=True, kw_only=True):
+    """Credit risk's settings: those that its functions read, and whether a model writes letters about scores."""
+
+    letters: bool = False
+
+    def environment(self) -> dict[str, str]:
+        """Without `letters`: the API's function writes them if it has models."""
+        return {name: value for name, value in super().environment().items() if name != "LETTERS"}
+
+
 class UiSettings(Settings, frozen=True, kw_only=True):
     """Where the web UI (`ui/`) runs: only where someone starts it (`off`), or in ECS Express Mode (`express`)."""
 
@@ -354,7 +364,7 @@ class StageSettings(Settings, frozen=True, kw_only=True):
     guardrail: GuardrailSettings = GuardrailSettings()
     chatbot: ChatbotOptions = ChatbotOptions()
     hr_qa: HrQaSettings = HrQaSettings()
-    credit_risk: CreditRiskOptions = CreditRiskOptions()
+    credit_risk: CreditRiskSettings = CreditRiskSettings()
     ui: UiSettings = UiSettings()
     throttling: Throttling = Throttling()
     # Of each function behind the use case's API: a guarantee and a limit, taken from the account's total.
@@ -408,13 +418,22 @@ class StageSettings(Settings, frozen=True, kw_only=True):
         """The region of the guardrail: a new one is in the stage's, an existing one where text models are called."""
         if self.guardrail.type == "existing":
             for use_case in self.chosen_use_cases:
-                if calls_text_models(use_case):
+                if self.calls_text_models(use_case):
                     return self.model_region(use_case.name)
         return self.region
 
     def leaves_region(self, use_case: str) -> bool:
         """Whether a use case's models are called in another region than the stage's."""
         return self.model_region(use_case) != self.region
+
+    def model_settings(self, use_case: UseCase) -> tuple[ModelSetting, ...]:
+        """The use case's model settings, without those for what the stage has turned off."""
+        options = self.options(use_case.name)
+        return tuple(each for each in use_case.models if each.option is None or getattr(options, each.option))
+
+    def calls_text_models(self, use_case: UseCase) -> bool:
+        """Whether the guardrail is part of the use case's model calls, so that it must be in their region."""
+        return any(setting.purpose == "text" for setting in self.model_settings(use_case))
 
     def models_for(self, setting: str) -> tuple[str, ...]:
         """The invocations of a model setting as `catalog.resolve` reads them, the default first.
@@ -449,7 +468,7 @@ class StageSettings(Settings, frozen=True, kw_only=True):
         """The invocations of all chosen use cases, each once, by the region that they are called in."""
         by_region: dict[str | None, dict[str, None]] = {}
         for use_case in self.chosen_use_cases:
-            for setting in use_case.models:
+            for setting in self.model_settings(use_case):
                 models = by_region.setdefault(self.model_region(use_case.name), {})
                 models.update(dict.fromkeys(self.models_for(setting.name)))
         return {region: tuple(models) for region, models in by_region.items()}
@@ -458,8 +477,3 @@ class StageSettings(Settings, frozen=True, kw_only=True):
     def all_models(self) -> tuple[str, ...]:
         """The invocations of all chosen use cases, each once."""
         return tuple(dict.fromkeys(model for models in self.models_by_region.values() for model in models))
-
-
-def calls_text_models(use_case: UseCase) -> bool:
-    """Whether the guardrail is part of the use case's model calls, so that it must be in their region."""
-    return any(setting.purpose == "text" for setting in use_case.models)

@@ -1,4 +1,4 @@
-"""Credit risk: scores loan applications with scorecards, and monitors them. Calls no model of Bedrock."""
+"""Credit risk: scores loan applications with scorecards, and monitors them. A model of Bedrock only writes letters."""
 
 from datetime import date
 
@@ -17,9 +17,11 @@ from lambda_src.credit_risk.resources import (
     UPLOADS,
     WORK,
 )
-from lambda_src.credit_risk.routes import ROUTES
+from lambda_src.credit_risk.routes import offered
 from stacks.common.alarms import Alarms
 from stacks.common.bucket import PrivateBucket
+from stacks.common.guardrail import Guardrail
+from stacks.common.model_access import ModelAccess
 from stacks.common.python_function import ApiFunction, QueueFunction, ScheduledFunction
 from stacks.common.table import Table
 from stacks.common.use_case_api import add_apis
@@ -46,7 +48,7 @@ class CreditRiskStack(UseCaseStack):
     """The scores, models and monitoring API, the daily report on the models, and the work on files behind queues.
 
     Scores, reviews, activations and counters are in a table, models and files in a bucket. Requires a role for API
-    Gateway's logs in the account, and no model.
+    Gateway's logs in the account, and access to the stage's text models if it has letters.
     """
 
     def __init__(self, scope: Construct, *, settings: StageSettings, today: date) -> None:
@@ -63,15 +65,17 @@ class CreditRiskStack(UseCaseStack):
         )
         queue = WorkQueue(self, "Queue", timeout=PROCESSING_TIMEOUT, alarms=alarms)
         trainings = WorkQueue(self, "TrainingQueue", timeout=TRAINING_TIMEOUT, alarms=alarms)
+        guardrail = Guardrail(self, "Guardrail") if settings.credit_risk.letters else None
         environment = {**table.environment, **bucket.environment}
         services = ("dynamodb", "s3")
         api = ApiFunction(
             self,
             "Function",
-            services=(*services, "sqs"),
+            services=(*services, "sqs", *(("bedrock-runtime",) if guardrail else ())),
             environment={
                 **environment,
                 **queue.environment,
+                **(guardrail.environment if guardrail else {}),
                 "TRAINING_QUEUE_URL": trainings.queue.queue_url,
             },
             alarms=alarms,
@@ -83,10 +87,14 @@ class CreditRiskStack(UseCaseStack):
         bucket.grant_objects(api.role, RESULTS, ("s3:GetObject",))
         queue.grant_send(api.role)
         trainings.grant_send(api.role)
+        if guardrail:
+            guardrail.grant_apply(api.role)
+            ModelAccess(self, guardrail=guardrail).grant(api.role)
         self._process(table, bucket, queue, environment, alarms)
         self._train(table, bucket, trainings, environment, alarms)
         self._report(table, bucket, services, environment, alarms)
-        add_apis(self, routes=ROUTES, function=api.function, alarms=alarms)
+        routes = offered(letters=settings.credit_risk.letters)
+        add_apis(self, routes=routes, function=api.function, alarms=alarms)
 
     def _process(
         self, table: Table, bucket: PrivateBucket, queue: WorkQueue, environment: dict[str, str], alarms: Alarms

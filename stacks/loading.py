@@ -17,7 +17,6 @@ from stacks.config import (
     StageSettings,
     UiSettings,
     UseCasePolicies,
-    calls_text_models,
 )
 from stacks.geography import WITHOUT_APPLICATION_PROFILES, WITHOUT_GUARDRAILS
 from stacks.model_checks import model_problems
@@ -278,12 +277,13 @@ def _guardrail_problems(settings: StageSettings) -> Iterable[str]:
     yield from _policy_problems(guardrail)
     yield from _picture_problems(settings)
     for use_case in settings.chosen_use_cases:
-        if guardrail.type == "new" and calls_text_models(use_case) and settings.leaves_region(use_case.name):
+        if guardrail.type == "new" and settings.calls_text_models(use_case) and settings.leaves_region(use_case.name):
             yield (
                 f"modelRegions.{use_case.setting}: a new guardrail would be created in the stage's region, but text "
                 "models need it where they are called; use an existing one there, or no guardrail"
             )
-    regions = {settings.model_region(each.name) for each in settings.chosen_use_cases if calls_text_models(each)}
+    text_users = filter(settings.calls_text_models, settings.chosen_use_cases)
+    regions = {settings.model_region(each.name) for each in text_users}
     if guardrail.type == "existing" and len(regions) > 1:
         yield "guardrail: an existing one is in one region, but the text models are called in several (modelRegions)"
 

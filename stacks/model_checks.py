@@ -19,7 +19,7 @@ def model_problems(settings: StageSettings, today: date) -> Iterator[str]:
     yield from _region_problems(settings)
     yield from _unchosen_problems(settings)
     for use_case in settings.chosen_use_cases:
-        for setting in use_case.models:
+        for setting in settings.model_settings(use_case):
             entries: tuple[ModelEntry, ...] | None = getattr(settings.models, setting.name)
             if len(entries or ()) < setting.minimum:
                 yield from _missing_problems(use_case, setting, settings)
@@ -55,10 +55,13 @@ def _unchosen_problems(settings: StageSettings) -> Iterator[str]:
         if use_case not in chosen:
             for path in _settings_of(use_case, settings):
                 yield f"{path}: the stage has no {use_case.setting} (useCases)"
+        elif use_case.models and not settings.model_settings(use_case):
+            for path in _settings_of_models(use_case, settings):
+                yield f"{path}: only with {use_case.setting}.{use_case.models[0].option}"
 
 
-def _settings_of(use_case: UseCase, settings: StageSettings) -> Iterator[str]:
-    """The paths of what the stage sets for the use case."""
+def _settings_of_models(use_case: UseCase, settings: StageSettings) -> Iterator[str]:
+    """The paths of what the stage sets for the use case's models."""
     for setting in use_case.models:
         if getattr(settings.models, setting.name):
             yield f"models.{camel(setting.name)}"
@@ -66,6 +69,11 @@ def _settings_of(use_case: UseCase, settings: StageSettings) -> Iterator[str]:
         yield f"modelRegions.{use_case.setting}"
     if getattr(settings.guardrail.use_cases, use_case.name, GuardrailPolicies()) != GuardrailPolicies():
         yield f"guardrail.useCases.{use_case.setting}"
+
+
+def _settings_of(use_case: UseCase, settings: StageSettings) -> Iterator[str]:
+    """The paths of what the stage sets for the use case."""
+    yield from _settings_of_models(use_case, settings)
     if use_case.name == "image_generation" and settings.guardrail.pictures:
         yield "guardrail.pictures"
     if settings.reserved_concurrency_of(use_case.name):

@@ -15,13 +15,14 @@ from stacks.model_catalog import ANY_REGION, CATALOG, destinations, source_regio
 def with_choices(settings: StageSettings) -> StageSettings:
     """The settings with use cases and models chosen where the stage lists none.
 
-    A use case without a model for the region is left out, unless the stage lists it: then it has no models.
+    A use case without a model for the region is left out, unless the stage lists it or has turned on what the model is
+    for: then it has no models, which the checks report.
     """
     if settings.region is None:
         return settings
     models: dict[str, tuple[str, ...] | None] = {}
     for use_case in settings.chosen_use_cases:
-        for setting in use_case.models:
+        for setting in settings.model_settings(use_case):
             if getattr(settings.models, setting.name) is None:
                 chosen_ids = tuple(each.id for each in _choose(use_case, setting, settings))
                 models[setting.name] = chosen_ids or None
@@ -29,7 +30,7 @@ def with_choices(settings: StageSettings) -> StageSettings:
     if settings.use_cases is not None:
         return chosen
     served = [each for each in chosen.chosen_use_cases if not _is_unserved(each, chosen)]
-    offered = {setting.name for use_case in served for setting in use_case.models}
+    offered = {setting.name for use_case in served for setting in chosen.model_settings(use_case)}
     kept = _with_models(settings, {name: ids for name, ids in models.items() if name in offered})
     return msgspec.structs.replace(kept, use_cases=tuple(use_case.setting for use_case in served))
 
@@ -37,7 +38,7 @@ def with_choices(settings: StageSettings) -> StageSettings:
 def _is_unserved(use_case: UseCase, settings: StageSettings) -> bool:
     """Whether no models could be chosen. Too few that are listed are a mistake, which the checks report."""
     missing = missing_setting(use_case, settings)
-    return missing is not None and getattr(settings.models, missing.name) is None
+    return missing is not None and missing.option is None and getattr(settings.models, missing.name) is None
 
 
 def _with_models(settings: StageSettings, models: Mapping[str, tuple[str, ...] | None]) -> StageSettings:
@@ -46,7 +47,7 @@ def _with_models(settings: StageSettings, models: Mapping[str, tuple[str, ...] |
 
 def missing_setting(use_case: UseCase, settings: StageSettings) -> ModelSetting | None:
     """The first model setting of the use case that has too few models."""
-    for setting in use_case.models:
+    for setting in settings.model_settings(use_case):
         if len(settings.models_for(setting.name)) < setting.minimum:
             return setting
     return None
@@ -128,9 +129,10 @@ def data_flows(settings: StageSettings) -> Iterator[str]:
         yield f"no guardrail screens any text: AWS offers none in {settings.region}"
     guardrail_region = settings.guardrail_region if settings.guardrail.type == "existing" else settings.region
     for use_case in settings.chosen_use_cases:
-        if settings.cost_profiles and use_case.models and settings.leaves_region(use_case.name):
+        calls_models = bool(settings.model_settings(use_case))
+        if settings.cost_profiles and calls_models and settings.leaves_region(use_case.name):
             yield f"{use_case.id}: has no cost profiles, which must be in the region that its models are called in"
-        if use_case.models and guardrail_region and guardrail_region != settings.region:
+        if calls_models and guardrail_region and guardrail_region != settings.region:
             yield f"{use_case.id}: the guardrail processes its texts in {guardrail_region}"
         region = settings.model_region(use_case.name)
         reached = _reached(use_case, settings)
@@ -145,7 +147,7 @@ def data_flows(settings: StageSettings) -> Iterator[str]:
 def _reached(use_case: UseCase, settings: StageSettings) -> set[str]:
     region = settings.model_region(use_case.name) or ""
     reached: set[str] = set()
-    for setting in use_case.models:
+    for setting in settings.model_settings(use_case):
         for invocation in map(resolve, settings.models_for(setting.name)):
             reached.update(destinations(invocation, region))
     return reached

@@ -32,14 +32,15 @@ ROOT = Path(__file__).parents[2]
 
 
 def use_cases_table(use_cases: Sequence[UseCase] = USE_CASES) -> str:
-    """A Markdown table of the use cases, their routes and default models."""
+    """A Markdown table of the use cases, their routes and default models, without those that a setting turns on."""
     rows = ["| use case | routes | default models |", "|---|---|---|"]
     for use_case in use_cases:
         routes: dict[str, list[str]] = {}
         for route in use_case.routes:
             routes.setdefault(route.path, []).append(route.method)
         cells = ", ".join(f"`{' '.join(methods)} {path}`" for path, methods in routes.items())
-        models = [resolve(ids[0]).model.name for setting in use_case.models for ids in setting.defaults]
+        always = [setting for setting in use_case.models if setting.option is None]
+        models = [resolve(ids[0]).model.name for setting in always for ids in setting.defaults]
         rows.append(f"| {use_case.title} | {cells} | {', '.join(models) or 'none'} |")
     return "\n".join(rows)
 
@@ -66,7 +67,8 @@ def architecture_diagram(use_cases: Sequence[UseCase] = USE_CASES) -> str:
     ]
     for use_case in use_cases:
         if use_case.models:
-            lines.append(f"    {use_case.name} --> models")
+            optional = all(setting.option for setting in use_case.models)
+            lines.append(f"    {use_case.name} {'-.->' if optional else '-->'} models")
     lines += [
         "    models -.- guardrail",
         "    hr_qa --> search & files & queue",
@@ -86,7 +88,10 @@ def default_models_table(use_cases: Sequence[UseCase] = USE_CASES) -> str:
     for use_case in use_cases:
         for setting in use_case.models:
             models = "; ".join(", else ".join(map(_model_name, ids)) for ids in setting.defaults) or "none"
-            rows.append(f"| `{names[setting.name]}` | {setting.purpose} | {_count(setting)} | {models} |")
+            purpose: str = setting.purpose
+            if setting.option:
+                purpose += f", with `{use_case.setting}.{setting.option}`"
+            rows.append(f"| `{names[setting.name]}` | {purpose} | {_count(setting)} | {models} |")
     return "\n".join(rows)
 
 

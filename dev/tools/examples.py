@@ -112,6 +112,7 @@ REQUESTS: Mapping[str, Any] = {
         "segment": "branch-12",
     },
     "create_review": {"outcome": "overturned", "reason": "The payslips of the new employer show a higher income."},
+    "create_letter": {"language": "en"},
     "create_batch": {"name": "Applications of January", "purpose": "scoring"},
     "create_model": _SCORECARD,
     "simulate": {"maximumBadRate": 0.1, "basis": "holdout", "margin": 0.12},
@@ -231,6 +232,11 @@ OVERRIDES: Mapping[str, Mapping[str, Any]] = {
         "characteristic": "annualIncome",
         "text": "The income is low.",
         "pointsBelowAverage": 54.2,
+    },
+    "LetterReason": {"code": "annualIncomeLow", "text": "The income is low."},
+    "Letter": {
+        "text": "This letter explains the reasons for your credit score.\n\nThe income is low. Lenders compare "
+        "income with what a loan takes from it each month.\n\nPlease ask us if a reason is not clear to you."
     },
     "CharacteristicPoints": {"characteristic": "annualIncome", "class": "< 25279", "points": -54, "averagePoints": 1.3},
     "CalibrationRow": {

@@ -24,7 +24,7 @@ from lambda_src.credit_risk.model import (
 )
 from lambda_src.credit_risk.psi import Level
 from lambda_src.credit_risk.reasons import Language
-from lambda_src.shared.schemas import ListQuery, NonBlank, RequestModel, ResponseModel, Upload
+from lambda_src.shared.schemas import ListQuery, ModelId, NonBlank, RequestModel, ResponseModel, Upload, Usage
 
 Id = Annotated[
     str,
@@ -246,6 +246,34 @@ class ReviewCreated(Review, kw_only=True):
     """`scoreId` is the score that was reviewed."""
 
     score_id: str
+    request_id: str
+
+
+class CreateLetter(RequestModel):
+    """A letter about the reasons of a score, by default in the language of its reasons."""
+
+    language: Language | None = None
+    model: ModelId | None = None
+
+
+class LetterReason(ResponseModel):
+    """A reason of the score, as the fixed table states it."""
+
+    code: str
+    text: str
+
+
+class Letter(ResponseModel, kw_only=True):
+    """A draft for a person to check. `text` has the sentences of `reasons`, each followed by the model's explanation;
+    paragraphs are separated by an empty line."""
+
+    score_id: str
+    language: Language
+    text: str
+    reasons: list[LetterReason]
+    model: str
+    usage: Usage
+    created_at: str
     request_id: str
 
 

@@ -1,5 +1,6 @@
 """The attributes on which no score may rest, by name in English and Portuguese."""
 
+import re
 import unicodedata
 
 # Attributes on which no score may rest, and those that stand for them, in English and Portuguese; as `_plain` writes
@@ -29,11 +30,30 @@ _PROTECTED = frozenset(
         *("address", "endereco", "neighborhood", "neighbourhood", "bairro", "city", "cidade", "municipio"),
     }
 )
+# Names with another meaning in sentences, mostly that of a verb.
+_COMMON_WORDS = frozenset({"state", "address", "estado"})
+_WORD = re.compile(r"[^\W\d_]+")
+# Such as `date of birth`.
+_LONGEST_NAME_WORDS = 3
 
 
 def is_protected(name: str) -> bool:
     """Whether a name is that of an attribute on which no score may rest, however it is written."""
     return _plain(name) in _PROTECTED
+
+
+def protected_name_in(text: str) -> str | None:
+    """The first protected attribute that a text names, in up to three words; None without one.
+
+    Only names as the list has them are found, no other forms of them.
+    """
+    words = _WORD.findall(text)
+    for start in range(len(words)):
+        for end in range(start + 1, min(start + _LONGEST_NAME_WORDS, len(words)) + 1):
+            name = " ".join(words[start:end])
+            if is_protected(name) and _plain(name) not in _COMMON_WORDS:
+                return name
+    return None
 
 
 def _plain(name: str) -> str:

@@ -9,12 +9,14 @@ from lambda_src.credit_risk.models import (
     BatchList,
     BatchQuery,
     CreateBatch,
+    CreateLetter,
     CreateReview,
     CreateScore,
     CreateTraining,
     CutOffQuery,
     CutOffs,
     DeletedBatch,
+    Letter,
     ModelCard,
     ModelCreated,
     ModelList,
@@ -80,6 +82,20 @@ ROUTES = (
         response=ReviewCreated,
         raises=(Conflict,),
         idempotent=True,
+        max_body_bytes=BODY_BYTES,
+        roles=(SCORER,),
+    ),
+    Route(
+        method="POST",
+        path="/scores/{id}/letters",
+        operation="create_letter",
+        summary="Draft a letter that explains a score's reasons (stages with `creditRisk.letters`)",
+        status=201,
+        request=CreateLetter,
+        response=Letter,
+        raises=(Conflict,),
+        idempotent=True,
+        calls_model=True,
         max_body_bytes=BODY_BYTES,
         roles=(SCORER,),
     ),
@@ -235,3 +251,8 @@ ROUTES = (
         roles=(VALIDATOR, AUDITOR),
     ),
 )
+
+
+def offered(*, letters: bool) -> tuple[Route, ...]:
+    """The routes of a stage with or without letters, which are all that a model writes."""
+    return tuple(route for route in ROUTES if letters or not route.calls_model)

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from lambda_src.credit_risk.active import ActiveModels
 from lambda_src.credit_risk.batch_files import BatchFiles
@@ -17,12 +18,14 @@ from lambda_src.credit_risk.models import (
     BatchList,
     BatchQuery,
     CreateBatch,
+    CreateLetter,
     CreateReview,
     CreateScore,
     CreateTraining,
     CutOffQuery,
     CutOffs,
     DeletedBatch,
+    Letter,
     ModelCard,
     ModelCreated,
     ModelList,
@@ -50,6 +53,9 @@ from lambda_src.credit_risk.trainings import Trainings
 from lambda_src.shared.context import Context
 from lambda_src.shared.schemas import ListQuery
 
+if TYPE_CHECKING:
+    from lambda_src.credit_risk.letters import Letters
+
 
 class CreditService:
     """The operations of credit risk's route table."""
@@ -63,9 +69,10 @@ class CreditService:
         counters: Counters | None = None,
         batches: Batches | None = None,
         trainings: Trainings | None = None,
+        letters: "Letters | None" = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """`clock` returns the seconds since 1970."""
+        """`clock` returns the seconds since 1970. A stage without letters has no route for them."""
         table = settings.table_name
         options = settings.options
         registry = registry or ModelRegistry(table, str(settings.bucket_name), samples=options.sample_models)
@@ -77,6 +84,7 @@ class CreditService:
             retention_months=options.retention_months,
             now=clock,
         )
+        self._letters = letters
         self._models = Supervision(registry, counters, clock)
         self._reports = Reports(registry, counters, clock)
         self._batches = batches or Batches(
@@ -97,6 +105,10 @@ class CreditService:
 
     def create_review(self, context: Context, *, id: str, body: CreateReview) -> ReviewCreated:
         return self._scores.review(context, id, body)
+
+    def create_letter(self, context: Context, *, id: str, body: CreateLetter) -> Letter:
+        assert self._letters, "a stage without letters does not offer the route"
+        return self._letters.create(context, id, body)
 
     def create_batch(self, context: Context, *, body: CreateBatch) -> BatchCreated:
         return self._batches.create(context, body)

@@ -21,6 +21,10 @@ def make_handler(
     Raises `msgspec.ValidationError` when the environment lacks a setting.
     """
     settings = read_settings(settings_type)
-    # Created during initialization, when the function has a full CPU.
+    return Api(routes, make_service(settings, make_bedrock(settings)), settings, IdempotencyStore(settings.table_name))
+
+
+def make_bedrock(settings: Settings) -> Bedrock:
+    """Bedrock with its first client, which is created during initialization, when the function has a full CPU."""
     aws.model_client(PLAIN_READ_SECONDS, settings.model_region)
-    return Api(routes, make_service(settings, Bedrock(settings)), settings, IdempotencyStore(settings.table_name))
+    return Bedrock(settings)

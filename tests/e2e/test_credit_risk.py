@@ -87,6 +87,29 @@ def test_a_person_reviews_a_score(caller: Any) -> None:
     assert (review["id"], review["outcome"]) == (created.body["id"], "overturned")
 
 
+@pytest.mark.parametrize("language", ["en", "pt"])
+def test_a_letter_states_the_reasons_in_the_tables_words(
+    caller: Any, other_caller: Any, sample: str, language: reasons.Language
+) -> None:
+    risky = {"annualIncome": 20_000, "inquiries6Months": 5, "revolvingUtilization": 92.0}
+    body = score(caller, applicant={**APPLICATION["applicant"], **risky})
+    path = f"/scores/{body['id']}/letters"
+    response = call(caller, "POST", path, {"language": language})
+    if response.status == 404 and "route" in response.body["error"]["message"]:
+        pytest.skip("the stage writes no letters")
+
+    assert response.status == 201, response.raw
+    letter = response.body
+    assert [reason["code"] for reason in letter["reasons"]] == [reason["code"] for reason in body["reasons"]]
+    for stated, reason in zip(letter["reasons"], body["reasons"], strict=True):
+        side: Any = reason["code"].removeprefix(reason["characteristic"])
+        assert stated["text"] == reasons.text(reason["characteristic"], side, language)
+        assert stated["text"] in letter["text"]
+    assert not any(character.isnumeric() for character in letter["text"])
+    assert letter["usage"]["outputTokens"] > 0
+    assert call(other_caller, "POST", path, {"language": language}).status == 404
+
+
 def test_a_repetition_is_the_same_score(caller: Any) -> None:
     key = {"Idempotency-Key": f"e2e-{time.time_ns()}"}
     score(caller)

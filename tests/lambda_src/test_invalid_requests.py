@@ -71,7 +71,8 @@ class Untouched:
 @cache
 def api_of(use_case: UseCase) -> tuple[Api, str]:
     """The use case with a model that answers everything, and the id of a conversation if it has some."""
-    service = service_of(use_case.name, Recorder()) if use_case.models else Untouched()
+    always_calls = any(setting.option is None for setting in use_case.models)
+    service = service_of(use_case.name, Recorder()) if always_calls else Untouched()
     create = service.create_conversation if use_case.name == "chatbot" else None
     return Api(use_case.routes, service, settings()), create(context(), body=CreateConversation()).id if create else ID
 

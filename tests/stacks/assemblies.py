@@ -56,6 +56,7 @@ EXTRA_STAGES: dict[str, dict[str, Any]] = {
         "alarms": {"topicArn": "arn:aws:sns:us-west-2:111122223333:on-call"},
         "guardrail": {"type": "existing", "id": "abc123", "version": "3"},
         "models": {"summarization": ["global.anthropic.claude-haiku-5-5", "us.amazon.nova-lite-v1:0"]},
+        "creditRisk": {"letters": True},
         "tags": {"cost-center": "4711"},
         "chatbot": {"retentionDays": 30, "windowTokens": 4000},
         "reservedConcurrency": {"chatbot": 20},

@@ -1,4 +1,4 @@
-"""The stack without a model: what each function may do, who may call which routes, and the alarms."""
+"""The stack, with and without letters: what each function may do, who may call which routes, and the alarms."""
 
 import json
 from collections.abc import Callable
@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
-from lambda_src.credit_risk.routes import ROLES, ROUTES
-from tests.stacks.assemblies import Assembly, Template, plain
+from lambda_src.credit_risk.routes import ROLES, ROUTES, offered
+from tests.stacks.assemblies import Assembly, Template, plain, settings_of
 
 Assemble = Callable[[str], Assembly]
+API = "lambda_src.credit_risk.handler.handler"
 
 
 @pytest.fixture
@@ -32,19 +33,71 @@ def statements_of(template: Template, handler: str) -> dict[str, set[str]]:
     return allowed
 
 
-def test_nothing_of_bedrock_is_in_the_template(assembly: Assembly) -> None:
+def has_letters(template: Template) -> bool:
+    return settings_of(template.name.split("-")[2]).credit_risk.letters
+
+
+def test_nothing_of_bedrock_is_in_the_template_without_letters(assembly: Assembly) -> None:
     for each in assembly.apis:
-        if each.name.endswith("credit-risk"):
+        if each.name.endswith("credit-risk") and not has_letters(each):
             text = json.dumps(each.content).replace("bedrock-endpoints", "").lower()
             assert "bedrock:" not in text
             assert "guardrail" not in text
             assert "AWS::Bedrock::Guardrail" not in [item["Type"] for item in each.content["Resources"].values()]
+            assert '"letters"' not in text
             for function in each.properties("AWS::Lambda::Function"):
                 assert "MODELS" not in function["Environment"]["Variables"]
 
 
+def test_letters_are_written_by_exactly_the_stages_models_with_its_guardrail(assembly_of: Assemble) -> None:
+    template = assembly_of("local").template("credit-risk")
+    (guardrail,) = template.resources("AWS::Bedrock::Guardrail")
+    region, model = "arn:${AWS::Partition}:bedrock:us-west-2:${AWS::AccountId}", "anthropic.claude-haiku-5-5"
+
+    allowed = statements_of(template, API)
+    assert allowed["bedrock:InvokeModel"] == {
+        f"{region}:inference-profile/us.{model}",
+        *(
+            f"arn:${{AWS::Partition}}:bedrock:{each}::foundation-model/{model}"
+            for each in ("us-east-1", "us-east-2", "us-west-2")
+        ),
+    }
+    assert allowed["bedrock:ApplyGuardrail"] == {f"{region}:guardrail/${{{guardrail}.GuardrailId}}"}
+    assert {action for action in allowed if action.startswith("bedrock:")} == {
+        "bedrock:InvokeModel",
+        "bedrock:ApplyGuardrail",
+    }
+    for function in template.properties("AWS::Lambda::Function"):
+        handler = function["Handler"]
+        if handler.startswith("lambda_src.credit_risk.") and handler != API:
+            assert not [action for action in statements_of(template, handler) if action.startswith("bedrock:")]
+            assert "GUARDRAIL_ID" not in function["Environment"]["Variables"]
+
+
+def test_letters_add_one_route_with_the_limits_of_model_calls(assembly_of: Assemble) -> None:
+    template = assembly_of("local").template("credit-risk")
+    plain_template = assembly_of("prod").template("credit-risk")
+
+    added = {role: routes - invoke_policies(plain_template)[role] for role, routes in invoke_policies(template).items()}
+    assert added == {role: {"POST /scores/*/letters"} if role == "scorer" else set() for role in ROLES}
+    limits = [
+        (entry["ResourcePath"], entry["HttpMethod"], entry["ThrottlingRateLimit"])
+        for entry in template.only("AWS::ApiGateway::Stage")["MethodSettings"]
+        if entry["ResourcePath"] != "/*"
+    ]
+    assert limits == [("/~1scores~1{id}~1letters", "POST", settings_of("local").throttling.model_rate)]
+
+
+def test_an_existing_guardrail_screens_letters(assembly_of: Assemble) -> None:
+    template = assembly_of("shared").template("credit-risk")
+
+    (arn,) = statements_of(template, API)["bedrock:ApplyGuardrail"]
+    assert arn.endswith(":guardrail/abc123")
+    assert template.resources("AWS::Bedrock::Guardrail") == {}
+
+
 def test_the_api_reads_models_and_writes_registered_ones_only(template: Template) -> None:
-    allowed = statements_of(template, "lambda_src.credit_risk.handler.handler")
+    allowed = statements_of(template, API)
     (bucket,) = [name for name in template.resources("AWS::S3::Bucket") if "Logs" not in name]
     (table,) = template.resources("AWS::DynamoDB::Table")
 
@@ -167,7 +220,7 @@ def invoke_policies(template: Template) -> dict[str, set[str]]:
 
 def test_each_role_has_a_policy_with_exactly_its_routes(template: Template) -> None:
     expected: dict[str, set[str]] = {role: set() for role in ROLES}
-    for route in ROUTES:
+    for route in offered(letters=False):
         for role in route.roles:
             expected[role].add(f"{route.method} {route.path}".replace("{id}", "*"))
 
@@ -220,6 +273,7 @@ def test_settings_that_are_off_have_no_variable(assembly_of: Assemble) -> None:
         assert variables["RETENTION_MONTHS"] == "25"
         assert variables["SAMPLE_MODELS"] == "true"
         assert "ROLES" not in variables
+        assert "LETTERS" not in variables
 
 
 def test_a_stage_may_have_no_model_at_all(assembly_of: Assemble) -> None:

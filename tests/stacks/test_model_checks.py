@@ -126,6 +126,21 @@ def test_settings_of_use_cases_that_the_stage_does_not_have_are_errors() -> None
     )
 
 
+def test_settings_of_models_that_the_stage_has_turned_off_are_errors() -> None:
+    changes: dict[str, Any] = {
+        "useCases": ["creditRisk"],
+        "models": {"creditRisk": ["us.amazon.nova-lite-v1:0"]},
+        "modelRegions": {"creditRisk": "us-west-2"},
+        "guardrail": {"useCases": {"creditRisk": {"filters": {"HATE": "low"}}}},
+    }
+
+    assert problems(**changes) == tuple(
+        f"stages.test.{path}: only with creditRisk.letters"
+        for path in ("models.creditRisk", "modelRegions.creditRisk", "guardrail.useCases.creditRisk")
+    )
+    load_stage({"test": {"region": "us-west-2", **changes, "creditRisk": {"letters": True}}}, "test", today=TODAY)
+
+
 @pytest.mark.parametrize("entry", ["us.amazon.nova-lite-v1:0=x", "", "us.amazon.nova-lite-v1:0,x"])
 def test_an_id_cannot_contain_what_separates_ids_and_profiles(entry: str) -> None:
     assert problems(models={"chatbot": [entry]})[0].startswith("stages.test.models.chatbot[0]: ")

@@ -31,13 +31,14 @@ def test_a_plain_stage_works_wherever_there_is_a_text_model(region: str) -> None
     settings = load(region)
     if not has_text_models(region):
         # What needs no model works everywhere.
-        assert [use_case.id for use_case in settings.chosen_use_cases if not use_case.models] == ["credit-risk"]
+        without = [each.id for each in settings.chosen_use_cases if not settings.model_settings(each)]
+        assert without == ["credit-risk"]
         assert not {"summarization", "chatbot", "playground"} & {*(settings.use_cases or ())}
         return
 
     assert {"summarization", "chatbot", "playground"} <= {*(settings.use_cases or ())}
     for use_case in settings.chosen_use_cases:
-        for setting in use_case.models:
+        for setting in settings.model_settings(use_case):
             for invocation in map(resolve, settings.models_for(setting.name)):
                 assert invocation.model.purpose == setting.purpose
                 assert invocation.model.lifecycle.status == "active"
@@ -144,6 +145,30 @@ def test_the_default_region_is_used_for_a_stage_without_one() -> None:
 
     assert settings.region == "eu-north-1"
     assert settings.models_for("chatbot")[0] == f"eu.{HAIKU}"
+
+
+def test_letters_have_a_model_where_the_stage_turns_them_on() -> None:
+    settings = load("eu-central-1", creditRisk={"letters": True}, useCases=["creditRisk"])
+
+    assert settings.models_for("credit_risk") == (f"eu.{HAIKU}",)
+    assert settings.all_models == (f"eu.{HAIKU}",)
+    assert any(line.startswith("credit-risk: its models may process data in eu-") for line in data_flows(settings))
+    without = load("eu-central-1", useCases=["creditRisk"])
+    assert (without.models_for("credit_risk"), without.all_models, list(data_flows(without))) == ((), (), [])
+
+
+def test_letters_without_a_model_are_an_error_and_leave_out_nothing() -> None:
+    region = next(each for each in REGIONS if not has_text_models(each))
+
+    assert "creditRisk" in (load(region).use_cases or ())
+    with pytest.raises(ConfigError, match=r"models\.creditRisk: none of its preferred text models is served in"):
+        load(region, creditRisk={"letters": True}, guardrail={"type": "off"})
+
+
+def test_the_residency_limits_the_model_of_letters() -> None:
+    settings = load("eu-west-2", residency="region", creditRisk={"letters": True}, useCases=["creditRisk"])
+
+    assert destinations(resolve(settings.models_for("credit_risk")[0]), "eu-west-2") == ("eu-west-2",)
 
 
 def test_preferred_models_are_in_the_catalog_and_fit() -> None:

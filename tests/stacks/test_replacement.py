@@ -81,6 +81,7 @@ VALUES: dict[str, tuple[Stage, ...]] = {
     "guardrail.version": ({"guardrail": GUARDRAIL}, {"guardrail": {**GUARDRAIL, "version": "2"}}),
     "chatbot.windowTokens": ({}, {"chatbot": {"windowTokens": 4000}}),
     "chatbot.retentionDays": ({}, {"chatbot": {"retentionDays": 30}}),
+    "creditRisk.letters": ({}, {"creditRisk": {"letters": True}}),
     "creditRisk.retentionMonths": ({}, {"creditRisk": {"retentionMonths": 60}}),
     "creditRisk.sampleModels": ({}, {"creditRisk": {"sampleModels": False}}),
     "creditRisk.roles": ({}, {"creditRisk": {"roles": [{"role": "validator", "groups": ["risk-committee"]}]}}),
@@ -140,18 +141,29 @@ def values_of(path: str) -> tuple[Stage, ...]:
     """The values of a setting; those with a field per use case or model are derived."""
     *parents, name = path.split(".")
     if parents[:1] == ["guardrail"] and name in POLICIES:
-        return {}, {"guardrail": nested([*parents[1:], name], POLICIES[name])}
+        on = turned_on(parents[-1])
+        return on, {**on, "guardrail": nested([*parents[1:], name], POLICIES[name])}
     if parents == ["reservedConcurrency"]:
         return {}, {"reservedConcurrency": {name: 10}}
     if parents == ["models"]:
         (setting,) = [each for each in MODEL_SETTINGS if wire_name(each.name) == name]
         chosen = {resolve(each).model.id for each in load({}).models_for(setting.name)}
         others = [model.id for model in models() if model.purpose == setting.purpose and model.id not in chosen]
-        return {}, {"models": {name: others[:1]}}
+        on = turned_on(name)
+        return on, {**on, "models": {name: others[:1]}}
     if parents == ["modelRegions"]:
-        off = {"guardrail": {"type": "off"}}
+        off = {"guardrail": {"type": "off"}, **turned_on(name)}
         return off, {**off, "modelRegions": {name: "us-east-1"}}
     return VALUES[path]
+
+
+def turned_on(name: str) -> Stage:
+    """The settings that turn on the models of a use case, or of a model setting."""
+    for use_case in USE_CASES:
+        for setting in use_case.models:
+            if setting.option and name in (use_case.setting, wire_name(setting.name)):
+                return {use_case.setting: {setting.option: True}}
+    return {}
 
 
 def nested(path: list[str], value: Any) -> Any:

@@ -4,7 +4,8 @@ Answers that match a JSON schema, extracted from the user's text.
 A model with 135 million parameters invents facts when it fills in a form. So each field takes the sentences of the
 user's text that are most similar to its name and description (multilingual-e5-small), with the help of a small
 vocabulary for common field names. The result depends on schema and text only, not on the project's prompts. SmolLM2
-generates titles only, which are used if all their words are in the text. `citing` handles numbered sentences.
+generates titles only, which are used if all their words are in the text. `citing` handles numbered sentences,
+`following` follow-up questions, and `explaining` the reasons of a score.
 """
 
 import json
@@ -15,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from dev.local.models import citing, following, reading
+from dev.local.models import citing, explaining, following, reading
 from dev.local.models.citing import Numbered, Sentence
 from dev.local.models.runtimes import Embedder, Runtimes, Vectors
 
@@ -44,6 +45,8 @@ class Filler:
         """
         if (question := following.complete(schema, text)) is not None:
             return question
+        if (letter := explaining.explain(schema, text)) is not None:
+            return letter
         source = reading.source(text)
         sentences = [*reading.sentences(source), *(part for image in images for part in reading.sentences(image))]
         if not sentences:
