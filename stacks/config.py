@@ -30,6 +30,8 @@ class Auth(Settings, frozen=True, kw_only=True):
     ) = None
     issuers: tuple[Issuer, ...] = ()
     api_keys: bool = False
+    # Other AWS accounts whose principals may call, if an administrator there lets them.
+    accounts: tuple[Annotated[str, msgspec.Meta(pattern="^[0-9]{12}$")], ...] = ()
     # Groups that may manage API keys. Left out: everyone that the main API's authorization lets in.
     admins: tuple[Group, ...] = ()
 

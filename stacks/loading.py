@@ -186,6 +186,8 @@ def _auth_problems(settings: StageSettings) -> Iterable[str]:
     for number, url in enumerate(urls):
         if url in urls[:number]:
             yield f"auth.issuers[{number}].url: {url!r} is listed twice"
+    if auth.accounts and auth.type != "iam":
+        yield "auth.accounts: only with `type` iam"
     if auth.admins and not auth.api_keys:
         yield "auth.admins: only with `apiKeys`, which they manage"
     if auth.api_keys and auth.type == "cognito" and not auth.admins:

@@ -60,7 +60,7 @@ def _create(client: Client, options: argparse.Namespace) -> Any:
 
 
 def _list(client: Client, _options: argparse.Namespace) -> Any:
-    return list(client.pages(_ACCESS, _KEYS))
+    return [key for page in client.pages(_ACCESS, _KEYS) for key in page["items"]]
 
 
 def _rotate(client: Client, options: argparse.Namespace) -> Any:

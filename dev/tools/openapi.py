@@ -213,6 +213,8 @@ def _operation(route: Route, use_case: UseCase, schemas: _Schemas) -> Json:
         "summary": route.summary,
         "tags": [use_case.id],
     }
+    if route.roles:
+        operation["description"] = f"For callers with one of these roles: {', '.join(route.roles)}."
     parameters = _parameters(route)
     if parameters:
         operation["parameters"] = parameters

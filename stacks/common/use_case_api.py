@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 from aws_cdk import CfnOutput, Duration
 from aws_cdk import aws_apigateway as apigateway
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_ssm as ssm
 from constructs import Construct
@@ -56,7 +57,7 @@ def add_apis(
 ) -> None:
     """Adds the use case's API, and a second one for tokens and keys if the stage accepts them."""
     options: dict[str, Any] = {"routes": routes, "function": function, "stream_function": stream_function}
-    UseCaseApi(scope, "Api", **options, alarms=alarms)
+    UseCaseApi(scope, "Api", **options, alarms=alarms, accounts=scope.settings.auth.accounts)
     if scope.settings.auth.accepts_tokens:
         UseCaseApi(scope, "TokenApi", **options, alarms=alarms, tokens=True)
 
@@ -72,7 +73,8 @@ class UseCaseApi(Construct):
     `stream_function` serves the streaming routes; the gateway forwards each chunk immediately.
 
     Its URL is an output of the stack and the SSM parameter `/bedrock-endpoints/<stage>/<use-case>/url`. With `tokens`,
-    the stage's authorizer decides who may call; the parameter ends in `token-url`.
+    the stage's authorizer decides who may call; the parameter ends in `token-url`. `accounts` are other AWS accounts
+    whose principals may call.
     """
 
     def __init__(
@@ -85,10 +87,12 @@ class UseCaseApi(Construct):
         stream_function: lambda_.IFunction | None = None,
         alarms: Alarms,
         tokens: bool = False,
+        accounts: Sequence[str] = (),
     ) -> None:
         super().__init__(scope, construct_id)
         self._settings = scope.settings
         self._tokens = tokens
+        self._accounts = accounts
         self._access = TokenAccess(scope, "TokenAccess") if tokens else Access(scope, "Access")
         self._api = self._rest_api(scope, routes)
         # One permission for the API instead of one per method: the catch-all resource accepts any path anyway.
@@ -117,6 +121,7 @@ class UseCaseApi(Construct):
             cloud_watch_role=False,
             deploy_options=self._deploy_options(routes),
             default_cors_preflight_options=_cors_options(self._settings),
+            policy=_resource_policy(self._accounts),
         )
 
     def _deploy_options(self, routes: Sequence[Route]) -> apigateway.StageOptions:
@@ -234,6 +239,22 @@ def _model_limits(settings: StageSettings) -> apigateway.MethodDeploymentOptions
         throttling_rate_limit=settings.throttling.model_rate,
         throttling_burst_limit=settings.throttling.model_burst,
     )
+
+
+def _resource_policy(accounts: Sequence[str]) -> iam.PolicyDocument | None:
+    """Lets other accounts call as far as their own policies do. Callers of the API's account need no statement.
+
+    https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-authorization-flow.html
+    """
+    if not accounts:
+        return None
+    statement = iam.PolicyStatement(
+        actions=["execute-api:Invoke"],
+        principals=[iam.AccountPrincipal(account) for account in accounts],
+        # API Gateway puts the API's ARN in front, which a template cannot refer to here.
+        resources=[f"execute-api:/{STAGE_NAME}/*"],
+    )
+    return iam.PolicyDocument(statements=[statement])
 
 
 def _cors_options(settings: StageSettings) -> apigateway.CorsOptions | None:

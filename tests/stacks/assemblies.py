@@ -152,6 +152,7 @@ EXTRA_STAGES: dict[str, dict[str, Any]] = {
             ],
             "apiKeys": True,
             "admins": ["KeyAdmins"],
+            "accounts": ["444455556666"],
         },
         "creditRisk": {"roles": [{"role": "validator", "groups": ["risk-committee"]}]},
     },

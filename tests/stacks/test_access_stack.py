@@ -50,6 +50,22 @@ def test_the_authorizer_answers_for_each_api(assembly_of: Assemble) -> None:
         assert f"${{{api}}}/authorizers/${{" in plain(permission["SourceArn"])
 
 
+def test_other_accounts_may_call_the_main_api(assembly_of: Assemble) -> None:
+    for template in assembly_of("tokens").apis:
+        for api in template.properties("AWS::ApiGateway::RestApi"):
+            if api["Name"].endswith("-tokens"):
+                assert "Policy" not in api
+                continue
+            (statement,) = api["Policy"]["Statement"]
+            assert statement["Effect"] == "Allow"
+            assert statement["Action"] == "execute-api:Invoke"
+            assert plain(statement["Principal"]["AWS"]).endswith(":iam::444455556666:root")
+            assert statement["Resource"] == "execute-api:/v1/*"
+    # Not the API for administrators, and none of a stage without the setting.
+    for template in (assembly_of("tokens").template(ACCESS), *assembly_of("dev").apis):
+        assert "Policy" not in template.only("AWS::ApiGateway::RestApi")
+
+
 def test_it_is_deployed_before_the_apis(assembly_of: Assemble) -> None:
     for stage, use_case in (("tokens", "summarization"), ("issuers", "embeddings")):
         manifest = (assembly_of(stage).folder / "manifest.json").read_text("utf-8")

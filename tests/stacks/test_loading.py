@@ -301,6 +301,8 @@ MANY_ISSUERS = [{"url": f"{ISSUER['url']}/{number}", "audiences": ["a" * 200]} f
         ({"issuers": [{**ISSUER, "algorithms": ["none"]}]}, ["auth.issuers[0].algorithms"]),
         ({"issuers": [{"url": ISSUER["url"]}]}, ["auth.issuers[0].audiences"]),
         ({"admins": ["KeyAdmins"]}, ["auth.admins"]),
+        ({"accounts": ["1234"]}, ["auth.accounts[0]"]),
+        ({"accounts": ["111122223333"], "type": "cognito"}, ["auth.accounts"]),
         ({"apiKeys": True, "type": "cognito"}, ["auth.admins"]),
         ({"apiKeys": True, "admins": ["*"]}, ["auth.admins[0]"]),
         (

@@ -74,6 +74,7 @@ VALUES: dict[str, tuple[Stage, ...]] = {
     ),
     "auth.issuers": ({}, {"auth": {"issuers": [ISSUER]}}, {"auth": {"issuers": [{**ISSUER, "audiences": ["b"]}]}}),
     "auth.apiKeys": ({"auth": {"issuers": [ISSUER]}}, {"auth": {"apiKeys": True, "issuers": [ISSUER]}}),
+    "auth.accounts": ({}, {"auth": {"accounts": ["444455556666"]}}, {"auth": {"accounts": ["777788889999"]}}),
     "auth.admins": ({"auth": {"apiKeys": True}}, {"auth": {"apiKeys": True, "admins": ["KeyAdmins"]}}),
     "allowEndedModels": ({}, {"allowEndedModels": ["amazon.nova-canvas-v1:0"]}),
     "guardrail.type": ({}, {"guardrail": {"type": "off"}}, {"guardrail": GUARDRAIL}),

@@ -32,7 +32,8 @@ class FakeClient:
 
     def pages(self, *request: Any) -> Any:
         self.sent.append(request)
-        yield {"id": "k-1"}
+        yield {"items": [{"id": "k-1"}]}
+        yield {"items": [{"id": "k-2"}]}
 
 
 @pytest.fixture
@@ -65,7 +66,7 @@ def test_rotate_revoke_and_list(client: type[FakeClient], capsys: pytest.Capture
         ("access", "DELETE", "/admin/keys/k-1"),
         ("access", "/admin/keys"),
     ]
-    assert '"id": "k-1"' in capsys.readouterr().out
+    assert capsys.readouterr().out.endswith(json.dumps([{"id": "k-1"}, {"id": "k-2"}], indent=2) + "\n")
 
 
 def test_an_error_is_one_line(
