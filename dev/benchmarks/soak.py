@@ -19,7 +19,12 @@ from dev.local.paths import ROOT, Paths
 from dev.local.processes import Process
 from dev.local.stage import SERVICES
 from dev.tools.stages import open_stage
+from lambda_src.registry import USE_CASES
 
+_APPLICATION = {
+    "applicant": {"annualIncome": 45_000, "debtToIncome": 18.2, "inquiries6Months": 1, "revolvingUtilization": 38.5},
+    "loan": {"amount": 12_000, "termMonths": 36, "purpose": "debtConsolidation"},
+}
 HANDBOOK = ROOT / "samples" / "handbooks" / "lei_8112_ferias_licencas_servidor.pdf"
 SAMPLE_SECONDS = 15.0
 INGESTION_SECONDS = 180.0
@@ -96,6 +101,15 @@ class Traffic:
             "playground", "POST", "/completions", {"prompt": "Name three colors.", "parameters": {"maxTokens": 40}}
         )
 
+    def credit_risk(self) -> None:
+        """A score, read again, and a review of it. Scores cannot be deleted."""
+        score = self._request("credit-risk", "POST", "/scores", _APPLICATION)
+        if score:
+            path = f"/scores/{score['id']}"
+            self._request("credit-risk", "GET", path, name="score")
+            review = {"outcome": "upheld", "reason": "Soak test."}
+            self._request("credit-risk", "POST", f"{path}/reviews", review, name="review")
+
     def hr_qa(self) -> None:
         """A handbook from upload to answer, and its deletion."""
         content = HANDBOOK.read_bytes()
@@ -139,8 +153,7 @@ def run(minutes: float) -> str:
             while time.monotonic() < end:
                 getattr(traffic, name)()
 
-    names = ("chatbot", "summarization", "embeddings", "image_generation", "playground", "hr_qa")
-    threads = [threading.Thread(target=loop, args=(name,)) for name in names]
+    threads = [threading.Thread(target=loop, args=(use_case.name,)) for use_case in USE_CASES]
     for thread in threads:
         thread.start()
     samples = [memory()]

@@ -4,6 +4,7 @@ import pytest
 
 from bedrock_endpoints.errors import Throttled
 from dev.benchmarks import soak
+from lambda_src.registry import USE_CASES
 
 
 def test_latencies_errors_and_memory_are_reported() -> None:
@@ -15,6 +16,11 @@ def test_latencies_errors_and_memory_are_reported() -> None:
 
     assert "| chatbot message | 100 | 3 Throttled | 50.50 | 96.00 | 100.00 |" in report
     assert "| models | 300 | 900 | 500 |" in report
+
+
+def test_every_use_case_has_a_round() -> None:
+    for use_case in USE_CASES:
+        assert callable(getattr(soak.Traffic, use_case.name, None)), f"add {use_case.name} to dev/benchmarks/soak.py"
 
 
 def test_an_error_is_counted_and_has_no_result(monkeypatch: pytest.MonkeyPatch) -> None:
