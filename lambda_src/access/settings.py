@@ -55,6 +55,5 @@ class AccessSettings(Settings, frozen=True, kw_only=True):
 class AuthorizerSettings(msgspec.Struct, frozen=True, kw_only=True):
     """The environment of the authorizer. Without a table the stage has no keys."""
 
-    stage: str
     table_name: str | None = None
     options: AccessOptions = AccessOptions()

@@ -118,10 +118,7 @@ def health(model: Model, recent: monitoring.Sums, outcomes: monitoring.Sums) -> 
 class DailyReport:
     """Puts the metrics of the models that score."""
 
-    def __init__(
-        self, stage: str, registry: ModelRegistry, counters: Counters, now: Callable[[], float] = time.time
-    ) -> None:
-        self._stage = stage
+    def __init__(self, registry: ModelRegistry, counters: Counters, now: Callable[[], float] = time.time) -> None:
         self._registry = registry
         self._counters = counters
         self._now = now
@@ -156,7 +153,7 @@ class DailyReport:
     def _emit(self, values: dict[str, float], **dimensions: str) -> None:
         if not values:
             return
-        for name, value in {"stage": self._stage, **dimensions}.items():
+        for name, value in dimensions.items():
             metrics.add_dimension(name, value)
         for name, number in values.items():
             metrics.add_metric(name, MetricUnit.NoUnit, number)

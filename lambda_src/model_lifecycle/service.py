@@ -78,7 +78,7 @@ class Checkup:
             return None
 
     def _emit(self, values: dict[str, int], **dimensions: str) -> None:
-        for name, value in {"stage": self._settings.stage, **dimensions}.items():
+        for name, value in dimensions.items():
             metrics.add_dimension(name, value)
         for name, number in values.items():
             metrics.add_metric(name, MetricUnit.Count, number)

@@ -1,5 +1,9 @@
-"""The process's logger and metrics. Prompts, photos and answers are logged only with payload logging on."""
+"""The process's logger and metrics. Prompts, photos and answers are logged only with payload logging on.
 
+Both name the stage: stages in one account share the metrics' namespace, and may share a store of logs.
+"""
+
+import os
 from typing import Any
 
 from aws_lambda_powertools.logging import Logger
@@ -8,8 +12,11 @@ from aws_lambda_powertools.metrics import Metrics, MetricUnit
 from lambda_src.shared.callers import Grant
 from lambda_src.shared.context import Context, ModelUse
 
-logger = Logger()
+# Powertools reads its own settings from the environment at this point, too.
+_STAGE: dict[str, Any] = {"stage": os.environ["STAGE"]} if os.environ.get("STAGE") else {}
+logger = Logger(**_STAGE)
 metrics = Metrics()
+metrics.set_default_dimensions(**_STAGE)
 
 
 def log_request(context: Context, **fields: Any) -> None:
@@ -26,10 +33,8 @@ def log_request(context: Context, **fields: Any) -> None:
         _emit(use)
 
 
-def count(*, stage: str | None = None, **counts: int) -> None:
-    """A metrics record of a use case's own counters, with the dimension `stage` where alarms of a stage watch them."""
-    if stage is not None:
-        metrics.add_dimension("stage", stage)
+def count(**counts: int) -> None:
+    """A metrics record of a use case's own counters."""
     for name, value in counts.items():
         metrics.add_metric(name, MetricUnit.Count, value)
     metrics.flush_metrics()

@@ -127,5 +127,5 @@ def test_a_stage_that_does_not_accept_tokens_has_nothing_of_it(stage: str, assem
 
 def test_options_round_trip_through_the_environment() -> None:
     options = AccessOptions(admins=("a",), groups=("a", "b"))
-    settings = read_settings(AuthorizerSettings, {"STAGE": "dev", **options.environment()})
+    settings = read_settings(AuthorizerSettings, options.environment())
     assert settings.options == options

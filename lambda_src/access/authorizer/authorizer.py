@@ -18,8 +18,7 @@ Identify = Callable[[str], Identity]
 class Authorizer:
     """A handler for events of REQUEST authorizers. A way that the stage does not have is None."""
 
-    def __init__(self, stage: str, identify_key: Identify | None, identify_token: Identify | None) -> None:
-        self._stage = stage
+    def __init__(self, identify_key: Identify | None, identify_token: Identify | None) -> None:
         self._identify_key = identify_key
         self._identify_token = identify_token
 
@@ -34,11 +33,11 @@ class Authorizer:
             identity = self._identify(_credentials(event))
         except Rejected as error:
             logger.info("credentials rejected", request_id=request_id, reason=str(error)[:300])
-            count(stage=self._stage, CredentialsRejected=1)
+            count(CredentialsRejected=1)
             raise Exception("Unauthorized") from None
         except Unreachable as error:
             logger.error("credentials not checked", request_id=request_id, reason=str(error)[:300])
-            count(stage=self._stage, CredentialsUnchecked=1)
+            count(CredentialsUnchecked=1)
             raise
         logger.info("credentials accepted", request_id=request_id, caller=identity.caller, key_id=identity.key_id)
         return {

@@ -22,7 +22,7 @@ def make_handler() -> Authorizer:
     """Builds the handler, once per process."""
     settings = read_settings(AuthorizerSettings)
     keys = KeyVerifier(KeyStore(settings.table_name)).identify if settings.table_name else None
-    return Authorizer(settings.stage, keys, _token_identifier(settings.options))
+    return Authorizer(keys, _token_identifier(settings.options))
 
 
 handler = make_handler()

@@ -17,7 +17,7 @@ def make_report() -> DailyReport:
     """Builds the report, once per process."""
     settings = read_settings(CreditSettings)
     registry = ModelRegistry(settings.table_name, str(settings.bucket_name), samples=settings.options.sample_models)
-    return DailyReport(settings.stage, registry, Counters(settings.table_name))
+    return DailyReport(registry, Counters(settings.table_name))
 
 
 report = make_report()

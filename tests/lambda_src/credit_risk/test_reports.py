@@ -87,7 +87,7 @@ def test_each_model_has_counters_of_its_own(stage: Stage) -> None:
 
 
 def daily(stage: Stage) -> dict[str, dict[str, float]]:
-    return DailyReport("test", stage.registry, stage.counters, stage.clock).run(Deadline(60))
+    return DailyReport(stage.registry, stage.counters, stage.clock).run(Deadline(60))
 
 
 def test_a_stage_without_applications_has_no_metrics(stage: Stage, capsys: pytest.CaptureFixture[str]) -> None:

@@ -73,7 +73,7 @@ def test_the_metrics_have_the_stage_as_dimension(capsys: pytest.CaptureFixture[s
         CLAUDE: [76.0],
         TITAN: [19.0],
     }
-    assert {record["stage"] for record in records} == {"dev"}
+    assert {record["stage"] for record in records} == {"test"}
     (stage_record,) = [record for record in records if "model" not in record]
     (metric,) = stage_record["_aws"]["CloudWatchMetrics"]
     assert (metric["Namespace"], [sorted(dimensions) for dimensions in metric["Dimensions"]]) == (

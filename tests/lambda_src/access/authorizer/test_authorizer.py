@@ -34,7 +34,7 @@ def identify(credentials: str) -> Identity:
     raise Rejected("no")
 
 
-AUTHORIZER = Authorizer("test", identify, identify)
+AUTHORIZER = Authorizer(identify, identify)
 
 
 @pytest.mark.parametrize("header", ["Authorization", "authorization"])
@@ -95,6 +95,6 @@ def test_credentials_that_cannot_be_checked_are_the_services_fault(capsys: pytes
 
 def test_a_stage_without_keys_takes_none() -> None:
     with pytest.raises(Exception, match=r"^Unauthorized$"):
-        Authorizer("test", None, identify)(request("Bearer be_good"), None)
+        Authorizer(None, identify)(request("Bearer be_good"), None)
     with pytest.raises(Exception, match=r"^Unauthorized$"):
-        Authorizer("test", identify, None)(request("Bearer token.a.b"), None)
+        Authorizer(identify, None)(request("Bearer token.a.b"), None)
