@@ -209,6 +209,18 @@ def test_segments_of_a_slice_are_limited(world: BatchWorld, monkeypatch: pytest.
     assert [found["field"] for found in world.download(batch.rejected)] == ["segment", "segment"]
 
 
+def test_an_item_full_of_segments_stops_no_batch(world: BatchWorld) -> None:
+    key = (f"counters#{world.model}", "2026-11-11#segments#files-0")
+    full = {"pk": {"S": key[0]}, "sk": {"S": key[1]}, "n:other": {"N": "1"}, "names": {"S": "x" * 409_600}}
+    world.table.items[key] = full
+
+    batch = world.score(9)
+
+    assert (batch.rows_rejected, len(world.download(batch.results))) == (0, 9)
+    assert world.counts(world.model)["n"] == 9
+    assert world.table.items[key] == full
+
+
 def test_the_last_of_several_rows_of_an_application_is_what_an_outcome_finds(world: BatchWorld) -> None:
     world.submit(to_csv([row(1, applicationDate="2026-11-01"), row(1, applicationDate="2026-11-02")]))
     world.report(outcome(1))
