@@ -184,7 +184,11 @@ class ModelRegistry(Table):
         check_cursor(cursor)
         page = self._query("models", limit=limit, cursor=cursor)
         records = [_record(item) for item in page.items]
-        return [*records, *(() if page.cursor else self._samples.values())], page.cursor
+        if page.cursor:
+            return records, page.cursor
+        # Their ids are lower than any other, so they can be cursors, too.
+        records += [sample for sample in self._samples.values() if cursor is None or sample.id < cursor]
+        return records[:limit], records[limit - 1].id if len(records) > limit else None
 
     def state(self) -> ActiveState:
         """Which model has which role now. Samples lose theirs when the stage turns them off."""
