@@ -221,6 +221,22 @@ def test_an_item_full_of_segments_stops_no_batch(world: BatchWorld) -> None:
     assert world.table.items[key] == full
 
 
+def test_no_log_has_an_applicants_data(world: BatchWorld, caplog: pytest.LogCaptureFixture) -> None:
+    private = {"annualIncome": "61234.56", "amount": "12345.67", "earliestCreditLine": "1987-06"}
+    with caplog.at_level("DEBUG"):
+        world.submit(to_csv([row(1, **private), row(2, **private, purpose="=secret"), row(3, amount="61234.56x")]))
+        world.submit(b"\xff61234.56")
+        world.report(
+            outcome(1, "defaulted", balanceAtDefault="98765.4321", recovered="123.456789"), outcome(2), outcome(3, "secret")
+        )
+        world.service.create_score(context(), body=single(row(1, **private)))
+
+    logged = str([vars(record) for record in caplog.records])
+    assert "batch failed" in logged
+    for value in (*private.values(), "secret", "98765.4321", "123.456789", "A-1", "A-2", "branch-1"):
+        assert value not in logged
+
+
 def test_the_last_of_several_rows_of_an_application_is_what_an_outcome_finds(world: BatchWorld) -> None:
     world.submit(to_csv([row(1, applicationDate="2026-11-01"), row(1, applicationDate="2026-11-02")]))
     world.report(outcome(1))
