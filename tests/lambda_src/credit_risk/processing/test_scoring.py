@@ -227,7 +227,9 @@ def test_no_log_has_an_applicants_data(world: BatchWorld, caplog: pytest.LogCapt
         world.submit(to_csv([row(1, **private), row(2, **private, purpose="=secret"), row(3, amount="61234.56x")]))
         world.submit(b"\xff61234.56")
         world.report(
-            outcome(1, "defaulted", balanceAtDefault="98765.4321", recovered="123.456789"), outcome(2), outcome(3, "secret")
+            outcome(1, "defaulted", balanceAtDefault="98765.4321", recovered="123.456789"),
+            outcome(2),
+            outcome(3, "secret"),
         )
         world.service.create_score(context(), body=single(row(1, **private)))
 
