@@ -97,6 +97,8 @@ def test_a_row_that_the_challenger_cannot_score_is_scored(world: BatchWorld) -> 
         ("termMonths", "", "is missing"),
         ("termMonths", "36.5", "must be a whole number"),
         ("termMonths", "5", "must be at least 6"),
+        ("inquiries6Months", "NULL", "must be blank"),
+        ("homeOwnership", "null", "must be blank"),
         ("amount", "1e400", "must be a number within the limits"),
         ("purpose", "boat", "the model knows car, wedding, other"),
         ("purpose", "=cmd", "has a wrong form"),
