@@ -21,6 +21,7 @@ from tests import expressions
 
 CALLER = "AIDAANA0000000000000A"
 OTHER = "AIDABOB0000000000000B"
+_MAX_ITEM_BYTES = 400 * 1024
 
 
 def client_error(code: str, message: str = "", operation: str = "Converse") -> ClientError:
@@ -205,8 +206,15 @@ class FakeTable:
                 error = client_error("TransactionCanceledException")
                 reasons = [{"Code": "None" if ok else "ConditionalCheckFailed"} for ok in allowed]
                 raise ClientError({**error.response, "CancellationReasons": reasons}, "TransactWriteItems")
+            before = dict(self.items)
             for (operation, request), key in zip(writes, keys, strict=True):
                 self._write(operation, request, key)
+            full = [_size(self.items.get(key, {})) > _MAX_ITEM_BYTES for key in keys]
+            if any(full):
+                self.items = before
+                error = client_error("TransactionCanceledException")
+                reasons = [{"Code": "ValidationError" if too_large else "None"} for too_large in full]
+                raise ClientError({**error.response, "CancellationReasons": reasons}, "TransactWriteItems")
 
     def _write(self, operation: str, request: dict[str, Any], key: tuple[str, str]) -> None:
         if operation == "Put":
@@ -287,6 +295,12 @@ class FakeTable:
         if len(keys) <= 3:
             return {"Items": items}
         return {"Items": items, "LastEvaluatedKey": {"pk": {"S": keys[2][0]}, "sk": {"S": keys[2][1]}}}
+
+
+def _size(item: dict[str, Any]) -> int:
+    """The bytes of an item, about as DynamoDB counts them."""
+    contents = ((name, *attribute.values()) for name, attribute in item.items())
+    return sum(len(name) + len(value if isinstance(value, bytes) else str(value)) for name, value in contents)
 
 
 def stored(table: FakeTable) -> dict[tuple[str, str], dict[str, Any]]:

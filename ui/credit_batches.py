@@ -319,7 +319,7 @@ def _training_settings() -> dict[str, Any]:
             t("credit_risk.maximum_p"), 0.0001, 1.0, 0.05, 0.01, format="%.4f", key="credit.maximum_p"
         )
         value = st.number_input(
-            t("credit_risk.minimum_iv"), 0.0, 10.0, 0.01, 0.01, format="%.4f", key="credit.minimum_iv"
+            t("credit_risk.minimum_iv"), 0.0, 1.0, 0.01, 0.01, format="%.4f", key="credit.minimum_iv"
         )
         month = st.text_input(
             t("credit_risk.test_from"), None, 7, key="credit.test_from", placeholder="2011-01",

@@ -153,6 +153,11 @@ def fine_band(card: Card, score: int) -> int:
     return (score - card.minimum) // fine_band_width(card)
 
 
+def without(subject: Subject, writes: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The writes of `Counters.writes` but for those of a subject."""
+    return [write for write in writes if write["Update"]["Key"]["sk"]["S"].split("#")[1] != subject]
+
+
 class DayCounts(msgspec.Struct, frozen=True):
     """Counters of one shard."""
 

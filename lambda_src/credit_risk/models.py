@@ -397,7 +397,7 @@ class CreateTraining(RequestModel, kw_only=True):
     exclude: Annotated[list[Annotated[str, Meta(min_length=1, max_length=60)]], Meta(max_length=18)] = []
     scale: Scale = msgspec.field(default_factory=Scale)
     maximum_p_value: Annotated[float, Meta(gt=0, le=1)] = 0.05
-    minimum_information_value: Annotated[float, Meta(ge=0, le=10)] = 0.01
+    minimum_information_value: Annotated[float, Meta(ge=0, le=1)] = 0.01
     test_from: Month | None = None
 
 

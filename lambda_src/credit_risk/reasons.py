@@ -58,8 +58,8 @@ _TEXTS: Mapping[str, Mapping[Language, str]] = {
         "pt": "O número de consultas recentes ao crédito está em uma faixa com mais inadimplência.",
     },
     "inquiries6MonthsHigh": {
-        "en": "There were many credit inquiries in the last six months.",
-        "pt": "Houve muitas consultas ao crédito nos últimos seis meses.",
+        "en": "There were credit inquiries in the last six months.",
+        "pt": "Houve consultas ao crédito nos últimos seis meses.",
     },
     "openAccountsLow": {"en": "There are few open credit accounts.", "pt": "Há poucas contas de crédito abertas."},
     "openAccountsHigh": {"en": "There are many open credit accounts.", "pt": "Há muitas contas de crédito abertas."},

@@ -9,7 +9,7 @@ The sample models are in the package, not in the bucket. One of them is champion
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -108,6 +108,14 @@ class ActiveState(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omi
         assignment = {"champion": self.champion, "challenger": self.challenger}.get(role)
         return assignment.model if assignment else None
 
+    def without(self, models: Container[str]) -> "ActiveState":
+        """The state without the roles of some models."""
+        champion, challenger = (
+            None if assignment and assignment.model in models else assignment
+            for assignment in (self.champion, self.challenger)
+        )
+        return msgspec.structs.replace(self, champion=champion, challenger=challenger)
+
     def after(self, model: str, role: ModelRole, cut_off: ScoreCutOff | None) -> "ActiveState":
         """The state after an activation. A model that loses its role is retired."""
         roles: dict[str, Assignment | None] = {"champion": self.champion, "challenger": self.challenger}
@@ -176,13 +184,18 @@ class ModelRegistry(Table):
         check_cursor(cursor)
         page = self._query("models", limit=limit, cursor=cursor)
         records = [_record(item) for item in page.items]
-        return [*records, *(() if page.cursor else self._samples.values())], page.cursor
+        if page.cursor:
+            return records, page.cursor
+        # Their ids are lower than any other, so they can be cursors, too.
+        records += [sample for sample in self._samples.values() if cursor is None or sample.id < cursor]
+        return records[:limit], records[limit - 1].id if len(records) > limit else None
 
     def state(self) -> ActiveState:
-        """Which model has which role now."""
+        """Which model has which role now. Samples lose theirs when the stage turns them off."""
         item = self._get(_STATE_KEY)
         if item is not None:
-            return msgspec.json.decode(item["state"]["B"], type=ActiveState)
+            state = msgspec.json.decode(item["state"]["B"], type=ActiveState)
+            return state if self._samples else state.without(SAMPLES)
         return ActiveState(champion=Assignment(FIRST_CHAMPION, SAMPLE_CUT_OFF)) if self._samples else ActiveState()
 
     def activate(

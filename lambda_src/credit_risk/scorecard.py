@@ -14,8 +14,8 @@ from lambda_src.credit_risk.model import CardCharacteristic, DefaultShare, Model
 from lambda_src.credit_risk.validation import check, decode
 
 Values = Mapping[str, Any]
-# A year.
-_SOON = 12
+# All defaults of a loan of a year happen within it.
+_YEAR = DefaultShare(term_months=12, share=1.0)
 
 
 class InputError(Exception):
@@ -318,15 +318,15 @@ def _clip(value: float) -> float:
 
 
 def _within_a_year(default: float, term: float, timing: Sequence[DefaultShare]) -> float | None:
-    """The probability of default within 12 months: interpolated between the terms, and the nearest one's beyond."""
+    """The probability of default within 12 months: interpolated between a year and the terms, the last one's beyond."""
     if not timing:
         return None
-    if term <= _SOON:
+    if term <= _YEAR.term_months:
         return default
     position = bisect_right([entry.term_months for entry in timing], term)
-    if position == 0 or position == len(timing):
-        return default * timing[max(0, position - 1)].share
-    low, high = timing[position - 1], timing[position]
+    if position == len(timing):
+        return default * timing[-1].share
+    low, high = timing[position - 1] if position else _YEAR, timing[position]
     part = (term - low.term_months) / (high.term_months - low.term_months)
     return default * (low.share + part * (high.share - low.share))
 

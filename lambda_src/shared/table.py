@@ -13,7 +13,7 @@ import msgspec
 from botocore.exceptions import ClientError
 
 from lambda_src.shared import aws
-from lambda_src.shared.errors import InvalidRequest
+from lambda_src.shared.errors import InvalidRequest, Unavailable
 
 Item = dict[str, dict[str, Any]]
 
@@ -24,6 +24,10 @@ CURSOR = re.compile(r"[0-9a-f-]{36}")
 
 class StaleWriteError(Exception):
     """The condition of a write does not hold: the item has changed since it was read."""
+
+
+class ItemFullError(Unavailable):
+    """An item would have more than DynamoDB's 400 KB."""
 
 
 class ItemPage(msgspec.Struct, frozen=True):
@@ -106,7 +110,10 @@ class Table:
         raise AssertionError("unreachable")
 
     def _try_transaction(self, writes: Sequence[dict[str, Any]]) -> list[str]:
-        """botocore sends an idempotency token with each call, so its own retries do not write twice."""
+        """botocore sends an idempotency token with each call, so its own retries do not write twice.
+
+        Raises `ItemFullError`.
+        """
         with aws.store_errors():
             try:
                 self._dynamodb.transact_write_items(TransactItems=writes)
@@ -114,6 +121,9 @@ class Table:
                 if error.response["Error"]["Code"] != "TransactionCanceledException":
                     raise
                 reasons: list[str] = [reason["Code"] for reason in error.response["CancellationReasons"]]
+                if "ValidationError" in reasons:
+                    # The size of an item is all that is only known when it is written.
+                    raise ItemFullError("The store cannot take more of this.") from error
                 if not {*reasons} <= {"None", "ConditionalCheckFailed", "TransactionConflict"}:
                     raise
                 return reasons

@@ -63,6 +63,10 @@ def parse(fields: dict[str, str], now: float) -> Application:
 
 def convert(fields: dict[str, str], row_type: type[_Type]) -> _Type:
     """The fields of a row as a struct. Raises `RowError`."""
+    for name, text in fields.items():
+        # msgspec would take it for a missing number, but for a category's name.
+        if text.lower() == "null":
+            raise RowError(name, "must be blank if there is no value")
     try:
         return msgspec.convert(fields, row_type, strict=False)
     except msgspec.ValidationError as error:

@@ -22,6 +22,8 @@ from lambda_src.credit_risk.text_lines import (
 )
 
 MAX_ROWS = 500_000
+# Blank lines are no rows, but take time: a kilobyte may decompress to a million of them.
+MAX_LINES = 2 * MAX_ROWS
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -86,7 +88,9 @@ def look_at(file: BinaryIO, columns: Columns, max_bytes: int = MAX_TEXT_BYTES) -
     header: Header | None = None
     count = 0
     try:
-        for end, content in lines(file, max_bytes=max_bytes):
+        for line, (end, content) in enumerate(lines(file, max_bytes=max_bytes), start=1):
+            if line > MAX_LINES:
+                raise FileError("too_many_rows", f"The file has more than {MAX_LINES:,} lines. Remove the blank ones.")
             if header is None:
                 header = _header(content, end, columns)
             elif not _is_blank(content):

@@ -6,7 +6,8 @@ file has the same figures for nothing, but an outcome comes months later and doe
 file of outcomes would have to read all results of two years, or an index of them, which is that item again.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 from lambda_src.credit_risk.application_store import ApplicationStore
 from lambda_src.credit_risk.batch_files import BatchFiles
@@ -18,6 +19,7 @@ from lambda_src.credit_risk.counters import (
     ScoreFacts,
     score_counts,
     segment_counts,
+    without,
 )
 from lambda_src.credit_risk.models import Recommendation
 from lambda_src.credit_risk.processing.applications import Application, parse
@@ -27,7 +29,8 @@ from lambda_src.credit_risk.processing.rows import Header, Row
 from lambda_src.credit_risk.processing.tallies import Tallies, parts
 from lambda_src.credit_risk.scorecard import InputError, Result
 from lambda_src.credit_risk.scoring import ModelInForce, recommend
-from lambda_src.shared.observability import count
+from lambda_src.shared.observability import count, logger
+from lambda_src.shared.table import ItemFullError
 
 # Callers choose the names of segments, and each has counters of its own.
 MAX_SEGMENTS = 100
@@ -91,7 +94,7 @@ class Slice:
         if segment is None or segment in self._segments:
             return
         if len(self._segments) >= MAX_SEGMENTS:
-            raise RowError("segment", f"there are more than {MAX_SEGMENTS} segments in a slice of the file")
+            raise RowError("segment", f"10,000 rows may have {MAX_SEGMENTS} segments: sort the file by segment")
         self._segments.add(segment)
 
     def _score(self, application: Application) -> Result:
@@ -194,11 +197,19 @@ class ScoringSlices:
         self._applications.write_facts(batch.owner, scored.facts, expires_at)
         for number, writes in enumerate(parts(scored.tallies.writes(self._counters))):
             if number >= batch.part:
-                batch = self._batches.finish_part(namespace, batch, writes)
+                batch = self._finish_part(namespace, batch, writes)
         end = scored.end
         batch = self._batches.finish_slice(namespace, batch, end)
         count(BatchRows=end.rows, BatchRowsRejected=end.totals.rejected)
         return batch
+
+    def _finish_part(self, namespace: str, batch: BatchItem, writes: Sequence[dict[str, Any]]) -> BatchItem:
+        try:
+            return self._batches.finish_part(namespace, batch, writes)
+        except ItemFullError:
+            # All callers choose names of segments, and those of a day are in one item.
+            logger.warning("segments not counted", batch=batch.id)
+            return self._batches.finish_part(namespace, batch, without("segments", writes))
 
 
 def _fraction(number: float) -> str:

@@ -76,8 +76,10 @@ def _regression(
     if len(outcome) < _MINIMUM_LOANS or not outcome.std():
         return _constant(family, mean)
     terms, columns = _candidates(loans, excluded)
+    if not terms:
+        return _constant(family, mean)
     try:
-        left, fit, _dropped = eliminate(family, columns, outcome, maximum_p_value)
+        left, fit, _dropped = eliminate(family, np.column_stack(columns), outcome, maximum_p_value)
     except SeparationError:
         return _constant(family, mean)
     return Regression(
@@ -106,7 +108,7 @@ def _fitted(term: Term, fit: Fit, place: int) -> Term:
     )
 
 
-def _candidates(loans: Loans, excluded: Collection[str]) -> tuple[list[Term], Floats]:
+def _candidates(loans: Loans, excluded: Collection[str]) -> tuple[list[Term], list[Floats]]:
     """All terms that might predict, with their columns. The coefficients are 0."""
     terms: list[Term] = []
     columns: list[Floats] = []
@@ -125,7 +127,7 @@ def _candidates(loans: Loans, excluded: Collection[str]) -> tuple[list[Term], Fl
             for value in _frequent(loans, name):
                 terms.append(Term(name=name, coefficient=0, values=[value]))
                 columns.append(has_category(loans, name, [value]))
-    return terms, np.column_stack(columns)
+    return terms, columns
 
 
 def _frequent(loans: Loans, name: str) -> list[str]:

@@ -18,6 +18,14 @@ def test_each_reason_has_texts_in_both_languages(characteristic: Characteristic)
         assert "{" not in english + portuguese
 
 
+@pytest.mark.parametrize("characteristic", ["delinquencies2Years", "inquiries6Months", "publicRecords"])
+def test_a_reason_about_events_is_true_of_a_single_one(characteristic: str) -> None:
+    english, portuguese = (reasons.text(characteristic, "High", language) for language in ("en", "pt"))
+
+    assert "many" not in english
+    assert "muit" not in portuguese
+
+
 def test_a_month_is_counted_from_another() -> None:
     assert months_between("1999-12", "2001-01") == 13
     assert months_between("2001-01", "2001-01") == 0

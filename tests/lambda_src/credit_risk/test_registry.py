@@ -135,9 +135,13 @@ def test_models_are_listed_newest_first_and_the_samples_last() -> None:
     for _ in range(3):
         ids.append(stage.register())
         stage.clock.now += 1
-    first, cursor = stage.registry.page(2, None)
-    second, end = stage.registry.page(2, cursor)
+    expected = [*reversed(ids), *SAMPLES]
 
-    assert [record.id for record in first] == ids[:0:-1]
-    assert [record.id for record in second] == [ids[0], *SAMPLES]
-    assert end is None
+    for limit in range(1, 7):
+        listed: list[str] = []
+        cursor: str | None = None
+        while len(listed) < len(expected):
+            records, cursor = stage.registry.page(limit, cursor)
+            assert len(records) <= limit
+            listed += [record.id for record in records]
+        assert (listed, cursor) == (expected, None)

@@ -96,6 +96,13 @@ def test_a_stage_without_applications_has_no_metrics(stage: Stage, capsys: pytes
     assert daily(Stage(sample_models=False)) == {}
 
 
+def test_samples_that_are_turned_off_are_not_reported(stage: Stage) -> None:
+    stage.activate(FIRST_CHAMPION)
+    stage.activate(stage.register(), "challenger")
+
+    assert daily(Stage(stage.table, stage.bucket, sample_models=False)) == {"challenger": {}}
+
+
 def test_metrics_are_those_of_the_last_thirty_days(stage: Stage) -> None:
     count(stage, "2026-10-18", 10_000)
     count(stage, "2026-10-19", 400)

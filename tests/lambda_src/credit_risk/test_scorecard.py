@@ -130,7 +130,7 @@ def test_an_amount_beyond_the_training_range_is_warned_about() -> None:
 
 
 @pytest.mark.parametrize(
-    ("term", "share"), [(6, 1), (12, 1), (24, 0.25), (36, 0.25), (48, 0.20), (60, 0.15), (120, 0.15)]
+    ("term", "share"), [(6, 1), (12, 1), (13, 0.96875), (24, 0.625), (36, 0.25), (48, 0.20), (60, 0.15), (120, 0.15)]
 )
 def test_defaults_within_a_year_depend_on_the_term(term: int, share: float) -> None:
     result = CARD.score({**GOOD, "termMonths": term}, MONTH)

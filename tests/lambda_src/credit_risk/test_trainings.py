@@ -74,6 +74,14 @@ def steps(training: TrainingAnswer) -> list[str]:
     return [step.status for step in training.steps]
 
 
+def test_a_model_can_record_every_setting_that_is_allowed() -> None:
+    world = TrainingWorld()
+
+    assert world.train(minimumInformationValue=1, maximumPValue=1).status == "ready"
+    with pytest.raises(msgspec.ValidationError, match=r"<= 1.0 - at `\$.minimumInformationValue`"):
+        world.ask(minimumInformationValue=1.1)
+
+
 def test_a_training_waits_for_its_turn() -> None:
     world = TrainingWorld()
     training = world.ask(name=" Trained ")

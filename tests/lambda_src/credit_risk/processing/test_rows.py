@@ -8,6 +8,7 @@ import pytest
 
 from lambda_src.credit_risk.processing.errors import FileError, RowError
 from lambda_src.credit_risk.processing.rows import (
+    MAX_LINES,
     MAX_ROWS,
     Columns,
     Header,
@@ -91,6 +92,14 @@ def test_the_row_after_the_last_allowed_one_is_too_many() -> None:
 
     assert look_at(io.BytesIO(allowed), COLUMNS).rows == 500_000
     assert error(allowed + b"1,2", max_bytes=10_000_000).code == "too_many_rows"
+
+
+@pytest.mark.parametrize("blank", [b"\n", b" \r\n"])
+def test_blank_lines_are_limited_too(blank: bytes) -> None:
+    allowed = b"amount,termMonths\n1,2\n" + blank * (MAX_LINES - 2)
+
+    assert look_at(io.BytesIO(allowed), COLUMNS).rows == 1
+    assert error(allowed + blank, max_bytes=10_000_000).code == "too_many_rows"
 
 
 def test_a_checksum_is_compared() -> None:

@@ -97,6 +97,8 @@ def test_a_row_that_the_challenger_cannot_score_is_scored(world: BatchWorld) -> 
         ("termMonths", "", "is missing"),
         ("termMonths", "36.5", "must be a whole number"),
         ("termMonths", "5", "must be at least 6"),
+        ("inquiries6Months", "NULL", "must be blank"),
+        ("homeOwnership", "null", "must be blank"),
         ("amount", "1e400", "must be a number within the limits"),
         ("purpose", "boat", "the model knows car, wedding, other"),
         ("purpose", "=cmd", "has a wrong form"),
@@ -207,6 +209,36 @@ def test_segments_of_a_slice_are_limited(world: BatchWorld, monkeypatch: pytest.
     batch = world.submit(to_csv([row(number, segment=f"s{number}") for number in range(4)]))
 
     assert [found["field"] for found in world.download(batch.rejected)] == ["segment", "segment"]
+
+
+def test_an_item_full_of_segments_stops_no_batch(world: BatchWorld) -> None:
+    key = (f"counters#{world.model}", "2026-11-11#segments#files-0")
+    full = {"pk": {"S": key[0]}, "sk": {"S": key[1]}, "n:other": {"N": "1"}, "names": {"S": "x" * 409_600}}
+    world.table.items[key] = full
+
+    batch = world.score(9)
+
+    assert (batch.rows_rejected, len(world.download(batch.results))) == (0, 9)
+    assert world.counts(world.model)["n"] == 9
+    assert world.table.items[key] == full
+
+
+def test_no_log_has_an_applicants_data(world: BatchWorld, caplog: pytest.LogCaptureFixture) -> None:
+    private = {"annualIncome": "61234.56", "amount": "12345.67", "earliestCreditLine": "1987-06"}
+    with caplog.at_level("DEBUG"):
+        world.submit(to_csv([row(1, **private), row(2, **private, purpose="=secret"), row(3, amount="61234.56x")]))
+        world.submit(b"\xff61234.56")
+        world.report(
+            outcome(1, "defaulted", balanceAtDefault="98765.4321", recovered="123.456789"),
+            outcome(2),
+            outcome(3, "secret"),
+        )
+        world.service.create_score(context(), body=single(row(1, **private)))
+
+    logged = str([vars(record) for record in caplog.records])
+    assert "batch failed" in logged
+    for value in (*private.values(), "secret", "98765.4321", "123.456789", "A-1", "A-2", "branch-1"):
+        assert value not in logged
 
 
 def test_the_last_of_several_rows_of_an_application_is_what_an_outcome_finds(world: BatchWorld) -> None:

@@ -309,6 +309,17 @@ def test_without_an_active_model_a_file_fails() -> None:
     assert batch.error.code == "no_active_model"
 
 
+def test_sample_models_that_are_turned_off_score_no_file() -> None:
+    before = BatchWorld()
+    before.activate(FIRST_CHAMPION)
+    world = BatchWorld(model=False, table=before.table, bucket=before.bucket, sample_models=False)
+
+    batch = world.submit(to_csv(records()))
+
+    assert batch.error
+    assert batch.error.code == "no_active_model"
+
+
 def test_the_sample_model_scores_where_no_other_does() -> None:
     world = BatchWorld(model=False)
     world.model = FIRST_CHAMPION

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lambda_src.credit_risk.characteristics import CHARACTERISTICS
 from lambda_src.credit_risk.model import Model, encode
 from lambda_src.credit_risk.scorecard import parse
 from lambda_src.credit_risk.training.settings import Step, TrainingError, TrainingSettings
@@ -154,6 +155,22 @@ def test_losses_are_means_where_nothing_predicts_them() -> None:
     assert losses.recovers.terms == losses.rate.terms == model.exposure_at_default.terms == []
     assert 0 < losses.small < 0.02
     assert 0.3 < model.exposure_at_default.intercept < 0.7
+
+
+def test_losses_are_means_where_all_defaulted_loans_are_alike() -> None:
+    """Nearly all of them have the same value of the only characteristic that is not excluded."""
+    bads = (number for number, row in enumerate(ROWS) if row["loan_status"] == "Charged Off")
+    rare = set(list(bads)[::40])
+    rows = [
+        {**row, "grade": "A" if number in rare or (row["loan_status"] == "Fully Paid" and number % 2) else "B"}
+        for number, row in enumerate(ROWS)
+    ]
+
+    model = train(read_rows(rows), TrainingSettings(name="Test", exclude=tuple(CHARACTERISTICS.keys() - {"grade"})))
+
+    assert names(model) == {"grade"}
+    losses = (model.loss_given_default.recovers, model.loss_given_default.rate, model.exposure_at_default)
+    assert [regression.terms for regression in losses] == [[], [], []]
 
 
 def test_a_file_that_does_not_say_when_loans_stopped_has_no_timing() -> None:
