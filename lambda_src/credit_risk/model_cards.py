@@ -26,6 +26,7 @@ _PRICING = ("interestRate", "grade")
 _MINIMUM_R2 = 0.05
 _LIMITS: dict[LimitCode, str] = {
     "sample": "Trained on loans of nobody: for trying out only. Train or register a model before you decide on loans.",
+    "notVerified": "Its metrics and tables are what its maker says: nothing here has checked them against loans.",
     "noMetrics": "Nothing is known about its quality: it cannot be activated, and has no cut-off tables.",
     "noReference": "It does not say what it was made from: monitoring cannot tell whether the population has moved.",
     "lenderPricing": "It uses the interest rate or the grade, which are the lender's own verdict: they are not known "
@@ -66,7 +67,7 @@ def model_card(
     performance = model.performance
     return ModelCard(
         **summary_fields(record, state),
-        limits=[Limit(code, _LIMITS[code]) for code in _limits(model)],
+        limits=[Limit(code, _LIMITS[code]) for code in _limits(record, model)],
         metrics=performance.metrics if performance else [],
         periods=performance.periods if performance else [],
         development=model.development or UNSET,
@@ -131,12 +132,13 @@ def _share(part: int, total: int) -> float | UnsetType:
     return part / total if total else UNSET
 
 
-def _limits(model: Model) -> list[LimitCode]:
+def _limits(record: ModelRecord, model: Model) -> list[LimitCode]:
     metrics = model.performance.metrics if model.performance else []
     tested = [entry.loss_given_default_r2 for entry in metrics if entry.set != "training"]
     known = [r2 for r2 in tested if r2 is not None]
     applies: dict[LimitCode, bool] = {
         "sample": model.sample,
+        "notVerified": record.origin == "registered" and bool(metrics),
         "noMetrics": not metrics,
         "noReference": model.reference is None,
         "lenderPricing": any(entry.name in _PRICING for entry in model.card.characteristics),

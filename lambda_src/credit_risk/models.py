@@ -471,7 +471,7 @@ class ModelCreated(ModelSummary, kw_only=True):
     request_id: str
 
 
-LimitCode = Literal["sample", "noMetrics", "noReference", "lenderPricing", "lossNotPredicted"]
+LimitCode = Literal["sample", "notVerified", "noMetrics", "noReference", "lenderPricing", "lossNotPredicted"]
 
 
 class Limit(ResponseModel):

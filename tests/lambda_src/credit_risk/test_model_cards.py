@@ -7,16 +7,17 @@ import pytest
 
 from lambda_src.credit_risk import model_cards
 from lambda_src.credit_risk.model import Model, encode
+from lambda_src.credit_risk.models import Origin
 from lambda_src.credit_risk.registry import FIRST_CHAMPION, SAMPLES, ActiveState, new_record
 from lambda_src.credit_risk.scorecard import parse
 from tests.lambda_src.credit_risk.stage import Stage, context, with_metrics
 from tests.lambda_src.credit_risk.world import model_json
 
 
-def card_of(**changes: Any) -> Any:
+def card_of(origin: Origin = "trained", **changes: Any) -> Any:
     model = msgspec.convert({**with_metrics(), **changes}, Model)
     raw = encode(model)
-    record = new_record(model, raw, model_id="m", origin="registered", registered_by="a", created_at="now")
+    record = new_record(model, raw, model_id="m", origin=origin, registered_by="a", created_at="now")
     return model_cards.model_card(record, ActiveState(), parse(raw).model, [], "request-1")
 
 
@@ -27,6 +28,8 @@ def limits(card: Any) -> list[str]:
 def test_limits_say_what_a_model_is_not_for() -> None:
     assert limits(card_of()) == []
     assert limits(card_of(sample=True)) == ["sample"]
+    assert limits(card_of("registered")) == ["notVerified"]
+    assert limits(card_of("registered", performance=None)) == ["noMetrics"]
     assert limits(card_of(performance=None)) == ["noMetrics"]
     plain = msgspec.convert(model_json(), Model)
     raw = encode(plain)

@@ -383,7 +383,7 @@ def test_a_model_of_another_maker_is_registered_activated_and_scores(stage: Stag
     assert listed["champion"] == created["id"]
     _, card = call(stage, "GET", "/models/{id}", caller=OTHER, **where)
     assert [entry["role"] for entry in card["activations"]] == ["champion"]
-    assert card["limits"] == []
+    assert [limit["code"] for limit in card["limits"]] == ["notVerified"]
     assert msgspec.json.decode(stage.bucket.objects[f"models/registered/{created['id']}.json"])["name"] == "Small"
 
 
