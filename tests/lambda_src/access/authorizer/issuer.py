@@ -41,6 +41,7 @@ class FakeIssuer:
     def __init__(self, *keys: dict[str, Any], url: str = URL) -> None:
         self.keys = list(keys) or [public_key(RSA_KEY)]
         self.url = url
+        self.jwks_uri = f"{URL}/keys"
         self.fetched: list[str] = []
         self.fail: Exception | None = None
 
@@ -49,5 +50,5 @@ class FakeIssuer:
         if self.fail:
             raise self.fail
         if url.endswith("/.well-known/openid-configuration"):
-            return json.dumps({"issuer": self.url, "jwks_uri": f"{URL}/keys", "other": 1}).encode()
+            return json.dumps({"issuer": self.url, "jwks_uri": self.jwks_uri, "other": 1}).encode()
         return json.dumps({"keys": self.keys}).encode()

@@ -86,6 +86,28 @@ def test_a_discovery_document_of_another_issuer() -> None:
         setup.keys.find("k1")
 
 
+@pytest.mark.parametrize(
+    ("address", "accepted"),
+    [
+        (f"{URL}/keys?p=b2c_1_signin", True),
+        ("http://localhost:8080/keys", True),
+        ("http://idp.example.com/keys", False),
+        ("http://localhost:8080.example.com/keys", False),
+        ("file:///etc/passwd", False),
+        ("ftp://idp.example.com/keys", False),
+    ],
+)
+def test_where_keys_are_fetched_from(address: str, accepted: bool) -> None:
+    setup = Setup()
+    setup.issuer.jwks_uri = address
+    if accepted:
+        setup.keys.find("k1")
+    else:
+        with pytest.raises(Unreachable):
+            setup.keys.find("k1")
+    assert (address in setup.issuer.fetched) is accepted
+
+
 def test_a_token_without_a_key_id_needs_the_only_key() -> None:
     assert Setup().keys.find(None)["kid"] == "k1"
     with pytest.raises(Rejected):
