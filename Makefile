@@ -74,7 +74,7 @@ test-stacks: setup-local ## run the tests of the templates, packages and local s
 	@$(PYTEST) -n 2 --dist loadfile tests/stacks tests/dev/local tests/scaffold
 
 test-ui: setup ## run the web UI's tests, with a browser
-	@$(PYTEST) tests/ui
+	@$(PYTEST) -n 2 --dist loadfile tests/ui
 
 screenshots: setup ## take the screenshots in docs/images
 	@$(PYTEST) -o python_functions="screenshot_*" tests/ui/screenshots.py
