@@ -59,6 +59,8 @@ class Alarms(Construct):
         )
         if self._topic:
             alarm.add_alarm_action(actions.SnsAction(self._topic))
+            # Those who were woken up see that it is over.
+            alarm.add_ok_action(actions.SnsAction(self._topic))
 
     def _notify_nobody(self, *, warn: bool) -> None:
         reason = "The stage's settings name nobody to notify (`alarms`): alarms show in CloudWatch only"

@@ -23,7 +23,8 @@ def test_an_existing_topic_is_used(assembly_of: Callable[[str], Assembly]) -> No
 
     assert template.resources("AWS::SNS::Topic") == {}
     for alarm in template.properties("AWS::CloudWatch::Alarm"):
-        assert [plain(action) for action in alarm["AlarmActions"]] == ["arn:aws:sns:us-west-2:111122223333:on-call"]
+        for actions in (alarm["AlarmActions"], alarm["OKActions"]):
+            assert [plain(action) for action in actions] == ["arn:aws:sns:us-west-2:111122223333:on-call"]
 
 
 @pytest.mark.parametrize(("stage", "warned"), [("prod", True), ("dev", False), ("browser", False), ("shared", False)])
