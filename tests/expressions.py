@@ -18,11 +18,13 @@ def holds(condition: str, item: Item | None, request: dict[str, Any]) -> bool:
     assert not (" AND " in plain and " OR " in plain), f"the fake does not implement precedence: {condition}"
     joined = any if " OR " in plain else all
     groups = _GROUP.findall(condition)
-    return joined(
-        [
-            holds(groups.pop(0), item, request) if term == "()" else _term(term, item or {}, request)
-            for term in re.split(r" AND | OR ", plain)
-        ]
+    return bool(
+        joined(
+            [
+                holds(groups.pop(0), item, request) if term == "()" else _term(term, item or {}, request)
+                for term in re.split(r" AND | OR ", plain)
+            ]
+        )
     )
 
 

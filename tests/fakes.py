@@ -154,7 +154,7 @@ class FakeTable:
         if condition is not None and not expressions.holds(condition, item, request):
             error = client_error("ConditionalCheckFailedException")
             if item and request.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD":
-                error.response["Item"] = copy.deepcopy(item)  # type: ignore[typeddict-unknown-key]
+                error.response["Item"] = copy.deepcopy(item)
             raise error
 
     def _maybe_fail(self, operation: str) -> None:

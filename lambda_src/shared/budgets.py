@@ -213,7 +213,7 @@ def _used(uses: list[ModelUse], estimate: Amounts, failure: BaseException | None
 
 
 def _nanodollars(dollars: float) -> int:
-    return math.ceil(dollars * NANODOLLARS)
+    return round(dollars * NANODOLLARS)
 
 
 def _exhausted(budget: Budget, now: float) -> BudgetExhausted:
