@@ -221,7 +221,7 @@ def _budget_problems(settings: StageSettings) -> Iterable[str]:
         if limited[number] in limited[:number]:
             yield f"{path}: {budget.of} per {budget.per} and {budget.every} are limited twice"
         if budget.of != "usd" and not budget.limit.is_integer():
-            yield f"{path}.limit: {budget.limit} {budget.of}, which must be a whole number"
+            yield f"{path}.limit: {budget.limit:g} {budget.of}, which must be a whole number"
         if budget.per == "team" and not settings.auth.api_keys:
             yield f"{path}.per: only API keys have teams (`auth.apiKeys`)"
 

@@ -18,13 +18,11 @@ def holds(condition: str, item: Item | None, request: dict[str, Any]) -> bool:
     assert not (" AND " in plain and " OR " in plain), f"the fake does not implement precedence: {condition}"
     joined = any if " OR " in plain else all
     groups = _GROUP.findall(condition)
-    return bool(
-        joined(
-            [
-                holds(groups.pop(0), item, request) if term == "()" else _term(term, item or {}, request)
-                for term in re.split(r" AND | OR ", plain)
-            ]
-        )
+    return joined(
+        [
+            holds(groups.pop(0), item, request) if term == "()" else _term(term, item or {}, request)
+            for term in re.split(r" AND | OR ", plain)
+        ]
     )
 
 
@@ -39,7 +37,7 @@ def _term(term: str, item: Item, request: dict[str, Any]) -> bool:
         # In DynamoDB a comparison with a missing attribute is false.
         bound = int(value["N"]) + (comparison[2] == "<=")
         return attribute is not None and int(attribute["N"]) < bound
-    return (attribute == value) == (comparison[2] == "=")
+    return bool(attribute == value) == (comparison[2] == "=")
 
 
 def update(item: Item, request: dict[str, Any]) -> None:
