@@ -1,8 +1,8 @@
 """What is used and reserved of budgets: one item for each budget, owner and window.
 
 Its number `committed` is the sum of what was used and what is reserved, because a condition can compare one number but
-not add two. A reservation is an attribute of the item, `hold-<id>`: its amount, and when it lapses. Those of killed
-requests are removed by the first request that finds no room.
+not add two. A reservation is an attribute of the item, `hold-<id>`: its amount, and when it lapses. It is short, since
+writes are billed by the item's size. Those of killed requests are removed by the first request that finds no room.
 
 Each budget is one UpdateItem, not a part of a transaction: transactions that meet in an item, such as the stage's,
 cancel each other, while single updates wait for each other. What a refused request reserved of other budgets it gives
@@ -91,7 +91,7 @@ class BudgetStore(Table):
                 hold.key,
                 "SET #hold = :hold, expiresAt = :expires ADD #committed :amount",
                 values={
-                    ":hold": {"amount": hold.amount, "lapsesAt": hold.lapses_at},
+                    ":hold": [hold.amount, hold.lapses_at],
                     ":expires": hold.expires_at,
                     ":amount": hold.amount,
                     ":room": hold.limit - hold.amount,
@@ -138,5 +138,5 @@ class BudgetStore(Table):
 def _lapsed(item: Item, now: float) -> dict[str, int]:
     """The reservations that have lapsed, with their amounts."""
     holds = {name: hold for name, hold in from_item(item).items() if name.startswith(_PREFIX)}
-    lapsed = [(name, int(hold["amount"])) for name, hold in holds.items() if hold["lapsesAt"] <= now]
+    lapsed = [(name, int(amount)) for name, (amount, lapses_at) in holds.items() if lapses_at <= now]
     return dict(lapsed[:_MAX_REMOVED])

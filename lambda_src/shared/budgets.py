@@ -43,7 +43,7 @@ LAPSE_MARGIN_SECONDS = 5
 # Items are kept for a while after their window, for requests that began in it.
 KEPT_SECONDS = 24 * 3600
 # Bedrock bills nothing for a call that ends with one of them, or the call's answer was counted before.
-_UNBILLED = (InvalidRequest, ModelUnavailable, Refused, Throttled, Unavailable)
+_NOT_BILLED = (InvalidRequest, ModelUnavailable, Refused, Throttled, Unavailable)
 # The narrowest first: a caller without budget left holds nothing of the stage's, not even for a moment.
 _ORDER = ("caller", "team", "stage")
 _UNITS = {"requests": "requests", "tokens": "tokens", "usd": "USD"}
@@ -162,7 +162,7 @@ class Budgets:
     def _hold(self, budget: Budget, owner: str, amount: int, now: float, seconds: float) -> Hold:
         window = window_at(budget.every, now)
         return Hold(
-            id=secrets.token_hex(8),
+            id=secrets.token_urlsafe(8),
             partition=owner,
             sort=f"{budget.of}#{budget.every}#{window.start:%Y-%m-%dT%H:%MZ}",
             amount=amount,
@@ -209,7 +209,7 @@ def _used(uses: list[ModelUse], estimate: Amounts, failure: BaseException | None
         usd=_nanodollars(sum(use.estimated_cost or 0 for use in uses)),
     )
     uncounted = any(use.calls and not use.counted for use in uses)
-    return counted.at_least(estimate) if uncounted and not isinstance(failure, _UNBILLED) else counted
+    return counted.at_least(estimate) if uncounted and not isinstance(failure, _NOT_BILLED) else counted
 
 
 def _nanodollars(dollars: float) -> int:
