@@ -8,6 +8,7 @@ from aws_cdk import App
 
 from lambda_src.registry import RegistryError
 from stacks.access_stack import AccessStack
+from stacks.budgets_stack import BudgetsStack
 from stacks.common.nag import check_everything
 from stacks.common.vector_store import floor_price
 from stacks.config import StageSettings
@@ -26,6 +27,11 @@ def add_stacks(app: App, settings: StageSettings, today: date) -> None:
         for api in apis:
             # Its gateway calls the authorizer.
             api.add_stack_dependency(access)
+    if settings.budgets:
+        budgets = BudgetsStack(app, settings=settings, today=today)
+        for api in apis:
+            # Its functions fail without the table.
+            api.add_stack_dependency(budgets)
     if settings.all_models:
         ModelLifecycleStack(app, settings=settings, today=today)
     if settings.ui.deployed:

@@ -9,7 +9,7 @@ from lambda_src.chatbot.settings import ChatbotOptions
 from lambda_src.credit_risk.settings import CreditRiskOptions
 from lambda_src.hr_qa.settings import HrQaOptions
 from lambda_src.registry import MODEL_SETTINGS, USE_CASES, ModelSetting, UseCase
-from lambda_src.shared.settings import Options
+from lambda_src.shared.settings import Budget, Options
 from stacks.geography import RESIDENCIES
 
 
@@ -371,6 +371,8 @@ class StageSettings(Settings, frozen=True, kw_only=True):
     throttling: Throttling = Throttling()
     # Of each function behind the use case's API: a guarantee and a limit, taken from the account's total.
     reserved_concurrency: ReservedConcurrency = ReservedConcurrency()
+    # Limits on what callers, teams and the stage use of the models.
+    budgets: tuple[Budget, ...] = ()
     streaming: StreamingSettings = StreamingSettings()
     log_retention_days: int = 90
     # Log prompts and answers, including personal data. Off by default.

@@ -58,6 +58,9 @@ MAX_HR_QA_VARIABLES = 2_000
 
 MAX_ACCESS_VARIABLES = 3_000
 
+# Each of a request's budgets is two writes, one after another, and some 70 of those bytes.
+MAX_BUDGETS = 10
+
 # A guardrail has its stack's name: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_CreateGuardrail.html
 MAX_GUARDRAIL_NAME = 50
 
@@ -164,6 +167,7 @@ def _combination_problems(settings: StageSettings) -> Iterable[str]:
         yield "throttling.modelRate: above `rate`, the limit for all routes together"
     if settings.throttling.model_burst > settings.throttling.burst:
         yield "throttling.modelBurst: above `burst`, the limit for all routes together"
+    yield from _budget_problems(settings)
     if any(key.lower().startswith("aws:") for key in settings.tags):
         yield "tags: keys that start with `aws:` are reserved"
 
@@ -205,6 +209,23 @@ def _auth_problems(settings: StageSettings) -> Iterable[str]:
         yield "auth.userPoolArn: only with `type` cognito"
     if settings.region and pool.split(":")[3] != settings.region:
         yield f"auth.userPoolArn: the pool is not in {settings.region}, where the API is"
+
+
+def _budget_problems(settings: StageSettings) -> Iterable[str]:
+    budgets = settings.budgets
+    if budgets and not settings.all_models:
+        yield "budgets: no use case of the stage calls a model"
+    if len(budgets) > MAX_BUDGETS:
+        yield f"budgets: {len(budgets)}, but at most {MAX_BUDGETS}: each adds two writes to a request"
+    limited = [(budget.per, budget.of, budget.every) for budget in budgets]
+    for number, budget in enumerate(budgets):
+        path = f"budgets[{number}]"
+        if limited[number] in limited[:number]:
+            yield f"{path}: {budget.of} per {budget.per} and {budget.every} are limited twice"
+        if budget.of != "usd" and not budget.limit.is_integer():
+            yield f"{path}.limit: {budget.limit:g} {budget.of}, which must be a whole number"
+        if budget.per == "team" and not settings.auth.api_keys:
+            yield f"{path}.per: only API keys have teams (`auth.apiKeys`)"
 
 
 def _search_problems(search: SearchSettings) -> Iterable[str]:

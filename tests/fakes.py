@@ -153,7 +153,10 @@ class FakeTable:
     def _check_condition(self, item: dict[str, Any] | None, request: dict[str, Any]) -> None:
         condition = request.get("ConditionExpression")
         if condition is not None and not expressions.holds(condition, item, request):
-            raise client_error("ConditionalCheckFailedException")
+            error = client_error("ConditionalCheckFailedException")
+            if item and request.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD":
+                error.response["Item"] = copy.deepcopy(item)
+            raise error
 
     def _maybe_fail(self, operation: str) -> None:
         if operation in self.fail:

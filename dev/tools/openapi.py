@@ -18,6 +18,7 @@ from dev.tools.examples import VALUES, example, request_example
 from lambda_src.registry import ACCESS, USE_CASES, UseCase
 from lambda_src.shared.errors import (
     ApiError,
+    BudgetExhausted,
     DeadlineExceeded,
     Forbidden,
     IdempotencyKeyReused,
@@ -38,7 +39,7 @@ Json = dict[str, Any]
 FOLDER = Path(__file__).parents[2] / "docs" / "openapi"
 ERRORS: tuple[type[ApiError], ...] = (ApiError, *ApiError.__subclasses__())
 # Errors with a Retry-After header.
-RETRIED = (InProgress, Throttled, Unavailable)
+RETRIED = (BudgetExhausted, InProgress, Throttled, Unavailable)
 
 
 class ErrorDetail(msgspec.Struct):
@@ -330,7 +331,7 @@ def errors_of(route: Route) -> list[type[ApiError]]:
         (bool(route.request), (TooLarge,)),
         (bool(route.path_parameters), (NotFound,)),
         (route.idempotent, (InProgress, IdempotencyKeyReused)),
-        (route.calls_model, (Refused, ModelFailed, ModelUnavailable)),
+        (route.calls_model, (BudgetExhausted, Refused, ModelFailed, ModelUnavailable)),
         (True, route.raises),
     ]
     errors += [error for applies, group in rules if applies for error in group]

@@ -24,6 +24,7 @@ ROUTES = (
         response=ImageList,
         other_responses=((201, CreatedImages),),
         calls_model=True,
+        model_parameter="prompt",
     ),
     Route(
         method="GET",

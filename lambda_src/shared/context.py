@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import msgspec
@@ -63,10 +63,18 @@ class NoIdempotency:
         """Frees the key of a request that did not finish."""
 
 
+class NoReservation:
+    """No-op used when the stage has no budgets. `budgets.Reservation` is what a request has reserved of them."""
+
+    def settle(self, uses: "Iterable[ModelUse]", failure: BaseException | None = None) -> None:
+        """Replaces what was reserved with what was used. Never raises an `Exception`."""
+
+
 class ModelUse(msgspec.Struct):
     """What one request used of one model, summed over its calls. `cached_tokens` are part of `input_tokens`.
 
-    `estimated_cost` is in US dollars, see `catalog.cost`; None without a price, or before anything was used.
+    `counted`: whether Bedrock has reported what a call used. `estimated_cost` is in US dollars, see `catalog.cost`;
+    None without a price, or before anything was used.
     """
 
     invocation: catalog.Invocation
@@ -77,6 +85,7 @@ class ModelUse(msgspec.Struct):
     latency_ms: int = 0
     cached_tokens: int = 0
     estimated_cost: float | None = None
+    counted: bool = False
 
     def add(
         self,
@@ -88,6 +97,7 @@ class ModelUse(msgspec.Struct):
         queries: int = 0,
     ) -> None:
         """Adds what one call used. The price of a token depends on the length of its call's prompt."""
+        self.counted = True
         self.input_tokens += input_tokens
         self.cached_tokens += cached_tokens
         self.output_tokens += output_tokens

@@ -93,6 +93,12 @@ class Throttled(ApiError):
     status, code = 429, "throttled"
 
 
+class BudgetExhausted(ApiError):
+    """429: a budget of the caller, its team or the stage has no room for the request until `Retry-After`, if any."""
+
+    status, code = 429, "budget_exhausted"
+
+
 class ModelFailed(ApiError):
     """502: the model failed, or its answer is unusable."""
 

@@ -1,17 +1,17 @@
-"""From the gateway's event to a service's method and back: errors, logging, idempotency, dispatch.
+"""From the gateway's event to a service's method and back: errors, logging, idempotency, budgets, dispatch.
 
 `Api.respond` and the methods after it are that chain, in this order.
 """
 
 import time
 from collections.abc import Callable, Generator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from lambda_src.shared import sse
 from lambda_src.shared.callers import Grant
-from lambda_src.shared.context import Context, Deadline, NoIdempotency
+from lambda_src.shared.context import Context, Deadline, NoIdempotency, NoReservation
 from lambda_src.shared.errors import ApiError, Forbidden, NotFound, Unauthorized
 from lambda_src.shared.http_request import HttpRequest
 from lambda_src.shared.idempotency import Claim, IdempotencyStore, Idempotent
@@ -20,6 +20,9 @@ from lambda_src.shared.observability import log_request, logger
 from lambda_src.shared.routes import Created, Route
 from lambda_src.shared.settings import Settings
 from lambda_src.shared.streams import ClosingIterator
+
+if TYPE_CHECKING:
+    from lambda_src.shared.budgets import Budgets
 
 # Left for encoding, logging and the way back through the gateway.
 RESERVED_SECONDS = 1.5
@@ -41,14 +44,21 @@ class Api:
     """The Lambda handler of one use case: its route table and the service whose methods the routes name."""
 
     def __init__(
-        self, routes: Sequence[Route], service: Any, settings: Settings, idempotency: IdempotencyStore | None = None
+        self,
+        routes: Sequence[Route],
+        service: Any,
+        settings: Settings,
+        idempotency: IdempotencyStore | None = None,
+        budgets: "Budgets | None" = None,
     ) -> None:
+        """`budgets` are by default those of the settings."""
         self._routes: dict[tuple[str | None, str | None], Route] = {
             (route.method, route.path): route for route in routes
         }
         self._operations = {route.operation: getattr(service, route.operation) for route in routes}
         self._settings = settings
         self._idempotency = idempotency
+        self._budgets = budgets or _budgets_of(routes, settings)
 
     def __call__(self, event: dict[str, Any], lambda_context: Any) -> dict[str, Any]:
         """The gateway's event in, its response out. A stream's chunks are joined."""
@@ -105,14 +115,23 @@ class Api:
         self, route: Route, arguments: dict[str, Any], context: Context, transcript: sse.Transcript | None
     ) -> Response:
         """The response of the route's operation. A failure releases the idempotency key."""
+        reservation = NoReservation()
         try:
+            reservation = self._reserve(route, arguments, context)
             result = self._operations[route.operation](context, **arguments)
-        except BaseException:
+        except BaseException as failure:
+            reservation.settle(context.uses.values(), failure)
             context.idempotency.release()
             raise
         if transcript is not None:
-            return _stream_response(route, result, context, transcript)
+            return _stream_response(route, result, context, transcript, reservation)
+        reservation.settle(context.uses.values())
         return _plain_response(route, result, context)
+
+    def _reserve(self, route: Route, arguments: dict[str, Any], context: Context) -> NoReservation:
+        if self._budgets is None or not route.may_call_model(arguments.get("query")):
+            return NoReservation()
+        return self._budgets.reserve(context, arguments, context.deadline.seconds_left + RESERVED_SECONDS)
 
     def _idempotency_record(
         self, request: HttpRequest, route: Route | None, encode: Callable[[Any], bytes]
@@ -190,7 +209,11 @@ def _plain_response(route: Route, result: Any, context: Context) -> Response:
 
 
 def _stream_response(
-    route: Route, items: ClosingIterator[Any], context: Context, transcript: sse.Transcript
+    route: Route,
+    items: ClosingIterator[Any],
+    context: Context,
+    transcript: sse.Transcript,
+    reservation: NoReservation,
 ) -> Response:
     """`items` are pieces of text and at last the response."""
 
@@ -207,9 +230,19 @@ def _stream_response(
         try:
             items.close()
         finally:
+            reservation.settle(context.uses.values())
             context.idempotency.release()
 
     return Response(route.status, _headers(sse.CONTENT_TYPE), ClosingIterator(chunks(), close))
+
+
+def _budgets_of(routes: Sequence[Route], settings: Settings) -> "Budgets | None":
+    """Imported where the stage has budgets only: the others start without them."""
+    if not settings.budgets or not any(route.calls_model for route in routes):
+        return None
+    from lambda_src.shared.budgets import Budgets
+
+    return Budgets(settings)
 
 
 def _covers(grant: Grant, settings: Settings) -> bool:

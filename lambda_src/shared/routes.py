@@ -28,6 +28,8 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
 
     `roles` are those whose invoke policy has the route; a use case without any has no such policies.
 
+    `model_parameter` is the query parameter without which a route that `calls_model` calls none.
+
     `stream` is the name of a stream's final event; None for a plain response. The operation of a stream validates its
     input and opens the model's stream, then returns a `ClosingIterator` of text pieces whose last item is the response.
     """
@@ -45,8 +47,13 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     raises: tuple[type[ApiError], ...] = ()
     idempotent: bool = False
     calls_model: bool = False
+    model_parameter: str | None = None
     max_body_bytes: int = MEGABYTE
     roles: tuple[str, ...] = ()
+
+    def may_call_model(self, query: Any) -> bool:
+        """Whether a request with this query may call a model."""
+        return self.calls_model and (self.model_parameter is None or getattr(query, self.model_parameter) is not None)
 
     @property
     def path_parameters(self) -> tuple[str, ...]:

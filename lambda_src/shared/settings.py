@@ -3,13 +3,25 @@
 import os
 import typing
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 
 from lambda_src.shared.catalog import Invocation, resolve
 from lambda_src.shared.context import Context
 from lambda_src.shared.errors import Forbidden, InvalidRequest
+
+
+class Budget(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """At most `limit` requests, tokens or US dollars in a calendar minute, day or month (UTC).
+
+    Each caller has the limit, or each team for its callers together, or the stage for all of them.
+    """
+
+    per: Literal["caller", "team", "stage"]
+    of: Literal["requests", "tokens", "usd"]
+    every: Literal["minute", "day", "month"]
+    limit: Annotated[float, msgspec.Meta(ge=0.000001, le=1_000_000_000_000)]
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,6 +41,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     guardrail_region: str | None = None
     # Whether the guardrail has filters for pictures.
     guardrail_pictures: bool = False
+    budgets: tuple[Budget, ...] = ()
+    budgets_table: str = ""
 
     def admits(self, roles: tuple[str, ...], groups: frozenset[str]) -> bool:
         """Whether a caller in these groups may call a route of these roles. A use case with roles says which may."""

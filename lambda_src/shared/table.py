@@ -23,7 +23,14 @@ CURSOR = re.compile(r"[0-9a-f-]{36}")
 
 
 class StaleWriteError(Exception):
-    """The condition of a write does not hold: the item has changed since it was read."""
+    """The condition of a write does not hold: the item has changed since it was read.
+
+    `item` is the stored one if the write asked for it.
+    """
+
+    def __init__(self, item: Item | None = None) -> None:
+        super().__init__()
+        self.item: Item = item or {}
 
 
 class ItemFullError(Unavailable):
@@ -94,7 +101,7 @@ class Table:
                 return getattr(self._dynamodb, operation)(TableName=self._table, **arguments)
             except ClientError as error:
                 if error.response["Error"]["Code"] == "ConditionalCheckFailedException":
-                    raise StaleWriteError from error
+                    raise StaleWriteError(error.response.get("Item")) from error
                 raise
 
     def _transact(self, writes: Sequence[dict[str, Any]]) -> list[str]:

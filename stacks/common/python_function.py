@@ -10,6 +10,7 @@ from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
 from stacks.common.alarms import PERIOD, Alarms
+from stacks.common.budgets import budgets_environment, grant_budgets
 from stacks.common.bundling import Package, package_code
 from stacks.common.log_group import log_group
 from stacks.common.nag import acknowledge, compliance_findings
@@ -155,11 +156,12 @@ class ApiFunction(PythonFunction):
             scope,
             construct_id,
             services=services,
-            environment=environment,
+            environment={**environment, **budgets_environment(scope)},
             alarms=alarms,
             timeout=API_TIMEOUT,
             reserved_concurrency=scope.settings.reserved_concurrency_of(scope.use_case),
         )
+        grant_budgets(scope, self.role)
 
     def _add_alarms(self, alarms: Alarms) -> None:
         super()._add_alarms(alarms)
@@ -190,12 +192,13 @@ class StreamFunction(PythonFunction):
             scope,
             construct_id,
             services=services,
-            environment={**environment, **_ADAPTER_ENVIRONMENT},
+            environment={**environment, **budgets_environment(scope), **_ADAPTER_ENVIRONMENT},
             alarms=alarms,
             timeout=STREAM_TIMEOUT,
             part=_STREAM_PART,
             reserved_concurrency=scope.settings.reserved_concurrency_of(scope.use_case),
         )
+        grant_budgets(scope, self.role)
 
     def _handler(self, package: Package) -> str:
         return "lambda_src/shared/run.sh"

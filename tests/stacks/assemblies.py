@@ -36,6 +36,8 @@ STACKS = (*USE_CASES, LIFECYCLE)
 UI = "ui"
 # The stack of stages that accept tokens and keys.
 ACCESS = "access"
+# The table of stages with budgets: no API either.
+BUDGETS = "budgets"
 KMS_KEY = "arn:aws:kms:us-west-2:111122223333:key/0a1b2c3d"
 # Settings that no stage in cdk.json has.
 EXTRA_STAGES: dict[str, dict[str, Any]] = {
@@ -156,6 +158,16 @@ EXTRA_STAGES: dict[str, dict[str, Any]] = {
         },
         "creditRisk": {"roles": [{"role": "validator", "groups": ["risk-committee"]}]},
     },
+    "limited": {
+        "region": "us-west-2",
+        "useCases": ["chatbot", "hrQa", "creditRisk"],
+        "auth": {"apiKeys": True},
+        "budgets": [
+            {"per": "caller", "of": "requests", "every": "minute", "limit": 30},
+            {"per": "team", "of": "tokens", "every": "day", "limit": 2_000_000},
+            {"per": "stage", "of": "usd", "every": "month", "limit": 99.5},
+        ],
+    },
     # Tokens next to Cognito's, and no keys.
     "issuers": {
         "region": "us-west-2",
@@ -242,7 +254,7 @@ class Assembly:
     @property
     def apis(self) -> list[Template]:
         """The templates of the use cases. Each has an API and a table."""
-        others = (f"-{LIFECYCLE}", f"-{UI}", f"-{ACCESS}")
+        others = (f"-{LIFECYCLE}", f"-{UI}", f"-{ACCESS}", f"-{BUDGETS}")
         return [template for template in self.templates if not template.name.endswith(others)]
 
     def template(self, use_case: str) -> Template:

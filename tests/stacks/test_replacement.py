@@ -12,6 +12,7 @@ from aws_cdk import App
 from lambda_src.registry import MODEL_SETTINGS, USE_CASES
 from lambda_src.shared.catalog import models, resolve
 from stacks.access_stack import AccessStack
+from stacks.budgets_stack import BudgetsStack
 from stacks.config import StageSettings
 from stacks.loading import load_stage
 from stacks.model_choice import with_choices
@@ -112,6 +113,11 @@ VALUES: dict[str, tuple[Stage, ...]] = {
     "ui.image": (ui(), ui(image=f"{IMAGE}2")),
     "ui.signInDomainPrefix": (ui(), ui(signInDomainPrefix="other")),
     "ui.url": (ui(url=None), ui(), ui(url="https://b.example")),
+    "budgets": (
+        {},
+        {"budgets": [{"per": "caller", "of": "requests", "every": "day", "limit": 100}]},
+        {"budgets": [{"per": "stage", "of": "usd", "every": "month", "limit": 9.5}]},
+    ),
     "throttling.rate": ({}, {"throttling": {"rate": 100}}),
     "throttling.burst": ({}, {"throttling": {"burst": 200}}),
     "throttling.modelRate": ({}, {"throttling": {"modelRate": 6}}),
@@ -210,6 +216,8 @@ def templates(key: bytes, only: str | None) -> dict[str, Resources]:
     stacks = [*apis, ModelLifecycleStack(app, settings=settings, today=TODAY)]
     if settings.auth.accepts_tokens:
         stacks.append(AccessStack(app, settings=settings, today=TODAY))
+    if settings.budgets:
+        stacks.append(BudgetsStack(app, settings=settings, today=TODAY))
     if settings.ui.deployed:
         stacks.append(UiStack(app, settings=settings, today=TODAY, apis=apis))
     assembly = app.synth()

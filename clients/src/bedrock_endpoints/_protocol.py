@@ -15,6 +15,7 @@ from bedrock_endpoints._version import __version__
 from bedrock_endpoints.discovery import Stage
 from bedrock_endpoints.errors import (
     REQUEST_ID_HEADER,
+    BudgetExhausted,
     ConnectionFailed,
     EndpointError,
     InProgress,
@@ -147,10 +148,17 @@ class RetryPolicy:
             self._in_progress_deadline = self._in_progress_deadline or time.monotonic() + self._in_progress_timeout
             seconds = 1 if error.retry_after is None else error.retry_after
             return max(0.2, seconds) if time.monotonic() < self._in_progress_deadline else None
-        if not isinstance(error, Throttled | Unavailable | ConnectionFailed) or self._retries == self._max_retries:
+        if not _is_temporary(error) or self._retries == self._max_retries:
             return None
         self._retries += 1
         # Jitter, so that callers throttled together do not return together.
         backoff = FIRST_DELAY_SECONDS * 2 ** (self._retries - 1) * random.uniform(1, 1.5)
         delay = max(backoff, error.retry_after or 0)
         return delay if delay <= MAX_DELAY_SECONDS else None
+
+
+def _is_temporary(error: EndpointError) -> bool:
+    """Whether the same request may succeed later. One that a budget is too small for never does."""
+    if isinstance(error, BudgetExhausted):
+        return error.retry_after is not None
+    return isinstance(error, Throttled | Unavailable | ConnectionFailed)

@@ -89,6 +89,13 @@ class Throttled(EndpointError):
     """429: over the gateway's or the model's limit; try again after `retry_after`."""
 
 
+class BudgetExhausted(EndpointError):
+    """429: a budget of the caller, its team or the stage is used up until `retry_after`.
+
+    Without `retry_after`, the budget is too small for this request.
+    """
+
+
 class InternalError(EndpointError):
     """500: a bug in the API."""
 
@@ -136,6 +143,7 @@ CODES: dict[str, type[EndpointError]] = {
     "refused": Refused,
     "idempotency_key_reused": IdempotencyKeyReused,
     "throttled": Throttled,
+    "budget_exhausted": BudgetExhausted,
     "internal": InternalError,
     "model_error": ModelError,
     "unavailable": Unavailable,

@@ -83,6 +83,27 @@ class TestRetries:
             await search()
         assert delays == []
 
+    async def test_a_budget_is_waited_for_if_its_next_window_starts_soon(
+        self, apis: FakeApis, search: Run, delays: list[float]
+    ) -> None:
+        apis.planned.append(error(429, "budget_exhausted", retry_after=20))
+
+        assert (await search())["items"]
+
+        assert delays == [20]
+
+    @pytest.mark.parametrize("retry_after", [31, 86_400, None])
+    async def test_a_budget_that_is_used_up_for_long_is_not_asked_again(
+        self, apis: FakeApis, search: Run, delays: list[float], retry_after: int | None
+    ) -> None:
+        apis.planned.append(error(429, "budget_exhausted", retry_after=retry_after))
+
+        with pytest.raises(errors.BudgetExhausted) as raised:
+            await search()
+
+        assert raised.value.retry_after == retry_after
+        assert (len(apis.received), delays) == (1, [])
+
     async def test_a_lost_response_is_not_paid_twice(self, apis: FakeApis, search: Run, delays: list[float]) -> None:
         apis.planned += [lose_response, lose_response]
 

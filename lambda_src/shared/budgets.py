@@ -1,0 +1,242 @@
+"""Budgets: how much callers, teams and the stage may use of the models in a minute, a day or a month (UTC).
+
+A request reserves an estimate of what it will use before it calls a model, and replaces it with what it did use after.
+So concurrent requests never exceed a limit together, except by what they use beyond their estimates.
+
+Imported on stages with budgets only.
+"""
+
+import math
+import secrets
+import time
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+
+from lambda_src.shared import catalog
+from lambda_src.shared.budget_store import BudgetStore, Hold
+from lambda_src.shared.context import Context, ModelUse, NoReservation
+from lambda_src.shared.errors import (
+    ApiError,
+    BudgetExhausted,
+    InvalidRequest,
+    ModelUnavailable,
+    Refused,
+    Throttled,
+    Unavailable,
+)
+from lambda_src.shared.observability import logger
+from lambda_src.shared.settings import Budget, Settings
+
+# Amounts of money are whole billionths of a dollar: sums of them are exact, and a token costs at least some.
+NANODOLLARS = 1_000_000_000
+# Fewer than English has (about four), so that other languages are not estimated far too low.
+BYTES_PER_TOKEN = 3
+# The longest answers of the routes that take no `maxTokens`: reports and letters.
+OUTPUT_TOKENS = 2_000
+# About the most for one image: https://docs.anthropic.com/en/docs/build-with-claude/vision#evaluate-image-size
+PHOTO_TOKENS = 1_600
+# A reservation outlasts its invocation by this margin, so that the request no longer runs when it lapses.
+LAPSE_MARGIN_SECONDS = 5
+# Items are kept for a while after their window, for requests that began in it.
+KEPT_SECONDS = 24 * 3600
+# Bedrock bills nothing for a call that ends with one of them, or the call's answer was counted before.
+_NOT_BILLED = (InvalidRequest, ModelUnavailable, Refused, Throttled, Unavailable)
+# The narrowest first: a caller without budget left holds nothing of the stage's, not even for a moment.
+_ORDER = ("caller", "team", "stage")
+_UNITS = {"requests": "requests", "tokens": "tokens", "usd": "USD"}
+
+
+class Amounts(msgspec.Struct, frozen=True):
+    """What a request uses; `usd` is in `NANODOLLARS`. The fields are the values of `Budget.of`."""
+
+    requests: int = 0
+    tokens: int = 0
+    usd: int = 0
+
+    def at_least(self, other: "Amounts") -> "Amounts":
+        """The larger of each amount."""
+        return Amounts(max(self.requests, other.requests), max(self.tokens, other.tokens), max(self.usd, other.usd))
+
+
+class Window(msgspec.Struct, frozen=True):
+    """A calendar minute, day or month in UTC."""
+
+    start: datetime
+    end: datetime
+
+
+class Reservation(NoReservation):
+    """What one request has reserved of its budgets."""
+
+    def __init__(self, store: BudgetStore, estimate: Amounts) -> None:
+        self._store = store
+        self.estimate = estimate
+        self._holds: list[tuple[Budget, Hold]] = []
+
+    def add(self, budget: Budget, hold: Hold) -> None:
+        """Remembers what was reserved."""
+        self._holds.append((budget, hold))
+
+    def settle(self, uses: Iterable[ModelUse], failure: BaseException | None = None) -> None:
+        self._replace(_used(list(uses), self.estimate, failure))
+
+    def release(self) -> None:
+        """Gives back everything: the request was refused."""
+        self._replace(Amounts())
+
+    def _replace(self, used: Amounts) -> None:
+        """The answer is paid for: a store that fails must not withhold it. What is left reserved lapses."""
+        holds, self._holds = self._holds, []
+        for budget, hold in holds:
+            try:
+                self._store.settle(hold, getattr(used, budget.of))
+            except ApiError as error:
+                logger.warning("budget not settled", per=budget.per, of=budget.of, error=type(error).__name__)
+
+
+class Budgets:
+    """The budgets of a stage, for the requests of one use case."""
+
+    def __init__(
+        self, settings: Settings, store: BudgetStore | None = None, now: Callable[[], float] = time.time
+    ) -> None:
+        self._budgets = sorted(settings.budgets, key=lambda budget: _ORDER.index(budget.per))
+        self._store = store or BudgetStore(settings.budgets_table)
+        self._now = now
+        self._models = [catalog.resolve(model) for model in settings.models]
+        limits = [invocation.model.parameters.get("maxTokens") for invocation in self._models]
+        self._longest_answer = max((int(limit.max) for limit in limits if limit), default=OUTPUT_TOKENS)
+
+    def reserve(self, context: Context, arguments: dict[str, Any], seconds: float) -> Reservation:
+        """Reserves what the request may use, until `seconds` and a margin from now.
+
+        `arguments` are those of the route's operation. Raises `BudgetExhausted`, and `Unavailable` when the store does
+        not answer: without it nobody knows what is left.
+        """
+        now = self._now()
+        reservation = Reservation(self._store, self.estimate(arguments))
+        holds = [
+            (budget, self._hold(budget, owner, getattr(reservation.estimate, budget.of), now, seconds))
+            for budget in self._budgets
+            if (owner := _owner(budget, context))
+        ]
+        for budget, hold in holds:
+            if hold.amount > hold.limit:
+                raise _too_large(budget, hold.amount)
+        try:
+            for budget, hold in holds:
+                if not self._store.reserve(hold):
+                    raise _exhausted(budget, now)
+                reservation.add(budget, hold)
+        except BaseException:
+            reservation.release()
+            raise
+        return reservation
+
+    def estimate(self, arguments: dict[str, Any]) -> Amounts:
+        """What a request may use, from its body alone, at the price of the most expensive model of the use case.
+
+        Not in it: what the use case adds to the body, such as passages of documents and earlier messages.
+        """
+        body = arguments.get("body")
+        # A comparison asks several.
+        calls = len(getattr(body, "models", ())) or 1
+        purpose = self._models[0].model.purpose
+        images = getattr(body, "count", 1) if purpose == "image" else 0
+        input_tokens = 0 if images else _input_tokens(body)
+        output_tokens = self._output_tokens(body) if purpose == "text" else 0
+        prices = (
+            catalog.cost(invocation, input_tokens=input_tokens, output_tokens=output_tokens, images=images) or 0
+            for invocation in self._models
+        )
+        return Amounts(1, calls * (input_tokens + output_tokens), calls * _nanodollars(max(prices)))
+
+    def _output_tokens(self, body: Any) -> int:
+        """The service validates `maxTokens` later: here it may be any integer, also a negative one."""
+        requested = getattr(getattr(body, "parameters", None), "max_tokens", None)
+        return OUTPUT_TOKENS if requested is None else max(0, min(requested, self._longest_answer))
+
+    def _hold(self, budget: Budget, owner: str, amount: int, now: float, seconds: float) -> Hold:
+        window = window_at(budget.every, now)
+        return Hold(
+            id=secrets.token_urlsafe(8),
+            partition=owner,
+            sort=f"{budget.of}#{budget.every}#{window.start:%Y-%m-%dT%H:%MZ}",
+            amount=amount,
+            limit=round(budget.limit * (NANODOLLARS if budget.of == "usd" else 1)),
+            lapses_at=math.ceil(now + seconds) + LAPSE_MARGIN_SECONDS,
+            expires_at=int(window.end.timestamp()) + KEPT_SECONDS,
+        )
+
+
+def window_at(every: str, now: float) -> Window:
+    """The window with the time `now`, in seconds since 1970."""
+    minute = datetime.fromtimestamp(now, UTC).replace(second=0, microsecond=0)
+    if every == "minute":
+        return Window(minute, minute + timedelta(minutes=1))
+    day = minute.replace(hour=0, minute=0)
+    if every == "day":
+        return Window(day, day + timedelta(days=1))
+    month = day.replace(day=1)
+    return Window(month, (month + timedelta(days=31)).replace(day=1))
+
+
+def _owner(budget: Budget, context: Context) -> str | None:
+    """The partition of whose budget it is; None for the team of a caller without one."""
+    if budget.per == "stage":
+        return "stage"
+    owner = context.caller if budget.per == "caller" else context.grant.team
+    return f"{budget.per}#{owner}" if owner else None
+
+
+def _input_tokens(body: Any) -> int:
+    photos = getattr(body, "photos", ())
+    text = msgspec.structs.replace(body, photos=[]) if photos else body
+    return math.ceil(len(msgspec.json.encode(text)) / BYTES_PER_TOKEN) + PHOTO_TOKENS * len(photos)
+
+
+def _used(uses: list[ModelUse], estimate: Amounts, failure: BaseException | None) -> Amounts:
+    """What Bedrock counted; at least the estimate if it billed a call whose count never arrived.
+
+    That is a stream that is cut, or a call that times out.
+    """
+    counted = Amounts(
+        requests=1 if uses else 0,
+        tokens=sum(use.input_tokens + use.output_tokens for use in uses),
+        usd=_nanodollars(sum(use.estimated_cost or 0 for use in uses)),
+    )
+    uncounted = any(use.calls and not use.counted for use in uses)
+    return counted.at_least(estimate) if uncounted and not isinstance(failure, _NOT_BILLED) else counted
+
+
+def _nanodollars(dollars: float) -> int:
+    return round(dollars * NANODOLLARS)
+
+
+def _exhausted(budget: Budget, now: float) -> BudgetExhausted:
+    end = window_at(budget.every, now).end
+    return BudgetExhausted(
+        f"{_name(budget)} is used up, or reserved by running requests. The next one starts at "
+        f"{end:%Y-%m-%dT%H:%M:%SZ}.",
+        retry_after=max(1, math.ceil(end.timestamp() - now)),
+    )
+
+
+def _too_large(budget: Budget, amount: int) -> BudgetExhausted:
+    """Without Retry-After: no later window has room for it."""
+    needed = amount / NANODOLLARS if budget.of == "usd" else amount
+    return BudgetExhausted(
+        f"{_name(budget)} is less than the {_number(needed)} {_UNITS[budget.of]} that this request may use: shorten "
+        "it, or ask for less."
+    )
+
+
+def _name(budget: Budget) -> str:
+    return f"The {budget.per}'s budget of {_number(budget.limit)} {_UNITS[budget.of]} per {budget.every}"
+
+
+def _number(value: float) -> str:
+    return f"{value:,.6f}".rstrip("0").rstrip(".")
