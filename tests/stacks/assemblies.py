@@ -305,9 +305,9 @@ def _listed(value: Any) -> list[Any]:
 
 @functools.cache
 def packages() -> dict[str, Package]:
-    """The packages of the stage `dev` by name: the use case, and the part for a separate handler."""
+    """The packages of the stage `dev`, if it accepted tokens, by name: the use case, and the part of another handler."""
     app = App(context={**cdk_context(), "aws:cdk:bundling-stacks": []})
-    add_stacks(app, settings_of("dev"), TODAY)
+    add_stacks(app, msgspec.structs.replace(settings_of("dev"), auth=settings_of("tokens").auth), TODAY)
     built = [construct.package for construct in app.node.find_all() if isinstance(construct, PythonFunction)]
     return {".".join(filter(None, (package.use_case, package.part))): package for package in built}
 

@@ -41,6 +41,7 @@ ENVIRONMENT = {
     "SEARCH_ENDPOINT": "https://search.example",
     "SEARCH_INDEX": "chunks",
     "EMBEDDING_MODEL": "amazon.titan-embed-text-v2:0",
+    "ISSUERS": '[{"url": "https://idp.example.com", "audiences": ["api"]}]',
     "POWERTOOLS_SERVICE_NAME": "test",
     "POWERTOOLS_METRICS_NAMESPACE": "test",
 }
@@ -50,7 +51,7 @@ NOT_CALLED_BY_THE_GATEWAY = {
     *("credit_risk.reporting", "credit_risk.processing", "credit_risk.training"),
 }
 # HR Q&A detects languages and stems words; its ingestion also reads documents. Trainings need NumPy.
-MOST_MEGABYTES = {"hr_qa": 6, "hr_qa.ingestion": 13, "credit_risk.training": 25}
+MOST_MEGABYTES = {"hr_qa": 6, "hr_qa.ingestion": 13, "credit_risk.training": 25, "access.authorizer": 8}
 LAMBDA = PackageTarget("3.13", "arm64", "aarch64-manylinux_2_28")
 PYTHON_313_MAGIC = (3571).to_bytes(2, "little") + b"\r\n"
 MEGABYTE = 1024 * 1024
@@ -69,6 +70,11 @@ elif sys.argv[2].endswith("reporting.handler"):
     report = importlib.import_module(sys.argv[2]).report
     report.run = lambda deadline: {"champion": {}}
     assert handler({}, context) == {"champion": {}}
+elif sys.argv[2].endswith("authorizer.handler"):
+    try:
+        handler({"headers": {"Authorization": "Bearer a.b.c"}}, context)
+    except Exception as error:
+        assert str(error) == "Unauthorized" and "jwt" in sys.modules
 elif sys.argv[2].startswith("lambda_src.model_lifecycle"):
     assert handler({}, context) == {"ModelsNearEnd": 0, "ModelsEnding": 0, "ModelsNotAsked": 1}
 else:
@@ -153,8 +159,11 @@ def test_a_package_can_be_imported_alone(use_case: str, package: Callable[[str, 
     folder = package(use_case, host_target())
     module = "__main__" if use_case in STREAMS else "handler"
 
+    # Without models, a function does not even import what calls them.
+    models = {} if {"bedrock", "bedrock-runtime"} & {*SERVICES[use_case]} else {"MODELS": ""}
+
     process = run_alone(
-        IMPORT_ALONE, {**ENVIRONMENT, "USE_CASE": use_case}, str(folder), f"lambda_src.{use_case}.{module}"
+        IMPORT_ALONE, {**ENVIRONMENT, **models, "USE_CASE": use_case}, str(folder), f"lambda_src.{use_case}.{module}"
     )
 
     assert process.returncode == 0, process.stderr
