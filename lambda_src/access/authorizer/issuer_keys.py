@@ -3,6 +3,7 @@
 import time
 import urllib.request
 from collections.abc import Callable
+from http.client import HTTPException
 from typing import Any
 
 import msgspec
@@ -78,8 +79,8 @@ class IssuerKeys:
             self._tried_at = self._clock()
             try:
                 self._keys = self._fetched()
-            except (OSError, ValueError) as error:
-                # `ValueError`: msgspec's errors, and an answer that is too long.
+            except (OSError, HTTPException, ValueError) as error:
+                # `HTTPException`: an answer that breaks off. `ValueError`: msgspec's errors, and one that is too long.
                 if self._age > STALE_SECONDS:
                     raise Unreachable(f"{self._url}: {type(error).__name__}: {error}") from error
                 return
@@ -102,7 +103,7 @@ class IssuerKeys:
 
 
 def fetch_document(url: str) -> bytes:
-    """Raises `OSError` and `ValueError`."""
+    """Raises `OSError`, `HTTPException` and `ValueError`."""
     # The scheme is checked where the address is read: in the settings, and in the discovery document.
     with urllib.request.urlopen(url, timeout=FETCH_SECONDS) as response:  # noqa: S310
         content: bytes = response.read(MAX_BYTES + 1)

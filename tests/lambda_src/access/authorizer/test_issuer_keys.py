@@ -1,5 +1,6 @@
 """An issuer's keys: cached, renewed, and not fetched at the wish of strangers."""
 
+from http.client import BadStatusLine, IncompleteRead
 from typing import Any
 
 import pytest
@@ -68,7 +69,9 @@ def test_known_keys_go_on_while_the_issuer_is_away_but_not_for_ever() -> None:
     assert len(setup.issuer.fetched) == tries
 
 
-@pytest.mark.parametrize("failure", [OSError("refused"), TimeoutError(), ValueError("too long")])
+@pytest.mark.parametrize(
+    "failure", [OSError("refused"), TimeoutError(), ValueError("too long"), BadStatusLine(""), IncompleteRead(b"")]
+)
 def test_an_issuer_that_never_answered(failure: Exception) -> None:
     setup = Setup()
     setup.issuer.fail = failure
