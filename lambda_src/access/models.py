@@ -32,7 +32,7 @@ class CreateKey(RequestModel, kw_only=True):
 
 
 class RotateKey(RequestModel):
-    """The secret so far works `overlapSeconds` longer: 0 for one that has leaked."""
+    """The secret so far works `overlapSeconds` longer. 0, for one that has leaked, ends all secrets before."""
 
     overlap_seconds: Annotated[int, Meta(ge=0, le=7 * 24 * 3600)] = 3600
 
