@@ -34,8 +34,9 @@ class AccessService:
         self._now = now
 
     def create_key(self, context: Context, *, body: CreateKey) -> NewKey:
-        """Raises `InvalidRequest` for groups and models that do not exist here."""
+        """Raises `InvalidRequest` for groups, use cases and models that do not exist here."""
         self._check_groups(body.groups)
+        self._check_use_cases(body.use_cases or ())
         models = _model_ids(body.models)
         now = int(self._now())
         presented = new_key(new_id(now * 1000))
@@ -102,6 +103,13 @@ class AccessService:
                 raise InvalidRequest.at(f"body.groups[{number}]", "a key cannot be an administrator's")
             if group not in self._options.groups:
                 raise InvalidRequest.at(f"body.groups[{number}]", "no setting of the stage names this group")
+
+    def _check_use_cases(self, use_cases: Sequence[str]) -> None:
+        known = self._options.use_cases
+        for number, use_case in enumerate(use_cases):
+            if use_case not in known:
+                problem = f"not a use case of the stage; one of: {', '.join(known)}"
+                raise InvalidRequest.at(f"body.useCases[{number}]", problem)
 
     def _fields(self, record: KeyRecord) -> dict[str, Any]:
         now = self._now()

@@ -82,6 +82,7 @@ def test_the_authorizer_has_the_settings_that_it_reads(assembly_of: Assemble) ->
     assert [issuer.url for issuer in settings.options.issuers] == ["https://idp.example.com/realms/staff"]
     assert settings.options.groups == ("KeyAdmins", "risk-committee")
     assert settings.options.admins == ("KeyAdmins",)
+    assert set(settings.options.use_cases) == {"chatbot", "credit-risk", "summarization"}
 
 
 def actions_of(template: Template, handler: str) -> set[str]:

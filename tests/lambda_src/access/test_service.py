@@ -28,7 +28,10 @@ class Setup:
         self.now = 1_800_000_000.0
         self.table = FakeTable()
         self.settings = AccessSettings(
-            stage="test", use_case="access", table_name="keys", options=AccessOptions(groups=("hr", "risk"), **options)
+            stage="test",
+            use_case="access",
+            table_name="keys",
+            options=AccessOptions(groups=("hr", "risk"), use_cases=("embeddings", "hr-qa"), **options),
         )
         self.store = KeyStore("keys", self.table, lambda: self.now)
         self.service = AccessService(self.settings, self.store, lambda: self.now)
@@ -57,6 +60,12 @@ def test_a_new_key_works_and_its_secret_is_nowhere_in_the_table() -> None:
     secret = key.key.rpartition("_")[2]
     assert secret not in repr(setup.table.items)
     assert key.created_by == CALLER
+
+
+def test_a_use_case_that_the_stage_has_not_is_named() -> None:
+    with pytest.raises(InvalidRequest) as raised:
+        Setup().create(use_cases=["hr-qa", "embedding"])
+    assert str(raised.value) == "body.useCases[1]: not a use case of the stage; one of: embeddings, hr-qa"
 
 
 def test_a_key_is_shown_once() -> None:
