@@ -30,7 +30,9 @@ class AccessStack(UseCaseStack):
         self._add_authorizer(table, alarms)
         if table:
             api = ApiFunction(self, "Function", services=("dynamodb",), environment=table.environment, alarms=alarms)
-            table.grant_use(api.role)
+            # Keys are never deleted: they expire.
+            table.grant_read(api.role)
+            table.grant_put(api.role)
             UseCaseApi(self, "Api", routes=ROUTES, function=api.function, alarms=alarms)
 
     def _add_authorizer(self, table: Table | None, alarms: Alarms) -> None:

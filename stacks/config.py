@@ -454,7 +454,10 @@ class StageSettings(Settings, frozen=True, kw_only=True):
     @property
     def access(self) -> AccessOptions:
         """What the functions that manage and check keys and tokens read of the settings."""
-        return AccessOptions(admins=self.auth.admins, groups=self.groups, issuers=self.auth.issuers)
+        use_cases = tuple(use_case.name.replace("_", "-") for use_case in self.chosen_use_cases)
+        return AccessOptions(
+            admins=self.auth.admins, groups=self.groups, issuers=self.auth.issuers, use_cases=use_cases
+        )
 
     @property
     def groups(self) -> tuple[str, ...]:

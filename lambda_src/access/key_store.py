@@ -17,6 +17,13 @@ PARTITION = "keys"
 KEPT_SECONDS = 90 * 24 * 3600
 
 
+class FormerSecret(msgspec.Struct, frozen=True, kw_only=True):
+    """A secret before a rotation, and until when it works."""
+
+    digest: bytes
+    until: int
+
+
 class KeyRecord(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
     """One key. Times are seconds since 1970. `use_cases`, `models`: None for all."""
 
@@ -32,9 +39,7 @@ class KeyRecord(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_
     use_cases: tuple[str, ...] | None = None
     models: tuple[str, ...] | None = None
     rotated_at: int | None = None
-    # The secret before the last rotation, and until when it works.
-    previous_digest: bytes | None = None
-    previous_until: int = 0
+    former: tuple[FormerSecret, ...] = ()
     revoked_at: int | None = None
 
     def works(self, now: float) -> bool:
@@ -45,8 +50,11 @@ class KeyRecord(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_
         """Those of the secrets that work."""
         if not self.works(now):
             return ()
-        previous = self.previous_digest if now < self.previous_until else None
-        return (self.digest, previous) if previous else (self.digest,)
+        return (self.digest, *(secret.digest for secret in self.overlapping(now)))
+
+    def overlapping(self, now: float) -> tuple[FormerSecret, ...]:
+        """The former secrets whose time has not ended."""
+        return tuple(secret for secret in self.former if now < secret.until)
 
 
 class KeyStore(Table):

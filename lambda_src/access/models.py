@@ -4,14 +4,13 @@ from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, UnsetType
 
-from lambda_src.access.settings import Group
+from lambda_src.access.settings import Group, UseCaseId
 from lambda_src.shared.schemas import ModelId, NonBlank, RequestModel, ResponseModel
 
 Name = Annotated[NonBlank, Meta(max_length=100)]
 # Part of the keys of what is stored.
 Owner = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}$(?!\n)", examples=["billing-service"])]
 Team = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$(?!\n)", examples=["payments"])]
-UseCaseId = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9-]{0,39}$(?!\n)", examples=["hr-qa"])]
 KeyStatus = Literal["active", "expired", "revoked"]
 
 
@@ -32,7 +31,7 @@ class CreateKey(RequestModel, kw_only=True):
 
 
 class RotateKey(RequestModel):
-    """The secret so far works `overlapSeconds` longer: 0 for one that has leaked."""
+    """The secret so far works `overlapSeconds` longer. 0, for one that has leaked, ends all secrets before."""
 
     overlap_seconds: Annotated[int, Meta(ge=0, le=7 * 24 * 3600)] = 3600
 

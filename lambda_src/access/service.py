@@ -6,7 +6,7 @@ from typing import Any
 
 from msgspec import UNSET, structs
 
-from lambda_src.access.key_store import KeyRecord, KeyStore
+from lambda_src.access.key_store import FormerSecret, KeyRecord, KeyStore
 from lambda_src.access.models import CreateKey, Key, KeyAnswer, KeyList, NewKey, RotateKey
 from lambda_src.access.secrets import new_key
 from lambda_src.access.settings import AccessSettings
@@ -18,6 +18,8 @@ from lambda_src.shared.observability import logger
 from lambda_src.shared.schemas import ListQuery
 
 DAY_SECONDS = 24 * 3600
+# Secrets of one key that still work after rotations.
+MAX_FORMER = 5
 
 
 class AccessService:
@@ -32,8 +34,9 @@ class AccessService:
         self._now = now
 
     def create_key(self, context: Context, *, body: CreateKey) -> NewKey:
-        """Raises `InvalidRequest` for groups and models that do not exist here."""
+        """Raises `InvalidRequest` for groups, use cases and models that do not exist here."""
         self._check_groups(body.groups)
+        self._check_use_cases(body.use_cases or ())
         models = _model_ids(body.models)
         now = int(self._now())
         presented = new_key(new_id(now * 1000))
@@ -65,17 +68,22 @@ class AccessService:
         return KeyAnswer(**self._fields(self._store.get(id)), request_id=context.request_id)
 
     def rotate_key(self, context: Context, *, id: str, body: RotateKey) -> NewKey:
-        """Raises `NotFound`, and `Conflict` for a key that has ended."""
+        """Raises `NotFound`, and `Conflict` for a key that has ended or has `MAX_FORMER` former secrets that work."""
         record, now = self._store.get(id), int(self._now())
         if not record.works(now):
             raise Conflict("The key has ended. Make a new one for the same owner.")
+        former: tuple[FormerSecret, ...] = ()
+        if body.overlap_seconds:
+            # All of them: when the response to a rotation was lost, programs still send the secret before that one.
+            former = (*record.overlapping(now), FormerSecret(digest=record.digest, until=now + body.overlap_seconds))
+        if len(former) > MAX_FORMER:
+            raise Conflict(f"{MAX_FORMER} secrets before this one still work. Wait, or rotate without an overlap.")
         presented = new_key(id)
         rotated = structs.replace(
             record,
             digest=presented.digest,
             rotated_at=now,
-            previous_digest=record.digest if body.overlap_seconds else None,
-            previous_until=now + body.overlap_seconds if body.overlap_seconds else 0,
+            former=former,
         )
         self._store.replace(record, rotated)
         _log("key rotated", context, rotated, overlap_seconds=body.overlap_seconds)
@@ -85,7 +93,7 @@ class AccessService:
         """A second time changes nothing. Raises `NotFound`, and `Conflict` for two changes at the same time."""
         record = self._store.get(id)
         if record.revoked_at is None:
-            revoked = structs.replace(record, revoked_at=int(self._now()), previous_digest=None, previous_until=0)
+            revoked = structs.replace(record, revoked_at=int(self._now()), former=())
             self._store.replace(record, revoked)
             _log("key revoked", context, revoked)
 
@@ -96,9 +104,16 @@ class AccessService:
             if group not in self._options.groups:
                 raise InvalidRequest.at(f"body.groups[{number}]", "no setting of the stage names this group")
 
+    def _check_use_cases(self, use_cases: Sequence[str]) -> None:
+        known = self._options.use_cases
+        for number, use_case in enumerate(use_cases):
+            if use_case not in known:
+                problem = f"not a use case of the stage; one of: {', '.join(known)}"
+                raise InvalidRequest.at(f"body.useCases[{number}]", problem)
+
     def _fields(self, record: KeyRecord) -> dict[str, Any]:
         now = self._now()
-        overlaps = now < record.previous_until
+        ends = [secret.until for secret in record.overlapping(now)]
         return {
             "id": record.id,
             "name": record.name,
@@ -112,7 +127,7 @@ class AccessService:
             "created_by": record.created_by,
             "expires_at": timestamp(record.expires_at),
             "rotated_at": timestamp(record.rotated_at) if record.rotated_at else UNSET,
-            "previous_secret_until": timestamp(record.previous_until) if overlaps else UNSET,
+            "previous_secret_until": timestamp(max(ends)) if ends else UNSET,
             "revoked_at": timestamp(record.revoked_at) if record.revoked_at else UNSET,
         }
 

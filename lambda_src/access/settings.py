@@ -11,6 +11,7 @@ from lambda_src.shared.settings import Options, Settings
 # https://datatracker.ietf.org/doc/html/rfc8725#section-3.1
 Algorithm = Literal["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
 Group = Annotated[str, Meta(pattern=r"^[^*,\[\]\s]{1,128}$")]
+UseCaseId = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9-]{0,39}$(?!\n)", examples=["hr-qa"])]
 # A plain address only where nobody else listens: a test's issuer.
 IssuerUrl = Annotated[
     str, Meta(pattern=r"^(https://[^/?#\s]+|http://(localhost|127\.0\.0\.1):[0-9]{1,5})(/[^?#\s]*)?$", max_length=255)
@@ -41,6 +42,8 @@ class AccessOptions(Options, frozen=True, kw_only=True):
     # The groups that settings name. A token's others mean nothing here, and would not fit into the gateway's context.
     groups: tuple[Group, ...] = ()
     issuers: tuple[Issuer, ...] = ()
+    # The ids of the stage's use cases, which keys may be limited to.
+    use_cases: tuple[UseCaseId, ...] = ()
 
 
 class AccessSettings(Settings, frozen=True, kw_only=True):
@@ -48,7 +51,7 @@ class AccessSettings(Settings, frozen=True, kw_only=True):
 
     options: AccessOptions = AccessOptions()
 
-    def admits(self, roles: tuple[str, ...], groups: frozenset[str]) -> bool:
+    def admits(self, roles: tuple[str, ...], groups: frozenset[str], *, by_token: bool) -> bool:
         return not self.options.admins or not groups.isdisjoint(self.options.admins)
 
 

@@ -24,8 +24,8 @@ class CreditRiskOptions(Options, frozen=True, kw_only=True):
     retention_months: Annotated[int, Meta(ge=1, le=240)] = 25
     # The models trained on loans of nobody, one of them active until another is. Turn them off where loans are decided.
     sample_models: bool = True
-    # Who may call which routes, checked by the function: tokens know no policies. Left out: everyone that the gateway
-    # lets in, such as those with one of the stack's invoke policies.
+    # Who may call which routes, checked by the function: tokens know no policies. Left out: everyone that the main
+    # API's authorization lets in, such as those with an invoke policy; with tokens and keys, scorers only.
     roles: tuple[RoleGroups, ...] = ()
 
 
@@ -40,6 +40,8 @@ class CreditSettings(Settings, frozen=True, kw_only=True):
     max_receives: int = 8
     options: CreditRiskOptions = CreditRiskOptions()
 
-    def admits(self, roles: tuple[str, ...], groups: frozenset[str]) -> bool:
+    def admits(self, roles: tuple[str, ...], groups: frozenset[str], *, by_token: bool) -> bool:
         listed = self.options.roles
-        return not listed or any(entry.role in roles and not groups.isdisjoint(entry.groups) for entry in listed)
+        if not listed:
+            return not by_token or "scorer" in roles
+        return any(entry.role in roles and not groups.isdisjoint(entry.groups) for entry in listed)

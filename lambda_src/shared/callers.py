@@ -29,8 +29,12 @@ NAMESPACE_CHARACTERS = 32
 
 
 class Grant(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """What the stage's authorizer says of a caller beyond its id. `use_cases`, `models`: None for all."""
+    """What the stage's authorizer says of a caller beyond its id. `use_cases`, `models`: None for all.
 
+    `by_token`: whether the authorizer let the caller in, with a token or a key.
+    """
+
+    by_token: bool = False
     name: str | None = None
     team: str | None = None
     key_id: str | None = None
@@ -49,7 +53,7 @@ def find_grant(request_context: dict[str, Any]) -> Grant:
     fields: dict[str, Any] = {name: authorizer[name] for name in ("name", "team", "keyId") if name in authorizer}
     # Lists are JSON in it: the gateway passes texts only.
     fields |= {name: _texts(authorizer[name]) for name in ("useCases", "models") if name in authorizer}
-    return msgspec.convert(fields, Grant)
+    return msgspec.convert({**fields, "byToken": True}, Grant)
 
 
 def find_caller(request_context: dict[str, Any]) -> str | None:

@@ -101,7 +101,7 @@ class Api:
             raise NotFound("There is no such route.")
         if not _covers(context.grant, self._settings):
             raise Forbidden("This key is not for this use case.")
-        if not self._settings.admits(route.roles, context.groups):
+        if not self._settings.admits(route.roles, context.groups, by_token=context.grant.by_token):
             raise Forbidden(f"Only these roles may do that: {', '.join(route.roles)}.")
         arguments = request.arguments(route)
         seconds = context.deadline.seconds_left + RESERVED_SECONDS

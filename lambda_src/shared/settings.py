@@ -44,8 +44,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     budgets: tuple[Budget, ...] = ()
     budgets_table: str = ""
 
-    def admits(self, roles: tuple[str, ...], groups: frozenset[str]) -> bool:
-        """Whether a caller in these groups may call a route of these roles. A use case with roles says which may."""
+    def admits(self, roles: tuple[str, ...], groups: frozenset[str], *, by_token: bool) -> bool:
+        """Whether a caller in these groups may call a route of these roles. A use case with roles says which may.
+
+        `by_token`: the caller has no IAM policies, which would limit the routes.
+        """
         return True
 
     def model(self, context: Context, requested: str | None, path: str = "body.model") -> Invocation:

@@ -48,6 +48,10 @@ class Table(Construct):
         actions = ["dynamodb:GetItem", "dynamodb:Query"]
         role.add_to_policy(iam.PolicyStatement(actions=actions, resources=[self._table.table_arn]))
 
+    def grant_put(self, role: iam.Role) -> None:
+        """Lets the role write whole items."""
+        role.add_to_policy(iam.PolicyStatement(actions=["dynamodb:PutItem"], resources=[self._table.table_arn]))
+
     def grant_batch_read(self, role: iam.Role) -> None:
         """Lets the role read many items at once."""
         role.add_to_policy(iam.PolicyStatement(actions=["dynamodb:BatchGetItem"], resources=[self._table.table_arn]))

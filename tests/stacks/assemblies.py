@@ -305,7 +305,7 @@ def _listed(value: Any) -> list[Any]:
 
 @functools.cache
 def packages() -> dict[str, Package]:
-    """The packages of the stage `dev`, if it accepted tokens, by name: the use case, and the part of another handler."""
+    """The packages of the stage `dev`, if it accepted tokens, by name: use case, and part for another handler."""
     app = App(context={**cdk_context(), "aws:cdk:bundling-stacks": []})
     add_stacks(app, msgspec.structs.replace(settings_of("dev"), auth=settings_of("tokens").auth), TODAY)
     built = [construct.package for construct in app.node.find_all() if isinstance(construct, PythonFunction)]

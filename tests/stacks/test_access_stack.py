@@ -82,20 +82,31 @@ def test_the_authorizer_has_the_settings_that_it_reads(assembly_of: Assemble) ->
     assert [issuer.url for issuer in settings.options.issuers] == ["https://idp.example.com/realms/staff"]
     assert settings.options.groups == ("KeyAdmins", "risk-committee")
     assert settings.options.admins == ("KeyAdmins",)
+    assert set(settings.options.use_cases) == {"chatbot", "credit-risk", "summarization"}
 
 
-def test_the_authorizer_may_look_up_keys_and_nothing_else(assembly_of: Assemble) -> None:
-    template = assembly_of("tokens").template(ACCESS)
-    role = function(template, AUTHORIZER)["Role"]["Fn::GetAtt"][0]
-    actions = {
+def actions_of(template: Template, handler: str) -> set[str]:
+    role = function(template, handler)["Role"]["Fn::GetAtt"][0]
+    return {
         action
         for policy in template.properties("AWS::IAM::Policy")
         if policy["Roles"] == [{"Ref": role}]
         for statement in policy["PolicyDocument"]["Statement"]
         for action in ([statement["Action"]] if isinstance(statement["Action"], str) else statement["Action"])
     }
+
+
+def test_the_authorizer_may_look_up_keys_and_nothing_else(assembly_of: Assemble) -> None:
+    actions = actions_of(assembly_of("tokens").template(ACCESS), AUTHORIZER)
     assert {action for action in actions if action.startswith("dynamodb:")} == {"dynamodb:GetItem"}
     assert {action.partition(":")[0] for action in actions} == {"dynamodb", "logs", "xray"}
+
+
+def test_the_api_for_keys_may_delete_none(assembly_of: Assemble) -> None:
+    actions = actions_of(assembly_of("tokens").template(ACCESS), "lambda_src.access.handler.handler")
+    assert {action.partition(":")[2] for action in actions if action.startswith("dynamodb:")} == {
+        *("GetItem", "PutItem", "Query")
+    }
 
 
 def test_keys_are_managed_over_the_main_api_only(assembly_of: Assemble) -> None:

@@ -161,27 +161,31 @@ def _parameter_lookup(stage: str, session: Session, region: str | None, *, token
         return (optional(f"{prefix}token-url") if tokens else None) or required(f"{prefix}url")
 
     def required(name: str) -> str:
-        try:
-            value = parameter(name)
-        except (BotoCoreError, ClientError) as error:
-            raise ConfigurationError(f"The parameter {name} cannot be read: {error}") from error
+        value = parameter(name)
         if value is None:
             raise NotDeployed(f"There is no parameter {name}: is that stage deployed in {region}?")
         return value
 
     def optional(name: str) -> str | None:
         """None also where the credentials are for the other parameter only."""
-        try:
-            return parameter(name)
-        except ClientError:
-            return None
+        return parameter(name, denied_is_none=True)
 
-    def parameter(name: str) -> str | None:
-        client = session.create_client("ssm", region_name=region)
-        matches = client.get_parameters(Names=[name])["Parameters"]
+    def parameter(name: str, *, denied_is_none: bool = False) -> str | None:
+        try:
+            client = session.create_client("ssm", region_name=region)
+            matches = client.get_parameters(Names=[name])["Parameters"]
+        except (BotoCoreError, ClientError) as error:
+            # Any other failure must not send the token to the API that does not take it.
+            if denied_is_none and isinstance(error, ClientError) and _is_denied(error):
+                return None
+            raise ConfigurationError(f"The parameter {name} cannot be read: {error}") from error
         return str(matches[0]["Value"]) if matches else None
 
     return lookup
+
+
+def _is_denied(error: ClientError) -> bool:
+    return bool(error.response["Error"]["Code"] == "AccessDeniedException")
 
 
 def _find_local_outputs() -> Path:

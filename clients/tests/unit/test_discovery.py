@@ -98,6 +98,24 @@ class TestUrl:
             apis.planned += [without, main]
             assert find_stage("dev", region="us-west-2", token="be_key").url("hr-qa") == urls["url"]
 
+    def test_for_a_token_is_not_guessed_when_the_lookup_fails(
+        self, apis: FakeApis, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_SSM", apis.address)
+        main = parameter_store({"/bedrock-endpoints/dev/hr-qa/url": f"{apis.address}/url"})
+        apis.planned += [Response(400, {"__type": "ValidationException"}), main]
+
+        with pytest.raises(ConfigurationError, match="token-url cannot be read"):
+            find_stage("dev", region="us-west-2", token="be_key").url("hr-qa")
+
+    def test_for_a_token_needs_credentials(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+            monkeypatch.delenv(name, raising=False)
+        monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+
+        with pytest.raises(ConfigurationError, match="credentials"):
+            find_stage("dev", region="us-west-2", token="be_key").url("hr-qa")
+
     def test_of_a_stage_that_is_not_deployed(self, apis: FakeApis, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("AWS_ENDPOINT_URL_SSM", apis.address)
         apis.planned.append(parameter_store({}))

@@ -3,6 +3,8 @@
 import time
 import urllib.request
 from collections.abc import Callable
+from contextlib import suppress
+from http.client import HTTPException
 from typing import Annotated, Any
 
 import msgspec
@@ -78,8 +80,8 @@ class IssuerKeys:
             self._tried_at = self._clock()
             try:
                 self._keys = self._fetched()
-            except (OSError, ValueError) as error:
-                # `ValueError`: msgspec's errors, and an answer that is too long.
+            except (OSError, HTTPException, ValueError) as error:
+                # `HTTPException`: an answer that breaks off. `ValueError`: msgspec's errors, and one that is too long.
                 if self._age > STALE_SECONDS:
                     raise Unreachable(f"{self._url}: {type(error).__name__}: {error}") from error
                 return
@@ -95,14 +97,16 @@ class IssuerKeys:
         raw_keys = msgspec.json.decode(self._fetch(configuration.jwks_uri), type=_KeySet).keys
         keys = []
         for raw in raw_keys:
-            key = msgspec.json.decode(raw, type=_JsonWebKey)
-            if key.use in (None, "sig"):
-                keys.append((key.kid, msgspec.json.decode(raw, type=dict[str, Any])))
+            # One that is not as it should be must not take the others with it.
+            with suppress(msgspec.ValidationError):
+                key = msgspec.json.decode(raw, type=_JsonWebKey)
+                if key.use in (None, "sig"):
+                    keys.append((key.kid, msgspec.json.decode(raw, type=dict[str, Any])))
         return keys
 
 
 def fetch_document(url: str) -> bytes:
-    """Raises `OSError` and `ValueError`."""
+    """Raises `OSError`, `HTTPException` and `ValueError`."""
     # The scheme is checked where the address is read: in the settings, and in the discovery document.
     with urllib.request.urlopen(url, timeout=FETCH_SECONDS) as response:  # noqa: S310
         content: bytes = response.read(MAX_BYTES + 1)

@@ -11,11 +11,11 @@ from lambda_src.access.key_store import KEPT_SECONDS, KeyStore
 from lambda_src.access.models import CreateKey, NewKey, RotateKey
 from lambda_src.access.routes import ROUTES
 from lambda_src.access.secrets import PresentedKey, parse_key
-from lambda_src.access.service import AccessService
+from lambda_src.access.service import MAX_FORMER, AccessService
 from lambda_src.access.settings import AccessOptions, AccessSettings
 from lambda_src.shared.errors import Conflict, InvalidRequest, NotFound
 from lambda_src.shared.http import Api
-from lambda_src.shared.ids import new_id
+from lambda_src.shared.ids import new_id, timestamp
 from lambda_src.shared.schemas import ListQuery
 from tests.fakes import CALLER, FakeTable, LambdaContext, context, event
 
@@ -28,7 +28,10 @@ class Setup:
         self.now = 1_800_000_000.0
         self.table = FakeTable()
         self.settings = AccessSettings(
-            stage="test", use_case="access", table_name="keys", options=AccessOptions(groups=("hr", "risk"), **options)
+            stage="test",
+            use_case="access",
+            table_name="keys",
+            options=AccessOptions(groups=("hr", "risk"), use_cases=("embeddings", "hr-qa"), **options),
         )
         self.store = KeyStore("keys", self.table, lambda: self.now)
         self.service = AccessService(self.settings, self.store, lambda: self.now)
@@ -57,6 +60,12 @@ def test_a_new_key_works_and_its_secret_is_nowhere_in_the_table() -> None:
     secret = key.key.rpartition("_")[2]
     assert secret not in repr(setup.table.items)
     assert key.created_by == CALLER
+
+
+def test_a_use_case_that_the_stage_has_not_is_named() -> None:
+    with pytest.raises(InvalidRequest) as raised:
+        Setup().create(use_cases=["hr-qa", "embedding"])
+    assert str(raised.value) == "body.useCases[1]: not a use case of the stage; one of: embeddings, hr-qa"
 
 
 def test_a_key_is_shown_once() -> None:
@@ -115,6 +124,33 @@ def test_a_rotated_key_works_with_both_secrets_for_the_overlap() -> None:
     setup.now += 60
     assert not setup.works(old.key)
     assert setup.works(new.key)
+
+
+def test_a_rotation_whose_response_was_lost_takes_no_secret_from_programs() -> None:
+    setup = Setup()
+    old = setup.create()
+    rotate = RotateKey(overlap_seconds=3600)
+    lost = setup.service.rotate_key(context(), id=old.id, body=rotate)
+    setup.now += 60
+    new = setup.service.rotate_key(context(), id=old.id, body=rotate)
+
+    assert [setup.works(key.key) for key in (old, lost, new)] == [True, True, True]
+    assert new.previous_secret_until == timestamp(setup.now + 3600)
+    setup.now += 3540
+    assert [setup.works(key.key) for key in (old, lost, new)] == [False, True, True]
+
+
+def test_few_former_secrets_work_at_once() -> None:
+    setup = Setup()
+    key = setup.create()
+    for _ in range(MAX_FORMER):
+        setup.service.rotate_key(context(), id=key.id, body=RotateKey(overlap_seconds=60))
+    with pytest.raises(Conflict, match="still work"):
+        setup.service.rotate_key(context(), id=key.id, body=RotateKey(overlap_seconds=60))
+
+    setup.now += 60
+    assert setup.works(setup.service.rotate_key(context(), id=key.id, body=RotateKey(overlap_seconds=60)).key)
+    setup.service.rotate_key(context(), id=key.id, body=RotateKey(overlap_seconds=0))
 
 
 def test_a_leaked_secret_ends_at_once() -> None:

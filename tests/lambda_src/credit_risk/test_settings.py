@@ -26,8 +26,16 @@ def test_roles_and_groups_are_checked() -> None:
 
 def test_without_roles_everyone_is_admitted() -> None:
     settings = read_settings(CreditSettings, COMMON)
-    assert settings.admits(("validator",), frozenset())
+    assert settings.admits(("validator",), frozenset(), by_token=False)
     named = read_settings(CreditSettings, {**COMMON, "ROLES": '[{"role": "auditor", "groups": ["a"]}]'})
-    assert named.admits(("scorer", "auditor"), frozenset({"a", "b"}))
-    assert not named.admits(("scorer", "auditor"), frozenset({"b"}))
-    assert not named.admits(("scorer",), frozenset({"a"}))
+    assert named.admits(("scorer", "auditor"), frozenset({"a", "b"}), by_token=False)
+    assert not named.admits(("scorer", "auditor"), frozenset({"b"}), by_token=False)
+    assert not named.admits(("scorer",), frozenset({"a"}), by_token=False)
+
+
+def test_without_roles_a_token_makes_a_scorer_and_nothing_else() -> None:
+    """IAM's policies limit the routes of the others."""
+    settings = CreditSettings(stage="s", use_case="credit_risk", table_name="t")
+    assert settings.admits(("scorer", "auditor"), frozenset(), by_token=True)
+    assert not settings.admits(("validator",), frozenset({"any"}), by_token=True)
+    assert not settings.admits(("modeller", "validator", "auditor"), frozenset(), by_token=True)

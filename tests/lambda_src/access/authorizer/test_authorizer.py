@@ -54,6 +54,7 @@ def test_functions_read_what_the_authorizer_says() -> None:
     assert find_caller(context) == "owner:billing"
     assert find_groups(context) == {"hr"}
     assert find_grant(context) == Grant(
+        by_token=True,
         name="Nightly job",
         team="payments",
         key_id="k",
@@ -64,7 +65,7 @@ def test_functions_read_what_the_authorizer_says() -> None:
 
 def test_a_caller_without_limits_has_none() -> None:
     context = {"authorizer": Identity(caller="oidc:0:ana").authorizer_context()}
-    assert find_grant(context) == NO_GRANT
+    assert find_grant(context) == Grant(by_token=True)
     assert find_groups(context) == frozenset()
 
 

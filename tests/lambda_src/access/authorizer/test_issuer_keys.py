@@ -1,5 +1,6 @@
 """An issuer's keys: cached, renewed, and not fetched at the wish of strangers."""
 
+from http.client import BadStatusLine, IncompleteRead
 from typing import Any
 
 import pytest
@@ -68,7 +69,9 @@ def test_known_keys_go_on_while_the_issuer_is_away_but_not_for_ever() -> None:
     assert len(setup.issuer.fetched) == tries
 
 
-@pytest.mark.parametrize("failure", [OSError("refused"), TimeoutError(), ValueError("too long")])
+@pytest.mark.parametrize(
+    "failure", [OSError("refused"), TimeoutError(), ValueError("too long"), BadStatusLine(""), IncompleteRead(b"")]
+)
 def test_an_issuer_that_never_answered(failure: Exception) -> None:
     setup = Setup()
     setup.issuer.fail = failure
@@ -112,6 +115,10 @@ def test_a_token_without_a_key_id_needs_the_only_key() -> None:
     assert Setup().keys.find(None)["kid"] == "k1"
     with pytest.raises(Rejected):
         Setup(public_key(RSA_KEY, "k1"), public_key(OTHER_KEY, "k2")).keys.find(None)
+
+
+def test_a_malformed_key_does_not_take_the_others_with_it() -> None:
+    assert Setup({"kid": "k0"}, {"kty": "RSA", "kid": 7}, public_key(RSA_KEY, "k1")).keys.find("k1")["kid"] == "k1"
 
 
 def test_two_keys_with_one_id_are_not_guessed_between() -> None:
