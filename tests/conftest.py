@@ -1,6 +1,7 @@
 """What every test starts from: no AWS of the machine, and an environment as a function has it."""
 
 import os
+from unittest.mock import patch
 
 for name in [name for name in os.environ if name.startswith("AWS_")]:
     del os.environ[name]
@@ -12,3 +13,6 @@ os.environ.update(
     POWERTOOLS_SERVICE_NAME="test",
     POWERTOOLS_METRICS_NAMESPACE="BedrockEndpoints",
 )
+# Read by this module only, when it is imported: for make and the end-to-end tests, the variable names another stage.
+with patch.dict(os.environ, STAGE="test"):
+    import lambda_src.shared.observability  # noqa: F401
