@@ -189,9 +189,9 @@ USE_CASES = (
         models=(ModelSetting(name="credit_risk", purpose="text", defaults=(_TEXT,), option="letters"),),
     ),
 )
+MODEL_SETTINGS = tuple(setting for use_case in USE_CASES for setting in use_case.models)
 # Not one that a stage chooses: for administrators, on stages that accept tokens and keys.
 ACCESS = UseCase(name="access", title="Access")
-MODEL_SETTINGS = tuple(setting for use_case in USE_CASES for setting in use_case.models)
 
 
 def camel(name: str) -> str:

@@ -12,10 +12,9 @@ what is shared, and never identify a caller.
 """
 
 import hashlib
+import json
 import re
-from typing import Any
-
-import msgspec
+from typing import Any, NamedTuple
 
 # A session of a role is `AROA...:name`; all sessions of a role are one caller. A federated user, `<account>:name`, has
 # no id: its name is chosen by the one who requests the token, and the account is not the one that calls.
@@ -28,7 +27,7 @@ _PRINCIPAL = re.compile(r"(AROA[A-Z0-9]+)(?::.*)?|(AIDA[A-Z0-9]+|[0-9]{12})")
 NAMESPACE_CHARACTERS = 32
 
 
-class Grant(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+class Grant(NamedTuple):
     """What the stage's authorizer says of a caller beyond its id. `use_cases`, `models`: None for all.
 
     `by_token`: whether the authorizer let the caller in, with a token or a key.
@@ -50,10 +49,14 @@ def find_grant(request_context: dict[str, Any]) -> Grant:
     authorizer = _authorizer(request_context)
     if "caller" not in authorizer:
         return NO_GRANT
-    fields: dict[str, Any] = {name: authorizer[name] for name in ("name", "team", "keyId") if name in authorizer}
-    # Lists are JSON in it: the gateway passes texts only.
-    fields |= {name: _texts(authorizer[name]) for name in ("useCases", "models") if name in authorizer}
-    return msgspec.convert({**fields, "byToken": True}, Grant)
+    return Grant(
+        by_token=True,
+        name=authorizer.get("name"),
+        team=authorizer.get("team"),
+        key_id=authorizer.get("keyId"),
+        use_cases=_texts(authorizer["useCases"]) if "useCases" in authorizer else None,
+        models=_texts(authorizer["models"]) if "models" in authorizer else None,
+    )
 
 
 def find_caller(request_context: dict[str, Any]) -> str | None:
@@ -75,7 +78,7 @@ def find_groups(request_context: dict[str, Any]) -> frozenset[str]:
     """The caller's groups: the authorizer's, a token's `cognito:groups`, or the name of the role of this account."""
     authorizer = _authorizer(request_context)
     if "caller" in authorizer:
-        return frozenset(_texts(authorizer.get("groups", "[]")))
+        return _texts(authorizer.get("groups", "[]"))
     claims = authorizer.get("claims") or {}
     if claims:
         # REST APIs join the claim's list with commas, HTTP APIs with spaces in brackets. Names have no white space.
@@ -101,8 +104,9 @@ def _authorizer(request_context: dict[str, Any]) -> dict[str, Any]:
     return request_context.get("authorizer") or {}
 
 
-def _texts(encoded: str) -> list[str]:
-    return msgspec.json.decode(encoded, type=list[str])
+def _texts(encoded: str) -> frozenset[str]:
+    """A list of the authorizer's context, which is JSON in it: the gateway passes texts only."""
+    return frozenset(map(str, json.loads(encoded)))
 
 
 def _identity(request_context: dict[str, Any]) -> dict[str, Any]:

@@ -41,11 +41,13 @@ MOVES = {"name", "account", "region"}
 _HR_QA = "AWS::OpenSearchServerless::"
 _READ_AGAIN = "docs/how-to/deploy.md: documents do not answer until they were read again"
 _USERS = {"AWS::Cognito::UserPool": "docs/reference/settings.md: the pools' users are deleted"}
+_SECOND_API = "docs/how-to/use-tokens-and-keys.md: removing it"
 # Setting -> the types of resources that a change replaces or deletes, and where the documentation says so.
 DOCUMENTED: dict[str, dict[str, str]] = {
     "auth.type": _USERS,
     "auth.userPoolArn": _USERS,
-    "auth.apiKeys": {"AWS::DynamoDB::Table": "docs/how-to/use-tokens-and-keys.md: the keys are deleted"},
+    "auth.issuers": {"AWS::ApiGateway::RestApi": _SECOND_API},
+    "auth.apiKeys": {"AWS::DynamoDB::Table": _SECOND_API, "AWS::ApiGateway::RestApi": _SECOND_API},
     "hrQa.search.type": {f"{_HR_QA}Collection": _READ_AGAIN, f"{_HR_QA}Index": _READ_AGAIN},
     "hrQa.search.standby": {f"{_HR_QA}Collection": _READ_AGAIN},
 }

@@ -1,5 +1,6 @@
 """A real browser for the web UI: Chromium from npm, driven by Playwright, with axe-core for accessibility checks."""
 
+import fcntl
 import os
 import re
 import subprocess
@@ -31,14 +32,17 @@ def chromium() -> str:
     folder = _CACHE / re.findall(r'"version": "([^"]+)"', version)[0]
     folder.mkdir(parents=True, exist_ok=True)
     search_path = f"{ROOT / '.venv' / 'bin'}{os.pathsep}{os.environ['PATH']}"
-    unpacked = subprocess.run(
-        ["node", "tests/ui/chromium.mjs"],
-        cwd=ROOT,
-        env={**os.environ, "TMPDIR": str(folder), "PATH": search_path},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    with (folder / "lock").open("w") as lock:
+        # The tests run in two processes, and a program that is being written cannot be started.
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        unpacked = subprocess.run(
+            ["node", "tests/ui/chromium.mjs"],
+            cwd=ROOT,
+            env={**os.environ, "TMPDIR": str(folder), "PATH": search_path},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
     return unpacked.stdout.strip().splitlines()[-1]
 
 
