@@ -131,13 +131,9 @@ def for_search(source: Mapping[str, str] = os.environ) -> dict[str, str]:
     }
 
 
-def for_ui(source: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """The web UI's environment. It discovers the stage in `.local/`."""
-    return {**_picked(source, _BASE), "PYTHONUNBUFFERED": "1"}
-
-
-def for_issuer(source: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """The OpenID Connect issuer's environment."""
+def for_project(source: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """The environment of the services that run in the project's own: the issuer, and the web UI, which discovers the
+    stage in `.local/`."""
     return {**_picked(source, _BASE), "PYTHONUNBUFFERED": "1"}
 
 

@@ -162,7 +162,7 @@ class Stage:
         # Start all services before waiting for any of them.
         started = self._ensure(SEARCH, search_command, environment.for_search(), _SEARCH_SOURCES)
         started |= self._ensure(MODELS, models_command, models_environment, _MODELS_SOURCES)
-        self._ensure(ISSUER, issuer_command(self._paths.project_python, chosen[ISSUER]), environment.for_issuer(), ())
+        self._ensure(ISSUER, issuer_command(self._paths.project_python, chosen[ISSUER]), environment.for_project(), ())
         started |= self._ensure_emulator(endpoint, certificates, models_url, search_url)
         trust = _trust(certificates.authority)
         self._processes[EMULATOR].wait(lambda: _responds(f"{endpoint.url}/_ministack/health", trust), 60)
@@ -180,7 +180,7 @@ class Stage:
         # The web UI reads the outputs at startup only, so changed URLs require a restart.
         written = fingerprint(self._paths.home, ("outputs.json", "env"))
         command = [str(self._paths.project_python), "-m", "ui", "--stage", "local", "--port", str(port)]
-        self._ensure(WEB_UI, command, environment.for_ui(), _WEB_UI_SOURCES, written)
+        self._ensure(WEB_UI, command, environment.for_project(), _WEB_UI_SOURCES, written)
         self._processes[WEB_UI].wait(lambda: _responds(f"http://{ports.LOOPBACK}:{port}/_stcore/health", None), 60)
 
     def _ensure_emulator(

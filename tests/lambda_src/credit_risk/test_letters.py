@@ -1,4 +1,4 @@
-"""Letters: what the model gets, what becomes of its answer, and what a stage without letters lacks."""
+"""Letters: the request to the model, the checks of its answer, and stages without letters."""
 
 import json
 import subprocess
@@ -155,7 +155,7 @@ def test_the_scores_language_is_the_default() -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "advice"),
     [
         ({"opening": "Your score is 640."}, "no digits"),
         ({"closing": "Your loan will be approved."}, "`approv`"),
@@ -166,7 +166,7 @@ def test_the_scores_language_is_the_default() -> None:
         ({"opening": "x" * 1_001}, "length <= 1000"),
     ],
 )
-def test_a_draft_that_breaks_a_rule_is_repaired(changes: dict[str, Any], told: str) -> None:
+def test_a_draft_that_breaks_a_rule_is_repaired(changes: dict[str, Any], advice: str) -> None:
     world = World(with_changes(**changes), answer)
 
     status, letter = world.call(world.score().id)
@@ -174,7 +174,7 @@ def test_a_draft_that_breaks_a_rule_is_repaired(changes: dict[str, Any], told: s
     assert status == 201
     assert letter["text"].startswith("This is about the score.")
     (repair,) = world.model.requests[1]["messages"][-1]["content"]
-    assert told in repair["text"]
+    assert advice in repair["text"]
     assert letter["usage"] == {"inputTokens": 20, "outputTokens": 10}
 
 
