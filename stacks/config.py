@@ -4,12 +4,12 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import msgspec
 
-from lambda_src.access.settings import AccessOptions, Group, Issuer
+from lambda_src.access.settings import AccessOptions, Issuer
 from lambda_src.chatbot.settings import ChatbotOptions
 from lambda_src.credit_risk.settings import CreditRiskOptions
 from lambda_src.hr_qa.settings import HrQaOptions
 from lambda_src.registry import MODEL_SETTINGS, USE_CASES, ModelSetting, UseCase
-from lambda_src.shared.settings import Budget, Options
+from lambda_src.shared.settings import Budget, Group, Options
 from lambda_src.usage.settings import UsageOptions
 from stacks.geography import RESIDENCIES
 

@@ -11,6 +11,8 @@ from lambda_src.shared.catalog import Invocation, resolve
 from lambda_src.shared.context import Context
 from lambda_src.shared.errors import Forbidden, InvalidRequest
 
+# A name that administrators choose.
+Group = Annotated[str, msgspec.Meta(pattern=r"^[^*,\[\]\s]{1,128}$")]
 BudgetPer = Literal["caller", "team", "stage"]
 BudgetOf = Literal["requests", "tokens", "usd"]
 Every = Literal["minute", "day", "month"]

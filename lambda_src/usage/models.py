@@ -5,9 +5,7 @@ from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, UnsetType, field
 
-from lambda_src.access.models import Team
-from lambda_src.access.settings import UseCaseId
-from lambda_src.shared.schemas import ModelId, NonBlank, RequestModel, ResponseModel
+from lambda_src.shared.schemas import ModelId, NonBlank, RequestModel, ResponseModel, Team, UseCaseId
 from lambda_src.shared.settings import BudgetOf, BudgetPer, Every
 
 CallerId = Annotated[NonBlank, Meta(max_length=400, description="An id as in the logs", examples=["owner:billing"])]

@@ -1,7 +1,6 @@
 """The settings of the usage API."""
 
-from lambda_src.access.settings import Group
-from lambda_src.shared.settings import Options, Settings
+from lambda_src.shared.settings import Group, Options, Settings
 
 CALLER = "caller"
 ADMIN = "admin"
