@@ -234,6 +234,8 @@ class Bedrock:
             context.count_call(invocation, round((time.perf_counter() - started) * 1000))
 
     def _called(self, context: Context, call: Callable[[Any], Any]) -> Any:
+        # Without time for a call, no model has failed.
+        _read_seconds(context)
         with _errors_by_model():
             return self._retried(context, call, self._settings.model_region)
 
@@ -252,11 +254,7 @@ class Bedrock:
         raise AssertionError("unreachable")
 
     def _client(self, context: Context, region: str | None) -> Any:
-        available = context.deadline.seconds_left - MARGIN_SECONDS
-        for seconds in READ_SECONDS:
-            if seconds <= available:
-                return self._client_for(seconds, region)
-        raise DeadlineExceeded("The request was not finished in time. Try again, or ask for less.")
+        return self._client_for(_read_seconds(context), region)
 
 
 class AnswerStream(ClosingIterator[str]):
@@ -317,6 +315,15 @@ class AnswerStream(ClosingIterator[str]):
     def _close_connection(self) -> None:
         self._stream.close()
         self._context.count_call(self._invocation, round((time.perf_counter() - self._started) * 1000))
+
+
+def _read_seconds(context: Context) -> int:
+    """The longest timeout that ends before the deadline. Raises `DeadlineExceeded` when there is none."""
+    available = context.deadline.seconds_left - MARGIN_SECONDS
+    for seconds in READ_SECONDS:
+        if seconds <= available:
+            return seconds
+    raise DeadlineExceeded("The request was not finished in time. Try again, or ask for less.")
 
 
 def _fallbacks_of(settings: Settings) -> "Fallbacks | None":

@@ -24,11 +24,11 @@ from lambda_src.shared.errors import (
 from lambda_src.shared.observability import count_fallback, logger
 
 # What a model with fallbacks leaves of the request's time: enough for a short answer. If less than twice that is left,
-# each of the two has half. So a request of 27 s calls its model with the read timeout of 15 s, and a fallback of 10 s.
+# it leaves half. So a request of 27.5 s calls its model with a read timeout of 15 s, and a fallback with one of 10 s.
 FALLBACK_SECONDS = 10.0
 # The longest wait for a stream's first text. Requests with a stream have minutes, but someone watches.
 FIRST_TEXT_SECONDS = 21.0
-# No model answers in less.
+# Few models answer in less: a model leaves the others nothing if it would have less itself.
 LEAST_SECONDS = 3.0
 # Consecutive failed requests, each retried once, after which a model is skipped. One or two can be a moment's load;
 # with three it costs more to wait for the model first than to miss its recovery for half a minute.
@@ -124,9 +124,8 @@ class Fallbacks:
         for model in models:
             if not self._breaker.admits(model.id):
                 continue
-            limited = context if model is models[-1] else context.leaving_time(_seconds(context, longest))
             try:
-                result = self._called(limited, model, call)
+                result = self._called(context if model is models[-1] else _limited(context, longest), model, call)
             except InvalidRequest:
                 # The request fits the model that it names. A fallback that does not take it is none for this request.
                 if model is primary:
@@ -163,9 +162,11 @@ class Fallbacks:
         return result
 
 
-def _seconds(context: Context, longest: float) -> float:
+def _limited(context: Context, longest: float) -> Context:
     left = context.deadline.seconds_left
-    return min(longest, max(left - FALLBACK_SECONDS, left / 2))
+    if left < 2 * LEAST_SECONDS:
+        return context
+    return context.leaving_time(min(longest, max(left - FALLBACK_SECONDS, left / 2)))
 
 
 def _reported(
