@@ -26,6 +26,12 @@ _WITHOUT_FALLBACKS = {
     "rerank": "results keep the order of the search when their model fails",
 }
 
+# Of the 4 KB that all variables of a function may have. Less is left with the most spaces, groups and budgets: then
+# the deployment fails. https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html
+MAX_FALLBACK_VARIABLES = 1_000
+# About an application inference profile's ARN, with `=` before it.
+_COST_PROFILE = 110
+
 
 def model_problems(settings: StageSettings, today: date) -> Iterator[str]:
     """Problems of the stage's models; each line starts with the path of the setting."""
@@ -112,6 +118,7 @@ def _entry_problems(use_case: UseCase, setting: ModelSetting, settings: StageSet
     if len(set(ids)) != len(ids):
         yield f"{path}: a model is listed twice"
     alone = isinstance(getattr(settings.models, setting.name), ModelWithFallbacks)
+    yield from (f"{path}: {problem}" for problem in _size_problems(setting, settings))
     for index, model in enumerate(offered):
         place = path if alone else f"{path}[{index}]"
         if model.then:
@@ -123,6 +130,17 @@ def _entry_problems(use_case: UseCase, setting: ModelSetting, settings: StageSet
                 *_invocation_problems(_id(name), use_case, setting, settings, today),
             ]
             yield from (f"{name_path}: {problem}" for problem in problems)
+
+
+def _size_problems(setting: ModelSetting, settings: StageSettings) -> Iterator[str]:
+    invocations = [each for chain in settings.fallbacks_for(setting.name) for each in chain]
+    profiles = _COST_PROFILE * sum("=" not in each for each in invocations) if settings.cost_profiles else 0
+    size = len("".join(invocations)) + profiles
+    if size > MAX_FALLBACK_VARIABLES:
+        yield (
+            f"fallbacks take {size} bytes as a variable of functions, which have room for {MAX_FALLBACK_VARIABLES}: "
+            "use fewer"
+        )
 
 
 def _id(name: ModelName) -> str:

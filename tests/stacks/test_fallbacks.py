@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from lambda_src.registry import MODEL_SETTINGS
 from stacks.loading import ConfigError, load_stage
 from stacks.model_choice import data_flows
 from tests.stacks.assemblies import STAGES, TODAY, Assembly, Template, plain, settings_of
@@ -131,8 +130,12 @@ def test_some_purposes_have_no_fallbacks(setting: str, reason: str) -> None:
     assert problem.startswith(f"{setting}.then: {reason}")
 
 
-def test_every_purpose_has_fallbacks_or_a_reason() -> None:
-    assert {setting.purpose for setting in MODEL_SETTINGS} == {"text", "image", "embedding", "rerank"}
+def test_more_fallbacks_than_fit_into_a_variable_are_refused() -> None:
+    texts = [HAIKU, NOVA_2, NOVA, MICRO]
+    models = {"playground": [{"primary": each, "then": [m for m in texts if m != each]} for each in texts]}
+    assert load(models).fallbacks_for("playground")
+    (problem,) = problems(models, costProfiles=True)
+    assert problem.startswith("playground: fallbacks take 21")
 
 
 def variables(template: Template, handler: str) -> dict[str, Any]:
