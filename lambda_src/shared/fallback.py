@@ -88,7 +88,20 @@ class Fallbacks:
     ) -> tuple[Result, Invocation]:
         """See `Bedrock.answer`."""
         models = self._models(context, primary)
-        return self._first(context, models, call) if len(models) > 1 else (call(context, primary), primary)
+        if len(models) == 1:
+            return call(context, primary), primary
+
+        def called(limited: Context, model: Invocation) -> Result:
+            first_use = model.id not in context.uses
+            try:
+                return call(limited, model)
+            except (ModelUnavailable, Throttled, Unavailable) as error:
+                if first_use and error.by_model:
+                    # Bedrock bills nothing for such a call, so budgets need not assume that it did.
+                    context.used(model).counted = True
+                raise
+
+        return self._first(context, models, called)
 
     def answer_stream(
         self, context: Context, primary: Invocation, call: Callable[[Context, Invocation], AnswerStream]
@@ -145,15 +158,11 @@ class Fallbacks:
 
     def _called(self, context: Context, model: Invocation, call: Callable[[Context, Invocation], Result]) -> Result:
         """The call's result. The breaker learns of it."""
-        first_use = model.id not in context.uses
         try:
             result = call(context, model)
         except _FALLBACK_ERRORS as error:
             if error.by_model:
                 self._breaker.failed(model.id, error)
-                if first_use and not isinstance(error, DeadlineExceeded):
-                    # Bedrock bills nothing for such a call, so budgets need not assume the worst.
-                    context.used(model).counted = True
             raise
         except (ModelFailed, Refused):
             self._breaker.succeeded(model.id)

@@ -308,7 +308,9 @@ def test_a_stream_without_a_text_is_replaced(broken: list[Any]) -> None:
 
     assert (list(stream), stream.stop_reason, used) == (["go", "od"], "end_turn", NOVA)
     assert request_context.used(NOVA).output_tokens == 5
-    assert request_context.used(HAIKU).calls == (0 if broken is THROTTLED else 1)
+    # A stream that was opened may be billed.
+    uses = {use.invocation.id: (use.calls, use.counted) for use in request_context.uses.values()}
+    assert uses == {NOVA.id: (1, True), **({} if broken is THROTTLED else {HAIKU.id: (1, False)})}
 
 
 def test_a_stream_with_a_text_is_not_replaced() -> None:
