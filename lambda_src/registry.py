@@ -190,8 +190,10 @@ USE_CASES = (
     ),
 )
 MODEL_SETTINGS = tuple(setting for use_case in USE_CASES for setting in use_case.models)
-# Not one that a stage chooses: for administrators, on stages that accept tokens and keys.
+# Not ones that a stage chooses: keys, on stages that accept tokens; and reports, on stages that record use.
 ACCESS = UseCase(name="access", title="Access")
+USAGE = UseCase(name="usage", title="Usage")
+PLATFORM = (ACCESS, USAGE)
 
 
 def camel(name: str) -> str:

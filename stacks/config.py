@@ -4,12 +4,13 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 import msgspec
 
-from lambda_src.access.settings import AccessOptions, Group, Issuer
+from lambda_src.access.settings import AccessOptions, Issuer
 from lambda_src.chatbot.settings import ChatbotOptions
 from lambda_src.credit_risk.settings import CreditRiskOptions
 from lambda_src.hr_qa.settings import HrQaOptions
 from lambda_src.registry import MODEL_SETTINGS, USE_CASES, ModelSetting, UseCase
-from lambda_src.shared.settings import Budget, Options
+from lambda_src.shared.settings import Budget, Group, Options
+from lambda_src.usage.settings import UsageOptions
 from stacks.geography import RESIDENCIES
 
 
@@ -32,8 +33,11 @@ class Auth(Settings, frozen=True, kw_only=True):
     api_keys: bool = False
     # Other AWS accounts whose principals may call, if an administrator there lets them.
     accounts: tuple[Annotated[str, msgspec.Meta(pattern="^[0-9]{12}$")], ...] = ()
-    # Groups that may manage API keys. Left out: everyone that the main API's authorization lets in.
+    # Groups that may manage API keys and limits, and see everyone's use. Left out: everyone that the main API's
+    # authorization lets in.
     admins: tuple[Group, ...] = ()
+    # Groups that may see everyone's use.
+    auditors: tuple[Group, ...] = ()
 
     @property
     def accepts_tokens(self) -> bool:
@@ -400,6 +404,8 @@ class StageSettings(Settings, frozen=True, kw_only=True):
     reserved_concurrency: ReservedConcurrency = ReservedConcurrency()
     # Limits on what callers, teams and the stage use of the models.
     budgets: tuple[Budget, ...] = ()
+    # Record what callers use, and report it. Stages with budgets do so anyway.
+    usage_reports: bool = False
     streaming: StreamingSettings = StreamingSettings()
     log_retention_days: int = 90
     # Log prompts and answers, including personal data. Off by default.
@@ -503,11 +509,21 @@ class StageSettings(Settings, frozen=True, kw_only=True):
         )
 
     @property
+    def records_usage(self) -> bool:
+        """Whether the stage records what callers use."""
+        return self.usage_reports or bool(self.budgets)
+
+    @property
+    def usage(self) -> UsageOptions:
+        """What the function that reports usage reads of the settings."""
+        return UsageOptions(admins=self.auth.admins, auditors=self.auth.auditors)
+
+    @property
     def groups(self) -> tuple[str, ...]:
         """The groups that settings name, in order."""
         shared = (group for space in self.hr_qa.spaces for group in (*space.readers, *space.writers))
         roles = (group for role in self.credit_risk.roles for group in role.groups)
-        return tuple(sorted({*shared, *roles, *self.auth.admins} - {"*"}))
+        return tuple(sorted({*shared, *roles, *self.auth.admins, *self.auth.auditors} - {"*"}))
 
     def reserved_concurrency_of(self, use_case: str) -> int | None:
         """The concurrent executions reserved for each function behind a use case's API; None when there are none."""

@@ -98,7 +98,7 @@ class Fallbacks:
             except (ModelUnavailable, Throttled, Unavailable) as error:
                 if first_use and error.by_model:
                     # Bedrock bills nothing for such a call, so budgets need not assume that it did.
-                    context.used(model).counted = True
+                    context.used(model).add()
                 raise
 
         return self._first(context, models, called)

@@ -17,11 +17,15 @@ _ACTIONS = (
 class Table(Construct):
     """Keys `pk` and `sk`; items with `expiresAt` (seconds since 1970) expire. Billed on demand, recoverable."""
 
-    def __init__(self, scope: Construct, construct_id: str, *, settings: StageSettings) -> None:
+    def __init__(
+        self, scope: Construct, construct_id: str, *, settings: StageSettings, name: str | None = None
+    ) -> None:
+        """`name`: of a table that other stacks find by it; otherwise CloudFormation names it."""
         super().__init__(scope, construct_id)
         self._table = dynamodb.Table(
             self,
             "Resource",
+            table_name=name,
             partition_key=dynamodb.Attribute(name="pk", type=dynamodb.AttributeType.STRING),
             sort_key=dynamodb.Attribute(name="sk", type=dynamodb.AttributeType.STRING),
             time_to_live_attribute="expiresAt",

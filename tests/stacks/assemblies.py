@@ -36,8 +36,8 @@ STACKS = (*USE_CASES, LIFECYCLE)
 UI = "ui"
 # The stack of stages that accept tokens and keys.
 ACCESS = "access"
-# The table of stages with budgets: no API either.
-BUDGETS = "budgets"
+# The tables and API of stages that record use.
+USAGE = "usage"
 KMS_KEY = "arn:aws:kms:us-west-2:111122223333:key/0a1b2c3d"
 # Settings that no stage in cdk.json has.
 EXTRA_STAGES: dict[str, dict[str, Any]] = {
@@ -162,8 +162,9 @@ EXTRA_STAGES: dict[str, dict[str, Any]] = {
         "region": "us-west-2",
         "useCases": ["chatbot", "hrQa", "creditRisk"],
         "auth": {"apiKeys": True},
+        "alarms": {"email": "on-call@example.com"},
         "budgets": [
-            {"per": "caller", "of": "requests", "every": "minute", "limit": 30},
+            {"per": "caller", "of": "requests", "every": "minute", "limit": 30, "warn": [0.8, 1]},
             {"per": "team", "of": "tokens", "every": "day", "limit": 2_000_000},
             {"per": "stage", "of": "usd", "every": "month", "limit": 99.5},
         ],
@@ -193,6 +194,13 @@ EXTRA_STAGES: dict[str, dict[str, Any]] = {
         "region": "us-west-2",
         "useCases": ["embeddings"],
         "auth": {"type": "cognito", "issuers": [{"url": "https://idp.example.com", "audiences": ["bedrock"]}]},
+    },
+    # Reports without budgets.
+    "reports": {
+        "region": "us-west-2",
+        "useCases": ["embeddings"],
+        "auth": {"type": "cognito", "admins": ["finance-admins"], "auditors": ["finance"]},
+        "usageReports": True,
     },
     # No model at all.
     "scores": {
@@ -274,7 +282,7 @@ class Assembly:
     @property
     def apis(self) -> list[Template]:
         """The templates of the use cases. Each has an API and a table."""
-        others = (f"-{LIFECYCLE}", f"-{UI}", f"-{ACCESS}", f"-{BUDGETS}")
+        others = (f"-{LIFECYCLE}", f"-{UI}", f"-{ACCESS}", f"-{USAGE}")
         return [template for template in self.templates if not template.name.endswith(others)]
 
     def template(self, use_case: str) -> Template:

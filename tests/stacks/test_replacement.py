@@ -12,12 +12,12 @@ from aws_cdk import App
 from lambda_src.registry import MODEL_SETTINGS, USE_CASES
 from lambda_src.shared.catalog import models, resolve
 from stacks.access_stack import AccessStack
-from stacks.budgets_stack import BudgetsStack
 from stacks.config import StageSettings
 from stacks.loading import load_stage
 from stacks.model_choice import with_choices
 from stacks.model_lifecycle_stack import ModelLifecycleStack
 from stacks.ui_stack import UiStack
+from stacks.usage_stack import UsageStack
 from tests.stacks.assemblies import TODAY, cdk_context
 from tests.stacks.replacement import Resources, losses, refusals, replaced_resources
 
@@ -79,6 +79,10 @@ VALUES: dict[str, tuple[Stage, ...]] = {
     "auth.apiKeys": ({"auth": {"issuers": [ISSUER]}}, {"auth": {"apiKeys": True, "issuers": [ISSUER]}}),
     "auth.accounts": ({}, {"auth": {"accounts": ["444455556666"]}}, {"auth": {"accounts": ["777788889999"]}}),
     "auth.admins": ({"auth": {"apiKeys": True}}, {"auth": {"apiKeys": True, "admins": ["KeyAdmins"]}}),
+    "auth.auditors": (
+        {"auth": {"admins": ["a"]}, "usageReports": True},
+        {"auth": {"admins": ["a"], "auditors": ["b"]}, "usageReports": True},
+    ),
     "allowEndedModels": ({}, {"allowEndedModels": ["amazon.nova-canvas-v1:0"]}),
     "guardrail.type": ({}, {"guardrail": {"type": "off"}}, {"guardrail": GUARDRAIL}),
     "guardrail.id": ({"guardrail": GUARDRAIL}, {"guardrail": {**GUARDRAIL, "id": "def456"}}),
@@ -120,6 +124,7 @@ VALUES: dict[str, tuple[Stage, ...]] = {
         {"budgets": [{"per": "caller", "of": "requests", "every": "day", "limit": 100}]},
         {"budgets": [{"per": "stage", "of": "usd", "every": "month", "limit": 9.5}]},
     ),
+    "usageReports": ({}, {"usageReports": True}),
     "throttling.rate": ({}, {"throttling": {"rate": 100}}),
     "throttling.burst": ({}, {"throttling": {"burst": 200}}),
     "throttling.modelRate": ({}, {"throttling": {"modelRate": 6}}),
@@ -221,8 +226,8 @@ def templates(key: bytes, only: str | None) -> dict[str, Resources]:
     stacks = [*apis, ModelLifecycleStack(app, settings=settings, today=TODAY)]
     if settings.auth.accepts_tokens:
         stacks.append(AccessStack(app, settings=settings, today=TODAY))
-    if settings.budgets:
-        stacks.append(BudgetsStack(app, settings=settings, today=TODAY))
+    if settings.records_usage:
+        stacks.append(UsageStack(app, settings=settings, today=TODAY))
     if settings.ui.deployed:
         stacks.append(UiStack(app, settings=settings, today=TODAY, apis=apis))
     assembly = app.synth()

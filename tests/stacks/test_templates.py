@@ -11,10 +11,10 @@ import pytest
 from stacks.config import StageSettings
 from tests.stacks.assemblies import (
     ACCESS,
-    BUDGETS,
     LIFECYCLE,
     TODAY,
     UI,
+    USAGE,
     USE_CASES,
     Assembly,
     Template,
@@ -45,6 +45,7 @@ ALLOWED_ACTIONS = {
     *("sqs:GetQueueAttributes", "aoss:APIAccessAll", "es:ESHttpPost", "es:ESHttpPut", "es:ESHttpDelete"),
     *("ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"),
     *("secretsmanager:GetSecretValue", "ssm:GetParameters", "execute-api:Invoke", "sts:AssumeRole"),
+    "events:PutEvents",
     *WITHOUT_RESOURCES,
 }
 
@@ -85,10 +86,10 @@ def test_there_is_one_stack_per_use_case_and_the_lifecycle_stack(assembly: Assem
     ui = {UI} if settings.ui.type == "express" else set()
     lifecycle = {LIFECYCLE} if settings.all_models else set()
     access = {ACCESS} if settings.auth.accepts_tokens else set()
-    budgets = {BUDGETS} if settings.budgets else set()
+    usage = {USAGE} if settings.records_usage else set()
     chosen = {use_case.id for use_case in settings.chosen_use_cases}
     stacks = {template.name.split("-", 3)[3] for template in assembly.templates}
-    assert stacks == {*chosen, *lifecycle, *ui, *access, *budgets}
+    assert stacks == {*chosen, *lifecycle, *ui, *access, *usage}
     assert {template.name.split("-", 3)[3] for template in assembly.apis} == chosen
 
 
@@ -235,8 +236,8 @@ def test_the_stage_determines_whether_data_is_retained(assembly: Assembly) -> No
             for key, resource in template.resources(resource_type).items():
                 # Access logs arrive for hours, and S3 refuses to delete a bucket with objects.
                 expected = "Retain" if key in access_log_buckets(template) else of_the_stage
-                if template.name.endswith(f"-{BUDGETS}"):
-                    # Its name is taken while it exists, and counters are no data.
+                if resource["Properties"].get("TableName", "").endswith("-budgets"):
+                    # Counters are no data.
                     expected = "Delete"
                 assert resource["DeletionPolicy"] == resource["UpdateReplacePolicy"] == expected
 

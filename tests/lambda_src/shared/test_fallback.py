@@ -207,7 +207,8 @@ def test_each_model_s_use_is_counted() -> None:
     stage.ask(request_context)
 
     uses = {use.invocation.id: (use.calls, use.input_tokens, use.counted) for use in request_context.uses.values()}
-    # Nothing is billed for the throttled call, so budgets count no estimate for it.
+    # Nothing is billed for the throttled call: budgets count no estimate for it, and its price is known.
+    assert request_context.used(HAIKU).estimated_cost == 0
     assert uses == {HAIKU.id: (1, 0, True), NOVA.id: (1, 10, True)}
 
 
