@@ -20,7 +20,7 @@ from typing import Any
 
 from dev.local.models.errors import STATUSES, ModelError, StreamCut, StreamError, invalid
 
-_MARKER = re.compile(r"\[\[simulate:([A-Za-z-]+)(?:@([a-z0-9.-]+))?((?::[^\]:]*)*)\]\]")
+_MARKER = re.compile(r"\[\[simulate:([A-Za-z-]+)(?:@([a-z0-9.-]{1,100}))?((?::[^\]:]*)*)\]\]")
 _MAX_WAIT_SECONDS = 110.0
 # The pieces that arrive before a simulated stream fault, or that are delayed.
 _FIRST_PIECES = 3
