@@ -1,4 +1,4 @@
-"""`python -m dev.tools.usage STAGE report|budgets|limit|restore ...`: what callers use, and limits of single callers."""
+"""`python -m dev.tools.usage STAGE report|budgets|limit|restore ...`: what callers use, and their limits."""
 
 import argparse
 import json

@@ -53,7 +53,7 @@ def override(caller: Caller) -> Iterator[Callable[..., Any]]:
         assert caller.call("DELETE", "usage", f"/admin/budget-overrides/{override_id}").status == 204
 
 
-def test_a_report_has_what_the_answers_said(caller: Caller, using: With, new_key: NewKey) -> None:
+def test_a_report_has_the_sums_of_the_answers(caller: Caller, using: With, new_key: NewKey) -> None:
     key = new_key(team="e2e")
     program = using(key["key"])
     tokens = 0
