@@ -262,6 +262,37 @@ class GuardrailSettings(Settings, frozen=True, kw_only=True):
         return built_in.merged_with(self.policies).merged_with(getattr(self.use_cases, use_case, GuardrailPolicies()))
 
 
+class ExistingTable(Settings, frozen=True, kw_only=True):
+    """A table that a use case uses in place of a new one, such as a restored one. See docs/restore.md."""
+
+    table: Annotated[str, msgspec.Meta(pattern=r"^[a-zA-Z0-9_.-]{3,255}$")] | None = None
+
+
+class ExistingStores(ExistingTable, frozen=True, kw_only=True):
+    """Also its bucket, of a use case with files."""
+
+    bucket: Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")] | None = None
+
+
+if TYPE_CHECKING:
+
+    class ExistingData(Settings, frozen=True, kw_only=True):
+        """Existing tables and buckets: a field for each use case."""
+
+        def __init__(self, **stores: ExistingTable) -> None: ...
+
+else:
+    ExistingData = msgspec.defstruct(
+        "ExistingData",
+        [
+            (use_case.name, stores := ExistingStores if use_case.files else ExistingTable, stores())
+            for use_case in USE_CASES
+        ],
+        bases=(Settings,),
+        frozen=True,
+        kw_only=True,
+    )
+
 if TYPE_CHECKING:
 
     class ReservedConcurrency(Settings, frozen=True, kw_only=True):
@@ -416,6 +447,8 @@ class StageSettings(Settings, frozen=True, kw_only=True):
     # `host` packages the functions for the interpreter and machine that run the synthesis.
     runtime: Literal["python3.13", "python3.14", "host"] = "python3.13"
     architecture: Literal["arm64", "x86_64", "host"] = "arm64"
+    # Tables and buckets to use in place of new ones.
+    existing_data: ExistingData = ExistingData()
     tags: dict[
         Annotated[str, msgspec.Meta(min_length=1, max_length=128)], Annotated[str, msgspec.Meta(max_length=256)]
     ] = {}
@@ -524,6 +557,16 @@ class StageSettings(Settings, frozen=True, kw_only=True):
         shared = (group for space in self.hr_qa.spaces for group in (*space.readers, *space.writers))
         roles = (group for role in self.credit_risk.roles for group in role.groups)
         return tuple(sorted({*shared, *roles, *self.auth.admins, *self.auth.auditors} - {"*"}))
+
+    def existing_table(self, use_case: str) -> str | None:
+        """The existing table that the use case uses; None for a new one."""
+        table: str | None = getattr(getattr(self.existing_data, use_case, None), "table", None)
+        return table
+
+    def existing_bucket(self, use_case: str) -> str | None:
+        """The existing bucket that the use case uses; None for a new one."""
+        bucket: str | None = getattr(getattr(self.existing_data, use_case, None), "bucket", None)
+        return bucket
 
     def reserved_concurrency_of(self, use_case: str) -> int | None:
         """The concurrent executions reserved for each function behind a use case's API; None when there are none."""

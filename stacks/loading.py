@@ -168,6 +168,10 @@ def _combination_problems(settings: StageSettings) -> Iterable[str]:
     if settings.throttling.model_burst > settings.throttling.burst:
         yield "throttling.modelBurst: above `burst`, the limit for all routes together"
     yield from _budget_problems(settings)
+    for use_case in USE_CASES:
+        existing = settings.existing_table(use_case.name) or settings.existing_bucket(use_case.name)
+        if existing and use_case not in settings.chosen_use_cases:
+            yield f"existingData.{use_case.setting}: the stage does not have the use case"
     if any(key.lower().startswith("aws:") for key in settings.tags):
         yield "tags: keys that start with `aws:` are reserved"
 

@@ -195,6 +195,16 @@ EXTRA_STAGES: dict[str, dict[str, Any]] = {
         "useCases": ["embeddings"],
         "auth": {"type": "cognito", "issuers": [{"url": "https://idp.example.com", "audiences": ["bedrock"]}]},
     },
+    # Tables and buckets that exist.
+    "restored": {
+        "region": "us-west-2",
+        "useCases": ["chatbot", "embeddings", "hrQa"],
+        "corsOrigins": ["https://one.example"],
+        "existingData": {
+            "chatbot": {"table": "chatbot-restored", "bucket": "chatbot-photos"},
+            "hrQa": {"table": "hr-qa-restored", "bucket": "hr-qa-documents"},
+        },
+    },
     # Reports without budgets.
     "reports": {
         "region": "us-west-2",

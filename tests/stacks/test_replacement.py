@@ -49,6 +49,12 @@ DOCUMENTED: dict[str, dict[str, str]] = {
     "auth.issuers": {"AWS::ApiGateway::RestApi": _SECOND_API},
     "auth.apiKeys": {"AWS::DynamoDB::Table": _SECOND_API, "AWS::ApiGateway::RestApi": _SECOND_API},
     "hrQa.search.type": {f"{_HR_QA}Collection": _READ_AGAIN, f"{_HR_QA}Index": _READ_AGAIN},
+    **{
+        f"existingData.{use_case.setting}.{store}": {kind: "docs/restore.md: no longer in the stack"}
+        for use_case in USE_CASES
+        for store, kind in (("table", "AWS::DynamoDB::Table"), ("bucket", "AWS::S3::Bucket"))
+        if store == "table" or use_case.files
+    },
     "hrQa.search.standby": {f"{_HR_QA}Collection": _READ_AGAIN},
 }
 # Settings whose change CloudFormation refuses.
@@ -124,6 +130,11 @@ VALUES: dict[str, tuple[Stage, ...]] = {
         {"budgets": [{"per": "caller", "of": "requests", "every": "day", "limit": 100}]},
         {"budgets": [{"per": "stage", "of": "usd", "every": "month", "limit": 9.5}]},
     ),
+    **{
+        f"existingData.{use_case.setting}.{store}": ({}, {"existingData": {use_case.setting: {store: "restored"}}})
+        for use_case in USE_CASES
+        for store in (("table", "bucket") if use_case.files else ("table",))
+    },
     "usageReports": ({}, {"usageReports": True}),
     "throttling.rate": ({}, {"throttling": {"rate": 100}}),
     "throttling.burst": ({}, {"throttling": {"burst": 200}}),
