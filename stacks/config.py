@@ -1,6 +1,6 @@
 """A stage's settings in `cdk.json`: the only place that declares a setting, its type and its default."""
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 import msgspec
 
@@ -65,14 +65,41 @@ class ApplicationProfile(Settings, frozen=True, kw_only=True):
     model: ModelId
 
 
-ModelEntry = ModelId | ApplicationProfile
+ModelName = ModelId | ApplicationProfile
+# Each adds permissions, and a request has the time for few.
+FallbackNames = Annotated[tuple[ModelName, ...], msgspec.Meta(min_length=1, max_length=3)]
+
+
+class ModelWithFallbacks(Settings, frozen=True, kw_only=True):
+    """A model, and those that answer in its place, in this order, when it is throttled, unavailable or too slow."""
+
+    primary: ModelName
+    then: FallbackNames
+
+
+class ModelObject(Settings, frozen=True, kw_only=True):
+    """One of `variants`: msgspec allows one type of object in a union. `validation.py` checks it as that variant."""
+
+    variants: ClassVar = (ApplicationProfile, ModelWithFallbacks)
+    arn: str = ""
+    model: str = ""
+    primary: ModelName | None = None
+    then: tuple[ModelName, ...] = ()
+
+    def named(self) -> ModelWithFallbacks:
+        """The model with its fallbacks; an application inference profile has none."""
+        primary = self.primary or ApplicationProfile(arn=self.arn, model=self.model)
+        return ModelWithFallbacks(primary=primary, then=self.then)
+
+
+ModelEntry = ModelId | ModelObject
 
 if TYPE_CHECKING:
 
     class Models(Settings, frozen=True, kw_only=True):
         """The models a stage offers: a field for each model setting in the registry. None: chosen for its region."""
 
-        def __init__(self, **settings: tuple[ModelEntry, ...] | None) -> None: ...
+        def __init__(self, **settings: tuple[ModelEntry, ...] | ModelWithFallbacks | None) -> None: ...
 
     class ModelRegions(Settings, frozen=True, kw_only=True):
         """The regions that models are called in, where not the stage's: a field for each use case with models."""
@@ -84,7 +111,7 @@ if TYPE_CHECKING:
 else:
     Models = msgspec.defstruct(
         "Models",
-        [(setting.name, tuple[ModelEntry, ...] | None, None) for setting in MODEL_SETTINGS],
+        [(setting.name, tuple[ModelEntry, ...] | ModelWithFallbacks | None, None) for setting in MODEL_SETTINGS],
         bases=(Settings,),
         frozen=True,
         kw_only=True,
@@ -478,13 +505,29 @@ class StageSettings(Settings, frozen=True, kw_only=True):
         """Whether the guardrail is part of the use case's model calls, so that it must be in their region."""
         return any(setting.purpose == "text" for setting in self.model_settings(use_case))
 
-    def models_for(self, setting: str) -> tuple[str, ...]:
-        """The invocations of a model setting as `catalog.resolve` reads them, the default first.
+    def offered(self, setting: str) -> tuple[ModelWithFallbacks, ...]:
+        """The models of a model setting, the default first. A use case without models has none."""
+        value: tuple[ModelEntry, ...] | ModelWithFallbacks | None = getattr(self.models, setting, None)
+        if isinstance(value, ModelWithFallbacks):
+            return (value,)
+        return tuple(
+            ModelWithFallbacks(primary=entry, then=()) if isinstance(entry, str) else entry.named()
+            for entry in value or ()
+        )
 
-        A use case without models has none.
-        """
-        entries = getattr(self.models, setting, None) or ()
-        return tuple(entry if isinstance(entry, str) else f"{entry.model}={entry.arn}" for entry in entries)
+    def models_for(self, setting: str) -> tuple[str, ...]:
+        """The invocations that a model setting offers as `catalog.resolve` reads them, the default first."""
+        return tuple(_invocation(model.primary) for model in self.offered(setting))
+
+    def fallbacks_for(self, setting: str) -> tuple[tuple[str, ...], ...]:
+        """The invocations of each model with fallbacks: its own, then theirs."""
+        chains = ((model.primary, *model.then) for model in self.offered(setting) if model.then)
+        return tuple(tuple(map(_invocation, chain)) for chain in chains)
+
+    def called_models_for(self, setting: str) -> tuple[str, ...]:
+        """The invocations of a model setting, fallbacks included, each once."""
+        fallbacks = (model for chain in self.fallbacks_for(setting) for model in chain)
+        return tuple(dict.fromkeys((*self.models_for(setting), *fallbacks)))
 
     def options(self, use_case: str) -> Options | None:
         """A use case's own settings; None when it has none."""
@@ -531,15 +574,19 @@ class StageSettings(Settings, frozen=True, kw_only=True):
 
     @property
     def models_by_region(self) -> dict[str | None, tuple[str, ...]]:
-        """The invocations of all chosen use cases, each once, by the region that they are called in."""
+        """The invocations of all chosen use cases, fallbacks included, each once, by the region of their calls."""
         by_region: dict[str | None, dict[str, None]] = {}
         for use_case in self.chosen_use_cases:
             for setting in self.model_settings(use_case):
                 models = by_region.setdefault(self.model_region(use_case.name), {})
-                models.update(dict.fromkeys(self.models_for(setting.name)))
+                models.update(dict.fromkeys(self.called_models_for(setting.name)))
         return {region: tuple(models) for region, models in by_region.items()}
 
     @property
     def all_models(self) -> tuple[str, ...]:
         """The invocations of all chosen use cases, each once."""
         return tuple(dict.fromkeys(model for models in self.models_by_region.values() for model in models))
+
+
+def _invocation(model: ModelName) -> str:
+    return model if isinstance(model, str) else f"{model.model}={model.arn}"

@@ -130,7 +130,8 @@ class Budgets:
         self._now = now
         self._overrides: dict[tuple[str, str, str], BudgetOverride] = {}
         self._overrides_until = 0.0
-        self._models = [catalog.resolve(model) for model in settings.models]
+        fallbacks = (model for chain in settings.fallbacks for model in chain)
+        self._models = [catalog.resolve(model) for model in dict.fromkeys((*settings.models, *fallbacks))]
         limits = [invocation.model.parameters.get("maxTokens") for invocation in self._models]
         self._longest_answer = max((int(limit.max) for limit in limits if limit), default=OUTPUT_TOKENS)
 
@@ -186,6 +187,7 @@ class Budgets:
     def estimate(self, arguments: dict[str, Any]) -> Amounts:
         """What a request may use, from its body alone, at the price of the most expensive model of the use case.
 
+        Fallbacks are among them.
         Not in it: what the use case adds to the body, such as passages of documents and earlier messages.
         """
         body = arguments.get("body")

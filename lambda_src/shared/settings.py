@@ -39,6 +39,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     use_case: str
     table_name: str
     models: tuple[str, ...] = ()
+    # Each: a model, and those that answer in its place, in this order, when it cannot.
+    fallbacks: tuple[tuple[str, ...], ...] = ()
     bucket_name: str | None = None
     guardrail_id: str | None = None
     guardrail_version: str | None = None

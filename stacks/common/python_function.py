@@ -1,5 +1,6 @@
 """Lambda functions, one construct for each way they are invoked; each has its own package, role, logs and alarms."""
 
+import json
 from collections.abc import Mapping
 
 from aws_cdk import Aws, Duration, Stack, aws_logs
@@ -89,7 +90,9 @@ class PythonFunction(Construct):
         return None
 
     def _models_environment(self, scope: UseCaseStack) -> dict[str, str]:
-        return models_variable(scope.model_ids(scope.use_case))
+        fallbacks = scope.fallback_ids(scope.use_case)
+        variable = {"FALLBACKS": json.dumps(fallbacks)} if fallbacks else {}
+        return {**models_variable(scope.model_ids(scope.use_case)), **variable}
 
     @property
     def _alarm_prefix(self) -> str:

@@ -169,6 +169,26 @@ EXTRA_STAGES: dict[str, dict[str, Any]] = {
             {"per": "stage", "of": "usd", "every": "month", "limit": 99.5},
         ],
     },
+    # Models that answer in place of others.
+    "fallbacks": {
+        "account": "111122223333",
+        "region": "us-west-2",
+        "useCases": ["summarization", "chatbot", "hrQa"],
+        "costProfiles": True,
+        "models": {
+            "summarization": {"primary": "us.anthropic.claude-haiku-5-5", "then": ["us.amazon.nova-lite-v1:0"]},
+            "chatbot": [
+                {
+                    "primary": {
+                        "arn": "arn:aws:bedrock:us-west-2:111122223333:application-inference-profile/abc123",
+                        "model": "us.anthropic.claude-haiku-5-5",
+                    },
+                    "then": ["us.amazon.nova-2-lite-v1:0", "us.amazon.nova-lite-v1:0"],
+                },
+                "us.amazon.nova-lite-v1:0",
+            ],
+        },
+    },
     # Tokens next to Cognito's, and no keys.
     "issuers": {
         "region": "us-west-2",

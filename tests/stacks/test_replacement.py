@@ -175,7 +175,10 @@ def values_of(path: str) -> tuple[Stage, ...]:
         chosen = {resolve(each).model.id for each in load({}).models_for(setting.name)}
         others = [model.id for model in models() if model.purpose == setting.purpose and model.id not in chosen]
         on = turned_on(name)
-        return on, {**on, "models": {name: others[:1]}}
+        values = on, {**on, "models": {name: others[:1]}}
+        if setting.purpose not in ("text", "image"):
+            return values
+        return *values, {**on, "models": {name: {"primary": others[0], "then": others[1:3]}}}
     if parents == ["modelRegions"]:
         off = {"guardrail": {"type": "off"}, **turned_on(name)}
         return off, {**off, "modelRegions": {name: "us-east-1"}}

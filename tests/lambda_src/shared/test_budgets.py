@@ -524,6 +524,17 @@ def test_the_most_expensive_model_decides() -> None:
     assert estimates[0] < estimates[1] == estimates[2]
 
 
+def test_a_fallback_may_be_the_most_expensive_model() -> None:
+    cheap = "us.amazon.nova-micro-v1:0"
+    estimates = [
+        Budgets(settings(models=models, fallbacks=fallbacks), BudgetStore("budgets", FakeTable())).estimate(
+            {"body": Ask()}
+        )
+        for models, fallbacks in (((HAIKU,), ()), ((cheap,), ((cheap, HAIKU),)))
+    ]
+    assert estimates[0] == estimates[1]
+
+
 def test_photos_are_estimated_by_their_number_not_their_bytes() -> None:
     world = World()
     photo = Photo(content_type="image/png", data=b"x" * 1_000_000)
