@@ -5,7 +5,7 @@ Imported on stages with fallbacks only.
 
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
 from lambda_src.shared.bedrock import AnswerStream
@@ -134,11 +134,9 @@ class Fallbacks:
         """The first result. Raises the first model's error when no model has one."""
         primary = models[0]
         failure: ApiError | None = None
-        for model in models:
-            if not self._breaker.admits(model.id):
-                continue
+        for number, model in enumerate(self._in_turn(models), start=1):
             try:
-                result = self._called(context if model is models[-1] else _limited(context, longest), model, call)
+                result = self._called(context if number == len(models) else _limited(context, longest), model, call)
             except InvalidRequest:
                 # The request fits the model that it names. A fallback that does not take it is none for this request.
                 if model is primary:
@@ -146,15 +144,22 @@ class Fallbacks:
             except _FALLBACK_ERRORS as error:
                 if not error.by_model:
                     raise
-                failure = error if model is primary else failure
+                failure = error if model is primary else failure or error
             else:
                 return _reported(context, primary, model, failure, result)
             if context.deadline.seconds_left < LEAST_SECONDS:
                 break
-        if failure is not None:
-            raise failure
-        # It was skipped, and no fallback has answered.
-        return self._called(context, primary, call), primary
+        raise failure or DeadlineExceeded("The model did not answer in time. Try again, or ask for less.")
+
+    def _in_turn(self, models: Sequence[Invocation]) -> Iterator[Invocation]:
+        """Those that the breaker admits, and after them the others: nobody gets an error that no model gave."""
+        skipped = []
+        for model in models:
+            if self._breaker.admits(model.id):
+                yield model
+            else:
+                skipped.append(model)
+        yield from skipped
 
     def _called(self, context: Context, model: Invocation, call: Callable[[Context, Invocation], Result]) -> Result:
         """The call's result. The breaker learns of it."""

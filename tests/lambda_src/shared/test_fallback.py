@@ -277,6 +277,13 @@ def test_when_all_models_are_skipped_the_first_is_called() -> None:
     assert stage.ask() == ("good", HAIKU.id)
 
 
+def test_when_all_models_are_skipped_and_the_first_fails_a_fallback_answers() -> None:
+    stage = Stage(ENDED, ENDED, ENDED, *THROTTLED, GOOD)
+    with pytest.raises(errors.ModelUnavailable):
+        stage.ask()
+    assert stage.ask() == ("good", NOVA.id)
+
+
 def test_when_the_first_is_skipped_and_no_other_answers_the_error_is_its_own() -> None:
     stage = Stage(ENDED, GOOD)
     stage.ask()
