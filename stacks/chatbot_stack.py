@@ -14,6 +14,7 @@ from stacks.common.guardrail import Guardrail
 from stacks.common.model_access import ModelAccess
 from stacks.common.python_function import QueueFunction
 from stacks.common.table import Table
+from stacks.common.usage import grant_recording, recording_variables
 from stacks.common.use_case_stack import UseCaseStack
 from stacks.common.work_queue import WorkQueue
 from stacks.config import StageSettings
@@ -62,7 +63,7 @@ class ChatbotStack(UseCaseStack):
             "Memory",
             part="memory",
             services=services,
-            environment=environment,
+            environment={**environment, **recording_variables(self)},
             alarms=alarms,
             timeout=MEMORY_TIMEOUT,
         )
@@ -73,6 +74,7 @@ class ChatbotStack(UseCaseStack):
         for role in api.roles:
             bucket.grant_objects(role, PREFIX, ("s3:PutObject", "s3:GetObject"))
         ModelAccess(self, guardrail=guardrail).grant(memory.role)
+        grant_recording(self, memory.role)
         bucket.grant_objects(memory.role, PREFIX, ("s3:DeleteObject",))
         bucket.grant_list(memory.role, PREFIX)
         queue.feed(memory.function, memory.role, concurrency=MEMORY_CONCURRENCY)

@@ -17,6 +17,7 @@ from stacks.common.model_access import ModelAccess
 from stacks.common.python_function import ApiFunction, QueueFunction
 from stacks.common.s3_source import S3Source
 from stacks.common.table import Table
+from stacks.common.usage import grant_recording, recording_variables
 from stacks.common.use_case_api import add_apis
 from stacks.common.use_case_stack import UseCaseStack
 from stacks.common.vector_store import MAINTAIN, READ, VectorStore
@@ -70,7 +71,7 @@ class HrQaStack(UseCaseStack):
             "Ingestion",
             part="ingestion",
             services=("bedrock-runtime", "dynamodb", "s3", "sqs", *(("textract",) if settings.hr_qa.ocr else ())),
-            environment=common,
+            environment={**common, **recording_variables(self)},
             alarms=alarms,
             memory_size=INGESTION_MEMORY,
             timeout=INGESTION_TIMEOUT,
@@ -90,6 +91,7 @@ class HrQaStack(UseCaseStack):
         ModelAccess(self, guardrail=guardrail).grant(api.role)
         ModelAccess(self, "hr_qa_rerank").grant(api.role)
         table.grant_scan(ingestion.role)
+        grant_recording(self, ingestion.role)
         self._sweep(queue)
         self._grant_without_resources(api, ingestion)
         add_apis(self, routes=ROUTES, function=api.function, alarms=alarms)

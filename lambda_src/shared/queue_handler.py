@@ -7,6 +7,7 @@ alone, and no delivery counts against a message that has not begun.
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
+from lambda_src.shared.background_usage import Record
 from lambda_src.shared.context import Context, Deadline
 from lambda_src.shared.ids import new_id
 from lambda_src.shared.observability import log_request, logger
@@ -25,7 +26,8 @@ class QueueHandler(Generic[Step]):
     `decode` turns a message's body into a step, and raises for an invalid one; `run` executes it; `name` names it in
     the log. A step is run `max_receives` times at most. `give_up` gets it after its last failure, and again when it is
     delivered once more, because the last attempt may have ended the process. `retry_after(receipt, seconds)` delays the
-    next delivery.
+    next delivery. `record(context, caller)` gets what a step used of the models, also a failed one; `charged_to` is its
+    caller, by default the handler's.
     """
 
     def __init__(
@@ -38,6 +40,8 @@ class QueueHandler(Generic[Step]):
         retry_after: Callable[[str, int], None],
         name: Callable[[Step | None], str],
         give_up: Callable[[Step], None] = lambda step: None,
+        record: Record | None = None,
+        charged_to: Callable[[Step], str] | None = None,
     ) -> None:
         self._caller = caller
         self._max_receives = max_receives
@@ -46,6 +50,8 @@ class QueueHandler(Generic[Step]):
         self._retry_after = retry_after
         self._name = name
         self._give_up = give_up
+        self._record = record
+        self._charged_to = charged_to
 
     def __call__(self, event: dict[str, Any], lambda_context: Any) -> dict[str, Any]:
         """SQS's event in, the ids of the messages that failed out; SQS deletes the others."""
@@ -68,9 +74,15 @@ class QueueHandler(Generic[Step]):
             logger.exception("step failed", request_id=context.request_id, receives=receives, last=last)
             self._after_failure(record, step, receives, last)
             log_request(context, step=self._name(step), error=type(error).__name__, receives=receives)
+            self._record_use(context, step)
             return False
         log_request(context, step=self._name(step), error=None, receives=receives)
+        self._record_use(context, step)
         return True
+
+    def _record_use(self, context: Context, step: Step | None) -> None:
+        if self._record and step is not None:
+            self._record(context, self._charged_to(step) if self._charged_to else self._caller)
 
     def _after_failure(self, record: dict[str, Any], step: Step | None, receives: int, last: bool) -> None:
         """Never raises: SQS must get the response."""

@@ -108,8 +108,10 @@ def usage_rows(
     now: float,
     team: str | None = None,
     name: str | None = None,
+    background: bool = False,
 ) -> list[UsageRow]:
-    """What one request used, at `now`, in seconds since 1970. The request is counted with its first model."""
+    """What one request used, at `now`, in seconds since 1970. It is counted with its first model, and work in the
+    background not at all."""
     day = datetime.fromtimestamp(now, UTC).date().isoformat()
     called = [use for use in uses if use.calls]
     return [
@@ -121,7 +123,7 @@ def usage_rows(
             team=team,
             name=name,
             amounts=UsageAmounts(
-                requests=0 if number else 1,
+                requests=0 if number or background else 1,
                 calls=use.calls,
                 input_tokens=use.input_tokens,
                 output_tokens=use.output_tokens,

@@ -24,14 +24,25 @@ def grant_usage(scope: UseCaseStack, role: iam.Role) -> None:
     if not _spends(scope):
         return
     settings = scope.settings
-    # Found by their names: a reference would not let the other stack replace or delete them.
-    _grant(role, ("dynamodb:UpdateItem",), "dynamodb", "table", usage_table_name(settings))
+    grant_recording(scope, role)
     if settings.budgets:
         # Query: the limits of single callers.
         _grant(role, ("dynamodb:UpdateItem", "dynamodb:Query"), "dynamodb", "table", budgets_table_name(settings))
     if _warns(settings):
         condition = {"StringEquals": {"events:source": SOURCE}}
         _grant(role, ("events:PutEvents",), "events", "event-bus", "default", conditions=condition)
+
+
+def recording_variables(scope: UseCaseStack) -> dict[str, str]:
+    """The variable of a function that calls models in the background: budgets do not limit it."""
+    return {"USAGE_TABLE": usage_table_name(scope.settings)} if _spends(scope) else {}
+
+
+def grant_recording(scope: UseCaseStack, role: iam.Role) -> None:
+    """Lets the role record what was used."""
+    if _spends(scope):
+        # Found by its name: a reference would not let the other stack replace or delete it.
+        _grant(role, ("dynamodb:UpdateItem",), "dynamodb", "table", usage_table_name(scope.settings))
 
 
 def usage_environment(settings: StageSettings) -> dict[str, str]:

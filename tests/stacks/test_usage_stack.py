@@ -21,6 +21,7 @@ SPENDING = {
     "lambda_src/shared/run.sh",
     "lambda_src.hr_qa.handler.handler",
 }
+BACKGROUND = {"lambda_src.chatbot.memory.handler.handler", "lambda_src.hr_qa.ingestion.handler.handler"}
 REPORTING = "lambda_src.usage.handler.handler"
 
 
@@ -36,11 +37,17 @@ def test_functions_behind_apis_with_models_have_the_budgets_and_the_tables(assem
     limited = {}
     for _, function in functions(assembly_of("limited")):
         variables = function["Environment"]["Variables"]
-        assert ("BUDGETS" in variables) == ("BUDGETS_TABLE" in variables) == ("USAGE_TABLE" in variables)
+        assert ("BUDGETS" in variables) == ("BUDGETS_TABLE" in variables)
         if "BUDGETS" in variables:
             limited[function["Handler"]] = variables
 
     assert limited.keys() == {*SPENDING, REPORTING}
+    recording = {
+        function["Handler"]
+        for _, function in functions(assembly_of("limited"))
+        if function["Environment"]["Variables"].get("USAGE_TABLE") == USAGE_STACK
+    }
+    assert recording == {*SPENDING, REPORTING, *BACKGROUND}
     for variables in limited.values():
         text = {name: value for name, value in variables.items() if isinstance(value, str)}
         settings = read_settings(Settings, {**text, "TABLE_NAME": "table"})
@@ -76,7 +83,7 @@ def test_they_may_record_and_reserve_and_nothing_else(
     assert granted == {
         function["Role"]["Fn::GetAtt"][0]
         for _, function in functions(assembly_of("limited"))
-        if function["Handler"] in SPENDING
+        if function["Handler"] in SPENDING or (resource.endswith("-usage") and function["Handler"] in BACKGROUND)
     }
 
 
@@ -210,8 +217,8 @@ def test_a_stage_without_models_has_no_budgets() -> None:
             "auth.admins: missing; without it each user of the pool could change budgets and see everyone's use",
         ),
         ({"auth": {"auditors": ["a"]}}, "auth.auditors: only with `auth.admins`: without it nobody is kept out"),
-        ({"budgets": [{**BUDGET, "warn": [0]}]}, "budgets[0].warn: Expected `float` > 0.0 ([0])"),
-        ({"budgets": [{**BUDGET, "warn": [80]}]}, "budgets[0].warn: Expected `float` <= 1.0 ([80])"),
+        ({"budgets": [{**BUDGET, "warn": [0]}]}, "budgets[0].warn[0]: Expected `float` > 0.0 (0)"),
+        ({"budgets": [{**BUDGET, "warn": [80]}]}, "budgets[0].warn[0]: Expected `float` <= 1.0 (80)"),
     ],
 )
 def test_problems_of_reports(settings: dict[str, Any], problem: str) -> None:

@@ -1,6 +1,7 @@
 """Takes the screenshots in the documentation, with the tests' fake data: `make screenshots`."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 
 from tests.ui.browser import ROOT, BrowserSession
 from tests.ui.fake_api import FakeApi, png
@@ -109,3 +110,22 @@ def screenshot_credit_risk(new_session: Callable[..., BrowserSession]) -> None:
     page.get_by_role("button", name="Score the application").click()
     page.locator("img.gauge").first.wait_for()
     _save(session, "credit-risk", 2150)
+
+
+def screenshot_usage(new_session: Callable[..., BrowserSession], api: FakeApi) -> None:
+    usage = api.services["usage"]
+    until = "2026-12-01T00:00:00.000Z"
+    usage.budgets = [
+        {"per": "caller", "of": "requests", "every": "day", "limit": 500, "used": 180, "until": until},
+        {"per": "stage", "of": "usd", "every": "month", "limit": 300, "used": 241.37, "until": until},
+    ]
+    today = datetime.now(UTC).date()
+    for number, use_case in enumerate(("hr-qa", "chatbot", "summarization")):
+        for day in range(21):
+            dollars = (3 + (day * (number + 2)) % 5) * (3 - number) / 4
+            usage.add(f"{today - timedelta(days=day)}", use_case=use_case, dollars=dollars)
+    session = new_session()
+    page = session.open("usage")
+    page.get_by_label("From (UTC)").first.wait_for()
+    page.get_by_text("HR questions").last.wait_for()
+    _save(session, "usage", 1180)

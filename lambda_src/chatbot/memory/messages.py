@@ -5,6 +5,7 @@ import msgspec
 from lambda_src.chatbot.memory.worker import Worker
 from lambda_src.chatbot.queue import MaintainConversation, Queue
 from lambda_src.chatbot.settings import ChatSettings
+from lambda_src.shared.background_usage import background_usage
 from lambda_src.shared.queue_handler import QueueHandler
 
 
@@ -17,4 +18,6 @@ def make_queue_handler(settings: ChatSettings, worker: Worker, queue: Queue) -> 
         run=worker.maintain,
         retry_after=queue.retry_after,
         name=lambda step: "maintainConversation" if step else "none",
+        record=background_usage(settings),
+        charged_to=lambda step: step.caller,
     )

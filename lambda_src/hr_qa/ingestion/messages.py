@@ -6,6 +6,7 @@ from lambda_src.hr_qa.ingestion.worker import Worker
 from lambda_src.hr_qa.queue import AnyStep, Queue, Refresh, Start
 from lambda_src.hr_qa.resources import parse_object_key
 from lambda_src.hr_qa.settings import HrSettings
+from lambda_src.shared.background_usage import background_usage
 from lambda_src.shared.queue_handler import QueueHandler
 
 
@@ -23,6 +24,7 @@ def make_queue_handler(settings: HrSettings, worker: Worker, queue: Queue) -> Qu
         retry_after=queue.retry_after,
         name=lambda step: type(step).__name__,
         give_up=worker.give_up,
+        record=background_usage(settings),
     )
 
 
