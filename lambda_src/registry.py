@@ -192,6 +192,8 @@ USE_CASES = (
 MODEL_SETTINGS = tuple(setting for use_case in USE_CASES for setting in use_case.models)
 # Not one that a stage chooses: for administrators, on stages that accept tokens and keys.
 ACCESS = UseCase(name="access", title="Access")
+# Nor this one: for all callers, on stages that erase and export what they keep of them.
+CALLER_DATA = UseCase(name="caller_data", title="Caller data")
 
 
 def camel(name: str) -> str:

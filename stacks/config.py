@@ -8,7 +8,7 @@ from lambda_src.access.settings import AccessOptions, Group, Issuer
 from lambda_src.chatbot.settings import ChatbotOptions
 from lambda_src.credit_risk.settings import CreditRiskOptions
 from lambda_src.hr_qa.settings import HrQaOptions
-from lambda_src.registry import MODEL_SETTINGS, USE_CASES, ModelSetting, UseCase
+from lambda_src.registry import CALLER_DATA, MODEL_SETTINGS, USE_CASES, ModelSetting, UseCase
 from lambda_src.shared.settings import Budget, Options
 from stacks.geography import RESIDENCIES
 
@@ -32,7 +32,8 @@ class Auth(Settings, frozen=True, kw_only=True):
     api_keys: bool = False
     # Other AWS accounts whose principals may call, if an administrator there lets them.
     accounts: tuple[Annotated[str, msgspec.Meta(pattern="^[0-9]{12}$")], ...] = ()
-    # Groups that may manage API keys. Left out: everyone that the main API's authorization lets in.
+    # Groups that may manage API keys and erase callers' data. Left out: everyone that the main API's authorization lets
+    # in may manage keys, and nobody may erase others' data.
     admins: tuple[Group, ...] = ()
 
     @property
@@ -373,6 +374,8 @@ class StageSettings(Settings, frozen=True, kw_only=True):
     reserved_concurrency: ReservedConcurrency = ReservedConcurrency()
     # Limits on what callers, teams and the stage use of the models.
     budgets: tuple[Budget, ...] = ()
+    # Whether callers can have what the stage keeps of them erased, and export it.
+    caller_data: bool = False
     streaming: StreamingSettings = StreamingSettings()
     log_retention_days: int = 90
     # Log prompts and answers, including personal data. Off by default.
@@ -449,12 +452,15 @@ class StageSettings(Settings, frozen=True, kw_only=True):
 
     def options(self, use_case: str) -> Options | None:
         """A use case's own settings; None when it has none."""
-        return getattr(self, use_case, None)
+        options = getattr(self, use_case, None)
+        return options if isinstance(options, Options) else None
 
     @property
     def access(self) -> AccessOptions:
         """What the functions that manage and check keys and tokens read of the settings."""
-        use_cases = tuple(use_case.name.replace("_", "-") for use_case in self.chosen_use_cases)
+        use_cases = tuple(use_case.id for use_case in self.chosen_use_cases)
+        if self.caller_data:
+            use_cases = (*use_cases, CALLER_DATA.id)
         return AccessOptions(
             admins=self.auth.admins, groups=self.groups, issuers=self.auth.issuers, use_cases=use_cases
         )

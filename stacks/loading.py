@@ -192,8 +192,8 @@ def _auth_problems(settings: StageSettings) -> Iterable[str]:
             yield f"auth.issuers[{number}].url: {url!r} is listed twice"
     if auth.accounts and auth.type != "iam":
         yield "auth.accounts: only with `type` iam"
-    if auth.admins and not auth.api_keys:
-        yield "auth.admins: only with `apiKeys`, which they manage"
+    if auth.admins and not (auth.api_keys or settings.caller_data):
+        yield "auth.admins: only with `apiKeys`, which they manage, or `callerData`, which they may erase"
     if auth.api_keys and auth.type == "cognito" and not auth.admins:
         yield "auth.admins: required with `apiKeys` and cognito: otherwise every user of the pool could manage keys"
     variables = len("".join(settings.access.environment().values()).encode())

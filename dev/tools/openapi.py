@@ -15,7 +15,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from dev.tools.examples import VALUES, example, request_example
-from lambda_src.registry import ACCESS, USE_CASES, UseCase
+from lambda_src.registry import ACCESS, CALLER_DATA, USE_CASES, UseCase
 from lambda_src.shared.errors import (
     ApiError,
     BudgetExhausted,
@@ -411,7 +411,7 @@ def write(folder: Path, contents: Mapping[str, str], report: Callable[[str], Non
 
 
 def main() -> int:
-    write(FOLDER, files((*USE_CASES, ACCESS)), print)
+    write(FOLDER, files((*USE_CASES, ACCESS, CALLER_DATA)), print)
     return 0
 
 

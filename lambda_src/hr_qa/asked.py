@@ -2,7 +2,8 @@
 
 A question (`asked`, `<id>`) belongs to its caller. While it is unanswered, or its answer was rated as unhelpful, it is
 also listed as a gap (`gaps#<namespace>`, `<id>`) of each namespace that it searched, without its caller: the editors of
-a space read there what is missing. Both expire together. Answers are not stored.
+a space read there what is missing. Where callers can have their data erased, `asker#<namespace>`, `<id>` lists the
+questions of each caller. All expire together. Answers are not stored.
 """
 
 import msgspec
@@ -46,12 +47,18 @@ class _AskedQuestion(Gap, kw_only=True, rename="camel", omit_defaults=True):
 class AskedQuestions(Table):
     """The questions of one stage."""
 
-    def add(self, question: Gap, caller: str, namespaces: list[str], days: int) -> None:
+    def add(
+        self, question: Gap, caller: str, namespaces: list[str], days: int, *, listed_by_caller: bool = False
+    ) -> None:
         """Records a question that was just asked; it expires after `days`."""
-        asked = _AskedQuestion(
-            **msgspec.structs.asdict(question), owner=caller_namespace(caller), namespaces=namespaces
-        )
-        self._store(msgspec.structs.replace(asked, expires_at=int(self._now()) + days * DAY_SECONDS))
+        expires_at = int(self._now()) + days * DAY_SECONDS
+        owner = caller_namespace(caller)
+        fields = {**msgspec.structs.asdict(question), "expires_at": expires_at}
+        if listed_by_caller:
+            # First: a question that is not listed would not be erased.
+            key = item_key(_by_caller(owner), question.id)
+            self._call("put_item", Item={**key, **to_item({"expiresAt": expires_at})})
+        self._store(_AskedQuestion(**fields, owner=owner, namespaces=namespaces))
 
     def rate(self, question_id: str, caller: str, *, helpful: bool, comment: str | None) -> None:
         """Replaces the caller's rating. Raises `NotFound` for a question of somebody else."""
@@ -67,6 +74,38 @@ class AskedQuestions(Table):
         page = self._query(f"gaps#{namespace}", limit=limit, cursor=cursor)
         gaps = [msgspec.convert(from_item(item), Gap) for item in page.items]
         return [gap for gap in gaps if gap.expires_at > self._now()], page.cursor
+
+    def of_caller(self, caller: str, limit: int, cursor: str | None) -> tuple[list[Gap], str | None]:
+        """The questions that are listed as the caller's, newest first, and the next page's cursor."""
+        page = self._query(_by_caller(caller_namespace(caller)), limit=limit, cursor=cursor)
+        items = (self._get(_asked_key(item["sk"]["S"])) for item in page.items)
+        questions = [msgspec.convert(from_item(item), _AskedQuestion).gap for item in items if item]
+        return [question for question in questions if question.expires_at > self._now()], page.cursor
+
+    def erase(self, caller: str, limit: int) -> tuple[int, int]:
+        """Erases up to `limit` of the caller's questions, and that many gaps of their own documents. Returns how many
+        places it found them in, and how many questions those were."""
+        owner = caller_namespace(caller)
+        # Who asks about a caller's own documents is the caller, so the gaps name some that are not listed.
+        places = [
+            item_key(partition, item["sk"]["S"])
+            for partition in (_by_caller(owner), f"gaps#{owner}")
+            for item in self._query(partition, limit=limit, consistent=True).items
+        ]
+        erased = 0
+        for place in places:
+            erased += self._erase(place["sk"]["S"])
+            self._call("delete_item", Key=place)
+        return len(places), erased
+
+    def _erase(self, question_id: str) -> bool:
+        item = self._get(_asked_key(question_id))
+        if item is None:
+            return False
+        for namespace in msgspec.convert(from_item(item), _AskedQuestion).namespaces:
+            self._call("delete_item", Key=item_key(f"gaps#{namespace}", question_id))
+        self._call("delete_item", Key=_asked_key(question_id))
+        return True
 
     def _store(self, asked: _AskedQuestion) -> None:
         """The question and its gaps in one transaction, which may be repeated."""
@@ -85,6 +124,10 @@ class AskedQuestions(Table):
 def new_question(question_id: str, question: str, *, answered: bool) -> Gap:
     """A question asked now."""
     return Gap(id=question_id, question=question, answered=answered, asked_at=timestamp())
+
+
+def _by_caller(owner: str) -> str:
+    return f"asker#{owner}"
 
 
 def _asked_key(question_id: str) -> Item:

@@ -17,6 +17,7 @@ from lambda_src.image_generation.models import (
     ImageRecord,
     ListOrCreateQuery,
 )
+from lambda_src.image_generation.resources import object_key
 from lambda_src.shared import aws
 from lambda_src.shared.bedrock import Bedrock
 from lambda_src.shared.catalog import Invocation
@@ -93,7 +94,7 @@ class ImageService:
         """Deletes the record last: if something fails before it, a retry still finds it. Raises `NotFound`."""
         record = self._store.get(context.caller, id)
         IdempotencyStore.of(self._store).forget(record.id)
-        erase_object(self._s3, str(self._settings.bucket_name), _key(record.id))
+        erase_object(self._s3, str(self._settings.bucket_name), object_key(record.id))
         self._store.delete(context.caller, id)
 
     def _screen(self, context: Context, body: CreateImages) -> CreateImages:
@@ -141,7 +142,7 @@ class ImageService:
     def _clean_up(self, caller: str, records: list[ImageRecord]) -> None:
         for record in records:
             try:
-                erase_object(self._s3, str(self._settings.bucket_name), _key(record.id))
+                erase_object(self._s3, str(self._settings.bucket_name), object_key(record.id))
                 self._store.delete(caller, record.id)
             except Exception as error:
                 # The caller gets the first failure; this one is logged only.
@@ -150,7 +151,7 @@ class ImageService:
     def _image(self, record: ImageRecord) -> Image:
         url = self._s3.generate_presigned_url(
             "get_object",
-            Params={"Bucket": self._settings.bucket_name, "Key": _key(record.id)},
+            Params={"Bucket": self._settings.bucket_name, "Key": object_key(record.id)},
             ExpiresIn=URL_SECONDS,
         )
         return Image(**structs.asdict(record), url=url, url_expires_at=timestamp(time.time() + URL_SECONDS))
@@ -158,9 +159,5 @@ class ImageService:
     def _put(self, record: ImageRecord, data: bytes) -> None:
         with aws.store_errors():
             self._s3.put_object(
-                Bucket=self._settings.bucket_name, Key=_key(record.id), Body=data, ContentType=record.content_type
+                Bucket=self._settings.bucket_name, Key=object_key(record.id), Body=data, ContentType=record.content_type
             )
-
-
-def _key(image_id: str) -> str:
-    return f"images/{image_id}.png"

@@ -13,6 +13,7 @@ from lambda_src.registry import MODEL_SETTINGS, USE_CASES
 from lambda_src.shared.catalog import models, resolve
 from stacks.access_stack import AccessStack
 from stacks.budgets_stack import BudgetsStack
+from stacks.caller_data_stack import CallerDataStack
 from stacks.config import StageSettings
 from stacks.loading import load_stage
 from stacks.model_choice import with_choices
@@ -83,6 +84,7 @@ VALUES: dict[str, tuple[Stage, ...]] = {
     "guardrail.type": ({}, {"guardrail": {"type": "off"}}, {"guardrail": GUARDRAIL}),
     "guardrail.id": ({"guardrail": GUARDRAIL}, {"guardrail": {**GUARDRAIL, "id": "def456"}}),
     "guardrail.version": ({"guardrail": GUARDRAIL}, {"guardrail": {**GUARDRAIL, "version": "2"}}),
+    "callerData": ({}, {"callerData": True}),
     "chatbot.windowTokens": ({}, {"chatbot": {"windowTokens": 4000}}),
     "chatbot.retentionDays": ({}, {"chatbot": {"retentionDays": 30}}),
     "creditRisk.letters": ({}, {"creditRisk": {"letters": True}}),
@@ -220,6 +222,8 @@ def templates(key: bytes, only: str | None) -> dict[str, Resources]:
         stacks.append(AccessStack(app, settings=settings, today=TODAY))
     if settings.budgets:
         stacks.append(BudgetsStack(app, settings=settings, today=TODAY))
+    if settings.caller_data:
+        stacks.append(CallerDataStack(app, settings=settings, today=TODAY))
     if settings.ui.deployed:
         stacks.append(UiStack(app, settings=settings, today=TODAY, apis=apis))
     assembly = app.synth()
