@@ -177,8 +177,8 @@ class KeptResponses:
     """A use case that keeps nothing but responses for repeated requests, for a day. They are not exported: callers have
     got them."""
 
-    def __init__(self, settings: Settings, store: IdempotencyStore | None = None) -> None:
-        self._store = store or IdempotencyStore(settings.table_name)
+    def __init__(self, store: IdempotencyStore) -> None:
+        self._store = store
         self.erasers: Sequence[Part] = (self.erase,)
         self.exporters: Sequence[Part] = ()
 
@@ -200,31 +200,38 @@ class CallerRecords:
         erase: Callable[[Any], None] = lambda record: None,
         export: Callable[[Run, Any], None] = lambda run, record: None,
     ) -> None:
-        """`kind` is the plural that counts and file names have."""
+        """`kind` is the plural that counts and folders have."""
         self._kind = kind
         self._store = store
         self._responses = IdempotencyStore.of(store)
-        self._erase = erase
-        self._export = export
+        self._erase_more = erase
+        self._export_more = export
+        self.erasers: Sequence[Part] = (KeptResponses(self._responses).erase, self._erase)
+        self.exporters: Sequence[Part] = (self._export,)
 
-    def erase(self, run: Run, cursor: str | None) -> str | None:
+    def _erase(self, run: Run, cursor: str | None) -> str | None:
         """The record last: if something fails before it, a repetition still finds it."""
         records, cursor = self._store.page(run.caller, PAGE, cursor)
         for record in records:
             self._responses.forget(record.id)
-            self._erase(record)
+            self._erase_more(record)
             self._store.delete(run.caller, record.id)
             run.count(self._kind)
         return cursor
 
-    def export(self, run: Run, cursor: str | None) -> str | None:
+    def _export(self, run: Run, cursor: str | None) -> str | None:
         """A file for each record."""
         records, cursor = self._store.page(run.caller, PAGE, cursor)
         for record in records:
             run.archive.add(f"{self._kind}/{record.id}.json", record)
-            self._export(run, record)
+            self._export_more(run, record)
             run.count(self._kind)
         return cursor
+
+
+def kept_responses(settings: CallerDataSettings) -> KeptResponses:
+    """The data of a use case that stores nothing else."""
+    return KeptResponses(IdempotencyStore(settings.table_name))
 
 
 def make_handler(

@@ -33,7 +33,7 @@ class ConversationData:
         self._conversations = conversations or Conversations(settings.table_name)
         self._photo_store = photo_store or PhotoStore(self._bucket)
         self._responses = IdempotencyStore.of(self._conversations)
-        responses = KeptResponses(settings, self._responses)
+        responses = KeptResponses(self._responses)
         self.erasers: Sequence[Part] = (responses.erase, self._erase_page)
         self.exporters: Sequence[Part] = (self._export_page,)
 

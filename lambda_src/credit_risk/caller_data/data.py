@@ -42,7 +42,7 @@ class LendingData:
         self._scores = scores or ScoreStore(settings.table_name)
         self._batches = batches or BatchStore(settings.table_name)
         self._trainings = trainings or TrainingStore(settings.table_name)
-        responses = KeptResponses(settings, IdempotencyStore.of(self._scores))
+        responses = KeptResponses(IdempotencyStore.of(self._scores))
         self.erasers: Sequence[Part] = (
             *(responses.erase, self._keep_scores, self._keep_batches, self._keep_trainings),
         )

@@ -53,7 +53,7 @@ class DocumentData:
         self._files = files or FileStore(self._bucket)
         self._queue = queue or Queue(settings.queue_url)
         self._responses = IdempotencyStore.of(self._documents)
-        responses = KeptResponses(settings, self._responses)
+        responses = KeptResponses(self._responses)
         self.erasers: Sequence[Part] = (
             *(responses.erase, self._erase_questions, self._disown_shared),
             *(self._erase_documents, self._await_ingestion),
@@ -117,13 +117,14 @@ class DocumentData:
         return "waiting"
 
     def _erase(self, run: Run, namespace: str, document: DocumentItem) -> None:
+        """The message first: it takes a minute and a half to do its work, and without it no marked document goes."""
+        self._queue.send_clean(namespace, document.id)
         try:
             self._documents.mark_deleting(namespace, document.id)
         except StaleWriteError:
             return
         self._responses.forget(document.id)
         self._files.delete(namespace, document.id)
-        self._queue.send_clean(namespace, document.id)
         if document.status != "deleting":
             run.count("documents")
             run.count("chunks", document.chunks or 0)

@@ -2,8 +2,8 @@
 
 from lambda_src.shared import start  # isort: skip  (first: it disables garbage collection during the other imports)
 
-from lambda_src.image_generation.caller_data.data import ImageData
+from lambda_src.image_generation.caller_data.data import image_data
 from lambda_src.shared.caller_data import make_handler
 
-handler = make_handler(ImageData)
+handler = make_handler(image_data)
 start.done()

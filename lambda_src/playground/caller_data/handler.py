@@ -2,7 +2,7 @@
 
 from lambda_src.shared import start  # isort: skip  (first: it disables garbage collection during the other imports)
 
-from lambda_src.shared.caller_data import KeptResponses, make_handler
+from lambda_src.shared.caller_data import kept_responses, make_handler
 
-handler = make_handler(KeptResponses)
+handler = make_handler(kept_responses)
 start.done()

@@ -190,6 +190,22 @@ def test_the_kills_cover_every_call_of_the_first_round() -> None:
     assert world.receipt(erasure)["status"] == "erased"
 
 
+@pytest.mark.parametrize("after", [False, True])
+@pytest.mark.parametrize("call", range(1, 140, 9))
+def test_a_killed_function_is_repeated(call: int, after: bool) -> None:
+    """A use case's function is killed at one of its calls to AWS, in the first round and in the second."""
+    world, before = filled()
+    world.settings = msgspec.structs.replace(world.settings, max_receives=9)
+    erasure = world.erase()
+    killer = world.functions.killer
+    for status in ("erased", "final"):
+        killer.calls, killer.at, killer.after = 0, call, after
+        world.run(until=lambda status=status: world.receipt(erasure)["status"] == status)  # type: ignore[misc]
+
+    check_erased(world, before)
+    assert world.receipt(erasure)["status"] == "final"
+
+
 def test_a_use_case_that_fails_does_not_hold_up_the_others_and_is_named() -> None:
     world, _ = filled()
     world.functions.fail = {"image-generation"}

@@ -30,7 +30,7 @@ from lambda_src.hr_qa.file_types import PDF
 from lambda_src.hr_qa.models import AskQuestion, CreateDocument
 from lambda_src.hr_qa.queue import Queue as HrQueue
 from lambda_src.hr_qa.settings import Space
-from lambda_src.image_generation.caller_data.data import ImageData
+from lambda_src.image_generation.caller_data.data import image_data
 from lambda_src.image_generation.models import ImageRecord
 from lambda_src.image_generation.service import ImageService
 from lambda_src.playground.service import PlaygroundService
@@ -42,7 +42,7 @@ from lambda_src.shared.http import Api
 from lambda_src.shared.idempotency import IdempotencyStore
 from lambda_src.shared.photos import Photo
 from lambda_src.shared.store import RecordStore
-from lambda_src.summarization.caller_data.data import ReportData
+from lambda_src.summarization.caller_data.data import report_data
 from lambda_src.summarization.models import SummaryRecord
 from lambda_src.summarization.service import SummaryService
 from tests.fakes import (
@@ -103,23 +103,27 @@ class Buckets:
 
 
 class FakeLambda:
-    """A Lambda client. `fail`: the use cases whose functions raise. `after` is called after each invocation."""
+    """A Lambda client. `fail`: the use cases whose functions raise. `killer` kills a function at one of its calls."""
 
-    def __init__(self, data: dict[str, CallerData], s3: Any) -> None:
+    def __init__(self, data: dict[str, CallerData], s3: Any, killer: chat_world.Killer) -> None:
         self._data = data
+        self.killer = killer
         self._s3 = s3
         self.fail: set[str] = set()
-        self.tasks: list[tuple[str, dict[str, Any]]] = []
         # Of each function: so little that each invocation makes one step.
         self.seconds = 1.0
 
     def invoke(self, *, FunctionName: str, Payload: bytes) -> dict[str, Any]:
         name = FunctionName.removeprefix("bedrock-endpoints-test-").removesuffix("-caller-data")
         task = json.loads(Payload)
-        self.tasks.append((name, task))
+        assert name in self._data, f"add the data of {name} to World, in `fill` and in `_data`"
         if name in self.fail:
             return {"FunctionError": "Unhandled", "Payload": io.BytesIO(b'{"errorMessage": "simulated"}')}
-        piece = CallerDataHandler(self._data[name], "exports", self._s3)(task, LambdaContext(self.seconds))
+        try:
+            piece = CallerDataHandler(self._data[name], "exports", self._s3)(task, LambdaContext(self.seconds))
+        except Killed:
+            self.killer.at, self.killer.dead = None, False
+            return {"FunctionError": "Unhandled", "Payload": io.BytesIO(b'{"errorMessage": "killed"}')}
         return {"Payload": io.BytesIO(json.dumps(piece).encode())}
 
 
@@ -144,8 +148,9 @@ class World:
         self.killer = chat_world.Killer()
         self.kills = 0
         self.sqs = chat_world.FakeSqs(self)  # type: ignore[arg-type]
-        self.data = self._data()
-        self.functions = FakeLambda(self.data, self.s3)
+        function_killer = chat_world.Killer()
+        self.data = self._data(function_killer)
+        self.functions = FakeLambda(self.data, KillableClient(self.s3, function_killer), function_killer)
         self.now = 1_800_000_000.0
         self.settings = ErasureSettings(
             stage="test",
@@ -351,40 +356,39 @@ class World:
         store = JobStore("caller-data", table, self.clock, lambda seconds: None)
         return store, Queue("queue", sqs), Exports("exports", s3, self.clock)
 
-    def _data(self) -> dict[str, CallerData]:
+    def _data(self, killer: chat_world.Killer) -> dict[str, CallerData]:
         """The functions of the use cases, as their handlers make them."""
+        tables = {name: KillableClient(table, killer) for name, table in self.tables.items()}
+        s3: Any = KillableClient(self.s3, killer)
 
         def stage(bucket: str, settings_type: Any = CallerDataSettings, **more: Any) -> Any:
             common = {"stage": "test", "use_case": bucket, "table_name": "t", "bucket_name": bucket}
             return settings_type(**common, exports_bucket="exports", **more)
 
-        summaries = RecordStore("t", "summary", SummaryRecord, self.tables["summarization"])
-        images = RecordStore("t", "image", ImageRecord, self.tables["image-generation"])
+        summaries = RecordStore("t", "summary", SummaryRecord, tables["summarization"])
+        images = RecordStore("t", "image", ImageRecord, tables["image-generation"])
         hr, credit = self.hr, self.credit
         return {
-            "summarization": ReportData(stage("none"), summaries),
-            "image-generation": ImageData(stage("image-generation"), images, self.s3),
-            **{
-                name: KeptResponses(stage("none"), IdempotencyStore("t", self.tables[name]))
-                for name in ("embeddings", "playground")
-            },
+            "summarization": report_data(stage("none"), summaries),
+            "image-generation": image_data(stage("image-generation"), images, s3),
+            **{name: KeptResponses(IdempotencyStore("t", tables[name])) for name in ("embeddings", "playground")},
             "chatbot": ConversationData(
                 stage("chatbot"),
-                Conversations("t", self.chat.table, self.chat.clock),
-                PhotoStore("chatbot", self.s3, self.chat.clock),
+                Conversations("t", tables["chatbot"], self.chat.clock),
+                PhotoStore("chatbot", s3, self.chat.clock),
             ),
             "hr-qa": DocumentData(
                 stage("hr-qa", HrCallerDataSettings, queue_url="queue", options=hr.settings.options),
-                documents=Documents("t", hr.table, lambda: hr.now),
-                asked=AskedQuestions("t", hr.table, lambda: hr.now),
-                files=FileStore("hr-qa", self.s3, lambda: hr.now),
-                queue=HrQueue("queue", hr.sqs, lambda: hr.now),
+                documents=Documents("t", tables["hr-qa"], lambda: hr.now),
+                asked=AskedQuestions("t", tables["hr-qa"], lambda: hr.now),
+                files=FileStore("hr-qa", s3, lambda: hr.now),
+                queue=HrQueue("queue", KillableClient(hr.sqs, killer), lambda: hr.now),
             ),
             "credit-risk": LendingData(
                 stage("credit-risk", CreditCallerDataSettings),
                 scores=credit.store,
                 batches=credit.batches,
-                trainings=TrainingStore("t", credit.table, credit.clock),
+                trainings=TrainingStore("t", tables["credit-risk"], credit.clock),
             ),
         }
 
