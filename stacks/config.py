@@ -9,7 +9,7 @@ from lambda_src.chatbot.settings import ChatbotOptions
 from lambda_src.credit_risk.settings import CreditRiskOptions
 from lambda_src.hr_qa.settings import HrQaOptions
 from lambda_src.registry import CALLER_DATA, MODEL_SETTINGS, USE_CASES, ModelSetting, UseCase
-from lambda_src.shared.settings import Budget, Options
+from lambda_src.shared.settings import Budget, Options, RecordOptions
 from stacks.geography import RESIDENCIES
 
 
@@ -365,6 +365,8 @@ class StageSettings(Settings, frozen=True, kw_only=True):
     # Ids of models that may be used after their end of life (accounts with extended access).
     allow_ended_models: tuple[str, ...] = ()
     guardrail: GuardrailSettings = GuardrailSettings()
+    image_generation: RecordOptions = RecordOptions()
+    summarization: RecordOptions = RecordOptions()
     chatbot: ChatbotOptions = ChatbotOptions()
     hr_qa: HrQaSettings = HrQaSettings()
     credit_risk: CreditRiskSettings = CreditRiskSettings()

@@ -2,6 +2,7 @@
 
 from datetime import date
 
+from aws_cdk import Duration
 from constructs import Construct
 
 from lambda_src.image_generation.resources import PREFIX
@@ -29,7 +30,8 @@ class ImageGenerationStack(UseCaseStack):
         super().__init__(scope, "image_generation", settings=settings, today=today)
         alarms = Alarms(self, "Alarms")
         table = Table(self, "Table", settings=settings)
-        bucket = PrivateBucket(self, "Bucket", settings=settings)
+        days = settings.image_generation.retention_days
+        bucket = PrivateBucket(self, "Bucket", settings=settings, expires=Duration.days(days) if days else None)
         guardrail = Guardrail(self, "Guardrail")
         function = ApiFunction(
             self,

@@ -43,7 +43,7 @@ class ImageService:
     def __init__(self, settings: Settings, bedrock: Bedrock, store: RecordStore | None = None, s3: Any = None) -> None:
         self._settings = settings
         self._bedrock = bedrock
-        self._store = store or RecordStore(settings.table_name, "image", ImageRecord)
+        self._store = store or RecordStore(settings.table_name, "image", ImageRecord, days=settings.record_days)
         self._s3 = s3 or aws.store_client("s3")
 
     def create_images(self, context: Context, *, body: CreateImages) -> CreatedImages:

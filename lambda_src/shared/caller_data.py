@@ -211,7 +211,7 @@ class CallerRecords:
 
     def _erase(self, run: Run, cursor: str | None) -> str | None:
         """The record last: if something fails before it, a repetition still finds it."""
-        records, cursor = self._store.page(run.caller, PAGE, cursor)
+        records, cursor = self._store.stored_page(run.caller, PAGE, cursor)
         for record in records:
             self._responses.forget(record.id)
             self._erase_more(record)

@@ -63,6 +63,8 @@ EXTRA_STAGES: dict[str, dict[str, Any]] = {
         "creditRisk": {"letters": True},
         "tags": {"cost-center": "4711"},
         "chatbot": {"retentionDays": 30, "windowTokens": 4000},
+        "imageGeneration": {"retentionDays": 30},
+        "summarization": {"retentionDays": 30},
         "reservedConcurrency": {"chatbot": 20},
     },
     "classic": {

@@ -85,6 +85,8 @@ VALUES: dict[str, tuple[Stage, ...]] = {
     "guardrail.id": ({"guardrail": GUARDRAIL}, {"guardrail": {**GUARDRAIL, "id": "def456"}}),
     "guardrail.version": ({"guardrail": GUARDRAIL}, {"guardrail": {**GUARDRAIL, "version": "2"}}),
     "callerData": ({}, {"callerData": True}),
+    "imageGeneration.retentionDays": ({}, {"imageGeneration": {"retentionDays": 30}}),
+    "summarization.retentionDays": ({}, {"summarization": {"retentionDays": 30}}),
     "chatbot.windowTokens": ({}, {"chatbot": {"windowTokens": 4000}}),
     "chatbot.retentionDays": ({}, {"chatbot": {"retentionDays": 30}}),
     "creditRisk.letters": ({}, {"creditRisk": {"letters": True}}),
