@@ -10,7 +10,7 @@ from lambda_src.caller_data.routes import OWN_ROUTES, ROUTES
 from lambda_src.shared.caller_data import EXPORTS
 from stacks.common.alarms import Alarms
 from stacks.common.bucket import PrivateBucket
-from stacks.common.caller_data import caller_data_function_name, exports_bucket_name
+from stacks.common.caller_data import exports_bucket_name
 from stacks.common.python_function import ApiFunction, QueueFunction
 from stacks.common.table import Table
 from stacks.common.use_case_api import UseCaseApi
@@ -90,7 +90,7 @@ class CallerDataStack(UseCaseStack):
             self.format_arn(
                 service="lambda",
                 resource="function",
-                resource_name=caller_data_function_name(self.settings, use_case.id),
+                resource_name=self.settings.caller_data_function(use_case.name),
                 arn_format=ArnFormat.COLON_RESOURCE_NAME,
             )
             for use_case in self.settings.chosen_use_cases

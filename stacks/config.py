@@ -403,6 +403,10 @@ class StageSettings(Settings, frozen=True, kw_only=True):
         """The name of a use case's stack."""
         return f"bedrock-endpoints-{self.name}-{use_case.replace('_', '-')}"
 
+    def caller_data_function(self, use_case: str) -> str:
+        """The name of a use case's function that erases and exports."""
+        return f"{self.stack_name(use_case)}-caller-data"
+
     @property
     def chosen_use_cases(self) -> tuple[UseCase, ...]:
         """The use cases that the stage has."""

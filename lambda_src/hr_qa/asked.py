@@ -6,6 +6,8 @@ a space read there what is missing. Where callers can have their data erased, `a
 questions of each caller. All expire together. Answers are not stored.
 """
 
+from typing import Any
+
 import msgspec
 
 from lambda_src.shared.callers import caller_namespace
@@ -14,6 +16,7 @@ from lambda_src.shared.ids import timestamp
 from lambda_src.shared.table import Item, Table, check_cursor, from_item, item_key, to_item
 
 DAY_SECONDS = 24 * 3600
+NOT_FOUND = "There is no question of yours with this id."
 
 
 class Gap(msgspec.Struct, kw_only=True, rename="camel", omit_defaults=True):
@@ -65,8 +68,10 @@ class AskedQuestions(Table):
         item = self._get(_asked_key(question_id))
         asked = msgspec.convert(from_item(item), _AskedQuestion) if item else None
         if asked is None or asked.owner != caller_namespace(caller) or asked.expires_at <= self._now():
-            raise NotFound("There is no question of yours with this id.")
-        self._store(msgspec.structs.replace(asked, helpful=helpful, comment=comment))
+            raise NotFound(NOT_FOUND)
+        if not self._store(msgspec.structs.replace(asked, helpful=helpful, comment=comment), "attribute_exists(pk)"):
+            # Erased since it was read.
+            raise NotFound(NOT_FOUND)
 
     def gaps(self, namespace: str, limit: int, cursor: str | None) -> tuple[list[Gap], str | None]:
         """A namespace's unanswered and unhelpful questions, newest first, and the next page's cursor."""
@@ -107,10 +112,15 @@ class AskedQuestions(Table):
         self._call("delete_item", Key=_asked_key(question_id))
         return True
 
-    def _store(self, asked: _AskedQuestion) -> None:
-        """The question and its gaps in one transaction, which may be repeated."""
-        record = {**_asked_key(asked.id), **to_item(msgspec.to_builtins(asked))}
-        writes = [{"Put": {"TableName": self._table, "Item": record}}]
+    def _store(self, asked: _AskedQuestion, condition: str | None = None) -> bool:
+        """The question and its gaps in one transaction, which may be repeated. Returns whether it was made."""
+        put: dict[str, Any] = {
+            "TableName": self._table,
+            "Item": {**_asked_key(asked.id), **to_item(msgspec.to_builtins(asked))},
+        }
+        if condition:
+            put["ConditionExpression"] = condition
+        writes = [{"Put": put}]
         for namespace in asked.namespaces:
             key = item_key(f"gaps#{namespace}", asked.id)
             if asked.is_gap:
@@ -118,7 +128,7 @@ class AskedQuestions(Table):
                 writes.append({"Put": {"TableName": self._table, "Item": item}})
             else:
                 writes.append({"Delete": {"TableName": self._table, "Key": key}})
-        self._transact(writes)
+        return "ConditionalCheckFailed" not in self._transact(writes)
 
 
 def new_question(question_id: str, question: str, *, answered: bool) -> Gap:

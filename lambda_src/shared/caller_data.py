@@ -22,6 +22,8 @@ from lambda_src.shared.uploads import FORBIDDEN, MISSING
 
 # Records of one step, which takes a few seconds.
 PAGE = 50
+# Files of up to 100 MB that one step copies.
+COPIES = 5
 # No step begins with less time left. The function's timeout leaves as much for others.
 STEP_SECONDS = 30
 # Where exports are in their bucket.

@@ -12,7 +12,7 @@ from stacks.common.bucket import PrivateBucket
 from stacks.common.nag import acknowledge
 from stacks.common.python_function import PythonFunction
 from stacks.common.table import Table
-from stacks.common.use_case_stack import UseCaseStack, kebab
+from stacks.common.use_case_stack import UseCaseStack
 from stacks.config import StageSettings
 
 # The worker waits ten seconds longer.
@@ -59,7 +59,7 @@ class CallerDataFunction(PythonFunction):
         resource = self.function.node.default_child
         assert isinstance(resource, lambda_.CfnFunction)
         # A reference from the worker's stack would not let this one replace or delete it.
-        resource.function_name = caller_data_function_name(scope.settings, kebab(scope.use_case))
+        resource.function_name = scope.settings.caller_data_function(scope.use_case)
         table.grant_erase(self.role)
         arn = f"arn:{Aws.PARTITION}:s3:::{exports}/{EXPORTS}/*"
         self.role.add_to_policy(iam.PolicyStatement(actions=["s3:PutObject"], resources=[arn]))
@@ -68,11 +68,6 @@ class CallerDataFunction(PythonFunction):
             shown = shown.replace(token, f"<{name}>")
         shown = shown.replace(Aws.REGION, "<AWS::Region>")
         acknowledge(self.role, {f"AwsSolutions-IAM5[Resource::{shown}]": "Object names are not known in advance"})
-
-
-def caller_data_function_name(settings: StageSettings, use_case_id: str) -> str:
-    """The name of a use case's function."""
-    return f"bedrock-endpoints-{settings.name}-{use_case_id}-caller-data"
 
 
 def exports_bucket_name(settings: StageSettings) -> str:

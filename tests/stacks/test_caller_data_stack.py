@@ -11,6 +11,7 @@ from lambda_src.registry import USE_CASES, UseCase
 from lambda_src.shared.settings import read_settings
 from stacks.common.caller_data import exports_bucket_name
 from stacks.config import StageSettings
+from stacks.loading import MAX_FUNCTION_NAME, _function_name_problems
 from tests.stacks.assemblies import CALLER_DATA, Assembly, Template, plain
 from tests.stacks.test_access_stack import actions_of, function
 
@@ -97,6 +98,17 @@ def test_archives_expire_and_have_no_versions(central: Template) -> None:
 def test_the_longest_name_of_a_bucket_is_allowed() -> None:
     prefix, _, _ = exports_bucket_name(StageSettings(name="a" * 20)).partition("$")
     assert len(f"{prefix}111122223333-ap-southeast-1") <= 63
+
+
+def test_functions_names_are_not_too_long_where_a_stage_has_a_name() -> None:
+    """Guardrails limit the stage's name to fewer characters, today."""
+    settings = StageSettings(name="a" * 15, caller_data=True)
+    assert all(len(settings.caller_data_function(use_case.name)) <= MAX_FUNCTION_NAME for use_case in USE_CASES)
+    assert list(_function_name_problems(settings)) == []
+    too_long = StageSettings(name="a" * 20, caller_data=True)
+    (problem,) = _function_name_problems(too_long)
+    assert problem.startswith("the stage's name is 3 characters too long: the function bedrock-endpoints-aaaaa")
+    assert list(_function_name_problems(StageSettings(name="a" * 20))) == []
 
 
 def test_the_second_api_has_no_routes_of_administrators(central: Template) -> None:

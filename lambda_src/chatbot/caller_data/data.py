@@ -15,8 +15,10 @@ from lambda_src.shared.caller_data import CallerDataSettings, KeptResponses, Par
 from lambda_src.shared.idempotency import IdempotencyStore
 from lambda_src.shared.table import StaleWriteError
 
-# Each has messages and photos.
+# Each has messages.
 PAGE = 5
+# Photos of one step.
+PHOTOS = 100
 _ENDINGS = {"image/jpeg": "jpg", "image/png": "png", "image/webp": "webp"}
 
 
@@ -35,7 +37,7 @@ class ConversationData:
         self._responses = IdempotencyStore.of(self._conversations)
         responses = KeptResponses(self._responses)
         self.erasers: Sequence[Part] = (responses.erase, self._erase_page)
-        self.exporters: Sequence[Part] = (self._export_page,)
+        self.exporters: Sequence[Part] = (self._export_page, self._export_photos)
 
     def _erase_page(self, run: Run, cursor: str | None) -> str | None:
         conversations, cursor = self._conversations.stored_page(run.caller, PAGE, cursor)
@@ -64,16 +66,25 @@ class ConversationData:
         conversations, cursor = self._conversations.page(run.caller, PAGE, cursor)
         for conversation in conversations:
             messages = self._conversations.messages(run.caller, conversation.id)
-            folder = f"conversations/{conversation.id}"
-            run.archive.add(f"{folder}.json", _exported(conversation, messages))
-            for message in messages:
-                for photo in message.photos:
-                    name = f"{folder}/{photo.digest}.{_ENDINGS[photo.content_type]}"
-                    copied = run.archive.copy(name, self._bucket, photo_key(conversation.id, photo))
-                    run.count("photos", int(copied))
+            run.archive.add(f"conversations/{conversation.id}.json", _exported(conversation, messages))
             run.count("conversations")
             run.count("messages", len(messages))
         return cursor
+
+    def _export_photos(self, run: Run, cursor: str | None) -> str | None:
+        """Some photos of one conversation. The cursor is their number, and where the conversation follows."""
+        number, _, after = (cursor or "0#").partition("#")
+        conversations, following = self._conversations.page(run.caller, 1, after or None)
+        for conversation in conversations:
+            messages = self._conversations.messages(run.caller, conversation.id)
+            photos = list(dict.fromkeys(photo for message in messages for photo in message.photos))
+            end = int(number) + PHOTOS
+            for photo in photos[int(number) : end]:
+                name = f"conversations/{conversation.id}/{photo.digest}.{_ENDINGS[photo.content_type]}"
+                run.count("photos", int(run.archive.copy(name, self._bucket, photo_key(conversation.id, photo))))
+            if end < len(photos):
+                return f"{end}#{after}"
+        return f"0#{following}" if following else None
 
 
 def _exported(conversation: ConversationItem, messages: Sequence[MessageItem]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from lambda_src.credit_risk.batch_store import BatchItem, BatchStore
 from lambda_src.credit_risk.score_store import ScoreStore
 from lambda_src.credit_risk.settings import CreditRiskOptions
 from lambda_src.credit_risk.training_store import TrainingItem, TrainingStore
-from lambda_src.shared.caller_data import PAGE, CallerDataSettings, KeptResponses, Part, Run
+from lambda_src.shared.caller_data import COPIES, PAGE, CallerDataSettings, KeptResponses, Part, Run
 from lambda_src.shared.callers import caller_namespace
 from lambda_src.shared.idempotency import IdempotencyStore
 
@@ -81,7 +81,7 @@ class LendingData:
 
     def _export_batches(self, run: Run, cursor: str | None) -> str | None:
         namespace = caller_namespace(run.caller)
-        batches, cursor = self._batches.page(namespace, PAGE, cursor, None)
+        batches, cursor = self._batches.page(namespace, COPIES, cursor, None)
         for batch in batches:
             run.archive.add(f"batches/{batch.id}.json", _chosen(batch, _BATCH_FIELDS))
             run.count("batches")

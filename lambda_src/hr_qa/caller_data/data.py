@@ -16,7 +16,7 @@ from lambda_src.hr_qa.file_types import extension
 from lambda_src.hr_qa.queue import Queue
 from lambda_src.hr_qa.resources import object_key
 from lambda_src.hr_qa.settings import OWN, HrQaOptions
-from lambda_src.shared.caller_data import PAGE, CallerDataSettings, KeptResponses, Part, Run
+from lambda_src.shared.caller_data import COPIES, PAGE, CallerDataSettings, KeptResponses, Part, Run
 from lambda_src.shared.callers import caller_namespace
 from lambda_src.shared.idempotency import IdempotencyStore
 from lambda_src.shared.table import StaleWriteError
@@ -131,7 +131,7 @@ class DocumentData:
 
     def _export_documents(self, run: Run, cursor: str | None) -> str | None:
         namespace = caller_namespace(run.caller)
-        documents, cursor = self._documents.page(namespace, PAGE, cursor)
+        documents, cursor = self._documents.page(namespace, COPIES, cursor)
         for document in documents:
             if document.status == "deleting":
                 continue

@@ -9,10 +9,13 @@ import pytest
 
 from lambda_src.caller_data import exports
 from lambda_src.caller_data.exports import ARCHIVE_SECONDS
+from lambda_src.chatbot.caller_data import data
+from lambda_src.chatbot.models import SendMessage
 from lambda_src.shared.callers import caller_namespace
-from tests.fakes import CALLER, OTHER, png
+from lambda_src.shared.photos import Photo
+from tests.fakes import CALLER, OTHER, converse_answer, png
 from tests.lambda_src.caller_data.world import World
-from tests.lambda_src.chatbot.world import Killer
+from tests.lambda_src.chatbot.world import ChatContext, Killer
 
 MINE, THEIRS = "marker-ana-4711", "marker-bob-4712"
 
@@ -84,6 +87,24 @@ def test_an_archive_of_several_parts(monkeypatch: pytest.MonkeyPatch) -> None:
 
     with archive_of(world, export) as archive:
         assert archive.testzip() is None
+
+
+def test_photos_of_a_conversation_are_copied_some_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(data, "PHOTOS", 2)
+    world = World()
+    conversation = world.chat.create()
+    photos = [Photo("image/png", png(number, 3)) for number in range(1, 6)]
+    world.chat.model.queue.append(converse_answer("Five."))
+    body = SendMessage(text="How many?", photos=photos)
+    world.chat.service().send_message(ChatContext(), id=conversation, body=body)
+    world.chat.create()
+
+    export = world.export()
+    world.run()
+
+    with archive_of(world, export) as archive:
+        pictures = {archive.read(name) for name in archive.namelist() if name.endswith(".png")}
+    assert pictures == {photo.data for photo in photos}
 
 
 def test_a_request_while_one_runs_gets_the_same_export() -> None:
