@@ -1,7 +1,8 @@
 """The bucket of exports: the files of each, and the archive that is made of them.
 
-`exports/<subject>/<id>/files/<use case>/...` are the files, `exports/<subject>/<id>/archive.zip` is the archive.
-`subject` is the digest of the caller.
+`exports/<subject>/<id>/files/<use case>/...` are the files, `exports/<subject>/<id>/<archive>.zip` is the archive.
+`subject` is the digest of the caller. Two workers with the same export write two archives, and the record names the one
+that was first: the other may lack files.
 """
 
 import io
@@ -40,21 +41,21 @@ class Exports:
         self._s3 = client or aws.store_client("s3")
         self._now = now
 
-    def url(self, subject: str, export_id: str) -> tuple[str, str]:
+    def url(self, subject: str, export_id: str, archive_id: str) -> tuple[str, str]:
         """A URL of the archive, and when it expires."""
         parameters = {
             "Bucket": self._bucket,
-            "Key": _archive_key(subject, export_id),
+            "Key": _archive_key(subject, export_id, archive_id),
             "ResponseContentType": "application/zip",
             "ResponseContentDisposition": f'attachment; filename="export-{export_id}.zip"',
         }
         url = self._s3.generate_presigned_url("get_object", Params=parameters, ExpiresIn=URL_SECONDS)
         return url, timestamp(self._now() + URL_SECONDS)
 
-    def archive(self, subject: str, export_id: str, manifest: Any) -> int:
-        """Writes the archive of an export's files. Returns its size in bytes. Repeating it replaces the archive."""
+    def archive(self, subject: str, export_id: str, archive_id: str, manifest: Any) -> int:
+        """Writes an archive of an export's files. Returns its size in bytes."""
         folder = f"{files_folder(subject, export_id)}/"
-        upload = _Upload(self._s3, self._bucket, _archive_key(subject, export_id))
+        upload = _Upload(self._s3, self._bucket, _archive_key(subject, export_id, archive_id))
         with aws.store_errors():
             try:
                 self._write(upload, folder, manifest)
@@ -140,5 +141,5 @@ def files_folder(subject: str, export_id: str) -> str:
     return f"{EXPORTS}/{subject}/{export_id}/files"
 
 
-def _archive_key(subject: str, export_id: str) -> str:
-    return f"{EXPORTS}/{subject}/{export_id}/archive.zip"
+def _archive_key(subject: str, export_id: str, archive_id: str) -> str:
+    return f"{EXPORTS}/{subject}/{export_id}/{archive_id}.zip"

@@ -75,10 +75,12 @@ class ErasureRecord(JobRecord, frozen=True, kw_only=True, rename="camel", omit_d
 
 
 class ExportRecord(JobRecord, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
-    """One export. `gathered`: all files are in the bucket, and only the archive is missing."""
+    """One export. `gathered`: all files are in the bucket, and only the archive is missing, whose
+    id `archive` is."""
 
     status: ExportStatus = "running"
     gathered: bool = False
+    archive: str | None = None
     ready_at: int | None = None
     bytes: int = 0
 

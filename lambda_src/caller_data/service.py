@@ -153,7 +153,7 @@ class CallerDataService:
             use_cases=[ExportedData(name, entry.counts) for name, entry in record.use_cases.items()],
             request_id=context.request_id,
         )
-        if record.ready_at is None:
+        if record.ready_at is None or record.archive is None:
             return answer
         expires_at = record.ready_at + ARCHIVE_SECONDS
         answer.ready_at, answer.expires_at = timestamp(record.ready_at), timestamp(expires_at)
@@ -161,7 +161,7 @@ class CallerDataService:
         if expires_at <= self._now():
             answer.status = "expired"
         else:
-            answer.url, answer.url_expires_at = self._exports.url(record.subject, record.id)
+            answer.url, answer.url_expires_at = self._exports.url(record.subject, record.id, record.archive)
         return answer
 
 

@@ -58,7 +58,7 @@ OBJECTS = (
     *("models", "models/registered", "models/trained", "batches", "work", "results"),
 )
 # The bucket of exports, as use cases name it.
-EXPORTS = "be-erasable-exports-${AWS::AccountId}-us-west-2/exports/*"
+EXPORTS = "be-erasable-exports-${AWS::AccountId}-${AWS::Region}/exports/*"
 SOURCES = {("company-policies", "hr/*"), ("company-handbooks", "*")}
 
 

@@ -21,7 +21,7 @@ from lambda_src.caller_data.worker.functions import CALL_SECONDS, FunctionFailed
 from lambda_src.shared.caller_data import Piece, Task
 from lambda_src.shared.context import Context
 from lambda_src.shared.errors import ApiError
-from lambda_src.shared.ids import timestamp
+from lambda_src.shared.ids import new_id, timestamp
 from lambda_src.shared.observability import logger
 from lambda_src.shared.table import StaleWriteError
 
@@ -129,9 +129,10 @@ class Worker:
                 # Another invocation, which has all of its time for the archive.
                 self._queue.send(job)
             return
-        size = self._exports.archive(record.subject, record.id, self._manifest(record))
-        ready = msgspec.structs.replace(record, status="ready", ready_at=int(self._now()), bytes=size)
-        self._store.finish(ready)
+        archive = new_id()
+        size = self._exports.archive(record.subject, record.id, archive, self._manifest(record))
+        changes = {"status": "ready", "archive": archive, "ready_at": int(self._now()), "bytes": size}
+        self._store.finish(msgspec.structs.replace(record, **changes))
         self._exports.erase_files(record.subject, record.id)
 
     def _manifest(self, record: ExportRecord) -> dict[str, object]:

@@ -75,7 +75,7 @@ def test_the_archive_has_everything_of_the_caller_and_nothing_of_others() -> Non
     # The stage is unchanged, and the files that the archive was made of are gone.
     after = world.stored()
     assert {place: after.get(place) for place in before} == before
-    assert [key for key in world.buckets["exports"].objects if not key.endswith("archive.zip")] == []
+    assert [key for key in world.buckets["exports"].objects if not key.endswith(".zip")] == []
     assert {pk.split("#")[0] for pk, _ in world.tables["caller-data"].items} == {"exports"}
 
 
@@ -122,6 +122,27 @@ def test_nobody_gets_the_export_of_another() -> None:
 
     status, body = world.call("GET", "/me/exports/{id}", path={"id": export}, caller=OTHER)
     assert (status, body["error"]["code"]) == (404, "not_found")
+
+
+def test_the_slower_of_two_workers_does_not_replace_the_archive() -> None:
+    """It may list the files when the faster one has deleted them."""
+    world = filled()
+    export = world.export()
+    world.run(until=lambda: bool(world.sqs.messages and world.gathered(export)))
+    (message,) = world.sqs.messages
+
+    def faster() -> None:
+        other, world.killer = world.killer, Killer()
+        assert world.deliver({**message, "id": "again"})
+        world.killer = other
+
+    # Before the files are listed.
+    world.killer = Killer(4, interruption=faster)
+    world.deliver(message)
+
+    with archive_of(world, export) as archive:
+        assert archive.testzip() is None
+        assert len(kinds(archive.namelist())) == 9
 
 
 def test_an_archive_expires() -> None:
@@ -193,6 +214,6 @@ def test_a_killed_worker_resumes(call: int, after: bool) -> None:
             ("image-generation", "images", "png"),
             ("summarization", "reports", "json"),
         }
-    assert [key for key in world.buckets["exports"].objects if not key.endswith("archive.zip")] == []
+    assert [key for key in world.buckets["exports"].objects if not key.endswith(".zip")] == []
     answer: Any = world.exported(export)
     assert answer["status"] == "ready"

@@ -200,6 +200,12 @@ class World:
     def exported(self, export: str, caller: str = CALLER) -> Any:
         return self.call("GET", "/me/exports/{id}", path={"id": export}, caller=caller)[1]
 
+    def gathered(self, export: str, caller: str = CALLER) -> bool:
+        """Whether all files of an export are there, and its archive is not."""
+        store = JobStore("caller-data", self.tables["caller-data"], self.clock)
+        record = store.export(caller_namespace(caller), export)
+        return record is not None and record.gathered and record.archive is None
+
     def worker(self) -> Any:
         """The queue's handler, in a new process."""
         store, queue, exports = self._stores()
