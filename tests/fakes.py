@@ -338,6 +338,7 @@ class FakeBucket:
         self.others: dict[str, dict[str, bytes]] = {}
         self.old_versions: dict[tuple[str, str], bytes] = {}
         self.uploads: dict[str, list[bytes]] = {}
+        self._uploads_begun = 0
 
     def put_object(self, *, Bucket: str, Key: str, Body: Any, ContentType: str = "") -> None:
         self.objects[Key] = Body if isinstance(Body, bytes) else Body.read()
@@ -408,8 +409,10 @@ class FakeBucket:
         return {"url": f"https://{bucket}.example/", "fields": {"key": key, **Fields, "policy": json.dumps(Conditions)}}
 
     def create_multipart_upload(self, *, Bucket: str, Key: str, ContentType: str) -> dict[str, Any]:
-        self.uploads[Key] = []
-        return {"UploadId": Key}
+        self._uploads_begun += 1
+        upload = f"{Key} {self._uploads_begun}"
+        self.uploads[upload] = []
+        return {"UploadId": upload}
 
     def upload_part(self, *, Bucket: str, Key: str, UploadId: str, PartNumber: int, Body: bytes) -> dict[str, Any]:
         assert PartNumber == len(self.uploads[UploadId]) + 1
