@@ -4,6 +4,7 @@ from datetime import date
 
 from aws_cdk import ArnFormat, Duration
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
 from lambda_src.caller_data.routes import OWN_ROUTES, ROUTES
@@ -62,6 +63,11 @@ class CallerDataStack(UseCaseStack):
             memory_size=WORKER_MEMORY,
             timeout=WORKER_TIMEOUT,
         )
+        resource = worker.function.node.default_child
+        assert isinstance(resource, lambda_.CfnFunction)
+        # The worker sends itself a message until its work is done; Lambda takes that for a mistake after sixteen times.
+        # https://docs.aws.amazon.com/lambda/latest/dg/invocation-recursion.html
+        resource.recursive_loop = "Allow"
         table.grant_erase(worker.role)
         queue.grant_send(worker.role)
         bucket.grant_objects(worker.role, EXPORTS, ("s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload"))

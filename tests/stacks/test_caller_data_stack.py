@@ -88,6 +88,10 @@ def test_the_worker_has_no_permission_for_the_data_of_use_cases(central: Templat
     assert actions_of(central, API).isdisjoint({"lambda:InvokeFunction", "dynamodb:DeleteItem", "s3:PutObject"})
 
 
+def test_the_worker_may_send_itself_any_number_of_messages(central: Template) -> None:
+    assert function(central, WORKER)["RecursiveLoop"] == "Allow"
+
+
 def test_archives_expire_and_have_no_versions(central: Template) -> None:
     (bucket,) = (each for each in central.properties("AWS::S3::Bucket") if "BucketName" in each)
     rules = bucket["LifecycleConfiguration"]["Rules"]
