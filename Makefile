@@ -20,7 +20,7 @@ PYTEST = python -m pytest
 UNIT_TESTS = tests/lambda_src tests/project tests/docs tests/dev/tools tests/dev/evaluation tests/dev/credit_model tests/dev/benchmarks clients/tests/unit \
 	tests/ui/test_texts.py tests/ui/test_pages.py
 
-.PHONY: help setup setup-local ui test-ui screenshots local local-stop local-reset test unit coverage test-stacks test-e2e test-credit-peers test-hostile test-use-case lint lint-prose format synth use-case snapshots deploy smoke destroy token doctor callers keys lock openapi curl bench bench-chat bench-ingestion soak evaluate credit-model
+.PHONY: help setup setup-local ui test-ui screenshots local local-stop local-reset test unit coverage test-stacks test-e2e test-credit-peers test-hostile test-use-case lint lint-prose format synth use-case snapshots deploy smoke destroy token doctor callers keys usage lock openapi curl bench bench-chat bench-ingestion soak evaluate credit-model
 
 help: ## list the commands
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-17s %s\n", $$1, $$2}'
@@ -144,6 +144,9 @@ callers: setup ## list data stored under ARNs, move it to its callers: make call
 
 keys: setup ## manage a stage's API keys: make keys STAGE=dev ARGUMENTS="create --name NAME --owner OWNER" (list, rotate, revoke)
 	@python -m dev.tools.keys $(STAGE) $(ARGUMENTS)
+
+usage: setup ## what callers use, limits of single callers: make usage STAGE=dev ARGUMENTS="report --by caller,model" (budgets, limit, restore)
+	@python -m dev.tools.usage $(STAGE) $(ARGUMENTS)
 
 lock: setup ## lock the versions in pyproject.toml, export the requirements files
 	@python -m dev.tools.lock

@@ -8,7 +8,6 @@ from aws_cdk import App
 
 from lambda_src.registry import RegistryError
 from stacks.access_stack import AccessStack
-from stacks.budgets_stack import BudgetsStack
 from stacks.caller_data_stack import CallerDataStack
 from stacks.common.nag import check_everything
 from stacks.common.vector_store import floor_price
@@ -18,6 +17,7 @@ from stacks.model_choice import data_flows, left_out
 from stacks.model_lifecycle_stack import ModelLifecycleStack
 from stacks.ui_stack import UiStack
 from stacks.ui_stack import floor_price as ui_floor_price
+from stacks.usage_stack import UsageStack
 
 
 def add_stacks(app: App, settings: StageSettings, today: date) -> None:
@@ -28,11 +28,11 @@ def add_stacks(app: App, settings: StageSettings, today: date) -> None:
         for api in apis:
             # Its gateway calls the authorizer.
             api.add_stack_dependency(access)
-    if settings.budgets:
-        budgets = BudgetsStack(app, settings=settings, today=today)
+    if settings.records_usage:
+        usage = UsageStack(app, settings=settings, today=today)
         for api in apis:
-            # Its functions fail without the table.
-            api.add_stack_dependency(budgets)
+            # Its functions fail without the tables.
+            api.add_stack_dependency(usage)
     if settings.caller_data:
         caller_data = CallerDataStack(app, settings=settings, today=today)
         for api in apis:

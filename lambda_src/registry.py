@@ -59,12 +59,14 @@ class UseCase(msgspec.Struct, frozen=True, kw_only=True):
     """One use case: one REST API, one stack, one folder.
 
     `name` is the folder's name in `lambda_src/`, in snake case. A use case that calls no model has no `models`;
-    otherwise the first setting is the one that callers choose from, and has the use case's name.
+    otherwise the first setting is the one that callers choose from, and has the use case's name. `files`: whether it
+    stores files in a bucket, besides its table.
     """
 
     name: str
     title: str
     models: tuple[ModelSetting, ...] = ()
+    files: bool = False
 
     def __post_init__(self) -> None:
         if self.models and self.models[0].name != self.name:
@@ -143,6 +145,7 @@ USE_CASES = (
                 defaults=(("stability.stable-image-core-v1:1",), ("stability.stable-image-ultra-v1:1",)),
             ),
         ),
+        files=True,
     ),
     UseCase(
         name="summarization",
@@ -158,6 +161,7 @@ USE_CASES = (
         name="chatbot",
         title="Chatbot",
         models=(ModelSetting(name="chatbot", purpose="text", defaults=(_TEXT, _SMALL)),),
+        files=True,
     ),
     UseCase(
         name="hr_qa",
@@ -170,6 +174,7 @@ USE_CASES = (
             # Optional: reorders the search results.
             ModelSetting(name="hr_qa_rerank", purpose="rerank", defaults=(_RERANK,), minimum=0, maximum=1),
         ),
+        files=True,
     ),
     UseCase(
         name="playground",
@@ -187,13 +192,16 @@ USE_CASES = (
         title="Credit risk",
         # Scores need none. Letters about their reasons do.
         models=(ModelSetting(name="credit_risk", purpose="text", defaults=(_TEXT,), option="letters"),),
+        files=True,
     ),
 )
 MODEL_SETTINGS = tuple(setting for use_case in USE_CASES for setting in use_case.models)
-# Not one that a stage chooses: for administrators, on stages that accept tokens and keys.
+# Not ones that a stage chooses: keys, on stages that accept tokens; and reports, on stages that record use.
 ACCESS = UseCase(name="access", title="Access")
-# Nor this one: for all callers, on stages that erase and export what they keep of them.
+USAGE = UseCase(name="usage", title="Usage")
+# For all callers, on stages that erase and export what they keep of them.
 CALLER_DATA = UseCase(name="caller_data", title="Caller data")
+PLATFORM = (ACCESS, USAGE, CALLER_DATA)
 
 
 def camel(name: str) -> str:

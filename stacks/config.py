@@ -1,15 +1,16 @@
 """A stage's settings in `cdk.json`: the only place that declares a setting, its type and its default."""
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 import msgspec
 
-from lambda_src.access.settings import AccessOptions, Group, Issuer
+from lambda_src.access.settings import AccessOptions, Issuer
 from lambda_src.chatbot.settings import ChatbotOptions
 from lambda_src.credit_risk.settings import CreditRiskOptions
 from lambda_src.hr_qa.settings import HrQaOptions
 from lambda_src.registry import CALLER_DATA, MODEL_SETTINGS, USE_CASES, ModelSetting, UseCase
-from lambda_src.shared.settings import Budget, Options, RecordOptions
+from lambda_src.shared.settings import Budget, Group, Options, RecordOptions
+from lambda_src.usage.settings import UsageOptions
 from stacks.geography import RESIDENCIES
 
 
@@ -32,9 +33,11 @@ class Auth(Settings, frozen=True, kw_only=True):
     api_keys: bool = False
     # Other AWS accounts whose principals may call, if an administrator there lets them.
     accounts: tuple[Annotated[str, msgspec.Meta(pattern="^[0-9]{12}$")], ...] = ()
-    # Groups that may manage API keys and erase callers' data. Left out: everyone that the main API's authorization lets
-    # in may manage keys, and nobody may erase others' data.
+    # Groups that may manage API keys and limits, see everyone's use, and erase callers' data. Left out: everyone that
+    # the main API's authorization lets in may do so, but nobody may erase others' data.
     admins: tuple[Group, ...] = ()
+    # Groups that may see everyone's use.
+    auditors: tuple[Group, ...] = ()
 
     @property
     def accepts_tokens(self) -> bool:
@@ -62,14 +65,41 @@ class ApplicationProfile(Settings, frozen=True, kw_only=True):
     model: ModelId
 
 
-ModelEntry = ModelId | ApplicationProfile
+ModelName = ModelId | ApplicationProfile
+# Each adds permissions, and a request has the time for few.
+FallbackNames = Annotated[tuple[ModelName, ...], msgspec.Meta(min_length=1, max_length=3)]
+
+
+class ModelWithFallbacks(Settings, frozen=True, kw_only=True):
+    """A model, and those that answer in its place, in this order, when it is throttled, unavailable or too slow."""
+
+    primary: ModelName
+    then: FallbackNames
+
+
+class ModelObject(Settings, frozen=True, kw_only=True):
+    """One of `variants`: msgspec allows one type of object in a union. `validation.py` checks it as that variant."""
+
+    variants: ClassVar = (ApplicationProfile, ModelWithFallbacks)
+    arn: str = ""
+    model: str = ""
+    primary: ModelName | None = None
+    then: tuple[ModelName, ...] = ()
+
+    def named(self) -> ModelWithFallbacks:
+        """The model with its fallbacks; an application inference profile has none."""
+        primary = self.primary or ApplicationProfile(arn=self.arn, model=self.model)
+        return ModelWithFallbacks(primary=primary, then=self.then)
+
+
+ModelEntry = ModelId | ModelObject
 
 if TYPE_CHECKING:
 
     class Models(Settings, frozen=True, kw_only=True):
         """The models a stage offers: a field for each model setting in the registry. None: chosen for its region."""
 
-        def __init__(self, **settings: tuple[ModelEntry, ...] | None) -> None: ...
+        def __init__(self, **settings: tuple[ModelEntry, ...] | ModelWithFallbacks | None) -> None: ...
 
     class ModelRegions(Settings, frozen=True, kw_only=True):
         """The regions that models are called in, where not the stage's: a field for each use case with models."""
@@ -81,7 +111,7 @@ if TYPE_CHECKING:
 else:
     Models = msgspec.defstruct(
         "Models",
-        [(setting.name, tuple[ModelEntry, ...] | None, None) for setting in MODEL_SETTINGS],
+        [(setting.name, tuple[ModelEntry, ...] | ModelWithFallbacks | None, None) for setting in MODEL_SETTINGS],
         bases=(Settings,),
         frozen=True,
         kw_only=True,
@@ -232,6 +262,37 @@ class GuardrailSettings(Settings, frozen=True, kw_only=True):
         return built_in.merged_with(self.policies).merged_with(getattr(self.use_cases, use_case, GuardrailPolicies()))
 
 
+class ExistingTable(Settings, frozen=True, kw_only=True):
+    """A table that a use case uses in place of a new one, such as a restored one. See docs/restore.md."""
+
+    table: Annotated[str, msgspec.Meta(pattern=r"^[a-zA-Z0-9_.-]{3,255}$")] | None = None
+
+
+class ExistingStores(ExistingTable, frozen=True, kw_only=True):
+    """Also its bucket, of a use case with files."""
+
+    bucket: Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")] | None = None
+
+
+if TYPE_CHECKING:
+
+    class ExistingData(Settings, frozen=True, kw_only=True):
+        """Existing tables and buckets: a field for each use case."""
+
+        def __init__(self, **stores: ExistingTable) -> None: ...
+
+else:
+    ExistingData = msgspec.defstruct(
+        "ExistingData",
+        [
+            (use_case.name, stores := ExistingStores if use_case.files else ExistingTable, stores())
+            for use_case in USE_CASES
+        ],
+        bases=(Settings,),
+        frozen=True,
+        kw_only=True,
+    )
+
 if TYPE_CHECKING:
 
     class ReservedConcurrency(Settings, frozen=True, kw_only=True):
@@ -376,6 +437,8 @@ class StageSettings(Settings, frozen=True, kw_only=True):
     reserved_concurrency: ReservedConcurrency = ReservedConcurrency()
     # Limits on what callers, teams and the stage use of the models.
     budgets: tuple[Budget, ...] = ()
+    # Record what callers use, and report it. Stages with budgets do so anyway.
+    usage_reports: bool = False
     # Whether callers can have what the stage keeps of them erased, and export it.
     caller_data: bool = False
     streaming: StreamingSettings = StreamingSettings()
@@ -388,6 +451,8 @@ class StageSettings(Settings, frozen=True, kw_only=True):
     # `host` packages the functions for the interpreter and machine that run the synthesis.
     runtime: Literal["python3.13", "python3.14", "host"] = "python3.13"
     architecture: Literal["arm64", "x86_64", "host"] = "arm64"
+    # Tables and buckets to use in place of new ones.
+    existing_data: ExistingData = ExistingData()
     tags: dict[
         Annotated[str, msgspec.Meta(min_length=1, max_length=128)], Annotated[str, msgspec.Meta(max_length=256)]
     ] = {}
@@ -448,13 +513,29 @@ class StageSettings(Settings, frozen=True, kw_only=True):
         """Whether the guardrail is part of the use case's model calls, so that it must be in their region."""
         return any(setting.purpose == "text" for setting in self.model_settings(use_case))
 
-    def models_for(self, setting: str) -> tuple[str, ...]:
-        """The invocations of a model setting as `catalog.resolve` reads them, the default first.
+    def offered(self, setting: str) -> tuple[ModelWithFallbacks, ...]:
+        """The models of a model setting, the default first. A use case without models has none."""
+        value: tuple[ModelEntry, ...] | ModelWithFallbacks | None = getattr(self.models, setting, None)
+        if isinstance(value, ModelWithFallbacks):
+            return (value,)
+        return tuple(
+            ModelWithFallbacks(primary=entry, then=()) if isinstance(entry, str) else entry.named()
+            for entry in value or ()
+        )
 
-        A use case without models has none.
-        """
-        entries = getattr(self.models, setting, None) or ()
-        return tuple(entry if isinstance(entry, str) else f"{entry.model}={entry.arn}" for entry in entries)
+    def models_for(self, setting: str) -> tuple[str, ...]:
+        """The invocations that a model setting offers as `catalog.resolve` reads them, the default first."""
+        return tuple(_invocation(model.primary) for model in self.offered(setting))
+
+    def fallbacks_for(self, setting: str) -> tuple[tuple[str, ...], ...]:
+        """The invocations of each model with fallbacks: its own, then theirs."""
+        chains = ((model.primary, *model.then) for model in self.offered(setting) if model.then)
+        return tuple(tuple(map(_invocation, chain)) for chain in chains)
+
+    def called_models_for(self, setting: str) -> tuple[str, ...]:
+        """The invocations of a model setting, fallbacks included, each once."""
+        fallbacks = (model for chain in self.fallbacks_for(setting) for model in chain)
+        return tuple(dict.fromkeys((*self.models_for(setting), *fallbacks)))
 
     def options(self, use_case: str) -> Options | None:
         """A use case's own settings; None when it has none."""
@@ -472,11 +553,31 @@ class StageSettings(Settings, frozen=True, kw_only=True):
         )
 
     @property
+    def records_usage(self) -> bool:
+        """Whether the stage records what callers use."""
+        return self.usage_reports or bool(self.budgets)
+
+    @property
+    def usage(self) -> UsageOptions:
+        """What the function that reports usage reads of the settings."""
+        return UsageOptions(admins=self.auth.admins, auditors=self.auth.auditors)
+
+    @property
     def groups(self) -> tuple[str, ...]:
         """The groups that settings name, in order."""
         shared = (group for space in self.hr_qa.spaces for group in (*space.readers, *space.writers))
         roles = (group for role in self.credit_risk.roles for group in role.groups)
-        return tuple(sorted({*shared, *roles, *self.auth.admins} - {"*"}))
+        return tuple(sorted({*shared, *roles, *self.auth.admins, *self.auth.auditors} - {"*"}))
+
+    def existing_table(self, use_case: str) -> str | None:
+        """The existing table that the use case uses; None for a new one."""
+        table: str | None = getattr(getattr(self.existing_data, use_case, None), "table", None)
+        return table
+
+    def existing_bucket(self, use_case: str) -> str | None:
+        """The existing bucket that the use case uses; None for a new one."""
+        bucket: str | None = getattr(getattr(self.existing_data, use_case, None), "bucket", None)
+        return bucket
 
     def reserved_concurrency_of(self, use_case: str) -> int | None:
         """The concurrent executions reserved for each function behind a use case's API; None when there are none."""
@@ -484,15 +585,19 @@ class StageSettings(Settings, frozen=True, kw_only=True):
 
     @property
     def models_by_region(self) -> dict[str | None, tuple[str, ...]]:
-        """The invocations of all chosen use cases, each once, by the region that they are called in."""
+        """The invocations of all chosen use cases, fallbacks included, each once, by the region of their calls."""
         by_region: dict[str | None, dict[str, None]] = {}
         for use_case in self.chosen_use_cases:
             for setting in self.model_settings(use_case):
                 models = by_region.setdefault(self.model_region(use_case.name), {})
-                models.update(dict.fromkeys(self.models_for(setting.name)))
+                models.update(dict.fromkeys(self.called_models_for(setting.name)))
         return {region: tuple(models) for region, models in by_region.items()}
 
     @property
     def all_models(self) -> tuple[str, ...]:
         """The invocations of all chosen use cases, each once."""
         return tuple(dict.fromkeys(model for models in self.models_by_region.values() for model in models))
+
+
+def _invocation(model: ModelName) -> str:
+    return model if isinstance(model, str) else f"{model.model}={model.arn}"

@@ -59,7 +59,7 @@ MAX_HR_QA_VARIABLES = 2_000
 MAX_ACCESS_VARIABLES = 3_000
 
 # Each of a request's budgets is two writes, one after another, and some 70 of those bytes.
-MAX_BUDGETS = 10
+MAX_BUDGETS = 8
 
 # A guardrail has its stack's name: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_CreateGuardrail.html
 MAX_GUARDRAIL_NAME = 50
@@ -171,6 +171,10 @@ def _combination_problems(settings: StageSettings) -> Iterable[str]:
     if settings.throttling.model_burst > settings.throttling.burst:
         yield "throttling.modelBurst: above `burst`, the limit for all routes together"
     yield from _budget_problems(settings)
+    for use_case in USE_CASES:
+        existing = settings.existing_table(use_case.name) or settings.existing_bucket(use_case.name)
+        if existing and use_case not in settings.chosen_use_cases:
+            yield f"existingData.{use_case.setting}: the stage does not have the use case"
     if any(key.lower().startswith("aws:") for key in settings.tags):
         yield "tags: keys that start with `aws:` are reserved"
 
@@ -208,8 +212,8 @@ def _auth_problems(settings: StageSettings) -> Iterable[str]:
             yield f"auth.issuers[{number}].url: {url!r} is listed twice"
     if auth.accounts and auth.type != "iam":
         yield "auth.accounts: only with `type` iam"
-    if auth.admins and not (auth.api_keys or settings.caller_data):
-        yield "auth.admins: only with `apiKeys`, which they manage, or `callerData`, which they may erase"
+    if auth.admins and not (auth.api_keys or settings.records_usage or settings.caller_data):
+        yield "auth.admins: only with `apiKeys`, `budgets`, `usageReports` or `callerData`, which they manage"
     if auth.api_keys and auth.type == "cognito" and not auth.admins:
         yield "auth.admins: required with `apiKeys` and cognito: otherwise every user of the pool could manage keys"
     variables = len("".join(settings.access.environment().values()).encode())
@@ -229,8 +233,13 @@ def _auth_problems(settings: StageSettings) -> Iterable[str]:
 
 def _budget_problems(settings: StageSettings) -> Iterable[str]:
     budgets = settings.budgets
-    if budgets and not settings.all_models:
-        yield "budgets: no use case of the stage calls a model"
+    for name in ("budgets", "usageReports"):
+        if (budgets if name == "budgets" else settings.usage_reports) and not settings.all_models:
+            yield f"{name}: no use case of the stage calls a model"
+    if settings.records_usage and settings.auth.type == "cognito" and not settings.auth.admins:
+        yield "auth.admins: missing; without it each user of the pool could change budgets and see everyone's use"
+    if settings.auth.auditors and not settings.auth.admins:
+        yield "auth.auditors: only with `auth.admins`: without it nobody is kept out"
     if len(budgets) > MAX_BUDGETS:
         yield f"budgets: {len(budgets)}, but at most {MAX_BUDGETS}: each adds two writes to a request"
     limited = [(budget.per, budget.of, budget.every) for budget in budgets]

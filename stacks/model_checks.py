@@ -8,10 +8,29 @@ import msgspec
 from lambda_src.registry import USE_CASES, ModelSetting, UseCase, camel
 from lambda_src.shared.catalog import Invocation, Model, UnknownModel, models, resolve
 from lambda_src.shared.lifecycle import NEAR_END
-from stacks.config import ApplicationProfile, GuardrailPolicies, ModelEntry, ModelRegions, StageSettings
+from stacks.config import (
+    ApplicationProfile,
+    GuardrailPolicies,
+    ModelName,
+    ModelRegions,
+    ModelWithFallbacks,
+    StageSettings,
+)
 from stacks.geography import REGIONS, outside
 from stacks.model_catalog import ANY_REGION, destinations, source_regions, ways
 from stacks.model_choice import reason_without_models, stays
+
+# Why models for a purpose cannot stand in for each other.
+_WITHOUT_FALLBACKS = {
+    "embedding": "vectors of different models cannot be compared",
+    "rerank": "results keep the order of the search when their model fails",
+}
+
+# Of the 4 KB that all variables of a function may have. Less is left with the most spaces, groups and budgets: then
+# the deployment fails. https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html
+MAX_FALLBACK_VARIABLES = 1_000
+# About an application inference profile's ARN, with `=` before it.
+_COST_PROFILE = 110
 
 
 def model_problems(settings: StageSettings, today: date) -> Iterator[str]:
@@ -20,10 +39,9 @@ def model_problems(settings: StageSettings, today: date) -> Iterator[str]:
     yield from _unchosen_problems(settings)
     for use_case in settings.chosen_use_cases:
         for setting in settings.model_settings(use_case):
-            entries: tuple[ModelEntry, ...] | None = getattr(settings.models, setting.name)
-            if len(entries or ()) < setting.minimum:
+            if len(settings.offered(setting.name)) < setting.minimum:
                 yield from _missing_problems(use_case, setting, settings)
-            yield from _entry_problems(use_case, setting, entries or (), settings, today)
+            yield from _entry_problems(use_case, setting, settings, today)
     yield from _dimension_problems(settings)
     yield from _allowance_problems(settings)
 
@@ -91,25 +109,55 @@ def _missing_problems(use_case: UseCase, setting: ModelSetting, settings: StageS
         yield f"{path}: {reason_without_models(use_case, setting, settings)}"
 
 
-def _entry_problems(
-    use_case: UseCase, setting: ModelSetting, entries: tuple[ModelEntry, ...], settings: StageSettings, today: date
-) -> Iterator[str]:
+def _entry_problems(use_case: UseCase, setting: ModelSetting, settings: StageSettings, today: date) -> Iterator[str]:
     path = f"models.{camel(setting.name)}"
-    ids = [entry if isinstance(entry, str) else entry.model for entry in entries]
+    offered = settings.offered(setting.name)
+    ids = [_id(model.primary) for model in offered]
     if setting.maximum is not None and len(ids) > setting.maximum:
         yield f"{path}: " + ("one model only" if setting.maximum == 1 else f"{setting.maximum} models at most")
     if len(set(ids)) != len(ids):
         yield f"{path}: a model is listed twice"
-    for index, entry in enumerate(entries):
-        problems = [
-            *_profile_problems(entry, use_case, setting, settings),
-            *_invocation_problems(ids[index], use_case, setting, settings, today),
-        ]
-        yield from (f"{path}[{index}]: {problem}" for problem in problems)
+    alone = isinstance(getattr(settings.models, setting.name), ModelWithFallbacks)
+    yield from (f"{path}: {problem}" for problem in _size_problems(setting, settings))
+    for index, model in enumerate(offered):
+        place = path if alone else f"{path}[{index}]"
+        if model.then:
+            yield from (f"{place}.then{problem}" for problem in _fallback_problems(model, setting))
+        names = {f"{place}.then[{number}]": name for number, name in enumerate(model.then)}
+        for name_path, name in {f"{place}.primary" if model.then else place: model.primary, **names}.items():
+            problems = [
+                *_profile_problems(name, use_case, setting, settings),
+                *_invocation_problems(_id(name), use_case, setting, settings, today),
+            ]
+            yield from (f"{name_path}: {problem}" for problem in problems)
+
+
+def _size_problems(setting: ModelSetting, settings: StageSettings) -> Iterator[str]:
+    invocations = [each for chain in settings.fallbacks_for(setting.name) for each in chain]
+    profiles = _COST_PROFILE * sum("=" not in each for each in invocations) if settings.cost_profiles else 0
+    size = len("".join(invocations)) + profiles
+    if size > MAX_FALLBACK_VARIABLES:
+        yield (
+            f"fallbacks take {size} bytes as a variable of functions, which have room for {MAX_FALLBACK_VARIABLES}: "
+            "use fewer"
+        )
+
+
+def _id(name: ModelName) -> str:
+    return name if isinstance(name, str) else name.model
+
+
+def _fallback_problems(model: ModelWithFallbacks, setting: ModelSetting) -> Iterator[str]:
+    if reason := _WITHOUT_FALLBACKS.get(setting.purpose):
+        yield f": {setting.purpose} models have no fallbacks, since {reason}"
+    ids = [_id(name) for name in (model.primary, *model.then)]
+    for number, fallback in enumerate(ids[1:]):
+        if fallback in ids[: number + 1]:
+            yield f"[{number}]: {fallback} is listed twice"
 
 
 def _profile_problems(
-    entry: ModelEntry, use_case: UseCase, setting: ModelSetting, settings: StageSettings
+    entry: ModelName, use_case: UseCase, setting: ModelSetting, settings: StageSettings
 ) -> Iterator[str]:
     if not isinstance(entry, ApplicationProfile):
         return

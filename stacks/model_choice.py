@@ -148,6 +148,6 @@ def _reached(use_case: UseCase, settings: StageSettings) -> set[str]:
     region = settings.model_region(use_case.name) or ""
     reached: set[str] = set()
     for setting in settings.model_settings(use_case):
-        for invocation in map(resolve, settings.models_for(setting.name)):
+        for invocation in map(resolve, settings.called_models_for(setting.name)):
             reached.update(destinations(invocation, region))
     return reached

@@ -4,7 +4,7 @@ import difflib
 import types
 import typing
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -19,6 +19,9 @@ def _problems(value: object, expected_type: Any, path: str) -> Iterator[str]:
     origin, arguments = typing.get_origin(expected_type), typing.get_args(expected_type)
     if isinstance(expected_type, type) and issubclass(expected_type, msgspec.Struct):
         yield from _struct_problems(value, expected_type, path)
+    elif origin is Annotated and typing.get_origin(arguments[0]) is tuple and isinstance(value, list | tuple):
+        # Its length is checked when its items are right.
+        yield from list(_problems(value, arguments[0], path)) or _leaf_problems(value, expected_type, path)
     elif origin is tuple and isinstance(value, list | tuple):
         for index, item in enumerate(value):
             yield from _problems(item, arguments[0], f"{path}[{index}]")
@@ -37,10 +40,16 @@ def _matching_option(value: object, expected_type: Any) -> Any:
     for option in typing.get_args(expected_type):
         is_struct = isinstance(option, type) and issubclass(option, msgspec.Struct)
         if is_struct and isinstance(value, Mapping):
-            return option
+            return _variant(value, option)
         if typing.get_origin(option) is tuple and isinstance(value, list | tuple):
             return option
     return expected_type
+
+
+def _variant(value: Mapping[Any, Any], struct: type[msgspec.Struct]) -> type[msgspec.Struct]:
+    """Of a struct that stands for several `variants`, the one that knows most of the object's keys."""
+    variants: tuple[type[msgspec.Struct], ...] = getattr(struct, "variants", (struct,))
+    return max(variants, key=lambda variant: len(value.keys() & {*variant.__struct_encode_fields__}))
 
 
 def _struct_problems(value: object, expected_type: type[msgspec.Struct], path: str) -> Iterator[str]:

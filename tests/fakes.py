@@ -265,7 +265,8 @@ class FakeTable:
         pk = request["ExpressionAttributeValues"][":pk"]["S"]
         forward = request.get("ScanIndexForward", True)
         after = request.get("ExclusiveStartKey", {}).get("sk", {}).get("S")
-        keys = sorted((key for key in self.items if key[0] == pk), reverse=not forward)
+        with self._lock:
+            keys = sorted((key for key in self.items if key[0] == pk), reverse=not forward)
         if request["KeyConditionExpression"] != "pk = :pk":
             assert request["KeyConditionExpression"] == "pk = :pk AND sk BETWEEN :first AND :last"
             first, last = (request["ExpressionAttributeValues"][name]["S"] for name in (":first", ":last"))

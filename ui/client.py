@@ -69,6 +69,11 @@ class Client:
         )
         return body
 
+    def text(self, use_case: str, path: str, **query: str) -> str:
+        """A resource that is a file of text."""
+        content: str = self._request(use_case, "GET", path, query=query)
+        return content
+
     def newest(
         self, use_case: str, path: str, count: int, **query: str | int | None
     ) -> tuple[list[dict[str, Any]], bool]:

@@ -4,8 +4,21 @@ import functools
 import importlib
 import pkgutil
 
-from ui import pages
+import streamlit as st
+
+from ui import pages, stage
 from ui.entry import Entry
+
+
+def offered() -> tuple[Entry, ...]:
+    """The entries that the stage's users see, in the order of the menu."""
+    return tuple(entry for entry in entries() if not entry.optional or _has(entry.use_case))
+
+
+# Not kept for long: the stage may get it, or lose it.
+@st.cache_data(ttl=300, show_spinner=False)
+def _has(use_case: str) -> bool:
+    return stage.is_deployed(stage.current(), use_case)
 
 
 @functools.cache

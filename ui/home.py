@@ -8,7 +8,7 @@ import streamlit as st
 
 from ui import components
 from ui.client import Client, Failure
-from ui.entries import entries
+from ui.entries import offered
 from ui.session import client
 from ui.texts import t, translations
 
@@ -17,9 +17,9 @@ def page() -> None:
     """One card per endpoint."""
     components.header("home")
     with st.spinner(t("home.checking")):
-        results = _probe_all([(entry.use_case, entry.probe) for entry in entries()])
+        results = _probe_all([(entry.use_case, entry.probe) for entry in offered()])
     with st.container(key="cards"):
-        for entry in entries():
+        for entry in offered():
             with st.container(border=True, key=f"card-{entry.use_case}"):
                 st.subheader(f"{entry.icon} {t(f'{entry.key}.card')}", anchor=False)
                 st.html(f'<p class="lead">{html.escape(t(f"{entry.key}.card_lead"))}</p>')

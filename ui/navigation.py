@@ -5,7 +5,7 @@ from typing import Any
 import streamlit as st
 
 from ui import home
-from ui.entries import entries
+from ui.entries import offered
 from ui.texts import t
 
 
@@ -14,6 +14,6 @@ def pages() -> dict[str, Any]:
     start = st.Page(home.page, title=t("home.menu"), icon=":material/home:", default=True)
     use_cases = {
         entry.use_case: st.Page(entry.page, title=t(f"{entry.key}.title"), icon=entry.icon, url_path=entry.use_case)
-        for entry in entries()
+        for entry in offered()
     }
     return {"home": start, **use_cases}

@@ -51,12 +51,13 @@ def _aws_stage(name: str, folder: Path, token: str | None) -> Stage:
     outputs = folder / f"outputs-{name}.json"
     if outputs.exists():
         stage = replace(stage, lookup=outputs_lookup(outputs, name))
-    if not any(_is_deployed(stage, use_case) for use_case in use_cases()):
+    if not any(is_deployed(stage, use_case) for use_case in use_cases()):
         raise StageMissing(name, f"neither {outputs.name} nor SSM parameters name its APIs")
     return stage
 
 
-def _is_deployed(stage: Stage, use_case: str) -> bool:
+def is_deployed(stage: Stage, use_case: str) -> bool:
+    """Whether the stage has the use case. Raises `ConfigurationError`."""
     try:
         stage.url(use_case)
     except NotDeployed:

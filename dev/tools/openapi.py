@@ -15,7 +15,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from dev.tools.examples import VALUES, example, request_example
-from lambda_src.registry import ACCESS, CALLER_DATA, USE_CASES, UseCase
+from lambda_src.registry import PLATFORM, USE_CASES, UseCase
 from lambda_src.shared.errors import (
     ApiError,
     BudgetExhausted,
@@ -289,6 +289,8 @@ def _success(route: Route, status: int, body_type: type | None, schemas: _Schema
         answer["content"] = {
             "application/json": {"schema": schemas.of(body_type), "example": schemas.example(body_type)}
         }
+        if route.csv:
+            answer["content"]["text/csv"] = {"schema": {"type": "string"}}
     return answer
 
 
@@ -411,7 +413,7 @@ def write(folder: Path, contents: Mapping[str, str], report: Callable[[str], Non
 
 
 def main() -> int:
-    write(FOLDER, files((*USE_CASES, ACCESS, CALLER_DATA)), print)
+    write(FOLDER, files((*USE_CASES, *PLATFORM)), print)
     return 0
 
 

@@ -4,13 +4,12 @@ from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, UnsetType
 
-from lambda_src.access.settings import Group, UseCaseId
-from lambda_src.shared.schemas import ModelId, NonBlank, RequestModel, ResponseModel
+from lambda_src.shared.schemas import ModelId, NonBlank, RequestModel, ResponseModel, Team, UseCaseId
+from lambda_src.shared.settings import Group
 
 Name = Annotated[NonBlank, Meta(max_length=100)]
 # Part of the keys of what is stored.
 Owner = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}$(?!\n)", examples=["billing-service"])]
-Team = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$(?!\n)", examples=["payments"])]
 KeyStatus = Literal["active", "expired", "revoked"]
 
 

@@ -5,13 +5,12 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from lambda_src.shared.settings import Options, Settings
+from lambda_src.shared.schemas import UseCaseId
+from lambda_src.shared.settings import Group, Options, Settings
 
 # Asymmetric ones only: with a shared secret, everyone who checks tokens could make them.
 # https://datatracker.ietf.org/doc/html/rfc8725#section-3.1
 Algorithm = Literal["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
-Group = Annotated[str, Meta(pattern=r"^[^*,\[\]\s]{1,128}$")]
-UseCaseId = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9-]{0,39}$(?!\n)", examples=["hr-qa"])]
 # A plain address only where nobody else listens: a test's issuer.
 IssuerUrl = Annotated[
     str, Meta(pattern=r"^(https://[^/?#\s]+|http://(localhost|127\.0\.0\.1):[0-9]{1,5})(/[^?#\s]*)?$", max_length=255)

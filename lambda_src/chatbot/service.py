@@ -29,13 +29,13 @@ from lambda_src.chatbot.summaries import Summaries, estimate_tokens
 from lambda_src.chatbot.titles import PREVIEW_CHARACTERS, first_words
 from lambda_src.shared import screening
 from lambda_src.shared.bedrock import Bedrock
-from lambda_src.shared.catalog import Invocation
+from lambda_src.shared.catalog import Invocation, Model
 from lambda_src.shared.context import Context, ModelUse
 from lambda_src.shared.errors import ApiError, Conflict, DeadlineExceeded, InvalidRequest, ModelFailed
 from lambda_src.shared.idempotency import IdempotencyStore
 from lambda_src.shared.ids import new_id, timestamp
 from lambda_src.shared.observability import logger
-from lambda_src.shared.parameters import effective_parameters, explicit_parameters
+from lambda_src.shared.parameters import effective_parameters, explicit_parameters, supported_parameters
 from lambda_src.shared.photos import photo_blocks
 from lambda_src.shared.schemas import ListQuery, Usage
 from lambda_src.shared.streams import ClosingIterator, text_then_result
@@ -49,13 +49,15 @@ MAX_WINDOWS = 2
 
 
 class PendingTurn(msgspec.Struct, frozen=True):
-    """A turn before the model's answer. `history`: the messages after the conversation's summary."""
+    """A turn before the model's answer.
+
+    `history`: the messages after the conversation's summary. `chosen`: the conversation's model, or the default.
+    """
 
     conversation: ConversationItem
     history: list[MessageItem]
     body: SendMessage
-    invocation: Invocation
-    request: dict[str, Any]
+    chosen: Invocation
     asked_at: str
 
 
@@ -144,17 +146,25 @@ class ChatService:
     def send_message(self, context: Context, *, id: str, body: SendMessage) -> Answer:
         """Raises `NotFound`, `InvalidRequest`, `TooLarge`, `Conflict`, `Refused`, `ModelFailed`."""
         turn = self._prepare_turn(context, id, body)
-        answer = self._bedrock.converse(context, turn.invocation, turn.request)
+        answer, invocation = self._bedrock.answer(
+            context,
+            turn.chosen,
+            lambda limited, model: self._bedrock.converse(limited, model, self._request(turn, model.model)),
+        )
         text, trace = prompt.answer_text(answer), answer.get("trace")
-        return self._save_turn(context, turn, text, str(answer["stopReason"]), trace)
+        return self._save_turn(context, turn, invocation, text, str(answer["stopReason"]), trace)
 
     def stream_message(self, context: Context, *, id: str, body: SendMessage) -> ClosingIterator[str | Answer]:
         """The answer in pieces as they arrive, then `send_message`'s response. Raises the same errors."""
         turn = self._prepare_turn(context, id, body)
-        stream = self._bedrock.converse_stream(context, turn.invocation, turn.request)
+        stream, invocation = self._bedrock.answer_stream(
+            context,
+            turn.chosen,
+            lambda limited, model: self._bedrock.converse_stream(limited, model, self._request(turn, model.model)),
+        )
 
         def save(text: str) -> Answer:
-            return self._save_turn(context, turn, text, stream.stop_reason or "", stream.trace)
+            return self._save_turn(context, turn, invocation, text, stream.stop_reason or "", stream.trace)
 
         return text_then_result(stream, save)
 
@@ -183,13 +193,20 @@ class ChatService:
 
     def _prepare_turn(self, context: Context, conversation_id: str, body: SendMessage) -> PendingTurn:
         conversation = self._conversations.get(context.caller, conversation_id)
-        invocation = self._settings.model_of(context, conversation.model)
-        photos = photo_blocks(body.photos, invocation.model)
+        chosen = self._settings.model_of(context, conversation.model)
+        # Refuses what the model does not take before any call is paid for.
+        photo_blocks(body.photos, chosen.model)
         conversation, history = self._fit_window(context, conversation)
-        request = prompt.build_request(conversation, history, body, photos, invocation.model, self._photo_store)
-        if self._bedrock.guarded:
-            request = prompt.guard_new_message(request)
-        return PendingTurn(conversation, history, body, invocation, request, timestamp(self._now()))
+        return PendingTurn(conversation, history, body, chosen, timestamp(self._now()))
+
+    def _request(self, turn: PendingTurn, model: Model) -> dict[str, Any]:
+        """Raises `InvalidRequest` for a fallback that does not take the photos, or parameters that the chosen model
+        takes."""
+        conversation = turn.conversation
+        effective_parameters(model, supported_parameters(turn.chosen.model, conversation.header.parameters))
+        photos = photo_blocks(turn.body.photos, model)
+        request = prompt.build_request(conversation, turn.history, turn.body, photos, model, self._photo_store)
+        return prompt.guard_new_message(request) if self._bedrock.guarded else request
 
     def _fit_window(
         self, context: Context, conversation: ConversationItem
@@ -221,7 +238,13 @@ class ChatService:
         return messages
 
     def _save_turn(
-        self, context: Context, turn: PendingTurn, text: str, stop_reason: str, trace: dict[str, Any] | None
+        self,
+        context: Context,
+        turn: PendingTurn,
+        invocation: Invocation,
+        text: str,
+        stop_reason: str,
+        trace: dict[str, Any] | None,
     ) -> Answer:
         """Writes the turn and notifies the worker when a title or a summary is due."""
         if not text.strip():
@@ -231,8 +254,8 @@ class ChatService:
         answer = Answer(
             message=self._message(conversation.id, assistant),
             stop_reason=stop_reason,
-            model=turn.invocation.id,
-            usage=_usage(context.used(turn.invocation)),
+            model=invocation.id,
+            usage=_usage(context.used(invocation)),
             request_id=context.request_id,
         )
         context.idempotency.keep_with(conversation.id)

@@ -7,6 +7,7 @@ text, which the model's prompt cache needs.
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 from lambda_src.chatbot.conversations import ConversationItem, Conversations, MessageItem
 from lambda_src.chatbot.prompt import MISSING_PHOTO, answer_text
@@ -78,18 +79,14 @@ class Summaries:
         return self._conversations.save_summary(caller, conversation, summary, end), messages[count:]
 
     def _write_summary(self, context: Context, conversation: ConversationItem, messages: list[MessageItem]) -> str:
-        invocation = self._settings.model_of(context, conversation.model)
-        limit = self._max_tokens(invocation.model)
+        chosen = self._settings.model_of(context, conversation.model)
         parts = [fence(conversation.summary, "summary")] if conversation.summary else []
         parts.append(fence("\n".join(f"{message.role}: {_plain(message)}" for message in messages), "messages"))
-        answer = self._bedrock.converse(
+        text = "\n".join(parts)
+        answer, _ = self._bedrock.answer(
             context,
-            invocation,
-            {
-                "system": [{"text": SYSTEM.format(words=int(limit * WORDS_PER_TOKEN))}],
-                "messages": [{"role": "user", "content": [{"text": "\n".join(parts)}]}],
-                "inferenceConfig": {"maxTokens": limit},
-            },
+            chosen,
+            lambda limited, model: self._bedrock.converse(limited, model, self._request(model.model, text)),
         )
         summary = answer_text(answer).strip()
         if not summary:
@@ -97,6 +94,14 @@ class Summaries:
         if answer.get("stopReason") in CUT_REASONS:
             logger.warning("summary truncated", request_id=context.request_id, conversation=conversation.id)
         return summary
+
+    def _request(self, model: Model, text: str) -> dict[str, Any]:
+        limit = self._max_tokens(model)
+        return {
+            "system": [{"text": SYSTEM.format(words=int(limit * WORDS_PER_TOKEN))}],
+            "messages": [{"role": "user", "content": [{"text": text}]}],
+            "inferenceConfig": {"maxTokens": limit},
+        }
 
     def _max_tokens(self, model: Model) -> int:
         limit = max(self._settings.options.window_tokens // SUMMARY_SHARE, MIN_SUMMARY_TOKENS)

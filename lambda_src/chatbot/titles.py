@@ -54,9 +54,12 @@ def generate_title(
         "inferenceConfig": {"maxTokens": MAX_TOKENS},
     }
     try:
-        title = parse_title(
-            answer_text(bedrock.converse(context, settings.model_of(context, conversation.model), request))
+        answer, _ = bedrock.answer(
+            context,
+            settings.model_of(context, conversation.model),
+            lambda limited, model: bedrock.converse(limited, model, request),
         )
+        title = parse_title(answer_text(answer))
     except Refused:
         title = ""
     return title or first_words(messages[0].text, PREVIEW_CHARACTERS)

@@ -18,6 +18,7 @@ from lambda_src.credit_risk.reasons import Language
 from lambda_src.credit_risk.score_store import ScoreRecord, ScoreStore
 from lambda_src.credit_risk.settings import CreditSettings
 from lambda_src.shared.bedrock import Bedrock
+from lambda_src.shared.catalog import Invocation
 from lambda_src.shared.context import Context
 from lambda_src.shared.errors import Conflict, ModelFailed
 from lambda_src.shared.ids import timestamp
@@ -77,21 +78,14 @@ class Letters:
         Raises `InvalidRequest` for a model that the stage does not offer, `NotFound`, `Conflict` for a score without
         reasons, `Refused`, and `ModelFailed` when the model breaks the rules to the end.
         """
-        invocation = self._settings.model(context, body.model)
+        chosen = self._settings.model(context, body.model)
         record = self._store.get(context.caller, score_id).record
         language = body.language or record.language
         stated = _stated(record, language)
         if not stated:
             raise Conflict("The score has no reasons, so there is nothing to explain.")
-        draft: Draft = ask(
-            self._bedrock,
-            context,
-            invocation,
-            system=_SYSTEM,
-            content=[{"text": _facts(stated, language)}],
-            answer_type=Draft,
-            max_tokens=MAX_TOKENS,
-            check=lambda draft: _problem(draft, stated),
+        draft, invocation = self._bedrock.answer(
+            context, chosen, lambda limited, model: self._draft(limited, model, stated, language)
         )
         # Checked again: the last answer may still break a rule, and a guardrail may have masked something in it.
         if _problem(draft, stated) is not None:
@@ -110,6 +104,21 @@ class Letters:
             created_at=timestamp(self._now()),
             request_id=context.request_id,
         )
+
+    def _draft(
+        self, context: Context, invocation: Invocation, stated: Sequence[LetterReason], language: Language
+    ) -> Draft:
+        draft: Draft = ask(
+            self._bedrock,
+            context,
+            invocation,
+            system=_SYSTEM,
+            content=[{"text": _facts(stated, language)}],
+            answer_type=Draft,
+            max_tokens=MAX_TOKENS,
+            check=lambda draft: _problem(draft, stated),
+        )
+        return draft
 
 
 def _stated(record: ScoreRecord, language: Language) -> list[LetterReason]:

@@ -61,15 +61,12 @@ def rewrite(
     A model's unusable answer costs nothing but a worse search.
     """
     expand = names is not None
+    conversation = _conversation(question, history, names or ())
     try:
-        rewritten: Rewritten = ask(
-            bedrock,
+        rewritten, _ = bedrock.answer(
             context,
             invocation,
-            system=_system(expand=expand),
-            content=_content(_conversation(question, history, names or ()), guarded=bedrock.guarded),
-            answer_type=Rewritten,
-            max_tokens=MAX_TOKENS,
+            lambda limited, model: _asked(bedrock, limited, model, conversation, expand=expand),
         )
     except ModelFailed:
         logger.warning("rewriting failed", request_id=context.request_id)
@@ -79,6 +76,19 @@ def rewrite(
     queries = [" ".join(query.split()) for query in rewritten.queries] if expand else []
     usable = complete if 0 < len(complete) <= _MAX_CHARACTERS and history else question
     return Rewritten(usable, [query[:_MAX_CHARACTERS] for query in dict.fromkeys(queries) if query][:MAX_QUERIES])
+
+
+def _asked(bedrock: Bedrock, context: Context, invocation: Invocation, conversation: str, *, expand: bool) -> Rewritten:
+    rewritten: Rewritten = ask(
+        bedrock,
+        context,
+        invocation,
+        system=_system(expand=expand),
+        content=_content(conversation, guarded=bedrock.guarded),
+        answer_type=Rewritten,
+        max_tokens=MAX_TOKENS,
+    )
+    return rewritten
 
 
 def _content(conversation: str, *, guarded: bool) -> list[dict[str, Any]]:

@@ -188,19 +188,21 @@ class QaService:
 
     def answer_question(self, context: Context, *, body: AskQuestion) -> Answer:
         """Raises the errors of `search`, and `ModelFailed`."""
-        invocation = self._settings.model(context, body.model)
+        chosen = self._settings.model(context, body.model)
         language = (body.language or "").partition("-")[0].lower() or detect(body.question) or "en"
         live = self._live_documents(context, body.documents, body.spaces)
         if not live.documents:
             # No model gets the question, so no guardrail needs to.
             return self._unanswered(context, refusals.NO_DOCUMENTS, language, "no documents")
         names = {document.id: document.name for document in live.documents.values()}
-        rewritten = self._understand(context, invocation, body, sorted(set(names.values())))
+        rewritten = self._understand(context, chosen, body, sorted(set(names.values())))
         question = rewritten.question
         ranked = self._retrieval.find(context, [question, *rewritten.queries], live.documents)
         sources = answering.build_context([candidate.hit for candidate in ranked], names)
         context.idempotency.keep_with(*sorted({sentence.chunk.document for sentence in sources.sentences}))
-        draft = self._draft(context, invocation, question, body.language, sources)
+        draft, invocation = self._bedrock.answer(
+            context, chosen, lambda limited, model: self._draft(limited, model, question, body.language, sources)
+        )
         answer = answering.verify_draft(draft, sources, question)
         count(Claims=answer.claims, UnsupportedClaims=answer.dropped)
         fields = {

@@ -48,20 +48,13 @@ class ImageService:
 
     def create_images(self, context: Context, *, body: CreateImages) -> CreatedImages:
         """Generates, stores and returns the images: all of them or none."""
-        invocation = self._settings.model(context, body.model)
-        family = FAMILIES[invocation.model.family]
-        seed = body.seed if body.seed is not None else 1 + secrets.randbelow(family.max_seed)
-        if seed > family.max_seed:
-            raise InvalidRequest.at("body.seed", f"this model takes 0 to {family.max_seed}")
+        chosen = self._settings.model(context, body.model)
         # Refuses unsupported parameters before any call is paid for.
-        bodies = family.bodies(body, seed)
+        _bodies(chosen, body)
         screened = self._screen(context, body)
-        if screened != body:
-            bodies = family.bodies(screened, seed)
-        images = self._generate(context, invocation, family, bodies, seed)
-        if len(images) < body.count:
-            raise ModelFailed("The model returned fewer images than requested.")
-        context.used(invocation).add(images=len(images))
+        images, invocation = self._bedrock.answer(
+            context, chosen, lambda limited, model: self._generate(limited, model, screened)
+        )
         self._bedrock.screen_pictures(context, [image.data for image in images])
         context.deadline.require(SAVE_SECONDS)
         records = self._save(context, body.prompt, invocation, images)
@@ -102,15 +95,19 @@ class ImageService:
         prompt, negative_prompt = self._bedrock.screen(context, body.prompt, body.negative_prompt or "")
         return structs.replace(body, prompt=prompt, negative_prompt=negative_prompt or None)
 
-    def _generate(
-        self, context: Context, invocation: Invocation, family: Family, bodies: list[dict[str, Any]], seed: int
-    ) -> list[GeneratedImage]:
+    def _generate(self, context: Context, invocation: Invocation, body: CreateImages) -> list[GeneratedImage]:
+        family, bodies, seed = _bodies(invocation, body)
+
         def call(number: int) -> list[GeneratedImage]:
             answer, _ = self._bedrock.invoke(context, invocation, bodies[number])
             return family.parse(answer, seed + number)
 
         with ThreadPoolExecutor(max_workers=len(bodies)) as pool:
-            return [image for images in pool.map(call, range(len(bodies))) for image in images]
+            images = [image for images in pool.map(call, range(len(bodies))) for image in images]
+        if len(images) < body.count:
+            raise ModelFailed("The model returned fewer images than requested.")
+        context.used(invocation).add(images=len(images))
+        return images
 
     def _save(
         self, context: Context, prompt: str, invocation: Invocation, images: list[GeneratedImage]
@@ -161,3 +158,12 @@ class ImageService:
             self._s3.put_object(
                 Bucket=self._settings.bucket_name, Key=object_key(record.id), Body=data, ContentType=record.content_type
             )
+
+
+def _bodies(invocation: Invocation, body: CreateImages) -> tuple[Family, list[dict[str, Any]], int]:
+    """The model's family, its requests, and the seed of the first. Raises `InvalidRequest`."""
+    family = FAMILIES[invocation.model.family]
+    seed = body.seed if body.seed is not None else 1 + secrets.randbelow(family.max_seed)
+    if seed > family.max_seed:
+        raise InvalidRequest.at("body.seed", f"this model takes 0 to {family.max_seed}")
+    return family, family.bodies(body, seed), seed

@@ -17,7 +17,7 @@ from lambda_src.playground.models import (
     ModelList,
     Task,
 )
-from lambda_src.shared.bedrock import Bedrock
+from lambda_src.shared.bedrock import AnswerStream, Bedrock
 from lambda_src.shared.catalog import Invocation, models, resolve
 from lambda_src.shared.context import Context
 from lambda_src.shared.errors import ApiError, InvalidRequest
@@ -43,13 +43,26 @@ class PlaygroundService:
 
     def create_completion(self, context: Context, *, body: CreateCompletion) -> Completion:
         """Raises `InvalidRequest`, `Refused`, and the model's errors."""
-        return self._complete(context, self._settings.model(context, body.model), body, self._conversation(body))
+        chosen = self._settings.model(context, body.model)
+        conversation = self._conversation(body)
+        # Refuses parameters that this model does not take, also while a fallback answers for it.
+        _request(chosen, body, conversation)
+        completion, _ = self._bedrock.answer(
+            context, chosen, lambda limited, model: self._complete(limited, model, body, conversation)
+        )
+        return completion
 
     def stream_completion(self, context: Context, *, body: CreateCompletion) -> ClosingIterator[str | Completion]:
         """The text in pieces as it arrives, then the completion. Raises the errors of `create_completion`."""
-        invocation = self._settings.model(context, body.model)
-        request, parameters = _request(invocation, body, self._conversation(body))
-        stream = self._bedrock.converse_stream(context, invocation, request)
+        chosen = self._settings.model(context, body.model)
+        conversation = self._conversation(body)
+        _request(chosen, body, conversation)
+
+        def start(limited: Context, model: Invocation) -> AnswerStream:
+            return self._bedrock.converse_stream(limited, model, _request(model, body, conversation)[0])
+
+        stream, invocation = self._bedrock.answer_stream(context, chosen, start)
+        request, parameters = _request(invocation, body, conversation)
 
         def finish(text: str) -> Completion:
             return self._completion(context, invocation, request, text, stream.stop_reason or "", parameters)
@@ -57,7 +70,9 @@ class PlaygroundService:
         return text_then_result(stream, finish)
 
     def compare_completions(self, context: Context, *, body: CompareCompletions) -> Comparison:
-        """A failed model has its error in its place. Raises `InvalidRequest` for a task that no model can answer.
+        """A failed model has its error in its place, and no fallback answers for it.
+
+        Raises `InvalidRequest` for a task that no model can answer.
 
         When all models failed, a retry with the same idempotency key calls them again, as for a single request.
         """

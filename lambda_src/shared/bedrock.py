@@ -8,9 +8,10 @@ import json
 import random
 import re
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Literal
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from botocore.eventstream import ParserError
 from botocore.exceptions import BotoCoreError, ClientError, ConnectionError, HTTPClientError, ReadTimeoutError
@@ -34,11 +35,16 @@ from lambda_src.shared.observability import logger
 from lambda_src.shared.settings import Settings
 from lambda_src.shared.streams import ClosingIterator
 
+if TYPE_CHECKING:
+    from lambda_src.shared.fallback import Fallbacks
+
 # The first is for streams, between two pieces. A plain request ends earlier.
 READ_SECONDS = (60, 26, 20, 15, 10, 7, 5, 3, 2, 1)
 STREAM_READ_SECONDS, PLAIN_READ_SECONDS = READ_SECONDS[:2]
 MARGIN_SECONDS = 0.8
 ATTEMPTS = 4
+# Of a model with fallbacks: one quick retry, since a fallback answers sooner than a third attempt would.
+ATTEMPTS_BEFORE_FALLBACK = 2
 FIRST_BACKOFF_SECONDS = 0.3
 RETRY_AFTER_SECONDS = 5
 RETRIED_CODES = {
@@ -72,6 +78,7 @@ _WRONG_DEPLOYMENT = re.compile(
 _ARN = re.compile(r"arn:[a-z-]+:[a-z-]+:[^\s'\"]+")
 
 ClientFor = Callable[[int, str | None], Any]
+Result = TypeVar("Result")
 
 
 class Bedrock:
@@ -86,6 +93,27 @@ class Bedrock:
         self._settings = settings
         self._client_for = client_for
         self._sleep = sleep
+        self._fallbacks = _fallbacks_of(settings)
+
+    def answer(
+        self, context: Context, invocation: Invocation, call: Callable[[Context, Invocation], Result]
+    ) -> tuple[Result, Invocation]:
+        """The result of `call`, and the model that gave it: this one, or one of its fallbacks if it cannot answer.
+
+        `call` may run several times. It must use the context that it gets, whose deadline leaves time for the others.
+        Raises what `call` raises for this model.
+        """
+        if self._fallbacks is None:
+            return call(context, invocation), invocation
+        return self._fallbacks.answer(context, invocation, call)
+
+    def answer_stream(
+        self, context: Context, invocation: Invocation, call: Callable[[Context, Invocation], "AnswerStream"]
+    ) -> "tuple[AnswerStream, Invocation]":
+        """Like `answer`, for a stream. Once it has a first piece of text, no other model takes over."""
+        if self._fallbacks is None:
+            return call(context, invocation), invocation
+        return self._fallbacks.answer_stream(context, invocation, call)
 
     def converse(self, context: Context, invocation: Invocation, request: dict[str, Any]) -> dict[str, Any]:
         """Bedrock's Converse answer, with personal data masked.
@@ -206,27 +234,27 @@ class Bedrock:
             context.count_call(invocation, round((time.perf_counter() - started) * 1000))
 
     def _called(self, context: Context, call: Callable[[Any], Any]) -> Any:
-        return self._retried(context, call, self._settings.model_region)
+        # Without time for a call, no model has failed.
+        _read_seconds(context)
+        with _errors_by_model():
+            return self._retried(context, call, self._settings.model_region)
 
     def _retried(self, context: Context, call: Callable[[Any], Any], region: str | None) -> Any:
-        for attempt in range(1, ATTEMPTS + 1):
+        attempts = ATTEMPTS_BEFORE_FALLBACK if context.has_fallback else ATTEMPTS
+        for attempt in range(1, attempts + 1):
             try:
                 return call(self._client(context, region))
             except (ClientError, BotoCoreError) as error:
                 backoff = random.uniform(0.5, 1.0) * FIRST_BACKOFF_SECONDS * 2**attempt
                 out_of_time = context.deadline.seconds_left - backoff < MARGIN_SECONDS + READ_SECONDS[-1]
-                if attempt == ATTEMPTS or out_of_time or not _is_transient(error):
+                if attempt == attempts or out_of_time or not _is_transient(error):
                     raise _as_api_error(error) from None
                 logger.info("model call retried", attempt=attempt, error=_code(error))
                 self._sleep(backoff)
         raise AssertionError("unreachable")
 
     def _client(self, context: Context, region: str | None) -> Any:
-        available = context.deadline.seconds_left - MARGIN_SECONDS
-        for seconds in READ_SECONDS:
-            if seconds <= available:
-                return self._client_for(seconds, region)
-        raise DeadlineExceeded("The request was not finished in time. Try again, or ask for less.")
+        return self._client_for(_read_seconds(context), region)
 
 
 class AnswerStream(ClosingIterator[str]):
@@ -248,22 +276,32 @@ class AnswerStream(ClosingIterator[str]):
         self._stream = stream
         self._started = started
         self._cut = False
+        self._first: list[str] = []
         self.trace: dict[str, Any] | None = None
         self.stop_reason: str | None = None
 
+    def __next__(self) -> str:
+        return self._first.pop() if self._first else super().__next__()
+
+    def wait_for_text(self, context: Context) -> None:
+        """Waits for the first piece, or for the end of an empty answer. The others have the time of `context`."""
+        self._first = [piece for piece in (next(self, None),) if piece is not None]
+        self._context = context
+
     def _texts(self) -> Generator[str]:
-        try:
-            for event in self._stream:
-                self._context.deadline.require(0)
-                text = event.get("contentBlockDelta", {}).get("delta", {}).get("text")
-                if text:
-                    yield text
-                self._read_metadata(event)
-        except (ClientError, BotoCoreError, HTTPError, ParserError, OSError) as error:
-            raise _as_api_error(error) from None
-        if self.stop_reason is None:
-            logger.warning("model stream cut", model=self._invocation.id)
-            raise Unavailable("The model's answer was cut off. Try again.", retry_after=RETRY_AFTER_SECONDS)
+        with _errors_by_model():
+            try:
+                for event in self._stream:
+                    self._context.deadline.require(0)
+                    text = event.get("contentBlockDelta", {}).get("delta", {}).get("text")
+                    if text:
+                        yield text
+                    self._read_metadata(event)
+            except (ClientError, BotoCoreError, HTTPError, ParserError, OSError) as error:
+                raise _as_api_error(error) from None
+            if self.stop_reason is None:
+                logger.warning("model stream cut", model=self._invocation.id)
+                raise Unavailable("The model's answer was cut off. Try again.", retry_after=RETRY_AFTER_SECONDS)
         self.stop_reason = _checked_stop_reason(self.stop_reason, self.trace, cut=self._cut)
 
     def _read_metadata(self, event: dict[str, Any]) -> None:
@@ -277,6 +315,34 @@ class AnswerStream(ClosingIterator[str]):
     def _close_connection(self) -> None:
         self._stream.close()
         self._context.count_call(self._invocation, round((time.perf_counter() - self._started) * 1000))
+
+
+def _read_seconds(context: Context) -> int:
+    """The longest timeout that ends before the deadline. Raises `DeadlineExceeded` when there is none."""
+    available = context.deadline.seconds_left - MARGIN_SECONDS
+    for seconds in READ_SECONDS:
+        if seconds <= available:
+            return seconds
+    raise DeadlineExceeded("The request was not finished in time. Try again, or ask for less.")
+
+
+def _fallbacks_of(settings: Settings) -> "Fallbacks | None":
+    """Imported where the stage has fallbacks only: the others start without them."""
+    if not settings.fallbacks:
+        return None
+    from lambda_src.shared.fallback import Fallbacks
+
+    return Fallbacks(settings.fallbacks)
+
+
+@contextmanager
+def _errors_by_model() -> Iterator[None]:
+    """Marks errors of a model's call. The guardrail's own calls are not marked: another model would need them, too."""
+    try:
+        yield
+    except ApiError as error:
+        error.by_model = True
+        raise
 
 
 def _count_tokens(context: Context, invocation: Invocation, usage: dict[str, int]) -> None:

@@ -7,6 +7,8 @@ writes are billed by the item's size. Those of killed requests are removed by th
 Each budget is one UpdateItem, not a part of a transaction: transactions that meet in an item, such as the stage's,
 cancel each other, while single updates wait for each other. What a refused request reserved of other budgets it gives
 back; if it is killed before, that lapses.
+
+The partition `overrides` has the limits that administrators set for single callers or teams, or the stage.
 """
 
 import time
@@ -16,11 +18,14 @@ from typing import Any
 
 import msgspec
 
+from lambda_src.shared.settings import BudgetOf, BudgetPer, Every
 from lambda_src.shared.table import Item, StaleWriteError, Table, from_item, item_key, to_attribute
 
 _PREFIX = "hold-"
 # Removed at once. An expression has up to 4 KB: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html
 _MAX_REMOVED = 50
+PER_MILLE = 1000
+_OVERRIDES = "overrides"
 
 
 class Hold(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,29 +51,106 @@ class Hold(msgspec.Struct, frozen=True, kw_only=True):
         return item_key(self.partition, self.sort)
 
 
+class Standing(msgspec.Struct, frozen=True):
+    """What is used and reserved of a budget in one window, and the share, per mille, that an event was sent for.
+
+    `reserved`: whether a reservation had room.
+    """
+
+    committed: int = 0
+    warned: int = 0
+    reserved: bool = True
+
+
+class BudgetOverride(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+    """The limit of one caller or team, or the stage, in place of the settings' limit. Times are seconds since 1970.
+
+    `owner` is the caller's id or the team's name; None for the stage.
+    """
+
+    id: str
+    per: BudgetPer
+    of: BudgetOf
+    every: Every
+    owner: str | None = None
+    limit: float
+    until: int | None = None
+    reason: str | None = None
+    created_at: int
+    created_by: str
+
+    @property
+    def partition(self) -> str:
+        return f"{self.per}#{self.owner}" if self.owner is not None else self.per
+
+    def applies(self, now: float) -> bool:
+        """Whether it has not ended."""
+        return self.until is None or now < self.until
+
+
 class BudgetStore(Table):
     """The stage's table of budgets."""
 
     def __init__(self, name: str, client: Any = None, now: Callable[[], float] = time.time) -> None:
         super().__init__(name, client, now)
 
-    def reserve(self, hold: Hold) -> bool:
-        """Whether the budget has room for the reservation, which is then made."""
+    def overrides(self) -> list[BudgetOverride]:
+        """All of them, also those that have ended. Raises `Unavailable`."""
+        overrides: list[BudgetOverride] = []
+        cursor: str | None = None
+        while True:
+            page = self._query(_OVERRIDES, cursor=cursor, forward=True)
+            overrides += [msgspec.json.decode(item["record"]["B"], type=BudgetOverride) for item in page.items]
+            cursor = page.cursor
+            if cursor is None:
+                return overrides
+
+    def put_override(self, override: BudgetOverride) -> None:
+        """Replaces the one with the same id. Raises `Unavailable`."""
+        ends = {} if override.until is None else {"expiresAt": to_attribute(override.until)}
+        record = {"record": {"B": msgspec.json.encode(override)}}
+        self._call("put_item", Item={**item_key(_OVERRIDES, override.id), **record, **ends})
+
+    def delete_override(self, override_id: str) -> None:
+        """Does nothing when there is none. Raises `Unavailable`."""
+        self._call("delete_item", Key=item_key(_OVERRIDES, override_id))
+
+    def standing(self, partition: str, sort: str) -> Standing:
+        """That of the item, lapsed reservations included. Raises `Unavailable`."""
+        return _standing(self._get(item_key(partition, sort)) or {})
+
+    def reserve(self, hold: Hold) -> Standing:
+        """Makes the reservation if the budget has room for it."""
         item = self._try_reserve(hold)
         if item is None:
-            return True
+            return Standing()
         lapsed = _lapsed(item, self._now())
         if not lapsed:
-            return False
+            return _standing(item, reserved=False)
         # Fails when another request removes them: then there is room all the same.
         with suppress(StaleWriteError):
             self._remove(hold.key, lapsed)
-        return self._try_reserve(hold) is None
+        item = self._try_reserve(hold)
+        return Standing() if item is None else _standing(item, reserved=False)
 
-    def settle(self, hold: Hold, used: int) -> None:
+    def mark_warned(self, hold: Hold, share: int) -> bool:
+        """Whether this call is the first for a share, per mille, of this budget and window."""
+        try:
+            self._write_if(
+                "update_item",
+                Key=hold.key,
+                UpdateExpression="SET warned = :share",
+                ExpressionAttributeValues={":share": to_attribute(share)},
+                ConditionExpression="attribute_exists(pk) AND (attribute_not_exists(warned) OR warned < :share)",
+            )
+        except StaleWriteError:
+            return False
+        return True
+
+    def settle(self, hold: Hold, used: int) -> Standing:
         """Replaces the reservation with what was used."""
         try:
-            self._change(
+            return self._change(
                 hold.key,
                 "ADD #committed :change REMOVE #hold",
                 values={":change": used - hold.amount},
@@ -77,12 +159,13 @@ class BudgetStore(Table):
             )
         except StaleWriteError:
             # It lapsed and was removed; before it can have, botocore has repeated a write whose answer was lost.
-            if self._now() >= hold.lapses_at:
-                self._change(
-                    hold.key,
-                    "SET expiresAt = :expires ADD #committed :used",
-                    values={":used": used, ":expires": hold.expires_at},
-                )
+            if self._now() < hold.lapses_at:
+                return Standing()
+            return self._change(
+                hold.key,
+                "SET expiresAt = :expires ADD #committed :used",
+                values={":used": used, ":expires": hold.expires_at},
+            )
 
     def _try_reserve(self, hold: Hold) -> Item | None:
         """Makes the reservation; otherwise, the item, which has no room."""
@@ -123,16 +206,23 @@ class BudgetStore(Table):
         values: Mapping[str, Any],
         names: Mapping[str, str] | None = None,
         condition: str | None = None,
-    ) -> None:
+    ) -> Standing:
         conditional = {"ConditionExpression": condition, "ReturnValuesOnConditionCheckFailure": "ALL_OLD"}
-        self._write_if(
+        answer = self._write_if(
             "update_item",
             Key=key,
+            ReturnValues="ALL_NEW",
             UpdateExpression=update,
             ExpressionAttributeNames={"#committed": "committed", **(names or {})},
             ExpressionAttributeValues={name: to_attribute(value) for name, value in values.items()},
             **(conditional if condition else {}),
         )
+        return _standing(answer["Attributes"])
+
+
+def _standing(item: Item, *, reserved: bool = True) -> Standing:
+    values = {name: int(item[name]["N"]) for name in ("committed", "warned") if name in item}
+    return Standing(**values, reserved=reserved)
 
 
 def _lapsed(item: Item, now: float) -> dict[str, int]:

@@ -1,5 +1,6 @@
 """The state of one request: its caller, its deadline, its idempotency record, and what it used of the models."""
 
+import copy
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -22,6 +23,10 @@ class Deadline:
     @property
     def seconds_left(self) -> float:
         return self._end - self._clock()
+
+    def nearer(self, seconds: float) -> "Deadline":
+        """A deadline in `seconds` by the same clock."""
+        return Deadline(seconds, self._clock)
 
     def require(self, seconds: float) -> None:
         """Raises `DeadlineExceeded` when fewer than `seconds` are left: work started now could not finish."""
@@ -133,8 +138,17 @@ class Context:
         self.request_id = request_id
         self.deadline = deadline
         self.idempotency = idempotency or NoIdempotency()
+        # Whether another model answers when this call fails: then it is retried less.
+        self.has_fallback = False
         self.uses: dict[str, ModelUse] = {}
         self._lock = threading.Lock()
+
+    def leaving_time(self, seconds: float) -> "Context":
+        """This request for a call that has `seconds` and a fallback. What it uses counts here, too."""
+        limited = copy.copy(self)
+        limited.deadline = self.deadline.nearer(seconds)
+        limited.has_fallback = True
+        return limited
 
     def used(self, invocation: catalog.Invocation) -> ModelUse:
         """This request's use of the model so far."""

@@ -8,6 +8,8 @@ class ApiError(Exception):
 
     status = 500
     code = "internal"
+    # Whether a call of a model failed, so that another model may answer.
+    by_model = False
 
     def __init__(
         self, message: str, *, details: list[dict[str, str]] | None = None, retry_after: int | None = None

@@ -17,7 +17,7 @@ from lambda_src.shared.http_request import HttpRequest
 from lambda_src.shared.idempotency import Claim, IdempotencyStore, Idempotent
 from lambda_src.shared.ids import new_id
 from lambda_src.shared.observability import log_request, logger
-from lambda_src.shared.routes import Created, Route
+from lambda_src.shared.routes import Created, Csv, Route
 from lambda_src.shared.settings import Settings
 from lambda_src.shared.streams import ClosingIterator
 
@@ -202,6 +202,8 @@ def _logged(response: Response, context: Context, log: _RequestLog) -> Response:
 
 
 def _plain_response(route: Route, result: Any, context: Context) -> Response:
+    if isinstance(result, Csv):
+        return Response(route.status, _headers("text/csv; charset=utf-8"), result.text.encode())
     status, content = (result.status, result.body) if isinstance(result, Created) else (route.status, result)
     body = _encode(content)
     context.idempotency.finish(status, body)
@@ -237,8 +239,8 @@ def _stream_response(
 
 
 def _budgets_of(routes: Sequence[Route], settings: Settings) -> "Budgets | None":
-    """Imported where the stage has budgets only: the others start without them."""
-    if not settings.budgets or not any(route.calls_model for route in routes):
+    """Imported where the stage records use only: the others start without them."""
+    if not settings.usage_table or not any(route.calls_model for route in routes):
         return None
     from lambda_src.shared.budgets import Budgets
 

@@ -40,6 +40,12 @@ def count(**counts: int) -> None:
     metrics.flush_metrics()
 
 
+def count_fallback(model: str) -> None:
+    """A metrics record of a request that another model has answered than this one."""
+    metrics.add_dimension("model", model)
+    count(ModelFallbacks=1)
+
+
 def _grant_fields(grant: Grant) -> dict[str, Any]:
     fields = {"caller_name": grant.name, "team": grant.team, "key_id": grant.key_id}
     return {name: value for name, value in fields.items() if value is not None}

@@ -17,6 +17,12 @@ class Created(msgspec.Struct, frozen=True):
     body: Any
 
 
+class Csv(msgspec.Struct, frozen=True):
+    """A result answered as a CSV file, by routes with `Route.csv`."""
+
+    text: str
+
+
 class Route(msgspec.Struct, frozen=True, kw_only=True):
     """One method on one path.
 
@@ -27,6 +33,8 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     follow from the other fields; those about the body, the key, `{id}` and the model do.
 
     `roles` are those whose invoke policy has the route; a use case without any has no such policies.
+
+    `csv`: whether the query's `format=csv` asks for a CSV file in place of `response`.
 
     `model_parameter` is the query parameter without which a route that `calls_model` calls none.
 
@@ -47,6 +55,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     raises: tuple[type[ApiError], ...] = ()
     idempotent: bool = False
     calls_model: bool = False
+    csv: bool = False
     model_parameter: str | None = None
     max_body_bytes: int = MEGABYTE
     roles: tuple[str, ...] = ()

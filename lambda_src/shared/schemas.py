@@ -27,6 +27,9 @@ _BLANK = (
 NOT_BLANK = f"[^{_BLANK}]"
 # Every text that people or models read. An empty one is refused by the pattern, too, so that the message is the same.
 NonBlank = Annotated[str, Meta(pattern=NOT_BLANK, extra_json_schema={"minLength": 1})]
+# Neither may end in a line break: see `Language`.
+UseCaseId = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9-]{0,39}$(?!\n)", examples=["hr-qa"])]
+Team = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$(?!\n)", examples=["payments"])]
 Text = Annotated[NonBlank, Meta(max_length=50_000)]
 
 

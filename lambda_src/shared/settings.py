@@ -11,17 +11,25 @@ from lambda_src.shared.catalog import Invocation, resolve
 from lambda_src.shared.context import Context
 from lambda_src.shared.errors import Forbidden, InvalidRequest
 
+# A name that administrators choose.
+Group = Annotated[str, msgspec.Meta(pattern=r"^[^*,\[\]\s]{1,128}$")]
+BudgetPer = Literal["caller", "team", "stage"]
+BudgetOf = Literal["requests", "tokens", "usd"]
+Every = Literal["minute", "day", "month"]
+
 
 class Budget(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """At most `limit` requests, tokens or US dollars in a calendar minute, day or month (UTC).
 
-    Each caller has the limit, or each team for its callers together, or the stage for all of them.
+    Each caller has the limit, or each team for its callers together, or the stage for all of them. `warn` lists shares
+    of the limit: an event is sent when use first reaches one, at 1 also when a request is refused.
     """
 
-    per: Literal["caller", "team", "stage"]
-    of: Literal["requests", "tokens", "usd"]
-    every: Literal["minute", "day", "month"]
+    per: BudgetPer
+    of: BudgetOf
+    every: Every
     limit: Annotated[float, msgspec.Meta(ge=0.000001, le=1_000_000_000_000)]
+    warn: Annotated[tuple[Annotated[float, msgspec.Meta(gt=0, le=1)], ...], msgspec.Meta(max_length=3)] = ()
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,6 +39,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     use_case: str
     table_name: str
     models: tuple[str, ...] = ()
+    # Each: a model, and those that answer in its place, in this order, when it cannot.
+    fallbacks: tuple[tuple[str, ...], ...] = ()
     bucket_name: str | None = None
     guardrail_id: str | None = None
     guardrail_version: str | None = None
@@ -43,6 +53,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     guardrail_pictures: bool = False
     budgets: tuple[Budget, ...] = ()
     budgets_table: str = ""
+    # Of stages that record what callers use.
+    usage_table: str = ""
     # After how many days new records expire, see `RecordStore`. 0: never.
     record_days: int = 0
 

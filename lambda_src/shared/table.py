@@ -71,19 +71,22 @@ class Table:
         cursor: str | None = None,
         forward: bool = False,
         consistent: bool = False,
+        between: tuple[str, str] | None = None,
     ) -> ItemPage:
-        """Items of a partition, by sort key. A page holds `limit` items, or as many as DynamoDB reads at once."""
+        """Items of a partition, by sort key. A page holds `limit` items, or as many as DynamoDB reads at once.
+
+        `between` are the first and the last sort key.
+        """
         options: dict[str, Any] = {"ScanIndexForward": forward, "ConsistentRead": consistent}
         if limit is not None:
             options["Limit"] = limit
         if cursor is not None:
             options["ExclusiveStartKey"] = item_key(partition, cursor)
-        answer = self._call(
-            "query",
-            KeyConditionExpression="pk = :pk",
-            ExpressionAttributeValues={":pk": {"S": partition}},
-            **options,
-        )
+        condition, values = "pk = :pk", {":pk": {"S": partition}}
+        if between is not None:
+            condition += " AND sk BETWEEN :first AND :last"
+            values |= {":first": {"S": between[0]}, ":last": {"S": between[1]}}
+        answer = self._call("query", KeyConditionExpression=condition, ExpressionAttributeValues=values, **options)
         last = answer.get("LastEvaluatedKey")
         return ItemPage(answer["Items"], last["sk"]["S"] if last else None)
 

@@ -46,19 +46,11 @@ class SummaryService:
 
     def create_summary(self, context: Context, *, body: CreateSummary) -> SummaryAnswer:
         """Raises `InvalidRequest`, `TooLarge`, `Refused`, `ModelFailed`."""
-        invocation = self._settings.model(context, body.model)
-        report = ask(
-            self._bedrock,
-            context,
-            invocation,
-            system=_system(body),
-            content=_content(body, invocation),
-            answer_type=Report,
-            max_tokens=MAX_TOKENS,
-            check=lambda report: _check_lines(report, body.lines),
-            caller_instructions=f'Write in the language of the BCP 47 tag "{body.language}".'
-            if body.language
-            else None,
+        chosen = self._settings.model(context, body.model)
+        # What this model does not take is refused, also while a fallback answers for it.
+        _content(body, chosen)
+        report, invocation = self._bedrock.answer(
+            context, chosen, lambda limited, model: self._report(limited, model, body)
         )
         use = context.used(invocation)
         record = SummaryRecord(
@@ -73,6 +65,22 @@ class SummaryService:
         if self._settings.payload_logging:
             logger.info("payload", request_id=context.request_id, text=body.text, report=structs.asdict(record.report))
         return _answer(record, context)
+
+    def _report(self, context: Context, invocation: Invocation, body: CreateSummary) -> Report:
+        report: Report = ask(
+            self._bedrock,
+            context,
+            invocation,
+            system=_system(body),
+            content=_content(body, invocation),
+            answer_type=Report,
+            max_tokens=MAX_TOKENS,
+            check=lambda report: _check_lines(report, body.lines),
+            caller_instructions=f'Write in the language of the BCP 47 tag "{body.language}".'
+            if body.language
+            else None,
+        )
+        return report
 
     def list_summaries(self, context: Context, *, query: ListQuery) -> SummaryList:
         """The caller's reports, newest first."""

@@ -3,6 +3,8 @@
 from aws_cdk import Annotations, Aws, Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cloudwatch_actions as actions
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as subscriptions
@@ -61,6 +63,15 @@ class Alarms(Construct):
             alarm.add_alarm_action(actions.SnsAction(self._topic))
             # Those who were woken up see that it is over.
             alarm.add_ok_action(actions.SnsAction(self._topic))
+
+    def send_events(self, construct_id: str, pattern: events.EventPattern, *, description: str) -> None:
+        """Sends events to whom alarms are sent, if anyone. The policy of an existing topic must allow EventBridge."""
+        if not self._topic:
+            return
+        topic = targets.SnsTopic(self._topic)
+        rule = events.Rule(self, construct_id, description=description, event_pattern=pattern, targets=[topic])
+        lost = "A notification that fails is not worth a queue: the reports have the figures"
+        acknowledge(rule, {"Serverless-EventBusDLQ": lost})
 
     def _notify_nobody(self, *, warn: bool) -> None:
         reason = "The stage's settings name nobody to notify (`alarms`): alarms show in CloudWatch only"

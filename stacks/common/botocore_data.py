@@ -27,6 +27,7 @@ OPERATIONS: Mapping[str, tuple[str, ...]] = {
         "TransactWriteItems",
         "UpdateItem",
     ),
+    "events": ("PutEvents",),
     "lambda": ("Invoke",),
     # CreateBucket is not called, but botocore needs its description to sign upload forms.
     "s3": (

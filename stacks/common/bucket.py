@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import cast
 
-from aws_cdk import Duration, RemovalPolicy, Stack
+from aws_cdk import Aws, Duration, RemovalPolicy, Stack
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
@@ -12,7 +12,7 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from stacks.common.nag import acknowledge
-from stacks.common.use_case_stack import removal_policy
+from stacks.common.use_case_stack import UseCaseStack, removal_policy
 from stacks.config import StageSettings
 
 _OLD_VERSIONS_KEPT = Duration.days(30)
@@ -29,7 +29,7 @@ class PrivateBucket(Construct):
 
     def __init__(
         self,
-        scope: Construct,
+        scope: UseCaseStack,
         construct_id: str,
         *,
         settings: StageSettings,
@@ -41,12 +41,21 @@ class PrivateBucket(Construct):
     ) -> None:
         """`uploads`: whether browsers on the stage's origins may post forms to it and read objects by presigned URL.
 
+        With the setting `existingData`, the stack uses that bucket as it is and has none of its own.
+
         Without `versions`, deletions are final in every stage. `expires` is the age at which objects are deleted,
         `expires_below` that of those below a prefix. CloudFormation names the bucket unless `name` is set.
         """
         super().__init__(scope, construct_id)
+        existing = settings.existing_bucket(scope.use_case)
+        if existing:
+            arn = f"arn:{Aws.PARTITION}:s3:::{existing}"
+            self._data: s3.IBucket = s3.Bucket.from_bucket_attributes(
+                self, "Resource", bucket_arn=arn, bucket_name=existing
+            )
+            return
         logs = self._bucket("Logs", RemovalPolicy.RETAIN, expires=Duration.days(settings.log_retention_days))
-        self._data = self._bucket(
+        self._data = data = self._bucket(
             "Resource",
             removal_policy(settings),
             logs=logs,
@@ -55,9 +64,9 @@ class PrivateBucket(Construct):
             name=name,
         )
         for prefix, age in (expires_below or {}).items():
-            self._data.add_lifecycle_rule(prefix=f"{prefix}/", expiration=age)
+            data.add_lifecycle_rule(prefix=f"{prefix}/", expiration=age)
         if uploads and settings.cors_origins:
-            self._data.add_cors_rule(
+            data.add_cors_rule(
                 allowed_origins=list(settings.cors_origins),
                 allowed_methods=[s3.HttpMethods.POST, s3.HttpMethods.GET],
                 allowed_headers=["*"],
@@ -73,11 +82,18 @@ class PrivateBucket(Construct):
         role.add_to_policy(
             iam.PolicyStatement(actions=list(actions), resources=[self._data.arn_for_objects(f"{prefix}/*")])
         )
-        logical_id = Stack.of(self).resolve(cast(s3.CfnBucket, self._data.node.default_child).logical_id)
         acknowledge(
             role,
-            {f"AwsSolutions-IAM5[Resource::<{logical_id}.Arn>/{prefix}/*]": "Object names are not known in advance"},
+            {f"AwsSolutions-IAM5[Resource::{self._shown}/{prefix}/*]": "Object names are not known in advance"},
         )
+
+    @property
+    def _shown(self) -> str:
+        """The bucket's ARN as cdk-nag shows it."""
+        resource = self._data.node.default_child
+        if resource is None:
+            return f"arn:<AWS::Partition>:s3:::{self._data.bucket_name}"
+        return f"<{Stack.of(self).resolve(cast(s3.CfnBucket, resource).logical_id)}.Arn>"
 
     def grant_erase(self, role: iam.Role, prefix: str) -> None:
         """Lets the role list and delete all versions of the objects below a prefix."""
@@ -101,11 +117,12 @@ class PrivateBucket(Construct):
 
     def send_events(self, queue: sqs.Queue, dead_letters: sqs.Queue, prefix: str) -> None:
         """Sends an event to a queue for every object created below a prefix, through EventBridge."""
-        bucket = cast(s3.CfnBucket, self._data.node.default_child)
-        # Set on the bucket itself: CDK's method adds a function that may change every bucket's notifications.
-        bucket.notification_configuration = s3.CfnBucket.NotificationConfigurationProperty(
-            event_bridge_configuration=s3.CfnBucket.EventBridgeConfigurationProperty(event_bridge_enabled=True)
-        )
+        bucket = self._data.node.default_child
+        if isinstance(bucket, s3.CfnBucket):
+            # Set on the bucket itself: CDK's method adds a function that may change every bucket's notifications.
+            bucket.notification_configuration = s3.CfnBucket.NotificationConfigurationProperty(
+                event_bridge_configuration=s3.CfnBucket.EventBridgeConfigurationProperty(event_bridge_enabled=True)
+            )
         events.Rule(
             self,
             "ObjectCreated",

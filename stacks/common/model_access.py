@@ -14,7 +14,7 @@ from stacks.model_checks import lifecycle_warning
 
 
 class ModelAccess:
-    """Grants access by exact ARNs, and warns about models near their end of life.
+    """Grants access to the models and their fallbacks by exact ARNs, and warns about models near their end of life.
 
     `bedrock:InvokeModel` authorizes Converse as well, `bedrock:InvokeModelWithResponseStream` ConverseStream.
 
@@ -29,7 +29,7 @@ class ModelAccess:
         self._region = region or Aws.REGION
         self._known_region = region
         self._call_condition = guardrail.call_condition if guardrail else {}
-        self._invocations = [resolve(each) for each in scope.model_ids(setting or scope.use_case)]
+        self._invocations = [resolve(each) for each in scope.called_model_ids(setting or scope.use_case)]
         for invocation in self._invocations:
             if warning := lifecycle_warning(invocation, scope.today, region, scope.settings):
                 Annotations.of(scope).add_warning_v2(f"bedrock-endpoints:model-life-cycle:{invocation.id}", warning)

@@ -1,5 +1,6 @@
 """Lambda functions, one construct for each way they are invoked; each has its own package, role, logs and alarms."""
 
+import json
 from collections.abc import Mapping
 
 from aws_cdk import Aws, Duration, Stack, aws_logs
@@ -10,11 +11,11 @@ from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
 from stacks.common.alarms import PERIOD, Alarms
-from stacks.common.budgets import budgets_environment, grant_budgets
 from stacks.common.bundling import Package, package_code
 from stacks.common.log_group import log_group
 from stacks.common.nag import acknowledge, compliance_findings
 from stacks.common.package_target import PackageTarget, package_target
+from stacks.common.usage import grant_usage, usage_services, usage_variables
 from stacks.common.use_case_stack import UseCaseStack, kebab
 from stacks.common.web_adapter import public_layer
 
@@ -89,7 +90,9 @@ class PythonFunction(Construct):
         return None
 
     def _models_environment(self, scope: UseCaseStack) -> dict[str, str]:
-        return models_variable(scope.model_ids(scope.use_case))
+        fallbacks = scope.fallback_ids(scope.use_case)
+        variable = {"FALLBACKS": json.dumps(fallbacks)} if fallbacks else {}
+        return {**models_variable(scope.model_ids(scope.use_case)), **variable}
 
     @property
     def _alarm_prefix(self) -> str:
@@ -155,13 +158,13 @@ class ApiFunction(PythonFunction):
         super().__init__(
             scope,
             construct_id,
-            services=services,
-            environment={**environment, **budgets_environment(scope)},
+            services=(*services, *usage_services(scope)),
+            environment={**environment, **usage_variables(scope)},
             alarms=alarms,
             timeout=API_TIMEOUT,
             reserved_concurrency=scope.settings.reserved_concurrency_of(scope.use_case),
         )
-        grant_budgets(scope, self.role)
+        grant_usage(scope, self.role)
 
     def _add_alarms(self, alarms: Alarms) -> None:
         super()._add_alarms(alarms)
@@ -191,14 +194,14 @@ class StreamFunction(PythonFunction):
         super().__init__(
             scope,
             construct_id,
-            services=services,
-            environment={**environment, **budgets_environment(scope), **_ADAPTER_ENVIRONMENT},
+            services=(*services, *usage_services(scope)),
+            environment={**environment, **usage_variables(scope), **_ADAPTER_ENVIRONMENT},
             alarms=alarms,
             timeout=STREAM_TIMEOUT,
             part=_STREAM_PART,
             reserved_concurrency=scope.settings.reserved_concurrency_of(scope.use_case),
         )
-        grant_budgets(scope, self.role)
+        grant_usage(scope, self.role)
 
     def _handler(self, package: Package) -> str:
         return "lambda_src/shared/run.sh"

@@ -4,7 +4,7 @@ from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-from stacks.common.use_case_stack import removal_policy
+from stacks.common.use_case_stack import UseCaseStack, removal_policy
 from stacks.config import StageSettings
 
 _ACTIONS = (
@@ -17,11 +17,24 @@ _ACTIONS = (
 class Table(Construct):
     """Keys `pk` and `sk`; items with `expiresAt` (seconds since 1970) expire. Billed on demand, recoverable."""
 
-    def __init__(self, scope: Construct, construct_id: str, *, settings: StageSettings) -> None:
+    def __init__(
+        self, scope: UseCaseStack, construct_id: str, *, settings: StageSettings, name: str | None = None
+    ) -> None:
+        """`name`: of a table that other stacks find by it; otherwise CloudFormation names it.
+
+        With the setting `existingData`, the stack uses that table and has none of its own.
+        """
         super().__init__(scope, construct_id)
-        self._table = dynamodb.Table(
+        existing = settings.existing_table(scope.use_case)
+        self._table: dynamodb.ITable = (
+            dynamodb.Table.from_table_name(self, "Resource", existing) if existing else self._new_table(settings, name)
+        )
+
+    def _new_table(self, settings: StageSettings, name: str | None) -> dynamodb.Table:
+        return dynamodb.Table(
             self,
             "Resource",
+            table_name=name,
             partition_key=dynamodb.Attribute(name="pk", type=dynamodb.AttributeType.STRING),
             sort_key=dynamodb.Attribute(name="sk", type=dynamodb.AttributeType.STRING),
             time_to_live_attribute="expiresAt",

@@ -51,15 +51,19 @@ def add_apis(
     scope: UseCaseStack,
     *,
     routes: Sequence[Route],
+    token_routes: Sequence[Route] | None = None,
     function: lambda_.IFunction,
     stream_function: lambda_.IFunction | None = None,
     alarms: Alarms,
 ) -> None:
-    """Adds the use case's API, and a second one for tokens and keys if the stage accepts them."""
-    options: dict[str, Any] = {"routes": routes, "function": function, "stream_function": stream_function}
-    UseCaseApi(scope, "Api", **options, alarms=alarms, accounts=scope.settings.auth.accounts)
+    """Adds the use case's API, and a second one for tokens and keys if the stage accepts them.
+
+    The second one has the same routes, or `token_routes`.
+    """
+    options: dict[str, Any] = {"function": function, "stream_function": stream_function, "alarms": alarms}
+    UseCaseApi(scope, "Api", routes=routes, **options, accounts=scope.settings.auth.accounts)
     if scope.settings.auth.accepts_tokens:
-        UseCaseApi(scope, "TokenApi", **options, alarms=alarms, tokens=True)
+        UseCaseApi(scope, "TokenApi", routes=routes if token_routes is None else token_routes, **options, tokens=True)
 
 
 class UseCaseApi(Construct):

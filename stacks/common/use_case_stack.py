@@ -48,13 +48,20 @@ class UseCaseStack(Stack):
 
     def model_ids(self, setting: str) -> tuple[str, ...]:
         """The invocations of a model setting as functions get them, with this stack's cost profiles if it has any."""
-        ids = self.settings.models_for(setting)
-        # A profile is created in the stack's region, and must be where the model is called.
-        if not self.settings.cost_profiles or self.settings.leaves_region(self.use_case):
-            return ids
-        return tuple(map(self._with_cost_profile, ids))
+        return tuple(map(self._with_cost_profile, self.settings.models_for(setting)))
+
+    def fallback_ids(self, setting: str) -> tuple[tuple[str, ...], ...]:
+        """Each model with fallbacks and theirs, as `model_ids` has them."""
+        return tuple(tuple(map(self._with_cost_profile, chain)) for chain in self.settings.fallbacks_for(setting))
+
+    def called_model_ids(self, setting: str) -> tuple[str, ...]:
+        """The models of `model_ids` and their fallbacks, each once."""
+        return tuple(map(self._with_cost_profile, self.settings.called_models_for(setting)))
 
     def _with_cost_profile(self, invocation_id: str) -> str:
+        # A profile is created in the stack's region, and must be where the model is called.
+        if not self.settings.cost_profiles or self.settings.leaves_region(self.use_case):
+            return invocation_id
         invocation = resolve(invocation_id)
         # Rerank takes no profile.
         if invocation.application_profile or invocation.model.purpose == "rerank":

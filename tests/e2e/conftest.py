@@ -1,15 +1,20 @@
 """Signed HTTPS calls to a deployed stage: STAGE=local (default), or one on AWS with the user's own credentials."""
 
 import os
-from collections.abc import Iterator
-from contextlib import closing
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
+from typing import Any
 
 import pytest
 
+from bedrock_endpoints import local_stage
 from bedrock_endpoints.errors import ConfigurationError
+from dev.local.paths import Paths
 from tests.e2e.caller import Caller, Target, UnknownCaller
 
 STAGE = os.environ.get("STAGE", "local")
+With = Callable[[str], Caller]
 
 
 def _caller(target: Target, name: str) -> Iterator[Caller]:
@@ -57,3 +62,27 @@ def local_only(target: Target) -> None:
     """For failures that only the local models simulate."""
     if not target.local:
         pytest.skip("needs the local models, which fail on request")
+
+
+@pytest.fixture(scope="module")
+def using() -> Iterator[With]:
+    """`using(token)` is a caller who sends a token or a key."""
+    with ExitStack() as callers:
+        yield lambda token: callers.enter_context(closing(Caller(local_stage(Paths().home, token=token))))
+
+
+@pytest.fixture
+def new_key(caller: Caller) -> Iterator[Callable[..., Any]]:
+    """`new_key(**fields)` makes a key, which is revoked at the end."""
+    ids = []
+
+    def make(**fields: Any) -> Any:
+        body = {"name": "End-to-end test", "owner": f"test-{uuid.uuid4().hex[:8]}", "expiresInDays": 1, **fields}
+        response = caller.call("POST", "access", "/admin/keys", body)
+        assert response.status == 201, response.raw
+        ids.append(response.body["id"])
+        return response.body
+
+    yield make
+    for key_id in ids:
+        assert caller.call("DELETE", "access", f"/admin/keys/{key_id}").status == 204

@@ -7,7 +7,7 @@ import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -22,6 +22,7 @@ from dev.local.paths import Paths
 from dev.local.stage import AUDIENCE, issuer_command, issuer_url
 from lambda_src.registry import USE_CASES
 from tests.e2e.caller import Caller, Response
+from tests.e2e.conftest import With
 from tests.e2e.test_contract import check_error
 
 pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("local_only")]
@@ -39,7 +40,6 @@ CALLS = {
 }
 START_SECONDS = 30
 REDIRECT = "http://localhost/callback"
-With = Callable[[str], Caller]
 
 
 def sign_in(issuer: str, subject: str, client: str = AUDIENCE) -> str:
@@ -75,30 +75,6 @@ def issuer() -> str:
 @pytest.fixture(scope="module")
 def ana(issuer: str) -> str:
     return sign_in(issuer, f"ana-{uuid.uuid4().hex[:8]}")
-
-
-@pytest.fixture(scope="module")
-def using() -> Iterator[With]:
-    """`using(token)` is a caller who sends a token or a key."""
-    with ExitStack() as callers:
-        yield lambda token: callers.enter_context(closing(Caller(local_stage(Paths().home, token=token))))
-
-
-@pytest.fixture
-def new_key(caller: Caller) -> Iterator[Callable[..., Any]]:
-    """`new_key(**fields)` makes a key, which is revoked at the end."""
-    ids = []
-
-    def make(**fields: Any) -> Any:
-        body = {"name": "End-to-end test", "owner": f"test-{uuid.uuid4().hex[:8]}", "expiresInDays": 1, **fields}
-        response = caller.call("POST", "access", "/admin/keys", body)
-        assert response.status == 201, response.raw
-        ids.append(response.body["id"])
-        return response.body
-
-    yield make
-    for key_id in ids:
-        assert caller.call("DELETE", "access", f"/admin/keys/{key_id}").status == 204
 
 
 def send(caller: Caller, use_case: str) -> Response:

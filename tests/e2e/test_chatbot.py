@@ -210,3 +210,15 @@ def test_invalid_input_is_located(caller: Caller) -> None:
         assert path is None or path in json.dumps(refused.body["error"]["details"])
     unknown = call(caller, "POST", "", {"parameters": {"topK": 3_000}})
     assert unknown.body["error"]["details"][0]["path"] == "body.parameters.topK"
+
+
+def test_a_fallback_answers_and_the_conversation_keeps_its_model(caller: Caller, local_only: None) -> None:
+    conversation = create_conversation(caller)
+    chosen = call(caller, "GET", f"/{conversation}").body["model"]
+    body = {"text": "Hello! [[simulate:ThrottlingException@haiku]]"}
+    plain = call(caller, "POST", f"/{conversation}/messages", body)
+    streamed = parse_events(call(caller, "POST", f"/{conversation}/messages/stream", body).raw)
+    assert plain.status == 200, plain.raw
+    assert [name for name, _ in streamed][-1] == "message", streamed
+    assert plain.body["model"] == streamed[-1][1]["model"] == "us.amazon.nova-2-lite-v1:0" != chosen
+    assert call(caller, "GET", f"/{conversation}").body["model"] == chosen

@@ -59,3 +59,13 @@ def test_photos_over_the_limit(caller: Any) -> None:
 def test_an_answer_that_stays_unusable_is_a_model_error(caller: Any, local_only: None) -> None:
     failed = summarize(caller, text="The pump leaks. [[simulate:invalid-json]]")
     assert (failed.status, failed.code) == (502, "model_error")
+
+
+@pytest.mark.parametrize("failure", ["ThrottlingException", "AccessDeniedException", "ModelTimeoutException"])
+def test_a_fallback_answers_for_a_model_that_fails(caller: Any, local_only: None, failure: str) -> None:
+    answered = summarize(caller, text=f"The pump leaks at the seal. [[simulate:{failure}@haiku]]")
+    assert answered.status == 201, answered.raw
+    assert answered.body["model"] == "us.amazon.nova-2-lite-v1:0"
+    path = f"/summaries/{answered.body['id']}"
+    assert caller.call("GET", "summarization", path).body["model"] == answered.body["model"]
+    assert caller.call("DELETE", "summarization", path).status == 204

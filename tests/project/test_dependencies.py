@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from dev.tools.lock import EXPORTS, export
+from lambda_src.registry import PLATFORM, USE_CASES, UseCase
 from stacks.common.tools import find
 
 ROOT = Path(__file__).parents[2]
@@ -99,3 +100,17 @@ def test_the_lock_is_that_of_the_projects_files() -> None:
     completed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
     assert completed.returncode == 0, completed.stderr
+
+
+@pytest.mark.parametrize("use_case", [*USE_CASES, *PLATFORM], ids=lambda use_case: use_case.id)
+def test_a_use_case_imports_no_other_one(use_case: UseCase) -> None:
+    """A function's package has one use case's folder, and `shared`."""
+    own = (f"lambda_src.{use_case.name}", "lambda_src.shared")
+    for path in (ROOT / "lambda_src" / use_case.name).rglob("*.py"):
+        modules = [
+            node.module or ""
+            for node in ast.walk(ast.parse(path.read_text("utf-8")))
+            if isinstance(node, ast.ImportFrom)
+        ]
+        foreign = [name for name in modules if name.startswith("lambda_src.") and not name.startswith(own)]
+        assert not foreign, path

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from lambda_src import registry
-from lambda_src.registry import ACCESS, CALLER_DATA, USE_CASES, ModelSetting, RegistryError, UseCase, restoring
+from lambda_src.registry import PLATFORM, USE_CASES, ModelSetting, RegistryError, UseCase, restoring
 from lambda_src.shared.catalog import Purpose
 from stacks.common.use_case_stack import UseCaseStack
 from ui.entries import entries
@@ -21,7 +21,7 @@ SNAPSHOTS = "tests/stacks/__snapshots__/test_snapshots/test_templates_are_the_re
 def test_every_folder_with_routes_is_registered() -> None:
     folders = {path.parent.name for path in (ROOT / "lambda_src").glob("*/routes.py")} - {"shared"}
 
-    unregistered = folders - {use_case.name for use_case in (*USE_CASES, ACCESS, CALLER_DATA)}
+    unregistered = folders - {use_case.name for use_case in (*USE_CASES, *PLATFORM)}
     assert not unregistered, f"add {unregistered} to USE_CASES in lambda_src/registry.py"
 
 
@@ -52,7 +52,7 @@ def test_a_use_case_is_complete(use_case: UseCase) -> None:
     assert use_case.summary.endswith("."), summary
 
 
-@pytest.mark.parametrize("use_case", [*USE_CASES, ACCESS, CALLER_DATA], ids=lambda use_case: use_case.id)
+@pytest.mark.parametrize("use_case", [*USE_CASES, *PLATFORM], ids=lambda use_case: use_case.id)
 def test_operations_are_the_services_methods(use_case: UseCase) -> None:
     check_operations(use_case)
 

@@ -36,8 +36,8 @@ STACKS = (*USE_CASES, LIFECYCLE)
 UI = "ui"
 # The stack of stages that accept tokens and keys.
 ACCESS = "access"
-# The table of stages with budgets: no API either.
-BUDGETS = "budgets"
+# The tables and API of stages that record use.
+USAGE = "usage"
 # The stack of stages that erase and export callers' data. It has an API and a table.
 CALLER_DATA = "caller-data"
 KMS_KEY = "arn:aws:kms:us-west-2:111122223333:key/0a1b2c3d"
@@ -166,8 +166,9 @@ EXTRA_STAGES: dict[str, dict[str, Any]] = {
         "region": "us-west-2",
         "useCases": ["chatbot", "hrQa", "creditRisk"],
         "auth": {"apiKeys": True},
+        "alarms": {"email": "on-call@example.com"},
         "budgets": [
-            {"per": "caller", "of": "requests", "every": "minute", "limit": 30},
+            {"per": "caller", "of": "requests", "every": "minute", "limit": 30, "warn": [0.8, 1]},
             {"per": "team", "of": "tokens", "every": "day", "limit": 2_000_000},
             {"per": "stage", "of": "usd", "every": "month", "limit": 99.5},
         ],
@@ -178,11 +179,48 @@ EXTRA_STAGES: dict[str, dict[str, Any]] = {
         "auth": {"apiKeys": True, "admins": ["DataProtection"], "accounts": ["444455556666"]},
         "hrQa": {"spaces": [{"name": "handbooks", "readers": ["*"], "writers": ["hr-team"]}]},
     },
+    # Models that answer in place of others.
+    "fallbacks": {
+        "account": "111122223333",
+        "region": "us-west-2",
+        "useCases": ["summarization", "chatbot", "hrQa"],
+        "costProfiles": True,
+        "models": {
+            "summarization": {"primary": "us.anthropic.claude-haiku-5-5", "then": ["us.amazon.nova-lite-v1:0"]},
+            "chatbot": [
+                {
+                    "primary": {
+                        "arn": "arn:aws:bedrock:us-west-2:111122223333:application-inference-profile/abc123",
+                        "model": "us.anthropic.claude-haiku-5-5",
+                    },
+                    "then": ["us.amazon.nova-2-lite-v1:0", "us.amazon.nova-lite-v1:0"],
+                },
+                "us.amazon.nova-lite-v1:0",
+            ],
+        },
+    },
     # Tokens next to Cognito's, and no keys.
     "issuers": {
         "region": "us-west-2",
         "useCases": ["embeddings"],
         "auth": {"type": "cognito", "issuers": [{"url": "https://idp.example.com", "audiences": ["bedrock"]}]},
+    },
+    # Tables and buckets that exist.
+    "restored": {
+        "region": "us-west-2",
+        "useCases": ["chatbot", "embeddings", "hrQa"],
+        "corsOrigins": ["https://one.example"],
+        "existingData": {
+            "chatbot": {"table": "chatbot-restored", "bucket": "chatbot-photos"},
+            "hrQa": {"table": "hr-qa-restored", "bucket": "hr-qa-documents"},
+        },
+    },
+    # Reports without budgets.
+    "reports": {
+        "region": "us-west-2",
+        "useCases": ["embeddings"],
+        "auth": {"type": "cognito", "admins": ["finance-admins"], "auditors": ["finance"]},
+        "usageReports": True,
     },
     # No model at all.
     "scores": {
@@ -264,7 +302,7 @@ class Assembly:
     @property
     def apis(self) -> list[Template]:
         """The templates of the use cases. Each has an API and a table."""
-        others = (f"-{LIFECYCLE}", f"-{UI}", f"-{ACCESS}", f"-{BUDGETS}", f"-{CALLER_DATA}")
+        others = (f"-{LIFECYCLE}", f"-{UI}", f"-{ACCESS}", f"-{USAGE}", f"-{CALLER_DATA}")
         return [template for template in self.templates if not template.name.endswith(others)]
 
     def template(self, use_case: str) -> Template:

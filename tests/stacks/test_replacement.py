@@ -12,13 +12,13 @@ from aws_cdk import App
 from lambda_src.registry import MODEL_SETTINGS, USE_CASES
 from lambda_src.shared.catalog import models, resolve
 from stacks.access_stack import AccessStack
-from stacks.budgets_stack import BudgetsStack
 from stacks.caller_data_stack import CallerDataStack
 from stacks.config import StageSettings
 from stacks.loading import load_stage
 from stacks.model_choice import with_choices
 from stacks.model_lifecycle_stack import ModelLifecycleStack
 from stacks.ui_stack import UiStack
+from stacks.usage_stack import UsageStack
 from tests.stacks.assemblies import TODAY, cdk_context
 from tests.stacks.replacement import Resources, losses, refusals, replaced_resources
 
@@ -50,6 +50,12 @@ DOCUMENTED: dict[str, dict[str, str]] = {
     "auth.issuers": {"AWS::ApiGateway::RestApi": _SECOND_API},
     "auth.apiKeys": {"AWS::DynamoDB::Table": _SECOND_API, "AWS::ApiGateway::RestApi": _SECOND_API},
     "hrQa.search.type": {f"{_HR_QA}Collection": _READ_AGAIN, f"{_HR_QA}Index": _READ_AGAIN},
+    **{
+        f"existingData.{use_case.setting}.{store}": {kind: "docs/restore.md: no longer in the stack"}
+        for use_case in USE_CASES
+        for store, kind in (("table", "AWS::DynamoDB::Table"), ("bucket", "AWS::S3::Bucket"))
+        if store == "table" or use_case.files
+    },
     "hrQa.search.standby": {f"{_HR_QA}Collection": _READ_AGAIN},
 }
 # Settings whose change CloudFormation refuses.
@@ -80,6 +86,10 @@ VALUES: dict[str, tuple[Stage, ...]] = {
     "auth.apiKeys": ({"auth": {"issuers": [ISSUER]}}, {"auth": {"apiKeys": True, "issuers": [ISSUER]}}),
     "auth.accounts": ({}, {"auth": {"accounts": ["444455556666"]}}, {"auth": {"accounts": ["777788889999"]}}),
     "auth.admins": ({"auth": {"apiKeys": True}}, {"auth": {"apiKeys": True, "admins": ["KeyAdmins"]}}),
+    "auth.auditors": (
+        {"auth": {"admins": ["a"]}, "usageReports": True},
+        {"auth": {"admins": ["a"], "auditors": ["b"]}, "usageReports": True},
+    ),
     "allowEndedModels": ({}, {"allowEndedModels": ["amazon.nova-canvas-v1:0"]}),
     "guardrail.type": ({}, {"guardrail": {"type": "off"}}, {"guardrail": GUARDRAIL}),
     "guardrail.id": ({"guardrail": GUARDRAIL}, {"guardrail": {**GUARDRAIL, "id": "def456"}}),
@@ -124,6 +134,12 @@ VALUES: dict[str, tuple[Stage, ...]] = {
         {"budgets": [{"per": "caller", "of": "requests", "every": "day", "limit": 100}]},
         {"budgets": [{"per": "stage", "of": "usd", "every": "month", "limit": 9.5}]},
     ),
+    **{
+        f"existingData.{use_case.setting}.{store}": ({}, {"existingData": {use_case.setting: {store: "restored"}}})
+        for use_case in USE_CASES
+        for store in (("table", "bucket") if use_case.files else ("table",))
+    },
+    "usageReports": ({}, {"usageReports": True}),
     "throttling.rate": ({}, {"throttling": {"rate": 100}}),
     "throttling.burst": ({}, {"throttling": {"burst": 200}}),
     "throttling.modelRate": ({}, {"throttling": {"modelRate": 6}}),
@@ -163,7 +179,10 @@ def values_of(path: str) -> tuple[Stage, ...]:
         chosen = {resolve(each).model.id for each in load({}).models_for(setting.name)}
         others = [model.id for model in models() if model.purpose == setting.purpose and model.id not in chosen]
         on = turned_on(name)
-        return on, {**on, "models": {name: others[:1]}}
+        values = on, {**on, "models": {name: others[:1]}}
+        if setting.purpose not in ("text", "image"):
+            return values
+        return *values, {**on, "models": {name: {"primary": others[0], "then": others[1:3]}}}
     if parents == ["modelRegions"]:
         off = {"guardrail": {"type": "off"}, **turned_on(name)}
         return off, {**off, "modelRegions": {name: "us-east-1"}}
@@ -222,8 +241,8 @@ def templates(key: bytes, only: str | None) -> dict[str, Resources]:
     stacks = [*apis, ModelLifecycleStack(app, settings=settings, today=TODAY)]
     if settings.auth.accepts_tokens:
         stacks.append(AccessStack(app, settings=settings, today=TODAY))
-    if settings.budgets:
-        stacks.append(BudgetsStack(app, settings=settings, today=TODAY))
+    if settings.records_usage:
+        stacks.append(UsageStack(app, settings=settings, today=TODAY))
     if settings.caller_data:
         stacks.append(CallerDataStack(app, settings=settings, today=TODAY))
     if settings.ui.deployed:

@@ -151,7 +151,7 @@ class FakeApi:
                 error["details"] = response.details  # type: ignore[assignment]
             retry = {"Retry-After": str(response.retry_after)} if response.retry_after is not None else {}
             return response.status, {"error": error}, retry
-        return status, result, {}
+        return status, result, {"Content-Type": "text/csv"} if isinstance(result, bytes) else {}
 
     def _run(
         self,
@@ -169,7 +169,7 @@ class FakeApi:
             arguments["query"] = msgspec.convert(query, route.query, strict=False)
         with self._lock:
             result = getattr(self.services[use_case], route.operation)(**arguments)
-        if route.response is None or route.stream:
+        if route.response is None or route.stream or isinstance(result, bytes):
             return route.status, result
         response = {**result, "requestId": request_id}
         msgspec.convert(response, route.response)
@@ -514,6 +514,7 @@ def services() -> dict[str, Any]:
     from tests.ui.fake_credit_risk import CreditRisk
     from tests.ui.fake_hr_qa import HrQa
     from tests.ui.fake_playground import Playground
+    from tests.ui.fake_usage import Usage
 
     return {
         "image-generation": ImageGeneration(),
@@ -523,4 +524,5 @@ def services() -> dict[str, Any]:
         "playground": Playground(),
         "chatbot": Chatbot(),
         "credit-risk": CreditRisk(),
+        "usage": Usage(),
     }

@@ -528,7 +528,7 @@ def test_portuguese_on_a_phone_in_the_dark(new_session: Callable[..., BrowserSes
     session = new_session(width=400, language="pt", scheme="dark")
     session.open(PATH)
     page = _score(session, "Um perfil fraco", "Pontuar o pedido")
-    assert page.get_by_text("A renda é baixa.").is_visible()
+    assert page.get_by_role("listitem").get_by_text("A renda é baixa.").is_visible()
     assert page.get_by_text("USD 12.680,08").is_visible()
     _assert_fits(session)
     _show(session, "Modelos")

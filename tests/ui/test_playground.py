@@ -161,6 +161,15 @@ def test_only_parameters_that_are_set_are_sent(app: Callable[..., AppTest], api:
     }  # fmt: skip
 
 
+@pytest.mark.parametrize(("answered_by", "name"), [(LLAMA, "Llama 3.1 8B Instruct"), ("us.other-v1", "us.other-v1")])
+def test_an_answer_has_the_name_of_the_fallback_that_gave_it(
+    app: Callable[..., AppTest], playground: Playground, answered_by: str, name: str
+) -> None:
+    playground.completion_fields = {"model": answered_by}
+    page = _run(app("playground"))
+    assert f'<p class="source">{name}</p>' in _html(page)
+
+
 def test_a_parameter_that_is_switched_off_again_is_not_sent(app: Callable[..., AppTest], api: FakeApi) -> None:
     page = app("playground")
     _toggle(page, "temperature").set_value(True).run()

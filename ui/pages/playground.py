@@ -281,12 +281,14 @@ def _results(response: Mapping[str, Any], body: Mapping[str, Any], offered: Mapp
     with st.container(key="answers"):
         for number, (model_id, item) in enumerate(zip(model_ids, items, strict=True)):
             with st.container(border=True, key=f"answer-{number}"):
-                name = offered[model_id]["name"] if model_id in offered else model_id
+                # A fallback may have answered.
+                answered_by = item.get("model", model_id)
+                name = offered[answered_by]["name"] if answered_by in offered else answered_by
                 st.html(f'<p class="source">{html.escape(name)}</p>')
                 if "error" in item:
                     components.error_box(_failure(item["error"]), f"answer {number}")
                 else:
-                    _result(item, offered.get(model_id))
+                    _result(item, offered.get(answered_by))
 
 
 def _failure(error: Mapping[str, Any]) -> Failure:

@@ -68,9 +68,11 @@ def upload_request(form: Mapping[str, Any], content: bytes, name: str) -> dict[s
 
 
 def decode(response: httpx.Response) -> Any:
-    """The response's JSON body, None if it is empty."""
+    """The response's JSON body, or the text of a CSV file; None if it is empty."""
     if not response.content:
         return None
+    if response.headers.get("content-type", "").startswith("text/csv"):
+        return response.text
     try:
         return response.json()
     except ValueError as error:

@@ -71,7 +71,7 @@ class Client(_BaseClient):
         query: Query | None = None,
         idempotency_key: str | None = None,
     ) -> Any:
-        """The decoded response, None if it has no body.
+        """The decoded response, the text of a CSV file, or None if it has no body.
 
         Each `POST` has an idempotency key, by default a new one: retries return the first response.
         """

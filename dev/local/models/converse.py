@@ -99,7 +99,7 @@ class Converser:
         conversation = self._read(request)
         system = "\n".join(filter(None, map(_plain, request.get("system") or [])))
         config = _inference(request.get("inferenceConfig") or {})
-        simulation = self._simulator.apply(conversation.source, streamed=streamed)
+        simulation = self._simulator.apply(model, conversation.source, streamed=streamed)
         cached = self._cache.look_up(model, request)
         answer = self._answer(request, conversation, system, config, simulation)
         tools = json.dumps(request["toolConfig"]) if request.get("toolConfig") else ""

@@ -71,7 +71,7 @@ class LocalModels:
         raise invalid(f"The local stage has no operation {operation} for {model}; only Converse streams.")
 
     def _invoke(self, model: str, request: dict[str, Any]) -> Result:
-        simulation = self._simulator.apply(_strings(request))
+        simulation = self._simulator.apply(model, _strings(request))
         request = _cleaned(request)
         if model.startswith("amazon.titan-embed-text-v2"):
             body, tokens = embeddings.titan(request, self._runtimes.embedder)

@@ -2,7 +2,8 @@
 Simulated failures: a marker in a prompt or text makes the local models fail as Bedrock would.
 
 `[[simulate:ThrottlingException]]` always fails, `[[simulate:ThrottlingException:2:some-key]]` fails for the first two
-calls with that key. `[[simulate:slow:40]]` waits 40 seconds first (`[[simulate:slow:40:1:key]]` once).
+calls with that key. `[[simulate:ThrottlingException@nova-2-lite]]` fails for models with this in their id only.
+`[[simulate:slow:40]]` waits 40 seconds first (`[[simulate:slow:40:1:key]]` once).
 `[[simulate:refusal]]` and `[[simulate:invalid-json]]` change the answer. `[[simulate:cut]]`, `[[simulate:no-stop]]` and
 `[[simulate:stream-error]]` end a stream after its first pieces; `[[simulate:slow-stream:2]]` waits two seconds before
 each of those. These four do not affect answers that are not streamed.
@@ -19,7 +20,7 @@ from typing import Any
 
 from dev.local.models.errors import STATUSES, ModelError, StreamCut, StreamError, invalid
 
-_MARKER = re.compile(r"\[\[simulate:([A-Za-z-]+)((?::[^\]:]*)*)\]\]")
+_MARKER = re.compile(r"\[\[simulate:([A-Za-z-]+)(?:@([a-z0-9.-]{1,100}))?((?::[^\]:]*)*)\]\]")
 _MAX_WAIT_SECONDS = 110.0
 # The pieces that arrive before a simulated stream fault, or that are delayed.
 _FIRST_PIECES = 3
@@ -62,15 +63,17 @@ class Simulator:
         self._counts: Counter[str] = Counter()
         self._lock = threading.Lock()
 
-    def apply(self, text: str, *, streamed: bool = False) -> Simulation:
+    def apply(self, model: str, text: str, *, streamed: bool = False) -> Simulation:
         """
-        Executes the markers and returns the changes to the answer.
+        Executes the markers for the model and returns the changes to the answer.
 
         Raises a simulated `ModelError`.
         """
         simulation = Simulation()
         for marker in _MARKER.finditer(text):
-            name, arguments = marker.group(1), marker.group(2).split(":")[1:]
+            name, part, arguments = marker.group(1), marker.group(2), marker.group(3).split(":")[1:]
+            if part and part not in model:
+                continue
             seconds = 0.0
             if name in _TIMED:
                 seconds = min(_number(arguments[0] if arguments else "10"), _MAX_WAIT_SECONDS)

@@ -23,7 +23,7 @@ from dev.tools.quotas import quotas
 from lambda_src.registry import MODEL_SETTINGS
 from lambda_src.shared.catalog import resolve
 from stacks.config import (
-    ApplicationProfile,
+    ModelObject,
     ModelRegions,
     Models,
     StageSettings,
@@ -487,9 +487,7 @@ def test_a_model_of_two_use_cases_is_checked_once() -> None:
 
 
 def test_a_model_with_and_without_an_application_profile_is_checked_once() -> None:
-    profile = ApplicationProfile(
-        arn="arn:aws:bedrock:us-west-2:111122223333:application-inference-profile/abc", model=TITAN
-    )
+    profile = ModelObject(arn="arn:aws:bedrock:us-west-2:111122223333:application-inference-profile/abc", model=TITAN)
     settings = msgspec.structs.replace(SETTINGS, models=Models(embeddings=(TITAN,), hr_qa_embeddings=(profile,)))
 
     assert [invocation.id for invocation, _ in models.invocations(settings)] == [TITAN]

@@ -25,7 +25,7 @@ ROOT = Path(__file__).parents[3]
 NO_EXAMPLE = (
     "Give the field `Meta(examples=[...])`, or list the request in dev/tools/examples.py; then run `make openapi`"
 )
-DOCUMENTED = (*registry.USE_CASES, registry.ACCESS, registry.CALLER_DATA)
+DOCUMENTED = (*registry.USE_CASES, *registry.PLATFORM)
 DOCUMENTS = {use_case.id: openapi.document(use_case) for use_case in DOCUMENTED}
 
 

@@ -25,6 +25,7 @@ from lambda_src.shared.schemas import ListQuery, Parameters
 from tests.fakes import (
     CALLER,
     OTHER,
+    FakeStream,
     LambdaContext,
     client_error,
     converse_answer,
@@ -653,3 +654,63 @@ def screened_texts(world: World) -> list[list[str]]:
     """The texts of each call to ApplyGuardrail."""
     calls = [request["content"] for request in world.model.requests if "content" in request]
     return [[block["text"]["text"] for block in content] for content in calls]
+
+
+ENDED = client_error("ResourceNotFoundException")
+
+
+@pytest.mark.parametrize("operation", ["send_message", "stream_message"])
+def test_an_answer_names_the_fallback_that_gave_it_and_the_conversation_keeps_its_model(operation: str) -> None:
+    world = World(ENDED, converse_answer("It is the seal."), fallbacks=((NOVA, MICRO),))
+    conversation = world.create(model=NOVA)
+
+    result = getattr(world.service(), operation)(ChatContext(), id=conversation, body=SendMessage(text="Why?"))
+
+    answer = result if isinstance(result, Answer) else list(result)[-1]
+    assert (answer.message.text, answer.model) == ("It is the seal.", MICRO)
+    assert answer.usage.input_tokens == 10
+    assert world.service().get_conversation(ChatContext(), id=conversation).model == NOVA
+
+
+def test_a_stream_that_dies_before_its_first_text_is_replaced() -> None:
+    world = World(converse_answer("lost"), converse_answer("It is the seal."), fallbacks=((NOVA, MICRO),))
+    conversation = world.create(model=NOVA)
+    start = world.model.converse_stream
+
+    def die_once(**request: Any) -> Any:
+        stream = start(**request)
+        return {"stream": FakeStream([])} if len(world.model.requests) == 1 else stream
+
+    world.model.converse_stream = die_once  # type: ignore[method-assign]
+    *pieces, answer = world.service().stream_message(ChatContext(), id=conversation, body=SendMessage(text="Why?"))
+
+    assert ("".join(map(str, pieces)), answer.model) == ("It is the seal.", MICRO)  # type: ignore[union-attr]
+    assert [message.text for message in world.messages(conversation)] == ["Why?", "It is the seal."]
+
+
+def test_a_fallback_gets_no_photos_and_no_parameters_that_it_does_not_take() -> None:
+    world = World(ENDED, converse_answer("a"), ENDED, converse_answer("b"), fallbacks=((HAIKU, LLAMA, NOVA),))
+    plain = world.create(model=HAIKU)
+    with_parameters = world.create(model=HAIKU, parameters=Parameters(top_k=5))
+
+    body = SendMessage(text="Why?", photos=[photo()])
+    assert world.service().send_message(ChatContext(), id=plain, body=body).model == NOVA
+    body = SendMessage(text="Why?")
+    assert world.service().send_message(ChatContext(), id=with_parameters, body=body).model == NOVA
+    assert [request["modelId"] for request in world.model.requests] == [HAIKU, NOVA] * 2
+
+
+def test_a_store_that_fails_is_no_failure_of_the_model() -> None:
+    world = World(converse_answer("Because."), fallbacks=((NOVA, MICRO),))
+    conversation = world.create(model=NOVA)
+    body = SendMessage(text="Why?", photos=[photo()])
+    world.service().send_message(ChatContext(), id=conversation, body=body)
+    world.model.requests.clear()
+
+    def fail(**_: Any) -> None:
+        raise client_error("InternalError")
+
+    world.bucket.get_object = fail  # type: ignore[method-assign]
+    with pytest.raises(Unavailable):
+        world.send(conversation)
+    assert world.model.requests == []

@@ -17,7 +17,17 @@ from lambda_src.credit_risk.settings import CreditSettings
 from lambda_src.shared.bedrock import Bedrock
 from lambda_src.shared.http import Api
 from lambda_src.shared.idempotency import IdempotencyStore
-from tests.fakes import CALLER, OTHER, FakeModel, LambdaContext, context, converse_answer, event, identity
+from tests.fakes import (
+    CALLER,
+    OTHER,
+    FakeModel,
+    LambdaContext,
+    client_error,
+    context,
+    converse_answer,
+    event,
+    identity,
+)
 from tests.lambda_src.credit_risk.stage import Stage, application
 
 HAIKU = "us.anthropic.claude-haiku-4-5-20251001-v1:0"
@@ -359,3 +369,9 @@ def test_only_a_stage_with_letters_starts_with_bedrock(models: str) -> None:
 
     bedrock = "shared.bedrock shared.screening shared.structured credit_risk.letters"
     assert done.stdout.strip() == (bedrock if models else "")
+
+
+def test_a_letter_names_the_fallback_that_wrote_it() -> None:
+    world = World(client_error("ResourceNotFoundException"), answer, fallbacks=((HAIKU, NOVA),))
+    status, letter = world.call(world.score().id)
+    assert (status, letter["model"], letter["usage"]) == (201, NOVA, {"inputTokens": 10, "outputTokens": 5})

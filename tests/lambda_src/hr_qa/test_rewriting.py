@@ -108,3 +108,14 @@ def test_a_follow_up_alone_does_not_send_the_names(world: World) -> None:
     service = world.service(rewritten("How long is paternity leave?"), draft("20 days.", 3))
     service.answer_question(context(), body=AskQuestion("and for fathers?", history=HISTORY))
     assert "<document>" not in request_text(world, 0)
+
+
+def test_fallbacks_complete_and_answer_a_question() -> None:
+    haiku, nova = "us.anthropic.claude-haiku-4-5-20251001-v1:0", "us.amazon.nova-lite-v1:0"
+    world = stage(fallbacks=((haiku, nova),))
+    ended = client_error("ResourceNotFoundException")
+    complete = "How long is paternity leave for fathers?"
+    service = world.service(ended, rewritten(complete), draft("Paternity leave is 20 days.", 3))
+    answer = service.answer_question(context(), body=AskQuestion("and for fathers?", history=HISTORY))
+    assert (answer.answer, answer.model) == ("Paternity leave is 20 days.", nova)
+    assert [request["modelId"] for request in world.model.requests] == [haiku, nova, nova]

@@ -183,3 +183,20 @@ def test_get_with_a_prompt_creates_and_without_lists_newest_first() -> None:
     assert [item.id for item in first.items] == sorted((item.id for item in first.items), reverse=True)
     with pytest.raises(InvalidRequest):
         setup.service.list_or_create(context(), query=ListOrCreateQuery(cursor="../../x"))
+
+
+def test_images_name_the_fallback_that_made_them() -> None:
+    ended = client_error("ResourceNotFoundException")
+    setup = Setup(ended, amazon(1), fallbacks=((STABILITY, TITAN),))
+    response = setup.service.create_images(context(), body=CreateImages(prompt="x", seed=5))
+    assert (response.model, response.items[0].model) == (TITAN, TITAN)
+    assert setup.service.get_image(context(), id=response.items[0].id).model == TITAN
+
+
+def test_a_fallback_takes_the_parameters_of_the_request() -> None:
+    ended = client_error("ResourceNotFoundException")
+    setup = Setup(ended, amazon(1), fallbacks=((NOVA, STABILITY, TITAN),))
+    # Stability's models have no `guidance`.
+    body = CreateImages(prompt="x", model=NOVA, guidance=7.5)
+    assert setup.service.create_images(context(), body=body).model == TITAN
+    assert [request["modelId"] for request in setup.model.requests] == [NOVA, TITAN]

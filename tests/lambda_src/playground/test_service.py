@@ -429,3 +429,35 @@ def test_closing_a_stream_closes_the_models_stream(read: int) -> None:
         next(pieces)
     pieces.close()
     assert events.closed
+
+
+ENDED = client_error("ResourceNotFoundException")
+CHAIN = {"fallbacks": ((CLAUDE, LLAMA, NOVA),)}
+
+
+def test_a_completion_names_the_fallback_that_gave_it() -> None:
+    service = make(FakeModel(ENDED, converse_answer("Because.")), **CHAIN)
+    completion = service.create_completion(context(), body=CreateCompletion(prompt="Why?"))
+    assert (completion.model, completion.usage.input_tokens) == (LLAMA, 10)
+    assert completion.parameters == {"maxTokens": 512, "temperature": 0.5, "topP": 0.9}
+
+
+def test_a_stream_names_the_fallback_that_gave_it() -> None:
+    service = make(FakeModel(ENDED, stream_events("Be", "cause.")), **CHAIN)
+    *pieces, completion = service.stream_completion(context(), body=CreateCompletion(prompt="Why?"))
+    assert pieces == ["Be", "cause."]
+    assert isinstance(completion, Completion)
+    assert completion.model == LLAMA
+
+
+def test_a_fallback_takes_the_parameters_of_the_request() -> None:
+    model = FakeModel(ENDED, converse_answer("Because."))
+    body = CreateCompletion(prompt="Why?", parameters=Parameters(top_k=5))
+    assert make(model, **CHAIN).create_completion(context(), body=body).model == NOVA
+
+
+def test_a_comparison_has_no_fallbacks() -> None:
+    model = FakeModel(ENDED, ENDED)
+    body = CompareCompletions(prompt="Why?", models=[CLAUDE, LLAMA])
+    comparison = make(model, **CHAIN).compare_completions(context(), body=body)
+    assert [item["error"]["code"] for item in comparison.items if isinstance(item, dict)] == ["model_unavailable"] * 2

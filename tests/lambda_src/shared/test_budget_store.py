@@ -35,4 +35,4 @@ def test_the_item_of_a_failed_condition_tells_a_repeated_write_from_a_used_up_bu
     client = session.create_client("dynamodb", region_name="us-west-2")
     client.meta.events.register("before-send.dynamodb", refuse)
 
-    assert BudgetStore("budgets", client).reserve(HOLD) is reserved
+    assert BudgetStore("budgets", client).reserve(HOLD).reserved is reserved

@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from lambda_src.image_generation.models import CreateImages, ListOrCreateQuery
 from lambda_src.playground.models import CompareCompletions, CreateCompletion
-from lambda_src.shared.budget_store import BudgetStore
+from lambda_src.shared.budget_store import BudgetStore, Standing
 from lambda_src.shared.budgets import NANODOLLARS, OUTPUT_TOKENS, PHOTO_TOKENS, Amounts, Budgets, window_at
 from lambda_src.shared.catalog import cost, resolve
 from lambda_src.shared.context import Context, ModelUse
@@ -31,6 +31,7 @@ from lambda_src.shared.routes import Created, Route
 from lambda_src.shared.schemas import Parameters, RequestModel, ResponseModel
 from lambda_src.shared.settings import Budget
 from lambda_src.shared.streams import ClosingIterator
+from lambda_src.shared.usage_store import UsageAmounts, UsageRow, UsageStore
 from lambda_src.summarization.models import CreateSummary
 from tests.fakes import CALLER, OTHER, FakeTable, LambdaContext, client_error, event, identity, settings
 
@@ -118,10 +119,15 @@ class World:
         self.now = NOON
         self.table = FakeTable()
         self.service = Service()
-        self.settings = settings(budgets=budgets, budgets_table="budgets", models=(HAIKU,))
+        self.settings = settings(budgets=budgets, budgets_table="budgets", usage_table="usage", models=(HAIKU,))
         self.store = BudgetStore("budgets", self.table, lambda: self.now)
-        self.budgets = Budgets(self.settings, self.store, lambda: self.now)
+        self.usage = UsageStore("usage", FakeTable())
+        self.events: list[tuple[str, dict[str, Any]]] = []
+        self.budgets = Budgets(self.settings, self.store, lambda: self.now, self.usage, self.send)
         self.api = Api(ROUTES, self.service, self.settings, IdempotencyStore("keys", FakeTable()), self.budgets)
+
+    def send(self, detail_type: str, detail: dict[str, Any]) -> None:
+        self.events.append((detail_type, detail))
 
     def event(
         self, path: str = "/asks", body: Any = None, *, caller: str = CALLER, team: str | None = None, **changes: Any
@@ -149,8 +155,10 @@ class World:
         return len([name for name in self.item(partition) if name.startswith("hold-")])
 
 
-def budget(per: Any = "caller", of: Any = "requests", every: Any = "day", limit: float = 2) -> Budget:
-    return Budget(per=per, of=of, every=every, limit=limit)
+def budget(
+    per: Any = "caller", of: Any = "requests", every: Any = "day", limit: float = 2, warn: tuple[float, ...] = ()
+) -> Budget:
+    return Budget(per=per, of=of, every=every, limit=limit, warn=warn)
 
 
 # The body `{"text":"ab","parameters":null}` has 31 bytes.
@@ -366,7 +374,7 @@ def kill(world: World, **options: Any) -> None:
         raise Killed
 
     world.service.during = during
-    settle, world.store.settle = world.store.settle, lambda *arguments: None  # type: ignore[method-assign]
+    settle, world.store.settle = world.store.settle, lambda *_: Standing()  # type: ignore[method-assign]
     with pytest.raises(Killed):
         world.call(**options)
     world.store.settle = settle  # type: ignore[method-assign]
@@ -516,6 +524,17 @@ def test_the_most_expensive_model_decides() -> None:
     assert estimates[0] < estimates[1] == estimates[2]
 
 
+def test_a_fallback_may_be_the_most_expensive_model() -> None:
+    cheap = "us.amazon.nova-micro-v1:0"
+    estimates = [
+        Budgets(settings(models=models, fallbacks=fallbacks), BudgetStore("budgets", FakeTable())).estimate(
+            {"body": Ask()}
+        )
+        for models, fallbacks in (((HAIKU,), ()), ((cheap,), ((cheap, HAIKU),)))
+    ]
+    assert estimates[0] == estimates[1]
+
+
 def test_photos_are_estimated_by_their_number_not_their_bytes() -> None:
     world = World()
     photo = Photo(content_type="image/png", data=b"x" * 1_000_000)
@@ -604,11 +623,22 @@ def test_use_is_only_counted_when_it_is_reported() -> None:
     assert use.counted
 
 
-@pytest.mark.parametrize("budgets", ["", '[{"per":"stage","of":"usd","every":"day","limit":9.5}]'])
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {},
+        {"USAGE_TABLE": "usage"},
+        {
+            "USAGE_TABLE": "usage",
+            "BUDGETS_TABLE": "budgets",
+            "BUDGETS": '[{"per":"stage","of":"usd","every":"day","limit":9.5}]',
+        },
+    ],
+)
 @pytest.mark.parametrize("use_case", ["summarization", "credit_risk"])
-def test_only_a_stage_with_budgets_starts_with_them(use_case: str, budgets: str) -> None:
+def test_only_a_stage_that_records_use_starts_with_the_code_for_it(use_case: str, variables: dict[str, str]) -> None:
     code = f"import sys, lambda_src.{use_case}.handler\n"
-    code += "print(*(name for name in sys.modules if 'budget' in name))"
+    code += "print(*(name for name in sys.modules if 'budget' in name or 'usage' in name))"
     environment = {
         "PATH": os.environ["PATH"],
         "STAGE": "test",
@@ -619,10 +649,97 @@ def test_only_a_stage_with_budgets_starts_with_them(use_case: str, budgets: str)
         "TRAINING_QUEUE_URL": "queue",
         "MODELS": HAIKU,
         "AWS_DEFAULT_REGION": "us-west-2",
-        **({"BUDGETS": budgets, "BUDGETS_TABLE": "budgets"} if budgets else {}),
+        **variables,
     }
     process = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True, check=True
     )
-    expected = "lambda_src.shared.budgets lambda_src.shared.budget_store" if budgets else ""
-    assert sorted(process.stdout.split()) == sorted(expected.split())
+    expected = ("budget_events", "budget_store", "budgets", "usage_store") if variables else ()
+    assert sorted(process.stdout.split()) == [f"lambda_src.shared.{name}" for name in expected]
+
+
+def used(world: World) -> list[UsageRow]:
+    return list(world.usage.rows(date(2026, 11, 1), date(2026, 11, 30)))
+
+
+@pytest.mark.parametrize("limited", [True, False])
+def test_what_requests_used_is_recorded(limited: bool) -> None:
+    world = World(*([budget(limit=9)] if limited else []))
+    assert world.status() == 200
+    assert world.status(team="blue") == 200
+    assert world.call("/asks/stream")[0] == 200
+    world.service.failure = ModelFailed("no")
+    assert world.status() == 502
+    assert world.status("/plain") == 200
+
+    rows = {row.team: row.amounts for row in used(world)}
+
+    cost_of_one = round((cost(resolve(HAIKU), input_tokens=100) or 0) * NANODOLLARS)
+    assert rows["blue"] == UsageAmounts(requests=1, calls=1, input_tokens=100, nanodollars=cost_of_one)
+    assert rows[None] == UsageAmounts(requests=3, calls=3, input_tokens=300, nanodollars=3 * cost_of_one)
+
+
+def test_a_replay_and_a_refused_request_use_nothing() -> None:
+    world = World(budget(limit=1))
+    for _ in range(2):
+        assert world.status(headers={"Content-Type": "application/json", "Idempotency-Key": "k"}) == 200
+    assert world.status() == 429
+    assert [row.amounts.requests for row in used(world)] == [1]
+
+
+def test_an_answer_is_delivered_though_its_use_is_not_recorded() -> None:
+    world = World(budget())
+    world.usage._dynamodb.fail["update_item"] = client_error("InternalServerError")
+    assert world.status() == 200
+
+
+def test_each_share_sends_one_event_per_window() -> None:
+    world = World(budget(limit=4, warn=(0.5, 1.0)))
+    assert [world.status() for _ in range(3)] == [200, 200, 200]
+    assert world.events == [
+        (
+            "Budget warning",
+            {
+                **{"stage": "test", "per": "caller", "of": "requests", "every": "day", "limit": 4, "share": 0.5},
+                **{"caller": CALLER, "until": "2026-11-28T00:00:00Z"},
+            },
+        )
+    ]
+    assert [world.status() for _ in range(3)] == [200, 429, 429]
+    assert [name for name, _ in world.events] == ["Budget warning", "Budget exhausted"]
+    world.now += 24 * 3600
+    assert [world.status() for _ in range(2)] == [200, 200]
+    assert len(world.events) == 3
+
+
+def test_a_request_that_is_refused_exhausts_a_budget_that_is_not_used_up() -> None:
+    world = World(budget("stage", of="tokens", limit=3_000, warn=(1.0,)))
+    world.service.tokens = 1_500
+    assert [world.status(), world.status()] == [200, 429]
+    ((name, detail),) = world.events
+    assert name == "Budget exhausted"
+    assert "caller" not in detail
+
+
+def test_a_budget_without_shares_sends_nothing() -> None:
+    world = World(budget(limit=1))
+    assert [world.status(), world.status()] == [200, 429]
+    assert world.events == []
+    assert "warned" not in world.item(f"caller#{CALLER}")
+
+
+def test_an_event_that_cannot_be_sent_changes_no_answer() -> None:
+    world = World(budget(limit=1, warn=(1.0,)))
+
+    def fail(*_: Any) -> None:
+        raise Unavailable("no")
+
+    world.budgets._send = fail
+    assert [world.status(), world.status()] == [200, 429]
+
+
+def test_limits_cannot_be_checked_without_the_overrides() -> None:
+    world = World(budget())
+    world.table.fail["query"] = client_error("InternalServerError")
+    assert world.status() == 503
+    assert world.service.calls == 0

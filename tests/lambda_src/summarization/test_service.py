@@ -19,6 +19,7 @@ from tests.fakes import (
     FakeModel,
     FakeTable,
     RecordedIdempotency,
+    client_error,
     context,
     converse_answer,
     kept_responses_erased,
@@ -173,3 +174,28 @@ def test_fitting_lines_keeps_the_limit_and_every_word(text: str, lines: int) -> 
     fitted = fit_lines(text, lines)
     assert len(fitted.splitlines()) <= lines
     assert fitted.split() == text.split()
+
+
+HAIKU = "us.anthropic.claude-haiku-4-5-20251001-v1:0"
+NOVA, MICRO = "us.amazon.nova-lite-v1:0", "us.amazon.nova-micro-v1:0"
+ENDED = client_error("ResourceNotFoundException")
+
+
+def test_a_report_names_the_fallback_that_wrote_it() -> None:
+    setup = Setup(ENDED, answer(), fallbacks=((HAIKU, NOVA),))
+    created = setup.create(text="x")
+    assert created.model == NOVA
+    assert (created.usage.input_tokens, created.usage.output_tokens) == (10, 5)
+    assert setup.service.get_summary(context(), id=created.id).model == NOVA
+
+
+def test_a_fallback_without_image_input_gets_no_photos() -> None:
+    setup = Setup(ENDED, answer(), fallbacks=((HAIKU, MICRO, NOVA),))
+    assert setup.create(photos=[photo()]).model == NOVA
+
+
+def test_what_the_model_does_not_take_is_refused_also_while_a_fallback_answers() -> None:
+    setup = Setup(ENDED, answer(), models=(MICRO,), fallbacks=((MICRO, NOVA),))
+    assert setup.create(text="x").model == NOVA
+    with pytest.raises(InvalidRequest):
+        setup.create(photos=[photo()])

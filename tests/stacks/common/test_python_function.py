@@ -19,7 +19,11 @@ def test_functions_can_read_their_environment(assembly: Assembly) -> None:
             settings = read_settings(
                 settings_types.get(template.name.split("-", 3)[3], Settings),
                 {
-                    name: value if isinstance(value, str) else plain(value) if name == "MODELS" else "deployed"
+                    name: value
+                    if isinstance(value, str)
+                    else plain(value)
+                    if name in ("MODELS", "FALLBACKS")
+                    else "deployed"
                     for name, value in variables.items()
                 },
             )
@@ -27,6 +31,9 @@ def test_functions_can_read_their_environment(assembly: Assembly) -> None:
             stage = settings_of(template.name.split("-")[2])
             called = [model.partition("=")[0] for model in settings.models]
             assert called == [model.partition("=")[0] for model in stage.models_for(settings.use_case)]
+            chains = [[model.partition("=")[0] for model in chain] for chain in settings.fallbacks]
+            expected = stage.fallbacks_for(settings.use_case)
+            assert chains == [[model.partition("=")[0] for model in chain] for chain in expected]
             assert (settings.bucket_name is not None) == bool(template.resources("AWS::S3::Bucket"))
 
 

@@ -17,7 +17,7 @@ from lambda_src.shared.errors import NotFound
 from lambda_src.shared.photos import Photo
 from lambda_src.shared.schemas import ListQuery
 from tests.fakes import CALLER, OTHER, LambdaContext, client_error, converse_answer, png
-from tests.lambda_src.chatbot.world import LLAMA, ChatContext, World, sent
+from tests.lambda_src.chatbot.world import LLAMA, MICRO, NOVA, ChatContext, World, sent
 
 MARK = re.compile(r"\[m(\d+)\]")
 
@@ -401,3 +401,18 @@ def test_only_the_invalid_messages_of_a_batch_fail() -> None:
     answer = world.memory()({"Records": records}, LambdaContext(300))
     assert answer == {"batchItemFailures": [{"itemIdentifier": "0"}, {"itemIdentifier": "2"}]}
     assert world.conversation(conversation).title == "Pumps"
+
+
+def test_fallbacks_write_titles_and_summaries() -> None:
+    world = World(fallbacks=((NOVA, MICRO),), window_tokens=500)
+    conversation = world.create(model=NOVA)
+    world.send(conversation, "word " * 200)
+    world.send(conversation, "word " * 200)
+    ended = client_error("ResourceNotFoundException")
+    world.model.queue = [ended, converse_answer("The summary."), converse_answer("The title")]
+    world.model.requests.clear()
+    world.run()
+
+    assert [request["modelId"] for request in world.model.requests] == [NOVA, MICRO, MICRO]
+    answer = world.service().get_conversation(ChatContext(), id=conversation)
+    assert (answer.title, answer.model) == ("The title", NOVA)

@@ -1,0 +1,189 @@
+"""The usage page: budgets and what is left of them, and what was used by day, use case and model."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import altair as alt
+import pandas as pd
+import streamlit as st
+
+from ui import charts, components
+from ui.client import Failure
+from ui.components import Cell
+from ui.entry import Entry
+from ui.number_format import date_format, money, number, short
+from ui.session import client
+from ui.texts import t, translations
+
+USE_CASE = "usage"
+_OWN, _ALL = "own", "all"
+_GROUPS = ("useCase", "model", "caller", "team")
+_MEASURES = ("estimatedCostUsd", "requests", "inputTokens", "outputTokens", "images")
+# Amounts of other groups are added up: more colors cannot be told apart.
+_MOST_COLORS = 8
+# The API's limit.
+_MOST_DAYS = 92
+# What the API answers to those who are not administrators: over the API for tokens it has no such route.
+_NOT_ADMINISTRATOR = ("forbidden", "not_found", "unauthorized")
+
+Row = Mapping[str, Any]
+
+
+def page() -> None:
+    """The caller's budgets, and a report."""
+    components.header("usage")
+    try:
+        _budgets(client().get(USE_CASE, "/budgets")["items"])
+    except Failure as failure:
+        components.error_box(failure, "budgets")
+        return
+    _report()
+
+
+ENTRY = Entry(USE_CASE, page, probe="/budgets", icon=":material/monitoring:", position=90, optional=True)
+
+
+def _budgets(budgets: Sequence[Row]) -> None:
+    components.section(t("usage.budgets"))
+    if not budgets:
+        st.caption(t("usage.no_budgets"))
+        return
+    for budget in budgets:
+        share = 1.0 if budget["limit"] == 0 else min(1.0, budget["used"] / budget["limit"])
+        amounts = [
+            money(budget[name], "USD") if budget["of"] == "usd" else short(budget[name]) for name in ("used", "limit")
+        ]
+        names = {name: t(f"usage.{name}_{budget[name]}") for name in ("per", "of", "every")}
+        until = components.local_time(budget["until"])
+        st.progress(share, t("usage.budget", used=amounts[0], limit=amounts[1], until=until, **names))
+
+
+def _report() -> None:
+    components.section(t("usage.report"))
+    whose = st.segmented_control(
+        t("usage.whose"), (_OWN, _ALL), default=_OWN, format_func=lambda name: t(f"usage.whose_{name}"),
+        key="usage.whose", persist_state="session",
+    ) or _OWN  # fmt: skip
+    left, middle, right = st.columns(3)
+    group = left.selectbox(
+        t("usage.group"), _GROUPS if whose == _ALL else _GROUPS[:2], format_func=lambda name: t(f"usage.group_{name}"),
+        key="usage.group", persist_state="session",
+    )  # fmt: skip
+    today = datetime.now(UTC).date()
+    first = middle.date_input(
+        t("usage.from"), today.replace(day=1), max_value=today, key="usage.from", format=date_format(),
+        persist_state="session",
+    )  # fmt: skip
+    last = right.date_input(
+        t("usage.to"), today, max_value=today, key="usage.to", format=date_format(), persist_state="session"
+    )
+    if first > last or (last - first).days >= _MOST_DAYS:
+        st.warning(t("usage.wrong_days", most=_MOST_DAYS), icon=":material/edit:")
+        return
+    path = "/admin/usage" if whose == _ALL else "/usage"
+    query = {"from": first.isoformat(), "to": last.isoformat(), "groupBy": f"day,{group}"}
+    try:
+        report = client().get(USE_CASE, path, **query)
+    except Failure as failure:
+        if whose == _ALL and failure.code in _NOT_ADMINISTRATOR:
+            st.info(t("usage.administrators_only"), icon=":material/lock:")
+        else:
+            components.error_box(failure, "report")
+        return
+    if not report["items"]:
+        st.info(t("usage.nothing"), icon=":material/info:")
+        return
+    _totals(report["total"])
+    _chart(report["items"], group, [str(day.date()) for day in pd.date_range(first, last)])
+    _table(report["items"], group)
+    calls = client()
+    st.download_button(
+        # Read when it is clicked. Outside of the session, where `client()` is not at hand.
+        t("usage.download"), lambda: calls.text(USE_CASE, path, format="csv", **query), "usage.csv", "text/csv",
+        icon=":material/download:", on_click="ignore",
+    )  # fmt: skip
+    components.request_box(USE_CASE, "GET", f"{path}?{'&'.join(f'{name}={value}' for name, value in query.items())}")
+
+
+def _totals(total: Row) -> None:
+    columns = st.columns(4)
+    for column, name in zip(columns, ("estimatedCostUsd", "requests", "inputTokens", "outputTokens"), strict=True):
+        column.metric(t(f"usage.{name}"), _amount(name, total[name]))
+    if total["unpricedCalls"]:
+        st.caption(t("usage.unpriced", calls=number(total["unpricedCalls"])))
+
+
+def _chart(items: Sequence[Row], group: str, days: Sequence[str]) -> None:
+    measure = st.selectbox(
+        t("usage.measure"), _MEASURES, format_func=lambda name: t(f"usage.{name}"), key="usage.measure",
+        persist_state="session",
+    )  # fmt: skip
+    largest = _largest(items, group, measure)
+    rows = [
+        {
+            "day": item["day"],
+            "group": _name(item, group) if _name(item, group) in largest else t("usage.others"),
+            "amount": item[measure],
+        }
+        for item in items
+    ]
+    order = [*largest, *([t("usage.others")] if len({row["group"] for row in rows} - {*largest}) else [])]
+    caption = t("usage.chart", measure=t(f"usage.{measure}"), group=t(f"usage.group_{group}"))
+    chart = (
+        alt.Chart(pd.DataFrame(rows))
+        .mark_bar()
+        .encode(
+            x=alt.X(
+                "day:O", title=None, scale=alt.Scale(domain=days), axis=alt.Axis(labelAngle=-45, labelOverlap=True)
+            ),
+            y=alt.Y("sum(amount):Q", title=t(f"usage.{measure}")),
+            color=alt.Color(
+                "group:N", sort=order, scale=alt.Scale(scheme="tableau10"), legend=alt.Legend(title=None, orient="top")
+            ),
+            tooltip=["day:O", "group:N", "sum(amount):Q"],
+        )
+        .properties(height=300)
+    )
+    st.altair_chart(charts.styled(chart), theme=None, alt=caption)
+
+
+def _largest(items: Sequence[Row], group: str, measure: str) -> list[str]:
+    sums = _sums(items, group)
+    return sorted(sums, key=lambda name: -sums[name][measure])[:_MOST_COLORS]
+
+
+def _table(items: Sequence[Row], group: str) -> None:
+    sums = _sums(items, group)
+    names = ("requests", "inputTokens", "outputTokens", "images", "estimatedCostUsd")
+    rows: list[list[Cell]] = [
+        [name, *(_amount(measure, sums[name][measure]) for measure in names)]
+        for name in sorted(sums, key=lambda name: -sums[name]["estimatedCostUsd"])
+    ]
+    columns = [t(f"usage.group_{group}"), *(t(f"usage.{name}") for name in names)]
+    components.table(t("usage.table", group=t(f"usage.group_{group}")), columns, rows)
+
+
+def _sums(items: Sequence[Row], group: str) -> dict[str, dict[str, float]]:
+    sums: dict[str, dict[str, float]] = {}
+    for item in items:
+        of_group = sums.setdefault(_name(item, group), dict.fromkeys(_MEASURES, 0))
+        for measure in _MEASURES:
+            of_group[measure] += item[measure]
+    return sums
+
+
+def _name(item: Row, group: str) -> str:
+    if group not in item:
+        return t("usage.no_team")
+    if group == "useCase":
+        card = f"{item[group].replace('-', '_')}.card"
+        return t(card) if card in translations() else str(item[group])
+    return f"{item['name']} ({item[group]})" if group == "caller" and "name" in item else str(item[group])
+
+
+def _amount(measure: str, value: float) -> str:
+    if measure != "estimatedCostUsd":
+        return number(value)
+    # A few embeddings cost less than a thousandth of a cent.
+    return number(value, 2 if value >= 100 else 4 if value >= 0.01 else 6)
