@@ -8,6 +8,7 @@ from aws_cdk import App
 
 from lambda_src.registry import RegistryError
 from stacks.access_stack import AccessStack
+from stacks.caller_data_stack import CallerDataStack
 from stacks.common.nag import check_everything
 from stacks.common.vector_store import floor_price
 from stacks.config import StageSettings
@@ -32,6 +33,11 @@ def add_stacks(app: App, settings: StageSettings, today: date) -> None:
         for api in apis:
             # Its functions fail without the tables.
             api.add_stack_dependency(usage)
+    if settings.caller_data:
+        caller_data = CallerDataStack(app, settings=settings, today=today)
+        for api in apis:
+            # Its function erases and exports, and is found by its name.
+            caller_data.add_stack_dependency(api)
     if settings.all_models:
         ModelLifecycleStack(app, settings=settings, today=today)
     if settings.ui.deployed:

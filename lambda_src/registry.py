@@ -199,7 +199,9 @@ MODEL_SETTINGS = tuple(setting for use_case in USE_CASES for setting in use_case
 # Not ones that a stage chooses: keys, on stages that accept tokens; and reports, on stages that record use.
 ACCESS = UseCase(name="access", title="Access")
 USAGE = UseCase(name="usage", title="Usage")
-PLATFORM = (ACCESS, USAGE)
+# For all callers, on stages that erase and export what they keep of them.
+CALLER_DATA = UseCase(name="caller_data", title="Caller data")
+PLATFORM = (ACCESS, USAGE, CALLER_DATA)
 
 
 def camel(name: str) -> str:

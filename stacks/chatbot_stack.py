@@ -10,6 +10,7 @@ from lambda_src.chatbot.routes import ROUTES
 from stacks.common.alarms import Alarms
 from stacks.common.api_functions import ApiFunctions
 from stacks.common.bucket import PrivateBucket
+from stacks.common.caller_data import CallerDataFunction
 from stacks.common.guardrail import Guardrail
 from stacks.common.model_access import ModelAccess
 from stacks.common.python_function import QueueFunction
@@ -78,3 +79,8 @@ class ChatbotStack(UseCaseStack):
         bucket.grant_objects(memory.role, PREFIX, ("s3:DeleteObject",))
         bucket.grant_list(memory.role, PREFIX)
         queue.feed(memory.function, memory.role, concurrency=MEMORY_CONCURRENCY)
+        if settings.caller_data:
+            data = CallerDataFunction(self, "CallerData", table=table, bucket=bucket, alarms=alarms)
+            table.grant_batch_write(data.role)
+            bucket.grant_objects(data.role, PREFIX, ("s3:GetObject", "s3:DeleteObject"))
+            bucket.grant_list(data.role, PREFIX)

@@ -8,8 +8,8 @@ from lambda_src.access.settings import AccessOptions, Issuer
 from lambda_src.chatbot.settings import ChatbotOptions
 from lambda_src.credit_risk.settings import CreditRiskOptions
 from lambda_src.hr_qa.settings import HrQaOptions
-from lambda_src.registry import MODEL_SETTINGS, USE_CASES, ModelSetting, UseCase
-from lambda_src.shared.settings import Budget, Group, Options
+from lambda_src.registry import CALLER_DATA, MODEL_SETTINGS, USE_CASES, ModelSetting, UseCase
+from lambda_src.shared.settings import Budget, Group, Options, RecordOptions
 from lambda_src.usage.settings import UsageOptions
 from stacks.geography import RESIDENCIES
 
@@ -33,8 +33,8 @@ class Auth(Settings, frozen=True, kw_only=True):
     api_keys: bool = False
     # Other AWS accounts whose principals may call, if an administrator there lets them.
     accounts: tuple[Annotated[str, msgspec.Meta(pattern="^[0-9]{12}$")], ...] = ()
-    # Groups that may manage API keys and limits, and see everyone's use. Left out: everyone that the main API's
-    # authorization lets in.
+    # Groups that may manage API keys and limits, see everyone's use, and erase callers' data. Left out: everyone that
+    # the main API's authorization lets in may do so, but nobody may erase others' data.
     admins: tuple[Group, ...] = ()
     # Groups that may see everyone's use.
     auditors: tuple[Group, ...] = ()
@@ -426,6 +426,8 @@ class StageSettings(Settings, frozen=True, kw_only=True):
     # Ids of models that may be used after their end of life (accounts with extended access).
     allow_ended_models: tuple[str, ...] = ()
     guardrail: GuardrailSettings = GuardrailSettings()
+    image_generation: RecordOptions = RecordOptions()
+    summarization: RecordOptions = RecordOptions()
     chatbot: ChatbotOptions = ChatbotOptions()
     hr_qa: HrQaSettings = HrQaSettings()
     credit_risk: CreditRiskSettings = CreditRiskSettings()
@@ -437,6 +439,8 @@ class StageSettings(Settings, frozen=True, kw_only=True):
     budgets: tuple[Budget, ...] = ()
     # Record what callers use, and report it. Stages with budgets do so anyway.
     usage_reports: bool = False
+    # Whether callers can have what the stage keeps of them erased, and export it.
+    caller_data: bool = False
     streaming: StreamingSettings = StreamingSettings()
     log_retention_days: int = 90
     # Log prompts and answers, including personal data. Off by default.
@@ -463,6 +467,10 @@ class StageSettings(Settings, frozen=True, kw_only=True):
     def stack_name(self, use_case: str) -> str:
         """The name of a use case's stack."""
         return f"bedrock-endpoints-{self.name}-{use_case.replace('_', '-')}"
+
+    def caller_data_function(self, use_case: str) -> str:
+        """The name of a use case's function that erases and exports."""
+        return f"{self.stack_name(use_case)}-caller-data"
 
     @property
     def chosen_use_cases(self) -> tuple[UseCase, ...]:
@@ -531,12 +539,15 @@ class StageSettings(Settings, frozen=True, kw_only=True):
 
     def options(self, use_case: str) -> Options | None:
         """A use case's own settings; None when it has none."""
-        return getattr(self, use_case, None)
+        options = getattr(self, use_case, None)
+        return options if isinstance(options, Options) else None
 
     @property
     def access(self) -> AccessOptions:
         """What the functions that manage and check keys and tokens read of the settings."""
-        use_cases = tuple(use_case.name.replace("_", "-") for use_case in self.chosen_use_cases)
+        use_cases = tuple(use_case.id for use_case in self.chosen_use_cases)
+        if self.caller_data:
+            use_cases = (*use_cases, CALLER_DATA.id)
         return AccessOptions(
             admins=self.auth.admins, groups=self.groups, issuers=self.auth.issuers, use_cases=use_cases
         )

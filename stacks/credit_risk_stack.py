@@ -20,6 +20,7 @@ from lambda_src.credit_risk.resources import (
 from lambda_src.credit_risk.routes import offered
 from stacks.common.alarms import Alarms
 from stacks.common.bucket import PrivateBucket
+from stacks.common.caller_data import CallerDataFunction
 from stacks.common.guardrail import Guardrail
 from stacks.common.model_access import ModelAccess
 from stacks.common.python_function import ApiFunction, QueueFunction, ScheduledFunction
@@ -93,6 +94,9 @@ class CreditRiskStack(UseCaseStack):
         self._process(table, bucket, queue, environment, alarms)
         self._train(table, bucket, trainings, environment, alarms)
         self._report(table, bucket, services, environment, alarms)
+        if settings.caller_data:
+            data = CallerDataFunction(self, "CallerData", table=table, bucket=bucket, alarms=alarms)
+            bucket.grant_objects(data.role, RESULTS, ("s3:GetObject",))
         routes = offered(letters=settings.credit_risk.letters)
         add_apis(self, routes=routes, function=api.function, alarms=alarms)
 

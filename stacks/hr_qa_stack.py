@@ -12,6 +12,7 @@ from lambda_src.hr_qa.resources import INDEX_PREFIX, PREFIX, index_definition, i
 from lambda_src.hr_qa.routes import ROUTES
 from stacks.common.alarms import Alarms
 from stacks.common.bucket import PrivateBucket
+from stacks.common.caller_data import CallerDataFunction
 from stacks.common.guardrail import Guardrail
 from stacks.common.model_access import ModelAccess
 from stacks.common.python_function import ApiFunction, QueueFunction
@@ -63,7 +64,7 @@ class HrQaStack(UseCaseStack):
             self,
             "Function",
             services=("bedrock-runtime", "dynamodb", "s3", "sqs", *self._rerank_services()),
-            environment={**common, **guardrail.environment},
+            environment={**common, **guardrail.environment, **_lists_callers(settings)},
             alarms=alarms,
         )
         ingestion = QueueFunction(
@@ -94,6 +95,19 @@ class HrQaStack(UseCaseStack):
         grant_recording(self, ingestion.role)
         self._sweep(queue)
         self._grant_without_resources(api, ingestion)
+        if settings.caller_data:
+            data = CallerDataFunction(
+                self,
+                "CallerData",
+                services=("sqs",),
+                table=table,
+                bucket=bucket,
+                environment={"QUEUE_URL": queue.queue.queue_url},
+                alarms=alarms,
+            )
+            bucket.grant_objects(data.role, PREFIX, ("s3:GetObject",))
+            bucket.grant_erase(data.role, PREFIX)
+            queue.grant_send(data.role)
         add_apis(self, routes=ROUTES, function=api.function, alarms=alarms)
 
     def _add_sources(self, queue: WorkQueue, api: ApiFunction, ingestion: QueueFunction) -> None:
@@ -152,3 +166,8 @@ class HrQaStack(UseCaseStack):
             api.role.add_to_policy(iam.PolicyStatement(actions=["bedrock:Rerank"], resources=["*"]))
         if self.settings.hr_qa.ocr:
             ingestion.role.add_to_policy(iam.PolicyStatement(actions=["textract:DetectDocumentText"], resources=["*"]))
+
+
+def _lists_callers(settings: StageSettings) -> dict[str, str]:
+    """Questions are listed by caller where callers' data can be erased."""
+    return {"CALLER_DATA": "true"} if settings.caller_data else {}

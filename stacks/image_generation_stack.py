@@ -2,11 +2,14 @@
 
 from datetime import date
 
+from aws_cdk import Duration
 from constructs import Construct
 
+from lambda_src.image_generation.resources import PREFIX
 from lambda_src.image_generation.routes import ROUTES
 from stacks.common.alarms import Alarms
 from stacks.common.bucket import PrivateBucket
+from stacks.common.caller_data import CallerDataFunction
 from stacks.common.guardrail import Guardrail
 from stacks.common.model_access import ModelAccess
 from stacks.common.python_function import ApiFunction
@@ -27,7 +30,8 @@ class ImageGenerationStack(UseCaseStack):
         super().__init__(scope, "image_generation", settings=settings, today=today)
         alarms = Alarms(self, "Alarms")
         table = Table(self, "Table", settings=settings)
-        bucket = PrivateBucket(self, "Bucket", settings=settings)
+        days = settings.image_generation.retention_days
+        bucket = PrivateBucket(self, "Bucket", settings=settings, expires=Duration.days(days) if days else None)
         guardrail = Guardrail(self, "Guardrail")
         function = ApiFunction(
             self,
@@ -37,8 +41,12 @@ class ImageGenerationStack(UseCaseStack):
             alarms=alarms,
         )
         table.grant_use(function.role)
-        bucket.grant_objects(function.role, "images", ("s3:PutObject", "s3:GetObject"))
-        bucket.grant_erase(function.role, "images")
+        bucket.grant_objects(function.role, PREFIX, ("s3:PutObject", "s3:GetObject"))
+        bucket.grant_erase(function.role, PREFIX)
         guardrail.grant_apply(function.role)
         ModelAccess(self).grant(function.role)
+        if settings.caller_data:
+            data = CallerDataFunction(self, "CallerData", table=table, bucket=bucket, alarms=alarms)
+            bucket.grant_objects(data.role, PREFIX, ("s3:GetObject",))
+            bucket.grant_erase(data.role, PREFIX)
         add_apis(self, routes=ROUTES, function=function.function, alarms=alarms)

@@ -64,6 +64,9 @@ MAX_BUDGETS = 8
 # A guardrail has its stack's name: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_CreateGuardrail.html
 MAX_GUARDRAIL_NAME = 50
 
+# https://docs.aws.amazon.com/lambda/latest/api/API_CreateFunction.html
+MAX_FUNCTION_NAME = 64
+
 
 class ConfigError(Exception):
     """The settings cannot be deployed. `problems` has one line per problem, starting with the path of the setting."""
@@ -186,6 +189,19 @@ def _name_problems(settings: StageSettings) -> Iterable[str]:
             f"the stage's name is {excess} characters too long: the guardrail {longest} would have {len(longest)}, and "
             f"Bedrock allows {MAX_GUARDRAIL_NAME}"
         )
+    yield from _function_name_problems(settings)
+
+
+def _function_name_problems(settings: StageSettings) -> Iterable[str]:
+    """The functions that erase and export have names that the worker knows."""
+    if not settings.caller_data:
+        return
+    longest = max((settings.caller_data_function(each.name) for each in settings.chosen_use_cases), key=len)
+    if excess := max(0, len(longest) - MAX_FUNCTION_NAME):
+        yield (
+            f"the stage's name is {excess} characters too long: the function {longest} would have {len(longest)}, and "
+            f"Lambda allows {MAX_FUNCTION_NAME}"
+        )
 
 
 def _auth_problems(settings: StageSettings) -> Iterable[str]:
@@ -196,8 +212,8 @@ def _auth_problems(settings: StageSettings) -> Iterable[str]:
             yield f"auth.issuers[{number}].url: {url!r} is listed twice"
     if auth.accounts and auth.type != "iam":
         yield "auth.accounts: only with `type` iam"
-    if auth.admins and not (auth.api_keys or settings.records_usage):
-        yield "auth.admins: only with `apiKeys`, `budgets` or `usageReports`, which they manage"
+    if auth.admins and not (auth.api_keys or settings.records_usage or settings.caller_data):
+        yield "auth.admins: only with `apiKeys`, `budgets`, `usageReports` or `callerData`, which they manage"
     if auth.api_keys and auth.type == "cognito" and not auth.admins:
         yield "auth.admins: required with `apiKeys` and cognito: otherwise every user of the pool could manage keys"
     variables = len("".join(settings.access.environment().values()).encode())

@@ -338,6 +338,8 @@ class FakeBucket:
         self.objects: dict[str, bytes] = {}
         self.others: dict[str, dict[str, bytes]] = {}
         self.old_versions: dict[tuple[str, str], bytes] = {}
+        self.uploads: dict[str, list[bytes]] = {}
+        self._uploads_begun = 0
 
     def put_object(self, *, Bucket: str, Key: str, Body: Any, ContentType: str = "") -> None:
         self.objects[Key] = Body if isinstance(Body, bytes) else Body.read()
@@ -406,6 +408,27 @@ class FakeBucket:
         self, bucket: str, key: str, *, Fields: dict[str, str], Conditions: list[Any], ExpiresIn: int
     ) -> dict[str, Any]:
         return {"url": f"https://{bucket}.example/", "fields": {"key": key, **Fields, "policy": json.dumps(Conditions)}}
+
+    def create_multipart_upload(self, *, Bucket: str, Key: str, ContentType: str) -> dict[str, Any]:
+        self._uploads_begun += 1
+        upload = f"{Key} {self._uploads_begun}"
+        self.uploads[upload] = []
+        return {"UploadId": upload}
+
+    def upload_part(self, *, Bucket: str, Key: str, UploadId: str, PartNumber: int, Body: bytes) -> dict[str, Any]:
+        assert PartNumber == len(self.uploads[UploadId]) + 1
+        self.uploads[UploadId].append(Body)
+        return {"ETag": etag(Body)}
+
+    def complete_multipart_upload(
+        self, *, Bucket: str, Key: str, UploadId: str, MultipartUpload: dict[str, Any]
+    ) -> None:
+        parts = self.uploads.pop(UploadId)
+        assert [part["ETag"] for part in MultipartUpload["Parts"]] == [etag(part) for part in parts]
+        self.objects[Key] = b"".join(parts)
+
+    def abort_multipart_upload(self, *, Bucket: str, Key: str, UploadId: str) -> None:
+        self.uploads.pop(UploadId, None)
 
     def _content(self, key: str, missing: str, bucket: str = "") -> bytes:
         objects = self.others.get(bucket, self.objects)

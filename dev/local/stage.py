@@ -251,7 +251,8 @@ class Stage:
         # node, uv, and the CDK application's interpreter are in the same folder as this Python.
         settings = environment.for_cdk(endpoint, Path(sys.executable).parent)
         overrides = {
-            "auth": {"issuers": [{"url": issuer, "audiences": [AUDIENCE], "nameClaim": "email"}], "apiKeys": True}
+            "auth": {"issuers": [{"url": issuer, "audiences": [AUDIENCE], "nameClaim": "email"}], "apiKeys": True},
+            "callerData": True,
         }
         deployment = Deployment(self._paths, settings, self._client("cloudformation", endpoint), overrides)
         if deployment.is_current():

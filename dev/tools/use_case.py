@@ -18,6 +18,7 @@ API_DOC = "docs/api.md"
 # Template -> file. `$name` stands for the use case's name; the templates of a variant are in a folder of their own.
 COMMON_FILES: Mapping[str, str] = {
     "common/__init__.py.txt": "lambda_src/$name/__init__.py",
+    "common/caller_data_init.py.txt": "lambda_src/$name/caller_data/__init__.py",
     "common/stack.py.txt": "stacks/${name}_stack.py",
 }
 VARIANT_FILES: Mapping[str, str] = {
@@ -25,6 +26,7 @@ VARIANT_FILES: Mapping[str, str] = {
     "routes.py.txt": "lambda_src/$name/routes.py",
     "service.py.txt": "lambda_src/$name/service.py",
     "handler.py.txt": "lambda_src/$name/handler.py",
+    "caller_data.py.txt": "lambda_src/$name/caller_data/handler.py",
     "page.py.txt": "ui/pages/$name.py",
     "texts.toml.txt": "ui/texts/$name.toml",
     "test_service.py.txt": "tests/lambda_src/$name/test_service.py",

@@ -121,6 +121,11 @@ class Conversations(Table):
             if cursor is None or len(listed) == limit:
                 return listed, cursor
 
+    def stored_page(self, caller: str, limit: int, cursor: str | None) -> tuple[list[ConversationItem], str | None]:
+        """As `page`, with those marked as deleted and expired ones."""
+        page = self._query(_partition(caller), limit=limit, cursor=cursor)
+        return list(map(_from_item, page.items)), page.cursor
+
     def change(self, caller: str, conversation_id: str, *, title: str | None, model: str | None) -> ConversationItem:
         """Changes what is not None. Raises `NotFound`."""
         changes = {"title": title, "model": model, "updatedAt": timestamp(self._now())}
@@ -140,6 +145,17 @@ class Conversations(Table):
                 self._update(_key(caller, conversation_id), changes, condition="attribute_exists(pk)")
             except StaleWriteError:
                 raise NotFound(NOT_FOUND) from None
+
+    def erase_content(self, caller: str, conversation_id: str) -> None:
+        """Marks the conversation as deleted, and removes all texts from its item. No turn that is running can be
+        written after this. Raises `StaleWriteError` if it no longer exists."""
+        empty = ConversationHeader(created_at="")
+        self._update(
+            _key(caller, conversation_id),
+            {"deleted": int(self._now()), "record": msgspec.json.encode(empty)},
+            remove=("title", "opening", "summary"),
+            condition="attribute_exists(pk)",
+        )
 
     def add_turn(
         self,
@@ -215,18 +231,21 @@ class Conversations(Table):
         page = self._query(_messages_partition(caller, conversation_id), limit=limit, cursor=cursor)
         return [_message(item) for item in page.items], page.cursor
 
-    def delete_messages(self, caller: str, conversation_id: str) -> None:
-        """Deletes all messages. Raises `Unavailable` when DynamoDB leaves some: to be repeated."""
+    def delete_messages(self, caller: str, conversation_id: str) -> int:
+        """Deletes all messages. Returns how many there were. Raises `Unavailable` when DynamoDB leaves some: to be
+        repeated."""
         partition = _messages_partition(caller, conversation_id)
         cursor: str | None = None
+        count = 0
         while True:
             page = self._query(partition, cursor=cursor, forward=True, consistent=True)
             keys = [item_key(partition, item["sk"]["S"]) for item in page.items]
             for start in range(0, len(keys), BATCH_SIZE):
                 self._delete_batch(keys[start : start + BATCH_SIZE])
+            count += len(keys)
             cursor = page.cursor
             if cursor is None:
-                return
+                return count
 
     def delete(self, caller: str, conversation_id: str) -> None:
         """Deletes a conversation that is marked as deleted, as the last step. Raises `StaleWriteError` for another."""

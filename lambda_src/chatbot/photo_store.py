@@ -39,7 +39,7 @@ class PhotoStore:
         for photo in photos:
             stored = describe(photo)
             self._call(
-                "put_object", Key=_key(conversation_id, stored), Body=photo.data, ContentType=stored.content_type
+                "put_object", Key=photo_key(conversation_id, stored), Body=photo.data, ContentType=stored.content_type
             )
 
     def read(self, conversation_id: str, photos: Sequence[StoredPhoto]) -> list[bytes | None]:
@@ -47,25 +47,27 @@ class PhotoStore:
         if not photos:
             return []
         with ThreadPoolExecutor(max_workers=min(READERS, len(photos))) as pool:
-            return list(pool.map(lambda photo: self._read(_key(conversation_id, photo)), photos))
+            return list(pool.map(lambda photo: self._read(photo_key(conversation_id, photo)), photos))
 
     def link(self, conversation_id: str, photo: StoredPhoto) -> MessagePhoto:
         """The photo with a URL that works for an hour."""
-        parameters = {"Bucket": self._bucket, "Key": _key(conversation_id, photo)}
+        parameters = {"Bucket": self._bucket, "Key": photo_key(conversation_id, photo)}
         url = self._s3.generate_presigned_url("get_object", Params=parameters, ExpiresIn=URL_SECONDS)
         return MessagePhoto(photo.content_type, url=url, url_expires_at=timestamp(self._now() + URL_SECONDS))
 
-    def delete_all(self, conversation_id: str) -> None:
-        """Deletes all photos of a conversation."""
+    def delete_all(self, conversation_id: str) -> int:
+        """Deletes all photos of a conversation. Returns how many there were."""
+        count = 0
         while True:
             # A listing has at most 1,000 keys, as many as one deletion takes.
             listing = self._call("list_objects_v2", Prefix=f"{PREFIX}/{conversation_id}/")
             keys = [{"Key": entry["Key"]} for entry in listing.get("Contents", [])]
             if not keys:
-                return
+                return count
             answer = self._call("delete_objects", Delete={"Objects": keys, "Quiet": True})
             if answer.get("Errors"):
                 raise aws.store_unavailable(answer["Errors"][0].get("Code", ""))
+            count += len(keys)
 
     def _read(self, key: str) -> bytes | None:
         with aws.store_errors():
@@ -91,5 +93,6 @@ def describe(photo: Photo) -> StoredPhoto:
     return StoredPhoto(hashlib.sha256(photo.data).hexdigest(), _CONTENT_TYPES[image_format], len(photo.data))
 
 
-def _key(conversation_id: str, photo: StoredPhoto) -> str:
+def photo_key(conversation_id: str, photo: StoredPhoto) -> str:
+    """A photo's key in the bucket."""
     return f"{PREFIX}/{conversation_id}/{photo.digest}"

@@ -77,13 +77,13 @@ class BatchFiles:
             for number in range(count):
                 self._download(_part_key(namespace, batch_id, output, number), file)
             file.seek(0)
-            self._put(_result_key(namespace, batch_id, output), file)
+            self._put(result_key(namespace, batch_id, output), file)
 
     def result(self, namespace: str, batch_id: str, output: Output, name: str) -> File:
         """A URL of an output, which is saved under a name."""
         parameters = {
             "Bucket": self._bucket,
-            "Key": _result_key(namespace, batch_id, output),
+            "Key": result_key(namespace, batch_id, output),
             "ResponseContentType": _CONTENT_TYPE,
             "ResponseContentDisposition": f'attachment; filename="{name}"',
         }
@@ -137,5 +137,6 @@ def _part_key(namespace: str, batch_id: str, output: Output, number: int) -> str
     return f"{WORK}/{namespace}/{batch_id}/{output}-{number:05}.gz"
 
 
-def _result_key(namespace: str, batch_id: str, output: Output) -> str:
+def result_key(namespace: str, batch_id: str, output: Output) -> str:
+    """The key of a batch's output."""
     return f"{RESULTS}/{namespace}/{batch_id}/{output}.csv.gz"

@@ -23,6 +23,8 @@ from lambda_src.shared.table import Item, Table, check_cursor, from_item, item_k
 # A document expires when its upload form is not used.
 AWAITING_UPLOAD_SECONDS = 24 * 3600
 INGESTION_SECONDS = 14 * 24 * 3600
+# The owner of a document in a space after the data of the caller who had uploaded it was erased. No caller's id is so.
+NOBODY = "erased"
 
 
 class SourceObject(msgspec.Struct, frozen=True):
@@ -182,6 +184,16 @@ class Documents(Table):
             cursor = page.cursor
             if cursor is None:
                 return documents
+
+    def stored_page(self, namespace: str, limit: int, cursor: str | None) -> tuple[list[DocumentItem], str | None]:
+        """As `page`, with those whose upload form has expired."""
+        page = self._query(_partition(namespace), limit=limit, cursor=cursor, consistent=True)
+        return [msgspec.convert(from_item(item), DocumentItem) for item in page.items], page.cursor
+
+    def disown(self, namespace: str, document_id: str, owner: str) -> None:
+        """Forgets who has uploaded a document. Raises `StaleWriteError` if that was somebody else."""
+        key = _document_key(namespace, document_id)
+        self._update(key, {"owner": NOBODY}, condition="#owner = :before", values={":before": owner})
 
     def has_moved(self, namespace: str, document_id: str) -> bool:
         """Whether an operator has moved the document to another caller's namespace."""

@@ -262,7 +262,8 @@ class QaService:
         question_id = new_id()
         try:
             asked = new_question(question_id, question, answered=answered)
-            self._asked.add(asked, context.caller, namespaces, days)
+            listed = self._settings.caller_data
+            self._asked.add(asked, context.caller, namespaces, days, listed_by_caller=listed)
         except (Throttled, Unavailable):
             logger.warning("question not recorded", request_id=context.request_id)
             return UNSET

@@ -104,6 +104,8 @@ class HrSettings(Settings, frozen=True, kw_only=True):
     queue_url: str
     rerank_model: str | None = None
     max_receives: int = 8
+    # Whether questions are listed by caller, so that a caller's can be erased.
+    caller_data: bool = False
     options: HrQaOptions = HrQaOptions()
 
     @property

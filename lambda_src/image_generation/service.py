@@ -17,6 +17,7 @@ from lambda_src.image_generation.models import (
     ImageRecord,
     ListOrCreateQuery,
 )
+from lambda_src.image_generation.resources import object_key
 from lambda_src.shared import aws
 from lambda_src.shared.bedrock import Bedrock
 from lambda_src.shared.catalog import Invocation
@@ -42,7 +43,7 @@ class ImageService:
     def __init__(self, settings: Settings, bedrock: Bedrock, store: RecordStore | None = None, s3: Any = None) -> None:
         self._settings = settings
         self._bedrock = bedrock
-        self._store = store or RecordStore(settings.table_name, "image", ImageRecord)
+        self._store = store or RecordStore(settings.table_name, "image", ImageRecord, days=settings.record_days)
         self._s3 = s3 or aws.store_client("s3")
 
     def create_images(self, context: Context, *, body: CreateImages) -> CreatedImages:
@@ -86,7 +87,7 @@ class ImageService:
         """Deletes the record last: if something fails before it, a retry still finds it. Raises `NotFound`."""
         record = self._store.get(context.caller, id)
         IdempotencyStore.of(self._store).forget(record.id)
-        erase_object(self._s3, str(self._settings.bucket_name), _key(record.id))
+        erase_object(self._s3, str(self._settings.bucket_name), object_key(record.id))
         self._store.delete(context.caller, id)
 
     def _screen(self, context: Context, body: CreateImages) -> CreateImages:
@@ -138,7 +139,7 @@ class ImageService:
     def _clean_up(self, caller: str, records: list[ImageRecord]) -> None:
         for record in records:
             try:
-                erase_object(self._s3, str(self._settings.bucket_name), _key(record.id))
+                erase_object(self._s3, str(self._settings.bucket_name), object_key(record.id))
                 self._store.delete(caller, record.id)
             except Exception as error:
                 # The caller gets the first failure; this one is logged only.
@@ -147,7 +148,7 @@ class ImageService:
     def _image(self, record: ImageRecord) -> Image:
         url = self._s3.generate_presigned_url(
             "get_object",
-            Params={"Bucket": self._settings.bucket_name, "Key": _key(record.id)},
+            Params={"Bucket": self._settings.bucket_name, "Key": object_key(record.id)},
             ExpiresIn=URL_SECONDS,
         )
         return Image(**structs.asdict(record), url=url, url_expires_at=timestamp(time.time() + URL_SECONDS))
@@ -155,7 +156,7 @@ class ImageService:
     def _put(self, record: ImageRecord, data: bytes) -> None:
         with aws.store_errors():
             self._s3.put_object(
-                Bucket=self._settings.bucket_name, Key=_key(record.id), Body=data, ContentType=record.content_type
+                Bucket=self._settings.bucket_name, Key=object_key(record.id), Body=data, ContentType=record.content_type
             )
 
 
@@ -166,7 +167,3 @@ def _bodies(invocation: Invocation, body: CreateImages) -> tuple[Family, list[di
     if seed > family.max_seed:
         raise InvalidRequest.at("body.seed", f"this model takes 0 to {family.max_seed}")
     return family, family.bodies(body, seed), seed
-
-
-def _key(image_id: str) -> str:
-    return f"images/{image_id}.png"

@@ -115,9 +115,12 @@ class IdempotencyStore(Table):
         self._call("put_item", Item={**item_key(partition, _DELETED), **to_item({"expiresAt": expires_at})})
         self._erase_linked(partition)
 
-    def forget_caller(self, caller: str) -> None:
-        """Erases all kept responses to a caller's finished requests."""
-        self._erase_linked(kept_partition(caller))
+    def forget_caller(self, caller: str, limit: int) -> tuple[int, int]:
+        """Erases up to `limit` kept responses to a caller's finished requests. Returns how many it found, and how many
+        of them were not erased before, with a resource."""
+        partition = kept_partition(caller)
+        items = self._query(partition, limit=limit, forward=True, consistent=True).items
+        return len(items), sum(self._erase_link(partition, item) for item in items)
 
     def release(self, claim: Claim) -> None:
         """Frees the key after a failure. Does nothing when the lease was lost.
@@ -189,25 +192,33 @@ class IdempotencyStore(Table):
             page = self._query(partition, cursor=cursor, forward=True, consistent=True)
             for item in page.items:
                 if item["sk"]["S"] != _DELETED:
-                    self._erase(item["sk"]["S"], item["owner"]["S"], int(item["parts"]["N"]))
-                    self._call("delete_item", Key=item_key(partition, item["sk"]["S"]))
+                    self._erase_link(partition, item)
             cursor = page.cursor
             if cursor is None:
                 return
 
-    def _erase(self, partition: str, owner: str, parts: int) -> None:
-        """Deletes a response's content, and marks its key as used."""
+    def _erase_link(self, partition: str, link: Item) -> bool:
+        """Erases the response of a link, then the link. Returns whether there was a response."""
+        erased = self._erase(link["sk"]["S"], link["owner"]["S"], int(link["parts"]["N"]))
+        self._call("delete_item", Key=item_key(partition, link["sk"]["S"]))
+        return erased
+
+    def _erase(self, partition: str, owner: str, parts: int) -> bool:
+        """Deletes a response's content, and marks its key as used. Returns whether it was not so before."""
         for number in range(1, parts):
             self._call("delete_item", Key=_part_key(partition, owner, number))
         arguments = update_arguments(
             {"erased": 1},
             remove=["part", "parts", "leaseUntil"],
-            condition="#owner = :owner",
+            condition="#owner = :owner AND attribute_not_exists(erased)",
             names=["owner"],
             values={":owner": owner},
         )
-        with suppress(StaleWriteError):
+        try:
             self._write_if("update_item", Key=item_key(partition, "request"), **arguments)
+        except StaleWriteError:
+            return False
+        return True
 
     def _stored_response(self, partition: str, fingerprint: str) -> StoredResponse:
         item = self._get(item_key(partition, "request"))

@@ -55,6 +55,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     budgets_table: str = ""
     # Of stages that record what callers use.
     usage_table: str = ""
+    # After how many days new records expire, see `RecordStore`. 0: never.
+    record_days: int = 0
 
     def admits(self, roles: tuple[str, ...], groups: frozenset[str], *, by_token: bool) -> bool:
         """Whether a caller in these groups may call a route of these roles. A use case with roles says which may.
@@ -96,6 +98,16 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_
             for name, value in values
             if not isinstance(value, msgspec.Struct) and value != ()
         }
+
+
+class RecordOptions(Options, frozen=True, kw_only=True):
+    """The setting of a use case whose data is records."""
+
+    # Records expire this many days after they were made. 0: never.
+    retention_days: Annotated[int, msgspec.Meta(ge=0, le=3_650)] = 0
+
+    def environment(self) -> dict[str, str]:
+        return {"RECORD_DAYS": str(self.retention_days)} if self.retention_days else {}
 
 
 SettingsType = TypeVar("SettingsType", bound=Settings)

@@ -42,7 +42,7 @@ class SummaryService:
     def __init__(self, settings: Settings, bedrock: Bedrock, store: RecordStore | None = None) -> None:
         self._settings = settings
         self._bedrock = bedrock
-        self._store = store or RecordStore(settings.table_name, "summary", SummaryRecord)
+        self._store = store or RecordStore(settings.table_name, "summary", SummaryRecord, days=settings.record_days)
 
     def create_summary(self, context: Context, *, body: CreateSummary) -> SummaryAnswer:
         """Raises `InvalidRequest`, `TooLarge`, `Refused`, `ModelFailed`."""

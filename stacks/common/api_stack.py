@@ -8,6 +8,7 @@ from constructs import Construct
 from lambda_src.shared.routes import Route
 from stacks.common.alarms import Alarms
 from stacks.common.api_functions import ApiFunctions
+from stacks.common.caller_data import CallerDataFunction
 from stacks.common.guardrail import Guardrail
 from stacks.common.table import Table
 from stacks.common.use_case_stack import UseCaseStack
@@ -47,3 +48,5 @@ class ApiStack(UseCaseStack):
             table.grant_use(role)
             if guardrail:
                 guardrail.grant_apply(role)
+        if settings.caller_data:
+            CallerDataFunction(self, "CallerData", table=table, alarms=alarms)

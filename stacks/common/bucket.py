@@ -37,13 +37,14 @@ class PrivateBucket(Construct):
         versions: bool = True,
         expires: Duration | None = None,
         expires_below: Mapping[str, Duration] | None = None,
+        name: str | None = None,
     ) -> None:
         """`uploads`: whether browsers on the stage's origins may post forms to it and read objects by presigned URL.
 
         With the setting `existingData`, the stack uses that bucket as it is and has none of its own.
 
         Without `versions`, deletions are final in every stage. `expires` is the age at which objects are deleted,
-        `expires_below` that of those below a prefix.
+        `expires_below` that of those below a prefix. CloudFormation names the bucket unless `name` is set.
         """
         super().__init__(scope, construct_id)
         existing = settings.existing_bucket(scope.use_case)
@@ -60,6 +61,7 @@ class PrivateBucket(Construct):
             logs=logs,
             versioned=versions and settings.keeps_data,
             expires=expires,
+            name=name,
         )
         for prefix, age in (expires_below or {}).items():
             data.add_lifecycle_rule(prefix=f"{prefix}/", expiration=age)
@@ -144,10 +146,12 @@ class PrivateBucket(Construct):
         logs: s3.IBucket | None = None,
         versioned: bool = False,
         expires: Duration | None = None,
+        name: str | None = None,
     ) -> s3.Bucket:
         return s3.Bucket(
             self,
             construct_id,
+            bucket_name=name,
             encryption=s3.BucketEncryption.S3_MANAGED,
             enforce_ssl=True,
             minimum_tls_version=1.2,

@@ -69,6 +69,15 @@ class Table(Construct):
         """Lets the role read many items at once."""
         role.add_to_policy(iam.PolicyStatement(actions=["dynamodb:BatchGetItem"], resources=[self._table.table_arn]))
 
+    def grant_batch_write(self, role: iam.Role) -> None:
+        """Lets the role write and delete many items at once."""
+        role.add_to_policy(iam.PolicyStatement(actions=["dynamodb:BatchWriteItem"], resources=[self._table.table_arn]))
+
+    def grant_erase(self, role: iam.Role) -> None:
+        """Lets the role find, change and delete items, one at a time."""
+        actions = [action for action in _ACTIONS if action != "dynamodb:ConditionCheckItem"]
+        role.add_to_policy(iam.PolicyStatement(actions=actions, resources=[self._table.table_arn]))
+
     def grant_scan(self, role: iam.Role) -> None:
         """Lets the role read all items."""
         role.add_to_policy(iam.PolicyStatement(actions=["dynamodb:Scan"], resources=[self._table.table_arn]))

@@ -31,6 +31,7 @@ def test_a_use_case_is_complete(use_case: UseCase) -> None:
     written = (
         f"lambda_src/{name}/handler.py",
         f"lambda_src/{name}/service.py",
+        f"lambda_src/{name}/caller_data/handler.py",
         f"tests/lambda_src/{name}/test_service.py",
         f"tests/e2e/test_{name}.py",
         f"ui/pages/{name}.py",

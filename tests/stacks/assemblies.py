@@ -38,6 +38,8 @@ UI = "ui"
 ACCESS = "access"
 # The tables and API of stages that record use.
 USAGE = "usage"
+# The stack of stages that erase and export callers' data. It has an API and a table.
+CALLER_DATA = "caller-data"
 KMS_KEY = "arn:aws:kms:us-west-2:111122223333:key/0a1b2c3d"
 # Settings that no stage in cdk.json has.
 EXTRA_STAGES: dict[str, dict[str, Any]] = {
@@ -61,6 +63,8 @@ EXTRA_STAGES: dict[str, dict[str, Any]] = {
         "creditRisk": {"letters": True},
         "tags": {"cost-center": "4711"},
         "chatbot": {"retentionDays": 30, "windowTokens": 4000},
+        "imageGeneration": {"retentionDays": 30},
+        "summarization": {"retentionDays": 30},
         "reservedConcurrency": {"chatbot": 20},
     },
     "classic": {
@@ -168,6 +172,12 @@ EXTRA_STAGES: dict[str, dict[str, Any]] = {
             {"per": "team", "of": "tokens", "every": "day", "limit": 2_000_000},
             {"per": "stage", "of": "usd", "every": "month", "limit": 99.5},
         ],
+    },
+    "erasable": {
+        "region": "us-west-2",
+        "callerData": True,
+        "auth": {"apiKeys": True, "admins": ["DataProtection"], "accounts": ["444455556666"]},
+        "hrQa": {"spaces": [{"name": "handbooks", "readers": ["*"], "writers": ["hr-team"]}]},
     },
     # Models that answer in place of others.
     "fallbacks": {
@@ -292,7 +302,7 @@ class Assembly:
     @property
     def apis(self) -> list[Template]:
         """The templates of the use cases. Each has an API and a table."""
-        others = (f"-{LIFECYCLE}", f"-{UI}", f"-{ACCESS}", f"-{USAGE}")
+        others = (f"-{LIFECYCLE}", f"-{UI}", f"-{ACCESS}", f"-{USAGE}", f"-{CALLER_DATA}")
         return [template for template in self.templates if not template.name.endswith(others)]
 
     def template(self, use_case: str) -> Template:
@@ -343,9 +353,10 @@ def _listed(value: Any) -> list[Any]:
 
 @functools.cache
 def packages() -> dict[str, Package]:
-    """The packages of the stage `dev`, if it accepted tokens, by name: use case, and part for another handler."""
+    """The packages of the stage `dev` with what other stages have, by name: use case, and part for another handler."""
     app = App(context={**cdk_context(), "aws:cdk:bundling-stacks": []})
-    add_stacks(app, msgspec.structs.replace(settings_of("dev"), auth=settings_of("tokens").auth), TODAY)
+    everything = msgspec.structs.replace(settings_of("dev"), auth=settings_of("tokens").auth, caller_data=True)
+    add_stacks(app, everything, TODAY)
     built = [construct.package for construct in app.node.find_all() if isinstance(construct, PythonFunction)]
     return {".".join(filter(None, (package.use_case, package.part))): package for package in built}
 

@@ -12,6 +12,7 @@ from aws_cdk import App
 from lambda_src.registry import MODEL_SETTINGS, USE_CASES
 from lambda_src.shared.catalog import models, resolve
 from stacks.access_stack import AccessStack
+from stacks.caller_data_stack import CallerDataStack
 from stacks.config import StageSettings
 from stacks.loading import load_stage
 from stacks.model_choice import with_choices
@@ -93,6 +94,9 @@ VALUES: dict[str, tuple[Stage, ...]] = {
     "guardrail.type": ({}, {"guardrail": {"type": "off"}}, {"guardrail": GUARDRAIL}),
     "guardrail.id": ({"guardrail": GUARDRAIL}, {"guardrail": {**GUARDRAIL, "id": "def456"}}),
     "guardrail.version": ({"guardrail": GUARDRAIL}, {"guardrail": {**GUARDRAIL, "version": "2"}}),
+    "callerData": ({}, {"callerData": True}),
+    "imageGeneration.retentionDays": ({}, {"imageGeneration": {"retentionDays": 30}}),
+    "summarization.retentionDays": ({}, {"summarization": {"retentionDays": 30}}),
     "chatbot.windowTokens": ({}, {"chatbot": {"windowTokens": 4000}}),
     "chatbot.retentionDays": ({}, {"chatbot": {"retentionDays": 30}}),
     "creditRisk.letters": ({}, {"creditRisk": {"letters": True}}),
@@ -239,6 +243,8 @@ def templates(key: bytes, only: str | None) -> dict[str, Resources]:
         stacks.append(AccessStack(app, settings=settings, today=TODAY))
     if settings.records_usage:
         stacks.append(UsageStack(app, settings=settings, today=TODAY))
+    if settings.caller_data:
+        stacks.append(CallerDataStack(app, settings=settings, today=TODAY))
     if settings.ui.deployed:
         stacks.append(UiStack(app, settings=settings, today=TODAY, apis=apis))
     assembly = app.synth()

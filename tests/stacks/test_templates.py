@@ -11,6 +11,7 @@ import pytest
 from stacks.config import StageSettings
 from tests.stacks.assemblies import (
     ACCESS,
+    CALLER_DATA,
     LIFECYCLE,
     TODAY,
     UI,
@@ -34,7 +35,8 @@ ALLOWED_ACTIONS = {
     *("dynamodb:BatchGetItem", "dynamodb:BatchWriteItem", "dynamodb:ConditionCheckItem", "dynamodb:Scan"),
     "kms:Decrypt",
     *("s3:PutObject", "s3:GetObject", "s3:DeleteObject", "s3:DeleteObjectVersion"),
-    *("s3:ListBucket", "s3:ListBucketVersions"),
+    *("s3:ListBucket", "s3:ListBucketVersions", "s3:AbortMultipartUpload"),
+    "lambda:InvokeFunction",
     *(
         "bedrock:InvokeModel",
         "bedrock:InvokeModelWithResponseStream",
@@ -53,9 +55,11 @@ ALLOWED_ACTIONS = {
 # Bucket and prefix of the sources of a stage in `EXTRA_STAGES`.
 # The folders of the stages' own buckets.
 OBJECTS = (
-    *("images", "documents", "photos"),
+    *("images", "documents", "photos", "exports"),
     *("models", "models/registered", "models/trained", "batches", "work", "results"),
 )
+# The bucket of exports, as use cases name it.
+EXPORTS = "be-erasable-exports-${AWS::AccountId}-${AWS::Region}/exports/*"
 SOURCES = {("company-policies", "hr/*"), ("company-handbooks", "*")}
 # Buckets of a stage in `EXTRA_STAGES` that exist.
 EXISTING = {("chatbot-photos", "photos/*"), ("hr-qa-documents", "documents/*")}
@@ -93,9 +97,10 @@ def test_there_is_one_stack_per_use_case_and_the_lifecycle_stack(assembly: Assem
     lifecycle = {LIFECYCLE} if settings.all_models else set()
     access = {ACCESS} if settings.auth.accepts_tokens else set()
     usage = {USAGE} if settings.records_usage else set()
+    caller_data = {CALLER_DATA} if settings.caller_data else set()
     chosen = {use_case.id for use_case in settings.chosen_use_cases}
     stacks = {template.name.split("-", 3)[3] for template in assembly.templates}
-    assert stacks == {*chosen, *lifecycle, *ui, *access, *usage}
+    assert stacks == {*chosen, *lifecycle, *ui, *access, *usage, *caller_data}
     assert {template.name.split("-", 3)[3] for template in assembly.apis} == chosen
 
 
@@ -145,7 +150,9 @@ def test_resources_are_exact(assembly: Assembly) -> None:
                     assert resource == "*"
                 elif statement["Action"] == ["s3:ListBucket"]:
                     prefix = statement["Condition"]["StringLike"]["s3:prefix"]
-                    assert (resource.rpartition(":")[2], prefix) in SOURCES or prefix == "photos/*"
+                    assert (resource.rpartition(":")[2], prefix) in SOURCES or prefix in ("photos/*", "exports/*")
+                elif set(statement["Action"]) == {"s3:ListBucket", "s3:ListBucketVersions"}:
+                    assert statement["Condition"]["StringLike"]["s3:prefix"] == "exports/*"
                 elif statement["Action"] == ["s3:ListBucketVersions"]:
                     prefixes = ("images/*", "documents/*", "batches/*", "work/*", "results/*")
                     assert statement["Condition"]["StringLike"]["s3:prefix"] in prefixes
@@ -156,7 +163,9 @@ def test_resources_are_exact(assembly: Assembly) -> None:
                     assert resource.count("*") == 1
                 elif statement["Action"][0].startswith("s3:"):
                     own = resource.endswith(tuple(f".Arn}}/{prefix}/*" for prefix in OBJECTS))
-                    assert own or tuple(resource.rpartition(":")[2].split("/", 1)) in SOURCES | EXISTING
+                    exports = resource.endswith(f":::{EXPORTS}")
+                    place = tuple(resource.rpartition(":")[2].split("/", 1))
+                    assert own or exports or place in SOURCES | EXISTING
                 elif statement["Action"][0].startswith("es:ESHttp") and "es:ESHttpPut" not in statement["Action"]:
                     # Former indices, whose names are hashes.
                     assert resource.partition("/chunks-*")[2] in ("", "/_search", "/_msearch", "/_bulk")
@@ -216,11 +225,11 @@ def test_buckets_log_access_and_keep_versions_with_the_data(assembly: Assembly) 
     for template in assembly.templates:
         keeps_data = settings_for(template).keeps_data
         logging = [item for item in template.properties("AWS::S3::Bucket") if "LoggingConfiguration" in item]
-        stored = ("image-generation", "hr-qa", "chatbot", "credit-risk")
+        stored = ("image-generation", "hr-qa", "chatbot", "credit-risk", CALLER_DATA)
         own = template.name.endswith(stored) and not settings_for(template).existing_bucket(use_case_of(template))
         assert len(logging) == own
-        # Deleted conversations must not remain as old versions.
-        versioned = keeps_data and not template.name.endswith("chatbot")
+        # Deleted conversations must not remain as old versions, nor archives.
+        versioned = keeps_data and not template.name.endswith(("chatbot", CALLER_DATA))
         for bucket in logging:
             assert ("VersioningConfiguration" in bucket) == versioned
 
@@ -314,7 +323,8 @@ def test_functions_are_traced_and_time_out_with_the_gateway(assembly: Assembly) 
             assert function["TracingConfig"] == {"Mode": "Active"}
             longer = reads_queue(function) or streams(function)
             trains = function["Handler"] == "lambda_src.credit_risk.training.handler.handler"
-            assert function["Timeout"] <= (600 if trains else 300 if longer else 29)
+            archives = function["Handler"] == "lambda_src.caller_data.worker.handler.handler"
+            assert function["Timeout"] <= (900 if archives else 600 if trains else 300 if longer else 29)
             assert "LogGroup" in function["LoggingConfig"]
 
 

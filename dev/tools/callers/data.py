@@ -86,7 +86,7 @@ class CallerData(Table):
             except LeftAsIs as reason:
                 yield holding, str(reason)
 
-    def unfinished(self) -> Iterator[Callable[[], None]]:
+    def unfinished(self) -> Iterator[Callable[[], object]]:
         """What killed runs have left, as functions that finish it.
 
         It is the files of documents that have moved, and messages without a conversation.

@@ -1,16 +1,18 @@
 """Feedback on answers, and what the documents lack."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from lambda_src.hr_qa.asked import AskedQuestions
 from lambda_src.hr_qa.models import Answer, AskQuestion, Feedback, OpenQuestion, QuestionQuery
 from lambda_src.hr_qa.settings import Space
 from lambda_src.shared.context import Context
 from lambda_src.shared.errors import Forbidden, NotFound
 from tests.fakes import CALLER, OTHER, client_error, context, converse_answer, stored
-from tests.lambda_src.hr_qa.world import World
+from tests.lambda_src.hr_qa.world import KillableClient, Killer, World
 from tests.pdfs import text_pdf
 
 SPACE = Space(name="handbooks", readers=("staff",), writers=("editors",))
@@ -138,3 +140,28 @@ def test_pages_of_questions_are_newest_first() -> None:
         editor(), query=QuestionQuery(space=SPACE.name, limit=2, cursor=str(first.next_cursor))
     )
     assert [item.id for item in (*first.items, *rest.items)] == [answer.id for answer in reversed(answers)]
+
+
+def test_feedback_does_not_bring_back_a_question_that_is_erased_at_the_same_time() -> None:
+    world = stage(caller_data=True)
+    answer = asked(world, DECLINED)
+    store = AskedQuestions("table", KillableClient(world.table, Killer(2, interruption=erase(world))))
+
+    with pytest.raises(NotFound):
+        store.rate(str(answer.id), CALLER, helpful=False, comment="Why?")
+
+    assert not [key for key in stored(world.table) if key[0].startswith(("asked#", "asker#", "gaps#"))]
+
+
+def erase(world: World) -> Callable[[], None]:
+    def erase_all() -> None:
+        assert AskedQuestions("table", world.table).erase(CALLER, 50) == (2, 1)
+
+    return erase_all
+
+
+def test_questions_are_listed_by_caller_only_where_they_can_be_erased() -> None:
+    for caller_data in (False, True):
+        world = stage(caller_data=caller_data)
+        asked(world, DECLINED)
+        assert bool([key for key in world.table.items if key[0].startswith("asker#")]) == caller_data

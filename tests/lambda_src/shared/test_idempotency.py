@@ -220,10 +220,20 @@ def test_erasing_a_caller_erases_all_their_kept_responses() -> None:
     store.begin(other, body=b"{}", seconds=27.5)
     store.finish(other, 200, b"theirs")
 
-    store.forget_caller(CALLER)
+    assert store.forget_caller(CALLER, 1) == (1, 1)
+    assert store.forget_caller(CALLER, 5) == (1, 1)
+    assert store.forget_caller(CALLER, 5) == (0, 0)
 
     assert len(contents(table)) == 1
     assert store.begin(other, body=b"{}", seconds=27.5) == StoredResponse(200, b"theirs")
+
+
+def test_a_response_that_was_erased_with_its_resource_is_not_counted_again() -> None:
+    store = IdempotencyStore("t", FakeTable())
+    store.finish(take_claim(store), 200, b"content", ("a",))
+    store.forget("a")
+
+    assert store.forget_caller(CALLER, 5) == (1, 0)
 
 
 def test_links_expire_with_their_responses() -> None:

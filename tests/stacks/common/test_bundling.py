@@ -52,7 +52,10 @@ NOT_CALLED_BY_THE_GATEWAY = {
     *("credit_risk.reporting", "credit_risk.processing", "credit_risk.training"),
 }
 # HR Q&A detects languages and stems words; its ingestion also reads documents. Trainings need NumPy.
-MOST_MEGABYTES = {"hr_qa": 6, "hr_qa.ingestion": 13, "credit_risk.training": 25, "access.authorizer": 9}
+MOST_MEGABYTES = {
+    **{"hr_qa": 6, "hr_qa.ingestion": 13, "hr_qa.caller_data": 6},
+    **{"credit_risk.training": 25, "access.authorizer": 9},
+}
 LAMBDA = PackageTarget("3.13", "arm64", "aarch64-manylinux_2_28")
 SYSTEM = {
     "implementation_name": "cpython",
@@ -74,12 +77,18 @@ handler = importlib.import_module(sys.argv[2]).handler
 caller = {"identity": {"user": "AIDAANA"}}
 event = {"httpMethod": "GET", "resource": "/{proxy+}", "requestContext": caller}
 context = type("Context", (), {"get_remaining_time_in_millis": lambda self: 29_000, "aws_request_id": "1"})()
-if sys.argv[2].endswith(("ingestion.handler", "memory.handler", "processing.handler", "training.handler")):
+queued = ("ingestion.handler", "memory.handler", "processing.handler", "training.handler", "worker.handler")
+if sys.argv[2].endswith(queued):
     assert handler({"Records": []}, context) == {"batchItemFailures": []}
 elif sys.argv[2].endswith("reporting.handler"):
     report = importlib.import_module(sys.argv[2]).report
     report.run = lambda deadline: {"champion": {}}
     assert handler({}, context) == {"champion": {}}
+elif sys.argv[2].endswith("caller_data.handler") and sys.argv[2].count(".") == 3:
+    try:
+        handler({}, context)
+    except Exception as error:
+        assert "missing required field" in str(error)
 elif sys.argv[2].endswith("authorizer.handler"):
     try:
         handler({"headers": {"Authorization": "Bearer a.b.c"}}, context)
@@ -106,6 +115,11 @@ calls = {
         ("list_object_versions", {"Bucket": "bucket", "Prefix": "k"}),
         ("delete_objects", {"Bucket": "bucket", "Delete": {"Objects": [{"Key": "k", "VersionId": "1"}]}}),
         ("head_object", {"Bucket": "bucket", "Key": "k"}),
+        ("copy_object", {"Bucket": "bucket", "Key": "k", "CopySource": {"Bucket": "b", "Key": "k"}}),
+        ("create_multipart_upload", {"Bucket": "bucket", "Key": "k"}),
+        ("upload_part", {"Bucket": "bucket", "Key": "k", "UploadId": "u", "PartNumber": 1, "Body": b"x"}),
+        ("complete_multipart_upload", {"Bucket": "bucket", "Key": "k", "UploadId": "u", "MultipartUpload": {}}),
+        ("abort_multipart_upload", {"Bucket": "bucket", "Key": "k", "UploadId": "u"}),
     ],
     "sqs": [
         ("send_message_batch", {"QueueUrl": "http://127.0.0.1:9/q", "Entries": []}),
@@ -115,6 +129,11 @@ calls = {
         ),
     ],
 }
+if "lambda" in sys.argv:
+    try:
+        aws.slow_client("lambda", 1, 1).invoke(FunctionName="f", Payload=b"{}")
+    except EndpointConnectionError:
+        pass
 for service in sys.argv[2:]:
     for operation, arguments in calls.get(service, []):
         try:

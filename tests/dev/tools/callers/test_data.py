@@ -171,7 +171,7 @@ def test_the_responses_kept_for_an_arn_are_erased_with_its_caller() -> None:
     world, _ = chat()
     move(world.table, world.bucket, world.clock)
 
-    IdempotencyStore("table", world.table, world.clock).forget_caller(CALLER)
+    IdempotencyStore("table", world.table, world.clock).forget_caller(CALLER, 50)
 
     assert not [item for item in world.table.items.values() if "part" in item]
 

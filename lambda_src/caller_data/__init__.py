@@ -1,0 +1,1 @@
+"""Erases and exports what the stage keeps of a caller."""

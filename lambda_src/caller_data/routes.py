@@ -1,0 +1,79 @@
+"""The route table of caller data. The routes of administrators are on the main API only.
+
+No route has an idempotency key: while an erasure or export runs, another request returns the same one.
+"""
+
+from lambda_src.caller_data.models import ErasureAnswer, ErasureList, ExportAnswer, RequestErasure
+from lambda_src.shared.routes import Route
+from lambda_src.shared.schemas import ListQuery
+
+BODY_BYTES = 4_096
+CALLER, ADMIN = "caller", "admin"
+
+OWN_ROUTES = (
+    Route(
+        method="DELETE",
+        path="/me",
+        operation="erase_own",
+        summary="Erase what is kept of you",
+        status=202,
+        response=ErasureAnswer,
+        roles=(CALLER,),
+    ),
+    Route(
+        method="GET",
+        path="/me/erasures/{id}",
+        operation="get_own_erasure",
+        summary="Get the receipt of an erasure",
+        response=ErasureAnswer,
+        roles=(CALLER,),
+    ),
+    Route(
+        method="POST",
+        path="/me/exports",
+        operation="export_own",
+        summary="Export what is kept of you",
+        status=202,
+        response=ExportAnswer,
+        roles=(CALLER,),
+    ),
+    Route(
+        method="GET",
+        path="/me/exports/{id}",
+        operation="get_own_export",
+        summary="Get an export, with a URL of its archive",
+        response=ExportAnswer,
+        roles=(CALLER,),
+    ),
+)
+ROUTES = (
+    *OWN_ROUTES,
+    Route(
+        method="POST",
+        path="/admin/erasures",
+        operation="erase_caller",
+        summary="Erase what is kept of a caller",
+        status=202,
+        request=RequestErasure,
+        response=ErasureAnswer,
+        max_body_bytes=BODY_BYTES,
+        roles=(ADMIN,),
+    ),
+    Route(
+        method="GET",
+        path="/admin/erasures",
+        operation="list_erasures",
+        summary="List the stage's erasures",
+        query=ListQuery,
+        response=ErasureList,
+        roles=(ADMIN,),
+    ),
+    Route(
+        method="GET",
+        path="/admin/erasures/{id}",
+        operation="get_erasure",
+        summary="Get the receipt of any caller's erasure",
+        response=ErasureAnswer,
+        roles=(ADMIN,),
+    ),
+)

@@ -1,0 +1,1 @@
+"""Carries out erasures and exports, use case by use case."""

@@ -1,0 +1,1 @@
+"""Erases and exports the conversations of a caller."""

@@ -1,0 +1,9 @@
+"""Entry point of the function that erases and exports."""
+
+from lambda_src.shared import start  # isort: skip  (first: it disables garbage collection during the other imports)
+
+from lambda_src.credit_risk.caller_data.data import CreditCallerDataSettings, LendingData
+from lambda_src.shared.caller_data import make_handler
+
+handler = make_handler(LendingData, CreditCallerDataSettings)
+start.done()

@@ -1,0 +1,1 @@
+"""Erases the responses that are kept for a caller."""

@@ -1,0 +1,8 @@
+"""Entry point of the function that erases and exports."""
+
+from lambda_src.shared import start  # isort: skip  (first: it disables garbage collection during the other imports)
+
+from lambda_src.shared.caller_data import kept_responses, make_handler
+
+handler = make_handler(kept_responses)
+start.done()

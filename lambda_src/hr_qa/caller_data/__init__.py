@@ -1,0 +1,1 @@
+"""Erases and exports the documents and questions of a caller."""

@@ -1,0 +1,1 @@
+"""Erases and exports the images of a caller."""

@@ -1,0 +1,9 @@
+"""Entry point of the function that erases and exports."""
+
+from lambda_src.shared import start  # isort: skip  (first: it disables garbage collection during the other imports)
+
+from lambda_src.image_generation.caller_data.data import image_data
+from lambda_src.shared.caller_data import make_handler
+
+handler = make_handler(image_data)
+start.done()

@@ -1,0 +1,1 @@
+"""Erases and exports the reports of a caller."""
