@@ -4,7 +4,6 @@ from datetime import date
 
 from aws_cdk import ArnFormat, Duration
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
 from lambda_src.caller_data.routes import OWN_ROUTES, ROUTES
@@ -14,7 +13,7 @@ from stacks.common.bucket import PrivateBucket
 from stacks.common.caller_data import exports_bucket_name
 from stacks.common.python_function import ApiFunction, QueueFunction
 from stacks.common.table import Table
-from stacks.common.use_case_api import UseCaseApi
+from stacks.common.use_case_api import add_apis
 from stacks.common.use_case_stack import UseCaseStack
 from stacks.common.work_queue import WorkQueue
 from stacks.config import StageSettings
@@ -63,11 +62,7 @@ class CallerDataStack(UseCaseStack):
             memory_size=WORKER_MEMORY,
             timeout=WORKER_TIMEOUT,
         )
-        resource = worker.function.node.default_child
-        assert isinstance(resource, lambda_.CfnFunction)
-        # The worker sends itself a message until its work is done; Lambda takes that for a mistake after sixteen times.
-        # https://docs.aws.amazon.com/lambda/latest/dg/invocation-recursion.html
-        resource.recursive_loop = "Allow"
+        worker.allow_messages_to_itself()
         table.grant_erase(worker.role)
         queue.grant_send(worker.role)
         bucket.grant_objects(worker.role, EXPORTS, ("s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload"))
@@ -75,9 +70,7 @@ class CallerDataStack(UseCaseStack):
         bucket.grant_erase(worker.role, EXPORTS)
         self._grant_invoke(worker.role)
         queue.feed(worker.function, worker.role, concurrency=WORKER_CONCURRENCY)
-        UseCaseApi(self, "Api", routes=ROUTES, function=api.function, alarms=alarms, accounts=settings.auth.accounts)
-        if settings.auth.accepts_tokens:
-            UseCaseApi(self, "TokenApi", routes=OWN_ROUTES, function=api.function, alarms=alarms, tokens=True)
+        add_apis(self, routes=ROUTES, token_routes=OWN_ROUTES, function=api.function, alarms=alarms)
 
     def _settings_environment(self) -> dict[str, str]:
         environment = {

@@ -76,6 +76,7 @@ class ChatbotStack(UseCaseStack):
             bucket.grant_objects(role, PREFIX, ("s3:PutObject", "s3:GetObject"))
         ModelAccess(self, guardrail=guardrail).grant(memory.role)
         grant_recording(self, memory.role)
+        memory.allow_messages_to_itself()
         bucket.grant_objects(memory.role, PREFIX, ("s3:DeleteObject",))
         bucket.grant_list(memory.role, PREFIX)
         queue.feed(memory.function, memory.role, concurrency=MEMORY_CONCURRENCY)

@@ -126,6 +126,7 @@ class CreditRiskStack(UseCaseStack):
         for prefix in (UPLOADS, WORK, RESULTS):
             bucket.grant_erase(role, prefix)
         queue.feed(function.function, role, concurrency=PROCESSING_CONCURRENCY)
+        function.allow_messages_to_itself()
 
     def _train(
         self, table: Table, bucket: PrivateBucket, queue: WorkQueue, environment: dict[str, str], alarms: Alarms

@@ -93,6 +93,7 @@ class HrQaStack(UseCaseStack):
         ModelAccess(self, "hr_qa_rerank").grant(api.role)
         table.grant_scan(ingestion.role)
         grant_recording(self, ingestion.role)
+        ingestion.allow_messages_to_itself()
         self._sweep(queue)
         self._grant_without_resources(api, ingestion)
         if settings.caller_data:

@@ -360,3 +360,19 @@ def test_cfn_lint_reports_nothing(assembly: Assembly) -> None:
         [*command, *map(str, assembly.folder.glob("*.template.json"))], capture_output=True, text=True, check=False
     )
     assert process.returncode == 0, process.stdout + process.stderr
+
+
+def test_functions_that_may_send_to_their_own_queue_are_not_stopped_as_loops(assembly: Assembly) -> None:
+    for template in assembly.templates:
+        sources = template.properties("AWS::Lambda::EventSourceMapping")
+        own_queues = {each["FunctionName"]["Ref"]: each["EventSourceArn"]["Fn::GetAtt"][0] for each in sources}
+        for function, queue in own_queues.items():
+            properties = template.resources("AWS::Lambda::Function")[function]["Properties"]
+            role = properties["Role"]["Fn::GetAtt"][0]
+            sends = any(
+                "sqs:SendMessage" in statement["Action"] and f"'{queue}'" in str(statement["Resource"])
+                for policy in template.properties("AWS::IAM::Policy")
+                if policy["Roles"] == [{"Ref": role}]
+                for statement in policy["PolicyDocument"]["Statement"]
+            )
+            assert (properties.get("RecursiveLoop") == "Allow") == sends, (template.name, function)
