@@ -20,7 +20,7 @@ USE_CASE = "usage"
 _OWN, _ALL = "own", "all"
 _GROUPS = ("useCase", "model", "caller", "team")
 _MEASURES = ("estimatedCostUsd", "requests", "inputTokens", "outputTokens", "images")
-# Amounts of other groups are added up: more colors cannot be told apart.
+# More colors are hard to distinguish. The other groups are summed.
 _MOST_COLORS = 8
 # The API's limit.
 _MOST_DAYS = 92
