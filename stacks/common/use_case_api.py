@@ -109,7 +109,7 @@ class UseCaseApi(Construct):
         self._set_execution_log_retention()
         self._publish(scope)
         self._add_alarms(alarms)
-        if self._access.authorizer is None and any(route.roles for route in routes):
+        if self._access.authorizer is None:
             InvokePolicies(scope, "Policies", api=self._api, stage=STAGE_NAME, routes=routes)
         self._acknowledge()
 
