@@ -339,6 +339,25 @@ class AlarmSettings(Settings, frozen=True, kw_only=True):
     topic_arn: Annotated[str, msgspec.Meta(pattern=r"^arn:[a-z-]+:sns:[^:]+:[0-9]{12}:[^:]+$")] | None = None
 
 
+class AuditSettings(Settings, frozen=True, kw_only=True):
+    """The audit trail: how long its records are kept, whether they contain texts, and the key that encrypts them."""
+
+    retention_days: int = 400
+    # Questions and answers, including personal data. Deleting a resource does not delete them here.
+    contents: bool = False
+    # By default CloudWatch Logs' own.
+    kms_key: (
+        Annotated[
+            str,
+            msgspec.Meta(
+                pattern=r"^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/"
+                r"([0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|mrk-[0-9a-f]{32})$"
+            ),
+        ]
+        | None
+    ) = None
+
+
 class SearchSettings(Settings, frozen=True, kw_only=True):
     """Where HR Q&A stores its chunks.
 
@@ -437,6 +456,8 @@ class StageSettings(Settings, frozen=True, kw_only=True):
     budgets: tuple[Budget, ...] = ()
     # Record what callers use, and report it. Stages with budgets do so anyway.
     usage_reports: bool = False
+    # A record of each request, apart from the functions' logs. Left out: none.
+    audit: AuditSettings | None = None
     streaming: StreamingSettings = StreamingSettings()
     log_retention_days: int = 90
     # Log prompts and answers, including personal data. Off by default.

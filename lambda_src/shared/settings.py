@@ -55,6 +55,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     budgets_table: str = ""
     # Of stages that record what callers use.
     usage_table: str = ""
+    # The log group of stages with an audit trail.
+    audit_group: str = ""
+    audit_contents: bool = False
 
     def admits(self, roles: tuple[str, ...], groups: frozenset[str], *, by_token: bool) -> bool:
         """Whether a caller in these groups may call a route of these roles. A use case with roles says which may.

@@ -28,6 +28,7 @@ OPERATIONS: Mapping[str, tuple[str, ...]] = {
         "UpdateItem",
     ),
     "events": ("PutEvents",),
+    "logs": ("CreateLogStream", "PutLogEvents"),
     # CreateBucket is not called, but botocore needs its description to sign upload forms.
     "s3": (
         "CreateBucket",

@@ -11,6 +11,7 @@ from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
 from stacks.common.alarms import PERIOD, Alarms
+from stacks.common.audit import audit_services, audit_variables, grant_audit
 from stacks.common.bundling import Package, package_code
 from stacks.common.log_group import log_group
 from stacks.common.nag import acknowledge, compliance_findings
@@ -158,13 +159,14 @@ class ApiFunction(PythonFunction):
         super().__init__(
             scope,
             construct_id,
-            services=(*services, *usage_services(scope)),
-            environment={**environment, **usage_variables(scope)},
+            services=(*services, *usage_services(scope), *audit_services(scope.settings)),
+            environment={**environment, **usage_variables(scope), **audit_variables(scope.settings)},
             alarms=alarms,
             timeout=API_TIMEOUT,
             reserved_concurrency=scope.settings.reserved_concurrency_of(scope.use_case),
         )
         grant_usage(scope, self.role)
+        grant_audit(scope, self.role)
 
     def _add_alarms(self, alarms: Alarms) -> None:
         super()._add_alarms(alarms)
@@ -194,14 +196,20 @@ class StreamFunction(PythonFunction):
         super().__init__(
             scope,
             construct_id,
-            services=(*services, *usage_services(scope)),
-            environment={**environment, **usage_variables(scope), **_ADAPTER_ENVIRONMENT},
+            services=(*services, *usage_services(scope), *audit_services(scope.settings)),
+            environment={
+                **environment,
+                **usage_variables(scope),
+                **audit_variables(scope.settings),
+                **_ADAPTER_ENVIRONMENT,
+            },
             alarms=alarms,
             timeout=STREAM_TIMEOUT,
             part=_STREAM_PART,
             reserved_concurrency=scope.settings.reserved_concurrency_of(scope.use_case),
         )
         grant_usage(scope, self.role)
+        grant_audit(scope, self.role)
 
     def _handler(self, package: Package) -> str:
         return "lambda_src/shared/run.sh"

@@ -38,7 +38,10 @@ UI = "ui"
 ACCESS = "access"
 # The tables and API of stages that record use.
 USAGE = "usage"
+# The log group of stages with an audit trail.
+AUDIT = "audit"
 KMS_KEY = "arn:aws:kms:us-west-2:111122223333:key/0a1b2c3d"
+AUDIT_KEY = "arn:aws:kms:us-west-2:111122223333:key/0a1b2c3d-0000-4000-8000-0123456789ab"
 # Settings that no stage in cdk.json has.
 EXTRA_STAGES: dict[str, dict[str, Any]] = {
     "browser": {
@@ -169,6 +172,14 @@ EXTRA_STAGES: dict[str, dict[str, Any]] = {
             {"per": "stage", "of": "usd", "every": "month", "limit": 99.5},
         ],
     },
+    # Everything that reports what callers do: the access and usage stacks have functions behind APIs, too.
+    "audited": {
+        "region": "us-west-2",
+        "useCases": ["chatbot", "creditRisk"],
+        "auth": {"apiKeys": True},
+        "usageReports": True,
+        "audit": {"retentionDays": 731, "contents": True, "kmsKey": AUDIT_KEY},
+    },
     # Models that answer in place of others.
     "fallbacks": {
         "account": "111122223333",
@@ -292,7 +303,7 @@ class Assembly:
     @property
     def apis(self) -> list[Template]:
         """The templates of the use cases. Each has an API and a table."""
-        others = (f"-{LIFECYCLE}", f"-{UI}", f"-{ACCESS}", f"-{USAGE}")
+        others = (f"-{LIFECYCLE}", f"-{UI}", f"-{ACCESS}", f"-{USAGE}", f"-{AUDIT}")
         return [template for template in self.templates if not template.name.endswith(others)]
 
     def template(self, use_case: str) -> Template:

@@ -12,13 +12,14 @@ from aws_cdk import App
 from lambda_src.registry import MODEL_SETTINGS, USE_CASES
 from lambda_src.shared.catalog import models, resolve
 from stacks.access_stack import AccessStack
+from stacks.audit_stack import AuditStack
 from stacks.config import StageSettings
 from stacks.loading import load_stage
 from stacks.model_choice import with_choices
 from stacks.model_lifecycle_stack import ModelLifecycleStack
 from stacks.ui_stack import UiStack
 from stacks.usage_stack import UsageStack
-from tests.stacks.assemblies import TODAY, cdk_context
+from tests.stacks.assemblies import AUDIT_KEY, TODAY, cdk_context
 from tests.stacks.replacement import Resources, losses, refusals, replaced_resources
 
 Stage = dict[str, Any]
@@ -135,6 +136,11 @@ VALUES: dict[str, tuple[Stage, ...]] = {
         for use_case in USE_CASES
         for store in (("table", "bucket") if use_case.files else ("table",))
     },
+    "audit": (
+        {},
+        {"audit": {}},
+        {"audit": {"retentionDays": 30, "contents": True, "kmsKey": AUDIT_KEY}},
+    ),
     "usageReports": ({}, {"usageReports": True}),
     "throttling.rate": ({}, {"throttling": {"rate": 100}}),
     "throttling.burst": ({}, {"throttling": {"burst": 200}}),
@@ -239,6 +245,8 @@ def templates(key: bytes, only: str | None) -> dict[str, Resources]:
         stacks.append(AccessStack(app, settings=settings, today=TODAY))
     if settings.records_usage:
         stacks.append(UsageStack(app, settings=settings, today=TODAY))
+    if settings.audit:
+        stacks.append(AuditStack(app, settings=settings, audit=settings.audit, today=TODAY))
     if settings.ui.deployed:
         stacks.append(UiStack(app, settings=settings, today=TODAY, apis=apis))
     assembly = app.synth()
