@@ -4,6 +4,7 @@ Records go to a log group with an access policy and retention apart from the fun
 the request, not printed: an answer is delivered after its record is stored.
 """
 
+import contextlib
 import hashlib
 import time
 import typing
@@ -30,6 +31,7 @@ _TEXT_CHARACTERS = (50_000, 10_000, 1_000, 100)
 # Two attempts of a second each, and the pause between them: `http.AUDIT_SECONDS`.
 _ATTEMPT_SECONDS = 1
 _ATTEMPTS = 2
+_NOT_WRITTEN = "audit record not written"
 
 
 def logs_client() -> Any:
@@ -78,10 +80,8 @@ class AuditLog:
 
     def _create_stream(self) -> None:
         """The first request of a use case does; another process may at the same time."""
-        try:
+        with contextlib.suppress(self._logs.exceptions.ResourceAlreadyExistsException):
             self._logs.create_log_stream(**self._where)
-        except self._logs.exceptions.ResourceAlreadyExistsException:
-            pass
 
 
 class AuditEntry(NoAudit):
@@ -141,13 +141,13 @@ class AuditEntry(NoAudit):
         except Exception:
             if not self._is_asked:
                 raise
-            self._warn(status)
+            logger.exception(_NOT_WRITTEN, request_id=self._context.request_id, status=status)
 
     def failed(self, status: int, code: str) -> None:
         try:
             self._end(status, {"error": code})
         except Exception:
-            self._warn(status)
+            logger.exception(_NOT_WRITTEN, request_id=self._context.request_id, status=status)
 
     def _end(self, status: int, fields: dict[str, Any]) -> None:
         record = {
@@ -168,9 +168,6 @@ class AuditEntry(NoAudit):
             "response": self._response,
         }
         return {name: value for name, value in contents.items() if value} or None
-
-    def _warn(self, status: int) -> None:
-        logger.exception("audit record not written", request_id=self._context.request_id, status=status)
 
 
 def _encoded(fields: Mapping[str, Any], contents: Any) -> str:
@@ -212,4 +209,3 @@ def _is_secret(field_type: Any) -> bool:
     """Whether the type of a field, or one of its union, is marked as `NOT_AUDITED`."""
     marks = getattr(field_type, "__metadata__", ())
     return NOT_AUDITED in marks or any(map(_is_secret, typing.get_args(field_type)))
-

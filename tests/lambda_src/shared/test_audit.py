@@ -49,7 +49,7 @@ class ExistsError(Exception):
 class FakeLogs:
     """A client of one log group, which has no stream at first. `failures` are raised by the next writes."""
 
-    class exceptions:  # noqa: N801 (botocore's name)
+    class exceptions:
         ResourceNotFoundException = NotFoundError
         ResourceAlreadyExistsException = ExistsError
 
@@ -278,8 +278,10 @@ def test_a_replay_is_recorded_without_its_texts() -> None:
     for _ in range(2):
         assert world.call(headers=headers)[0] == 200
     first, replay = [record for record in world.records if record["record"] == "answered"]
-    assert "replayed" not in first and replay["replayed"] is True
-    assert "contents" in first and "contents" not in replay
+    assert "replayed" not in first
+    assert replay["replayed"] is True
+    assert "contents" in first
+    assert "contents" not in replay
     assert replay["models"] == []
 
 
@@ -482,7 +484,10 @@ def test_links_forms_and_keys_of_every_response_are_marked() -> None:
                     elif (struct.__name__, field.name) != ("DocumentSource", "key"):
                         assert field.name not in ("url", "key", "secret", "token", "password"), struct
     assert marked == {
-        *((name, "url") for name in ("MessagePhoto", "File", "Image", "ImageAnswer", "Document", "DocumentAnswer", "Upload")),
+        *(
+            (name, "url")
+            for name in ("MessagePhoto", "File", "Image", "ImageAnswer", "Document", "DocumentAnswer", "Upload")
+        ),
         *(("Upload", "fields"), ("NewKey", "key")),
     }
     assert NOT_AUDITED.extra == {"audited": False}
