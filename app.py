@@ -12,6 +12,7 @@ from stacks.audit_stack import AuditStack
 from stacks.common.nag import check_everything
 from stacks.common.vector_store import floor_price
 from stacks.config import StageSettings
+from stacks.dashboard_stack import DashboardStack
 from stacks.loading import ConfigError, load_stage, with_overrides
 from stacks.model_choice import data_flows, left_out
 from stacks.model_lifecycle_stack import ModelLifecycleStack
@@ -43,6 +44,8 @@ def add_stacks(app: App, settings: StageSettings, today: date) -> None:
             stack.add_stack_dependency(audit)
     if settings.all_models:
         ModelLifecycleStack(app, settings=settings, today=today)
+    if settings.dashboard:
+        DashboardStack(app, settings=settings, today=today)
     if settings.ui.deployed:
         UiStack(app, settings=settings, today=today, apis=apis)
     check_everything(app)

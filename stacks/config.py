@@ -458,6 +458,8 @@ class StageSettings(Settings, frozen=True, kw_only=True):
     usage_reports: bool = False
     # A record of each request, apart from the functions' logs. Left out: none.
     audit: AuditSettings | None = None
+    # A CloudWatch dashboard, billed monthly.
+    dashboard: bool = False
     streaming: StreamingSettings = StreamingSettings()
     log_retention_days: int = 90
     # Log prompts and answers, including personal data. Off by default.

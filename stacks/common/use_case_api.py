@@ -117,7 +117,7 @@ class UseCaseApi(Construct):
         return apigateway.RestApi(
             self,
             "Resource",
-            rest_api_name=f"{scope.stack_name}-tokens" if self._tokens else scope.stack_name,
+            rest_api_name=api_name(scope.stack_name, tokens=self._tokens),
             description=scope.use_case.replace("_", " ").capitalize()
             + (", for tokens and keys" if self._tokens else ""),
             endpoint_types=[apigateway.EndpointType.REGIONAL],
@@ -222,6 +222,11 @@ class UseCaseApi(Construct):
             acknowledge(self._api, {"AwsSolutions-COG4": reason})
         elif self._access.authorizer is None:
             acknowledge(self._api, {"AwsSolutions-COG4": "Callers sign with IAM credentials; Cognito is a setting"})
+
+
+def api_name(stack_name: str, *, tokens: bool) -> str:
+    """The name of a stack's API, which its metrics have."""
+    return f"{stack_name}-tokens" if tokens else stack_name
 
 
 def _stream_integration(function: lambda_.IFunction) -> apigateway.LambdaIntegration:

@@ -40,6 +40,8 @@ ACCESS = "access"
 USAGE = "usage"
 # The log group of stages with an audit trail.
 AUDIT = "audit"
+# The dashboard's stack, which is optional.
+DASHBOARD = "dashboard"
 KMS_KEY = "arn:aws:kms:us-west-2:111122223333:key/0a1b2c3d"
 AUDIT_KEY = "arn:aws:kms:us-west-2:111122223333:key/0a1b2c3d-0000-4000-8000-0123456789ab"
 # Settings that no stage in cdk.json has.
@@ -175,9 +177,10 @@ EXTRA_STAGES: dict[str, dict[str, Any]] = {
     # Everything that reports what callers do: the access and usage stacks have functions behind APIs, too.
     "audited": {
         "region": "us-west-2",
-        "useCases": ["chatbot", "creditRisk"],
+        "useCases": ["chatbot", "hrQa", "creditRisk"],
         "auth": {"apiKeys": True},
-        "usageReports": True,
+        "budgets": [{"per": "caller", "of": "requests", "every": "day", "limit": 100}],
+        "dashboard": True,
         "audit": {"retentionDays": 731, "contents": True, "kmsKey": AUDIT_KEY},
     },
     # Models that answer in place of others.
@@ -303,7 +306,7 @@ class Assembly:
     @property
     def apis(self) -> list[Template]:
         """The templates of the use cases. Each has an API and a table."""
-        others = (f"-{LIFECYCLE}", f"-{UI}", f"-{ACCESS}", f"-{USAGE}", f"-{AUDIT}")
+        others = (f"-{LIFECYCLE}", f"-{UI}", f"-{ACCESS}", f"-{USAGE}", f"-{AUDIT}", f"-{DASHBOARD}")
         return [template for template in self.templates if not template.name.endswith(others)]
 
     def template(self, use_case: str) -> Template:

@@ -18,6 +18,7 @@ AUDITED = {
     "lambda_src.usage.handler.handler": "usage",
     "lambda_src.chatbot.handler.handler": "chatbot",
     "lambda_src/shared/run.sh": "chatbot",
+    "lambda_src.hr_qa.handler.handler": "hr-qa",
     "lambda_src.credit_risk.handler.handler": "credit-risk",
 }
 
@@ -58,7 +59,7 @@ def test_functions_behind_apis_write_to_their_stream_and_nothing_else(assembly_o
 def test_the_group_is_deployed_before_the_functions(assembly_of: Assemble) -> None:
     assembly = assembly_of("audited")
     artifacts = json.loads((assembly.folder / "manifest.json").read_text("utf-8"))["artifacts"]
-    for name in ("chatbot", "credit-risk", "access", "usage"):
+    for name in ("chatbot", "hr-qa", "credit-risk", "access", "usage"):
         assert "bedrock-endpoints-audited-audit" in artifacts[f"bedrock-endpoints-audited-{name}"]["dependencies"]
 
 

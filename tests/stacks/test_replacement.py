@@ -14,6 +14,7 @@ from lambda_src.shared.catalog import models, resolve
 from stacks.access_stack import AccessStack
 from stacks.audit_stack import AuditStack
 from stacks.config import StageSettings
+from stacks.dashboard_stack import DashboardStack
 from stacks.loading import load_stage
 from stacks.model_choice import with_choices
 from stacks.model_lifecycle_stack import ModelLifecycleStack
@@ -141,6 +142,7 @@ VALUES: dict[str, tuple[Stage, ...]] = {
         {"audit": {}},
         {"audit": {"retentionDays": 30, "contents": True, "kmsKey": AUDIT_KEY}},
     ),
+    "dashboard": ({}, {"dashboard": True}),
     "usageReports": ({}, {"usageReports": True}),
     "throttling.rate": ({}, {"throttling": {"rate": 100}}),
     "throttling.burst": ({}, {"throttling": {"burst": 200}}),
@@ -247,6 +249,8 @@ def templates(key: bytes, only: str | None) -> dict[str, Resources]:
         stacks.append(UsageStack(app, settings=settings, today=TODAY))
     if settings.audit:
         stacks.append(AuditStack(app, settings=settings, audit=settings.audit, today=TODAY))
+    if settings.dashboard:
+        stacks.append(DashboardStack(app, settings=settings, today=TODAY))
     if settings.ui.deployed:
         stacks.append(UiStack(app, settings=settings, today=TODAY, apis=apis))
     assembly = app.synth()

@@ -12,6 +12,7 @@ from stacks.config import StageSettings
 from tests.stacks.assemblies import (
     ACCESS,
     AUDIT,
+    DASHBOARD,
     LIFECYCLE,
     TODAY,
     UI,
@@ -95,9 +96,10 @@ def test_there_is_one_stack_per_use_case_and_the_lifecycle_stack(assembly: Assem
     access = {ACCESS} if settings.auth.accepts_tokens else set()
     usage = {USAGE} if settings.records_usage else set()
     audit = {AUDIT} if settings.audit else set()
+    dashboard = {DASHBOARD} if settings.dashboard else set()
     chosen = {use_case.id for use_case in settings.chosen_use_cases}
     stacks = {template.name.split("-", 3)[3] for template in assembly.templates}
-    assert stacks == {*chosen, *lifecycle, *ui, *access, *usage, *audit}
+    assert stacks == {*chosen, *lifecycle, *ui, *access, *usage, *audit, *dashboard}
     assert {template.name.split("-", 3)[3] for template in assembly.apis} == chosen
 
 
