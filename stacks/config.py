@@ -332,11 +332,31 @@ class StreamingSettings(Settings, frozen=True, kw_only=True):
     ) = None
 
 
+class AlarmThresholds(Settings, frozen=True, kw_only=True):
+    """At or above which values alarms fire, in 5 minutes each."""
+
+    # Responses of an API with status 500 or above.
+    server_errors: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] = 5
+    # Share of an API's requests that are refused.
+    client_error_share: Annotated[float, msgspec.Meta(gt=0, le=1)] = 0.5
+    # p99 of an API and of the function behind it. The gateway gives up after 29 s, so more would never fire.
+    slow_api_milliseconds: Annotated[int, msgspec.Meta(ge=1, le=29_000)] = 27_000
+    slow_function_milliseconds: Annotated[int, msgspec.Meta(ge=1, le=29_000)] = 25_000
+    function_errors: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] = 1
+    function_throttles: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] = 1
+    # Of a queue's oldest message. Queues drop messages after 14 days.
+    old_message_seconds: Annotated[int, msgspec.Meta(ge=60, le=14 * 24 * 3600)] = 3_600
+
+
+DEFAULT_THRESHOLDS = AlarmThresholds()
+
+
 class AlarmSettings(Settings, frozen=True, kw_only=True):
     """Where alarms are sent: an e-mail address (through a new topic), or an existing SNS topic. Optional."""
 
     email: Annotated[str, msgspec.Meta(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$")] | None = None
     topic_arn: Annotated[str, msgspec.Meta(pattern=r"^arn:[a-z-]+:sns:[^:]+:[0-9]{12}:[^:]+$")] | None = None
+    thresholds: AlarmThresholds = DEFAULT_THRESHOLDS
 
 
 class AuditSettings(Settings, frozen=True, kw_only=True):

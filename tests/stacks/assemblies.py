@@ -181,6 +181,14 @@ EXTRA_STAGES: dict[str, dict[str, Any]] = {
         "auth": {"apiKeys": True},
         "budgets": [{"per": "caller", "of": "requests", "every": "day", "limit": 100}],
         "dashboard": True,
+        "alarms": {
+            "email": "on-call@example.com",
+            "thresholds": {
+                **{"serverErrors": 20, "clientErrorShare": 0.25, "slowApiMilliseconds": 10_000},
+                **{"slowFunctionMilliseconds": 9_500, "functionErrors": 3, "functionThrottles": 4},
+                "oldMessageSeconds": 600,
+            },
+        },
         "audit": {"retentionDays": 731, "contents": True, "kmsKey": AUDIT_KEY},
     },
     # Models that answer in place of others.

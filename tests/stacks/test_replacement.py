@@ -158,6 +158,18 @@ VALUES: dict[str, tuple[Stage, ...]] = {
     "removalPolicy": ({}, {"removalPolicy": "retain"}),
     "alarms.email": ({}, {"alarms": {"email": "a@example.com"}}, {"alarms": {"email": "b@example.com"}}),
     "alarms.topicArn": ({}, {"alarms": {"topicArn": TOPIC}}, {"alarms": {"topicArn": f"{TOPIC}-2"}}),
+    **{
+        f"alarms.thresholds.{name}": ({}, {"alarms": {"thresholds": {name: value}}})
+        for name, value in (
+            ("serverErrors", 20),
+            ("clientErrorShare", 0.25),
+            ("slowApiMilliseconds", 10_000),
+            ("slowFunctionMilliseconds", 9_000),
+            ("functionErrors", 3),
+            ("functionThrottles", 4),
+            ("oldMessageSeconds", 600),
+        )
+    },
     "runtime": ({"useCases": ["chatbot"]}, {"useCases": ["chatbot"], "runtime": "python3.14"}),
     "architecture": ({}, {"architecture": "x86_64"}),
     "tags": (ui(), {**ui(), "tags": {"cost-center": "4711"}}, {**ui(), "tags": {"cost-center": "12"}}),
