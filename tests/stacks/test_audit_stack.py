@@ -5,10 +5,13 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from aws_cdk import App
 
+from app import add_stacks
 from lambda_src.shared.settings import Settings, read_settings
+from stacks.common.python_function import PythonFunction
 from stacks.loading import ConfigError, load_stage
-from tests.stacks.assemblies import AUDIT, AUDIT_KEY, TODAY, Assembly, plain
+from tests.stacks.assemblies import AUDIT, AUDIT_KEY, TODAY, Assembly, cdk_context, packages, plain, settings_of
 
 Assemble = Callable[[str], Assembly]
 GROUP = "/bedrock-endpoints/audited/audit"
@@ -54,6 +57,17 @@ def test_functions_behind_apis_write_to_their_stream_and_nothing_else(assembly_o
                 assert stream == settings.use_case.replace("_", "-")
                 written[function["Handler"]] = stream
     assert written == AUDITED
+
+
+def test_only_the_packages_of_such_functions_have_the_service() -> None:
+    assert not [name for name, package in packages().items() if "logs" in package.services]
+    app = App(context={**cdk_context(), "aws:cdk:bundling-stacks": []})
+    add_stacks(app, settings_of("audited"), TODAY)
+    built = [construct.package for construct in app.node.find_all() if isinstance(construct, PythonFunction)]
+    assert {(each.use_case, each.part) for each in built if "logs" in each.services} == {
+        *((use_case, "") for use_case in ("access", "usage", "chatbot", "hr_qa", "credit_risk")),
+        ("chatbot", "stream"),
+    }
 
 
 def test_the_group_is_deployed_before_the_functions(assembly_of: Assemble) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from botocore.stub import Stubber
 
 from lambda_src import registry
 from lambda_src.access.models import NewKey
@@ -341,6 +342,20 @@ def test_without_the_group_requests_are_refused() -> None:
 
     world.logs.create_log_stream = missing  # type: ignore[method-assign]
     assert world.call()[0] == 503
+
+
+def test_botocore_s_errors_are_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "test")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-west-2")
+    client = audit.logs_client()
+    assert (client.meta.config.connect_timeout, client.meta.config.read_timeout) == (1, 1)
+    with Stubber(client) as stub:
+        stub.add_client_error("put_log_events", "ResourceNotFoundException")
+        stub.add_client_error("create_log_stream", "ResourceAlreadyExistsException")
+        stub.add_response("put_log_events", {})
+        AuditLog(settings(audit_group=GROUP), client).write({"record": "asked"})
+        stub.assert_no_pending_responses()
 
 
 def frames(world: World, path: str = "/asks/stream") -> Iterator[bytes]:
