@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.caller import Caller, Target
-from tests.e2e.conftest import With, emulated
+from tests.e2e.caller import Caller
+from tests.e2e.conftest import With
+from tests.local_stores import client
 
 pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("local_only")]
 
@@ -15,9 +16,9 @@ Records = Callable[[str, str], list[dict[str, Any]]]
 
 
 @pytest.fixture(scope="module")
-def records(target: Target) -> Records:
+def records() -> Records:
     """`records(use_case, text)`: those that contain the text, in order."""
-    logs = emulated(target, "logs")
+    logs = client("logs")
 
     def find(use_case: str, text: str) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = []

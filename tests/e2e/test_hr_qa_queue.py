@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.caller import Caller, Target
-from tests.e2e.conftest import emulated
+from tests.e2e.caller import Caller
 from tests.e2e.test_hr_qa import PARKING, announce, wait_for_status
+from tests.local_stores import client
 from tests.pdfs import text_pdf
 
 pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("local_only")]
@@ -17,8 +17,8 @@ SECONDS = 120
 
 
 @pytest.fixture(scope="module")
-def sqs(target: Target) -> Any:
-    return emulated(target, "sqs")
+def sqs() -> Any:
+    return client("sqs")
 
 
 def queues(sqs: Any) -> tuple[str, str]:
