@@ -306,7 +306,7 @@ def _used(uses: list[ModelUse], estimate: Amounts, failure: BaseException | None
         tokens=sum(use.input_tokens + use.output_tokens for use in uses),
         usd=nanodollars(sum(use.estimated_cost or 0 for use in uses)),
     )
-    uncounted = any(use.calls and not use.counted for use in uses)
+    uncounted = any(use.calls > use.counted for use in uses)
     return counted.at_least(estimate) if uncounted and not isinstance(failure, _NOT_BILLED) else counted
 
 

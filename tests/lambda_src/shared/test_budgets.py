@@ -60,6 +60,7 @@ class Service:
         self.failure: BaseException | None = None
         self.during: Callable[[], None] = lambda: None
         self.counts = True
+        self.uncounted = 0
 
     def ask(self, context: Context, *, body: Ask) -> Answer:
         self.calls += 1
@@ -93,7 +94,8 @@ class Service:
         return Answer(request_id=context.request_id)
 
     def _use(self, context: Context) -> None:
-        context.count_call(resolve(HAIKU), 1)
+        for _ in range(1 + self.uncounted):
+            context.count_call(resolve(HAIKU), 1)
         if self.counts:
             context.used(resolve(HAIKU)).add(input_tokens=self.tokens)
 
@@ -318,6 +320,14 @@ def test_a_call_that_was_never_counted(failure: Exception, counted: int) -> None
     world.service.failure, world.service.counts = failure, False
     world.status()
     assert (world.committed(), world.reserved()) == (counted, 0)
+
+
+def test_one_of_several_calls_that_was_never_counted() -> None:
+    """Such as a summary before an answer whose stream the client closes: the count of the one is not that of both."""
+    world = World(budget(of="tokens", limit=9_000))
+    world.service.uncounted, world.service.failure = 1, DeadlineExceeded("late")
+    world.status()
+    assert (world.committed(), world.reserved()) == (ESTIMATE, 0)
 
 
 def test_a_stream_is_settled_at_its_end() -> None:
