@@ -155,6 +155,9 @@ class Budgets:
             for budget, partition in self.of(context, now)
         ]
         for budget, hold in holds:
+            if hold.limit == 0:
+                # Also requests that use nothing of it, such as images of a budget of tokens.
+                raise BudgetExhausted(f"{_name(budget)} admits no requests.")
             if hold.amount > hold.limit:
                 raise _too_large(budget, hold.amount)
         try:

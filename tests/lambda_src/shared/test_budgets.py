@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from lambda_src.image_generation.models import CreateImages, ListOrCreateQuery
 from lambda_src.playground.models import CompareCompletions, CreateCompletion
-from lambda_src.shared.budget_store import BudgetStore, Standing
+from lambda_src.shared.budget_store import BudgetOverride, BudgetStore, Standing
 from lambda_src.shared.budgets import NANODOLLARS, OUTPUT_TOKENS, PHOTO_TOKENS, Amounts, Budgets, window_at
 from lambda_src.shared.catalog import cost, resolve
 from lambda_src.shared.context import Context, ModelUse
@@ -746,6 +746,18 @@ def test_an_event_that_cannot_be_sent_changes_no_answer() -> None:
 
     world.budgets._send = fail
     assert [world.status(), world.status()] == [200, 429]
+
+
+@pytest.mark.parametrize("of", ["tokens", "usd"])
+def test_a_limit_of_zero_also_blocks_what_uses_nothing_of_it(of: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Images have no tokens, and some models no price."""
+    world = World(budget(of=of, limit=9_000))
+    monkeypatch.setattr(world.budgets, "estimate", lambda arguments: Amounts(requests=1))
+    about = {"id": "x", "per": "caller", "of": of, "every": "day", "owner": CALLER, "createdAt": 0, "createdBy": "a"}
+    world.store.put_override(msgspec.convert({**about, "limit": 0.0}, BudgetOverride))
+    status, body, headers = world.call()
+    assert (status, body["error"]["code"], "Retry-After" in headers) == (429, "budget_exhausted", False)
+    assert world.service.calls == 0
 
 
 def test_limits_cannot_be_checked_without_the_overrides() -> None:
