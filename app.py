@@ -8,10 +8,12 @@ from aws_cdk import App
 
 from lambda_src.registry import RegistryError
 from stacks.access_stack import AccessStack
+from stacks.audit_stack import AuditStack
 from stacks.caller_data_stack import CallerDataStack
 from stacks.common.nag import check_everything
 from stacks.common.vector_store import floor_price
 from stacks.config import StageSettings
+from stacks.dashboard_stack import DashboardStack
 from stacks.loading import ConfigError, load_stage, with_overrides
 from stacks.model_choice import data_flows, left_out
 from stacks.model_lifecycle_stack import ModelLifecycleStack
@@ -23,23 +25,34 @@ from stacks.usage_stack import UsageStack
 def add_stacks(app: App, settings: StageSettings, today: date) -> None:
     """Adds the stacks of one stage. Raises `RegistryError` when a use case is incomplete."""
     apis = [use_case.stack(app, settings=settings, today=today) for use_case in settings.chosen_use_cases]
+    with_functions = list(apis)
     if settings.auth.accepts_tokens:
         access = AccessStack(app, settings=settings, today=today)
+        with_functions.append(access)
         for api in apis:
             # Its gateway calls the authorizer.
             api.add_stack_dependency(access)
     if settings.records_usage:
         usage = UsageStack(app, settings=settings, today=today)
+        with_functions.append(usage)
         for api in apis:
             # Its functions fail without the tables.
             api.add_stack_dependency(usage)
     if settings.caller_data:
         caller_data = CallerDataStack(app, settings=settings, today=today)
+        with_functions.append(caller_data)
         for api in apis:
             # Its function erases and exports, and is found by its name.
             caller_data.add_stack_dependency(api)
+    if settings.audit:
+        audit = AuditStack(app, settings=settings, audit=settings.audit, today=today)
+        for stack in with_functions:
+            # Its functions refuse requests without the log group.
+            stack.add_stack_dependency(audit)
     if settings.all_models:
         ModelLifecycleStack(app, settings=settings, today=today)
+    if settings.dashboard:
+        DashboardStack(app, settings=settings, today=today)
     if settings.ui.deployed:
         UiStack(app, settings=settings, today=today, apis=apis)
     check_everything(app)

@@ -332,11 +332,50 @@ class StreamingSettings(Settings, frozen=True, kw_only=True):
     ) = None
 
 
+class AlarmThresholds(Settings, frozen=True, kw_only=True):
+    """At or above which values alarms fire, in 5 minutes each."""
+
+    # Responses of an API with status 500 or above.
+    server_errors: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] = 5
+    # Share of an API's requests that are refused.
+    client_error_share: Annotated[float, msgspec.Meta(gt=0, le=1)] = 0.5
+    # p99 of an API and of the function behind it. The gateway gives up after 29 s, so more would never fire.
+    slow_api_milliseconds: Annotated[int, msgspec.Meta(ge=1, le=29_000)] = 27_000
+    slow_function_milliseconds: Annotated[int, msgspec.Meta(ge=1, le=29_000)] = 25_000
+    function_errors: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] = 1
+    function_throttles: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] = 1
+    # Of a queue's oldest message. Queues drop messages after 14 days.
+    old_message_seconds: Annotated[int, msgspec.Meta(ge=60, le=14 * 24 * 3600)] = 3_600
+
+
+DEFAULT_THRESHOLDS = AlarmThresholds()
+
+
 class AlarmSettings(Settings, frozen=True, kw_only=True):
     """Where alarms are sent: an e-mail address (through a new topic), or an existing SNS topic. Optional."""
 
     email: Annotated[str, msgspec.Meta(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$")] | None = None
     topic_arn: Annotated[str, msgspec.Meta(pattern=r"^arn:[a-z-]+:sns:[^:]+:[0-9]{12}:[^:]+$")] | None = None
+    thresholds: AlarmThresholds = DEFAULT_THRESHOLDS
+
+
+class AuditSettings(Settings, frozen=True, kw_only=True):
+    """The audit trail: how long its records are kept, whether they contain texts, and the key that encrypts them."""
+
+    retention_days: int = 400
+    # Questions and answers, including personal data. Deleting a resource does not delete them here.
+    contents: bool = False
+    # By default CloudWatch Logs' own.
+    kms_key: (
+        Annotated[
+            str,
+            msgspec.Meta(
+                pattern=r"^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/"
+                r"([0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|mrk-[0-9a-f]{32})$"
+            ),
+        ]
+        | None
+    ) = None
 
 
 class SearchSettings(Settings, frozen=True, kw_only=True):
@@ -441,6 +480,10 @@ class StageSettings(Settings, frozen=True, kw_only=True):
     usage_reports: bool = False
     # Whether callers can have what the stage keeps of them erased, and export it.
     caller_data: bool = False
+    # A record of each request, apart from the functions' logs. Left out: none.
+    audit: AuditSettings | None = None
+    # A CloudWatch dashboard, billed monthly.
+    dashboard: bool = False
     streaming: StreamingSettings = StreamingSettings()
     log_retention_days: int = 90
     # Log prompts and answers, including personal data. Off by default.

@@ -156,9 +156,11 @@ def _combination_problems(settings: StageSettings) -> Iterable[str]:
         and (settings.region or "").startswith(("cn-", "us-gov-"))
     ):
         yield "streaming.layerArn: AWS's public layer is not in this region; give another copy, or turn `adapter` off"
-    if settings.log_retention_days not in RETENTION_DAYS:
-        allowed = ", ".join(map(str, RETENTION_DAYS))
-        yield f"logRetentionDays: CloudWatch Logs cannot keep {settings.log_retention_days} days; one of {allowed}"
+    yield from _retention_problems("logRetentionDays", settings.log_retention_days)
+    if settings.audit:
+        yield from _retention_problems("audit.retentionDays", settings.audit.retention_days)
+        if settings.audit.kms_key and settings.region not in (None, settings.audit.kms_key.split(":")[3]):
+            yield f"audit.kmsKey: the key is not in {settings.region}, where the log group is"
     if settings.alarms.email and settings.alarms.topic_arn:
         yield "alarms: give either `email` or `topicArn`, not both"
     if (settings.runtime == "host") != (settings.architecture == "host"):
@@ -177,6 +179,11 @@ def _combination_problems(settings: StageSettings) -> Iterable[str]:
             yield f"existingData.{use_case.setting}: the stage does not have the use case"
     if any(key.lower().startswith("aws:") for key in settings.tags):
         yield "tags: keys that start with `aws:` are reserved"
+
+
+def _retention_problems(path: str, days: int) -> Iterable[str]:
+    if days not in RETENTION_DAYS:
+        yield f"{path}: CloudWatch Logs cannot keep {days} days; one of {', '.join(map(str, RETENTION_DAYS))}"
 
 
 def _name_problems(settings: StageSettings) -> Iterable[str]:

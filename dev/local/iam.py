@@ -68,6 +68,16 @@ def guardrail_of(headers: dict[str, str], operation: str, body: bytes) -> tuple[
     return str(config["guardrailIdentifier"]), str(config.get("guardrailVersion", "DRAFT"))
 
 
+def log_stream_arn(group: str, body: bytes) -> str:
+    """The ARN that CloudWatch Logs checks for a call about a stream. The emulator checks the group's."""
+    try:
+        content = json.loads(body or b"{}")
+    except ValueError:
+        return group
+    stream = content.get("logStreamName") if isinstance(content, dict) else None
+    return f"{group}:log-stream:{stream}" if isinstance(stream, str) else group
+
+
 class ModelAccess:
     """The checks as replacements in the emulator."""
 
@@ -89,9 +99,12 @@ class ModelAccess:
             iam_action = override or action(service, method, path, *rest, **named)
             return _BATCHES.get(iam_action, iam_action)
 
-        def extract_resource_arn(service: str, method: str, path: str, *rest: Any, **named: Any) -> Any:
+        def extract_resource_arn(
+            service: str, method: str, path: str, headers: Any, body: bytes, *rest: Any, **named: Any
+        ) -> Any:
             override = self._resource(path) if service == "bedrock-runtime" else None
-            return override or resource(service, method, path, *rest, **named)
+            arn = override or resource(service, method, path, headers, body, *rest, **named)
+            return log_stream_arn(arn, body) if service == "logs" else arn
 
         def request_tag_context(service: str, iam_action: str, body: bytes, *rest: Any, **named: Any) -> Any:
             tags = context(service, iam_action, body, *rest, **named)

@@ -33,7 +33,7 @@ from lambda_src.shared.errors import (
     Unauthorized,
     Unavailable,
 )
-from lambda_src.shared.routes import Route
+from lambda_src.shared.routes import CALLER, Route
 
 Json = dict[str, Any]
 FOLDER = Path(__file__).parents[2] / "docs" / "openapi"
@@ -214,8 +214,11 @@ def _operation(route: Route, use_case: UseCase, schemas: _Schemas) -> Json:
         "summary": route.summary,
         "tags": [use_case.id],
     }
-    if route.roles:
-        operation["description"] = f"For callers with one of these roles: {', '.join(route.roles)}."
+    operation["description"] = (
+        "For all callers."
+        if CALLER in route.roles
+        else f"For callers with one of these roles: {', '.join(route.roles)}."
+    )
     parameters = _parameters(route)
     if parameters:
         operation["parameters"] = parameters

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, UnsetType
 
-from lambda_src.shared.schemas import ModelId, NonBlank, RequestModel, ResponseModel, Team, UseCaseId
+from lambda_src.shared.schemas import ModelId, NonBlank, RequestModel, ResponseModel, Secret, Team, UseCaseId
 from lambda_src.shared.settings import Group
 
 Name = Annotated[NonBlank, Meta(max_length=100)]
@@ -61,7 +61,7 @@ class KeyAnswer(Key, kw_only=True):
 class NewKey(KeyAnswer, kw_only=True):
     """`key` is what the program sends. It is shown this once: only a digest is stored."""
 
-    key: str
+    key: Secret
 
 
 class KeyList(ResponseModel, kw_only=True):

@@ -2,11 +2,10 @@
 
 from lambda_src.access.models import CreateKey, KeyAnswer, KeyList, NewKey, RotateKey
 from lambda_src.shared.errors import Conflict
-from lambda_src.shared.routes import Route
+from lambda_src.shared.routes import ADMIN, Route
 from lambda_src.shared.schemas import ListQuery
 
 BODY_BYTES = 16_384
-ADMIN = "admin"
 
 ROUTES = (
     Route(

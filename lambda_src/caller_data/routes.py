@@ -4,11 +4,10 @@ No route has an idempotency key: while an erasure or export runs, another reques
 """
 
 from lambda_src.caller_data.models import ErasureAnswer, ErasureList, ExportAnswer, RequestErasure
-from lambda_src.shared.routes import Route
+from lambda_src.shared.routes import ADMIN, Route
 from lambda_src.shared.schemas import ListQuery
 
 BODY_BYTES = 4_096
-CALLER, ADMIN = "caller", "admin"
 
 OWN_ROUTES = (
     Route(
@@ -18,7 +17,6 @@ OWN_ROUTES = (
         summary="Erase what is kept of you",
         status=202,
         response=ErasureAnswer,
-        roles=(CALLER,),
     ),
     Route(
         method="GET",
@@ -26,7 +24,6 @@ OWN_ROUTES = (
         operation="get_own_erasure",
         summary="Get the receipt of an erasure",
         response=ErasureAnswer,
-        roles=(CALLER,),
     ),
     Route(
         method="POST",
@@ -35,7 +32,6 @@ OWN_ROUTES = (
         summary="Export what is kept of you",
         status=202,
         response=ExportAnswer,
-        roles=(CALLER,),
     ),
     Route(
         method="GET",
@@ -43,7 +39,6 @@ OWN_ROUTES = (
         operation="get_own_export",
         summary="Get an export, with a URL of its archive",
         response=ExportAnswer,
-        roles=(CALLER,),
     ),
 )
 ROUTES = (

@@ -1,6 +1,6 @@
 """The settings of caller data's functions."""
 
-from lambda_src.caller_data.routes import ADMIN
+from lambda_src.shared.routes import ADMIN
 from lambda_src.shared.settings import Settings
 
 

@@ -6,7 +6,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from lambda_src.shared.catalog import Number
 from lambda_src.shared.photos import ContentType, Photo
-from lambda_src.shared.schemas import ModelId, NonBlank, Parameters, RequestModel, ResponseModel, Text, Usage
+from lambda_src.shared.schemas import ModelId, NonBlank, Parameters, RequestModel, ResponseModel, Secret, Text, Usage
 
 Role = Literal["user", "assistant"]
 Title = Annotated[NonBlank, Meta(max_length=100)]
@@ -76,7 +76,7 @@ class MessagePhoto(ResponseModel):
     """A photo of a message; `url` works until `urlExpiresAt`."""
 
     content_type: ContentType
-    url: str
+    url: Secret
     url_expires_at: str
 
 

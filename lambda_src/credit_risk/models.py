@@ -24,7 +24,7 @@ from lambda_src.credit_risk.model import (
 )
 from lambda_src.credit_risk.psi import Level
 from lambda_src.credit_risk.reasons import Language
-from lambda_src.shared.schemas import ListQuery, ModelId, NonBlank, RequestModel, ResponseModel, Upload, Usage
+from lambda_src.shared.schemas import ListQuery, ModelId, NonBlank, RequestModel, ResponseModel, Secret, Upload, Usage
 
 Id = Annotated[
     str,
@@ -314,7 +314,7 @@ class BatchSummary(ResponseModel, kw_only=True):
 class File(ResponseModel):
     """A file to download. The URL works until `urlExpiresAt`."""
 
-    url: str
+    url: Secret
     url_expires_at: str
 
 

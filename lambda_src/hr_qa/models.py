@@ -4,7 +4,17 @@ from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, UnsetType
 
-from lambda_src.shared.schemas import Language, ListQuery, ModelId, NonBlank, RequestModel, ResponseModel, Upload, Usage
+from lambda_src.shared.schemas import (
+    Language,
+    ListQuery,
+    ModelId,
+    NonBlank,
+    RequestModel,
+    ResponseModel,
+    Secret,
+    Upload,
+    Usage,
+)
 
 DocumentId = Annotated[str, Meta(min_length=36, max_length=36, pattern="^[0-9a-f-]{36}$")]
 DocumentIds = Annotated[list[DocumentId], Meta(min_length=1, max_length=100)]
@@ -92,7 +102,7 @@ class Document(ResponseModel, kw_only=True):
     source: DocumentSource | UnsetType = UNSET
     notices: list[DocumentNotice] | UnsetType = UNSET
     error: DocumentError | UnsetType = UNSET
-    url: str | UnsetType = UNSET
+    url: Secret | UnsetType = UNSET
     url_expires_at: str | UnsetType = UNSET
 
 

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, UnsetType
 
-from lambda_src.shared.schemas import ListQuery, ModelId, NonBlank, RequestModel, ResponseModel, Usage
+from lambda_src.shared.schemas import ListQuery, ModelId, NonBlank, RequestModel, ResponseModel, Secret, Usage
 
 AspectRatio = Literal["1:1", "2:3", "3:2", "4:5", "5:4", "9:16", "16:9", "9:21", "21:9"]
 Style = Literal[
@@ -57,7 +57,7 @@ class ImageRecord(ResponseModel):
 class Image(ImageRecord):
     """An image; `url` works until `urlExpiresAt`."""
 
-    url: str
+    url: Secret
     url_expires_at: str
 
 

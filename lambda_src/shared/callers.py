@@ -14,7 +14,7 @@ what is shared, and never identify a caller.
 import hashlib
 import json
 import re
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 # A session of a role is `AROA...:name`; all sessions of a role are one caller. A federated user, `<account>:name`, has
 # no id: its name is chosen by the one who requests the token, and the account is not the one that calls.
@@ -22,6 +22,8 @@ from typing import Any, NamedTuple
 # A role of the account that the API belongs to. The session's name is the caller's choice, and is not used.
 _ROLE = re.compile(r"arn:[a-z-]+:sts::([0-9]{12}):assumed-role/([^/]+)/.+")
 _PRINCIPAL = re.compile(r"(AROA[A-Z0-9]+)(?::.*)?|(AIDA[A-Z0-9]+|[0-9]{12})")
+
+Source = Literal["iam", "cognito", "token", "key"]
 
 # Of a namespace. The names of shared spaces are shorter.
 NAMESPACE_CHARACTERS = 32
@@ -72,6 +74,14 @@ def principal_id(user: str | None) -> str | None:
     """The unique id of the role, user or account (for its root) in the gateway's `identity.user`."""
     match = _PRINCIPAL.fullmatch(user or "")
     return match[1] or match[2] if match else None
+
+
+def find_source(request_context: dict[str, Any]) -> Source:
+    """How the caller was let in."""
+    authorizer = _authorizer(request_context)
+    if "caller" in authorizer:
+        return "key" if "keyId" in authorizer else "token"
+    return "cognito" if authorizer.get("claims") else "iam"
 
 
 def find_groups(request_context: dict[str, Any]) -> frozenset[str]:

@@ -75,6 +75,25 @@ class NoReservation:
         """Replaces what was reserved with what was used. Never raises an `Exception`."""
 
 
+class NoAudit:
+    """No-op used when the stage has no audit trail. `audit.AuditEntry` writes the records of one request."""
+
+    def asked(self, arguments: dict[str, Any]) -> None:
+        """The request, before the work starts. Raises `Unavailable`: work without a record must not run."""
+
+    def add_text(self, text: str) -> None:
+        """A piece of a stream that was sent."""
+
+    def add_response(self, response: Any) -> None:
+        """The response, or a stream's last item."""
+
+    def answered(self, status: int, *, replayed: bool = False, client_gone: bool = False) -> None:
+        """The end of a request, before its answer is delivered. Raises `Unavailable` if that is its only record."""
+
+    def failed(self, status: int, code: str) -> None:
+        """The end of a request that fails, or of a stream that does. Never raises an `Exception`."""
+
+
 class ModelUse(msgspec.Struct):
     """What one request used of one model, summed over its calls. `cached_tokens` are part of `input_tokens`.
 
@@ -137,6 +156,7 @@ class Context:
         self.grant = grant
         self.request_id = request_id
         self.deadline = deadline
+        self.audit = NoAudit()
         self.idempotency = idempotency or NoIdempotency()
         # Whether another model answers when this call fails: then it is retried less.
         self.has_fallback = False

@@ -1,4 +1,4 @@
-"""From the gateway's event to a service's method and back: errors, logging, idempotency, budgets, dispatch.
+"""From the gateway's event to a service's method and back: errors, logging, audit, idempotency, budgets, dispatch.
 
 `Api.respond` and the methods after it are that chain, in this order.
 """
@@ -22,11 +22,15 @@ from lambda_src.shared.settings import Settings
 from lambda_src.shared.streams import ClosingIterator
 
 if TYPE_CHECKING:
+    from lambda_src.shared.audit import AuditLog
     from lambda_src.shared.budgets import Budgets
 
 # Left for encoding, logging and the way back through the gateway.
 RESERVED_SECONDS = 1.5
+# Left for the last record of the audit trail, where there is one.
+AUDIT_SECONDS = 3.0
 JSON_CONTENT_TYPE = "application/json; charset=utf-8"
+_REPLAYED = "Idempotency-Replayed"
 
 
 class Response(msgspec.Struct, frozen=True):
@@ -50,8 +54,9 @@ class Api:
         settings: Settings,
         idempotency: IdempotencyStore | None = None,
         budgets: "Budgets | None" = None,
+        audit: "AuditLog | None" = None,
     ) -> None:
-        """`budgets` are by default those of the settings."""
+        """`budgets` and `audit` are by default those of the settings."""
         self._routes: dict[tuple[str | None, str | None], Route] = {
             (route.method, route.path): route for route in routes
         }
@@ -59,6 +64,8 @@ class Api:
         self._settings = settings
         self._idempotency = idempotency
         self._budgets = budgets or _budgets_of(routes, settings)
+        self._audit = audit or _audit_of(settings)
+        self._reserved = RESERVED_SECONDS + (AUDIT_SECONDS if self._audit else 0)
 
     def __call__(self, event: dict[str, Any], lambda_context: Any) -> dict[str, Any]:
         """The gateway's event in, its response out. A stream's chunks are joined."""
@@ -76,14 +83,19 @@ class Api:
             groups=request.groups,
             grant=request.grant,
             request_id=request.id or new_id(),
-            deadline=Deadline(lambda_context.get_remaining_time_in_millis() / 1000 - RESERVED_SECONDS),
+            deadline=Deadline(lambda_context.get_remaining_time_in_millis() / 1000 - self._reserved),
             idempotency=self._idempotency_record(request, route, transcript.encode if transcript else _encode),
         )
+        if self._audit is not None:
+            context.audit = self._audit.entry(request, route, context)
         log = _RequestLog(request, context)
         try:
             response = self._replay_or_run(request, route, context, transcript)
+            if isinstance(response.body, bytes):
+                context.audit.answered(response.status, replayed=_REPLAYED in response.headers)
         except Exception as failure:
             error = _as_api_error(failure, context)
+            context.audit.failed(error.status, error.code)
             log.write(error.status, error)
             response = _error_response(error, context.request_id)
         else:
@@ -104,10 +116,11 @@ class Api:
         if not self._settings.admits(route.roles, context.groups, by_token=context.grant.by_token):
             raise Forbidden(f"Only these roles may do that: {', '.join(route.roles)}.")
         arguments = request.arguments(route)
-        seconds = context.deadline.seconds_left + RESERVED_SECONDS
+        context.audit.asked(arguments)
+        seconds = context.deadline.seconds_left + self._reserved
         stored = context.idempotency.begin(arguments.get("body"), seconds)
         if stored is not None:
-            headers = {**_headers(_content_type(route, stored.body)), "Idempotency-Replayed": "true"}
+            headers = {**_headers(_content_type(route, stored.body)), _REPLAYED: "true"}
             return Response(stored.status, headers, stored.body)
         return self._run(route, arguments, context, transcript)
 
@@ -131,7 +144,7 @@ class Api:
     def _reserve(self, route: Route, arguments: dict[str, Any], context: Context) -> NoReservation:
         if self._budgets is None or not route.may_call_model(arguments.get("query")):
             return NoReservation()
-        return self._budgets.reserve(context, arguments, context.deadline.seconds_left + RESERVED_SECONDS)
+        return self._budgets.reserve(context, arguments, context.deadline.seconds_left + self._reserved)
 
     def _idempotency_record(
         self, request: HttpRequest, route: Route | None, encode: Callable[[Any], bytes]
@@ -149,7 +162,7 @@ class Api:
             return {}
         return {
             "Access-Control-Allow-Origin": origin,
-            "Access-Control-Expose-Headers": "Idempotency-Replayed,Retry-After",
+            "Access-Control-Expose-Headers": f"{_REPLAYED},Retry-After",
             "Vary": "Origin",
         }
 
@@ -196,6 +209,10 @@ def _logged(response: Response, context: Context, log: _RequestLog) -> Response:
         try:
             body.close()
         finally:
+            if error is None:
+                context.audit.answered(response.status, client_gone=not complete)
+            else:
+                context.audit.failed(response.status, error.code)
             log.write(response.status, error, client_gone=not complete)
 
     return msgspec.structs.replace(response, body=ClosingIterator(chunks(), close))
@@ -203,8 +220,10 @@ def _logged(response: Response, context: Context, log: _RequestLog) -> Response:
 
 def _plain_response(route: Route, result: Any, context: Context) -> Response:
     if isinstance(result, Csv):
+        context.audit.add_response(result)
         return Response(route.status, _headers("text/csv; charset=utf-8"), result.text.encode())
     status, content = (result.status, result.body) if isinstance(result, Created) else (route.status, result)
+    context.audit.add_response(content)
     body = _encode(content)
     context.idempotency.finish(status, body)
     return Response(status, _headers(_content_type(route, body)), body)
@@ -223,8 +242,10 @@ def _stream_response(
         for item in items:
             if isinstance(item, str):
                 transcript.add(item)
+                context.audit.add_text(item)
                 yield sse.delta(item)
             else:
+                context.audit.add_response(item)
                 context.idempotency.finish(route.status, transcript.encode(item))
                 yield sse.event(str(route.stream), item)
 
@@ -245,6 +266,15 @@ def _budgets_of(routes: Sequence[Route], settings: Settings) -> "Budgets | None"
     from lambda_src.shared.budgets import Budgets
 
     return Budgets(settings)
+
+
+def _audit_of(settings: Settings) -> "AuditLog | None":
+    """Imported where the stage has an audit trail only: the others start without it."""
+    if not settings.audit_group:
+        return None
+    from lambda_src.shared.audit import AuditLog
+
+    return AuditLog(settings)
 
 
 def _covers(grant: Grant, settings: Settings) -> bool:

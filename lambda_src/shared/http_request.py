@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from lambda_src.shared.callers import Grant, find_caller, find_grant, find_groups, principal_arn
+from lambda_src.shared.callers import Grant, Source, find_caller, find_grant, find_groups, find_source, principal_arn
 from lambda_src.shared.errors import InvalidRequest, NotFound, TooLarge
 from lambda_src.shared.ids import is_id
 from lambda_src.shared.routes import Route
@@ -45,6 +45,10 @@ class HttpRequest:
     @property
     def grant(self) -> Grant:
         return find_grant(self._context)
+
+    @property
+    def source(self) -> Source:
+        return find_source(self._context)
 
     @property
     def principal(self) -> str | None:

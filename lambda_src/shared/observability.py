@@ -25,8 +25,8 @@ def log_request(context: Context, **fields: Any) -> None:
         "request",
         request_id=context.request_id,
         caller=context.caller,
-        **_grant_fields(context.grant),
-        models=[_summary(use) for use in context.uses.values()],
+        **grant_fields(context.grant),
+        models=[use_fields(use) for use in context.uses.values()],
         **fields,
     )
     for use in context.uses.values():
@@ -46,12 +46,14 @@ def count_fallback(model: str) -> None:
     count(ModelFallbacks=1)
 
 
-def _grant_fields(grant: Grant) -> dict[str, Any]:
+def grant_fields(grant: Grant) -> dict[str, Any]:
+    """What the authorizer says of a caller, as fields of a record."""
     fields = {"caller_name": grant.name, "team": grant.team, "key_id": grant.key_id}
     return {name: value for name, value in fields.items() if value is not None}
 
 
-def _summary(use: ModelUse) -> dict[str, Any]:
+def use_fields(use: ModelUse) -> dict[str, Any]:
+    """What a request used of a model, as fields of a record."""
     return {
         "model": use.invocation.id,
         "calls": use.calls,

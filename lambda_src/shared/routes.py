@@ -7,6 +7,9 @@ import msgspec
 from lambda_src.shared.errors import ApiError
 
 MEGABYTE = 1024 * 1024
+# Roles. Everyone may do what is for callers. Administrators and auditors are the groups in the setting `auth`; credit
+# risk has roles of its own.
+CALLER, ADMIN, AUDITOR = "caller", "admin", "auditor"
 
 
 class Created(msgspec.Struct, frozen=True):
@@ -32,7 +35,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     None for an empty body. `other_responses` are successes with another status. `raises` lists the errors that do not
     follow from the other fields; those about the body, the key, `{id}` and the model do.
 
-    `roles` are those whose invoke policy has the route; a use case without any has no such policies.
+    `roles` are those whose invoke policy has the route.
 
     `csv`: whether the query's `format=csv` asks for a CSV file in place of `response`.
 
@@ -58,7 +61,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     csv: bool = False
     model_parameter: str | None = None
     max_body_bytes: int = MEGABYTE
-    roles: tuple[str, ...] = ()
+    roles: tuple[str, ...] = (CALLER,)
 
     def may_call_model(self, query: Any) -> bool:
         """Whether a request with this query may call a model."""

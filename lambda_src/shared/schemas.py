@@ -31,6 +31,9 @@ NonBlank = Annotated[str, Meta(pattern=NOT_BLANK, extra_json_schema={"minLength"
 UseCaseId = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9-]{0,39}$(?!\n)", examples=["hr-qa"])]
 Team = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$(?!\n)", examples=["payments"])]
 Text = Annotated[NonBlank, Meta(max_length=50_000)]
+# Marks what the audit trail must not have: with it, a reader of the trail could act as the caller.
+NOT_AUDITED = Meta(extra={"audited": False})
+Secret = Annotated[str, NOT_AUDITED]
 
 
 class RequestModel(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
@@ -74,6 +77,6 @@ class ListQuery(RequestModel):
 class Upload(ResponseModel):
     """The form to post as multipart form data: `fields` first, then the file as `file`."""
 
-    url: str
-    fields: dict[str, str]
+    url: Secret
+    fields: Annotated[dict[str, str], NOT_AUDITED]
     expires_at: str

@@ -57,6 +57,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     usage_table: str = ""
     # After how many days new records expire, see `RecordStore`. 0: never.
     record_days: int = 0
+    # The log group of stages with an audit trail.
+    audit_group: str = ""
+    audit_contents: bool = False
 
     def admits(self, roles: tuple[str, ...], groups: frozenset[str], *, by_token: bool) -> bool:
         """Whether a caller in these groups may call a route of these roles. A use case with roles says which may.

@@ -1,7 +1,7 @@
 """The route table of usage. Where the stage has no budgets, their lists are empty."""
 
 from lambda_src.shared.errors import DeadlineExceeded
-from lambda_src.shared.routes import Route
+from lambda_src.shared.routes import ADMIN, AUDITOR, CALLER, Route
 from lambda_src.usage.models import (
     AllUsageQuery,
     BudgetList,
@@ -11,7 +11,6 @@ from lambda_src.usage.models import (
     UsageQuery,
     UsageReport,
 )
-from lambda_src.usage.settings import ADMIN, AUDITOR, CALLER
 
 BODY_BYTES = 16_384
 
@@ -25,7 +24,6 @@ ROUTES = (
         response=UsageReport,
         csv=True,
         raises=(DeadlineExceeded,),
-        roles=(CALLER,),
     ),
     Route(
         method="GET",
@@ -33,7 +31,6 @@ ROUTES = (
         operation="own_budgets",
         summary="Show the budgets that apply to you, and what is used of them",
         response=BudgetStates,
-        roles=(CALLER,),
     ),
     Route(
         method="GET",

@@ -1,10 +1,7 @@
 """The settings of the usage API."""
 
+from lambda_src.shared.routes import AUDITOR, CALLER
 from lambda_src.shared.settings import Group, Options, Settings
-
-CALLER = "caller"
-ADMIN = "admin"
-AUDITOR = "auditor"
 
 
 class UsageOptions(Options, frozen=True, kw_only=True):

@@ -25,6 +25,7 @@ class Alarms(Construct):
     def __init__(self, scope: UseCaseStack, construct_id: str) -> None:
         super().__init__(scope, construct_id)
         settings = scope.settings.alarms
+        self.thresholds = settings.thresholds
         self._topic: sns.ITopic | None = None
         if settings.topic_arn:
             self._topic = sns.Topic.from_topic_arn(self, "Topic", settings.topic_arn)

@@ -29,6 +29,7 @@ OPERATIONS: Mapping[str, tuple[str, ...]] = {
     ),
     "events": ("PutEvents",),
     "lambda": ("Invoke",),
+    "logs": ("CreateLogStream", "PutLogEvents"),
     # CreateBucket is not called, but botocore needs its description to sign upload forms.
     "s3": (
         "AbortMultipartUpload",

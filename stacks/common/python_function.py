@@ -11,6 +11,7 @@ from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
 from stacks.common.alarms import PERIOD, Alarms
+from stacks.common.audit import audit_services, audit_variables, grant_audit
 from stacks.common.bundling import Package, package_code
 from stacks.common.log_group import log_group
 from stacks.common.nag import acknowledge, compliance_findings
@@ -18,6 +19,7 @@ from stacks.common.package_target import PackageTarget, package_target
 from stacks.common.usage import grant_usage, usage_services, usage_variables
 from stacks.common.use_case_stack import UseCaseStack, kebab
 from stacks.common.web_adapter import public_layer
+from stacks.config import DEFAULT_THRESHOLDS
 
 # API Gateway's integration timeout.
 API_TIMEOUT = Duration.seconds(29)
@@ -25,8 +27,6 @@ API_TIMEOUT = Duration.seconds(29)
 STREAM_TIMEOUT = Duration.minutes(5)
 # Two requests to an issuer that does not answer.
 AUTHORIZER_TIMEOUT = Duration.seconds(10)
-# A request that takes longer is about to time out.
-_SLOW_REQUEST = Duration.seconds(25)
 _STREAM_PART = "stream"
 _AUTHORIZER_PART = "authorizer"
 # The readiness check opens the port, since no path could answer it.
@@ -116,14 +116,14 @@ class PythonFunction(Construct):
         alarms.add(
             f"{self._alarm_prefix}FunctionErrors",
             self.function.metric_errors(period=PERIOD),
-            threshold=1,
+            threshold=alarms.thresholds.function_errors,
             periods=1,
             description="The function failed: unhandled error, out of memory, or timeout",
         )
         alarms.add(
             f"{self._alarm_prefix}FunctionThrottles",
             self.function.metric_throttles(period=PERIOD),
-            threshold=1,
+            threshold=alarms.thresholds.function_throttles,
             periods=1,
             description="The concurrency limit of the account or the function is exhausted",
         )
@@ -158,22 +158,26 @@ class ApiFunction(PythonFunction):
         super().__init__(
             scope,
             construct_id,
-            services=(*services, *usage_services(scope)),
-            environment={**environment, **usage_variables(scope)},
+            services=(*services, *usage_services(scope), *audit_services(scope.settings)),
+            environment={**environment, **usage_variables(scope), **audit_variables(scope.settings)},
             alarms=alarms,
             timeout=API_TIMEOUT,
             reserved_concurrency=scope.settings.reserved_concurrency_of(scope.use_case),
         )
         grant_usage(scope, self.role)
+        grant_audit(scope, self.role)
 
     def _add_alarms(self, alarms: Alarms) -> None:
         super()._add_alarms(alarms)
+        slow = alarms.thresholds.slow_function_milliseconds
+        is_default = slow == DEFAULT_THRESHOLDS.slow_function_milliseconds
+        duration = "almost as long as the gateway waits" if is_default else f"{slow / 1000:g} s or more"
         alarms.add(
             "FunctionSlow",
             self.function.metric_duration(period=PERIOD, statistic="p99"),
-            threshold=_SLOW_REQUEST.to_milliseconds(),
+            threshold=slow,
             periods=3,
-            description="One request in a hundred takes almost as long as the gateway waits",
+            description=f"One request in a hundred takes {duration}",
         )
 
 
@@ -194,14 +198,20 @@ class StreamFunction(PythonFunction):
         super().__init__(
             scope,
             construct_id,
-            services=(*services, *usage_services(scope)),
-            environment={**environment, **usage_variables(scope), **_ADAPTER_ENVIRONMENT},
+            services=(*services, *usage_services(scope), *audit_services(scope.settings)),
+            environment={
+                **environment,
+                **usage_variables(scope),
+                **audit_variables(scope.settings),
+                **_ADAPTER_ENVIRONMENT,
+            },
             alarms=alarms,
             timeout=STREAM_TIMEOUT,
             part=_STREAM_PART,
             reserved_concurrency=scope.settings.reserved_concurrency_of(scope.use_case),
         )
         grant_usage(scope, self.role)
+        grant_audit(scope, self.role)
 
     def _handler(self, package: Package) -> str:
         return "lambda_src/shared/run.sh"
@@ -240,7 +250,7 @@ class AuthorizerFunction(PythonFunction):
         alarms.add(
             f"{self._alarm_prefix}FunctionThrottles",
             self.function.metric_throttles(period=PERIOD),
-            threshold=1,
+            threshold=alarms.thresholds.function_throttles,
             periods=1,
             description="The concurrency limit of the account or the function is exhausted",
         )

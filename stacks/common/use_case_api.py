@@ -20,7 +20,7 @@ from stacks.common.log_group import log_group
 from stacks.common.nag import acknowledge
 from stacks.common.python_function import STREAM_TIMEOUT
 from stacks.common.use_case_stack import UseCaseStack, kebab
-from stacks.config import StageSettings
+from stacks.config import DEFAULT_THRESHOLDS, StageSettings
 
 STAGE_NAME = "v1"
 # Who called what, with which result. No bodies or query strings, since both may contain prompts.
@@ -109,7 +109,7 @@ class UseCaseApi(Construct):
         self._set_execution_log_retention()
         self._publish(scope)
         self._add_alarms(alarms)
-        if self._access.authorizer is None and any(route.roles for route in routes):
+        if self._access.authorizer is None:
             InvokePolicies(scope, "Policies", api=self._api, stage=STAGE_NAME, routes=routes)
         self._acknowledge()
 
@@ -117,7 +117,7 @@ class UseCaseApi(Construct):
         return apigateway.RestApi(
             self,
             "Resource",
-            rest_api_name=f"{scope.stack_name}-tokens" if self._tokens else scope.stack_name,
+            rest_api_name=api_name(scope.stack_name, tokens=self._tokens),
             description=scope.use_case.replace("_", " ").capitalize()
             + (", for tokens and keys" if self._tokens else ""),
             endpoint_types=[apigateway.EndpointType.REGIONAL],
@@ -184,26 +184,32 @@ class UseCaseApi(Construct):
         alarms.add(
             f"{self.node.id}ServerErrors",
             self._api.metric_server_error(period=PERIOD, statistic="Sum"),
-            threshold=5,
+            threshold=alarms.thresholds.server_errors,
             periods=1,
             description="Responses with status 500 or above, including model failures",
         )
         if self._tokens:
             # Each alarm has its price. Wrong tokens are counted by the authorizer, and slowness is the function's.
             return
+        share = alarms.thresholds.client_error_share
+        is_default = share == DEFAULT_THRESHOLDS.client_error_share
+        requests = "Every second request is" if is_default else f"{share:.0%} of requests are"
         alarms.add(
             "ApiClientErrors",
             self._api.metric_client_error(period=PERIOD, statistic="Average"),
-            threshold=0.5,
+            threshold=share,
             periods=3,
-            description="Every second request is rejected: a broken client, or someone probing the API",
+            description=f"{requests} rejected: a broken client, or someone probing the API",
         )
+        slow = alarms.thresholds.slow_api_milliseconds
+        is_default = slow == DEFAULT_THRESHOLDS.slow_api_milliseconds
+        duration = "almost the gateway's limit of 29 s" if is_default else f"{slow / 1000:g} s or more"
         alarms.add(
             "ApiSlow",
             self._api.metric_latency(period=PERIOD, statistic="p99"),
-            threshold=27_000,
+            threshold=slow,
             periods=3,
-            description="One request in a hundred takes almost the gateway's limit of 29 s",
+            description=f"One request in a hundred takes {duration}",
         )
 
     def _set_execution_log_retention(self) -> None:
@@ -222,6 +228,11 @@ class UseCaseApi(Construct):
             acknowledge(self._api, {"AwsSolutions-COG4": reason})
         elif self._access.authorizer is None:
             acknowledge(self._api, {"AwsSolutions-COG4": "Callers sign with IAM credentials; Cognito is a setting"})
+
+
+def api_name(stack_name: str, *, tokens: bool) -> str:
+    """The name of a stack's API, which its metrics have."""
+    return f"{stack_name}-tokens" if tokens else stack_name
 
 
 def _stream_integration(function: lambda_.IFunction) -> apigateway.LambdaIntegration:

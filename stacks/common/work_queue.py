@@ -10,6 +10,7 @@ from constructs import Construct
 
 from stacks.common.alarms import PERIOD, Alarms
 from stacks.common.nag import acknowledge
+from stacks.config import DEFAULT_THRESHOLDS
 
 # Attempts at a message: over a quarter of an hour, since a model may be throttled that long.
 MAX_RECEIVES = 8
@@ -17,8 +18,6 @@ MAX_RECEIVES = 8
 # message that has not begun must not use up its attempts.
 BATCH = 1
 _KEPT = Duration.days(14)
-# Messages only get this old when functions cannot keep up, or fail.
-_OLD = Duration.hours(1)
 
 
 class WorkQueue(Construct):
@@ -94,10 +93,12 @@ class WorkQueue(Construct):
             periods=1,
             description="Messages ran out of retries: check the function's log, then redrive the dead-letter queue",
         )
+        old = alarms.thresholds.old_message_seconds
+        age = "an hour" if old == DEFAULT_THRESHOLDS.old_message_seconds else f"{old / 60:g} minutes"
         alarms.add(
             f"{prefix}OldWork",
             self.queue.metric_approximate_age_of_oldest_message(period=PERIOD, statistic="Maximum"),
-            threshold=_OLD.to_seconds(),
+            threshold=old,
             periods=1,
-            description="The oldest message is an hour old: messages keep failing, or arrive too fast",
+            description=f"The oldest message is {age} old: messages keep failing, or arrive too fast",
         )

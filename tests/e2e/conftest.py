@@ -1,16 +1,19 @@
 """Signed HTTPS calls to a deployed stage: STAGE=local (default), or one on AWS with the user's own credentials."""
 
+import json
 import os
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from typing import Any
 
+import boto3
 import pytest
+from botocore.config import Config
 
 from bedrock_endpoints import local_stage
 from bedrock_endpoints.errors import ConfigurationError
-from dev.local.paths import Paths
+from dev.local.paths import ROOT, Paths
 from tests.e2e.caller import Caller, Target, UnknownCaller
 
 STAGE = os.environ.get("STAGE", "local")
@@ -24,6 +27,21 @@ def _caller(target: Target, name: str) -> Iterator[Caller]:
         pytest.skip(str(error))
     with closing(caller):
         yield caller
+
+
+def emulated(target: Target, service: str) -> Any:
+    """A client of the emulator with its root key, for what callers have no permission for."""
+    home = ROOT / ".local"
+    port = json.loads((home / "ports.json").read_text())["emulator"]
+    return boto3.client(
+        service,
+        endpoint_url=f"https://127.0.0.1:{port}",
+        verify=str(next((home / "tls").glob("ca*.pem"))),
+        region_name=target.stage.default_region,
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
+        config=Config(proxies={}),
+    )
 
 
 @pytest.fixture(scope="session")

@@ -8,17 +8,17 @@ import json
 import time
 import uuid
 import zipfile
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from bedrock_endpoints import local_stage
 from bedrock_endpoints.errors import ConfigurationError
-from dev.local.paths import Paths
+from lambda_src.shared.callers import caller_namespace
 from tests.e2e.caller import Caller, Target
+from tests.e2e.conftest import With
 from tests.e2e.test_contract import check_error
+from tests.local_stores import places_with
 
 pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("local_only", "offered")]
 
@@ -43,24 +43,6 @@ def offered(target: Target) -> None:
         target.stage.url(API)
     except ConfigurationError:
         pytest.skip("the stage has no `callerData`")
-
-
-@pytest.fixture(scope="module")
-def new_caller(caller: Caller) -> Iterator[Callable[[], Caller]]:
-    """A caller whom the stage has never seen."""
-    ids = []
-    with ExitStack() as callers:
-
-        def make() -> Caller:
-            body = {"name": "Erasure test", "owner": f"test-{uuid.uuid4().hex[:8]}", "expiresInDays": 1}
-            key = caller.call("POST", "access", "/admin/keys", body)
-            assert key.status == 201, key.raw
-            ids.append(key.body["id"])
-            return callers.enter_context(closing(Caller(local_stage(Paths().home, token=key.body["key"]))))
-
-        yield make
-    for key_id in ids:
-        assert caller.call("DELETE", "access", f"/admin/keys/{key_id}").status == 204
 
 
 def wait_for(caller: Caller, use_case: str, path: str, statuses: set[str], seconds: float) -> Any:
@@ -106,11 +88,32 @@ def counts(caller: Caller) -> dict[str, int]:
     return {use_case: len(caller.call("GET", use_case, path).body["items"]) for use_case, path in LISTS.items()}
 
 
-def test_a_caller_exports_and_erases_everything_and_others_keep_theirs(new_caller: Callable[[], Caller]) -> None:
-    ana, bob = new_caller(), new_caller()
+def left_of(caller: str) -> list[str]:
+    """Where the caller's id or digest is stored, except where the receipt says that they are kept.
+
+    Until the erasure is final, a chat has an item without texts.
+    """
+    kept = ("-access-", "-usage", "-budgets", "-caller-data-")
+    places = places_with(caller, caller_namespace(caller), logs=False)
+    return [
+        place
+        for place in places
+        if not any(name in place.split(":")[0] for name in kept) and "'conversation#" not in place
+    ]
+
+
+def test_a_caller_exports_and_erases_everything_and_others_keep_theirs(
+    using: With, new_key: Callable[..., Any]
+) -> None:
+    keys = new_key(), new_key()
+    ana, bob = (using(key["key"]) for key in keys)
+    owner, other = (f"owner:{key['owner']}" for key in keys)
     mine, theirs = f"ana{uuid.uuid4().hex[:8]}", f"bob{uuid.uuid4().hex[:8]}"
     fill(ana, mine)
     fill(bob, theirs)
+    assert left_of(owner)
+    others = left_of(other), places_with(theirs)
+    assert places_with(mine)
 
     started = ana.call("POST", API, "/me/exports")
     assert started.status == 202, started.raw
@@ -150,9 +153,15 @@ def test_a_caller_exports_and_erases_everything_and_others_keep_theirs(new_calle
     assert ana.fetch(export["url"]).status in (403, 404)
     assert counts(bob) == dict.fromkeys(LISTS, 1)
     assert embed(bob) == 200
+    # Nowhere, also in no log.
+    assert places_with(mine) == []
+    assert left_of(owner) == []
+    assert (left_of(other), places_with(theirs)) == others
 
 
-def test_nobody_erases_others_without_being_an_administrator(caller: Caller, new_caller: Callable[[], Caller]) -> None:
+def test_nobody_erases_others_without_being_an_administrator(
+    caller: Caller, using: With, new_key: Callable[..., Any]
+) -> None:
     """The local stage has no administrators. The API for tokens and keys has no such routes."""
     for method, path, body in (
         ("POST", "/admin/erasures", {"caller": "owner:somebody"}),
@@ -160,4 +169,4 @@ def test_nobody_erases_others_without_being_an_administrator(caller: Caller, new
         ("GET", f"/admin/erasures/{NOBODY}", None),
     ):
         check_error(caller.call(method, API, path, body), 403, "forbidden")
-        check_error(new_caller().call(method, API, path, body), 404, "not_found")
+        check_error(using(new_key()["key"]).call(method, API, path, body), 404, "not_found")

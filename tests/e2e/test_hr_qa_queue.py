@@ -4,12 +4,10 @@ import json
 import time
 from typing import Any
 
-import boto3
 import pytest
-from botocore.config import Config
 
-from dev.local.paths import ROOT
 from tests.e2e.caller import Caller, Target
+from tests.e2e.conftest import emulated
 from tests.e2e.test_hr_qa import PARKING, announce, wait_for_status
 from tests.pdfs import text_pdf
 
@@ -20,18 +18,7 @@ SECONDS = 120
 
 @pytest.fixture(scope="module")
 def sqs(target: Target) -> Any:
-    """The emulator's queues with its root key: the callers have no permission."""
-    home = ROOT / ".local"
-    port = json.loads((home / "ports.json").read_text())["emulator"]
-    return boto3.client(
-        "sqs",
-        endpoint_url=f"https://127.0.0.1:{port}",
-        verify=str(next((home / "tls").glob("ca*.pem"))),
-        region_name=target.stage.default_region,
-        aws_access_key_id="test",
-        aws_secret_access_key="test",
-        config=Config(proxies={}),
-    )
+    return emulated(target, "sqs")
 
 
 def queues(sqs: Any) -> tuple[str, str]:

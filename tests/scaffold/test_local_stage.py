@@ -5,13 +5,12 @@ import os
 import uuid
 from collections.abc import Iterator
 from contextlib import closing
-from typing import Any
 
-import boto3
 import pytest
 
 from dev.tools.stages import open_stage
 from tests.e2e.caller import Caller, Response
+from tests.local_stores import client
 from tests.scaffold.conftest import NEW, ROOT, Copy
 
 RESTORED = "embeddings-restored"
@@ -39,7 +38,7 @@ def stage(copy: Copy) -> Iterator[Copy]:
     yield copy
     settings.write_text(before, "utf-8")
     copy.python("-m", "dev.local", "up")
-    _client("dynamodb").delete_table(TableName=RESTORED)
+    client("dynamodb").delete_table(TableName=RESTORED)
     _delete_stacks()
     for name, content in files.items():
         (state / name).write_bytes(content)
@@ -59,8 +58,8 @@ def _embed() -> Response:
 
 def _copy_table(name: str) -> None:
     """What a restore does, for an emulator without backups."""
-    dynamodb = _client("dynamodb")
-    resources = _client("cloudformation").describe_stack_resources(StackName="bedrock-endpoints-local-embeddings")
+    dynamodb = client("dynamodb")
+    resources = client("cloudformation").describe_stack_resources(StackName="bedrock-endpoints-local-embeddings")
     (source,) = [
         resource["PhysicalResourceId"]
         for resource in resources["StackResources"]
@@ -75,31 +74,13 @@ def _copy_table(name: str) -> None:
 
 
 def _delete_stacks() -> None:
-    client = _client("cloudformation")
+    cloudformation = client("cloudformation")
     for stack in STACKS:
-        client.delete_stack(StackName=stack)
+        cloudformation.delete_stack(StackName=stack)
     for stack in STACKS:
-        client.get_waiter("stack_delete_complete").wait(StackName=stack, WaiterConfig={"Delay": 1, "MaxAttempts": 60})
-
-
-def _client(service: str) -> Any:
-    """A client of the emulator's administrator."""
-    exports = dict(
-        line.removeprefix("export ").split("=", 1) for line in _env_lines() if line.startswith("export AWS_")
-    )
-    values = {name: value.strip("'") for name, value in exports.items()}
-    return boto3.client(
-        service,
-        endpoint_url=values["AWS_ENDPOINT_URL"],
-        region_name=values["AWS_REGION"],
-        verify=values["AWS_CA_BUNDLE"],
-        aws_access_key_id="test",
-        aws_secret_access_key="test",
-    )
-
-
-def _env_lines() -> list[str]:
-    return (ROOT / ".local" / "env").read_text("utf-8").splitlines()
+        cloudformation.get_waiter("stack_delete_complete").wait(
+            StackName=stack, WaiterConfig={"Delay": 1, "MaxAttempts": 60}
+        )
 
 
 def test_new_use_cases_and_a_restored_table(kept: Response, stage: Copy) -> None:

@@ -40,7 +40,12 @@ ACCESS = "access"
 USAGE = "usage"
 # The stack of stages that erase and export callers' data. It has an API and a table.
 CALLER_DATA = "caller-data"
+# The log group of stages with an audit trail.
+AUDIT = "audit"
+# The dashboard's stack, which is optional.
+DASHBOARD = "dashboard"
 KMS_KEY = "arn:aws:kms:us-west-2:111122223333:key/0a1b2c3d"
+AUDIT_KEY = "arn:aws:kms:us-west-2:111122223333:key/0a1b2c3d-0000-4000-8000-0123456789ab"
 # Settings that no stage in cdk.json has.
 EXTRA_STAGES: dict[str, dict[str, Any]] = {
     "browser": {
@@ -179,6 +184,23 @@ EXTRA_STAGES: dict[str, dict[str, Any]] = {
         "auth": {"apiKeys": True, "admins": ["DataProtection"], "accounts": ["444455556666"]},
         "hrQa": {"spaces": [{"name": "handbooks", "readers": ["*"], "writers": ["hr-team"]}]},
     },
+    # Everything that reports what callers do: the access and usage stacks have functions behind APIs, too.
+    "audited": {
+        "region": "us-west-2",
+        "useCases": ["chatbot", "hrQa", "creditRisk"],
+        "auth": {"apiKeys": True},
+        "budgets": [{"per": "caller", "of": "requests", "every": "day", "limit": 100}],
+        "dashboard": True,
+        "alarms": {
+            "email": "on-call@example.com",
+            "thresholds": {
+                **{"serverErrors": 20, "clientErrorShare": 0.25, "slowApiMilliseconds": 10_000},
+                **{"slowFunctionMilliseconds": 9_500, "functionErrors": 3, "functionThrottles": 4},
+                "oldMessageSeconds": 600,
+            },
+        },
+        "audit": {"retentionDays": 731, "contents": True, "kmsKey": AUDIT_KEY},
+    },
     # Models that answer in place of others.
     "fallbacks": {
         "account": "111122223333",
@@ -302,7 +324,7 @@ class Assembly:
     @property
     def apis(self) -> list[Template]:
         """The templates of the use cases. Each has an API and a table."""
-        others = (f"-{LIFECYCLE}", f"-{UI}", f"-{ACCESS}", f"-{USAGE}", f"-{CALLER_DATA}")
+        others = (f"-{LIFECYCLE}", f"-{UI}", f"-{ACCESS}", f"-{USAGE}", f"-{CALLER_DATA}", f"-{AUDIT}", f"-{DASHBOARD}")
         return [template for template in self.templates if not template.name.endswith(others)]
 
     def template(self, use_case: str) -> Template:

@@ -12,14 +12,16 @@ from aws_cdk import App
 from lambda_src.registry import MODEL_SETTINGS, USE_CASES
 from lambda_src.shared.catalog import models, resolve
 from stacks.access_stack import AccessStack
+from stacks.audit_stack import AuditStack
 from stacks.caller_data_stack import CallerDataStack
 from stacks.config import StageSettings
+from stacks.dashboard_stack import DashboardStack
 from stacks.loading import load_stage
 from stacks.model_choice import with_choices
 from stacks.model_lifecycle_stack import ModelLifecycleStack
 from stacks.ui_stack import UiStack
 from stacks.usage_stack import UsageStack
-from tests.stacks.assemblies import TODAY, cdk_context
+from tests.stacks.assemblies import AUDIT_KEY, TODAY, cdk_context
 from tests.stacks.replacement import Resources, losses, refusals, replaced_resources
 
 Stage = dict[str, Any]
@@ -139,6 +141,12 @@ VALUES: dict[str, tuple[Stage, ...]] = {
         for use_case in USE_CASES
         for store in (("table", "bucket") if use_case.files else ("table",))
     },
+    "audit": (
+        {},
+        {"audit": {}},
+        {"audit": {"retentionDays": 30, "contents": True, "kmsKey": AUDIT_KEY}},
+    ),
+    "dashboard": ({}, {"dashboard": True}),
     "usageReports": ({}, {"usageReports": True}),
     "throttling.rate": ({}, {"throttling": {"rate": 100}}),
     "throttling.burst": ({}, {"throttling": {"burst": 200}}),
@@ -154,6 +162,18 @@ VALUES: dict[str, tuple[Stage, ...]] = {
     "removalPolicy": ({}, {"removalPolicy": "retain"}),
     "alarms.email": ({}, {"alarms": {"email": "a@example.com"}}, {"alarms": {"email": "b@example.com"}}),
     "alarms.topicArn": ({}, {"alarms": {"topicArn": TOPIC}}, {"alarms": {"topicArn": f"{TOPIC}-2"}}),
+    **{
+        f"alarms.thresholds.{name}": ({}, {"alarms": {"thresholds": {name: value}}})
+        for name, value in (
+            ("serverErrors", 20),
+            ("clientErrorShare", 0.25),
+            ("slowApiMilliseconds", 10_000),
+            ("slowFunctionMilliseconds", 9_000),
+            ("functionErrors", 3),
+            ("functionThrottles", 4),
+            ("oldMessageSeconds", 600),
+        )
+    },
     "runtime": ({"useCases": ["chatbot"]}, {"useCases": ["chatbot"], "runtime": "python3.14"}),
     "architecture": ({}, {"architecture": "x86_64"}),
     "tags": (ui(), {**ui(), "tags": {"cost-center": "4711"}}, {**ui(), "tags": {"cost-center": "12"}}),
@@ -245,6 +265,10 @@ def templates(key: bytes, only: str | None) -> dict[str, Resources]:
         stacks.append(UsageStack(app, settings=settings, today=TODAY))
     if settings.caller_data:
         stacks.append(CallerDataStack(app, settings=settings, today=TODAY))
+    if settings.audit:
+        stacks.append(AuditStack(app, settings=settings, audit=settings.audit, today=TODAY))
+    if settings.dashboard:
+        stacks.append(DashboardStack(app, settings=settings, today=TODAY))
     if settings.ui.deployed:
         stacks.append(UiStack(app, settings=settings, today=TODAY, apis=apis))
     assembly = app.synth()

@@ -13,7 +13,7 @@ import pytest
 from syrupy.assertion import SnapshotAssertion
 from syrupy.extensions.json import JSONSnapshotExtension
 
-from tests.stacks.assemblies import ACCESS, CALLER_DATA, STACKS, STAGES, USAGE, Assembly
+from tests.stacks.assemblies import ACCESS, AUDIT, CALLER_DATA, DASHBOARD, STACKS, STAGES, USAGE, Assembly
 
 BASE = "dev"
 
@@ -40,7 +40,7 @@ def templates(assembly_of: Callable[[str], Assembly]) -> dict[str, Any]:
     """The contents of each stack's snapshot."""
     contents = {stack: _content(stack, assembly_of) for stack in STACKS}
     # No stage in cdk.json has them.
-    extra = {ACCESS: "tokens", USAGE: "limited", CALLER_DATA: "erasable"}
+    extra = {ACCESS: "tokens", USAGE: "limited", CALLER_DATA: "erasable", AUDIT: "audited", DASHBOARD: "audited"}
     return {
         **contents,
         **{stack: {stage: normalized(assembly_of(stage), stage, stack)} for stack, stage in extra.items()},
@@ -63,6 +63,6 @@ def reviewed(templates: dict[str, Any], snapshot: SnapshotAssertion) -> Snapshot
     return snapshot.use_extension(JSONSnapshotExtension)
 
 
-@pytest.mark.parametrize("stack", [*STACKS, ACCESS, USAGE, CALLER_DATA])
+@pytest.mark.parametrize("stack", [*STACKS, ACCESS, USAGE, CALLER_DATA, AUDIT, DASHBOARD])
 def test_templates_are_the_reviewed_ones(stack: str, templates: dict[str, Any], reviewed: SnapshotAssertion) -> None:
     assert templates[stack] == reviewed, "if the change is intended, run `make snapshots` and review the diff"

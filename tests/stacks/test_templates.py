@@ -11,7 +11,9 @@ import pytest
 from stacks.config import StageSettings
 from tests.stacks.assemblies import (
     ACCESS,
+    AUDIT,
     CALLER_DATA,
+    DASHBOARD,
     LIFECYCLE,
     TODAY,
     UI,
@@ -98,9 +100,11 @@ def test_there_is_one_stack_per_use_case_and_the_lifecycle_stack(assembly: Assem
     access = {ACCESS} if settings.auth.accepts_tokens else set()
     usage = {USAGE} if settings.records_usage else set()
     caller_data = {CALLER_DATA} if settings.caller_data else set()
+    audit = {AUDIT} if settings.audit else set()
+    dashboard = {DASHBOARD} if settings.dashboard else set()
     chosen = {use_case.id for use_case in settings.chosen_use_cases}
     stacks = {template.name.split("-", 3)[3] for template in assembly.templates}
-    assert stacks == {*chosen, *lifecycle, *ui, *access, *usage, *caller_data}
+    assert stacks == {*chosen, *lifecycle, *ui, *access, *usage, *audit, *dashboard, *caller_data}
     assert {template.name.split("-", 3)[3] for template in assembly.apis} == chosen
 
 
@@ -287,6 +291,8 @@ def test_stacks_have_no_tags(assembly: Assembly) -> None:
 
 def test_logs_have_the_stage_s_retention(assembly: Assembly) -> None:
     for template in assembly.templates:
+        if template.name.endswith(f"-{AUDIT}"):
+            continue
         groups = template.properties("AWS::Logs::LogGroup")
         functions = template.resources("AWS::Lambda::Function")
         api_groups = 2 * len(template.resources("AWS::ApiGateway::RestApi"))

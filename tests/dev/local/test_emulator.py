@@ -119,6 +119,28 @@ print(json.dumps([
     ]
 
 
+def test_writes_to_log_streams_are_checked_for_the_stream(tmp_path: Path) -> None:
+    target = tmp_path / "catalog.json"
+    catalog.write(target)
+    out = run_local(
+        f"""
+import json
+from pathlib import Path
+from dev.local import iam
+from dev.local.catalog import Catalog
+from ministack.core import iam_actions
+iam.ModelAccess(Catalog.read(Path({str(target)!r}))).extend()
+def arn(**body):
+    headers = {{"x-amz-target": "Logs_20140328.PutLogEvents"}}
+    body = json.dumps({{"logGroupName": "/a/audit", **body}}).encode()
+    return iam_actions.extract_resource_arn("logs", "POST", "/", headers, body, {{}}, "us-west-2", "000000000000")
+print(json.dumps([arn(logStreamName="chatbot"), arn()]))
+"""
+    )
+    group = "arn:aws:logs:us-west-2:000000000000:log-group:/a/audit"
+    assert json.loads(out.splitlines()[-1]) == [f"{group}:log-stream:chatbot", group]
+
+
 def test_a_call_without_the_required_guardrail_is_denied(tmp_path: Path) -> None:
     """A role like those in the templates: a model through a profile, with one guardrail in one version."""
     target = tmp_path / "catalog.json"
