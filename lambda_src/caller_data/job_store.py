@@ -17,6 +17,7 @@ from lambda_src.caller_data.queue import JobType
 from lambda_src.shared import aws
 from lambda_src.shared.caller_data import Kept, Piece
 from lambda_src.shared.callers import caller_namespace
+from lambda_src.shared.ids import new_id
 from lambda_src.shared.table import Item, StaleWriteError, Table, check_cursor, item_key, to_item
 
 _DAY_SECONDS = 24 * 3600
@@ -51,7 +52,7 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_d
 
 
 class JobRecord(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
-    """What erasures and exports have in common. Times are seconds since 1970."""
+    """What erasures and exports have in common. Times are seconds since 1970. `write` is new with each write."""
 
     id: str
     subject: str
@@ -60,6 +61,7 @@ class JobRecord(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_
     failed_at: int | None = None
     failed: tuple[str, ...] = ()
     revision: int = 0
+    write: str = ""
 
 
 class ErasureRecord(JobRecord, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
@@ -138,8 +140,15 @@ class JobStore(Table):
 
     def save(self, record: Record) -> Record:
         """Writes a changed record and returns it with its new revision. Raises `StaleWriteError`."""
-        after = msgspec.structs.replace(record, revision=record.revision + 1)
-        self._write_if("put_item", Item=_item(after), **_unchanged(record))
+        after = msgspec.structs.replace(record, revision=record.revision + 1, write=new_id())
+        item = _item(after)
+        shown = {"ReturnValuesOnConditionCheckFailure": "ALL_OLD"}
+        try:
+            self._write_if("put_item", Item=item, **_unchanged(record), **shown)
+        except StaleWriteError as error:
+            # botocore may have repeated a write whose answer was lost. Without this, its job would never go on.
+            if error.item.get("record") != item["record"]:
+                raise
         return after
 
     def finish(self, record: ErasureRecord | ExportRecord) -> None:

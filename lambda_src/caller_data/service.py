@@ -135,7 +135,7 @@ class CallerDataService:
             ),
             Kept(
                 kind="counters",
-                reason="Sums of requests, tokens and costs, without texts",
+                reason="Sums of requests, tokens and costs, with the caller's id and name, without texts",
                 until="their minute, day, month or report expires",
             ),
         ]

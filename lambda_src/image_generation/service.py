@@ -100,13 +100,14 @@ class ImageService:
 
         def call(number: int) -> list[GeneratedImage]:
             answer, _ = self._bedrock.invoke(context, invocation, bodies[number])
-            return family.parse(answer, seed + number)
+            images = family.parse(answer, seed + number)
+            context.count_use(invocation, images=len(images))
+            return images
 
         with ThreadPoolExecutor(max_workers=len(bodies)) as pool:
             images = [image for images in pool.map(call, range(len(bodies))) for image in images]
         if len(images) < body.count:
             raise ModelFailed("The model returned fewer images than requested.")
-        context.used(invocation).add(images=len(images))
         return images
 
     def _save(

@@ -155,6 +155,9 @@ class Budgets:
             for budget, partition in self.of(context, now)
         ]
         for budget, hold in holds:
+            if hold.limit == 0:
+                # Also requests that use nothing of it, such as images of a budget of tokens.
+                raise BudgetExhausted(f"{_name(budget)} admits no requests.")
             if hold.amount > hold.limit:
                 raise _too_large(budget, hold.amount)
         try:
@@ -306,7 +309,7 @@ def _used(uses: list[ModelUse], estimate: Amounts, failure: BaseException | None
         tokens=sum(use.input_tokens + use.output_tokens for use in uses),
         usd=nanodollars(sum(use.estimated_cost or 0 for use in uses)),
     )
-    uncounted = any(use.calls and not use.counted for use in uses)
+    uncounted = any(use.calls > use.counted for use in uses)
     return counted.at_least(estimate) if uncounted and not isinstance(failure, _NOT_BILLED) else counted
 
 

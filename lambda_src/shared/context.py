@@ -97,8 +97,8 @@ class NoAudit:
 class ModelUse(msgspec.Struct):
     """What one request used of one model, summed over its calls. `cached_tokens` are part of `input_tokens`.
 
-    `counted`: whether Bedrock has reported what a call used. `estimated_cost` is in US dollars, see `catalog.cost`;
-    None without a price, or before anything was used.
+    `counted` is how many calls' use Bedrock has reported. `estimated_cost` is in US dollars, see `catalog.cost`; None
+    without a price, or before anything was used.
     """
 
     invocation: catalog.Invocation
@@ -109,7 +109,7 @@ class ModelUse(msgspec.Struct):
     latency_ms: int = 0
     cached_tokens: int = 0
     estimated_cost: float | None = None
-    counted: bool = False
+    counted: int = 0
 
     def add(
         self,
@@ -121,7 +121,7 @@ class ModelUse(msgspec.Struct):
         queries: int = 0,
     ) -> None:
         """Adds what one call used. The price of a token depends on the length of its call's prompt."""
-        self.counted = True
+        self.counted += 1
         self.input_tokens += input_tokens
         self.cached_tokens += cached_tokens
         self.output_tokens += output_tokens
@@ -173,6 +173,11 @@ class Context:
     def used(self, invocation: catalog.Invocation) -> ModelUse:
         """This request's use of the model so far."""
         return self.uses.setdefault(invocation.id, ModelUse(invocation))
+
+    def count_use(self, invocation: catalog.Invocation, **amounts: int) -> None:
+        """Adds what one call used, see `ModelUse.add`. Safe to use from concurrent calls."""
+        with self._lock:
+            self.used(invocation).add(**amounts)
 
     def count_call(self, invocation: catalog.Invocation, latency_ms: int) -> None:
         """Adds one call. Safe to use from concurrent calls."""

@@ -61,13 +61,14 @@ class Embedder:
         vectors, tokens, total = family(self, context, texts, purpose, normalize)
         if len(vectors) != len(texts) or any(len(vector) != self.dimensions for vector in vectors):
             raise ModelFailed("The model's answer does not have the requested vectors.")
-        context.used(self.invocation).add(input_tokens=total)
         return [_normalized(vector) for vector in vectors] if normalize else vectors, tokens, total
 
     def _titan(self, context: Context, texts: list[str], _purpose: Purpose, normalize: bool) -> Vectors:
         def embed_text(text: str) -> dict[str, Any]:
             request = {"inputText": text, "dimensions": self.dimensions, "normalize": normalize}
-            return dict(self._invoke(context, request)[0])
+            answer = dict(self._invoke(context, request)[0])
+            context.count_use(self.invocation, input_tokens=answer["inputTextTokenCount"] or 0)
+            return answer
 
         with ThreadPoolExecutor(max_workers=min(self._concurrent_calls, len(texts))) as pool:
             futures = [pool.submit(embed_text, text) for text in texts]
@@ -87,6 +88,7 @@ class Embedder:
             truncate = "END" if self._truncates else "NONE"
             request = {"texts": texts[start : start + COHERE_BATCH], "input_type": purpose, "truncate": truncate}
             answer, tokens = self._invoke(context, request)
+            context.count_use(self.invocation, input_tokens=tokens)
             vectors += answer["embeddings"]
             total += tokens
         # Cohere counts tokens per batch, so only a single text's are known.

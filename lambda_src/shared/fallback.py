@@ -92,13 +92,14 @@ class Fallbacks:
             return call(context, primary), primary
 
         def called(limited: Context, model: Invocation) -> Result:
-            first_use = model.id not in context.uses
             try:
                 return call(limited, model)
             except (ModelUnavailable, Throttled, Unavailable) as error:
-                if first_use and error.by_model:
+                if error.by_model:
                     # Bedrock bills nothing for such a call, so budgets need not assume that it did.
-                    context.used(model).add()
+                    use = context.used(model)
+                    use.add()
+                    use.counted = use.calls
                 raise
 
         return self._first(context, models, called)

@@ -8,7 +8,8 @@ from msgspec import UNSET, Meta, UnsetType, field
 from lambda_src.shared.schemas import ModelId, NonBlank, RequestModel, ResponseModel, Team, UseCaseId
 from lambda_src.shared.settings import BudgetOf, BudgetPer, Every
 
-CallerId = Annotated[NonBlank, Meta(max_length=400, description="An id as in the logs", examples=["owner:billing"])]
+# With every character of a token's subject in percent encoding, an id has almost 800 characters.
+CallerId = Annotated[NonBlank, Meta(max_length=1_024, description="An id as in the logs", examples=["owner:billing"])]
 Limit = Annotated[float, Meta(ge=0, le=1_000_000_000_000)]
 
 

@@ -3,7 +3,7 @@
 import hashlib
 import time
 from collections.abc import Callable, Iterator
-from datetime import UTC, date, datetime
+from datetime import MAXYEAR, UTC, date, datetime
 from typing import Any
 
 from msgspec import UNSET
@@ -144,6 +144,9 @@ class UsageService:
     def _days(self, query: UsageQuery) -> tuple[date, date]:
         last = query.last or datetime.fromtimestamp(self._now(), UTC).date()
         first = query.first or last.replace(day=1)
+        if last.year == MAXYEAR:
+            # There are no days after its last month.
+            raise InvalidRequest.at("query.to", f"must be before the year {MAXYEAR}")
         if first > last:
             raise InvalidRequest.at("query.from", f"after the last day, {last}")
         if (last - first).days >= MAX_DAYS:
@@ -164,6 +167,9 @@ class UsageService:
             raise InvalidRequest.at("body.limit", "must be a whole number")
         if body.until and body.until.timestamp() <= self._now():
             raise InvalidRequest.at("body.until", "is in the past")
+        if body.until and body.until.year == MAXYEAR:
+            # In UTC it may be in a year that no timestamp has.
+            raise InvalidRequest.at("body.until", f"must be before the year {MAXYEAR}; leave it out for no end")
 
 
 def _in_time(rows: Iterator[UsageRow], context: Context) -> Iterator[UsageRow]:

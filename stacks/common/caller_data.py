@@ -23,8 +23,8 @@ _PART = "caller_data"
 class CallerDataFunction(PythonFunction):
     """Erases and exports, piece by piece; its handler is in the part `caller_data`.
 
-    It may find, change and delete the items of the use case's table, and write to the bucket of exports. What else it
-    needs must be granted.
+    It may find, change and delete the items of the use case's table, and write its files of exports. What else it needs
+    must be granted.
     """
 
     _no_dead_letters = "The worker of erasures and exports invokes it synchronously, and repeats what failed"
@@ -61,7 +61,9 @@ class CallerDataFunction(PythonFunction):
         # A reference from the worker's stack would not let this one replace or delete it.
         resource.function_name = scope.settings.caller_data_function(scope.use_case)
         table.grant_erase(self.role)
-        arn = f"arn:{Aws.PARTITION}:s3:::{exports}/{EXPORTS}/*"
+        # Its own folder of each export: archives and the files of other use cases are out of reach.
+        folder = f"{EXPORTS}/*/files/{scope.use_case.replace('_', '-')}/*"
+        arn = f"arn:{Aws.PARTITION}:s3:::{exports}/{folder}"
         self.role.add_to_policy(iam.PolicyStatement(actions=["s3:PutObject"], resources=[arn]))
         shown = arn
         for token, name in ((Aws.PARTITION, "AWS::Partition"), (Aws.ACCOUNT_ID, "AWS::AccountId")):

@@ -2,9 +2,11 @@
 
 import json
 from collections.abc import Callable
+from fnmatch import fnmatch
 
 import pytest
 
+from lambda_src.caller_data.exports import files_folder
 from lambda_src.caller_data.routes import OWN_ROUTES, ROUTES
 from lambda_src.caller_data.settings import ErasureSettings
 from lambda_src.registry import USE_CASES, UseCase
@@ -75,7 +77,14 @@ def test_a_use_cases_function_reaches_its_own_data_and_only_writes_exports(
     handler = handler_of(use_case.name)
     for action, resource in statements_of(template, handler):
         if action.startswith("s3:") and exports in resource:
-            assert (action, resource.partition(":::")[2]) == ("s3:PutObject", f"{exports}/exports/*")
+            # Not archives, and no files of other use cases.
+            assert (action, resource.partition(":::")[2]) == (
+                "s3:PutObject",
+                f"{exports}/exports/*/files/{use_case.id}/*",
+            )
+            assert fnmatch(
+                f"{files_folder('subject', 'id')}/{use_case.id}/name.json", resource.partition(exports)[2][1:]
+            )
         elif action.startswith(("dynamodb:", "s3:")):
             assert resource.partition("/")[0] in own
             assert action != "dynamodb:Scan"

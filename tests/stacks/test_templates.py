@@ -60,8 +60,8 @@ OBJECTS = (
     *("images", "documents", "photos", "exports"),
     *("models", "models/registered", "models/trained", "batches", "work", "results"),
 )
-# The bucket of exports, as use cases name it.
-EXPORTS = "be-erasable-exports-${AWS::AccountId}-${AWS::Region}/exports/*"
+# The bucket of exports, as use cases name it, and where they write.
+EXPORTS = "be-erasable-exports-${AWS::AccountId}-${AWS::Region}/exports/*/files"
 SOURCES = {("company-policies", "hr/*"), ("company-handbooks", "*")}
 # Buckets of a stage in `EXTRA_STAGES` that exist.
 EXISTING = {("chatbot-photos", "photos/*"), ("hr-qa-documents", "documents/*")}
@@ -167,7 +167,7 @@ def test_resources_are_exact(assembly: Assembly) -> None:
                     assert resource.count("*") == 1
                 elif statement["Action"][0].startswith("s3:"):
                     own = resource.endswith(tuple(f".Arn}}/{prefix}/*" for prefix in OBJECTS))
-                    exports = resource.endswith(f":::{EXPORTS}")
+                    exports = resource.endswith(tuple(f":::{EXPORTS}/{use_case}/*" for use_case in USE_CASES))
                     place = tuple(resource.rpartition(":")[2].split("/", 1))
                     assert own or exports or place in SOURCES | EXISTING
                 elif statement["Action"][0].startswith("es:ESHttp") and "es:ESHttpPut" not in statement["Action"]:

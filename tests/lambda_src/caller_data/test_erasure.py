@@ -159,6 +159,23 @@ def test_a_message_that_was_not_sent_is_sent_by_the_next_request() -> None:
     check_erased(world, before)
 
 
+def test_a_write_whose_answer_is_lost_and_that_is_repeated_does_not_stop_the_erasure() -> None:
+    world, before = filled()
+    erasure = world.erase()
+    table = world.tables["caller-data"]
+    put = table.put_item
+
+    def put_twice(**request: Any) -> None:
+        put(**request)
+        put(**request)
+
+    table.put_item = put_twice  # type: ignore[method-assign]
+    world.run()
+
+    check_erased(world, before)
+    assert world.receipt(erasure)["status"] == "final"
+
+
 @pytest.mark.parametrize("after", [False, True])
 @pytest.mark.parametrize("call", range(1, KILLED_CALLS))
 def test_a_killed_worker_resumes(call: int, after: bool) -> None:

@@ -79,10 +79,14 @@ def test_without_normalize_vectors_are_unchanged() -> None:
     assert math.hypot(*response.items[0].vector) == 2.0
 
 
-def test_one_failed_text_fails_the_request() -> None:
+def test_one_failed_text_fails_the_request_and_the_others_are_counted() -> None:
     model = FakeModel(titan, *[client_error("ThrottlingException")] * 40)
+    request_context = context()
     with pytest.raises(Throttled):
-        make(model).create_embeddings(context(), body=CreateEmbeddings(texts=["a", "b"]))
+        make(model).create_embeddings(request_context, body=CreateEmbeddings(texts=["a", "b"]))
+    (use,) = request_context.uses.values()
+    assert (use.calls, use.counted) == (2, 1)
+    assert use.input_tokens > 0
 
 
 def test_a_vector_of_the_wrong_length_is_a_model_error() -> None:

@@ -7,7 +7,7 @@ import pytest
 from lambda_src.image_generation.models import CreateImages, ImageRecord, ListOrCreateQuery
 from lambda_src.image_generation.service import ImageService
 from lambda_src.shared.bedrock import Bedrock
-from lambda_src.shared.errors import InvalidRequest, ModelFailed, NotFound, Refused, Unavailable
+from lambda_src.shared.errors import InvalidRequest, ModelFailed, NotFound, Refused, Throttled, Unavailable
 from lambda_src.shared.routes import Created
 from lambda_src.shared.store import RecordStore
 from tests.fakes import (
@@ -67,6 +67,15 @@ def test_models_of_one_image_per_call_get_consecutive_seeds() -> None:
     setup = Setup(*answers)
     response = setup.service.create_images(context(), body=CreateImages(prompt="x", count=3, seed=5))
     assert [item.seed for item in response.items] == [5, 6, 7]
+
+
+def test_the_images_of_a_request_that_fails_are_counted() -> None:
+    setup = Setup(stability_answer(5), *[client_error("ThrottlingException")] * 10)
+    request_context = context()
+    with pytest.raises(Throttled):
+        setup.service.create_images(request_context, body=CreateImages(prompt="x", count=2, seed=5))
+    (use,) = request_context.uses.values()
+    assert (use.calls, use.counted, use.images) == (2, 1, 1)
 
 
 def test_titan_and_nova_generate_several_images_per_call() -> None:

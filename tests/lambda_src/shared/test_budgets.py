@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from lambda_src.image_generation.models import CreateImages, ListOrCreateQuery
 from lambda_src.playground.models import CompareCompletions, CreateCompletion
-from lambda_src.shared.budget_store import BudgetStore, Standing
+from lambda_src.shared.budget_store import BudgetOverride, BudgetStore, Standing
 from lambda_src.shared.budgets import NANODOLLARS, OUTPUT_TOKENS, PHOTO_TOKENS, Amounts, Budgets, window_at
 from lambda_src.shared.catalog import cost, resolve
 from lambda_src.shared.context import Context, ModelUse
@@ -60,6 +60,7 @@ class Service:
         self.failure: BaseException | None = None
         self.during: Callable[[], None] = lambda: None
         self.counts = True
+        self.uncounted = 0
 
     def ask(self, context: Context, *, body: Ask) -> Answer:
         self.calls += 1
@@ -93,7 +94,8 @@ class Service:
         return Answer(request_id=context.request_id)
 
     def _use(self, context: Context) -> None:
-        context.count_call(resolve(HAIKU), 1)
+        for _ in range(1 + self.uncounted):
+            context.count_call(resolve(HAIKU), 1)
         if self.counts:
             context.used(resolve(HAIKU)).add(input_tokens=self.tokens)
 
@@ -318,6 +320,14 @@ def test_a_call_that_was_never_counted(failure: Exception, counted: int) -> None
     world.service.failure, world.service.counts = failure, False
     world.status()
     assert (world.committed(), world.reserved()) == (counted, 0)
+
+
+def test_one_of_several_calls_that_was_never_counted() -> None:
+    """Such as a summary before an answer whose stream the client closes: the count of the one is not that of both."""
+    world = World(budget(of="tokens", limit=9_000))
+    world.service.uncounted, world.service.failure = 1, DeadlineExceeded("late")
+    world.status()
+    assert (world.committed(), world.reserved()) == (ESTIMATE, 0)
 
 
 def test_a_stream_is_settled_at_its_end() -> None:
@@ -736,6 +746,18 @@ def test_an_event_that_cannot_be_sent_changes_no_answer() -> None:
 
     world.budgets._send = fail
     assert [world.status(), world.status()] == [200, 429]
+
+
+@pytest.mark.parametrize("of", ["tokens", "usd"])
+def test_a_limit_of_zero_also_blocks_what_uses_nothing_of_it(of: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Images have no tokens, and some models no price."""
+    world = World(budget(of=of, limit=9_000))
+    monkeypatch.setattr(world.budgets, "estimate", lambda arguments: Amounts(requests=1))
+    about = {"id": "x", "per": "caller", "of": of, "every": "day", "owner": CALLER, "createdAt": 0, "createdBy": "a"}
+    world.store.put_override(msgspec.convert({**about, "limit": 0.0}, BudgetOverride))
+    status, body, headers = world.call()
+    assert (status, body["error"]["code"], "Retry-After" in headers) == (429, "budget_exhausted", False)
+    assert world.service.calls == 0
 
 
 def test_limits_cannot_be_checked_without_the_overrides() -> None:

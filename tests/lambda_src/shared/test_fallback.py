@@ -209,7 +209,7 @@ def test_each_model_s_use_is_counted() -> None:
     uses = {use.invocation.id: (use.calls, use.input_tokens, use.counted) for use in request_context.uses.values()}
     # Nothing is billed for the throttled call: budgets count no estimate for it, and its price is known.
     assert request_context.used(HAIKU).estimated_cost == 0
-    assert uses == {HAIKU.id: (1, 0, True), NOVA.id: (1, 10, True)}
+    assert uses == {HAIKU.id: (1, 0, 1), NOVA.id: (1, 10, 1)}
 
 
 def test_a_call_without_an_answer_may_be_billed() -> None:
@@ -318,7 +318,7 @@ def test_a_stream_without_a_text_is_replaced(broken: list[Any]) -> None:
     assert request_context.used(NOVA).output_tokens == 5
     # A stream that was opened may be billed.
     uses = {use.invocation.id: (use.calls, use.counted) for use in request_context.uses.values()}
-    assert uses == {NOVA.id: (1, True), **({} if broken is THROTTLED else {HAIKU.id: (1, False)})}
+    assert uses == {NOVA.id: (1, 1), **({} if broken is THROTTLED else {HAIKU.id: (1, 0)})}
 
 
 def test_a_stream_with_a_text_is_not_replaced() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from lambda_src.access.authorizer.tokens import MAX_SUBJECT, caller_id
 from lambda_src.shared.budget_store import BudgetStore
 from lambda_src.shared.budgets import OVERRIDES_SECONDS, Budgets
 from lambda_src.shared.errors import BudgetExhausted
@@ -85,6 +86,27 @@ def test_a_caller_sees_its_own_use_only() -> None:
         }
     ]
     assert report["total"]["requests"] == 2
+
+
+@pytest.mark.parametrize("path", ["/usage", "/admin/usage"])
+def test_the_last_year_of_the_calendar_is_refused(path: str) -> None:
+    status, answer = Setup().call("GET", path, **{"from": "9999-12-01", "to": "9999-12-31"})
+    assert (status, answer["error"]["details"][0]["path"]) == (400, "query.to")
+
+
+def test_an_end_that_no_timestamp_can_show_is_refused_and_does_not_break_the_list() -> None:
+    setup = Setup(DAILY)
+    status, answer = setup.call("POST", "/admin/budget-overrides", OVERRIDE | {"until": "9999-12-31T23:59:59-14:00"})
+    assert (status, answer["error"]["details"][0]["path"]) == (400, "body.until")
+    assert setup.report("/admin/budgets")["overrides"] == []
+
+
+def test_the_longest_id_of_a_caller_is_found_and_limited() -> None:
+    longest = caller_id("https://login.example.com", "%" * MAX_SUBJECT)
+    setup = Setup(DAILY)
+    setup.add(longest)
+    assert setup.report("/admin/usage", caller=longest)["total"]["requests"] == 1
+    assert setup.call("POST", "/admin/budget-overrides", OVERRIDE | {"owner": longest})[0] == 201
 
 
 def test_an_administrator_sees_everyone_s_and_filters() -> None:
