@@ -153,7 +153,7 @@ def test_a_caller_exports_and_erases_everything_and_others_keep_theirs(
     assert ana.fetch(export["url"]).status in (403, 404)
     assert counts(bob) == dict.fromkeys(LISTS, 1)
     assert embed(bob) == 200
-    # Nowhere, also in no log.
+    # In no store, and in no log.
     assert places_with(mine) == []
     assert left_of(owner) == []
     assert (left_of(other), places_with(theirs)) == others
