@@ -12,6 +12,10 @@ ExportStatus = Literal["running", "ready", "failed", "expired"]
 CallerId = Annotated[str, Meta(pattern=r"^[!-~]{1,1024}$(?!\n)", examples=["owner:billing-service"])]
 
 
+class NoQuery(RequestModel):
+    """No parameters: one that is sent, such as a caller, is refused."""
+
+
 class RequestErasure(RequestModel):
     """`caller` is the caller's id, as logs and `requestedBy` fields show it."""
 

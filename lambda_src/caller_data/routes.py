@@ -3,7 +3,7 @@
 No route has an idempotency key: while an erasure or export runs, another request returns the same one.
 """
 
-from lambda_src.caller_data.models import ErasureAnswer, ErasureList, ExportAnswer, RequestErasure
+from lambda_src.caller_data.models import ErasureAnswer, ErasureList, ExportAnswer, NoQuery, RequestErasure
 from lambda_src.shared.routes import ADMIN, Route
 from lambda_src.shared.schemas import ListQuery
 
@@ -16,6 +16,7 @@ OWN_ROUTES = (
         operation="erase_own",
         summary="Erase what is kept of you",
         status=202,
+        query=NoQuery,
         response=ErasureAnswer,
     ),
     Route(

@@ -16,6 +16,7 @@ from lambda_src.caller_data.models import (
     ExportAnswer,
     ExportedData,
     KeptData,
+    NoQuery,
     RequestErasure,
 )
 from lambda_src.caller_data.queue import Job, Queue
@@ -52,7 +53,7 @@ class CallerDataService:
         self._exports = exports or Exports(str(settings.bucket_name))
         self._now = now
 
-    def erase_own(self, context: Context) -> ErasureAnswer:
+    def erase_own(self, context: Context, *, query: NoQuery | None = None) -> ErasureAnswer:
         """Starts an erasure, or returns the one that runs."""
         return self._erase(context, context.caller)
 

@@ -319,3 +319,10 @@ def test_an_administrator_erases_a_caller_and_lists_the_receipts() -> None:
 def test_a_caller_that_is_none_is_refused(caller: Any) -> None:
     status, body = World().call("POST", "/admin/erasures", {"caller": caller}, **as_officer())
     assert (status, body["error"]["details"][0]["path"]) == (400, "body.caller")
+
+
+def test_an_erasure_of_somebody_else_is_refused_and_is_not_ones_own() -> None:
+    world = World()
+    status, body = world.call("DELETE", "/me", queryStringParameters={"caller": "owner:other"})
+    assert (status, body["error"]["details"][0]["path"]) == (400, "query.caller")
+    assert world.call("GET", "/me/erasures/{id}", path={"id": "019ac3a0-0000-7000-8000-000000000000"})[0] == 404
