@@ -4,6 +4,7 @@ import json
 import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from itertools import chain
 from typing import Any
 
 import boto3
@@ -26,10 +27,14 @@ def client(service: str) -> Any:
     )
 
 
-def places_with(*texts: str, logs: bool = True) -> list[str]:
-    """Where any of the texts is stored: tables, buckets with all versions, queues, the search index and logs."""
-    sources = [*_tables(), *_buckets(), *_queues(), *_index(), *(_logs() if logs else ())]
-    return [place for place, content in sources if any(text.encode() in content for text in texts)]
+def places_with(*texts: str) -> dict[str, list[str]]:
+    """Where each of the texts is stored: tables, buckets with all versions, queues, the search index and logs."""
+    places: dict[str, list[str]] = {text: [] for text in texts}
+    for place, content in chain(_tables(), _buckets(), _queues(), _index(), _logs()):
+        for text, found in places.items():
+            if text.encode() in content:
+                found.append(place)
+    return places
 
 
 def _tables() -> Iterator[tuple[str, bytes]]:
