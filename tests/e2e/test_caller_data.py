@@ -112,8 +112,8 @@ def test_a_caller_exports_and_erases_everything_and_others_keep_theirs(
     mine, theirs = f"ana{uuid.uuid4().hex[:8]}", f"bob{uuid.uuid4().hex[:8]}"
     fill(ana, mine)
     fill(bob, theirs)
-    texts = {mine, theirs, owner, other, caller_namespace(owner), caller_namespace(other)}
-    before = places_with(*texts)
+    searched = {mine, theirs, owner, other, caller_namespace(owner), caller_namespace(other)}
+    before = places_with(*searched)
     assert before[mine]
     assert not_kept(before[owner])
     assert not_kept(before[caller_namespace(owner)])
@@ -157,7 +157,7 @@ def test_a_caller_exports_and_erases_everything_and_others_keep_theirs(
     assert counts(bob) == dict.fromkeys(LISTS, 1)
     assert embed(bob) == 200
     # In no store, and in no log.
-    after = places_with(*texts)
+    after = places_with(*searched)
     assert after[mine] == []
     assert not_kept([*after[owner], *after[caller_namespace(owner)]]) == []
     for text in (theirs, other, caller_namespace(other)):
