@@ -81,7 +81,7 @@ screenshots: setup ## take the screenshots in docs/images
 
 test-e2e: setup-local ## run the smoke test, the end-to-end tests and LangChain's standard tests: make test-e2e [STAGE=local]
 	@python -m dev.tools.smoke --stage $(LOCAL_STAGE)
-	@STAGE=$(LOCAL_STAGE) $(PYTEST) tests/e2e clients/tests/integration
+	@STAGE=$(LOCAL_STAGE) $(PYTEST) -n 2 --dist loadfile tests/e2e clients/tests/integration
 
 test-credit-peers: .cache/credit-peers/ready ## compare the credit risk trainer with optbinning and statsmodels: make test-credit-peers [DATA=loans.csv.gz]
 	@DATA="$(DATA)" PYTHONPATH=. .cache/credit-peers/bin/python tests/credit_model_peers/test_peers.py
