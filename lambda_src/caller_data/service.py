@@ -120,6 +120,13 @@ class CallerDataService:
         self._queue.send(Job(job=job_type(type(record)), subject=record.subject, id=record.id))
         logger.info(message, request_id=context.request_id, caller=context.caller, id=record.id)
 
+    def _kept_audit_trail(self) -> list[Kept]:
+        if not self._settings.audit_group:
+            return []
+        contents = " and the texts of requests and answers" if self._settings.audit_contents else ""
+        reason = f"The audit trail is a record of what was done; it has the caller's id{contents}"
+        return [Kept(kind="auditTrail", reason=reason, until="audit.retentionDays after they were written")]
+
     def _kept(self) -> list[Kept]:
         """What no erasure reaches, in any use case."""
         texts = " and, with `payloadLogging`, prompts and answers" if self._settings.payload_logging else ""
@@ -129,6 +136,7 @@ class CallerDataService:
                 reason=f"Lines of logs cannot be deleted singly; they have the caller's id{texts}",
                 until=f"{self._settings.log_retention_days} days after they were written (logRetentionDays)",
             ),
+            *self._kept_audit_trail(),
             Kept(
                 kind="backups",
                 reason="Tables can be restored to any time of these days; request the erasure again after that",

@@ -9,7 +9,7 @@ import pytest
 from lambda_src.caller_data.worker.worker import GIVEN_UP_SECONDS
 from lambda_src.registry import USE_CASES
 from lambda_src.shared.callers import caller_namespace
-from tests.fakes import CALLER, OTHER, identity
+from tests.fakes import CALLER, OTHER, context, identity
 from tests.lambda_src.caller_data.world import World
 from tests.lambda_src.chatbot.world import Killer
 
@@ -326,3 +326,12 @@ def test_an_erasure_of_somebody_else_is_refused_and_is_not_ones_own() -> None:
     status, body = world.call("DELETE", "/me", queryStringParameters={"caller": "owner:other"})
     assert (status, body["error"]["details"][0]["path"]) == (400, "query.caller")
     assert world.call("GET", "/me/erasures/{id}", path={"id": "019ac3a0-0000-7000-8000-000000000000"})[0] == 404
+
+
+@pytest.mark.parametrize("contents", [False, True])
+def test_the_receipt_names_the_audit_trail(contents: bool) -> None:
+    world = World()
+    world.settings = msgspec.structs.replace(world.settings, audit_group="/audit", audit_contents=contents)
+    erasure = world.service().erase_own(context())
+    (kept,) = [each for each in erasure.kept if each.kind == "auditTrail"]
+    assert ("texts" in kept.reason) is contents
