@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, UnsetType
 
-from lambda_src.shared.schemas import RequestModel, ResponseModel
+from lambda_src.shared.schemas import RequestModel, ResponseModel, Secret
 
 ErasureStatus = Literal["running", "erased", "final", "failed"]
 ExportStatus = Literal["running", "ready", "failed", "expired"]
@@ -89,7 +89,7 @@ class ExportAnswer(ResponseModel, kw_only=True):
     requested_at: str
     ready_at: str | UnsetType = UNSET
     expires_at: str | UnsetType = UNSET
-    url: str | UnsetType = UNSET
+    url: Secret | UnsetType = UNSET
     url_expires_at: str | UnsetType = UNSET
     bytes: int | UnsetType = UNSET
     failed: list[str] | UnsetType = UNSET
