@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from tests.stacks.assemblies import EXTRA_STAGES, ROOT, STACKS, USAGE, cdk_context
+from tests.stacks.assemblies import AUDIT, EXTRA_STAGES, ROOT, STACKS, USAGE, cdk_context
 
 
 def run(tmp_path: Path, **context: Any) -> subprocess.CompletedProcess[str]:
@@ -26,7 +26,7 @@ def test_it_writes_the_stacks_of_a_stage(tmp_path: Path) -> None:
     process = run(tmp_path, stage="local", today="2026-11-24")
 
     assert process.returncode == 0, process.stderr
-    assert len(list(tmp_path.glob("bedrock-endpoints-local-*.template.json"))) == len((*STACKS, USAGE))
+    assert len(list(tmp_path.glob("bedrock-endpoints-local-*.template.json"))) == len((*STACKS, USAGE, AUDIT))
     assert "Express Mode" not in process.stderr
     assert "hr-qa search: OpenSearch Serverless NextGen scales to zero, floor 0 USD" in process.stderr
 

@@ -244,11 +244,6 @@ def test_tokens_know_no_policies(assembly_of: Assemble) -> None:
     assert assembly_of("browser").template("credit-risk").resources("AWS::IAM::ManagedPolicy") == {}
 
 
-def test_other_apis_have_no_invoke_policies(assembly_of: Assemble) -> None:
-    for other in assembly_of("prod").templates:
-        assert bool(other.resources("AWS::IAM::ManagedPolicy")) == other.name.endswith("credit-risk")
-
-
 def test_alarms_watch_the_champion(template: Template) -> None:
     alarms: dict[str, list[Any]] = {}
     for alarm in template.properties("AWS::CloudWatch::Alarm"):

@@ -8,7 +8,7 @@ import pytest
 
 from stacks.loading import ConfigError, load_stage
 from stacks.model_choice import data_flows
-from tests.stacks.assemblies import STAGES, TODAY, Assembly, Template, plain, settings_of
+from tests.stacks.assemblies import TODAY, Assembly, Template, plain, settings_of
 
 Assemble = Callable[[str], Assembly]
 HAIKU, NOVA_2, NOVA, MICRO = (
@@ -187,7 +187,7 @@ def test_functions_get_the_fallbacks_with_the_stage_s_cost_profiles(assembly_of:
         assert all("=" in each for each in chain)
 
 
-@pytest.mark.parametrize("stage", [*STAGES, "europe"])
+@pytest.mark.parametrize("stage", ["dev", "prod", "europe"])
 def test_a_stage_without_fallbacks_has_nothing_of_them(stage: str, assembly_of: Assemble) -> None:
     for template in assembly_of(stage).templates:
         assert "fallback" not in json.dumps(template.content).lower()

@@ -1,6 +1,7 @@
 """Rules for every stack in every stage."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from lambda_src import registry
 from stacks.config import StageSettings
 from tests.stacks.assemblies import (
     ACCESS,
@@ -382,3 +384,23 @@ def test_functions_that_may_send_to_their_own_queue_are_not_stopped_as_loops(ass
                 for statement in policy["PolicyDocument"]["Statement"]
             )
             assert (properties.get("RecursiveLoop") == "Allow") == sends, (template.name, function)
+
+
+def test_callers_have_a_policy_with_the_routes_of_their_use_case(assembly: Assembly) -> None:
+    for template in assembly.apis:
+        use_case = registry.find(template.name.split("-", 3)[3])
+        policies = template.properties("AWS::IAM::ManagedPolicy")
+        if settings_for(template).auth.type != "iam":
+            # Those of a pool need none.
+            assert not policies
+        elif use_case.name != "credit_risk":
+            (policy,) = policies
+            (statement,) = policy["PolicyDocument"]["Statement"]
+            assert statement["Action"] == "execute-api:Invoke"
+            allowed = [plain(resource).partition("/v1/")[2] for resource in listed(statement["Resource"])]
+            expected = [f"{route.method}{re.sub('{[^}]*}', '*', route.path)}" for route in use_case.routes]
+            assert sorted(allowed) == sorted(expected)
+
+
+def listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
