@@ -194,26 +194,17 @@ class Counters(Table):
 
     def read(self, model: str, first: str, last: str, deadline: Deadline) -> Iterator[DayCounts]:
         """The counters from day to day, both included, in order of the days. Raises `DeadlineExceeded`."""
-        options: dict[str, Any] = {}
+        cursor: str | None = None
         while True:
             deadline.require(_PAGE_SECONDS)
-            page = self._call(
-                "query",
-                KeyConditionExpression="pk = :pk AND sk BETWEEN :first AND :last",
-                # `~` sorts after all characters of a subject.
-                ExpressionAttributeValues={
-                    ":pk": {"S": _partition(model)},
-                    ":first": {"S": first},
-                    ":last": {"S": f"{last}#~"},
-                },
-                **options,
-            )
-            for item in page["Items"]:
+            # `~` sorts after all characters of a subject.
+            page = self._query(_partition(model), cursor=cursor, between=(first, f"{last}#~"), forward=True)
+            for item in page.items:
                 day, subject, _ = item["sk"]["S"].split("#")
                 yield DayCounts(day, subject, {name: int(value["N"]) for name, value in item.items() if "N" in value})
-            if "LastEvaluatedKey" not in page:
+            cursor = page.cursor
+            if cursor is None:
                 return
-            options = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
 
     def read_all(self, model: str, deadline: Deadline) -> Iterator[DayCounts]:
         """All counters of a model. Raises `DeadlineExceeded`."""

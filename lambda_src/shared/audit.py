@@ -51,7 +51,7 @@ class AuditLog:
         self._now = now
         self._where = {
             "logGroupName": settings.audit_group,
-            "logStreamName": settings.use_case.replace("_", "-"),
+            "logStreamName": settings.use_case_id,
         }
 
     def entry(self, request: HttpRequest, route: Route | None, context: Context) -> NoAudit:
@@ -62,7 +62,7 @@ class AuditLog:
 
     def write(self, record: Mapping[str, Any], contents: Any = None) -> None:
         """Stores a record, with what fits of `contents`. Raises `Unavailable`."""
-        fields = {"stage": self._settings.stage, "use_case": self._settings.use_case.replace("_", "-"), **record}
+        fields = {"stage": self._settings.stage, "use_case": self._settings.use_case_id, **record}
         event = {"timestamp": int(self._now() * 1000), "message": _encoded(fields, contents)}
         try:
             answer = self._put(event)

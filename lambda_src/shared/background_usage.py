@@ -4,8 +4,6 @@ import time
 from collections.abc import Callable
 
 from lambda_src.shared.context import Context
-from lambda_src.shared.errors import ApiError
-from lambda_src.shared.observability import logger
 from lambda_src.shared.settings import Settings
 
 Record = Callable[[Context, str], None]
@@ -21,13 +19,9 @@ def background_usage(settings: Settings) -> Record | None:
     store = UsageStore(settings.usage_table)
 
     def record(context: Context, caller: str) -> None:
-        """The work is done: a store that fails must not repeat it."""
-        use_case = settings.use_case.replace("_", "-")
-        try:
-            rows = usage_rows(context.uses.values(), caller=caller, use_case=use_case, now=time.time(), background=True)
-            for row in rows:
-                store.add(row)
-        except ApiError as error:
-            logger.warning("use not recorded", request_id=context.request_id, error=type(error).__name__)
+        rows = usage_rows(
+            context.uses.values(), caller=caller, use_case=settings.use_case_id, now=time.time(), background=True
+        )
+        store.record(rows, context.request_id)
 
     return record

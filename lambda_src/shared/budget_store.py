@@ -96,14 +96,7 @@ class BudgetStore(Table):
 
     def overrides(self) -> list[BudgetOverride]:
         """All of them, also those that have ended. Raises `Unavailable`."""
-        overrides: list[BudgetOverride] = []
-        cursor: str | None = None
-        while True:
-            page = self._query(_OVERRIDES, cursor=cursor, forward=True)
-            overrides += [msgspec.json.decode(item["record"]["B"], type=BudgetOverride) for item in page.items]
-            cursor = page.cursor
-            if cursor is None:
-                return overrides
+        return [msgspec.json.decode(item["record"]["B"], type=BudgetOverride) for item in self._items(_OVERRIDES)]
 
     def put_override(self, override: BudgetOverride) -> None:
         """Replaces the one with the same id. Raises `Unavailable`."""

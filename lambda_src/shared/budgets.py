@@ -220,16 +220,9 @@ class Budgets:
         return self._overrides
 
     def _record(self, context: Context, uses: list[ModelUse], now: float) -> None:
-        """The answer is paid for: a store that fails must not withhold it."""
-        grant = context.grant
-        use_case = self._settings.use_case.replace("_", "-")
-        try:
-            for row in usage_rows(
-                uses, caller=context.caller, use_case=use_case, now=now, team=grant.team, name=grant.name
-            ):
-                self._usage.add(row)
-        except ApiError as error:
-            logger.warning("use not recorded", request_id=context.request_id, error=type(error).__name__)
+        use_case, grant = self._settings.use_case_id, context.grant
+        rows = usage_rows(uses, caller=context.caller, use_case=use_case, now=now, team=grant.team, name=grant.name)
+        self._usage.record(rows, context.request_id)
 
     def _warn(self, context: Context, budget: Budget, hold: Hold, standing: Standing, now: float) -> None:
         """Sends an event when use first reaches a share in this window. Never raises an `ApiError`."""

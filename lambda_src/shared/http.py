@@ -278,7 +278,7 @@ def _audit_of(settings: Settings) -> "AuditLog | None":
 
 
 def _covers(grant: Grant, settings: Settings) -> bool:
-    return grant.use_cases is None or settings.use_case.replace("_", "-") in grant.use_cases
+    return grant.use_cases is None or settings.use_case_id in grant.use_cases
 
 
 def _as_api_error(failure: Exception, context: Context) -> ApiError:

@@ -61,6 +61,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     audit_group: str = ""
     audit_contents: bool = False
 
+    @property
+    def use_case_id(self) -> str:
+        """The name in kebab case, as callers know it."""
+        return self.use_case.replace("_", "-")
+
     def admits(self, roles: tuple[str, ...], groups: frozenset[str], *, by_token: bool) -> bool:
         """Whether a caller in these groups may call a route of these roles. A use case with roles says which may.
 

@@ -6,7 +6,7 @@ it themselves.
 
 import re
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -89,6 +89,16 @@ class Table:
         answer = self._call("query", KeyConditionExpression=condition, ExpressionAttributeValues=values, **options)
         last = answer.get("LastEvaluatedKey")
         return ItemPage(answer["Items"], last["sk"]["S"] if last else None)
+
+    def _items(self, partition: str, between: tuple[str, str] | None = None) -> Iterator[Item]:
+        """All items of a partition, or those between two sort keys, in their order."""
+        cursor: str | None = None
+        while True:
+            page = self._query(partition, cursor=cursor, between=between, forward=True)
+            yield from page.items
+            cursor = page.cursor
+            if cursor is None:
+                return
 
     def _update(self, key: Item, changes: Mapping[str, Any], **arguments: Any) -> Item:
         """The item after `update_arguments(changes, ...)`. Raises `StaleWriteError`."""

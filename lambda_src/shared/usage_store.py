@@ -13,6 +13,8 @@ import msgspec
 
 from lambda_src.shared.callers import caller_namespace
 from lambda_src.shared.context import ModelUse
+from lambda_src.shared.errors import ApiError
+from lambda_src.shared.observability import logger
 from lambda_src.shared.table import Item, Table, from_item, item_key, to_attribute
 
 # Amounts of money are whole billionths of a dollar: sums of them are exact, and a token costs at least some.
@@ -79,6 +81,14 @@ class UsageStore(Table):
             ExpressionAttributeValues={f":{name}": to_attribute(value) for name, value in values.items()},
         )
 
+    def record(self, rows: Iterable[UsageRow], request_id: str) -> None:
+        """Adds all rows. The work is done and paid for: a store that fails must neither withhold nor repeat it."""
+        try:
+            for row in rows:
+                self.add(row)
+        except ApiError as error:
+            logger.warning("use not recorded", request_id=request_id, error=type(error).__name__)
+
     def rows(self, first: date, last: date, caller: str | None = None) -> Iterator[UsageRow]:
         """The items of these days, of one caller or all. Raises `Unavailable`."""
         for month in _months(first, last):
@@ -89,15 +99,6 @@ class UsageStore(Table):
                 row = _row(item)
                 if start <= row.day <= end:
                     yield row
-
-    def _items(self, partition: str, between: tuple[str, str] | None) -> Iterator[Item]:
-        cursor: str | None = None
-        while True:
-            page = self._query(partition, cursor=cursor, between=between, forward=True)
-            yield from page.items
-            cursor = page.cursor
-            if cursor is None:
-                return
 
 
 def usage_rows(
