@@ -3,7 +3,6 @@
 from datetime import date
 
 from aws_cdk import aws_cloudwatch as cloudwatch
-from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
 from lambda_src.access.routes import ROUTES
@@ -43,9 +42,7 @@ class AccessStack(UseCaseStack):
             environment=table.environment if table else {},
             alarms=alarms,
         )
-        resource = authorizer.function.node.default_child
-        assert isinstance(resource, lambda_.CfnFunction)
-        resource.function_name = authorizer_name(self.settings)
+        authorizer.resource.function_name = authorizer_name(self.settings)
         if table:
             table.grant_get(authorizer.role)
         alarms.add(

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 
 from aws_cdk import Aws, Duration
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_lambda as lambda_
 
 from lambda_src.shared.caller_data import EXPORTS
 from stacks.common.alarms import Alarms
@@ -12,7 +11,7 @@ from stacks.common.bucket import PrivateBucket
 from stacks.common.nag import acknowledge
 from stacks.common.python_function import PythonFunction
 from stacks.common.table import Table
-from stacks.common.use_case_stack import UseCaseStack
+from stacks.common.use_case_stack import UseCaseStack, kebab
 from stacks.config import StageSettings
 
 # The worker waits ten seconds longer.
@@ -56,13 +55,11 @@ class CallerDataFunction(PythonFunction):
             timeout=_TIMEOUT,
             part=_PART,
         )
-        resource = self.function.node.default_child
-        assert isinstance(resource, lambda_.CfnFunction)
         # A reference from the worker's stack would not let this one replace or delete it.
-        resource.function_name = scope.settings.caller_data_function(scope.use_case)
+        self.resource.function_name = scope.settings.caller_data_function(scope.use_case)
         table.grant_erase(self.role)
         # Its own folder of each export: archives and the files of other use cases are out of reach.
-        folder = f"{EXPORTS}/*/files/{scope.use_case.replace('_', '-')}/*"
+        folder = f"{EXPORTS}/*/files/{kebab(scope.use_case)}/*"
         arn = f"arn:{Aws.PARTITION}:s3:::{exports}/{folder}"
         self.role.add_to_policy(iam.PolicyStatement(actions=["s3:PutObject"], resources=[arn]))
         shown = arn

@@ -83,6 +83,13 @@ class PythonFunction(Construct):
         self._add_alarms(alarms)
         self._acknowledge(target)
 
+    @property
+    def resource(self) -> lambda_.CfnFunction:
+        """The function's resource in the template, for properties that CDK's construct does not change later."""
+        resource = self.function.node.default_child
+        assert isinstance(resource, lambda_.CfnFunction)
+        return resource
+
     def _handler(self, package: Package) -> str:
         return package.handler
 
@@ -267,9 +274,7 @@ class QueueFunction(PythonFunction):
         Otherwise Lambda takes that for a mistake, and drops the sixteenth message or so.
         https://docs.aws.amazon.com/lambda/latest/dg/invocation-recursion.html
         """
-        resource = self.function.node.default_child
-        assert isinstance(resource, lambda_.CfnFunction)
-        resource.recursive_loop = "Allow"
+        self.resource.recursive_loop = "Allow"
 
 
 class ScheduledFunction(PythonFunction):
