@@ -2,8 +2,8 @@
 One `POST` that costs money, from the click to its response.
 
 Streamlit runs a page's script again after every click, and ends the run before. The request is therefore sent by a
-thread of its own, its state is kept in the session, and every run of the page waits for the same response. An
-idempotency key, which a reload restores from the page's URL, makes sure that nothing is charged twice.
+thread of its own, its state outlives page changes and reloads, and every run of the page waits for the same response.
+An idempotency key, which a reload restores from the page's URL, makes sure that nothing is charged twice.
 """
 
 import hashlib
@@ -11,13 +11,14 @@ import json
 import secrets
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, wait
 from dataclasses import dataclass, field
 from typing import Any
 
 import streamlit as st
 
+from ui import lists, tab_state
 from ui.client import Client, Failure
 from ui.session import client
 
@@ -25,6 +26,9 @@ _PARAMETER = "try"
 # The second click of a double click may arrive when the first response is already there.
 _DOUBLE_CLICK_SECONDS = 0.6
 _WAIT_SECONDS = 0.1
+
+# Receives the text so far.
+Show = Callable[[str], None]
 
 
 @dataclass
@@ -82,16 +86,18 @@ class _State:
 class ApiRequest:
     """A `POST` of a use case; only one runs at a time. Pass `start` to the button's `on_click`."""
 
-    def __init__(self, use_case: str, path: str) -> None:
+    def __init__(self, use_case: str, path: str, name: str = "") -> None:
+        """`name` distinguishes requests to the same path that run at the same time."""
         self.use_case = use_case
         self.path = path
+        self.name = name
         # The response may have arrived while another page was shown.
-        self._keep_response()
-        self._was_running = self.running
+        self.keep_response()
+        self.was_running = self.running
 
     @property
     def _state(self) -> _State:
-        state: _State = st.session_state.setdefault(f"api_request {self.use_case} {self.path}", _State())
+        state: _State = tab_state.values().setdefault(f"api_request {self.use_case} {self.path} {self.name}", _State())
         return state
 
     @property
@@ -123,33 +129,23 @@ class ApiRequest:
         """Handles the click. A second click, while the request runs or right after its response, is ignored."""
         state = self._state
         if not state.running and time.monotonic() - state.ended > _DOUBLE_CLICK_SECONDS:
-            st.query_params[_PARAMETER] = _attempt()
+            # First: every use of Streamlit may end this run.
             state.started = True
+            st.query_params[_PARAMETER] = _attempt()
 
-    def run(
-        self,
-        body: Mapping[str, Any],
-        waiting: str,
-        problem: str | None = None,
-        show: Callable[[str], None] | None = None,
-    ) -> None:
+    def run(self, body: Mapping[str, Any], waiting: str, problem: str | None = None, show: Show | None = None) -> None:
         """Sends `body` if the request was started, or stores the `problem`, and waits for the response.
 
         With `show` the response is streamed from `<path>/stream`: `show` receives the text so far again and again.
         """
-        if self.running and not self._has_problem(problem):
-            with st.spinner(waiting, show_time=True):
-                self._wait(self._sent(body, stream=show is not None), show)
-            self._keep_response()
-        if self._was_running:
-            # The button was drawn disabled.
-            st.rerun()
+        run_all([(self, body, show)], waiting, problem)
 
     def replace_response(self, response: dict[str, Any] | None) -> None:
         """Replaces the last response with an earlier one or with none."""
         self._state.response, self._state.failure = response, None
 
-    def _has_problem(self, problem: str | None) -> bool:
+    def has_problem(self, problem: str | None) -> bool:
+        """Stores the problem, unless the request has been sent. Returns whether there is nothing to wait for."""
         state = self._state
         with state.lock:
             if state.call is None:
@@ -157,7 +153,7 @@ class ApiRequest:
                 state.started = state.started and not problem
             return not state.running
 
-    def _sent(self, body: Mapping[str, Any], *, stream: bool) -> _Call | None:
+    def send(self, body: Mapping[str, Any], *, stream: bool) -> _Call | None:
         """The request that runs, sent now unless an earlier run has sent it."""
         state, api, key = self._state, client(), self._key(body)
         # Every use of Streamlit may end this run: what is inside must not be left half done.
@@ -169,16 +165,7 @@ class ApiRequest:
                 threading.Thread(target=state.call.send, args=(api,), daemon=True).start()
             return state.call
 
-    def _wait(self, call: _Call | None, show: Callable[[str], None] | None) -> None:
-        shown = ""
-        while call and not wait([call.response], _WAIT_SECONDS).done:
-            if show and call.text != shown:
-                shown = call.text
-                show(shown)
-            # Ends this run if the user clicked something; the next run waits on.
-            _ = self._state
-
-    def _keep_response(self) -> None:
+    def keep_response(self) -> None:
         """Moves the response, once it has arrived, from the call to the session."""
         state = self._state
         call = state.call
@@ -191,6 +178,7 @@ class ApiRequest:
             if state.call is not call:
                 return
             state.call, state.ended = None, time.monotonic()
+            lists.forget(self.use_case)
             if error is None:
                 state.response = call.response.result()
             elif isinstance(error, Failure):
@@ -201,6 +189,34 @@ class ApiRequest:
     def _key(self, body: Mapping[str, Any]) -> str:
         content = json.dumps([_attempt(), self.use_case, self.path, body], sort_keys=True)
         return hashlib.sha256(content.encode()).hexdigest()[:32]
+
+
+def run_all(
+    requests: Sequence[tuple[ApiRequest, Mapping[str, Any], Show | None]], waiting: str, problem: str | None = None
+) -> None:
+    """Runs requests at the same time, each with its body and its `show`, as `ApiRequest.run` does."""
+    running = [item for item in requests if item[0].running and not item[0].has_problem(problem)]
+    if running:
+        with st.spinner(waiting, show_time=True):
+            _wait([(request.send(body, stream=show is not None), show) for request, body, show in running])
+        for request, _, _ in running:
+            request.keep_response()
+    if any(request.was_running for request, _, _ in requests):
+        # The button was drawn disabled.
+        st.rerun()
+
+
+def _wait(calls: Sequence[tuple[_Call | None, Show | None]]) -> None:
+    shown: dict[int, str] = {}
+    waiting = True
+    while waiting:
+        waiting = bool(wait([call.response for call, _ in calls if call], _WAIT_SECONDS).not_done)
+        for number, (call, show) in enumerate(calls):
+            if call and show and call.text != shown.get(number, ""):
+                shown[number] = call.text
+                show(call.text)
+        # Ends this run if the user clicked something; the next run waits on.
+        _ = st.session_state.get(_PARAMETER)
 
 
 def _attempt() -> str:

@@ -1,7 +1,6 @@
 """Components of the pages. Text from users and models is shown as plain text, never as HTML or Markdown."""
 
 import html
-import json
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -10,19 +9,16 @@ from typing import Any, NamedTuple
 
 import streamlit as st
 
-from bedrock_endpoints import Stage
-from bedrock_endpoints.auth import Bearer
-from bedrock_endpoints.errors import ConfigurationError
-from ui import stage
+from ui import lists, model_names, stage
 from ui.api_request import ApiRequest
 from ui.client import Failure
+from ui.markdown import as_html
 from ui.session import client
 from ui.texts import t, translations
 
 # The longest text that the APIs accept.
 MAX_CHARACTERS = 50_000
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>$~:&])")
-_MAX_SHOWN_BASE64 = 400
 
 
 def plain(text: str) -> str:
@@ -33,6 +29,11 @@ def plain(text: str) -> str:
 def model_text(text: str, *, tag: str = "p") -> None:
     """Shows a model's text: escaped, with its line breaks, without active links."""
     st.html(f'<{tag} class="model-text" dir="auto">{html.escape(text)}</{tag}>')
+
+
+def markdown(text: str) -> None:
+    """Shows a model's Markdown, without active links or images."""
+    st.html(f'<div class="markdown" dir="auto">{as_html(text, t("components.copy"))}</div>')
 
 
 def header(use_case: str) -> None:
@@ -104,14 +105,14 @@ def stage_command() -> str:
 
 
 def usage_line(response: Mapping[str, Any]) -> None:
-    """The model, its usage and the request id."""
+    """The model and its usage."""
     usage = response.get("usage", {})
     counts = [
         t(f"components.{name}", count=f"{usage[name]:,}")
         for name in ("inputTokens", "outputTokens", "images")
         if name in usage
     ]
-    facts = [response.get("model", ""), *counts, response.get("requestId", "")]
+    facts = [model_names.name(response["model"]) if "model" in response else "", *counts]
     st.html(f'<p class="usage">{" · ".join(html.escape(fact) for fact in facts if fact)}</p>')
 
 
@@ -128,66 +129,6 @@ def _zone() -> Any:
     from zoneinfo import ZoneInfo
 
     return ZoneInfo(st.context.timezone or "UTC")
-
-
-def request_box(use_case: str, method: str, path: str, body: Mapping[str, Any] | None = None) -> None:
-    """The same request as a shell command."""
-    with st.expander(t("components.as_curl"), icon=":material/terminal:"):
-        st.caption(t("components.as_curl_note"))
-        st.code(curl(stage.current(), use_case, method, path, body), language="bash", wrap_lines=True)
-
-
-def curl(target: Stage, use_case: str, method: str, path: str, body: Mapping[str, Any] | None = None) -> str:
-    """A request as a shell command: keys come from shell variables, and photos are left out."""
-    variable = f"{use_case.upper().replace('-', '_')}_URL"
-    local = stage.is_local(target)
-    lines = ["source .local/env"] if local else _variables(target, use_case, variable)
-    command = ["curl -sS"] if method in ("GET", "POST") else [f"curl -sS -X {method}"]
-    if path.endswith("/stream"):
-        command.append("--no-buffer")
-    if isinstance(target.auth, Bearer):
-        command.append('-H "Authorization: Bearer $UI_BEARER_TOKEN"')
-    else:
-        command.append('--aws-sigv4 "aws:amz:$AWS_REGION:execute-api"')
-        command.append('--user "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY"')
-        if not local:
-            command.append('-H "X-Amz-Security-Token: $AWS_SESSION_TOKEN"')
-    if body is not None:
-        command.append("-H 'Content-Type: application/json'")
-        command.append(f"-d {_quoted(json.dumps(_shortened(body), ensure_ascii=False, indent=1))}")
-    command.append(f'"${{{variable}}}{path.lstrip("/")}"')
-    return "\n".join([*lines, " \\\n  ".join(command)])
-
-
-def _variables(target: Stage, use_case: str, variable: str) -> list[str]:
-    """The shell variables of the command."""
-    try:
-        region, url = target.region(use_case), f"{target.url(use_case)}/"
-    except ConfigurationError:
-        region, url = target.default_region, ""
-    return [f"AWS_REGION={region or ''}", f"{variable}={_quoted(url)}"]
-
-
-def _shortened(value: Any) -> Any:
-    """The body without the photos' base64, which is too long to show and for a command line."""
-    if isinstance(value, Mapping):
-        return {
-            name: "<base64>" if name == "data" and len(str(item)) > _MAX_SHOWN_BASE64 else _shortened(item)
-            for name, item in value.items()
-        }
-    return [_shortened(item) for item in value] if isinstance(value, list) else value
-
-
-def _quoted(text: str) -> str:
-    return "'" + text.replace("'", "'\\''") + "'"
-
-
-def json_box(value: Mapping[str, Any], name: str) -> None:
-    """A response as JSON, to copy or download."""
-    text = json.dumps(value, ensure_ascii=False, indent=2)
-    with st.expander("JSON", icon=":material/data_object:"):
-        st.code(text, language="json", wrap_lines=True)
-        st.download_button(t("components.download_json"), text, f"{name}.json", "application/json", key=f"json {name}")
 
 
 class Badge(NamedTuple):
@@ -262,6 +203,7 @@ def _confirm(question: str, use_case: str, path: str, on_deleted: Callable[[], N
             except Failure as failure:
                 error_box(failure, "delete")
                 return
+            lists.forget(use_case)
             on_deleted()
             st.rerun()
         if st.button(t("components.keep"), key="confirm-keep"):

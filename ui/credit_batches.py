@@ -16,6 +16,7 @@ from ui import credit_fields as fields
 from ui.api_request import ApiRequest
 from ui.client import Failure
 from ui.credit_fields import AUDITOR, MODELLER, SCORER, USE_CASE
+from ui.details import details
 from ui.number_format import money, number, percent
 from ui.session import client
 from ui.texts import language, t, translations
@@ -307,7 +308,7 @@ def _start(batches: Sequence[Item]) -> None:
     request.run(body, t("credit_risk.saving"), _training_problem(body))
     fields.outcome(request, (MODELLER,))
     if request.body:
-        components.request_box(USE_CASE, "POST", "/trainings", request.body)
+        details(USE_CASE, "POST", "/trainings", request.body, request.response)
 
 
 def _training_settings() -> dict[str, Any]:

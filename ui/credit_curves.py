@@ -13,6 +13,7 @@ from ui.api_request import ApiRequest
 from ui.client import Failure
 from ui.components import Badge, Cell
 from ui.credit_fields import USE_CASE, VALIDATOR
+from ui.details import details
 from ui.number_format import NOTHING, number, percent
 from ui.session import client
 from ui.texts import t
@@ -301,7 +302,7 @@ def _simulation(model: Mapping[str, Any]) -> None:
     fields.outcome(request, (VALIDATOR,))
     if request.response and request.body:
         _simulated(request.response)
-        components.request_box(USE_CASE, "POST", request.path, request.body)
+        details(USE_CASE, "POST", request.path, request.body, request.response)
 
 
 def _simulated(response: Mapping[str, Any]) -> None:

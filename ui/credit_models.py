@@ -13,6 +13,7 @@ from ui.api_request import ApiRequest
 from ui.client import Failure
 from ui.components import Badge, Cell
 from ui.credit_fields import AUDITOR, MODELLER, USE_CASE, VALIDATOR
+from ui.details import details, json_box
 from ui.number_format import NOTHING, number, percent, short, signed
 from ui.session import client
 from ui.texts import t, translations
@@ -113,7 +114,7 @@ def _overview(model: Mapping[str, Any]) -> None:
     _losses(card)
     _development(card.get("development"))
     _activations(card["activations"])
-    components.json_box(card, "model")
+    json_box(card, "model")
 
 
 def _limits(limits: Sequence[Mapping[str, str]]) -> None:
@@ -311,7 +312,7 @@ def _activation(model: Mapping[str, Any]) -> None:
     if request.response:
         st.success(t(f"credit_risk.activated_{request.response['role']}"), icon=":material/check:")
     if request.body:
-        components.request_box(USE_CASE, "POST", request.path, request.body)
+        details(USE_CASE, "POST", request.path, request.body, request.response)
 
 
 def _activation_problem(body: Mapping[str, Any]) -> str | None:

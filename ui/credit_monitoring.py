@@ -12,6 +12,7 @@ from ui import credit_fields as fields
 from ui.client import Failure
 from ui.components import Badge, Cell
 from ui.credit_fields import AUDITOR, USE_CASE, VALIDATOR
+from ui.details import json_box
 from ui.number_format import NOTHING, date_format, number, percent
 from ui.session import client
 from ui.texts import t
@@ -52,7 +53,7 @@ def view() -> None:
     _population(periods)
     _backtesting(periods)
     _one(periods)
-    components.json_box(monitoring, "monitoring")
+    json_box(monitoring, "monitoring")
 
 
 def _range() -> dict[str, str | None]:

@@ -17,6 +17,7 @@ from ui.api_request import ApiRequest
 from ui.client import Failure
 from ui.components import Cell
 from ui.credit_fields import AUDITOR, SCORER, USE_CASE
+from ui.details import details
 from ui.number_format import date_format, money, number, percent, signed
 from ui.session import client
 from ui.texts import language, t
@@ -62,9 +63,8 @@ def view() -> None:
             _score(request.response)
             _points(request.response)
             _model_line(request.response)
-        components.json_box(request.response, "score")
     if request.body:
-        components.request_box(USE_CASE, "POST", "/scores", request.body)
+        details(USE_CASE, "POST", "/scores", request.body, request.response)
     _earlier()
 
 

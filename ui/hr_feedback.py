@@ -6,7 +6,7 @@ from typing import Any
 
 import streamlit as st
 
-from ui import components
+from ui import components, tab_state
 from ui.api_request import ApiRequest
 from ui.client import Failure
 from ui.session import client
@@ -57,7 +57,7 @@ class Turn:
 
 def topic() -> list[Turn]:
     """The questions since the topic began, oldest first."""
-    turns: list[Turn] = st.session_state.setdefault(_TOPIC, [])
+    turns: list[Turn] = tab_state.values().setdefault(_TOPIC, [])
     return turns
 
 

@@ -1,6 +1,7 @@
 """Fixtures: the web UI on a fake stage. It and the browser start once per session, because that takes seconds."""
 
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -14,7 +15,6 @@ from streamlit.testing.v1 import AppTest
 
 from tests.ui.browser import TIMEOUT_SECONDS, BrowserSession, launch
 from tests.ui.fake_api import FakeApi, services
-from ui.__main__ import free_port
 
 ROOT = Path(__file__).parents[2]
 
@@ -55,21 +55,28 @@ def app(api: FakeApi) -> Callable[..., AppTest]:
 @pytest.fixture(scope="session")
 def server(_api: FakeApi) -> Iterator[str]:
     """The web UI's URL."""
-    port = free_port()
+    port = unused_port()
     process = subprocess.Popen(
         [sys.executable, "-m", "ui", "--port", str(port)],
         cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     url = f"http://127.0.0.1:{port}"
     try:
-        _wait_until_healthy(url)
+        wait_until_healthy(url)
         yield url
     finally:
         process.terminate()
         process.wait(10)
 
 
-def _wait_until_healthy(url: str) -> None:
+def unused_port() -> int:
+    """A port that the kernel chooses: two processes of tests would both find the default one free."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def wait_until_healthy(url: str) -> None:
     deadline = time.monotonic() + TIMEOUT_SECONDS
     while time.monotonic() < deadline:
         try:

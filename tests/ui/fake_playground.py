@@ -79,7 +79,7 @@ class Playground:
         self.completion_fields: dict[str, Any] = {}
         """Replace fields of the next completions."""
         self.errors: dict[str, ErrorResponse] = {}
-        """The errors of models in a comparison."""
+        """The errors of models."""
         self.pause = 0.0
         """Seconds between the pieces of a stream."""
         self.end: threading.Event | None = None
@@ -92,6 +92,8 @@ class Playground:
         return self._completion(body.model, body)
 
     def stream_completion(self, body: Any) -> Iterator[Any]:
+        if body.model in self.errors:
+            raise self.errors[body.model]
         completion = self._completion(body.model, body)
         for word in completion["text"].split(" "):
             time.sleep(self.pause)

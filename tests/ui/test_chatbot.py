@@ -14,6 +14,8 @@ from tests.ui.fake_api import HOSTILE, Call, ConnectionCut, ErrorResponse, FakeA
 
 PATH = "chatbot"
 SENT = "/conversations/conversation-0/messages/stream"
+# `HOSTILE` as Markdown.
+RENDERED = 'Loud <script>document.title="taken"</script> <b>bold</b> stars link (https://example.com) :red[x] $y$'
 FOCUSED = "document.activeElement.dataset.testid === 'stChatInputTextArea'"
 PHOTO = {"name": "pump.png", "mimeType": "image/png", "buffer": png(40, 40, "#24516b")}
 
@@ -25,7 +27,7 @@ def _send(page: Any, text: str) -> None:
 
 
 def _texts(page: Any) -> list[str]:
-    return [paragraph.inner_text() for paragraph in page.locator("p.model-text").all()]
+    return [message.inner_text() for message in page.locator("p.model-text, .markdown").all()]
 
 
 def _sent(api: FakeApi) -> list[Call]:
@@ -156,7 +158,9 @@ def test_html_and_markdown_in_an_answer_are_escaped(new_session: Callable[..., B
     session.wait_until_idle()
     page.get_by_role("button", name="Change").click()
     page.get_by_text("The model's instructions:").wait_for()
-    assert _texts(page).count(HOSTILE) == 4
+    # The instructions and the user's two messages are as they were written; Markdown shows no stars.
+    assert _texts(page).count(HOSTILE) == 2
+    assert _texts(page).count(RENDERED) == 2
     assert page.get_by_role("heading", level=1, name=HOSTILE).count() == 1
     page.get_by_role("button", name="Conversations").click()
     page.get_by_role("button", name="<script>").wait_for()
@@ -238,7 +242,7 @@ def _open(app: Callable[..., AppTest], conversation: str, language: str = "en") 
 
 
 def _model_texts(page: AppTest) -> list[str]:
-    return [text for text in html(page) if '<p class="model-text"' in text]
+    return [text for text in html(page) if '<p class="model-text"' in text or 'class="markdown"' in text]
 
 
 def test_a_new_conversation_has_its_instructions_and_model(app: Callable[..., AppTest], api: FakeApi) -> None:
@@ -358,6 +362,7 @@ def test_the_expiry_and_the_stop_reason_are_shown(app: Callable[..., AppTest], a
 
 def test_the_request_is_shown_as_a_streaming_curl_command(app: Callable[..., AppTest], api: FakeApi) -> None:
     page = _open(app, api.services[PATH].add("A talk"))
+    page.session_state[f"details chatbot{SENT} "] = True
     page.chat_input[0].set_value("It's me").run()
     command = next(code.value for code in page.code if "curl" in code.value)
     assert "--no-buffer" in command

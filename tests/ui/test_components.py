@@ -9,7 +9,8 @@ import msgspec
 from bedrock_endpoints import Stage
 from bedrock_endpoints.auth import Bearer, SigV4
 from lambda_src.shared.schemas import Text
-from ui.components import MAX_CHARACTERS, curl, plain
+from ui.components import MAX_CHARACTERS, plain
+from ui.details import curl
 
 URL = "https://abc.execute-api.eu-central-1.amazonaws.com/v1/"
 ON_AWS = Stage("dev", {"image-generation": URL}.__getitem__, SigV4(lambda: None))

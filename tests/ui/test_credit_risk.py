@@ -91,7 +91,7 @@ def test_from_the_form_to_the_score(new_session: Callable[..., BrowserSession], 
     assert call.key
     assert page.get_by_text("Why the score is not higher").is_visible()
     assert page.locator("img.gauge").first.get_attribute("alt").startswith("Score ")
-    assert page.get_by_text("This request as a shell command").is_visible()
+    assert page.get_by_text("Details", exact=True).last.is_visible()
     page.get_by_text("Show as a table").first.click()
     page.get_by_role("table").first.wait_for()
     assert page.get_by_role("rowheader", name="Annual income").is_visible()

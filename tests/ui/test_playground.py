@@ -66,36 +66,29 @@ def test_one_models_answer_is_streamed(
     assert session.accessibility_violations() == []
 
 
-def test_streaming_can_be_switched_off(new_session: Callable[..., BrowserSession], api: FakeApi) -> None:
-    session = new_session()
-    page = session.open(PATH)
-    page.get_by_text("Stream the answer").click()
-    for count, prompt in enumerate(("Why is the sky blue?", "Why is the sea blue?"), 1):
-        page.get_by_role("textbox", name="Prompt").fill(prompt)
-        page.get_by_role("button", name="Run", exact=True).click()
-        page.get_by_text("Complete").wait_for()
-        session.wait_until_idle()
-        session.wait_out_double_click()
-        assert len(api.posts("/completions")) == count
-    assert api.posts("/completions/stream") == []
-
-
-def test_models_are_compared_side_by_side(
+def test_models_are_compared_side_by_side_each_as_it_answers(
     new_session: Callable[..., BrowserSession], api: FakeApi, playground: Playground
 ) -> None:
     playground.errors[HAIKU] = ErrorResponse(429, "throttled", "Too many requests.")
+    playground.pause, playground.end = 0.15, threading.Event()
     session = new_session(width=1600)
     page = session.open(PATH)
     _select_models(page, "Claude Haiku 5.5", "Llama")
     session.wait_until_idle()
     page.get_by_role("textbox", name="Prompt").fill("Why is the sky blue?")
     page.get_by_role("button", name="Run", exact=True).click()
-    page.get_by_text("Llama 3.1 8B Instruct says:").wait_for()
+    page.get_by_text("Nova Lite says: the air").wait_for()
+    page.get_by_text("Llama 3.1 8B Instruct says: the air").wait_for()
+    assert page.get_by_text("Complete").count() == 0
+    playground.end.set()
+    page.get_by_text("Complete").nth(1).wait_for()
     session.wait_until_idle()
     cards = page.locator("[class*=st-key-answer-]")
     assert cards.count() == 3
     assert "Too many requests at the moment." in cards.nth(1).inner_text()
-    assert api.posts("/comparisons")[0].body == {"models": [LITE, HAIKU, LLAMA], "prompt": "Why is the sky blue?"}
+    calls = api.posts("/completions/stream")
+    assert sorted(call.body["model"] for call in calls) == sorted([LITE, HAIKU, LLAMA])
+    assert len({call.key for call in calls}) == 3
     tops = {round(cards.nth(number).bounding_box()["y"]) for number in range(3)}
     assert len(tops) == 1
     assert session.accessibility_violations() == []
@@ -114,7 +107,7 @@ def test_portuguese_on_a_phone(new_session: Callable[..., BrowserSession], api: 
     page.get_by_text("Claude Haiku 5.5 says:").wait_for()
     session.wait_until_idle()
     assert page.get_by_text("preço desconhecido").count() >= 1
-    assert api.posts("/comparisons")[0].body["parameters"] == {"maxTokens": 1000}
+    assert [call.body["parameters"] for call in api.posts("/completions/stream")] == [{"maxTokens": 1000}] * 2
     assert session.horizontal_overflow() <= 0
     assert session.accessibility_violations() == []
 
@@ -126,7 +119,8 @@ def test_html_and_markdown_are_escaped(new_session: Callable[..., BrowserSession
     page.get_by_role("textbox", name="Prompt").fill(HOSTILE)
     page.get_by_role("button", name="Run", exact=True).click()
     page.get_by_text("Stopped: <script>").wait_for()
-    assert page.locator("[class*=st-key-answer-]").get_by_text(HOSTILE, exact=True).count() == 1
+    answer = page.locator("[class*=st-key-answer-]").inner_text()
+    assert '<script>document.title="taken"</script> <b>bold</b> stars link (https://example.com) :red[x] $y$' in answer
     assert page.title() != "taken"
     assert page.get_by_role("link", name="link").count() == 0
 
@@ -153,9 +147,8 @@ def test_only_parameters_that_are_set_are_sent(app: Callable[..., AppTest], api:
     page.slider[0].set_value(0.2)
     next(area for area in page.text_area if area.label == "Value of Stop sequences").set_value("END\n\nSTOP")
     page.text_area(key="playground.instructions").set_value("Be brief.")
-    page.toggle(key="playground.stream").set_value(False)
     _run(page)
-    assert api.posts("/completions")[0].body == {
+    assert api.posts("/completions/stream")[0].body == {
         "model": LITE, "prompt": "Why is the sky blue?", "instructions": "Be brief.",
         "parameters": {"temperature": 0.2, "stopSequences": ["END", "STOP"]},
     }  # fmt: skip
@@ -193,7 +186,7 @@ def test_several_models_have_their_common_parameters(app: Callable[..., AppTest]
     assert list(supported.loc["Top K"]) == ["0 to 128", "not supported"]
     _run(page)
     # topK, which only the first model supports, is not sent.
-    assert api.posts("/comparisons")[0].body["parameters"] == {"temperature": 0.7}
+    assert [call.body["parameters"] for call in api.posts("/completions/stream")] == [{"temperature": 0.7}] * 2
 
 
 def test_only_the_last_answer_is_shown(app: Callable[..., AppTest]) -> None:

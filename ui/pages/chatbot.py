@@ -10,6 +10,7 @@ import streamlit as st
 from ui import chat, components
 from ui.chat import USE_CASE, OpenConversation, PendingMessage
 from ui.client import Failure
+from ui.details import details
 from ui.entry import Entry
 from ui.photos import EXTENSIONS, exceeds_limits, photo
 from ui.session import client
@@ -80,7 +81,7 @@ def _new_conversation() -> None:
         _unsent("", message)
     components.section(t("chatbot.yours"))
     _list("start")
-    components.request_box(USE_CASE, "POST", "/conversations", settings)
+    details(USE_CASE, "POST", "/conversations", settings)
 
 
 def _settings() -> dict[str, str]:
@@ -131,7 +132,7 @@ def _below_messages(conversation_id: str, conversation: OpenConversation, messag
     elif conversation.answer:
         _footnote(conversation.answer)
     if conversation.body:
-        components.request_box(USE_CASE, "POST", f"{conversation.path}/messages/stream", conversation.body)
+        details(USE_CASE, "POST", f"{conversation.path}/messages/stream", conversation.body, conversation.answer)
     if conversation.answer_is_new:
         st.html(_FOCUS_INPUT, unsafe_allow_javascript=True)
         # After it: a run that was ended before has drawn nothing.
@@ -231,8 +232,10 @@ def _message(role: str, key: str, text: str, photos: list[bytes | None]) -> Any:
     with container:
         if photos:
             _thumbnails(photos)
-        if text:
+        if text and role == "user":
             components.model_text(text)
+        elif text:
+            components.markdown(text)
     return container
 
 
@@ -273,7 +276,7 @@ def _answer(conversation: OpenConversation, message: PendingMessage) -> None:
             # Hundreds of pieces may arrive per second, and each redraw sends the complete text.
             if time.monotonic() - last_drawn > _REDRAW_SECONDS:
                 with placeholder:
-                    components.model_text(text)
+                    components.markdown(text)
                 last_drawn = time.monotonic()
 
         with st.spinner(t("chatbot.thinking"), show_time=True):

@@ -12,7 +12,9 @@ import streamlit as st
 from ui import components
 from ui.api_request import ApiRequest
 from ui.charts import styled
+from ui.details import details
 from ui.entry import Entry
+from ui.fields import kept
 from ui.texts import t
 
 USE_CASE = "embeddings"
@@ -41,7 +43,7 @@ def page() -> None:
     if request.response and request.body:
         _results(request.response, request.body["texts"])
     if request.body:
-        components.request_box(USE_CASE, "POST", "/embeddings", request.body)
+        details(USE_CASE, "POST", "/embeddings", request.body, request.response)
 
 
 ENTRY = Entry(USE_CASE, page, probe="/embeddings", icon=":material/scatter_plot:", position=3)
@@ -55,25 +57,21 @@ def _form(request: ApiRequest) -> dict[str, Any]:
     with st.form("embeddings"):
         texts = st.text_area(
             t("embeddings.texts"),
-            key=_TEXTS,
             height=200,
             placeholder=t("embeddings.texts_hint"),
-            persist_state="session",
+            **kept(_TEXTS),
         )
         left, right = st.columns(2, vertical_alignment="bottom")
         dimensions = left.selectbox(
             t("embeddings.dimensions"),
             DIMENSIONS,
-            key="embeddings.dimensions",
             help=t("embeddings.dimensions_help"),
-            persist_state="session",
+            **kept("embeddings.dimensions"),
         )
         normalize = right.checkbox(
             t("embeddings.normalize"),
-            True,
-            key="embeddings.normalize",
             help=t("embeddings.normalize_help"),
-            persist_state="session",
+            **kept("embeddings.normalize", default=True),
         )
         st.form_submit_button(
             t("embeddings.embed"),
@@ -131,7 +129,6 @@ def _vectors(response: Mapping[str, Any], texts: list[str], vectors: Any) -> Non
         for text, item, vector in zip(texts, response["items"], vectors, strict=True)
     ]
     st.dataframe(pd.DataFrame(rows), hide_index=True)
-    components.json_box(response, "embeddings")
 
 
 def cosine_similarities(vectors: Any) -> Any:

@@ -11,7 +11,9 @@ import streamlit as st
 from ui import components, hr_feedback, pdf, stage
 from ui.api_request import ApiRequest
 from ui.client import Failure
+from ui.details import curl, details
 from ui.entry import Entry
+from ui.fields import Fields, kept
 from ui.hr_feedback import USE_CASE, Turn
 from ui.session import client
 from ui.texts import LANGUAGES, language, t, translations
@@ -98,8 +100,7 @@ def _choose_space(spaces: Mapping[str, bool]) -> str:
         t("hr_qa.space"),
         (_OWN, *spaces),
         format_func=lambda name: t("hr_qa.space_own") if name == _OWN else name,
-        key="hr.space",
-        persist_state="session",
+        **kept("hr.space"),
     )
     return chosen
 
@@ -112,8 +113,8 @@ def _ask(request: ApiRequest, ready: list[dict[str, Any]]) -> None:
     turns = hr_feedback.topic()
     if not turns:
         _examples()
-    body = _form(request, ready)
-    request.run(body, t("hr_qa.searching"), _problem(body))
+    body, problem = _form(request, ready)
+    request.run(body, t("hr_qa.searching"), problem)
     components.outcome(request)
     if turns:
         hr_feedback.new_topic_button(request)
@@ -121,7 +122,7 @@ def _ask(request: ApiRequest, ready: list[dict[str, Any]]) -> None:
     for turn in reversed(turns):
         _turn(turn)
     if request.body:
-        components.request_box(USE_CASE, "POST", "/questions", request.body)
+        details(USE_CASE, "POST", "/questions", request.body, request.response)
 
 
 def _examples() -> None:
@@ -135,49 +136,45 @@ def _use_example(question: str) -> None:
     st.session_state[_QUESTION] = question
 
 
-def _form(request: ApiRequest, ready: list[dict[str, Any]]) -> dict[str, Any]:
+def _form(request: ApiRequest, ready: list[dict[str, Any]]) -> tuple[dict[str, Any], str | None]:
     names = {document["id"]: document["name"] for document in ready}
+    options = kept(_SELECTED, [])
     # A selected document may have been deleted in the meantime.
     st.session_state[_SELECTED] = [selected for selected in st.session_state.get(_SELECTED, []) if selected in names]
+    fields = Fields()
     with st.form("questions"):
-        question = st.text_area(
+        question = fields.text_area(
             t("hr_qa.follow_up" if hr_feedback.topic() else "hr_qa.question"),
-            key=_QUESTION,
-            max_chars=_MAX_CHARACTERS,
+            _QUESTION,
+            _MAX_CHARACTERS,
             placeholder=t("hr_qa.question_hint"),
-            persist_state="session",
         )
         left, right = st.columns([2, 1])
         selected = left.multiselect(
             t("hr_qa.documents_filter"),
             list(names),
             format_func=lambda document_id: names.get(document_id, document_id),
-            key=_SELECTED,
             max_selections=_MAX_DOCUMENTS,
             placeholder=t("hr_qa.all_documents"),
-            persist_state="session",
+            **options,
         )
         # By default, the API answers in the question's language.
         answer_language = right.selectbox(
             t("hr_qa.language"),
             ("", *LANGUAGES),
             format_func=lambda code: LANGUAGES.get(code) or t("hr_qa.language_same"),
-            key="hr.language",
-            persist_state="session",
+            **kept("hr.language"),
         )
         st.form_submit_button(
             t("hr_qa.ask"), type="primary", icon=":material/search:", on_click=request.start, disabled=request.running
         )
-    body: dict[str, Any] = {"question": (question or "").strip()}
+    body: dict[str, Any] = {"question": question}
     if turns := hr_feedback.history():
         body["history"] = turns
     if selected:
         body["documents"] = selected
-    return {**body, "language": answer_language} if answer_language else body
-
-
-def _problem(body: Mapping[str, Any]) -> str | None:
-    return None if body["question"] else t("hr_qa.no_question")
+    problem = fields.problem or (None if question else t("hr_qa.no_question"))
+    return {**body, "language": answer_language} if answer_language else body, problem
 
 
 def _turn(turn: Turn) -> None:
@@ -192,7 +189,7 @@ def _answer(response: Mapping[str, Any]) -> None:
     with st.container(border=True, key=f"answer-{response['requestId']}"):
         if not response["answered"]:
             components.badge("off", t("hr_qa.unanswered"))
-        components.model_text(response["answer"])
+        components.markdown(response["answer"])
         if not response["answered"]:
             st.caption(t("hr_qa.unanswered_hint"))
     components.usage_line(response)
@@ -438,5 +435,5 @@ def _upload_as_curl(space: str) -> None:
     with st.expander(t("hr_qa.upload_as_curl"), icon=":material/terminal:"):
         st.caption(t("components.as_curl_note"))
         body = {"name": "handbook.pdf", "contentType": "application/pdf", **_in_space(space)}
-        before, _, command = components.curl(stage.current(), USE_CASE, "POST", "/documents", body).partition("curl ")
+        before, _, command = curl(stage.current(), USE_CASE, "POST", "/documents", body).partition("curl ")
         st.code(f"{before}document=$(curl {command})\n{_POST_FORM}", language="bash", wrap_lines=True)

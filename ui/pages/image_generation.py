@@ -6,10 +6,12 @@ from typing import Any
 
 import streamlit as st
 
-from ui import components
+from ui import components, lists
 from ui.api_request import ApiRequest
 from ui.client import Failure
+from ui.details import details
 from ui.entry import Entry
+from ui.fields import Fields, kept
 from ui.session import client
 from ui.texts import t
 
@@ -32,13 +34,13 @@ def page() -> None:
     request = ApiRequest(USE_CASE, "/images")
     components.header("image_generation")
     _examples()
-    body = _form(request)
-    request.run(body, t("image_generation.drawing"), None if body["prompt"] else t("image_generation.no_prompt"))
+    body, problem = _form(request)
+    request.run(body, t("image_generation.drawing"), problem)
     components.outcome(request)
     if request.response:
         _new_images(request.response)
     if request.body:
-        components.request_box(USE_CASE, "POST", "/images", request.body)
+        details(USE_CASE, "POST", "/images", request.body, request.response)
     _gallery(request)
 
 
@@ -61,33 +63,26 @@ def _use_example(prompt: str) -> None:
     st.session_state[_PROMPT] = prompt
 
 
-def _form(request: ApiRequest) -> dict[str, Any]:
-    with st.form("images", border=True):
-        prompt = st.text_area(
-            t("image_generation.prompt"),
-            key=_PROMPT,
-            max_chars=_MAX_CHARACTERS,
-            placeholder=t("image_generation.prompt_hint"),
-            persist_state="session",
+def _form(request: ApiRequest) -> tuple[dict[str, Any], str | None]:
+    fields = Fields()
+    with st.form("images"):
+        prompt = fields.text_area(
+            t("image_generation.prompt"), _PROMPT, _MAX_CHARACTERS, placeholder=t("image_generation.prompt_hint")
         )
         left, middle, right = st.columns(3)
         style = left.selectbox(
             t("image_generation.style"),
             ("", *STYLES),
             format_func=lambda style: t(f"image_generation.style_{style.replace('-', '_') or 'any'}"),
-            key="images.style",
-            persist_state="session",
+            **kept("images.style"),
         )
         aspect_ratio = middle.selectbox(
             t("image_generation.shape"),
             ASPECT_RATIOS,
             format_func=lambda ratio: f"{t(f'image_generation.shape_{_orientation(ratio)}')} {ratio}",
-            key="images.shape",
-            persist_state="session",
+            **kept("images.shape"),
         )
-        count = right.number_input(
-            t("image_generation.count"), 1, MAX_COUNT, 1, key="images.count", persist_state="session"
-        )
+        count = fields.number(t("image_generation.count"), "images.count", 1, MAX_COUNT, 1, parent=right)
         st.form_submit_button(
             t("image_generation.draw"),
             type="primary",
@@ -95,8 +90,9 @@ def _form(request: ApiRequest) -> dict[str, Any]:
             on_click=request.start,
             disabled=request.running,
         )
-    body = {"prompt": (prompt or "").strip(), "count": int(count), "aspectRatio": aspect_ratio}
-    return {**body, "style": style} if style else body
+    body = {"prompt": prompt, "count": int(count), "aspectRatio": aspect_ratio}
+    problem = fields.problem or (None if prompt else t("image_generation.no_prompt"))
+    return {**body, "style": style} if style else body, problem
 
 
 def _orientation(aspect_ratio: str) -> str:
@@ -114,7 +110,7 @@ def _gallery(request: ApiRequest) -> None:
     components.section(t("image_generation.gallery"))
     new = {image["id"] for image in request.response["items"]} if request.response else set()
     try:
-        images, more = client().newest(USE_CASE, "/images", st.session_state.get(_SHOWN, _PAGE_SIZE))
+        images, more = lists.newest(USE_CASE, "/images", st.session_state.get(_SHOWN, _PAGE_SIZE))
     except Failure as failure:
         components.error_box(failure, "gallery")
         return

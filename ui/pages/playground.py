@@ -10,10 +10,12 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from ui import components
-from ui.api_request import ApiRequest
+from ui import components, tab_state
+from ui.api_request import ApiRequest, run_all
 from ui.client import Failure
+from ui.details import details
 from ui.entry import Entry
+from ui.fields import Fields, kept
 from ui.session import client
 from ui.texts import t, translations
 
@@ -38,6 +40,8 @@ _STOP_BADGES = {
 _WARNING_PERIOD = timedelta(days=90)
 _MODEL_CACHE_SECONDS = 300
 _PROMPT, _SELECTED = "playground.prompt", "playground.models"
+# The models of the last run, of which each has its own request.
+_ASKED = "playground.asked"
 # Redrawing for every piece would be slower than the model.
 _REDRAW_SECONDS = 0.1
 
@@ -74,36 +78,42 @@ def _models() -> list[dict[str, Any]]:
 
 
 def _playground(offered: Mapping[str, Model]) -> None:
-    completion, comparison = ApiRequest(USE_CASE, "/completions"), ApiRequest(USE_CASE, "/comparisons")
-    model_ids = _select_models(offered)
-    models = [offered[model_id] for model_id in model_ids]
-    parameters = _parameters(models)
-    request, other = (comparison, completion) if len(models) > 1 else (completion, comparison)
-    prompts, stream = _form(request, other, can_stream=len(models) == 1)
-    model_fields = {"models": model_ids} if len(models) > 1 else {"model": model_ids[0]} if models else {}
-    body = {**model_fields, **prompts, **({"parameters": parameters} if parameters else {})}
-    request.run(body, t("playground.writing"), _problem(body), _streamed_text() if stream else None)
-    for sent in (completion, comparison):
-        components.outcome(sent)
-        if sent.response and sent.body:
-            _results(sent.response, sent.body, offered)
-    if request.body and (request.response or request.failure):
-        components.request_box(USE_CASE, "POST", request.path, request.body)
+    fields = Fields()
+    selected = _select_models(offered)
+    parameters = _parameters([offered[model_id] for model_id in selected], fields)
+    prompts = _form(selected, fields)
+    asked: list[str] = tab_state.values().get(_ASKED, [])
+    requests = {model_id: ApiRequest(USE_CASE, "/completions", model_id) for model_id in asked}
+    body = {**prompts, **({"parameters": parameters} if parameters else {})}
+    with st.container(key="answers"):
+        cards = {model_id: st.container(border=True, key=f"answer-{number}") for number, model_id in enumerate(asked)}
+    run_all(
+        [
+            (request, {"model": model_id, **body}, _draw_text(cards[model_id], _name(model_id, offered)))
+            for model_id, request in requests.items()
+        ],
+        t("playground.writing"),
+        _problem(selected, prompts) or fields.problem,
+    )
+    problems = dict.fromkeys(request.problem for request in requests.values() if request.problem)
+    for problem in problems:
+        st.warning(problem, icon=":material/edit:")
+    for model_id, request in requests.items():
+        with cards[model_id]:
+            _outcome(model_id, request, offered)
 
 
 def _select_models(offered: Mapping[str, Model]) -> list[str]:
-    if _SELECTED not in st.session_state:
-        st.session_state[_SELECTED] = list(offered)[:1]
+    options = kept(_SELECTED, list(offered)[:1])
     # A deployment may have removed a selected model.
     st.session_state[_SELECTED] = [model_id for model_id in st.session_state[_SELECTED] if model_id in offered]
     selected: list[str] = st.multiselect(
         t("playground.models"),
         list(offered),
         format_func=lambda model_id: _label(offered[model_id]),
-        key=_SELECTED,
         max_selections=MAX_MODELS,
         placeholder=t("playground.models_hint"),
-        persist_state="session",
+        **options,
     )
     return selected
 
@@ -113,7 +123,7 @@ def _label(model: Model) -> str:
     return f"{name} · {lifecycle(model, _today())[1]}" if _ends_soon(model, _today()) else name
 
 
-def _parameters(models: Sequence[Model]) -> dict[str, Any]:
+def _parameters(models: Sequence[Model], fields: Fields) -> dict[str, Any]:
     """The parameters that the user switched on. Only these are sent."""
     values: dict[str, Any] = {}
     if not models:
@@ -124,7 +134,7 @@ def _parameters(models: Sequence[Model]) -> dict[str, Any]:
             for name in PARAMETERS:
                 limits = common_range(models, name)
                 if limits:
-                    values |= _parameter(name, limits, models)
+                    values |= _parameter(name, limits, models, fields)
         if len(models) > 1:
             st.caption(t("playground.supported_parameters"))
             st.dataframe(_supported_parameters(models), alt=t("playground.supported_parameters"))
@@ -140,34 +150,37 @@ def common_range(models: Sequence[Model], name: str) -> tuple[float, float] | No
     return (low, high) if low < high else None
 
 
-def _parameter(name: str, limits: tuple[float, float], models: Sequence[Model]) -> dict[str, Any]:
+def _parameter(name: str, limits: tuple[float, float], models: Sequence[Model], fields: Fields) -> dict[str, Any]:
     with st.container(border=True, key=f"parameter-{name}"):
-        is_set = st.toggle(t(f"playground.{name}"), key=f"playground.set.{name}", persist_state="session")
+        is_set = st.toggle(t(f"playground.{name}"), **kept(f"playground.set.{name}"))
         st.caption(t(f"playground.{name}_help"))
         if not is_set:
             st.caption(t("playground.not_sent", values=_defaults(name, models)))
             return {}
-        value = _value(name, limits, _default(name, limits, models))
+        value = _value(name, limits, _default(name, limits, models), fields)
     return {name: value} if value is not None else {}
 
 
-def _value(name: str, limits: tuple[float, float], default: float) -> Any:
+def _value(name: str, limits: tuple[float, float], default: float, fields: Fields) -> Any:
     label = t("playground.value_label", name=t(f"playground.{name}"))
     # The key contains the range: Streamlit rejects an earlier value outside the new range.
-    options: dict[str, Any] = {
-        "key": f"playground.value.{name}.{limits}", "persist_state": "session", "label_visibility": "collapsed",
-    }  # fmt: skip
+    key = f"playground.value.{name}.{limits}"
     low, high = limits
     if name == "stopSequences":
-        lines = st.text_area(
-            label, placeholder=t("playground.stopSequences_hint", most=int(high)), height=90, **options
+        return fields.lines(
+            label,
+            key,
+            int(high),
+            placeholder=t("playground.stopSequences_hint", most=int(high)),
+            height=90,
+            label_visibility="collapsed",
         )
-        return [line for line in (lines or "").splitlines() if line][: int(high)] or None
-    if name not in _INTEGERS:
-        return st.slider(label, float(low), float(high), float(default), 0.05, **options)
-    if high > _MAX_SLIDER_STEPS:
-        return int(st.number_input(label, int(low), int(high), int(default), **options))
-    return int(st.slider(label, int(low), int(high), int(default), **options))
+    if name in _INTEGERS and high > _MAX_SLIDER_STEPS:
+        return int(fields.number(label, key, int(low), int(high), int(default), label_visibility="collapsed"))
+    number, step = (int, 1) if name in _INTEGERS else (float, 0.05)
+    return st.slider(
+        label, number(low), number(high), step=step, label_visibility="collapsed", **kept(key, number(default))
+    )
 
 
 def _default(name: str, limits: tuple[float, float], models: Sequence[Model]) -> float:
@@ -199,8 +212,8 @@ def _number(value: float) -> str:
     return f"{value:,g}" if abs(value) < 1e6 else f"{value:,.0f}"
 
 
-def _form(request: ApiRequest, other: ApiRequest, *, can_stream: bool) -> tuple[dict[str, Any], bool]:
-    """The prompt and instructions, and whether to stream the answer."""
+def _form(selected: Sequence[str], fields: Fields) -> dict[str, str]:
+    """The prompt, and the instructions if there are any."""
     with st.container(horizontal=True, gap="small"):
         for name in EXAMPLES:
             st.button(
@@ -210,98 +223,92 @@ def _form(request: ApiRequest, other: ApiRequest, *, can_stream: bool) -> tuple[
                 args=(t(f"playground.{name}"),),
             )
     with st.form("playground"):
-        prompt = st.text_area(
+        prompt = fields.text_area(
             t("playground.prompt"),
-            key=_PROMPT,
+            _PROMPT,
+            components.MAX_CHARACTERS,
             height=140,
-            max_chars=components.MAX_CHARACTERS,
             placeholder=t("playground.prompt_hint"),
-            persist_state="session",
         )
-        instructions = st.text_area(
+        instructions = fields.text_area(
             t("playground.instructions"),
-            key="playground.instructions",
+            "playground.instructions",
+            components.MAX_CHARACTERS,
             height=80,
-            max_chars=components.MAX_CHARACTERS,
             placeholder=t("playground.instructions_hint"),
-            persist_state="session",
         )
-        stream = can_stream and st.toggle(
-            t("playground.stream"), True, key="playground.stream", persist_state="session"
-        )
+        asked: list[str] = tab_state.values().get(_ASKED, [])
         st.form_submit_button(
             t("playground.run"),
             type="primary",
             icon=":material/play_arrow:",
             on_click=_start,
-            args=(request, other),
-            disabled=request.running,
+            args=(selected,),
+            disabled=any(ApiRequest(USE_CASE, "/completions", model_id).running for model_id in asked),
         )
-    prompts = {"prompt": (prompt or "").strip()}
-    if instructions and instructions.strip():
-        prompts["instructions"] = instructions.strip()
-    return prompts, stream
+    return {"prompt": prompt, **({"instructions": instructions} if instructions else {})}
 
 
 def _use_example(prompt: str) -> None:
     st.session_state[_PROMPT] = prompt
 
 
-def _start(request: ApiRequest, other: ApiRequest) -> None:
-    # The page shows the responses of both.
-    other.replace_response(None)
-    request.start()
+def _start(selected: Sequence[str]) -> None:
+    # Without a model, the request under the empty id has the problem to show.
+    tab_state.values()[_ASKED] = list(selected) or [""]
+    for model_id in tab_state.values()[_ASKED]:
+        ApiRequest(USE_CASE, "/completions", model_id).start()
 
 
-def _problem(body: Mapping[str, Any]) -> str | None:
-    if "model" not in body and "models" not in body:
+def _problem(selected: Sequence[str], prompts: Mapping[str, str]) -> str | None:
+    if not selected:
         return t("playground.no_model")
-    return None if body["prompt"] else t("playground.no_prompt")
+    return None if prompts["prompt"] else t("playground.no_prompt")
 
 
-def _streamed_text() -> Callable[[str], None]:
-    """A placeholder's function that shows the text so far."""
-    placeholder = st.empty()
+def _draw_text(card: Any, name: str) -> Callable[[str], None]:
+    """A function that shows the text so far in the model's card."""
+    with card:
+        heading, placeholder = st.empty(), st.empty()
     last_drawn = 0.0
 
     def draw(text: str) -> None:
         nonlocal last_drawn
         if time.monotonic() - last_drawn > _REDRAW_SECONDS:
             last_drawn = time.monotonic()
+            with heading:
+                _heading(name)
             with placeholder:
-                components.model_text(text)
+                components.markdown(text)
 
     return draw
 
 
-def _results(response: Mapping[str, Any], body: Mapping[str, Any], offered: Mapping[str, Model]) -> None:
-    """One card per model, in the order of the request."""
-    model_ids = body["models"] if "models" in body else [body["model"]]
-    items = response.get("items", [response])
-    with st.container(key="answers"):
-        for number, (model_id, item) in enumerate(zip(model_ids, items, strict=True)):
-            with st.container(border=True, key=f"answer-{number}"):
-                # A fallback may have answered.
-                answered_by = item.get("model", model_id)
-                name = offered[answered_by]["name"] if answered_by in offered else answered_by
-                st.html(f'<p class="source">{html.escape(name)}</p>')
-                if "error" in item:
-                    components.error_box(_failure(item["error"]), f"answer {number}")
-                else:
-                    _result(item, offered.get(answered_by))
+def _outcome(model_id: str, request: ApiRequest, offered: Mapping[str, Model]) -> None:
+    """A model's answer or failure."""
+    if request.failure:
+        _heading(_name(model_id, offered))
+        components.error_box(request.failure, f"answer {model_id}")
+    elif request.response:
+        # A fallback may have answered.
+        answered_by = request.response["model"]
+        _heading(_name(answered_by, offered))
+        _result(request.response, offered.get(answered_by))
+    if request.body and (request.response or request.failure):
+        details(USE_CASE, "POST", request.path, request.body, request.response, key=f"answer {model_id}")
 
 
-def _failure(error: Mapping[str, Any]) -> Failure:
-    return Failure(
-        code=error.get("code", "unexpected"),
-        message=error.get("message", ""),
-        request_id=error.get("requestId"),
-        details=list(error.get("details", [])),
-    )
+def _heading(name: str) -> None:
+    st.html(f'<p class="source">{html.escape(name)}</p>')
+
+
+def _name(model_id: str, offered: Mapping[str, Model]) -> str:
+    name: str = offered[model_id]["name"] if model_id in offered else model_id
+    return name
 
 
 def _result(item: Mapping[str, Any], model: Model | None) -> None:
-    components.model_text(item["text"])
+    components.markdown(item["text"])
     reason = item["stopReason"]
     is_known = f"playground.stop_{reason}" in translations()
     components.badge(
@@ -376,7 +383,7 @@ def _lifecycles(models: Sequence[Model]) -> None:
     with st.expander(t("playground.model_table"), icon=":material/table:"):
         st.dataframe(_table(models, today), hide_index=True, alt=t("playground.model_table"))
         st.caption(t("playground.price_note"))
-    components.request_box(USE_CASE, "GET", "/models")
+    details(USE_CASE, "GET", "/models")
 
 
 def _lifecycle_line(model: Model, today: date) -> str:

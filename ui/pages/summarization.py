@@ -7,12 +7,13 @@ from typing import Any
 
 import streamlit as st
 
-from ui import components
+from ui import components, lists
 from ui.api_request import ApiRequest
 from ui.client import Failure
+from ui.details import details, json_box
 from ui.entry import Entry
+from ui.fields import Fields, kept
 from ui.photos import EXTENSIONS, exceeds_limits, photo
-from ui.session import client
 from ui.texts import language, t
 
 USE_CASE = "summarization"
@@ -39,7 +40,7 @@ def page() -> None:
         _report(request.response)
     with st.container(key="no-print-below"):
         if request.body:
-            components.request_box(USE_CASE, "POST", "/summaries", request.body)
+            details(USE_CASE, "POST", "/summaries", request.body, request.response)
         _earlier(request)
 
 
@@ -51,25 +52,24 @@ def _use_example(sample_language: str) -> None:
 
 
 def _form(request: ApiRequest) -> tuple[dict[str, Any], str | None]:
+    fields = Fields()
     with st.form("reports"):
-        text = st.text_area(
+        text = fields.text_area(
             t("summarization.text"),
-            key=_TEXT,
+            _TEXT,
+            components.MAX_CHARACTERS,
             height=220,
-            max_chars=components.MAX_CHARACTERS,
             placeholder=t("summarization.text_hint"),
-            persist_state="session",
         )
-        photos = st.file_uploader(t("summarization.photos"), EXTENSIONS, accept_multiple_files=True, max_upload_size=4)
         left, right = st.columns(2)
         audience = left.selectbox(
             t("summarization.audience"),
             AUDIENCES,
             format_func=lambda audience: t(f"summarization.audience_{audience}"),
-            key="reports.audience",
-            persist_state="session",
+            **kept("reports.audience"),
         )
-        lines = right.number_input(t("summarization.lines"), 1, 20, 5, key="reports.lines", persist_state="session")
+        lines = fields.number(t("summarization.lines"), "reports.lines", 1, 20, 5, parent=right)
+        photos = st.file_uploader(t("summarization.photos"), EXTENSIONS, accept_multiple_files=True, max_upload_size=4)
         st.form_submit_button(
             t("summarization.write"),
             type="primary",
@@ -78,11 +78,11 @@ def _form(request: ApiRequest) -> tuple[dict[str, Any], str | None]:
             disabled=request.running,
         )
     body: dict[str, Any] = {"audience": audience, "lines": int(lines)}
-    if text and text.strip():
-        body["text"] = text.strip()
+    if text:
+        body["text"] = text
     if photos:
         body["photos"] = [photo(file.getvalue()) for file in photos]
-    return body, _problem(body, [file.getvalue() for file in photos or ()])
+    return body, fields.problem or _problem(body, [file.getvalue() for file in photos or ()])
 
 
 def _problem(body: Mapping[str, Any], photos: list[bytes]) -> str | None:
@@ -116,7 +116,7 @@ def _report(summary: Mapping[str, Any]) -> None:
             )
         with st.expander(t("summarization.copy"), icon=":material/content_copy:"):
             st.code(as_text(report), language=None, wrap_lines=True)
-        components.json_box(report, summary["id"])
+        json_box(report, summary["id"])
 
 
 def as_html(report: Mapping[str, Any], created: str) -> str:
@@ -160,13 +160,13 @@ def _earlier(request: ApiRequest) -> None:
     components.section(t("summarization.earlier"))
     shown = st.session_state.setdefault("reports.shown", 5)
     try:
-        page = client().get(USE_CASE, "/summaries", limit=shown)
+        summaries, more = lists.newest(USE_CASE, "/summaries", shown)
     except Failure as failure:
         components.error_box(failure, "earlier")
         return
-    if not page["items"]:
+    if not summaries:
         st.caption(t("summarization.nothing_yet"))
-    for summary in page["items"]:
+    for summary in summaries:
         st.button(
             f"{components.plain(summary['report']['title'])} · {components.local_time(summary['createdAt'])}",
             key=f"report {summary['id']}",
@@ -175,6 +175,6 @@ def _earlier(request: ApiRequest) -> None:
             on_click=request.replace_response,
             args=(summary,),
         )
-    if "nextCursor" in page and shown < 100 and st.button(t("components.more"), icon=":material/expand_more:"):
-        st.session_state["reports.shown"] = min(100, shown + 20)
+    if more and st.button(t("components.more"), icon=":material/expand_more:"):
+        st.session_state["reports.shown"] = shown + 20
         st.rerun()

@@ -11,6 +11,7 @@ import streamlit as st
 from ui import charts, components
 from ui.client import Failure
 from ui.components import Cell
+from ui.details import details
 from ui.entry import Entry
 from ui.number_format import date_format, money, number, short
 from ui.session import client
@@ -103,7 +104,7 @@ def _report() -> None:
         t("usage.download"), lambda: calls.text(USE_CASE, path, format="csv", **query), "usage.csv", "text/csv",
         icon=":material/download:", on_click="ignore",
     )  # fmt: skip
-    components.request_box(USE_CASE, "GET", f"{path}?{'&'.join(f'{name}={value}' for name, value in query.items())}")
+    details(USE_CASE, "GET", f"{path}?{'&'.join(f'{name}={value}' for name, value in query.items())}")
 
 
 def _totals(total: Row) -> None:

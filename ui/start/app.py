@@ -9,7 +9,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from ui import stage
+from ui import page_script, stage, tab_state
 from ui.components import stage_missing
 from ui.navigation import pages
 from ui.sign_in import is_allowed
@@ -23,22 +23,18 @@ def _language_switch() -> None:
         in_url = st.query_params.get("lang")
         st.session_state["lang"] = in_url if in_url in LANGUAGES else browser_language()
     st.sidebar.segmented_control(
-        "Language / Idioma", list(LANGUAGES), required=True, format_func=LANGUAGES.__getitem__, key="lang"
+        t("components.language"), list(LANGUAGES), required=True, format_func=LANGUAGES.__getitem__, key="lang"
     )
     # Streamlit clears the query string when the user visits another page.
     st.query_params["lang"] = language()
-    # For screen readers and hyphenation; Streamlit always sets English.
-    st.html(
-        f'<script>document.documentElement.lang = "{language()}"</script>',
-        unsafe_allow_javascript=True,
-    )
 
 
 def main() -> None:
     """One run of the script."""
     _language_switch()
+    tab_state.keep()
     st.set_page_config(page_title="Bedrock endpoints", page_icon=str(FOLDER / "images" / "icon.svg"), layout="wide")
-    st.html(FOLDER / "style.css")
+    page_script.add()
     st.logo(str(FOLDER / "images" / "logo.svg"), icon_image=str(FOLDER / "images" / "icon.svg"), size="large")
     if not is_allowed():
         # Without it, Streamlit reports the URL of every page as unknown before sign-in.

@@ -1,0 +1,175 @@
+"""The script of every page: copied code, drafts, lost connections, the menu on phones, and Streamlit's own texts."""
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from tests.ui.browser import BrowserSession
+from tests.ui.conftest import ROOT, unused_port, wait_until_healthy
+from tests.ui.fake_api import FakeApi
+from ui.entries import entries
+from ui.texts import LANGUAGES, translations
+
+CODE = 'print("<b>")\n'
+ANSWER = (
+    f"# Steps\n\n- **first**\n- <script>document.title='taken'</script>\n\n```python\n{CODE}```\n\n|a|b|\n|-|-:|\n|1|2|"
+)
+# What is the same in every language: names, formats, and what the fakes return.
+SAME = {"JSON", "branch-12", "dd", "mm"}
+_STRINGS = """() => {
+  const found = new Set();
+  const add = text => text && /\\p{L}{2}/u.test(text) && found.add(text.replace(/\\s+/g, ' ').trim());
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (walker.nextNode()) {
+    const node = walker.currentNode;
+    if (!node.parentElement.closest('script, style, noscript, code, [translate=no]')) add(node.nodeValue);
+  }
+  for (const name of ['aria-label', 'title', 'placeholder', 'alt'])
+    for (const element of document.querySelectorAll(`[${name}]:not([translate=no])`)) add(element.getAttribute(name));
+  return [...found];
+}"""
+
+
+def test_markdown_is_shown_and_its_code_copied(new_session: Callable[..., BrowserSession], api: FakeApi) -> None:
+    chat = api.services["chatbot"]
+    chat.add_turn(chat.add("A talk"), "How?", ANSWER)
+    session = new_session()
+    page = session.open("chatbot", conversation="conversation-0")
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    answer = page.locator(".markdown")
+    assert answer.locator("li").all_inner_texts() == ["first", "<script>document.title='taken'</script>"]
+    assert answer.get_by_role("cell", name="2").evaluate("cell => cell.style.textAlign") == "right"
+    assert session.accessibility_violations() == []
+    answer.get_by_role("button", name="Copy").click()
+    answer.get_by_role("button", name="Copied").wait_for()
+    assert page.evaluate("navigator.clipboard.readText()") == CODE
+    assert page.title() != "taken"
+
+
+@pytest.fixture
+def own_server(api: FakeApi) -> Iterator[Callable[[], tuple[str, Callable[[], None]]]]:
+    """Starts the web UI, always at the same URL, and returns the URL and a function that kills it."""
+    port = unused_port()
+    processes: list[subprocess.Popen[bytes]] = []
+
+    def start() -> tuple[str, Callable[[], None]]:
+        command = [sys.executable, "-m", "ui", "--port", str(port)]
+        process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        processes.append(process)
+        wait_until_healthy(f"http://localhost:{port}")
+
+        def kill() -> None:
+            process.kill()
+            process.wait(10)
+
+        return f"http://localhost:{port}", kill
+
+    yield start
+    for process in processes:
+        process.kill()
+        process.wait(10)
+
+
+def test_a_lost_server_is_reported_and_clicks_wait_for_it(
+    own_server: Callable[[], tuple[str, Callable[[], None]]], chromium_browser: Any, api: FakeApi
+) -> None:
+    url, kill = own_server()
+    session = BrowserSession(chromium_browser, url)
+    try:
+        page = session.open("summarization")
+        page.get_by_role("textbox").first.fill("The pump lost pressure.")
+        kill()
+        page.get_by_role("alert").filter(has_text="No connection").wait_for()
+        assert page.get_by_role("button", name="Write the report").is_disabled()
+        own_server()
+        page.get_by_role("alert").filter(has_text="No connection").wait_for(state="hidden")
+        session.wait_until_idle()
+        assert page.get_by_role("dialog").count() == 0
+        assert api.posts("/summaries") == []
+        assert page.get_by_role("textbox").first.input_value() == "The pump lost pressure."
+    finally:
+        session.close()
+
+
+def test_nothing_is_sent_while_the_browser_is_offline(new_session: Callable[..., BrowserSession], api: FakeApi) -> None:
+    session = new_session()
+    page = session.open("summarization")
+    page.get_by_role("textbox").first.fill("The pump lost pressure.")
+    page.context.set_offline(True)
+    page.get_by_role("alert").filter(has_text="No connection").wait_for()
+    page.get_by_role("button", name="Write the report").click()
+    page.get_by_role("button", name="Write the report").press("Enter")
+    page.context.set_offline(False)
+    page.get_by_role("alert").filter(has_text="No connection").wait_for(state="hidden")
+    session.wait_until_idle()
+    assert api.posts("/summaries") == []
+    page.get_by_role("button", name="Write the report").click()
+    page.locator(".report").wait_for()
+    assert len(api.posts("/summaries")) == 1
+
+
+def test_drafts_survive_other_pages_and_a_reload(new_session: Callable[..., BrowserSession], api: FakeApi) -> None:
+    session = new_session()
+    page = session.open("summarization")
+    notes = page.get_by_role("textbox").first
+    notes.fill("The pump lost")
+    page.get_by_role("link", name="Images").click()
+    page.get_by_role("heading", level=1, name="Images").wait_for()
+    session.wait_until_idle()
+    page.get_by_role("textbox").first.fill("A lighthouse")
+    page.get_by_role("link", name="Reports").click()
+    page.get_by_role("heading", level=1, name="Reports").wait_for()
+    session.wait_until_idle()
+    assert notes.input_value() == "The pump lost"
+    notes.press("End")
+    notes.type(" pressure.")
+    page.reload()
+    page.get_by_role("heading", level=1).wait_for()
+    session.wait_until_idle()
+    assert notes.input_value() == "The pump lost pressure."
+    page.get_by_role("button", name="Write the report").click()
+    page.locator(".report").wait_for()
+    assert api.posts("/summaries")[0].body["text"] == "The pump lost pressure."
+    page.get_by_role("button", name="Use an example").click()
+    session.wait_until_idle()
+    page.reload()
+    page.locator(".report").wait_for()
+    session.wait_until_idle()
+    assert notes.input_value() != "The pump lost pressure."
+
+
+def test_the_menu_of_a_phone_closes_after_a_choice(new_session: Callable[..., BrowserSession]) -> None:
+    session = new_session(width=400)
+    page = session.open()
+    page.get_by_role("button", name="Expand sidebar").click()
+    page.get_by_role("link", name="Reports").first.click()
+    page.get_by_role("heading", level=1, name="Reports").wait_for()
+    page.get_by_role("button", name="Expand sidebar").wait_for()
+
+
+def test_every_text_is_translated(new_session: Callable[..., BrowserSession], api: FakeApi) -> None:
+    api.services["hr-qa"].add("Handbook.pdf")
+    shown: dict[str, dict[str, set[str]]] = {}
+    for language in LANGUAGES:
+        session = new_session(language=language)
+        for use_case in ("", *(entry.use_case for entry in entries())):
+            page = session.open(use_case)
+            shown.setdefault(use_case, {})[language] = set(page.evaluate(_STRINGS))
+        session.close()
+    same = (
+        SAME
+        | set(LANGUAGES.values())
+        | {text for texts in translations().values() for text in texts.values() if list(texts.values()).count(text) > 1}
+    )
+    # A list of file types begins with a bullet.
+    data = {"Handbook.pdf", "• ", *(model["name"] for model in api.services["playground"].models)}
+    untranslated = {
+        use_case: sorted(
+            text for text in set.intersection(*by_language.values()) - same if not any(name in text for name in data)
+        )
+        for use_case, by_language in shown.items()
+    }
+    assert {use_case: texts for use_case, texts in untranslated.items() if texts} == {}

@@ -1,0 +1,64 @@
+"""Input fields that keep what was entered, and name what the APIs would reject instead of dropping or changing it."""
+
+import html
+from typing import Any
+
+import streamlit as st
+
+from ui import tab_state
+from ui.texts import t
+
+
+def kept(key: str, default: Any = None) -> dict[str, Any]:
+    """The arguments of a widget whose value survives page changes and reloads. `default` is its first value."""
+    drafts: dict[str, Any] = tab_state.values().setdefault("drafts", {})
+    if key in st.session_state:
+        drafts[key] = st.session_state[key]
+    elif key in drafts or default is not None:
+        st.session_state[key] = drafts.get(key, default)
+    return {"key": key, "persist_state": "session"}
+
+
+class Fields:
+    """The fields of one form. `problem` is what the user has to correct first."""
+
+    def __init__(self) -> None:
+        self.problem: str | None = None
+
+    def text_area(self, label: str, key: str, limit: int, **options: Any) -> str:
+        """The text without the space around it, of at most `limit` characters."""
+        return self._limited(label, st.text_area(label, **kept(key), **options), limit)
+
+    def text_input(self, label: str, key: str, limit: int, **options: Any) -> str:
+        """The line without the space around it, of at most `limit` characters."""
+        return self._limited(label, st.text_input(label, **kept(key), **options), limit)
+
+    def lines(self, label: str, key: str, most: int, **options: Any) -> list[str] | None:
+        """The lines of a text that aren't empty, at most `most`; None if there are none."""
+        lines = [line for line in (st.text_area(label, **kept(key), **options) or "").splitlines() if line]
+        if len(lines) > most:
+            self._problem(t("components.too_many_lines", label=label, count=len(lines), most=most), st)
+        return lines or None
+
+    def number(
+        self, label: str, key: str, low: float, high: float, default: float, *, parent: Any = st, **options: Any
+    ) -> float:
+        """A number from `low` to `high`; an integer if `default` is one."""
+        # With limits, Streamlit would keep the last valid number, which the user no longer sees as theirs.
+        options = {"step": 1 if isinstance(default, int) else None, **options}
+        value: float | None = parent.number_input(label, **kept(key, default), **options)
+        if value is None or not low <= value <= high:
+            self._problem(t("components.out_of_range", label=label, low=f"{low:,}", high=f"{high:,}"), parent)
+            return default
+        return value
+
+    def _limited(self, label: str, text: str | None, limit: int) -> str:
+        stripped = (text or "").strip()
+        if len(stripped) > limit:
+            counts = {"count": f"{len(stripped):,}", "limit": f"{limit:,}"}
+            self._problem(t("components.too_long", label=label, **counts), st)
+        return stripped
+
+    def _problem(self, problem: str, parent: Any) -> None:
+        self.problem = self.problem or problem
+        parent.html(f'<p class="field-problem" role="alert">{html.escape(problem)}</p>')

@@ -1,0 +1,211 @@
+// What Streamlit's page lacks in the browser. Runs again when the language changes; only the texts are replaced then.
+(() => {
+  const settings = SETTINGS;
+  if (window.bedrockEndpoints) {
+    window.bedrockEndpoints.use(settings);
+    return;
+  }
+
+  const APP = "[data-testid=stApp]";
+  // Streamlit's elements never have texts of users and models in these attributes only.
+  const ATTRIBUTES = ["aria-label", "title", "placeholder", "alt"];
+  const OURS = ".stHtml, code, script, style, [data-testid=stIconMaterial]";
+  const PHONE = matchMedia("(max-width: 768px)");
+  const CHAT = "[data-testid=stChatInputTextArea]";
+  const CONTROLS = "button:not(.copy), a, label, [role=button], [role=option], input[type=file]";
+  const SENDS_ON_ENTER = `input, ${CHAT}`;
+  const DRAFT = "draft ";
+  const BUSY_MILLISECONDS = 1000;
+  const COPIED_MILLISECONDS = 2000;
+  let texts = {};
+  let exact = new Map();
+  let patterns = [];
+
+  function use(next) {
+    texts = next.texts;
+    document.documentElement.lang = next.language;
+    exact = new Map(next.streamlit);
+    patterns = next.streamlit.filter(([shown]) => shown.includes("{}")).map(([shown, text]) => [pattern(shown), text]);
+    banner.textContent = texts.offline;
+    translate(document.body);
+    connection();
+  }
+
+  // --- Streamlit's own texts
+  function pattern(text) {
+    const parts = text.split("{}").map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"));
+    return new RegExp(`^${parts.join("(.+)")}$`);
+  }
+
+  function translated(text) {
+    const key = text.trim();
+    if (exact.has(key)) return exact.get(key);
+    for (const [pattern, replacement] of patterns) {
+      const match = pattern.exec(key);
+      if (match) return match.slice(1).reduce((result, part) => result.replace("{}", () => part), replacement);
+    }
+    return text;
+  }
+
+  function translate(root) {
+    if (root.nodeType === Node.TEXT_NODE) return translateNode(root);
+    if (root.nodeType !== Node.ELEMENT_NODE) return;
+    const walker = document.createTreeWalker(root, NodeFilter.SHOW_TEXT);
+    while (walker.nextNode()) translateNode(walker.currentNode);
+    for (const name of ATTRIBUTES) {
+      for (const element of [root, ...root.querySelectorAll(`[${name}]`)]) translateAttribute(element, name);
+    }
+  }
+
+  function translateNode(node) {
+    if (!node.parentElement || node.parentElement.closest(OURS)) return;
+    const text = translated(node.nodeValue);
+    if (text !== node.nodeValue) node.nodeValue = text;
+  }
+
+  function translateAttribute(element, name) {
+    const value = element.getAttribute(name);
+    if (!value || element.closest(OURS)) return;
+    const text = translated(value);
+    if (text !== value) element.setAttribute(name, text);
+  }
+
+  // --- What screen readers hear
+  const live = document.createElement("div");
+  live.id = "announcements";
+  live.setAttribute("role", "status");
+  document.body.append(live);
+
+  function announce(text) {
+    live.textContent = "";
+    setTimeout(() => { live.textContent = text; }, 50);
+  }
+
+  // --- The connection: what is clicked without one would otherwise run when it is back.
+  const banner = document.createElement("div");
+  banner.id = "offline";
+  banner.setAttribute("role", "alert");
+  banner.hidden = true;
+  document.body.append(banner);
+  let wasConnected = false;
+
+  function connection() {
+    const state = document.querySelector(APP)?.dataset.testConnectionState;
+    wasConnected ||= state === "CONNECTED";
+    const connected = navigator.onLine && (state === "CONNECTED" || !wasConnected);
+    dismissDialog();
+    if (banner.hidden === connected) return;
+    document.documentElement.toggleAttribute("data-offline", !connected);
+    banner.hidden = connected;
+  }
+
+  // Streamlit's own, for developers.
+  function dismissDialog() {
+    for (const heading of document.querySelectorAll("[role=dialog] h2")) {
+      if (heading.textContent === "Connection error") heading.closest("[role=dialog]").querySelector("button")?.click();
+    }
+  }
+
+  function refuse(event) {
+    if (!event.isTrusted || !document.documentElement.hasAttribute("data-offline")) return;
+    const { target, type } = event;
+    const presses = type !== "keydown" || event.key === "Enter" || event.key === " ";
+    const sends = type === "keydown" && event.key === "Enter" && (event.ctrlKey || event.metaKey || target.matches(SENDS_ON_ENTER));
+    // Text can still be typed, selected and copied.
+    if (sends || (presses && target.closest?.(CONTROLS))) {
+      event.preventDefault();
+      event.stopImmediatePropagation();
+    }
+  }
+
+  for (const type of ["click", "mousedown", "keydown", "drop"]) window.addEventListener(type, refuse, true);
+  window.addEventListener("online", connection);
+  window.addEventListener("offline", connection);
+
+  // --- Buttons that copy the code next to them, or what they name
+  document.addEventListener("click", async (event) => {
+    const button = event.target.closest("button.copy");
+    if (!button) return;
+    const label = button.textContent;
+    const source = button.dataset.text ?? button.closest(".code")?.querySelector("code")?.textContent ?? "";
+    let outcome = texts.copied;
+    try {
+      await navigator.clipboard.writeText(source);
+    } catch {
+      outcome = texts.copy_failed;
+    }
+    button.textContent = outcome;
+    announce(outcome);
+    setTimeout(() => { button.textContent = label; }, COPIED_MILLISECONDS);
+  });
+
+  // --- The menu covers a phone's page.
+  document.addEventListener("click", (event) => {
+    if (PHONE.matches && event.target.closest("[data-testid=stSidebarNavLink]")) {
+      document.querySelector("[data-testid=stSidebarCollapseButton] button")?.click();
+    }
+  });
+
+  // --- A form's texts reach the server when they are sent: a reload, or another page, would lose them.
+  function draftKey(element) {
+    const keyed = element.closest("[class*=st-key-]");
+    const name = [...(keyed?.classList ?? [])].find((item) => item.startsWith("st-key-"));
+    return name && `${DRAFT}${location.pathname} ${name}`;
+  }
+
+  document.addEventListener("input", (event) => {
+    const key = event.target.matches("textarea") && draftKey(event.target);
+    if (key) sessionStorage.setItem(key, event.target.value);
+  });
+
+  function keepDrafts() {
+    for (const element of document.querySelectorAll("textarea")) {
+      const key = draftKey(element);
+      const draft = key && sessionStorage.getItem(key);
+      const isNew = !("draft" in element.dataset);
+      element.dataset.draft = "";
+      if (draft === null || draft === undefined || draft === element.value) continue;
+      if (isNew && draft && !element.disabled) restore(element, draft);
+      // The page replaced the text, for example by an example.
+      else if (!isNew) sessionStorage.removeItem(key);
+    }
+  }
+
+  function restore(element, draft) {
+    // React notices only the native setter.
+    Object.getOwnPropertyDescriptor(HTMLTextAreaElement.prototype, "value").set.call(element, draft);
+    element.dispatchEvent(new Event("input", { bubbles: true }));
+    if (element.matches(CHAT)) return;
+    // Streamlit takes the text when its field loses the focus.
+    const focused = document.activeElement;
+    element.focus({ preventScroll: true });
+    element.blur();
+    focused?.focus?.({ preventScroll: true });
+  }
+
+  // --- Everything that depends on what Streamlit draws
+  let busySince = 0;
+  function scriptState() {
+    const running = document.querySelector(APP)?.dataset.testScriptState === "running";
+    if (running && !busySince) busySince = Date.now();
+    if (running || !busySince) return;
+    if (Date.now() - busySince > BUSY_MILLISECONDS) announce(texts.ready);
+    busySince = 0;
+  }
+
+  window.bedrockEndpoints = { use };
+  use(settings);
+  new MutationObserver((changes) => {
+    for (const change of changes) {
+      if (change.type === "childList") change.addedNodes.forEach(translate);
+      else if (change.type === "characterData") translateNode(change.target);
+      else if (ATTRIBUTES.includes(change.attributeName)) translateAttribute(change.target, change.attributeName);
+    }
+    connection();
+    scriptState();
+    keepDrafts();
+  }).observe(document.body, {
+    attributeFilter: [...ATTRIBUTES, "data-test-script-state", "data-test-connection-state"],
+    attributes: true, characterData: true, childList: true, subtree: true,
+  });
+})();

@@ -1,0 +1,44 @@
+"""The script and styles of every page, with the texts in the user's language."""
+
+import functools
+import json
+from pathlib import Path
+
+import streamlit as st
+
+from ui.texts import language, translations
+
+_FOLDER = Path(__file__).parent
+
+
+def add() -> None:
+    """Adds both to the page."""
+    st.html(_FOLDER / "style.css")
+    st.html(_script(language()), unsafe_allow_javascript=True)
+
+
+@functools.cache
+def _script(user_language: str) -> str:
+    settings = {"language": user_language, "texts": _texts(user_language), "streamlit": _replacements(user_language)}
+    # `</` would end the script.
+    values = json.dumps(settings, ensure_ascii=False).replace("</", "<\\/")
+    return f"<script>{(_FOLDER / 'page.js').read_text('utf-8').replace('SETTINGS', values, 1)}</script>"
+
+
+def _texts(user_language: str) -> dict[str, str]:
+    return {
+        key.removeprefix("page."): texts[user_language]
+        for key, texts in translations().items()
+        if key.startswith("page.")
+    }
+
+
+def _replacements(user_language: str) -> list[tuple[str, str]]:
+    """What Streamlit writes, and what replaced it before the language was switched, with what replaces it."""
+    streamlit = [texts for key, texts in translations().items() if key.startswith("streamlit.")]
+    return [
+        (shown, texts[user_language])
+        for texts in streamlit
+        for shown in texts.values()
+        if shown != texts[user_language]
+    ]
