@@ -25,6 +25,14 @@ _UNUSED = (
     "dateutil/zoneinfo/dateutil-zoneinfo.tar.gz",
     # Browser support and SOCKS proxies.
     "urllib3/contrib/emscripten",
+    # Formats other than JPEG and PNG, text, color profiles, mathematics, windows.
+    *(
+        f"PIL/_{name}.*"
+        for name in ("avif", "imagingcms", "imagingft", "imagingmath", "imagingmorph", "imagingtk", "webp")
+    ),
+    # The libraries of these. Those of TIFF, JPEG 2000 and screenshots stay, because Pillow's core is linked to them.
+    *(f"pillow.libs/lib{name}-*" for name in ("avif", "brotlicommon", "brotlidec", "freetype", "harfbuzz", "lcms2")),
+    *(f"pillow.libs/lib{name}-*" for name in ("png16", "sharpyuv", "webp", "webpdemux", "webpmux")),
     # Headers for C, schemas, and another interface to HTML.
     *("lxml/includes", "lxml/isoschematron", "lxml/html"),
 )
@@ -41,7 +49,8 @@ def trim(folder: Path, services: Sequence[str]) -> None:
     """Removes from installed packages what functions that call these AWS services never read."""
     for pattern in _NEVER_NEEDED:
         _remove(folder.rglob(pattern))
-    _remove(folder / path for path in _UNUSED)
+    for pattern in _UNUSED:
+        _remove(folder.glob(pattern))
     # Another interface to XML, and Cython's sources.
     for pattern in ("objectify*", "*.pxi", "*.pyx"):
         _remove((folder / "lxml").glob(pattern))
