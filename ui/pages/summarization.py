@@ -1,7 +1,7 @@
 """The summarization page: turns a technician's notes and photos into a report to read, print and download."""
 
 import html
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ from ui import components
 from ui.api_request import ApiRequest
 from ui.client import Failure
 from ui.entry import Entry
-from ui.photos import EXTENSIONS, exceeds_limits, photo
+from ui.photos import EXTENSIONS, MAX_COUNT, MAX_MEGABYTES, UPLOAD_MEGABYTES, File, prepare
 from ui.session import client
 from ui.texts import language, t
 
@@ -60,7 +60,14 @@ def _form(request: ApiRequest) -> tuple[dict[str, Any], str | None]:
             placeholder=t("summarization.text_hint"),
             persist_state="session",
         )
-        photos = st.file_uploader(t("summarization.photos"), EXTENSIONS, accept_multiple_files=True, max_upload_size=4)
+        with st.container(key="photo-uploader"):
+            files = st.file_uploader(
+                t("summarization.photos", megabytes=MAX_MEGABYTES),
+                EXTENSIONS,
+                accept_multiple_files=True,
+                max_upload_size=UPLOAD_MEGABYTES,
+                help=t("photos.help"),
+            )
         left, right = st.columns(2)
         audience = left.selectbox(
             t("summarization.audience"),
@@ -80,15 +87,19 @@ def _form(request: ApiRequest) -> tuple[dict[str, Any], str | None]:
     body: dict[str, Any] = {"audience": audience, "lines": int(lines)}
     if text and text.strip():
         body["text"] = text.strip()
-    if photos:
-        body["photos"] = [photo(file.getvalue()) for file in photos]
-    return body, _problem(body, [file.getvalue() for file in photos or ()])
+    return body, _add_photos(body, files or [])
 
 
-def _problem(body: Mapping[str, Any], photos: list[bytes]) -> str | None:
-    if "text" not in body and not photos:
-        return t("summarization.no_notes")
-    return t("summarization.too_many_photos") if exceeds_limits(photos) else None
+def _add_photos(body: dict[str, Any], files: Sequence[File]) -> str | None:
+    """Adds the photos to the body, and returns what the user has to correct first."""
+    if not files:
+        return None if "text" in body else t("summarization.no_notes")
+    if len(files) > MAX_COUNT:
+        return t("photos.too_many", count=MAX_COUNT)
+    with st.spinner(t("photos.preparing")):
+        photos = prepare(files, USE_CASE)
+    body["photos"] = photos.items
+    return photos.problem
 
 
 def _report(summary: Mapping[str, Any]) -> None:
