@@ -9,10 +9,11 @@ reads, or its limits of memory and time.
 import io
 import resource
 import sys
+from typing import Any
 
 from PIL import ExifTags, Image, JpegImagePlugin, PngImagePlugin, UnidentifiedImageError, WebPImagePlugin
 
-# Phones take up to 50 million pixels unless told otherwise.
+# Phones take up to 50 million pixels by default.
 MAX_MEGAPIXELS = 60
 REFUSALS = ("too_many_pixels", "animated", "not_a_photo")
 # Models see less, and every further pixel costs tokens.
@@ -61,7 +62,8 @@ def _open(data: bytes) -> Image.Image:
 
         # The photo itself, not a small copy that may show something else.
         options.THUMBNAILS = options.DEPTH_IMAGES = options.AUX_IMAGES = False
-        image: Image.Image = HeifImageFile(io.BytesIO(data))
+        heif_image_file: Any = HeifImageFile
+        image: Image.Image = heif_image_file(io.BytesIO(data))
     else:
         image = _open_by_pillow(data)
     if image.width * image.height > MAX_MEGAPIXELS * 1_000_000:

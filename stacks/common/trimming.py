@@ -25,17 +25,11 @@ _UNUSED = (
     "dateutil/zoneinfo/dateutil-zoneinfo.tar.gz",
     # Browser support and SOCKS proxies.
     "urllib3/contrib/emscripten",
-    # Formats other than JPEG and PNG, text, color profiles, mathematics, windows.
-    *(
-        f"PIL/_{name}.*"
-        for name in ("avif", "imagingcms", "imagingft", "imagingmath", "imagingmorph", "imagingtk", "webp")
-    ),
-    # The libraries of these. Those of TIFF, JPEG 2000 and screenshots stay, because Pillow's core is linked to them.
-    *(f"pillow.libs/lib{name}-*" for name in ("avif", "brotlicommon", "brotlidec", "freetype", "harfbuzz", "lcms2")),
-    *(f"pillow.libs/lib{name}-*" for name in ("png16", "sharpyuv", "webp", "webpdemux", "webpmux")),
     # Headers for C, schemas, and another interface to HTML.
     *("lxml/includes", "lxml/isoschematron", "lxml/html"),
 )
+# The libraries that Pillow's core is linked to. The others are for text, color profiles, WebP and AVIF.
+_PILLOW_LIBRARIES_KEPT = tuple(f"lib{name}-" for name in ("Xau", "jpeg", "lzma", "openjp2", "tiff", "xcb", "zstd"))
 _POWERTOOLS_KEPT = {"logging", "metrics", "shared", "tracing", "utilities", "warnings", "exceptions"}
 # All utilities but those that logging and metrics import.
 _POWERTOOLS_UTILITIES_KEPT = {"typing", "jmespath_utils"}
@@ -49,13 +43,13 @@ def trim(folder: Path, services: Sequence[str]) -> None:
     """Removes from installed packages what functions that call these AWS services never read."""
     for pattern in _NEVER_NEEDED:
         _remove(folder.rglob(pattern))
-    for pattern in _UNUSED:
-        _remove(folder.glob(pattern))
+    _remove(folder / path for path in _UNUSED)
     # Another interface to XML, and Cython's sources.
     for pattern in ("objectify*", "*.pxi", "*.pyx"):
         _remove((folder / "lxml").glob(pattern))
     for dist_info in folder.glob("*.dist-info"):
         _trim_dist_info(dist_info)
+    _trim_pillow(folder)
     _trim_botocore(folder / "botocore", services)
     _keep_folders(folder / "aws_lambda_powertools", _POWERTOOLS_KEPT)
     _keep_folders(folder / "aws_lambda_powertools" / "utilities", _POWERTOOLS_UTILITIES_KEPT)
@@ -86,6 +80,12 @@ def _trim_dist_info(dist_info: Path) -> None:
     metadata.write_text(f"{fields}\n", "utf-8")
     kept = ("METADATA", "licenses")
     _remove(path for path in dist_info.iterdir() if path.name not in kept and not _LICENSE_FILE.match(path.name))
+
+
+def _trim_pillow(folder: Path) -> None:
+    """Keeps what thumbnails need: JPEG and PNG."""
+    _remove(path for path in (folder / "PIL").glob("_*.so") if not path.name.startswith("_imaging."))
+    _remove(path for path in folder.glob("pillow.libs/*") if not path.name.startswith(_PILLOW_LIBRARIES_KEPT))
 
 
 def _trim_botocore(botocore: Path, services: Sequence[str]) -> None:

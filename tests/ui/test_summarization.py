@@ -44,14 +44,14 @@ def test_notes_become_a_report_that_can_be_printed(new_session: Callable[..., Br
 def test_photos_in_portuguese_on_a_phone(new_session: Callable[..., BrowserSession], api: FakeApi) -> None:
     session = new_session(width=400, language="pt", scheme="dark")
     page = session.open(PATH)
-    page.locator("input[type=file]").set_input_files([*_of_a_phone(), _file("carta.jpg", b"%PDF-1.7")])
-    page.get_by_text("carta.jpg").first.wait_for()
+    page.locator("input[type=file]").set_input_files([*_of_a_phone(), _file("letter.jpg", b"%PDF-1.7")])
+    page.get_by_text("letter.jpg").first.wait_for()
     page.get_by_role("button", name="Escrever o relatório").click()
-    page.get_by_text("carta.jpg não é uma foto").wait_for()
+    page.get_by_text("letter.jpg não é uma foto").wait_for()
     session.wait_until_idle()
     assert api.posts("/summaries") == []
     assert session.horizontal_overflow() <= 0
-    page.get_by_test_id("stFileChip").filter(has_text="carta.jpg").get_by_role("button").click()
+    page.get_by_test_id("stFileChip").filter(has_text="letter.jpg").get_by_role("button").click()
     session.wait_out_double_click()
     page.get_by_role("button", name="Escrever o relatório").click()
     page.get_by_text("Gravidade: alta").first.wait_for()
