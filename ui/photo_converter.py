@@ -43,13 +43,13 @@ class Refused(Exception):
     """The photo can't be sent. The argument is one of `REFUSALS`."""
 
 
-def convert(data: bytes) -> bytes:
+def convert(data: bytes, max_side: int = MAX_SIDE) -> bytes:
     """The photo upright, reduced, as a JPEG without metadata. Raises `Refused`, and what decoders raise."""
     with _open(data) as image:
         # Decodes a large JPEG at a half, a quarter or an eighth of its size.
-        image.draft("RGB", (MAX_SIDE, MAX_SIDE))
+        image.draft("RGB", (max_side, max_side))
         photo = _opaque(image)
-    photo.thumbnail((MAX_SIDE, MAX_SIDE), Image.Resampling.LANCZOS)
+    photo.thumbnail((max_side, max_side), Image.Resampling.LANCZOS)
     photo = _upright(photo)
     # Pillow would write a comment into the new file.
     photo.info.clear()
