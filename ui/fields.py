@@ -1,12 +1,14 @@
 """Input fields that keep what was entered, and name what the APIs would reject instead of dropping or changing it."""
 
 import html
-from typing import Any
+from typing import Any, TypeVar
 
 import streamlit as st
 
 from ui import tab_state
 from ui.texts import t
+
+Number = TypeVar("Number", int, float)
 
 
 def kept(key: str, default: Any = None) -> dict[str, Any]:
@@ -41,16 +43,27 @@ class Fields:
         return lines or None
 
     def number(
-        self, label: str, key: str, low: float, high: float, default: float, *, parent: Any = st, **options: Any
-    ) -> float:
-        """A number from `low` to `high`; an integer if `default` is one."""
-        # With limits, Streamlit would keep the last valid number, which the user no longer sees as theirs.
+        self, label: str, key: str, low: Number, high: Number, default: Number, *, parent: Any = st, **options: Any
+    ) -> Number:
+        """A number from `low` to `high`, an integer if `default` is one."""
+        # With limits, Streamlit would keep the last valid number, which the user no longer sees.
         options = {"step": 1 if isinstance(default, int) else None, **options}
-        value: float | None = parent.number_input(label, **kept(key, default), **options)
+        value: Number | None = parent.number_input(label, **kept(key, default), **options)
+        self._in_range(label, value, low, high, parent)
+        return default if value is None else value
+
+    def optional_number(
+        self, label: str, key: str, low: int, high: int, *, parent: Any = st, **options: Any
+    ) -> int | None:
+        """An integer from `low` to `high`, or nothing."""
+        value: int | None = parent.number_input(label, value=None, step=1, **kept(key), **options)
+        if value is not None:
+            self._in_range(label, value, low, high, parent)
+        return value
+
+    def _in_range(self, label: str, value: float | None, low: float, high: float, parent: Any) -> None:
         if value is None or not low <= value <= high:
             self._problem(t("components.out_of_range", label=label, low=f"{low:,}", high=f"{high:,}"), parent)
-            return default
-        return value
 
     def _limited(self, label: str, text: str | None, limit: int) -> str:
         stripped = (text or "").strip()

@@ -41,8 +41,8 @@ class ListOrCreateQuery(ListQuery):
     aspect_ratio: AspectRatio | None = None
 
 
-class ImageRecord(ResponseModel):
-    """The stored metadata of an image."""
+class ImageDetails(ResponseModel, kw_only=True):
+    """How an image was made. Older images lack what was not stored then."""
 
     id: str
     content_type: str
@@ -50,14 +50,27 @@ class ImageRecord(ResponseModel):
     height: int
     seed: int
     prompt: str
+    negative_prompt: str | UnsetType = UNSET
+    aspect_ratio: AspectRatio | UnsetType = UNSET
+    style: Style | UnsetType = UNSET
     model: str
     created_at: str
 
 
-class Image(ImageRecord):
-    """An image; `url` works until `urlExpiresAt`."""
+class ImageRecord(ImageDetails, kw_only=True):
+    """The stored metadata of an image."""
+
+    has_thumbnail: bool = False
+
+
+class Image(ImageDetails, kw_only=True):
+    """An image; both URLs work until `urlExpiresAt`. `thumbnailUrl` is a JPEG of about 30 kB.
+
+    An image from before there were thumbnails, or whose thumbnail failed, has no `thumbnailUrl`.
+    """
 
     url: Secret
+    thumbnail_url: Secret | UnsetType = UNSET
     url_expires_at: str
 
 

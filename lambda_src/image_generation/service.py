@@ -17,7 +17,9 @@ from lambda_src.image_generation.models import (
     ImageRecord,
     ListOrCreateQuery,
 )
-from lambda_src.image_generation.resources import object_key
+from lambda_src.image_generation.pictures import erase_pictures
+from lambda_src.image_generation.resources import object_key, thumbnail_key
+from lambda_src.image_generation.thumbnails import CONTENT_TYPE, thumbnail
 from lambda_src.shared import aws
 from lambda_src.shared.bedrock import Bedrock
 from lambda_src.shared.catalog import Invocation
@@ -25,7 +27,6 @@ from lambda_src.shared.context import Context
 from lambda_src.shared.errors import InvalidRequest, ModelFailed
 from lambda_src.shared.idempotency import IdempotencyStore
 from lambda_src.shared.ids import new_id, timestamp
-from lambda_src.shared.objects import erase_object
 from lambda_src.shared.observability import logger
 from lambda_src.shared.routes import Created
 from lambda_src.shared.schemas import Usage
@@ -35,6 +36,8 @@ from lambda_src.shared.store import RecordStore
 URL_SECONDS = 3600
 # Storing up to four images of a few megabytes takes a second or two. With less time left it would not finish.
 SAVE_SECONDS = 2.0
+# A thumbnail takes 0.1 s. With less time left, the images are stored without: they are paid for.
+THUMBNAIL_SECONDS = 2.0
 
 
 class ImageService:
@@ -57,7 +60,7 @@ class ImageService:
         )
         self._bedrock.screen_pictures(context, [image.data for image in images])
         context.deadline.require(SAVE_SECONDS)
-        records = self._save(context, body.prompt, invocation, images)
+        records = self._save(context, body, invocation, images)
         if self._settings.payload_logging:
             logger.info("payload", request_id=context.request_id, prompt=body.prompt)
         return CreatedImages(
@@ -87,7 +90,7 @@ class ImageService:
         """Deletes the record last: if something fails before it, a retry still finds it. Raises `NotFound`."""
         record = self._store.get(context.caller, id)
         IdempotencyStore.of(self._store).forget(record.id)
-        erase_object(self._s3, str(self._settings.bucket_name), object_key(record.id))
+        erase_pictures(self._s3, str(self._settings.bucket_name), record.id)
         self._store.delete(context.caller, id)
 
     def _screen(self, context: Context, body: CreateImages) -> CreateImages:
@@ -111,7 +114,7 @@ class ImageService:
         return images
 
     def _save(
-        self, context: Context, prompt: str, invocation: Invocation, images: list[GeneratedImage]
+        self, context: Context, body: CreateImages, invocation: Invocation, images: list[GeneratedImage]
     ) -> list[ImageRecord]:
         created_at = timestamp()
         records = [
@@ -121,7 +124,10 @@ class ImageService:
                 width=image.width,
                 height=image.height,
                 seed=image.seed,
-                prompt=prompt,
+                prompt=body.prompt,
+                negative_prompt=body.negative_prompt or UNSET,
+                aspect_ratio=body.aspect_ratio,
+                style=body.style or UNSET,
                 model=invocation.id,
                 created_at=created_at,
             )
@@ -130,7 +136,8 @@ class ImageService:
         context.idempotency.keep_with(*[record.id for record in records])
         try:
             for record, image in zip(records, images, strict=True):
-                self._put(record, image.data)
+                self._put(object_key(record.id), image.data, record.content_type)
+                record.has_thumbnail = self._put_thumbnail(context, record.id, image.data)
                 self._store.put(context.caller, record.id, record)
         except Exception:
             self._clean_up(context.caller, records)
@@ -140,25 +147,42 @@ class ImageService:
     def _clean_up(self, caller: str, records: list[ImageRecord]) -> None:
         for record in records:
             try:
-                erase_object(self._s3, str(self._settings.bucket_name), object_key(record.id))
+                erase_pictures(self._s3, str(self._settings.bucket_name), record.id)
                 self._store.delete(caller, record.id)
             except Exception as error:
                 # The caller gets the first failure; this one is logged only.
                 logger.warning("image not cleaned up", image=record.id, error=type(error).__name__)
 
     def _image(self, record: ImageRecord) -> Image:
-        url = self._s3.generate_presigned_url(
-            "get_object",
-            Params={"Bucket": self._settings.bucket_name, "Key": object_key(record.id)},
-            ExpiresIn=URL_SECONDS,
+        details = structs.asdict(record)
+        has_thumbnail = details.pop("has_thumbnail")
+        return Image(
+            **details,
+            url=self._url(object_key(record.id)),
+            thumbnail_url=self._url(thumbnail_key(record.id)) if has_thumbnail else UNSET,
+            url_expires_at=timestamp(time.time() + URL_SECONDS),
         )
-        return Image(**structs.asdict(record), url=url, url_expires_at=timestamp(time.time() + URL_SECONDS))
 
-    def _put(self, record: ImageRecord, data: bytes) -> None:
+    def _url(self, key: str) -> str:
+        url: str = self._s3.generate_presigned_url(
+            "get_object", Params={"Bucket": self._settings.bucket_name, "Key": key}, ExpiresIn=URL_SECONDS
+        )
+        return url
+
+    def _put_thumbnail(self, context: Context, image_id: str, data: bytes) -> bool:
+        """Whether the image got a thumbnail. Without one, the caller still gets the image."""
+        if context.deadline.seconds_left < THUMBNAIL_SECONDS:
+            return False
+        try:
+            self._put(thumbnail_key(image_id), thumbnail(data), CONTENT_TYPE)
+        except Exception as error:
+            logger.warning("no thumbnail", image=image_id, error=type(error).__name__)
+            return False
+        return True
+
+    def _put(self, key: str, data: bytes, content_type: str) -> None:
         with aws.store_errors():
-            self._s3.put_object(
-                Bucket=self._settings.bucket_name, Key=object_key(record.id), Body=data, ContentType=record.content_type
-            )
+            self._s3.put_object(Bucket=self._settings.bucket_name, Key=key, Body=data, ContentType=content_type)
 
 
 def _bodies(invocation: Invocation, body: CreateImages) -> tuple[Family, list[dict[str, Any]], int]:

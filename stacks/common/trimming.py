@@ -28,6 +28,8 @@ _UNUSED = (
     # Headers for C, schemas, and another interface to HTML.
     *("lxml/includes", "lxml/isoschematron", "lxml/html"),
 )
+# The libraries that Pillow's core is linked to. The others are for text, color profiles, WebP and AVIF.
+_PILLOW_LIBRARIES_KEPT = tuple(f"lib{name}-" for name in ("Xau", "jpeg", "lzma", "openjp2", "tiff", "xcb", "zstd"))
 _POWERTOOLS_KEPT = {"logging", "metrics", "shared", "tracing", "utilities", "warnings", "exceptions"}
 # All utilities but those that logging and metrics import.
 _POWERTOOLS_UTILITIES_KEPT = {"typing", "jmespath_utils"}
@@ -47,6 +49,7 @@ def trim(folder: Path, services: Sequence[str]) -> None:
         _remove((folder / "lxml").glob(pattern))
     for dist_info in folder.glob("*.dist-info"):
         _trim_dist_info(dist_info)
+    _trim_pillow(folder)
     _trim_botocore(folder / "botocore", services)
     _keep_folders(folder / "aws_lambda_powertools", _POWERTOOLS_KEPT)
     _keep_folders(folder / "aws_lambda_powertools" / "utilities", _POWERTOOLS_UTILITIES_KEPT)
@@ -77,6 +80,12 @@ def _trim_dist_info(dist_info: Path) -> None:
     metadata.write_text(f"{fields}\n", "utf-8")
     kept = ("METADATA", "licenses")
     _remove(path for path in dist_info.iterdir() if path.name not in kept and not _LICENSE_FILE.match(path.name))
+
+
+def _trim_pillow(folder: Path) -> None:
+    """Keeps what thumbnails need: JPEG and PNG."""
+    _remove(path for path in (folder / "PIL").glob("_*.so") if not path.name.startswith("_imaging."))
+    _remove(path for path in folder.glob("pillow.libs/*") if not path.name.startswith(_PILLOW_LIBRARIES_KEPT))
 
 
 def _trim_botocore(botocore: Path, services: Sequence[str]) -> None:

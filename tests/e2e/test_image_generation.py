@@ -24,6 +24,11 @@ def test_an_image_can_be_created_fetched_listed_and_deleted(caller: Any) -> None
     assert file.headers["Content-Type"] == "image/png"
     assert struct.unpack(">II", file.raw[16:24]) == (image["width"], image["height"])
 
+    small = caller.fetch(image["thumbnailUrl"])
+    assert small.headers["Content-Type"] == "image/jpeg"
+    assert small.raw.startswith(b"\xff\xd8\xff")
+    assert len(small.raw) < 60_000
+
     path = f"/images/{image['id']}"
     saved = caller.call("GET", "image-generation", path)
     assert saved.body["prompt"] == PROMPT
@@ -33,6 +38,7 @@ def test_an_image_can_be_created_fetched_listed_and_deleted(caller: Any) -> None
     assert caller.call("DELETE", "image-generation", path).status == 204
     assert caller.call("GET", "image-generation", path).code == "not_found"
     assert caller.fetch(image["url"]).status == 404
+    assert caller.fetch(image["thumbnailUrl"]).status == 404
 
 
 def test_the_same_seed_gives_the_same_image(caller: Any, local_only: None) -> None:

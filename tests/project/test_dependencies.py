@@ -32,6 +32,7 @@ EXPORTED = {
         *FUNCTIONS,
         "lambda_src/hr_qa/requirements.txt",
         "lambda_src/hr_qa/ingestion/requirements.txt",
+        "lambda_src/image_generation/requirements.txt",
         "lambda_src/credit_risk/training/requirements.txt",
         "lambda_src/access/authorizer/requirements.txt",
     ),

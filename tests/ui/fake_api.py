@@ -305,43 +305,8 @@ def png(width: int, height: int, color: str) -> bytes:
     return data.getvalue()
 
 
-class ImageGeneration:
-    """Image generation: draws an image of the requested size."""
-
-    url = ""
-    SIZES = {"2:3": (240, 360), "1:1": (300, 300), "16:9": (480, 270)}
-    COLORS = ("#24516b", "#7a3b2e", "#3d5a3a", "#5b4a7d")
-
-    def __init__(self) -> None:
-        self.images: list[dict[str, Any]] = []
-
-    def add(self, prompt: str, ratio: str = "2:3", seed: int = 7) -> dict[str, Any]:
-        width, height = self.SIZES.get(ratio, (300, 300))
-        count = len(self.images)
-        data = base64.urlsafe_b64encode(png(width, height, self.COLORS[count % 4])).decode()
-        image = {
-            "id": f"image-{count}", "url": f"{self.url}/files/{data}", "urlExpiresAt": "2026-11-03T23:00:00Z",
-            "contentType": "image/png", "width": width, "height": height, "seed": seed, "prompt": prompt,
-            "model": "stability.stable-image-core-v1:1", "createdAt": timestamp(count),
-        }  # fmt: skip
-        self.images.append(image)
-        return image
-
-    def create_images(self, body: Any) -> dict[str, Any]:
-        images = [self.add(body.prompt, body.aspect_ratio, (body.seed or 7) + index) for index in range(body.count)]
-        return {"items": images, "model": images[0]["model"], "usage": {"images": body.count}}
-
-    def list_or_create(self, query: Any) -> dict[str, Any]:
-        return page_of(self.images[::-1], query)
-
-    def get_image(self, id: str) -> dict[str, Any]:
-        return next((image for image in self.images if image["id"] == id), None) or _missing()
-
-    def delete_image(self, id: str) -> None:
-        self.images = [image for image in self.images if image["id"] != id]
-
-
-def _missing() -> dict[str, Any]:
+def missing() -> dict[str, Any]:
+    """Answers that there is no such thing."""
     raise ErrorResponse(404, "not_found", "Nothing has this id.")
 
 
@@ -381,7 +346,7 @@ class Summarization:
         return page_of(self.summaries[::-1], query)
 
     def get_summary(self, id: str) -> dict[str, Any]:
-        return next((summary for summary in self.summaries if summary["id"] == id), None) or _missing()
+        return next((summary for summary in self.summaries if summary["id"] == id), None) or missing()
 
     def delete_summary(self, id: str) -> None:
         self.summaries = [summary for summary in self.summaries if summary["id"] != id]
@@ -470,7 +435,7 @@ class Chatbot:
         return page_of(self.conversations[::-1], query)
 
     def get_conversation(self, id: str) -> dict[str, Any]:
-        return next((item for item in self.conversations if item["id"] == id), None) or _missing()
+        return next((item for item in self.conversations if item["id"] == id), None) or missing()
 
     def change_conversation(self, id: str, body: Any) -> dict[str, Any]:
         changes = {"title": body.title, "model": body.model}
@@ -513,6 +478,7 @@ def services() -> dict[str, Any]:
     """The fakes of all use cases that have a page."""
     from tests.ui.fake_credit_risk import CreditRisk
     from tests.ui.fake_hr_qa import HrQa
+    from tests.ui.fake_images import ImageGeneration
     from tests.ui.fake_playground import Playground
     from tests.ui.fake_usage import Usage
 

@@ -88,7 +88,7 @@ def test_photos_in_portuguese_on_a_phone(new_session: Callable[..., BrowserSessi
     _send(page, "O que é isto?")
     page.get_by_text("Echo: O que é isto?").wait_for()
     session.wait_until_idle()
-    assert base64.b64decode(_sent(api)[0].body["photos"][0]["data"]) == PHOTO["buffer"]
+    assert base64.b64decode(_sent(api)[0].body["photos"][0]["data"]).startswith(b"\xff\xd8\xff")
     page.reload()
     page.get_by_role("img", name="Foto 1").wait_for()
     session.wait_until_idle()
@@ -312,10 +312,20 @@ def test_too_many_photos_are_rejected_before_sending(app: Callable[..., AppTest]
     for number in range(6):
         page.chat_input[0].upload(f"{number}.png", PHOTO["buffer"])
     page.chat_input[0].set_value("Veja").run()
-    assert page.warning[0].value.startswith("No máximo cinco fotos")
+    assert page.warning[0].value.startswith("No máximo 5 fotos")
     click(page, "Retirar a foto 2")
     click(page, "Tentar de novo")
     assert [len(call.body["photos"]) for call in _sent(api)] == [5]
+
+
+def test_a_photo_that_cannot_be_sent_stops_the_message(app: Callable[..., AppTest], api: FakeApi) -> None:
+    page = _open(app, api.services[PATH].add("A talk"))
+    page.chat_input[0].upload("pump.png", PHOTO["buffer"]).upload("IMG_[1].HEIC", b"no photo")
+    page.chat_input[0].set_value("Look").run()
+    assert page.warning[0].value.startswith("IMG\\_\\[1\\]\\.HEIC isn't a JPEG, PNG, WebP or HEIC photo")
+    assert _sent(api) == []
+    click(page, "Try again")
+    assert [len(call.body["photos"]) for call in _sent(api)] == [1]
 
 
 def test_a_photo_requires_text(app: Callable[..., AppTest], api: FakeApi) -> None:

@@ -12,7 +12,7 @@ from ui.chat import USE_CASE, OpenConversation, PendingMessage
 from ui.client import Failure
 from ui.details import details
 from ui.entry import Entry
-from ui.photos import EXTENSIONS, exceeds_limits, photo
+from ui.photos import EXTENSIONS, MAX_COUNT, UPLOAD_MEGABYTES, prepare
 from ui.session import client
 from ui.texts import t
 
@@ -348,24 +348,29 @@ def _input(conversation_id: str, placeholder: str, *, disabled: bool = False) ->
 
     def submitted() -> None:
         value = st.session_state[key]
-        _submit(conversation_id, value.text, [photo(file.getvalue()) for file in value.files])
+        photos = prepare(value.files, USE_CASE)
+        _submit(conversation_id, value.text, photos.items, photos.problem)
 
     st.chat_input(
         placeholder,
         key=key,
         accept_file="multiple",
         file_type=EXTENSIONS,
-        max_upload_size=4,
+        max_upload_size=UPLOAD_MEGABYTES,
         disabled=disabled,
         on_submit=submitted,
     )
 
 
-def _submit(conversation_id: str, text: str, photos: list[dict[str, str]]) -> None:
+def _submit(conversation_id: str, text: str, photos: list[dict[str, str]], refused: str | None = None) -> None:
     """Handles the click. The second click of a double click finds the first one's message and does nothing."""
     if conversation_id not in chat.pending_messages():
         message = chat.pending_messages()[conversation_id] = PendingMessage(text.strip(), photos)
         _validate(message)
+        if refused:
+            # Nothing goes without a photo that was meant to be in it, unless the user then chooses so.
+            message.problem = "  \n".join(filter(None, (refused, t("chatbot.without_photo"), message.problem)))
+            message.running = False
 
 
 def _retry(conversation_id: str) -> None:
@@ -385,8 +390,7 @@ def _problem(message: PendingMessage) -> str | None:
         return t("chatbot.no_text")
     if len(message.text) > components.MAX_CHARACTERS:
         return t("chatbot.too_many_characters", most=f"{components.MAX_CHARACTERS:,}")
-    photos = [base64.b64decode(photo["data"]) for photo in message.photos]
-    return t("chatbot.too_many_photos") if exceeds_limits(photos) else None
+    return t("photos.too_many", count=MAX_COUNT) if len(message.photos) > MAX_COUNT else None
 
 
 def _discard(conversation_id: str) -> None:

@@ -1,7 +1,7 @@
 """The summarization page: turns a technician's notes and photos into a report to read, print and download."""
 
 import html
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from ui.client import Failure
 from ui.details import details, json_box
 from ui.entry import Entry
 from ui.fields import Fields, kept
-from ui.photos import EXTENSIONS, exceeds_limits, photo
+from ui.photos import EXTENSIONS, MAX_COUNT, MAX_MEGABYTES, UPLOAD_MEGABYTES, File, prepare
 from ui.texts import language, t
 
 USE_CASE = "summarization"
@@ -61,6 +61,14 @@ def _form(request: ApiRequest) -> tuple[dict[str, Any], str | None]:
             height=220,
             placeholder=t("summarization.text_hint"),
         )
+        with st.container(key="photo-uploader"):
+            files = st.file_uploader(
+                t("summarization.photos", megabytes=MAX_MEGABYTES),
+                EXTENSIONS,
+                accept_multiple_files=True,
+                max_upload_size=UPLOAD_MEGABYTES,
+                help=t("photos.help"),
+            )
         left, right = st.columns(2)
         audience = left.selectbox(
             t("summarization.audience"),
@@ -69,7 +77,6 @@ def _form(request: ApiRequest) -> tuple[dict[str, Any], str | None]:
             **kept("reports.audience"),
         )
         lines = fields.number(t("summarization.lines"), "reports.lines", 1, 20, 5, parent=right)
-        photos = st.file_uploader(t("summarization.photos"), EXTENSIONS, accept_multiple_files=True, max_upload_size=4)
         st.form_submit_button(
             t("summarization.write"),
             type="primary",
@@ -80,15 +87,19 @@ def _form(request: ApiRequest) -> tuple[dict[str, Any], str | None]:
     body: dict[str, Any] = {"audience": audience, "lines": int(lines)}
     if text:
         body["text"] = text
-    if photos:
-        body["photos"] = [photo(file.getvalue()) for file in photos]
-    return body, fields.problem or _problem(body, [file.getvalue() for file in photos or ()])
+    return body, fields.problem or _add_photos(body, files or [])
 
 
-def _problem(body: Mapping[str, Any], photos: list[bytes]) -> str | None:
-    if "text" not in body and not photos:
-        return t("summarization.no_notes")
-    return t("summarization.too_many_photos") if exceeds_limits(photos) else None
+def _add_photos(body: dict[str, Any], files: Sequence[File]) -> str | None:
+    """Adds the photos to the body, and returns what the user has to correct first."""
+    if not files:
+        return None if "text" in body else t("summarization.no_notes")
+    if len(files) > MAX_COUNT:
+        return t("photos.too_many", count=MAX_COUNT)
+    with st.spinner(t("photos.preparing")):
+        photos = prepare(files, USE_CASE)
+    body["photos"] = photos.items
+    return photos.problem
 
 
 def _report(summary: Mapping[str, Any]) -> None:

@@ -1,8 +1,10 @@
 """Images are generated and stored together or not at all."""
 
+import base64
 from typing import Any
 
 import pytest
+from msgspec import UNSET
 
 from lambda_src.image_generation.models import CreateImages, ImageRecord, ListOrCreateQuery
 from lambda_src.image_generation.service import ImageService
@@ -20,6 +22,7 @@ from tests.fakes import (
     client_error,
     context,
     kept_responses_erased,
+    png,
     settings,
     stability_answer,
     stored,
@@ -30,13 +33,24 @@ TITAN = "amazon.titan-image-generator-v2:0"
 NOVA = "amazon.nova-canvas-v1:0"
 
 
+class Bucket(FakeBucket):
+    """`refused`: part of the keys that cannot be written."""
+
+    refused = ""
+
+    def put_object(self, **request: Any) -> None:
+        if self.refused and self.refused in request["Key"]:
+            raise client_error("SlowDown")
+        super().put_object(**request)
+
+
 class Setup:
     def __init__(self, *answers: Any, **changes: Any) -> None:
         self.model = FakeModel(*answers)
         self.table = FakeTable()
-        self.bucket = FakeBucket()
+        self.bucket = Bucket()
         stage_settings = settings(models=(STABILITY, TITAN, NOVA), **changes)
-        store = RecordStore("t", "image", ImageRecord, self.table)
+        self.store = store = RecordStore("t", "image", ImageRecord, self.table)
         self.service = ImageService(
             stage_settings, Bedrock(stage_settings, self.model, lambda s: None), store, self.bucket
         )
@@ -52,7 +66,7 @@ def test_an_image_is_stored_and_returned() -> None:
     (item,) = response.items
     assert (item.width, item.height, item.seed, item.model) == (2, 3, 7, STABILITY)
     assert f"images/{item.id}.png" in item.url
-    assert list(setup.bucket.objects) == [f"images/{item.id}.png"]
+    assert set(setup.bucket.objects) == {f"images/{item.id}.png", f"images/{item.id}.thumbnail.jpg"}
     assert response.usage.images == 1
     assert setup.model.requests[0]["body"] == {
         "prompt": "a lighthouse",
@@ -60,6 +74,62 @@ def test_an_image_is_stored_and_returned() -> None:
         "output_format": "png",
         "seed": 7,
     }
+
+
+def test_an_image_tells_how_to_make_it_again() -> None:
+    setup = Setup(stability_answer(7))
+    body = CreateImages(prompt="a", negative_prompt="fog", aspect_ratio="16:9", style="flat-vector", seed=7)
+    created = setup.service.create_images(context(), body=body).items[0]
+
+    for item in (created, setup.service.get_image(context(), id=created.id)):
+        assert (item.negative_prompt, item.aspect_ratio, item.style, item.seed) == ("fog", "16:9", "flat-vector", 7)
+        assert f"images/{item.id}.thumbnail.jpg" in str(item.thumbnail_url)
+
+
+def test_an_image_from_before_thumbnails_is_served_and_deleted() -> None:
+    setup = Setup()
+    older = {"id": "i1", "contentType": "image/png", "width": 2, "height": 3, "seed": 7, "prompt": "x", "model": "m"}
+    setup.store.put(CALLER, "i1", {**older, "createdAt": "2026-01-01T00:00:00Z"})
+    setup.bucket.objects["images/i1.png"] = png()
+
+    item = setup.service.get_image(context(), id="i1")
+    assert (item.thumbnail_url, item.style) == (UNSET, UNSET)
+    setup.service.delete_image(context(), id="i1")
+    assert (setup.bucket.objects, stored(setup.table)) == ({}, {})
+
+
+def test_an_image_without_a_thumbnail_is_not_lost() -> None:
+    # The right size, and no pixels.
+    damaged = {"images": [base64.b64encode(png()[:33]).decode()], "seeds": [7], "finish_reasons": [None]}
+    setup = Setup(damaged)
+    (item,) = setup.service.create_images(context(), body=CreateImages(prompt="x")).items
+    assert item.thumbnail_url is UNSET
+    assert list(setup.bucket.objects) == [f"images/{item.id}.png"]
+
+
+def test_a_thumbnail_that_cannot_be_stored_costs_nothing_else() -> None:
+    setup = Setup(stability_answer(7))
+    setup.bucket.refused = "thumbnail"
+    (item,) = setup.service.create_images(context(), body=CreateImages(prompt="x")).items
+    assert item.thumbnail_url is UNSET
+    assert setup.service.get_image(context(), id=item.id).thumbnail_url is UNSET
+
+
+def test_without_time_there_is_no_thumbnail(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lambda_src.image_generation.service.THUMBNAIL_SECONDS", 1000.0)
+    setup = Setup(stability_answer(7))
+    (item,) = setup.service.create_images(context(), body=CreateImages(prompt="x")).items
+    assert list(setup.bucket.objects) == [f"images/{item.id}.png"]
+
+
+def test_deleting_erases_a_thumbnail_that_the_record_does_not_know() -> None:
+    setup = Setup(stability_answer(7))
+    setup.bucket.refused = "thumbnail"
+    (item,) = setup.service.create_images(context(), body=CreateImages(prompt="x")).items
+    # S3 had stored it when the connection broke.
+    setup.bucket.objects[f"images/{item.id}.thumbnail.jpg"] = b"x"
+    setup.service.delete_image(context(), id=item.id)
+    assert setup.bucket.objects == {}
 
 
 def test_models_of_one_image_per_call_get_consecutive_seeds() -> None:

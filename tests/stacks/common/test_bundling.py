@@ -25,6 +25,7 @@ from stacks.common import bundling
 from stacks.common.bundling import Package
 from stacks.common.bytecode import CompileError
 from stacks.common.package_target import PackageTarget, host_target
+from tests.fakes import png
 from tests.stacks.assemblies import Assembly, packages
 
 SERVICES = {name: package.services for name, package in packages().items()}
@@ -54,6 +55,7 @@ NOT_CALLED_BY_THE_GATEWAY = {
 # HR Q&A detects languages and stems words; its ingestion also reads documents. Trainings need NumPy.
 MOST_MEGABYTES = {
     **{"hr_qa": 6, "hr_qa.ingestion": 13, "hr_qa.caller_data": 6},
+    **{"image_generation": 7, "image_generation.caller_data": 7},
     **{"credit_risk.training": 25, "access.authorizer": 9},
 }
 LAMBDA = PackageTarget("3.13", "arm64", "aarch64-manylinux_2_28")
@@ -146,6 +148,15 @@ if "s3" in sys.argv:
 """
 
 
+MAKE_THUMBNAIL = """
+import sys
+sys.path.append(sys.argv[1])
+from lambda_src.image_generation.thumbnails import thumbnail
+assert thumbnail(bytes.fromhex(sys.argv[2])).startswith(b"\\xff\\xd8")
+assert sys.modules["PIL"].__file__.startswith(sys.argv[1])
+"""
+
+
 @pytest.fixture(scope="session")
 def package(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, PackageTarget], Path]:
     built: dict[tuple[str, PackageTarget], Path] = {}
@@ -194,6 +205,12 @@ def test_a_package_can_be_imported_alone(use_case: str, package: Callable[[str, 
     process = run_alone(
         IMPORT_ALONE, {**ENVIRONMENT, **models, "USE_CASE": use_case}, str(folder), f"lambda_src.{use_case}.{module}"
     )
+
+    assert process.returncode == 0, process.stderr
+
+
+def test_the_trimmed_pillow_makes_thumbnails(package: Callable[[str, PackageTarget], Path]) -> None:
+    process = run_alone(MAKE_THUMBNAIL, {}, str(package("image_generation", host_target())), png(900, 600).hex())
 
     assert process.returncode == 0, process.stderr
 

@@ -82,3 +82,17 @@ def test_an_unknown_service_is_an_error(tmp_path: Path) -> None:
 
     with pytest.raises(TrimError, match="bedrock"):
         trim(tmp_path, ("s3", "bedrock"))
+
+
+def test_only_the_formats_of_thumbnails_are_kept_of_pillow(tmp_path: Path) -> None:
+    touch(tmp_path, "PIL/Image.py", "PIL/_imaging.cpython-313-aarch64-linux-gnu.so", "PIL/_webp.cpython-313-x86.so")
+    touch(tmp_path, "pillow.libs/libjpeg-1.so.62", "pillow.libs/libavif-2.so.16", "pillow.libs/libtiff-3.so.6")
+
+    trim(tmp_path, ())
+
+    assert files(tmp_path) == {
+        "PIL/Image.py",
+        "PIL/_imaging.cpython-313-aarch64-linux-gnu.so",
+        "pillow.libs/libjpeg-1.so.62",
+        "pillow.libs/libtiff-3.so.6",
+    }

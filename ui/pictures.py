@@ -1,0 +1,72 @@
+"""
+The images that the image generation page shows.
+
+They are downloaded by this process: the browser may not trust, or reach, the stage's file storage.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import streamlit as st
+
+from ui.client import Failure
+from ui.photo_converter import Refused, convert
+from ui.session import client
+
+USE_CASE = "image-generation"
+# At about 30 kB each.
+MAX_THUMBNAILS = 200
+_SIDE = 480
+
+
+def thumbnail(image: Mapping[str, Any]) -> bytes | None:
+    """The small copy of an image, None if it can't be loaded. It is cached by the image's id: its URL differs every
+    time."""
+    cache = _thumbnails()
+    image_id = image["id"]
+    if image_id not in cache:
+        try:
+            cache[image_id] = _download_small(image)
+        except (Failure, Refused, OSError):
+            return None
+        # The images that are shown were all read again, so the others come first.
+        while len(cache) > MAX_THUMBNAILS:
+            del cache[next(iter(cache))]
+    cache[image_id] = cache.pop(image_id)
+    return cache[image_id]
+
+
+def original(image_id: str) -> bytes:
+    """The image itself, by a new URL: that of an image on the page may have expired. Raises `Failure`."""
+    return client().download(client().get(USE_CASE, f"/images/{image_id}")["url"])
+
+
+def forget(image_id: str) -> None:
+    """Drops an image that was deleted."""
+    _thumbnails().pop(image_id, None)
+
+
+def models() -> list[str]:
+    """The image models to choose from. Only the playground's API lists them; without it, the list is empty."""
+    if "images.models" not in st.session_state:
+        try:
+            listed = client().get("playground", "/models")["items"]
+        except Failure:
+            listed = []
+        st.session_state["images.models"] = [
+            model["invocationId"] for model in listed if model["purpose"] == "image" and model["offered"]
+        ]
+    model_ids: list[str] = st.session_state["images.models"]
+    return model_ids
+
+
+def _download_small(image: Mapping[str, Any]) -> bytes:
+    if "thumbnailUrl" in image:
+        return client().download(image["thumbnailUrl"])
+    # An image from before there were thumbnails.
+    return convert(client().download(image["url"]), _SIDE)
+
+
+def _thumbnails() -> dict[str, bytes]:
+    cache: dict[str, bytes] = st.session_state.setdefault("images.thumbnails", {})
+    return cache
