@@ -1,64 +1,23 @@
-"""The home page: which endpoints respond, and how fast."""
+"""The home page: what people can do here."""
 
 import html
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 import streamlit as st
 
 from ui import components
-from ui.client import Client, Failure
 from ui.entries import offered
-from ui.session import client
-from ui.texts import t, translations
+from ui.stage import current, is_deployed
+from ui.texts import t
 
 
 def page() -> None:
-    """One card per endpoint."""
+    """One card per use case, each a link to its page."""
     components.header("home")
-    with st.spinner(t("home.checking")):
-        results = _probe_all([(entry.use_case, entry.probe) for entry in offered()])
+    st.html(f'<p class="lead">{html.escape(t("home.first"))}</p>')
     with st.container(key="cards"):
         for entry in offered():
-            with st.container(border=True, key=f"card-{entry.use_case}"):
-                st.subheader(f"{entry.icon} {t(f'{entry.key}.card')}", anchor=False)
-                st.html(f'<p class="lead">{html.escape(t(f"{entry.key}.card_lead"))}</p>')
-                _status(results.get(entry.use_case))
-                target = st.session_state["pages"].get(entry.use_case)
-                if target and entry.use_case in results:
-                    st.page_link(
-                        target, label=t("home.open", name=t(f"{entry.key}.card")), icon=":material/arrow_forward:"
-                    )
-    st.button(t("home.again"), icon=":material/refresh:")
-
-
-def _probe_all(probes: list[tuple[str, str]]) -> dict[str, float | Failure]:
-    """Each deployed API's response time in seconds, or its failure. All are probed in parallel."""
-    with ThreadPoolExecutor(max_workers=len(probes) or 1) as pool:
-        # Streamlit's cache needs the session, which the pool's threads don't have.
-        shared: Client = client()
-        results = pool.map(lambda probe: _probe(shared, *probe), probes)
-        by_use_case = zip((use_case for use_case, _ in probes), results, strict=True)
-        return {use_case: result for use_case, result in by_use_case if not _is_missing(result)}
-
-
-def _is_missing(result: float | Failure) -> bool:
-    return isinstance(result, Failure) and result.code == "not_deployed"
-
-
-def _probe(shared: Client, use_case: str, path: str) -> float | Failure:
-    try:
-        return shared.probe(use_case, path)
-    except Failure as failure:
-        return failure
-
-
-def _status(result: Any) -> None:
-    command = components.stage_command()
-    if result is None:
-        components.badge("off", t("home.not_deployed"), t("home.not_deployed_do", command=command))
-    elif isinstance(result, Failure):
-        code = result.code if f"errors.{result.code}_what" in translations() else "unexpected"
-        components.badge("bad", t(f"errors.{code}_what"), t(f"errors.{code}_do", command=command))
-    else:
-        components.badge("good", t("home.ready"), t("home.response_time", milliseconds=f"{result * 1000:,.0f}"))
+            target = st.session_state["pages"].get(entry.use_case)
+            if target and is_deployed(current(), entry.use_case):
+                with st.container(border=True, key=f"card-{entry.use_case}"):
+                    st.page_link(target, label=f"**{t(f'{entry.key}.card')}**", icon=entry.icon)
+                    st.html(f"<p>{html.escape(t(f'{entry.key}.card_lead'))}</p>")

@@ -81,7 +81,7 @@ def test_a_signed_in_user_has_access_and_can_sign_out(monkeypatch: pytest.Monkey
     assert "What would you like to do?" in [title.value for title in test.title]
     assert "Sign out" in [button.label for button in test.sidebar.button]
     assert any("ana" in caption.value for caption in test.sidebar.caption)
-    assert api.calls
+    assert test.get("page_link")
 
 
 def test_without_required_sign_in_everyone_has_access(monkeypatch: pytest.MonkeyPatch, api: FakeApi) -> None:
