@@ -28,7 +28,7 @@ _WAIT_SECONDS = 0.1
 
 
 @dataclass
-class _Call:
+class Call:
     """A request that has been sent. With `stream`, `text` grows while the response arrives."""
 
     use_case: str
@@ -64,7 +64,7 @@ class _Call:
 class _State:
     started: bool = False
     """Whether the button was clicked, and nothing sent yet."""
-    call: _Call | None = None
+    call: Call | None = None
     """The request whose response is still awaited."""
     ended: float = 0.0
     body: Mapping[str, Any] | None = None
@@ -157,7 +157,7 @@ class ApiRequest:
                 state.started = state.started and not problem
             return not state.running
 
-    def _sent(self, body: Mapping[str, Any], *, stream: bool) -> _Call | None:
+    def _sent(self, body: Mapping[str, Any], *, stream: bool) -> Call | None:
         """The request that runs, sent now unless an earlier run has sent it."""
         state, api, key = self._state, client(), self._key(body)
         # Every use of Streamlit may end this run: what is inside must not be left half done.
@@ -165,11 +165,11 @@ class ApiRequest:
             if state.started:
                 state.started = False
                 state.body, state.response = body, None
-                state.call = _Call(self.use_case, self.path, body, key, stream)
+                state.call = Call(self.use_case, self.path, body, key, stream)
                 threading.Thread(target=state.call.send, args=(api,), daemon=True).start()
             return state.call
 
-    def _wait(self, call: _Call | None, show: Callable[[str], None] | None) -> None:
+    def _wait(self, call: Call | None, show: Callable[[str], None] | None) -> None:
         shown = ""
         while call and not wait([call.response], _WAIT_SECONDS).done:
             if show and call.text != shown:

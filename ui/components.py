@@ -5,7 +5,7 @@ import json
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, date, datetime
 from typing import Any, NamedTuple
 
 import streamlit as st
@@ -276,3 +276,43 @@ def delete_button(label: str, question: str, use_case: str, path: str, on_delete
 
 def _slug(text: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
+
+
+def local_date(timestamp: str) -> date:
+    """The day of an RFC 3339 time in the browser's time zone."""
+    return date.fromisoformat(local_time(timestamp)[:10])
+
+
+def today() -> date:
+    """The day in the browser's time zone."""
+    return local_date(datetime.now(UTC).isoformat())
+
+
+# Browsers offer the clipboard to pages on HTTPS and on this machine only. The second way works everywhere.
+_COPY = """<script>{
+  const button = document.getElementById("%s");
+  const select = () => {
+    const area = document.body.appendChild(document.createElement("textarea"));
+    area.value = button.dataset.text;
+    area.select();
+    document.execCommand("copy");
+    area.remove();
+  };
+  button.onclick = async () => {
+    try { await navigator.clipboard.writeText(button.dataset.text); } catch { select(); }
+    button.textContent = button.dataset.copied;
+    setTimeout(() => { button.textContent = button.dataset.label; }, 2000);
+  };
+}</script>"""
+
+
+def copy_button(text: str, key: str) -> None:
+    """Copies a text to the clipboard. `key` is unique on the page."""
+    element = f"copy-{_slug(key)}"
+    label, copied = html.escape(t("components.copy")), html.escape(t("components.copied"))
+    st.html(
+        f'<button type="button" class="print copy" id="{element}" data-text="{html.escape(text)}" '
+        f'data-label="{label}" data-copied="{copied}">{label}</button>{_COPY % element}',
+        unsafe_allow_javascript=True,
+        width="content",
+    )
