@@ -31,7 +31,7 @@ TITLE_CHECK_SECONDS = 2.0
 _WAIT_SECONDS = 0.1
 # How long to wait for the rest of an answer that was stopped. The API notices a stop within about a second.
 _STOP_SECONDS = 10.0
-# Marks the id of a message whose answer has told us its own id only.
+# Marks the id of a message of which only the answer's id is known.
 _BEFORE = "before "
 
 
