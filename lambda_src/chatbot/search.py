@@ -1,7 +1,7 @@
 """Searches a caller's conversations for a text in their titles and messages.
 
-There is no index of texts: conversations are read and compared, newest first, some at a time. A thousand short
-conversations are read for a few hundredths of a cent, within seconds.
+There is no index of texts: conversations are read and compared, newest first, some at a time. A thousand
+conversations of 20 kB are read for less than a tenth of a cent, within seconds.
 """
 
 from concurrent.futures import ThreadPoolExecutor

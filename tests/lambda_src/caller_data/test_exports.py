@@ -133,7 +133,8 @@ def test_an_export_has_ratings_and_nothing_that_was_replaced() -> None:
     assert exported["messages"][-1]["feedback"] == {"helpful": False, "comment": "Too short."}
     assert "old" not in str(exported)
     # The same picture in two messages is one file.
-    assert len(names) == 1
+    (counts,) = [each["counts"] for each in world.exported(export, CALLER)["useCases"] if each["useCase"] == "chatbot"]
+    assert counts["photos"] == len(names) == 1
 
 
 def test_a_request_while_one_runs_gets_the_same_export() -> None:

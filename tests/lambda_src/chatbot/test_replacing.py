@@ -98,6 +98,19 @@ def test_an_answer_is_written_again_from_the_same_message_and_photos() -> None:
     assert len(stored) == 2
 
 
+def test_a_page_has_the_messages_of_one_moment() -> None:
+    world, conversation = started("a", "b")
+
+    def interruption() -> None:
+        world.killer = Killer()
+        replace(world, conversation, world.messages(conversation)[2].id, "x")
+
+    # Between reading the conversation and reading its messages.
+    world.killer = Killer(2, interruption=interruption)
+    page = world.service().list_messages(ChatContext(), id=conversation, query=ListQuery())
+    assert [message.text for message in page.items] == ["B", "b", "A", "a"]
+
+
 def test_photos_of_removed_messages_are_deleted_and_no_others() -> None:
     world, conversation = started()
     for photos in ([PHOTO], [PHOTO, OTHER_PHOTO]):
@@ -265,7 +278,7 @@ def test_a_summary_that_is_written_while_the_model_answers_is_kept_if_it_ends_be
     assert sent_texts(world) == ["c", "C", "x", "New.", "y"]
 
 
-def test_a_workers_summary_and_title_of_removed_messages_are_not_stored() -> None:
+def test_a_workers_title_of_removed_messages_is_not_stored() -> None:
     world, conversation = started("a", title=None, window_tokens=500)
     world.stores()[2].request_maintenance(CALLER, conversation)
 
@@ -277,6 +290,54 @@ def test_a_workers_summary_and_title_of_removed_messages_are_not_stored() -> Non
     world.deliver(world.sqs.messages.pop())
     assert world.conversation(conversation).title is None
     assert world.conversation(conversation).preview == "x"
+
+
+def test_a_workers_summary_of_removed_messages_is_not_stored() -> None:
+    world, conversation = started("a" * 800, "b" * 800, "c")
+    world.settings = chat_settings(window_tokens=300)
+    world.stores()[2].request_maintenance(CALLER, conversation)
+
+    def replaced_first(request: Any) -> Any:
+        replace(world, conversation, world.messages(conversation)[0].id, "x", "New.")
+        return converse_answer("All about a")
+
+    world.model.queue[:] = [replaced_first]
+    world.deliver(world.sqs.messages.pop())
+    after = world.conversation(conversation)
+    assert (after.summary, after.summarized_through) == (None, 0)
+
+
+def test_messages_that_are_replaced_while_others_are_deleted_are_deleted_next() -> None:
+    world, conversation = started("a", "b")
+    replace(world, conversation, world.messages(conversation)[3].id, "x")
+    (purge,) = [message for message in world.sqs.messages if message["visible"] <= world.now]
+    delete = world.table.batch_write_item
+
+    def replaced_first(**request: Any) -> Any:
+        world.table.batch_write_item = delete  # type: ignore[method-assign]
+        replace(world, conversation, world.messages(conversation)[0].id, "y")
+        return delete(**request)
+
+    world.table.batch_write_item = replaced_first  # type: ignore[method-assign]
+    world.deliver(purge)
+    assert world.conversation(conversation).removed == [(1, 6)]
+    world.run()
+    assert stored_numbers(world, conversation) == [7, 8]
+
+
+def test_a_summary_that_overtakes_the_cut_before_the_model_answers_is_a_conflict() -> None:
+    world, conversation = started("a" * 800, "b" * 800, "c" * 800, "d")
+    world.settings = chat_settings(window_tokens=300)
+    replaced = world.messages(conversation)[4].id
+
+    def overtaken(request: Any) -> Any:
+        world.conversations.save_summary(CALLER, world.conversation(conversation), "a, b and c.", 6)
+        return converse_answer("a and b.")
+
+    world.model.queue[:] = [overtaken]
+    with pytest.raises(Conflict):
+        replace(world, conversation, replaced, "x")
+    assert len(world.messages(conversation)) == 8
 
 
 def test_a_generated_title_follows_a_replaced_first_message() -> None:
