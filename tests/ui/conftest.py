@@ -1,6 +1,7 @@
 """Fixtures: the web UI on a fake stage. It and the browser start once per session, because that takes seconds."""
 
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -14,7 +15,6 @@ from streamlit.testing.v1 import AppTest
 
 from tests.ui.browser import TIMEOUT_SECONDS, BrowserSession, launch
 from tests.ui.fake_api import FakeApi, services
-from ui.__main__ import free_port
 
 ROOT = Path(__file__).parents[2]
 
@@ -55,7 +55,7 @@ def app(api: FakeApi) -> Callable[..., AppTest]:
 @pytest.fixture(scope="session")
 def server(_api: FakeApi) -> Iterator[str]:
     """The web UI's URL."""
-    port = free_port()
+    port = _unused_port()
     process = subprocess.Popen(
         [sys.executable, "-m", "ui", "--port", str(port)],
         cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
@@ -67,6 +67,13 @@ def server(_api: FakeApi) -> Iterator[str]:
     finally:
         process.terminate()
         process.wait(10)
+
+
+def _unused_port() -> int:
+    """A port that the kernel chooses: with the default one, two processes that start together would share a server."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 def _wait_until_healthy(url: str) -> None:
