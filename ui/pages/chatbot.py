@@ -36,7 +36,9 @@ _WATCH = """<script>{
   clearInterval(window.chatWatch);
   window.chatWatch = setInterval(() => {
     const button = document.querySelector(".st-key-chat-watch button");
-    if (button && document.visibilityState === "visible") button.click();
+    // While an answer arrives, the button of the run before is still there.
+    const idle = document.visibilityState === "visible" && !document.querySelector(".st-key-chat-running");
+    if (button && idle) button.click();
   }, 4000);
 }</script>"""
 _AVATARS = {"user": ":material/person:", "assistant": ":material/smart_toy:"}
