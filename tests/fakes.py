@@ -324,7 +324,7 @@ class RecordedIdempotency(NoIdempotency):
     def __init__(self) -> None:
         self.resources: list[str] = []
 
-    def keep_with(self, *resources: str) -> None:
+    def keep_with(self, *resources: str, detail: str | None = None) -> None:
         self.resources += resources
 
 

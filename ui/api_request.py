@@ -32,7 +32,7 @@ Show = Callable[[str], None]
 
 
 @dataclass
-class _Call:
+class Call:
     """A request that has been sent. With `stream`, `text` grows while the response arrives."""
 
     use_case: str
@@ -68,7 +68,7 @@ class _Call:
 class _State:
     started: bool = False
     """Whether the button was clicked, and nothing sent yet."""
-    call: _Call | None = None
+    call: Call | None = None
     """The request whose response is still awaited."""
     ended: float = 0.0
     body: Mapping[str, Any] | None = None
@@ -153,7 +153,7 @@ class ApiRequest:
                 state.started = state.started and not problem
             return not state.running
 
-    def send(self, body: Mapping[str, Any], *, stream: bool) -> _Call | None:
+    def send(self, body: Mapping[str, Any], *, stream: bool) -> Call | None:
         """The request that runs, sent now unless an earlier run has sent it."""
         state, api, key = self._state, client(), self._key(body)
         # Every use of Streamlit may end this run: what is inside must not be left half done.
@@ -161,7 +161,7 @@ class ApiRequest:
             if state.started:
                 state.started = False
                 state.body, state.response = body, None
-                state.call = _Call(self.use_case, self.path, body, key, stream)
+                state.call = Call(self.use_case, self.path, body, key, stream)
                 threading.Thread(target=state.call.send, args=(api,), daemon=True).start()
             return state.call
 
@@ -206,7 +206,7 @@ def run_all(
         st.rerun()
 
 
-def _wait(calls: Sequence[tuple[_Call | None, Show | None]]) -> None:
+def _wait(calls: Sequence[tuple[Call | None, Show | None]]) -> None:
     shown: dict[int, str] = {}
     waiting = True
     while waiting:

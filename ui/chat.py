@@ -1,17 +1,25 @@
-"""The session's state of the chat: the open conversation and the messages that still wait for an answer."""
+"""The session's state of the chat: the open conversation and the messages that still wait for an answer.
+
+Streamlit ends a page's run after a click, so an answer is read by a thread of its own, and every run waits for it.
+"""
 
 import base64
 import hashlib
 import json
 import secrets
+import threading
+import time
 from collections.abc import Callable, Mapping
-from contextlib import closing
+from concurrent.futures import wait
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 import streamlit as st
 
-from ui.client import Failure
+from ui import tab_state
+from ui.api_request import Call
+from ui.client import Client, Failure
 from ui.session import client
 
 USE_CASE = "chatbot"
@@ -21,6 +29,11 @@ _PAGE = 20
 # The model names a conversation shortly after its first answer: how often, and at which interval, to check for it.
 TITLE_CHECKS = 8
 TITLE_CHECK_SECONDS = 2.0
+_WAIT_SECONDS = 0.1
+# How long to wait for the rest of an answer that was stopped. The API notices a stop within about a second.
+_STOP_SECONDS = 10.0
+# Marks the id of a message of which only the answer's id is known.
+_BEFORE = "before "
 
 
 @dataclass
@@ -36,11 +49,24 @@ class PendingMessage:
     """What the user has to correct before the message can be sent."""
     failure: Failure | None = None
     attempt: str = field(default_factory=lambda: secrets.token_hex(8))
+    replaces: str | None = None
+    """The id of an earlier message that this one replaces, with all after it."""
+    original: tuple[str, list[dict[str, str]]] | None = None
+    """The text and photos of the message that it replaces."""
+    call: Call | None = None
+    """The request that has been sent."""
+    stopped_text: str | None = None
+    """The answer so far when the user stopped it."""
+    stopped_at: float = 0.0
+    lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
     def body(self) -> dict[str, Any]:
         """The API's request body."""
-        return {"text": self.text, "photos": self.photos} if self.photos else {"text": self.text}
+        replaced = {"replaces": self.replaces} if self.replaces else {}
+        if self.original == (self.text, self.photos):
+            return replaced
+        return {"text": self.text, **({"photos": self.photos} if self.photos else {}), **replaced}
 
     def key(self, path: str, body: Mapping[str, Any]) -> str:
         """The idempotency key: the same for the same body, so that a retry doesn't send the message twice."""
@@ -49,7 +75,7 @@ class PendingMessage:
 
     def failed(self, failure: Failure) -> None:
         """Keeps the message, with the user's text, to be sent again."""
-        self.running, self.failure = False, failure
+        self.running, self.failure, self.call, self.stopped_text = False, failure, None, None
         if failure.code == "idempotency_key_reused":
             self.attempt = secrets.token_hex(8)
 
@@ -68,6 +94,8 @@ class OpenConversation:
     """Whether the answer has not been drawn yet."""
     title_checks: int = 0
     """How many more times to check for the model's title."""
+    is_stale: bool = False
+    """Whether someone else has changed it, such as the user in another tab."""
 
     @property
     def path(self) -> str:
@@ -76,9 +104,11 @@ class OpenConversation:
     def add(self, message: PendingMessage, answer: dict[str, Any]) -> None:
         """Adds the user's message and its answer."""
         sent = {
-            "id": f"before {answer['message']['id']}", "role": "user", "text": message.text, "photos": message.photos,
+            "id": f"{_BEFORE}{answer['message']['id']}", "role": "user", "text": message.text, "photos": message.photos,
         }  # fmt: skip
+        self.is_stale = not self._cut(message.replaces)
         self.messages += [sent, answer["message"]]
+        self.header = {**self.header, "updatedAt": answer["message"]["createdAt"]}
         self.answer, self.body, self.answer_is_new = answer, message.body, True
         untitled = not self.header["title"]
         self.refresh()
@@ -86,12 +116,31 @@ class OpenConversation:
 
     def refresh(self) -> bool:
         """Reads everything but the messages again if possible. Returns whether the title changed."""
-        title = self.header["title"]
+        before = self.header
         try:
             self.header = client().get(USE_CASE, self.path)
         except Failure:
             return False
-        return bool(self.header["title"] != title)
+        # A title by the model does not change the time.
+        self.is_stale = self.is_stale or self.header["updatedAt"] != before["updatedAt"]
+        return bool(self.header["title"] != before["title"])
+
+    def kept_messages(self, replaces: str | None) -> list[dict[str, Any]]:
+        """The messages before the turn of the message that is replaced; all if there is none."""
+        return self.messages[: self._index(replaces)]
+
+    def _index(self, replaces: str | None) -> int:
+        ids = [api_id(message) for message in self.messages]
+        if replaces not in ids:
+            return len(ids)
+        index = ids.index(replaces)
+        return index - 1 if self.messages[index]["role"] == "assistant" and index else index
+
+    def _cut(self, replaces: str | None) -> bool:
+        """Removes what is replaced. Returns whether it was there."""
+        index, count = self._index(replaces), len(self.messages)
+        del self.messages[index:]
+        return replaces is None or index < count
 
     def load_earlier(self) -> None:
         """Reads the messages before the first one. Raises `Failure`."""
@@ -101,7 +150,7 @@ class OpenConversation:
 
 def pending_messages() -> dict[str, PendingMessage]:
     """Pending messages by conversation id; the empty id has the first message of a new conversation."""
-    messages: dict[str, PendingMessage] = st.session_state.setdefault("chat.pending_messages", {})
+    messages: dict[str, PendingMessage] = tab_state.values().setdefault("chat.pending_messages", {})
     return messages
 
 
@@ -112,7 +161,8 @@ def _conversations() -> dict[str, OpenConversation]:
 
 def load(conversation_id: str) -> OpenConversation:
     """The conversation, read once and then kept. Raises `Failure`."""
-    if conversation_id not in _conversations():
+    loaded = _conversations().get(conversation_id)
+    if loaded is None or loaded.is_stale:
         path = f"/conversations/{conversation_id}"
         header = client().get(USE_CASE, path)
         page = client().get(USE_CASE, f"{path}/messages", limit=_PAGE)
@@ -155,41 +205,109 @@ def create(first_message: PendingMessage, settings: Mapping[str, Any]) -> None:
 
 
 def send(conversation: OpenConversation, message: PendingMessage, show: Callable[[str], None]) -> None:
-    """Sends `message` and updates both. `show` receives the answer so far."""
-    path = f"{conversation.path}/messages/stream"
-    message.partial_answer, message.failure = "", None
-    # Always close the stream when the user clicks elsewhere: on one machine, this stops the model.
-    with closing(client().events(USE_CASE, path, message.body, message.key(path, message.body))) as events:
-        try:
-            for event in events:
-                if event.name == "message":
-                    # The answer is stored before anything is drawn: a click ends this run at the next Streamlit call.
-                    pending_messages().pop(conversation.header["id"], None)
-                    conversation.add(message, event.data)
-                    return
-                message.partial_answer += event.data.get("text", "")
-                show(message.partial_answer)
-        except Failure as failure:
-            message.failed(failure)
-            if failure.code == "conflict":
-                forget(conversation.header["id"])
+    """Sends `message`, if no earlier run has, and waits for its answer. `show` receives the answer so far."""
+    call = _sent(conversation, message, client())
+    shown = ""
+    while not wait([call.response], _WAIT_SECONDS).done:
+        if call.text != shown:
+            shown = call.text
+            show(shown)
+        # Ends this run if the user clicked something; the next run waits on.
+        pending_messages()
+    finish(conversation, message)
 
 
-def newest(count: int) -> tuple[list[dict[str, Any]], bool]:
-    """The newest `count` conversations, and whether there are more."""
-    return client().newest(USE_CASE, "/conversations", count)
+def _sent(conversation: OpenConversation, message: PendingMessage, api: Client) -> Call:
+    # A click starts another run while the one before may still be ending.
+    with message.lock:
+        if message.call is None:
+            message.partial_answer, message.failure = "", None
+            path = f"{conversation.path}/messages"
+            key = message.key(f"{path}/stream", message.body)
+            message.call = Call(USE_CASE, path, message.body, key, stream=True)
+            threading.Thread(target=message.call.send, args=(api,), daemon=True).start()
+        return message.call
 
 
-def models() -> list[str]:
-    """The text models to choose from. Only the playground's API lists them; without it, the list is empty."""
-    if "chat.models" not in st.session_state:
-        try:
-            models = client().get("playground", "/models")["items"]
-        except Failure:
-            models = []
-        st.session_state["chat.models"] = [model["id"] for model in models if model["purpose"] == "text"]
-    model_ids: list[str] = st.session_state["chat.models"]
-    return model_ids
+def finish(conversation: OpenConversation, message: PendingMessage) -> bool:
+    """Moves the answer, once it is complete, into the conversation. Returns whether there is nothing to wait for."""
+    call = message.call
+    if call is None or not call.response.done():
+        return _is_given_up(conversation, message)
+    try:
+        answer = call.response.result()
+    except Failure as failure:
+        message.partial_answer = "" if failure.code == "stopped" else call.text
+        message.failed(failure)
+        if failure.code == "conflict":
+            forget(conversation.header["id"])
+        return True
+    # The answer is stored before anything is drawn: a click ends this run at the next Streamlit call.
+    pending_messages().pop(conversation.header["id"], None)
+    conversation.add(message, answer)
+    return True
+
+
+def _is_given_up(conversation: OpenConversation, message: PendingMessage) -> bool:
+    """After a while a stopped answer is left to the API: it is shown once it is stored."""
+    if message.stopped_text is None or time.monotonic() - message.stopped_at < _STOP_SECONDS:
+        return False
+    pending_messages().pop(conversation.header["id"], None)
+    forget(conversation.header["id"])
+    return True
+
+
+def stop(conversation: OpenConversation, message: PendingMessage) -> None:
+    """Stops the answer. The page waits neither for that nor for the answer."""
+    if message.call is not None and message.stopped_text is None:
+        message.stopped_text, message.stopped_at = message.call.text, time.monotonic()
+        arguments = (client(), f"{conversation.path}/stop")
+        threading.Thread(target=_post_stop, args=arguments, daemon=True).start()
+
+
+def _post_stop(api: Client, path: str) -> None:
+    # If it fails, the answer goes on and is shown complete.
+    with suppress(Failure):
+        api.post(USE_CASE, path, {})
+
+
+def replace(conversation: OpenConversation, message: Mapping[str, Any], *, again: bool) -> None:
+    """Begins to replace a message of the user's: its answer is written `again`, or the message is changed first."""
+    conversation_id = conversation.header["id"]
+    if conversation_id in pending_messages():
+        return
+    pending = PendingMessage(message["text"], _encoded_photos(message), running=again, replaces=api_id(message))
+    pending.original = (pending.text, [*pending.photos])
+    pending_messages()[conversation_id] = pending
+
+
+def _encoded_photos(message: Mapping[str, Any]) -> list[dict[str, str]]:
+    """The photos as the API takes them, without those that can't be loaded."""
+    photos = []
+    for number, photo in enumerate(message.get("photos", ())):
+        with suppress(Failure):
+            data = base64.b64encode(photo_bytes(message, number)).decode()
+            photos.append({"contentType": photo["contentType"], "data": data})
+    return photos
+
+
+def api_id(message: Mapping[str, Any]) -> str:
+    """The id of a message, or of its answer, by which the API finds it."""
+    return str(message["id"]).removeprefix(_BEFORE)
+
+
+def rate(conversation: OpenConversation, message: dict[str, Any], *, helpful: bool, comment: str | None = None) -> None:
+    """Stores what the user thinks of an answer. Raises `Failure`."""
+    feedback = {"helpful": helpful, **({"comment": comment} if comment else {})}
+    if feedback == message.get("feedback"):
+        return
+    client().post(USE_CASE, f"{conversation.path}/messages/{message['id']}/feedback", feedback)
+    message["feedback"] = feedback
+
+
+def newest(count: int, search: str = "") -> tuple[list[dict[str, Any]], bool]:
+    """The newest `count` conversations, or of those with a text, and whether there are more."""
+    return client().newest(USE_CASE, "/conversations", count, search=search or None)
 
 
 def photo_bytes(message: Mapping[str, Any], number: int) -> bytes:

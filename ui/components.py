@@ -4,7 +4,7 @@ import html
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, date, datetime
 from typing import Any, NamedTuple
 
 import streamlit as st
@@ -218,3 +218,19 @@ def delete_button(label: str, question: str, use_case: str, path: str, on_delete
 
 def _slug(text: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
+
+
+def local_date(timestamp: str) -> date:
+    """The day of an RFC 3339 time in the browser's time zone."""
+    return date.fromisoformat(local_time(timestamp)[:10])
+
+
+def today() -> date:
+    """The day in the browser's time zone."""
+    return local_date(datetime.now(UTC).isoformat())
+
+
+def copy_button(text: str) -> None:
+    """Copies a text to the clipboard; ui/page.js handles the click."""
+    label = html.escape(t("components.copy"))
+    st.html(f'<button type="button" class="copy" data-text="{html.escape(text)}">{label}</button>', width="content")

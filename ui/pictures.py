@@ -46,20 +46,6 @@ def forget(image_id: str) -> None:
     _thumbnails().pop(image_id, None)
 
 
-def models() -> list[str]:
-    """The image models to choose from. Only the playground's API lists them; without it, the list is empty."""
-    if "images.models" not in st.session_state:
-        try:
-            listed = client().get("playground", "/models")["items"]
-        except Failure:
-            listed = []
-        st.session_state["images.models"] = [
-            model["invocationId"] for model in listed if model["purpose"] == "image" and model["offered"]
-        ]
-    model_ids: list[str] = st.session_state["images.models"]
-    return model_ids
-
-
 def _download_small(image: Mapping[str, Any]) -> bytes:
     if "thumbnailUrl" in image:
         return client().download(image["thumbnailUrl"])

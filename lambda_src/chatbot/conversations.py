@@ -4,13 +4,17 @@ A conversation (`conversation#<caller>`, `<id>`) has its immutable fields in `re
 messages (`messages#<caller>#<id>`) are numbered from 1; the user's are odd, the assistant's even. The model gets
 `summary`, which covers the messages up to `reachesTo`, and the full text of those after it.
 
-A turn is one transaction: both messages, and the conversation's message count, which must be the one that was read. So
-one of two concurrent turns is written, and no turn is written in part. `deleted` (seconds since 1970) marks a
-conversation whose messages and photos are being deleted. To callers it does not exist, nor does an expired one.
+A turn is one transaction: both messages, and the conversation's counters, which must be those that were read. So one of
+two concurrent turns is written, and no turn is written in part. `deleted` (seconds since 1970) marks a conversation
+whose messages and photos are being deleted. To callers it does not exist, nor does an expired one.
+
+A turn may replace an earlier one and all after it. Their numbers are added to `removed` in its transaction: from then
+on no reader gets them. The worker deletes the items later, and `removedCount` counts them for good. Numbers are never
+used again, so what is being deleted is never what a new turn writes.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -40,24 +44,40 @@ BATCH_SIZE = 25
 
 NOT_FOUND = "There is nothing of yours with this id."
 LIVE = "attribute_exists(pk) AND attribute_not_exists(deleted)"
+# No message was replaced since the conversation was read. Conversations from before that was possible lack the count.
+NOTHING_REMOVED = "(attribute_not_exists(removedCount) OR removedCount = :removed)"
 
 
-class StoredPhoto(msgspec.Struct, frozen=True, rename="camel"):
-    """A photo in the bucket; `digest` is its SHA-256 in hexadecimal."""
+class StoredPhoto(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+    """A photo in the bucket; `digest` is its SHA-256 in hexadecimal.
+
+    `message` is the number of its message; 0 for photos from before messages could be replaced, which the same picture
+    in several messages shares.
+    """
 
     digest: str
     content_type: ContentType
     bytes: int
+    message: int = 0
+
+
+class StoredFeedback(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+    """What the caller thinks of an answer."""
+
+    helpful: bool
+    comment: str | None = None
 
 
 class MessageItem(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
-    """A stored message."""
+    """A stored message. `stop_reason` is that of a model's answer."""
 
     id: str
     role: Role
     text: str
     created_at: str
     photos: tuple[StoredPhoto, ...] = ()
+    stop_reason: str | None = None
+    feedback: StoredFeedback | None = None
 
 
 class ConversationHeader(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
@@ -69,19 +89,45 @@ class ConversationHeader(msgspec.Struct, frozen=True, kw_only=True, rename="came
 
 
 class ConversationItem(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """A stored conversation. `preview`: the first words of its first message, shown while there is no `title`."""
+    """A stored conversation. `preview`: the first words of its first message, shown while there is no `title`.
+
+    `removed`: the first and the last number of messages that were replaced and still have to be deleted.
+    """
 
     id: str
     header: ConversationHeader
     model: str
     updated_at: str
     message_count: int = 0
+    removed_count: int = 0
+    removed: list[tuple[int, int]] = []
     title: str | None = None
+    title_generated: bool = False
     preview: str | None = msgspec.field(default=None, name="opening")
     summary: str | None = None
     summarized_through: int = msgspec.field(default=0, name="reachesTo")
     deleted_at: int | None = msgspec.field(default=None, name="deleted")
     expires_at: int | None = None
+
+    @property
+    def last_number(self) -> int:
+        """The number of the newest message."""
+        return self.message_count + self.removed_count
+
+    def is_removed(self, number: int) -> bool:
+        """Whether the message was replaced."""
+        return any(first <= number <= last for first, last in self.removed)
+
+
+class Cut(msgspec.Struct, frozen=True):
+    """What a new turn replaces: the `count` messages from the number `first` on.
+
+    `summarized_through` is the stored conversation's; the one that the turn is added to may have another summary.
+    """
+
+    first: int
+    count: int
+    summarized_through: int
 
 
 class Conversations(Table):
@@ -128,7 +174,9 @@ class Conversations(Table):
 
     def change(self, caller: str, conversation_id: str, *, title: str | None, model: str | None) -> ConversationItem:
         """Changes what is not None. Raises `NotFound`."""
-        changes = {"title": title, "model": model, "updatedAt": timestamp(self._now())}
+        changes: dict[str, Any] = {"title": title, "model": model, "updatedAt": timestamp(self._now())}
+        if title is not None:
+            changes["titleGenerated"] = False
         try:
             return _from_item(self._update(_key(caller, conversation_id), changes, condition=LIVE))
         except StaleWriteError:
@@ -165,71 +213,148 @@ class Conversations(Table):
         *,
         preview: str,
         extra_writes: Sequence[dict[str, Any]],
+        cut: Cut | None = None,
     ) -> None:
-        """Appends both messages of a turn to the conversation as it was read.
+        """Appends both messages of a turn to the conversation as it was read, in place of what `cut` names.
 
         `extra_writes` go into the same transaction. Raises `NotFound` when the conversation has been deleted,
         `Conflict` when another turn was added.
         """
-        count = conversation.message_count
-        changes = {
-            "messageCount": count + len(turn),
-            "updatedAt": turn[-1].created_at,
-            "opening": preview if count == 0 else None,
-        }
-        condition = f"{LIVE} AND messageCount = :before"
         update = {
             "TableName": self._table,
             "Key": _key(caller, conversation.id),
-            **update_arguments(changes, condition=condition, values={":before": count}),
+            **_added_turn(conversation, turn, preview, cut),
         }
         puts = [
             {"Put": self._message_write(caller, conversation, number, message)}
-            for number, message in enumerate(turn, count + 1)
+            for number, message in enumerate(turn, conversation.last_number + 1)
         ]
         reasons = self._transact([{"Update": update}, *puts, *extra_writes])
         if "ConditionalCheckFailed" in reasons[:1]:
-            self.get(caller, conversation.id)
+            current = self.get(caller, conversation.id)
+            if cut and current.last_number == conversation.last_number:
+                # Only the summary has changed, while the model answered.
+                self._add_cut_turn(caller, current, turn, preview, extra_writes, cut)
+                return
         if reasons:
             raise _transaction_error(reasons, own_writes=1 + len(puts))
+
+    def _add_cut_turn(
+        self,
+        caller: str,
+        conversation: ConversationItem,
+        turn: tuple[MessageItem, MessageItem],
+        preview: str,
+        extra_writes: Sequence[dict[str, Any]],
+        cut: Cut,
+    ) -> None:
+        """The turn again, for a conversation with a new summary, which is dropped if it has messages of the cut."""
+        cut = msgspec.structs.replace(cut, summarized_through=conversation.summarized_through)
+        if conversation.summarized_through >= cut.first:
+            conversation = without_summary(conversation)
+        self.add_turn(caller, conversation, turn, preview=preview, extra_writes=extra_writes, cut=cut)
 
     def save_summary(
         self, caller: str, conversation: ConversationItem, summary: str, summarized_through: int
     ) -> ConversationItem:
-        """Replaces the summary. Raises `StaleWriteError` when it has changed since `conversation` was read."""
+        """Replaces the summary. Raises `StaleWriteError` when it, or a message, was replaced since `conversation` was
+        read."""
         item = self._update(
             _key(caller, conversation.id),
             {"summary": summary, "reachesTo": summarized_through},
-            condition="attribute_not_exists(deleted) AND reachesTo = :before",
-            values={":before": conversation.summarized_through},
+            condition=f"attribute_not_exists(deleted) AND reachesTo = :before AND {NOTHING_REMOVED}",
+            values={":before": conversation.summarized_through, ":removed": conversation.removed_count},
         )
         return _from_item(item)
 
-    def set_title(self, caller: str, conversation_id: str, title: str) -> None:
-        """Sets a missing title. Raises `StaleWriteError` when there is one."""
-        condition = f"{LIVE} AND attribute_not_exists(title)"
-        self._update(_key(caller, conversation_id), {"title": title}, condition=condition)
+    def set_title(self, caller: str, conversation: ConversationItem, title: str) -> None:
+        """Sets a missing title. Raises `StaleWriteError` when there is one, or a message was replaced."""
+        self._update(
+            _key(caller, conversation.id),
+            {"title": title, "titleGenerated": True},
+            condition=f"{LIVE} AND attribute_not_exists(title) AND {NOTHING_REMOVED}",
+            values={":removed": conversation.removed_count},
+        )
 
     def messages(
-        self, caller: str, conversation_id: str, after: int = 0, limit: int | None = None
-    ) -> list[MessageItem]:
+        self, caller: str, conversation: ConversationItem, after: int = 0, limit: int | None = None
+    ) -> dict[int, MessageItem]:
         """The messages after that number, oldest first."""
-        messages: list[MessageItem] = []
+        messages: dict[int, MessageItem] = {}
         cursor: str | None = _number(after)
         while cursor is not None and (limit is None or len(messages) < limit):
-            partition = _messages_partition(caller, conversation_id)
+            partition = _messages_partition(caller, conversation.id)
             page = self._query(partition, limit=limit, cursor=cursor, forward=True, consistent=True)
-            messages += map(_message, page.items)
+            messages |= {n: message for n, message in _numbered(page.items) if not conversation.is_removed(n)}
             cursor = page.cursor
-        return messages[:limit]
+        return dict(list(messages.items())[:limit])
 
     def message_page(
-        self, caller: str, conversation_id: str, limit: int, cursor: str | None
+        self, caller: str, conversation: ConversationItem, limit: int, cursor: str | None
     ) -> tuple[list[MessageItem], str | None]:
-        """A conversation's messages, newest first, and the cursor of the next page if there is one."""
+        """The messages of the conversation as it was read, newest first, and the cursor of the next page if any."""
         check_cursor(cursor, NUMBER)
-        page = self._query(_messages_partition(caller, conversation_id), limit=limit, cursor=cursor)
-        return [_message(item) for item in page.items], page.cursor
+        listed: list[MessageItem] = []
+        while True:
+            # Reads on to replace removed ones, so that only the last page is short.
+            partition = _messages_partition(caller, conversation.id)
+            page = self._query(partition, limit=limit - len(listed), cursor=cursor, consistent=True)
+            listed += [
+                message
+                for number, message in _numbered(page.items)
+                if number <= conversation.last_number and not conversation.is_removed(number)
+            ]
+            cursor = page.cursor
+            if cursor is None or len(listed) == limit:
+                return listed, cursor
+
+    def find_message(
+        self, caller: str, conversation: ConversationItem, message_id: str
+    ) -> tuple[int, MessageItem] | None:
+        """The message with its number. Reads all newer ones."""
+        cursor: str | None = None
+        while True:
+            page = self._query(_messages_partition(caller, conversation.id), cursor=cursor, consistent=True)
+            for number, message in _numbered(page.items):
+                if message.id == message_id and not conversation.is_removed(number):
+                    return number, message
+            cursor = page.cursor
+            if cursor is None:
+                return None
+
+    def rate(self, caller: str, conversation_id: str, number: int, feedback: StoredFeedback) -> None:
+        """Stores the feedback with its message. Raises `NotFound` when the message was deleted."""
+        key = item_key(_messages_partition(caller, conversation_id), _number(number))
+        changes = {"feedback": msgspec.json.encode(feedback)}
+        try:
+            self._update(key, changes, condition="attribute_exists(pk)")
+        except StaleWriteError:
+            raise NotFound(NOT_FOUND) from None
+
+    def removed_messages(self, caller: str, conversation: ConversationItem) -> dict[int, MessageItem]:
+        """The messages that were replaced and still exist."""
+        partition = _messages_partition(caller, conversation.id)
+        messages: dict[int, MessageItem] = {}
+        for first, last in conversation.removed:
+            between = _number(first), _number(last)
+            cursor: str | None = _number(first - 1)
+            while cursor is not None:
+                page = self._query(partition, cursor=cursor, between=between, forward=True, consistent=True)
+                messages |= _numbered(page.items)
+                cursor = page.cursor
+        return messages
+
+    def purge(self, caller: str, conversation: ConversationItem, numbers: Sequence[int]) -> None:
+        """Deletes replaced messages, then their numbers. Raises `StaleWriteError` when more were replaced since
+        `conversation` was read, and `Unavailable` when DynamoDB leaves some: to be repeated."""
+        partition = _messages_partition(caller, conversation.id)
+        self._delete_items([item_key(partition, _number(number)) for number in numbers])
+        self._update(
+            _key(caller, conversation.id),
+            {"removed": []},
+            condition=f"attribute_exists(pk) AND {NOTHING_REMOVED}",
+            values={":removed": conversation.removed_count},
+        )
 
     def delete_messages(self, caller: str, conversation_id: str) -> int:
         """Deletes all messages. Returns how many there were. Raises `Unavailable` when DynamoDB leaves some: to be
@@ -240,8 +365,7 @@ class Conversations(Table):
         while True:
             page = self._query(partition, cursor=cursor, forward=True, consistent=True)
             keys = [item_key(partition, item["sk"]["S"]) for item in page.items]
-            for start in range(0, len(keys), BATCH_SIZE):
-                self._delete_batch(keys[start : start + BATCH_SIZE])
+            self._delete_items(keys)
             count += len(keys)
             cursor = page.cursor
             if cursor is None:
@@ -267,12 +391,57 @@ class Conversations(Table):
             "ConditionExpression": "attribute_not_exists(pk)",
         }
 
+    def _delete_items(self, keys: Sequence[Item]) -> None:
+        for start in range(0, len(keys), BATCH_SIZE):
+            self._delete_batch(keys[start : start + BATCH_SIZE])
+
     def _delete_batch(self, keys: Sequence[Item]) -> None:
         requests = [{"DeleteRequest": {"Key": key}} for key in keys]
         with aws.store_errors():
             answer = self._dynamodb.batch_write_item(RequestItems={self._table: requests})
         if answer.get("UnprocessedItems"):
             raise aws.store_unavailable("UnprocessedItems")
+
+
+def without_summary(conversation: ConversationItem) -> ConversationItem:
+    """The conversation as if it had no summary yet."""
+    return msgspec.structs.replace(conversation, summary=None, summarized_through=0)
+
+
+def _added_turn(
+    conversation: ConversationItem, turn: tuple[MessageItem, MessageItem], preview: str, cut: Cut | None
+) -> dict[str, Any]:
+    """The update of a conversation that gets a turn."""
+    count = conversation.message_count - (cut.count if cut else 0)
+    changes: dict[str, Any] = {
+        "messageCount": count + len(turn),
+        "updatedAt": turn[-1].created_at,
+        "opening": preview if count == 0 else None,
+    }
+    condition = f"{LIVE} AND messageCount = :before AND {NOTHING_REMOVED}"
+    values = {":before": conversation.message_count, ":removed": conversation.removed_count}
+    if cut is None:
+        return update_arguments(changes, condition=condition, values=values)
+    changes |= {
+        "removedCount": conversation.removed_count + cut.count,
+        "removed": [list(pair) for pair in _with_removed(conversation.removed, cut.first, conversation.last_number)],
+        "summary": conversation.summary,
+        "reachesTo": conversation.summarized_through,
+    }
+    # Both are about messages that no longer exist.
+    remove = ["summary"] if conversation.summary is None else []
+    remove += ["title", "titleGenerated"] if count == 0 and conversation.title_generated else []
+    condition += " AND reachesTo = :reached"
+    values[":reached"] = cut.summarized_through
+    return update_arguments(changes, condition=condition, values=values, remove=remove)
+
+
+def _with_removed(removed: Sequence[tuple[int, int]], first: int, last: int) -> list[tuple[int, int]]:
+    """The ranges with another one after them, joined with those in it and the one that ends before it."""
+    kept = [pair for pair in removed if pair[0] < first]
+    if kept and kept[-1][1] >= first - 1:
+        first = kept.pop()[0]
+    return [*kept, (first, last)]
 
 
 def _transaction_error(reasons: Sequence[str], own_writes: int) -> Conflict | InProgress:
@@ -310,5 +479,14 @@ def _from_item(item: Item) -> ConversationItem:
     return msgspec.convert({**fields, "id": fields["sk"], "header": header}, ConversationItem)
 
 
+def _numbered(items: Iterable[Item]) -> Iterator[tuple[int, MessageItem]]:
+    for item in items:
+        yield int(item["sk"]["S"]), _message(item)
+
+
 def _message(item: Item) -> MessageItem:
-    return msgspec.json.decode(item["record"]["B"], type=MessageItem)
+    message = msgspec.json.decode(item["record"]["B"], type=MessageItem)
+    if "feedback" not in item:
+        return message
+    feedback = msgspec.json.decode(item["feedback"]["B"], type=StoredFeedback)
+    return msgspec.structs.replace(message, feedback=feedback)

@@ -6,9 +6,20 @@ from msgspec import UNSET, Meta, UnsetType
 
 from lambda_src.shared.catalog import Number
 from lambda_src.shared.photos import ContentType, Photo
-from lambda_src.shared.schemas import ModelId, NonBlank, Parameters, RequestModel, ResponseModel, Secret, Text, Usage
+from lambda_src.shared.schemas import (
+    ListQuery,
+    ModelId,
+    NonBlank,
+    Parameters,
+    RequestModel,
+    ResponseModel,
+    Secret,
+    Text,
+    Usage,
+)
 
 Role = Literal["user", "assistant"]
+MessageId = Annotated[str, Meta(min_length=1, max_length=64)]
 Title = Annotated[NonBlank, Meta(max_length=100)]
 # Limited because they are part of every request to the model, and of every item of a list.
 Instructions = Annotated[NonBlank, Meta(max_length=10_000)]
@@ -31,10 +42,28 @@ class ChangeConversation(RequestModel):
 
 
 class SendMessage(RequestModel):
-    """The user's message."""
+    """The user's message.
 
-    text: Text
+    `replaces` is the id of an earlier message of the user, or of its answer: the new turn takes the place of theirs and
+    of all later ones. Without a text, the earlier message is sent again, with its photos.
+    """
+
+    text: Text | None = None
     photos: Annotated[list[Photo], Meta(max_length=5)] = []
+    replaces: MessageId | None = None
+
+
+class Feedback(RequestModel):
+    """Whether an answer is good. A second rating replaces the first."""
+
+    helpful: bool
+    comment: Annotated[NonBlank, Meta(max_length=2_000)] | None = None
+
+
+class ConversationQuery(ListQuery):
+    """All conversations, or those with `search` in their title or messages, whatever the case of its letters."""
+
+    search: Annotated[NonBlank, Meta(max_length=200)] | None = None
 
 
 class AddTurn(RequestModel):
@@ -67,6 +96,8 @@ class ConversationAnswer(Conversation, kw_only=True):
 
 
 class ConversationList(ResponseModel, kw_only=True):
+    """A page. That of a search may have fewer conversations than `limit`, and be followed by others."""
+
     items: list[Conversation]
     next_cursor: str | UnsetType = UNSET
     request_id: str
@@ -80,12 +111,23 @@ class MessagePhoto(ResponseModel):
     url_expires_at: str
 
 
+class MessageFeedback(ResponseModel):
+    """What the caller thinks of an answer."""
+
+    helpful: bool
+    comment: str | UnsetType = UNSET
+
+
 class Message(ResponseModel):
+    """`stopReason` is that of an answer by a model."""
+
     id: str
     role: Role
     text: str
     created_at: str
     photos: list[MessagePhoto] | UnsetType = UNSET
+    stop_reason: str | UnsetType = UNSET
+    feedback: MessageFeedback | UnsetType = UNSET
 
 
 class MessageList(ResponseModel, kw_only=True):
@@ -101,8 +143,19 @@ class AddedTurn(ResponseModel):
     request_id: str
 
 
+class FeedbackGiven(ResponseModel):
+    """`id` is the message's."""
+
+    id: str
+    helpful: bool
+    request_id: str
+
+
 class Answer(ResponseModel):
-    """The assistant's message. `stopReason` is Bedrock's; `model` is the one that answered."""
+    """The assistant's message. `model` is the one that answered.
+
+    `stopReason` is Bedrock's, or `stopped`: the caller has stopped the answer, and `usage` is an estimate.
+    """
 
     message: Message
     stop_reason: str

@@ -1,11 +1,12 @@
-"""The conversations' photos in the bucket. A photo's key is its conversation and the digest of its bytes.
+"""The conversations' photos in the bucket. A photo's key is its conversation, its message's number, and its digest.
 
-So a retried turn writes the same objects, and a deletion finds those that a killed turn has left behind.
+So a retried turn writes the same objects, a replaced message's photos are no other message's, and a deletion finds
+those that a killed turn has left behind.
 """
 
 import hashlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -22,6 +23,8 @@ PREFIX = "photos"
 URL_SECONDS = 3600
 # Concurrent reads: twenty photos one by one take noticeably long.
 READERS = 8
+# Of one deletion, and of one listing.
+MAX_KEYS = 1_000
 
 _CONTENT_TYPES: dict[str, ContentType] = {"jpeg": "image/jpeg", "png": "image/png", "webp": "image/webp"}
 
@@ -34,10 +37,10 @@ class PhotoStore:
         self._s3 = client or aws.store_client("s3")
         self._now = now
 
-    def put(self, conversation_id: str, photos: Sequence[Photo]) -> None:
-        """Stores validated photos."""
+    def put(self, conversation_id: str, photos: Sequence[Photo], message: int) -> None:
+        """Stores validated photos of the message with that number."""
         for photo in photos:
-            stored = describe(photo)
+            stored = describe(photo, message)
             self._call(
                 "put_object", Key=photo_key(conversation_id, stored), Body=photo.data, ContentType=stored.content_type
             )
@@ -55,19 +58,27 @@ class PhotoStore:
         url = self._s3.generate_presigned_url("get_object", Params=parameters, ExpiresIn=URL_SECONDS)
         return MessagePhoto(photo.content_type, url=url, url_expires_at=timestamp(self._now() + URL_SECONDS))
 
+    def delete(self, conversation_id: str, photos: Iterable[StoredPhoto]) -> None:
+        """Deletes these photos, as far as they exist."""
+        keys = [{"Key": photo_key(conversation_id, photo)} for photo in photos]
+        for start in range(0, len(keys), MAX_KEYS):
+            self._delete(keys[start : start + MAX_KEYS])
+
     def delete_all(self, conversation_id: str) -> int:
         """Deletes all photos of a conversation. Returns how many there were."""
         count = 0
         while True:
-            # A listing has at most 1,000 keys, as many as one deletion takes.
             listing = self._call("list_objects_v2", Prefix=f"{PREFIX}/{conversation_id}/")
             keys = [{"Key": entry["Key"]} for entry in listing.get("Contents", [])]
             if not keys:
                 return count
-            answer = self._call("delete_objects", Delete={"Objects": keys, "Quiet": True})
-            if answer.get("Errors"):
-                raise aws.store_unavailable(answer["Errors"][0].get("Code", ""))
+            self._delete(keys)
             count += len(keys)
+
+    def _delete(self, keys: list[dict[str, str]]) -> None:
+        answer = self._call("delete_objects", Delete={"Objects": keys, "Quiet": True})
+        if answer.get("Errors"):
+            raise aws.store_unavailable(answer["Errors"][0].get("Code", ""))
 
     def _read(self, key: str) -> bytes | None:
         with aws.store_errors():
@@ -86,13 +97,15 @@ class PhotoStore:
             return getattr(self._s3, operation)(Bucket=self._bucket, **arguments)
 
 
-def describe(photo: Photo) -> StoredPhoto:
-    """What a message stores of a photo."""
+def describe(photo: Photo, message: int) -> StoredPhoto:
+    """What the message with that number stores of a photo."""
     image_format = photo_format(photo.data)
     assert image_format, "photos are validated before they are stored"
-    return StoredPhoto(hashlib.sha256(photo.data).hexdigest(), _CONTENT_TYPES[image_format], len(photo.data))
+    digest = hashlib.sha256(photo.data).hexdigest()
+    return StoredPhoto(digest, _CONTENT_TYPES[image_format], len(photo.data), message)
 
 
 def photo_key(conversation_id: str, photo: StoredPhoto) -> str:
     """A photo's key in the bucket."""
-    return f"{PREFIX}/{conversation_id}/{photo.digest}"
+    message = f"{photo.message}/" if photo.message else ""
+    return f"{PREFIX}/{conversation_id}/{message}{photo.digest}"

@@ -7,11 +7,14 @@ from lambda_src.chatbot.models import (
     ChangeConversation,
     ConversationAnswer,
     ConversationList,
+    ConversationQuery,
     CreateConversation,
+    Feedback,
+    FeedbackGiven,
     MessageList,
     SendMessage,
 )
-from lambda_src.shared.errors import Conflict, Refused
+from lambda_src.shared.errors import Conflict, Refused, Stopped
 from lambda_src.shared.photos import MAX_BODY_BYTES
 from lambda_src.shared.routes import Route
 from lambda_src.shared.schemas import ListQuery
@@ -32,8 +35,8 @@ ROUTES = (
         method="GET",
         path="/conversations",
         operation="list_conversations",
-        summary="List your conversations",
-        query=ListQuery,
+        summary="List or search your conversations",
+        query=ConversationQuery,
         response=ConversationList,
     ),
     Route(
@@ -94,7 +97,7 @@ ROUTES = (
         method="POST",
         path="/conversations/{id}/messages/stream",
         operation="stream_message",
-        raises=(Conflict,),
+        raises=(Conflict, Stopped),
         summary="Send a message and get the answer as it is written",
         request=SendMessage,
         response=Answer,
@@ -102,5 +105,21 @@ ROUTES = (
         calls_model=True,
         max_body_bytes=MAX_BODY_BYTES,
         stream="message",
+    ),
+    Route(
+        method="POST",
+        path="/conversations/{id}/stop",
+        operation="stop_answer",
+        summary="Stop the answer that is being streamed",
+        status=204,
+    ),
+    Route(
+        method="POST",
+        path="/conversations/{id}/messages/{message}/feedback",
+        operation="give_feedback",
+        summary="Rate an answer",
+        request=Feedback,
+        response=FeedbackGiven,
+        raises=(Refused,),
     ),
 )

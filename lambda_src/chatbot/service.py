@@ -2,13 +2,19 @@
 
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
-import msgspec
 from msgspec import UNSET
 
 from lambda_src.chatbot import prompt
-from lambda_src.chatbot.conversations import ConversationHeader, ConversationItem, Conversations, MessageItem
+from lambda_src.chatbot.conversations import (
+    NOT_FOUND,
+    ConversationHeader,
+    ConversationItem,
+    Conversations,
+    MessageItem,
+    StoredFeedback,
+)
 from lambda_src.chatbot.models import (
     AddedTurn,
     AddTurn,
@@ -17,48 +23,47 @@ from lambda_src.chatbot.models import (
     Conversation,
     ConversationAnswer,
     ConversationList,
+    ConversationQuery,
     CreateConversation,
+    Feedback,
+    FeedbackGiven,
     Message,
+    MessageFeedback,
     MessageList,
     SendMessage,
 )
 from lambda_src.chatbot.photo_store import PhotoStore, describe
 from lambda_src.chatbot.queue import Queue
+from lambda_src.chatbot.search import search
 from lambda_src.chatbot.settings import ChatSettings
-from lambda_src.chatbot.summaries import Summaries, estimate_tokens
+from lambda_src.chatbot.stops import StopRequests
+from lambda_src.chatbot.summaries import PHOTO_TOKENS, Summaries, estimate_text_tokens, estimate_tokens
 from lambda_src.chatbot.titles import PREVIEW_CHARACTERS, first_words
+from lambda_src.chatbot.turns import PendingTurn, TurnPreparation
 from lambda_src.shared import screening
-from lambda_src.shared.bedrock import Bedrock
+from lambda_src.shared.bedrock import STOPPED, Bedrock
 from lambda_src.shared.catalog import Invocation, Model
 from lambda_src.shared.context import Context, ModelUse
-from lambda_src.shared.errors import ApiError, Conflict, DeadlineExceeded, InvalidRequest, ModelFailed
+from lambda_src.shared.errors import ApiError, InvalidRequest, ModelFailed, NotFound, Stopped
 from lambda_src.shared.idempotency import IdempotencyStore
 from lambda_src.shared.ids import new_id, timestamp
-from lambda_src.shared.observability import logger
+from lambda_src.shared.observability import count, logger
 from lambda_src.shared.parameters import effective_parameters, explicit_parameters, supported_parameters
 from lambda_src.shared.photos import photo_blocks
 from lambda_src.shared.schemas import ListQuery, Usage
 from lambda_src.shared.streams import ClosingIterator, text_then_result
-from lambda_src.shared.table import StaleWriteError
 
 # A message is one item of the table, whose limit is 400 KB.
 MAX_ANSWER_TOKENS = 16_384
 DAY_SECONDS = 24 * 3600
-# The worker summarizes after each turn. A conversation of more windows than this has outrun it.
-MAX_WINDOWS = 2
 
 
-class PendingTurn(msgspec.Struct, frozen=True):
-    """A turn before the model's answer.
+class Generated(NamedTuple):
+    """A model's answer; `trace` is the guardrail's."""
 
-    `history`: the messages after the conversation's summary. `chosen`: the conversation's model, or the default.
-    """
-
-    conversation: ConversationItem
-    history: list[MessageItem]
-    body: SendMessage
-    chosen: Invocation
-    asked_at: str
+    text: str
+    stop_reason: str
+    trace: dict[str, Any] | None
 
 
 class ChatService:
@@ -79,7 +84,9 @@ class ChatService:
         self._conversations = conversations or Conversations(settings.table_name)
         self._photo_store = photo_store or PhotoStore(str(settings.bucket_name))
         self._queue = queue or Queue(settings.queue_url)
-        self._summaries = Summaries(settings, bedrock, self._conversations)
+        self._stops = StopRequests.of(self._conversations)
+        summaries = Summaries(settings, bedrock, self._conversations)
+        self._turns = TurnPreparation(settings, self._conversations, self._photo_store, summaries, self._queue)
         self._now = now
 
     def create_conversation(self, context: Context, *, body: CreateConversation) -> ConversationAnswer:
@@ -110,9 +117,12 @@ class ChatService:
         self._conversations.create(context.caller, conversation, context.idempotency.completion_writes(answer))
         return answer
 
-    def list_conversations(self, context: Context, *, query: ListQuery) -> ConversationList:
+    def list_conversations(self, context: Context, *, query: ConversationQuery) -> ConversationList:
         """The caller's conversations, newest first."""
-        conversations, cursor = self._conversations.page(context.caller, query.limit, query.cursor)
+        if query.search is None:
+            conversations, cursor = self._conversations.page(context.caller, query.limit, query.cursor)
+        else:
+            conversations, cursor = search(self._conversations, context, query.search, query.limit, query.cursor)
         items = [Conversation(**_fields(conversation)) for conversation in conversations]
         return ConversationList(items=items, next_cursor=cursor or UNSET, request_id=context.request_id)
 
@@ -138,33 +148,39 @@ class ChatService:
 
     def list_messages(self, context: Context, *, id: str, query: ListQuery) -> MessageList:
         """A conversation's messages, newest first. Raises `NotFound`."""
-        self._conversations.get(context.caller, id)
-        messages, cursor = self._conversations.message_page(context.caller, id, query.limit, query.cursor)
+        conversation = self._conversations.get(context.caller, id)
+        messages, cursor = self._conversations.message_page(context.caller, conversation, query.limit, query.cursor)
         items = [self._message(id, message) for message in messages]
         return MessageList(items=items, next_cursor=cursor or UNSET, request_id=context.request_id)
 
     def send_message(self, context: Context, *, id: str, body: SendMessage) -> Answer:
         """Raises `NotFound`, `InvalidRequest`, `TooLarge`, `Conflict`, `Refused`, `ModelFailed`."""
-        turn = self._prepare_turn(context, id, body)
+        turn = self._turns.prepare(context, id, body, timestamp(self._now()))
         answer, invocation = self._bedrock.answer(
             context,
             turn.chosen,
             lambda limited, model: self._bedrock.converse(limited, model, self._request(turn, model.model)),
         )
-        text, trace = prompt.answer_text(answer), answer.get("trace")
-        return self._save_turn(context, turn, invocation, text, str(answer["stopReason"]), trace)
+        generated = Generated(prompt.answer_text(answer), str(answer["stopReason"]), answer.get("trace"))
+        return self._save_turn(context, turn, invocation, generated)
 
     def stream_message(self, context: Context, *, id: str, body: SendMessage) -> ClosingIterator[str | Answer]:
-        """The answer in pieces as they arrive, then `send_message`'s response. Raises the same errors."""
-        turn = self._prepare_turn(context, id, body)
+        """The answer in pieces as they arrive, then `send_message`'s response. Raises its errors, and `Stopped`."""
+        is_stopped = self._stops.watch(context.caller, id)
+        turn = self._turns.prepare(context, id, body, timestamp(self._now()))
         stream, invocation = self._bedrock.answer_stream(
             context,
             turn.chosen,
-            lambda limited, model: self._bedrock.converse_stream(limited, model, self._request(turn, model.model)),
+            lambda limited, model: self._bedrock.converse_stream(
+                limited, model, self._request(turn, model.model), is_stopped
+            ),
         )
 
         def save(text: str) -> Answer:
-            return self._save_turn(context, turn, invocation, text, stream.stop_reason or "", stream.trace)
+            generated = Generated(text, stream.stop_reason or "", stream.trace)
+            if generated.stop_reason == STOPPED:
+                _count_estimated_use(context, turn, invocation, text)
+            return self._save_turn(context, turn, invocation, generated)
 
         return text_then_result(stream, save)
 
@@ -180,7 +196,7 @@ class ChatService:
         assistant = MessageItem(id=self._new_id(), role="assistant", text=assistant_text, created_at=now)
         items = [self._message(id, user), self._message(id, assistant)]
         response = AddedTurn(items=items, request_id=context.request_id)
-        context.idempotency.keep_with(id)
+        context.idempotency.keep_with(id, detail=assistant.id)
         self._conversations.add_turn(
             context.caller,
             conversation,
@@ -191,13 +207,21 @@ class ChatService:
         self._request_maintenance(context, id)
         return response
 
-    def _prepare_turn(self, context: Context, conversation_id: str, body: SendMessage) -> PendingTurn:
-        conversation = self._conversations.get(context.caller, conversation_id)
-        chosen = self._settings.model_of(context, conversation.model)
-        # Refuses what the model does not take before any call is paid for.
-        photo_blocks(body.photos, chosen.model)
-        conversation, history = self._fit_window(context, conversation)
-        return PendingTurn(conversation, history, body, chosen, timestamp(self._now()))
+    def stop_answer(self, context: Context, *, id: str) -> None:
+        """Stops the streamed answers of the conversation that are running. Raises `NotFound`."""
+        self._conversations.get(context.caller, id)
+        self._stops.add(context.caller, id)
+
+    def give_feedback(self, context: Context, *, id: str, message: str, body: Feedback) -> FeedbackGiven:
+        """Raises `NotFound`, also for a message that is no answer, and `Refused` for the comment."""
+        conversation = self._conversations.get(context.caller, id)
+        found = self._conversations.find_message(context.caller, conversation, message)
+        if found is None or found[1].role != "assistant":
+            raise NotFound(NOT_FOUND)
+        comment = self._bedrock.screen(context, body.comment)[0] if body.comment else None
+        self._conversations.rate(context.caller, id, found[0], StoredFeedback(body.helpful, comment))
+        count(HelpfulAnswers=int(body.helpful), UnhelpfulAnswers=int(not body.helpful))
+        return FeedbackGiven(id=message, helpful=body.helpful, request_id=context.request_id)
 
     def _request(self, turn: PendingTurn, model: Model) -> dict[str, Any]:
         """Raises `InvalidRequest` for a fallback that does not take the photos, or parameters that the chosen model
@@ -208,88 +232,69 @@ class ChatService:
         request = prompt.build_request(conversation, turn.history, turn.body, photos, model, self._photo_store)
         return prompt.guard_new_message(request) if self._bedrock.guarded else request
 
-    def _fit_window(
-        self, context: Context, conversation: ConversationItem
-    ) -> tuple[ConversationItem, list[MessageItem]]:
-        """The conversation and the messages after its summary, summarized here if the worker is too far behind."""
-        messages = self._history(context, conversation)
-        if estimate_tokens(messages) <= MAX_WINDOWS * self._settings.options.window_tokens:
-            return conversation, messages
-        try:
-            return self._summaries.summarize(context, context.caller, conversation, messages)
-        except StaleWriteError:
-            conversation = self._conversations.get(context.caller, conversation.id)
-            return conversation, self._history(context, conversation)
-        except DeadlineExceeded:
-            raise
-        except ApiError as error:
-            # A long request is better than none, and the worker tries again.
-            logger.warning("not summarized", request_id=context.request_id, error=error.code)
-            return conversation, messages
-
-    def _history(self, context: Context, conversation: ConversationItem) -> list[MessageItem]:
-        start = conversation.summarized_through
-        messages = self._conversations.messages(context.caller, conversation.id, start)
-        if len(messages) != conversation.message_count - start:
-            # The conversation has changed since it was read. Fails before the model is paid for a turn that cannot be
-            # written.
-            self._conversations.get(context.caller, conversation.id)
-            raise Conflict("Another message was added to the conversation in the meantime.")
-        return messages
-
-    def _save_turn(
-        self,
-        context: Context,
-        turn: PendingTurn,
-        invocation: Invocation,
-        text: str,
-        stop_reason: str,
-        trace: dict[str, Any] | None,
-    ) -> Answer:
-        """Writes the turn and notifies the worker when a title or a summary is due."""
-        if not text.strip():
+    def _save_turn(self, context: Context, turn: PendingTurn, invocation: Invocation, generated: Generated) -> Answer:
+        """Writes the turn and notifies the worker when a title, a summary or a deletion is due."""
+        if not generated.text.strip():
+            if generated.stop_reason == STOPPED:
+                raise Stopped("The answer was stopped before it had any text. Nothing was stored.")
             raise ModelFailed("The model gave no answer.")
         conversation = turn.conversation
-        user, assistant = self._turn_messages(turn, self._as_read(context, turn.body.text, trace), text)
+        user, assistant = self._turn_messages(turn, self._as_read(context, turn.text, generated), generated)
         answer = Answer(
             message=self._message(conversation.id, assistant),
-            stop_reason=stop_reason,
+            stop_reason=generated.stop_reason,
             model=invocation.id,
             usage=_usage(context.used(invocation)),
             request_id=context.request_id,
         )
-        context.idempotency.keep_with(conversation.id)
-        self._photo_store.put(conversation.id, turn.body.photos)
+        context.idempotency.keep_with(conversation.id, detail=assistant.id)
+        self._photo_store.put(conversation.id, turn.body.photos, _next_number(turn))
         self._conversations.add_turn(
             context.caller,
             conversation,
             (user, assistant),
             preview=first_words(user.text, PREVIEW_CHARACTERS),
             extra_writes=context.idempotency.completion_writes(answer),
+            cut=turn.cut,
         )
-        tokens = estimate_tokens([*turn.history, user, assistant])
-        if conversation.title is None or tokens > self._settings.options.window_tokens:
+        if self._needs_maintenance(turn, user, assistant):
             self._request_maintenance(context, conversation.id)
         if self._settings.payload_logging:
-            logger.info("payload", request_id=context.request_id, text=user.text, answer=text)
+            logger.info("payload", request_id=context.request_id, text=user.text, answer=generated.text)
         return answer
 
-    def _as_read(self, context: Context, text: str, trace: dict[str, Any] | None) -> str:
-        """The message as the model has read it: later turns send it again, and the guardrail sees new messages only."""
-        if not screening.masks_input(trace):
+    def _needs_maintenance(self, turn: PendingTurn, user: MessageItem, assistant: MessageItem) -> bool:
+        conversation = turn.conversation
+        tokens = estimate_tokens([*turn.history, user, assistant])
+        too_long = tokens > self._settings.options.window_tokens
+        return conversation.title is None or too_long or turn.cut is not None or bool(conversation.removed)
+
+    def _as_read(self, context: Context, text: str, generated: Generated) -> str:
+        """The message as the model has read it: later turns send it again, and the guardrail sees new messages only.
+
+        The guardrail's trace is the last event of a stream, so that of a stopped answer is unknown.
+        """
+        if generated.stop_reason != STOPPED and not screening.masks_input(generated.trace):
             return text
         (masked,) = self._bedrock.screen(context, text)
         return masked
 
-    def _turn_messages(self, turn: PendingTurn, asked: str, text: str) -> tuple[MessageItem, MessageItem]:
+    def _turn_messages(self, turn: PendingTurn, asked: str, generated: Generated) -> tuple[MessageItem, MessageItem]:
+        number = _next_number(turn)
         user = MessageItem(
             id=self._new_id(),
             role="user",
             text=asked,
             created_at=turn.asked_at,
-            photos=tuple(map(describe, turn.body.photos)),
+            photos=tuple(describe(photo, number) for photo in turn.body.photos),
         )
-        assistant = MessageItem(id=self._new_id(), role="assistant", text=text, created_at=timestamp(self._now()))
+        assistant = MessageItem(
+            id=self._new_id(),
+            role="assistant",
+            text=generated.text,
+            created_at=timestamp(self._now()),
+            stop_reason=generated.stop_reason,
+        )
         return user, assistant
 
     def _request_maintenance(self, context: Context, conversation_id: str) -> None:
@@ -304,7 +309,36 @@ class ChatService:
 
     def _message(self, conversation_id: str, message: MessageItem) -> Message:
         photos = [self._photo_store.link(conversation_id, photo) for photo in message.photos]
-        return Message(message.id, message.role, message.text, message.created_at, photos or UNSET)
+        return Message(
+            id=message.id,
+            role=message.role,
+            text=message.text,
+            created_at=message.created_at,
+            photos=photos or UNSET,
+            stop_reason=message.stop_reason or UNSET,
+            feedback=_feedback(message.feedback) if message.feedback else UNSET,
+        )
+
+
+def _feedback(feedback: StoredFeedback) -> MessageFeedback:
+    return MessageFeedback(helpful=feedback.helpful, comment=feedback.comment or UNSET)
+
+
+def _next_number(turn: PendingTurn) -> int:
+    """The number of the turn's first message."""
+    return turn.conversation.last_number + 1
+
+
+def _count_estimated_use(context: Context, turn: PendingTurn, invocation: Invocation, text: str) -> None:
+    """What a stopped answer used: Bedrock bills it, and reports it in a stream's last event only."""
+    conversation = turn.conversation
+    texts = (conversation.header.instructions, conversation.summary, turn.text)
+    context.used(invocation).add(
+        input_tokens=estimate_tokens(turn.history)
+        + estimate_text_tokens(*filter(None, texts))
+        + PHOTO_TOKENS * len(turn.body.photos),
+        output_tokens=estimate_text_tokens(text),
+    )
 
 
 def _parameters(body: CreateConversation, invocation: Invocation) -> dict[str, Any]:

@@ -6,8 +6,10 @@ text, which the model's prompt cache needs.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
+
+import msgspec
 
 from lambda_src.chatbot.conversations import ConversationItem, Conversations, MessageItem
 from lambda_src.chatbot.prompt import MISSING_PHOTO, answer_text
@@ -24,6 +26,10 @@ BYTES_PER_TOKEN = 3.5
 # Claude counts width x height / 750, and scales larger images down to 1.15 megapixels.
 # https://docs.claude.com/en/docs/build-with-claude/vision
 PHOTO_TOKENS = 1_600
+# The worker summarizes after each turn. A conversation of more windows than this has outrun it.
+MAX_WINDOWS = 2
+# Every model reads as much in one call.
+PIECE_TOKENS = 30_000
 SUMMARY_SHARE = 4
 MIN_SUMMARY_TOKENS = 200
 WORDS_PER_TOKEN = 0.5
@@ -39,8 +45,13 @@ Write at most {words} words, in the language of the conversation, and nothing bu
 
 def estimate_tokens(messages: Sequence[MessageItem]) -> int:
     """About how many tokens the model counts for the messages."""
-    size = sum(len(message.text.encode()) for message in messages)
-    return math.ceil(size / BYTES_PER_TOKEN) + PHOTO_TOKENS * sum(len(message.photos) for message in messages)
+    photos = sum(len(message.photos) for message in messages)
+    return estimate_text_tokens(*(message.text for message in messages)) + PHOTO_TOKENS * photos
+
+
+def estimate_text_tokens(*texts: str) -> int:
+    """About how many tokens the model counts for the texts."""
+    return math.ceil(sum(len(text.encode()) for text in texts) / BYTES_PER_TOKEN)
 
 
 def count_to_summarize(messages: Sequence[MessageItem], window: int) -> int:
@@ -55,6 +66,20 @@ def count_to_summarize(messages: Sequence[MessageItem], window: int) -> int:
     return count
 
 
+def pieces(messages: Sequence[MessageItem], window: int) -> Iterator[list[MessageItem]]:
+    """Consecutive messages that a model can read at once: there may be hundreds when a message is replaced that was
+    summarized long ago."""
+    limit = max(PIECE_TOKENS, MAX_WINDOWS * window)
+    piece: list[MessageItem] = []
+    for message in messages:
+        if piece and estimate_tokens([*piece, message]) > limit:
+            yield piece
+            piece = []
+        piece.append(message)
+    if piece:
+        yield piece
+
+
 class Summaries:
     """Summarizes the conversations of one stage."""
 
@@ -64,19 +89,31 @@ class Summaries:
         self._conversations = conversations
 
     def summarize(
-        self, context: Context, caller: str, conversation: ConversationItem, messages: list[MessageItem]
-    ) -> tuple[ConversationItem, list[MessageItem]]:
+        self, context: Context, caller: str, conversation: ConversationItem, messages: dict[int, MessageItem]
+    ) -> tuple[ConversationItem, dict[int, MessageItem]]:
         """Moves the oldest of `messages`, which are those after the summary, into the summary.
 
         Returns the updated conversation and the messages left. Raises `StaleWriteError` when another process was
         faster, and the model's errors; the conversation then stays as it is.
         """
-        count = count_to_summarize(messages, self._settings.options.window_tokens)
-        if count == 0:
+        condensed, rest = self.condense(context, conversation, messages)
+        if condensed is conversation:
             return conversation, messages
-        summary = self._write_summary(context, conversation, messages[:count])
-        end = conversation.summarized_through + count
-        return self._conversations.save_summary(caller, conversation, summary, end), messages[count:]
+        summary, end = str(condensed.summary), condensed.summarized_through
+        return self._conversations.save_summary(caller, conversation, summary, end), rest
+
+    def condense(
+        self, context: Context, conversation: ConversationItem, messages: dict[int, MessageItem]
+    ) -> tuple[ConversationItem, dict[int, MessageItem]]:
+        """As `summarize`, without storing the summary."""
+        numbers = [*messages]
+        count = count_to_summarize([*messages.values()], self._settings.options.window_tokens)
+        for piece in pieces([messages[number] for number in numbers[:count]], self._settings.options.window_tokens):
+            summary = self._write_summary(context, conversation, piece)
+            conversation = msgspec.structs.replace(conversation, summary=summary)
+        if count:
+            conversation = msgspec.structs.replace(conversation, summarized_through=numbers[count - 1])
+        return conversation, {number: messages[number] for number in numbers[count:]}
 
     def _write_summary(self, context: Context, conversation: ConversationItem, messages: list[MessageItem]) -> str:
         chosen = self._settings.model_of(context, conversation.model)

@@ -57,6 +57,8 @@ RETRIED_CODES = {
 
 # Stop reasons of an answer that ends early.
 CUT_REASONS = ("max_tokens", "model_context_window_exceeded")
+# The stop reason of an answer that the caller has stopped.
+STOPPED = "stopped"
 SCREENED_PICTURE_BYTES = 4_000_000
 # Added to the limit of an answer by a model that cannot stop thinking: its thoughts count against it.
 THINKING_TOKENS = 4_000
@@ -127,12 +129,21 @@ class Bedrock:
         reason = _checked_stop_reason(answer.get("stopReason"), answer.get("trace"), cut=cut)
         return {**answer, "stopReason": reason}
 
-    def converse_stream(self, context: Context, invocation: Invocation, request: dict[str, Any]) -> "AnswerStream":
-        """The answer's text as the model writes it. Errors before the first piece are retried, and raised here."""
+    def converse_stream(
+        self,
+        context: Context,
+        invocation: Invocation,
+        request: dict[str, Any],
+        is_stopped: Callable[[], bool] = lambda: False,
+    ) -> "AnswerStream":
+        """The answer's text as the model writes it. Errors before the first piece are retried, and raised here.
+
+        `is_stopped` is asked at each of the model's events whether the caller wants no more.
+        """
         request = self._prepared_request(invocation, request)
         started = time.perf_counter()
         answer = self._called(context, lambda client: client.converse_stream(**request))
-        return AnswerStream(context, invocation, request, answer["stream"], started)
+        return AnswerStream(context, invocation, request, answer["stream"], started, is_stopped)
 
     def invoke(self, context: Context, invocation: Invocation, body: dict[str, Any]) -> tuple[Any, int]:
         """InvokeModel's decoded answer, and the input tokens that Bedrock counted (0 when it reports none)."""
@@ -260,14 +271,21 @@ class Bedrock:
 class AnswerStream(ClosingIterator[str]):
     """The pieces of one answer's text. Closing it stops the model.
 
-    `stop_reason` is Bedrock's and `trace` the guardrail's, both known at the end.
+    `stop_reason` is Bedrock's and `trace` the guardrail's, both known at the end. With the reason `STOPPED`, neither
+    the trace nor the use of tokens is known: Bedrock sends them last.
 
     Raises as `Bedrock.converse` does, and `Unavailable` when the stream ends without a stop reason: a connection that
     is cut between two events looks like a regular end.
     """
 
     def __init__(
-        self, context: Context, invocation: Invocation, request: dict[str, Any], stream: Any, started: float
+        self,
+        context: Context,
+        invocation: Invocation,
+        request: dict[str, Any],
+        stream: Any,
+        started: float,
+        is_stopped: Callable[[], bool] = lambda: False,
     ) -> None:
         super().__init__(self._texts(), self._close_connection)
         self._context = context
@@ -275,6 +293,7 @@ class AnswerStream(ClosingIterator[str]):
         self._request = request
         self._stream = stream
         self._started = started
+        self._is_stopped = is_stopped
         self._cut = False
         self._first: list[str] = []
         self.trace: dict[str, Any] | None = None
@@ -293,6 +312,9 @@ class AnswerStream(ClosingIterator[str]):
             try:
                 for event in self._stream:
                     self._context.deadline.require(0)
+                    if self.stop_reason is None and self._is_stopped():
+                        self.stop_reason = STOPPED
+                        return
                     text = event.get("contentBlockDelta", {}).get("delta", {}).get("text")
                     if text:
                         yield text

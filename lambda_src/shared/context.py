@@ -48,8 +48,11 @@ class NoIdempotency:
         """Claims the key for `seconds`. Returns the stored response if the work is already done."""
         return None
 
-    def keep_with(self, *resources: str) -> None:
-        """The response contains data of these resources: deleting one of them erases the kept response."""
+    def keep_with(self, *resources: str, detail: str | None = None) -> None:
+        """The response contains data of these resources: deleting one of them erases the kept response.
+
+        `detail` is the id of what it contains of them, which may be deleted alone.
+        """
 
     def completion_writes(self, response: Any) -> list[dict[str, Any]]:
         """DynamoDB writes (none or one) that store `response` under the key.

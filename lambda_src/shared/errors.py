@@ -65,6 +65,12 @@ class Conflict(ApiError):
     status, code = 409, "conflict"
 
 
+class Stopped(ApiError):
+    """409: the caller has stopped the answer before it had any text."""
+
+    status, code = 409, "stopped"
+
+
 class Forbidden(ApiError):
     """403: the caller may not do this."""
 

@@ -17,7 +17,7 @@ import hashlib
 import math
 import secrets
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -93,15 +93,18 @@ class IdempotencyStore(Table):
             self._erase(claim.partition, claim.owner, len(parts))
 
     def completion_writes(
-        self, claim: Claim, status: int, body: bytes, resources: Sequence[str] = ()
+        self, claim: Claim, status: int, body: bytes, resources: Sequence[str] = (), detail: str | None = None
     ) -> list[dict[str, Any]]:
-        """`finish` as writes of a transaction, which fails when the lease was lost or a resource was deleted."""
-        return self._linked_writes(claim, status, self._write_parts(claim, body), resources)
+        """`finish` as writes of a transaction, which fails when the lease was lost or a resource was deleted.
+
+        `detail` is the id of what the response contains of the resources, for `forget_details`.
+        """
+        return self._linked_writes(claim, status, self._write_parts(claim, body), resources, detail)
 
     def _linked_writes(
-        self, claim: Claim, status: int, parts: Sequence[bytes], resources: Sequence[str]
+        self, claim: Claim, status: int, parts: Sequence[bytes], resources: Sequence[str], detail: str | None = None
     ) -> list[dict[str, Any]]:
-        links = [self._link(claim, name, len(parts)) for name in dict.fromkeys((claim.caller, *resources))]
+        links = [self._link(claim, name, len(parts), detail) for name in dict.fromkeys((claim.caller, *resources))]
         return [
             {"Update": {"TableName": self._table, **self._completion(claim, status, parts)}},
             *[{"Put": {"TableName": self._table, "Item": link}} for link in links],
@@ -114,6 +117,10 @@ class IdempotencyStore(Table):
         expires_at = int(self._now()) + KEPT_SECONDS
         self._call("put_item", Item={**item_key(partition, _DELETED), **to_item({"expiresAt": expires_at})})
         self._erase_linked(partition)
+
+    def forget_details(self, resource: str, details: Collection[str]) -> None:
+        """Erases the kept responses that contain these details of a resource. The resource remains."""
+        self._erase_linked(kept_partition(resource), details)
 
     def forget_caller(self, caller: str, limit: int) -> tuple[int, int]:
         """Erases up to `limit` kept responses to a caller's finished requests. Returns how many it found, and how many
@@ -175,8 +182,8 @@ class IdempotencyStore(Table):
             ),
         }
 
-    def _link(self, claim: Claim, name: str, parts: int) -> Item:
-        fields = {"owner": claim.owner, "parts": parts, "expiresAt": int(self._now()) + KEPT_SECONDS}
+    def _link(self, claim: Claim, name: str, parts: int, detail: str | None = None) -> Item:
+        fields = {"owner": claim.owner, "parts": parts, "detail": detail, "expiresAt": int(self._now()) + KEPT_SECONDS}
         return {**item_key(kept_partition(name), claim.partition), **to_item(fields)}
 
     def _not_deleted(self, resource: str) -> dict[str, Any]:
@@ -186,12 +193,13 @@ class IdempotencyStore(Table):
             "ConditionExpression": "attribute_not_exists(pk)",
         }
 
-    def _erase_linked(self, partition: str) -> None:
+    def _erase_linked(self, partition: str, details: Collection[str] | None = None) -> None:
+        """Erases the responses of a partition's links, or of those to one of the details."""
         cursor: str | None = None
         while True:
             page = self._query(partition, cursor=cursor, forward=True, consistent=True)
             for item in page.items:
-                if item["sk"]["S"] != _DELETED:
+                if item["sk"]["S"] != _DELETED and (details is None or item.get("detail", {}).get("S") in details):
                     self._erase_link(partition, item)
             cursor = page.cursor
             if cursor is None:
@@ -245,6 +253,7 @@ class Idempotent(NoIdempotency):
         self._status = status
         self._encode = encode
         self._resources: list[str] = []
+        self._detail: str | None = None
         self._written = False
         self._finished = False
         self._discarded = False
@@ -252,12 +261,14 @@ class Idempotent(NoIdempotency):
     def begin(self, body: Any, seconds: float) -> StoredResponse | None:
         return self._store.begin(self._claim, body=msgspec.json.encode(body), seconds=seconds)
 
-    def keep_with(self, *resources: str) -> None:
+    def keep_with(self, *resources: str, detail: str | None = None) -> None:
         self._resources += resources
+        self._detail = detail
 
     def completion_writes(self, response: Any) -> list[dict[str, Any]]:
         self._written = True
-        return self._store.completion_writes(self._claim, self._status, self._encode(response), self._resources)
+        body = self._encode(response)
+        return self._store.completion_writes(self._claim, self._status, body, self._resources, self._detail)
 
     def discard(self) -> None:
         self._discarded = True

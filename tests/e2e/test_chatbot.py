@@ -96,6 +96,44 @@ def test_a_stream_ends_with_the_complete_answer(caller: Caller) -> None:
     assert list_messages(caller, conversation)[1]["id"] == last["message"]["id"]
 
 
+def test_a_streamed_answer_is_stopped(caller: Caller, local_only: None) -> None:
+    conversation = create_conversation(caller)
+    assert call(caller, "POST", f"/{conversation}/stop").status == 204
+    # The model takes four seconds for each of the first pieces, and the guardrail waits for a sentence.
+    body = {"text": "Tell me about pumps. [[simulate:slow-stream:4]]"}
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(call, caller, "POST", f"/{conversation}/messages/stream", body)
+        time.sleep(6.5)
+        assert call(caller, "POST", f"/{conversation}/stop").status == 204
+    name, last = parse_events(running.result().raw)[-1]
+    assert (name, last["error"]["code"]) == ("error", "stopped"), running.result().raw
+    assert list_messages(caller, conversation) == []
+    assert send_message(caller, conversation, "What does a pump do?")["stopReason"] != "stopped"
+
+
+def test_an_answer_is_written_again_and_rated(caller: Caller) -> None:
+    conversation = create_conversation(caller)
+    send_message(caller, conversation, "I am Ana.")
+    question, answer = list_messages(caller, conversation)
+    body = {"text": "I am Eva.", "replaces": question["id"]}
+    replaced = call(caller, "POST", f"/{conversation}/messages", body)
+    assert replaced.status == 200, replaced.raw
+    body = {"replaces": replaced.body["message"]["id"]}
+    again = call(caller, "POST", f"/{conversation}/messages/stream", body)
+    name, last = parse_events(again.raw)[-1]
+    assert name == "message", again.raw
+    rating = {"helpful": False, "comment": "Too short."}
+    rated = call(caller, "POST", f"/{conversation}/messages/{last['message']['id']}/feedback", rating)
+    assert rated.status == 200, rated.raw
+    messages = list_messages(caller, conversation)
+    assert [message["text"] for message in messages] == ["I am Eva.", last["message"]["text"]]
+    assert messages[1]["feedback"] == rating
+    gone = call(caller, "POST", f"/{conversation}/messages", {"replaces": answer["id"]})
+    assert (gone.status, gone.code) == (409, "conflict")
+    found = call(caller, "GET", query={"search": "i am eva"}).body["items"]
+    assert conversation in [item["id"] for item in found]
+
+
 def test_photos_are_saved_with_their_message(caller: Caller) -> None:
     conversation, picture = create_conversation(caller), png(40, 30)
     photo = {"contentType": "image/png", "data": base64.b64encode(picture).decode()}
@@ -123,6 +161,8 @@ def test_another_callers_conversation_is_not_found(caller: Caller, other_caller:
         ("POST", "/messages", {"text": "Hello"}),
         ("POST", "/messages/stream", {"text": "Hello"}),
         ("POST", "/turns", {"user": "a", "assistant": "b"}),
+        ("POST", "/stop", None),
+        ("POST", f"/messages/{conversation}/feedback", {"helpful": True}),
     ):
         response = call(other_caller, method, f"/{conversation}{path}", body)
         assert (response.status, response.code) == (404, "not_found"), (method, path)

@@ -13,7 +13,7 @@ import msgspec
 import pytest
 
 from dev.tools import openapi
-from lambda_src.chatbot.models import CreateConversation, SendMessage
+from lambda_src.chatbot.models import AddTurn, CreateConversation, SendMessage
 from lambda_src.chatbot.service import ChatService
 from lambda_src.embeddings.service import EmbeddingService
 from lambda_src.hr_qa.asked import AskedQuestions
@@ -63,6 +63,8 @@ NOT_READ = {
     "documents": "ids of documents; any other is not found",
     "space": "the name of one of the stage's spaces; any other is not found",
     "spaces": "as `space`",
+    "replaces": "the id of a message; any other is a conflict",
+    "search": "compared with what is stored",
     "sha256": "a checksum in hexadecimal",
     "parameters.stopSequences": "compared with the model's output by Bedrock; not part of the prompt",
 }
@@ -284,6 +286,9 @@ def perform(service: Any, use_case: str, route: Route, part: str, path: str) -> 
         named["id"] = service.answer_question(context(), body=AskQuestion(question="Vacation?")).id
     elif route.path_parameters:
         named["id"] = conversation = service.create_conversation(context(), body=CreateConversation()).id
+    if "message" in route.path_parameters:
+        turn = service.add_turn(context(), id=conversation, body=AddTurn(user="Why?", assistant="Because."))
+        named["message"] = turn.items[1].id
     result = getattr(service, route.operation)(context(), **named, **{part: request_of(use_case, route, part, path)})
     if route.stream:
         list(result)

@@ -8,6 +8,7 @@ returns, what the APIs don't know fails the test.
 import base64
 import hashlib
 import importlib
+import itertools
 import json
 import re
 import threading
@@ -310,6 +311,10 @@ def missing() -> dict[str, Any]:
     raise ErrorResponse(404, "not_found", "Nothing has this id.")
 
 
+def _missing() -> dict[str, Any]:
+    raise ErrorResponse(404, "not_found", "Nothing has this id.")
+
+
 class Summarization:
     """Summarization: the text's first line is the report's title."""
 
@@ -386,12 +391,17 @@ class Chatbot:
     def __init__(self) -> None:
         self.conversations: list[dict[str, Any]] = []
         self.messages: dict[str, list[dict[str, Any]]] = {}
+        self.numbers = itertools.count()
         self.streams: deque[list[Any]] = deque()
         """The parts of the next answers.
 
         Text, a pause in seconds, an event to wait for, an exception to raise, or None to end the stream early.
         """
         self.stop_reason = "end_turn"
+        self.stopped: set[str] = set()
+        """The conversations whose answer was stopped."""
+        self.notices_stops = True
+        """Whether a stop ends the answer."""
         self.generated_title: str | None = None
         """The title that replaces the first one shortly after the first turn."""
 
@@ -408,11 +418,13 @@ class Chatbot:
             self.add_turn(conversation["id"], f"Question {number}", f"Answer {number}")
         return str(conversation["id"])
 
-    def add_turn(self, id: str, question: str, answer: str, photos: Any = ()) -> dict[str, Any]:
+    def add_turn(self, id: str, question: str, answer: str, photos: Any = (), stop: str = "") -> dict[str, Any]:
         conversation, messages = self.get_conversation(id), self.messages[id]
         for role, text in (("user", question), ("assistant", answer)):
-            number = len(messages)
+            number = next(self.numbers)
             messages.append({"id": f"{id}-{number}", "role": role, "text": text, "createdAt": timestamp(number)})
+        messages[-1]["stopReason"] = stop or self.stop_reason
+        conversation["updatedAt"] = messages[-1]["createdAt"]
         if photos:
             messages[-2]["photos"] = [
                 {
@@ -432,7 +444,12 @@ class Chatbot:
         return conversation
 
     def list_conversations(self, query: Any) -> dict[str, Any]:
-        return page_of(self.conversations[::-1], query)
+        found = [each for each in self.conversations[::-1] if query.search is None or self._has(each, query.search)]
+        return page_of(found, query)
+
+    def _has(self, conversation: dict[str, Any], text: str) -> bool:
+        texts = [conversation["title"], *(message["text"] for message in self.messages[conversation["id"]])]
+        return any(text.lower() in each.lower() for each in texts)
 
     def get_conversation(self, id: str) -> dict[str, Any]:
         return next((item for item in self.conversations if item["id"] == id), None) or missing()
@@ -450,26 +467,58 @@ class Chatbot:
 
     def stream_message(self, id: str, body: Any) -> Iterator[Any]:
         self.get_conversation(id)
-        parts = self.streams.popleft() if self.streams else ["Echo: ", body.text]
-        return self._stream(id, body, parts)
+        self.stopped.discard(id)
+        text, photos, kept = body.text, body.photos, len(self.messages[id])
+        if body.replaces:
+            ids = [message["id"] for message in self.messages[id]]
+            if body.replaces not in ids:
+                raise ErrorResponse(409, "conflict", "The message to replace is no longer in the conversation.")
+            kept = ids.index(body.replaces) // 2 * 2
+            text = text or self.messages[id][kept]["text"]
+        parts = self.streams.popleft() if self.streams else ["Echo: ", text]
+        return self._stream(id, text, photos, kept, parts)
 
-    def _stream(self, id: str, body: Any, parts: list[Any]) -> Iterator[Any]:
+    def stop_answer(self, id: str) -> None:
+        self.get_conversation(id)
+        self.stopped.add(id)
+
+    def give_feedback(self, id: str, message: str, body: Any) -> dict[str, Any]:
+        rated = next((each for each in self.messages[id] if each["id"] == message), None) or _missing()
+        rated["feedback"] = {"helpful": body.helpful, **({"comment": body.comment} if body.comment else {})}
+        return {"id": message, "helpful": body.helpful}
+
+    def _is_stopped(self, id: str) -> bool:
+        return self.notices_stops and id in self.stopped
+
+    def _stream(self, id: str, text: str, photos: Any, kept: int, parts: list[Any]) -> Iterator[Any]:
+        sent = []
         for part in parts:
+            if self._is_stopped(id):
+                break
             if isinstance(part, float):
                 time.sleep(part)
             elif isinstance(part, threading.Event):
-                part.wait(TIMEOUT_SECONDS)
+                while not part.wait(0.02) and not self._is_stopped(id):
+                    pass
             elif isinstance(part, str):
+                sent.append(part)
                 yield part
             elif part is None:
                 return
             else:
                 raise part
-        message = self.add_turn(id, body.text, "".join(part for part in parts if isinstance(part, str)), body.photos)
+        stopped = self._is_stopped(id)
+        if stopped and not sent:
+            raise ErrorResponse(409, "stopped", "The answer was stopped before it had any text.")
+        replaced = self.messages[id][kept] if kept < len(self.messages[id]) else {}
+        del self.messages[id][kept:]
+        message = self.add_turn(id, text, "".join(sent), photos, "stopped" if stopped else "")
+        if "photos" in replaced and not photos:
+            self.messages[id][-2]["photos"] = replaced["photos"]
         if self.generated_title and len(self.messages[id]) == 2:
             threading.Timer(0.5, self.get_conversation(id).update, [{"title": self.generated_title}]).start()
         yield {
-            "message": message, "stopReason": self.stop_reason, "model": self.MODEL,
+            "message": message, "stopReason": message["stopReason"], "model": self.MODEL,
             "usage": {"inputTokens": 21, "outputTokens": 9},
         }  # fmt: skip
 

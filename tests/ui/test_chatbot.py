@@ -3,6 +3,7 @@
 import base64
 import threading
 from collections.abc import Callable
+from datetime import date
 from typing import Any
 
 import pytest
@@ -11,6 +12,9 @@ from streamlit.testing.v1 import AppTest
 from tests.ui.app_helpers import click, html
 from tests.ui.browser import BrowserSession
 from tests.ui.fake_api import HOSTILE, Call, ConnectionCut, ErrorResponse, FakeApi, png
+from ui import chat as chat_state
+from ui import chat_list
+from ui.api_request import Call as UiCall
 
 PATH = "chatbot"
 SENT = "/conversations/conversation-0/messages/stream"
@@ -18,6 +22,8 @@ SENT = "/conversations/conversation-0/messages/stream"
 RENDERED = 'Loud <script>document.title="taken"</script> <b>bold</b> stars link (https://example.com) :red[x] $y$'
 FOCUSED = "document.activeElement.dataset.testid === 'stChatInputTextArea'"
 PHOTO = {"name": "pump.png", "mimeType": "image/png", "buffer": png(40, 40, "#24516b")}
+
+LINK = {"contentType": "image/png", "url": "https://bucket.example/photo", "urlExpiresAt": "2026-11-03T23:00:00Z"}
 
 
 def _send(page: Any, text: str) -> None:
@@ -219,19 +225,115 @@ def test_a_double_click_sends_one_message(new_session: Callable[..., BrowserSess
     assert len(api.services[PATH].messages["conversation-0"]) == 2
 
 
-def test_a_click_during_an_answer_restarts_it(new_session: Callable[..., BrowserSession], api: FakeApi) -> None:
+def test_a_click_during_an_answer_does_not_disturb_it(new_session: Callable[..., BrowserSession], api: FakeApi) -> None:
     chat = api.services[PATH]
-    # The click ends the run at the next piece.
-    chat.streams.append(["Half an answer", *[0.2, ","] * 100, ConnectionCut()])
+    clicked = threading.Event()
+    chat.streams.append(["Half an answer", clicked, " and the rest"])
     session = new_session()
     page = session.open(PATH, conversation=chat.add("A talk"))
     _send(page, "Go")
     page.get_by_text("Half an answer").wait_for()
     page.get_by_text("Português", exact=True).click()
-    page.get_by_text("Echo: Go").wait_for()
+    page.get_by_role("button", name="Parar").wait_for()
+    clicked.set()
+    page.get_by_text("Half an answer and the rest", exact=True).first.wait_for()
     session.wait_until_idle()
-    assert _texts(page) == ["Go", "Echo: Go"]
-    assert len({call.key for call in _sent(api)}) == 1
+    assert _texts(page) == ["Go", "Half an answer and the rest"]
+    assert len(_sent(api)) == 1
+
+
+def test_a_stopped_answer_is_kept_as_far_as_it_came(new_session: Callable[..., BrowserSession], api: FakeApi) -> None:
+    chat = api.services[PATH]
+    never = threading.Event()
+    chat.streams.append(["Once upon a time", never, " and so on"])
+    session = new_session()
+    page = session.open(PATH, conversation=chat.add("A talk"))
+    _send(page, "Tell me a story")
+    page.get_by_text("Once upon a time").wait_for()
+    page.get_by_role("button", name="Stop").click()
+    page.get_by_text("You stopped this answer.").first.wait_for()
+    page.get_by_text("21 input tokens").wait_for()
+    session.wait_until_idle()
+    assert _texts(page) == ["Tell me a story", "Once upon a time"]
+    assert [message["text"] for message in chat.messages["conversation-0"]] == ["Tell me a story", "Once upon a time"]
+    assert session.accessibility_violations() == []
+    page.reload()
+    page.get_by_text("You stopped this answer.").wait_for()
+    # Before its first text there is nothing to keep, and the message can be changed.
+    chat.streams.append([never, "Too late"])
+    _send(page, "Another story")
+    page.get_by_role("button", name="Stop").click()
+    page.get_by_text("Stopped before the answer began").wait_for()
+    page.get_by_label("Your message").fill("A short story")
+    page.get_by_role("button", name="Try again").click()
+    page.get_by_text("Echo: A short story").first.wait_for()
+    assert len(api.posts("/conversations/conversation-0/stop")) == 2
+
+
+def test_answers_are_written_again_rated_and_copied_and_messages_changed(
+    new_session: Callable[..., BrowserSession], api: FakeApi
+) -> None:
+    chat = api.services[PATH]
+    session = new_session()
+    session.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page = session.open(PATH, conversation=chat.add("A talk", turns=2))
+    _send(page, "And **more**?")
+    page.get_by_text("Echo: And more?").wait_for()
+    session.wait_until_idle()
+    page.get_by_role("button", name="Copy").last.click()
+    page.get_by_role("button", name="Copied").wait_for()
+    assert page.evaluate("navigator.clipboard.readText()") == "Echo: And **more**?"
+
+    chat.streams.append(["A better answer"])
+    page.get_by_role("button", name="New answer").click()
+    page.get_by_text("A better answer").first.wait_for()
+    session.wait_until_idle()
+    assert _texts(page)[-2:] == ["And **more**?", "A better answer"]
+    assert len(_texts(page)) == 6
+    # The page knows the message by its answer's id only.
+    assert _sent(api)[-1].body == {"replaces": "conversation-0-5"}
+
+    page.get_by_role("button", name="Bad").last.click()
+    page.get_by_label("What is wrong with it?").fill("Too short.")
+    page.get_by_role("button", name="Send", exact=True).click()
+    page.get_by_role("blockquote").wait_for()
+    assert chat.messages["conversation-0"][-1]["feedback"] == {"helpful": False, "comment": "Too short."}
+    page.reload()
+    page.get_by_role("blockquote").wait_for()
+    session.wait_until_idle()
+
+    page.get_by_role("button", name="Edit").nth(1).click()
+    page.get_by_label("Your message").fill("Another question")
+    assert _texts(page) == ["Question 0", "Answer 0"]
+    page.get_by_role("button", name="Send", exact=True).click()
+    page.get_by_text("Echo: Another question").wait_for()
+    session.wait_until_idle()
+    assert _texts(page) == ["Question 0", "Answer 0", "Another question", "Echo: Another question"]
+    assert _sent(api)[-1].body == {"text": "Another question", "replaces": "conversation-0-2"}
+
+
+def test_two_tabs_of_a_long_conversation_show_the_same(
+    new_session: Callable[..., BrowserSession], api: FakeApi
+) -> None:
+    chat = api.services[PATH]
+    session = new_session()
+    page = session.open(PATH, conversation=chat.add("A talk", turns=12))
+    other = new_session().open(PATH, conversation="conversation-0")
+    _send(other, "From another tab")
+    page.get_by_text("Echo: From another tab").wait_for()
+    session.wait_until_idle()
+    page.mouse.move(600, 400)
+    page.mouse.wheel(0, 3_000)
+    page.get_by_text("Echo: From another tab").scroll_into_view_if_needed()
+    new = page.get_by_role("button", name="New conversation")
+    assert new.bounding_box()["y"] >= 0
+    page.get_by_role("button", name="Change").click()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Markdown").click()
+    text = download.value.path().read_text("utf-8")
+    assert text.startswith("# A talk\n\n## You · ")
+    assert text.count("## ") == 26
+    assert "Question 0" in text
 
 
 def _open(app: Callable[..., AppTest], conversation: str, language: str = "en") -> AppTest:
@@ -377,3 +479,98 @@ def test_the_request_is_shown_as_a_streaming_curl_command(app: Callable[..., App
     command = next(code.value for code in page.code if "curl" in code.value)
     assert "--no-buffer" in command
     assert '"${CHATBOT_URL}conversations/conversation-0/messages/stream"' in command
+
+
+def test_conversations_are_searched_and_listed_by_day(
+    app: Callable[..., AppTest], api: FakeApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ui.components.today", lambda: date(2026, 11, 3))
+    chat = api.services[PATH]
+    chat.add("Old", createdAt="2026-11-01T09:00:00Z")
+    chat.add("Yesterday's", createdAt="2026-11-02T09:00:00Z")
+    chat.add_turn(chat.add("Pumps"), "Why does the SEAL leak?", "It is worn.")
+    page = app(PATH)
+    captions = [caption.value.replace("\\", "") for caption in page.caption]
+    assert [each for each in captions if each.startswith("**")] == ["**Today**", "**Yesterday**", "**2026-11-01**"]
+    page.text_input[0].set_value("seal").run()
+    assert [button.label[:9] for button in page.button if button.label.startswith("**")] == ["**Pumps**"]
+    page.text_input[0].set_value("valve").run()
+    assert any(caption.value == "No conversation has this text." for caption in page.caption)
+
+
+def test_a_replacement_that_fails_or_is_canceled_changes_nothing(app: Callable[..., AppTest], api: FakeApi) -> None:
+    chat = api.services[PATH]
+    page = _open(app, chat.add("A talk", turns=2))
+    api.errors.append(ErrorResponse(503, "unavailable"))
+    click(page, "New answer")
+    assert len(_model_texts(page)) == 3, "two messages, and the API's of the failure"
+    assert [area.value for area in page.text_area] == ["Question 1"]
+    click(page, "Cancel")
+    assert len(_model_texts(page)) == 4
+    page.button(key="chat edit conversation-0-0").click().run()
+    assert _model_texts(page) == []
+    click(page, "Cancel")
+    assert len(_model_texts(page)) == 4
+    assert len(chat.messages["conversation-0"]) == 4
+
+
+def test_a_replaced_message_keeps_its_photos(app: Callable[..., AppTest], api: FakeApi) -> None:
+    page = _open(app, api.services[PATH].add("A talk"))
+    page.chat_input[0].upload("pump.png", PHOTO["buffer"])
+    page.chat_input[0].set_value("What is this?").run()
+    click(page, "New answer")
+    assert _sent(api)[-1].body == {"replaces": "conversation-0-1"}
+    click(page, "Edit")
+    page.text_area[0].set_value("And this?")
+    click(page, "Send")
+    body = _sent(api)[-1].body
+    assert (body["text"], body["replaces"]) == ("And this?", "conversation-0-3")
+    assert body["photos"] == _sent(api)[0].body["photos"]
+
+
+def test_a_rating_that_fails_is_reported(app: Callable[..., AppTest], api: FakeApi) -> None:
+    chat = api.services[PATH]
+    page = _open(app, chat.add("A talk", turns=1))
+    api.errors.append(ErrorResponse(503, "unavailable"))
+    click(page, "Good")
+    assert len(page.error) == 1
+    click(page, "Good")
+    assert not page.error
+    assert chat.messages["conversation-0"][1]["feedback"] == {"helpful": True}
+    click(page, "**Rated good**")
+    assert len(api.posts("/conversations/conversation-0/messages/conversation-0-1/feedback")) == 2
+
+
+def test_a_downloaded_conversation_is_complete() -> None:
+    question = {"id": "1", "role": "user", "text": "What?", "createdAt": "a", "photos": [LINK]}
+    answer = {"id": "2", "role": "assistant", "text": "A **pump**.\n", "createdAt": "b"}
+    pages = {None: {"items": [answer], "nextCursor": "c"}, "c": {"items": [question]}}
+
+    class Api:
+        def get(self, use_case: str, path: str, *, limit: int, cursor: str | None) -> Any:
+            return pages[cursor]
+
+    messages = chat_list.all_messages(Api(), "/conversations/1")  # type: ignore[arg-type]
+    assert [message["id"] for message in messages] == ["1", "2"]
+    # Links to photos are secrets that end soon.
+    assert "url" not in str(messages)
+    text = chat_list.markdown("A\ntalk", messages, {"user": "You", "assistant": "Assistant"})
+    assert text == "# A talk\n\n## You · a\n\n*[photo]*\n\nWhat?\n\n## Assistant · b\n\nA **pump**.\n"
+
+
+def test_a_stop_that_is_not_noticed_does_not_hold_the_page(
+    app: Callable[..., AppTest], api: FakeApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The answer appears once it is stored."""
+    monkeypatch.setattr(chat_state, "_STOP_SECONDS", 0.0)
+    chat = api.services[PATH]
+    conversation = chat_state.OpenConversation({"id": chat.add("A talk"), "updatedAt": "a", "title": "b"}, [], None)
+    message = chat_state.PendingMessage("Go")
+    pending = {conversation.header["id"]: message}
+    monkeypatch.setattr(chat_state, "pending_messages", lambda: pending)
+    monkeypatch.setattr(chat_state, "forget", lambda conversation_id: None)
+    message.call = UiCall("chatbot", "/conversations/x/messages", {}, "key", stream=True)
+    assert not chat_state.finish(conversation, message)
+    message.stopped_text = "Half"
+    assert chat_state.finish(conversation, message)
+    assert pending == {}

@@ -1,17 +1,17 @@
 """The chatbot's page: conversations that the model remembers, with streamed answers."""
 
 import base64
-import time
 from collections.abc import Mapping
 from typing import Any
 
 import streamlit as st
 
-from ui import chat, components
+from ui import chat, chat_actions, chat_list, components, model_names
 from ui.chat import USE_CASE, OpenConversation, PendingMessage
 from ui.client import Failure
 from ui.details import details
 from ui.entry import Entry
+from ui.fields import Fields, kept
 from ui.photos import EXTENSIONS, MAX_COUNT, UPLOAD_MEGABYTES, prepare
 from ui.session import client
 from ui.texts import t
@@ -19,9 +19,9 @@ from ui.texts import t
 STARTERS = ("starter_plan", "starter_explain", "starter_letter")
 _MAX_INSTRUCTIONS = 10_000
 _MAX_TITLE = 100
-_LISTED = 10
 _MENU_WIDTH = 420
-_REDRAW_SECONDS = 0.08
+# How often the page looks whether a stopped answer has arrived.
+_STOP_CHECK_SECONDS = 0.5
 # The input is disabled, and loses the focus, while an answer arrives. On phones the keyboard would hide the answer.
 _FOCUS_INPUT = """<script>{
   let attempts = 0;
@@ -32,6 +32,16 @@ _FOCUS_INPUT = """<script>{
     else if (idle && ++attempts < 200) return;
     clearInterval(timer);
   }, 50);
+}</script>"""
+# Presses a hidden button while the page is visible: Streamlit's own timers also run in tabs that nobody looks at.
+_WATCH = """<script>{
+  clearInterval(window.chatWatch);
+  window.chatWatch = setInterval(() => {
+    const button = document.querySelector(".st-key-chat-watch button");
+    // While an answer arrives, the button of the run before is still there.
+    const idle = document.visibilityState === "visible" && !document.querySelector(".st-key-chat-running");
+    if (button && idle) button.click();
+  }, 4000);
 }</script>"""
 _AVATARS = {"user": ":material/person:", "assistant": ":material/smart_toy:"}
 
@@ -80,30 +90,29 @@ def _new_conversation() -> None:
     else:
         _unsent("", message)
     components.section(t("chatbot.yours"))
-    _list("start")
+    chat_list.conversation_list("start")
     details(USE_CASE, "POST", "/conversations", settings)
 
 
 def _settings() -> dict[str, str]:
     """The settings of a new conversation."""
     with st.expander(t("chatbot.settings"), icon=":material/tune:"):
-        instructions = st.text_area(
+        instructions = Fields().text_area(
             t("chatbot.instructions"),
-            key="chat.instructions",
-            max_chars=_MAX_INSTRUCTIONS,
+            "chat.instructions",
+            _MAX_INSTRUCTIONS,
             placeholder=t("chatbot.instructions_hint"),
-            persist_state="session",
         )
         model = st.selectbox(
             t("chatbot.model"),
-            chat.models(),
+            model_names.listed("text"),
             index=None,
-            key="chat.model",
+            format_func=model_names.label,
             placeholder=t("chatbot.model_default"),
             accept_new_options=True,
-            persist_state="session",
+            **kept("chat.model"),
         )
-    settings = {"instructions": (instructions or "").strip(), "model": (model or "").strip()}
+    settings = {"instructions": instructions, "model": (model or "").strip()}
     return {name: value for name, value in settings.items() if value}
 
 
@@ -112,18 +121,58 @@ def _conversation(conversation_id: str, conversation: OpenConversation) -> None:
     _head(conversation, awaits_title=bool(conversation.title_checks) and message is None)
     if conversation.cursor:
         _earlier_messages(conversation)
-    for shown in conversation.messages:
-        _message(shown["role"], shown["id"], shown["text"], _message_photos(shown))
+    _messages(conversation, message)
     unsent = message is not None and not message.running
     _input(conversation_id, t("chatbot.unsent_first" if unsent else "chatbot.next"), disabled=message is not None)
-    if message is not None and not unsent:
+    if message is not None and message.running and message.stopped_text is not None:
+        _stopping(conversation, message)
+    elif message is not None and not unsent:
         # Replaces what was drawn below, such as an error box, which would otherwise stay until the answer is complete.
         st.empty()
         with st.container(key="chat-running"):
             _answer(conversation, message)
         st.rerun()
-    with st.container():
-        _below_messages(conversation_id, conversation, message)
+    else:
+        with st.container():
+            _below_messages(conversation_id, conversation, message)
+        if message is None:
+            st.fragment(_watch)(conversation)
+
+
+def _messages(conversation: OpenConversation, pending: PendingMessage | None) -> None:
+    """The messages that stay, with what can be done with them while no other waits for its answer."""
+    messages = conversation.kept_messages(pending.replaces if pending else None)
+    for index, shown in enumerate(messages):
+        _message(shown["role"], shown["id"], shown["text"], _message_photos(shown))
+        chat_actions.stop_note(shown)
+        if pending is None and shown["role"] == "user":
+            chat_actions.question_actions(conversation, shown)
+        elif pending is None:
+            is_last = index == len(messages) - 1
+            chat_actions.answer_actions(conversation, shown, messages[index - 1] if is_last and index else None)
+
+
+def _watch(conversation: OpenConversation) -> None:
+    """Looks for turns from elsewhere, such as another tab."""
+    with st.container(key="chat-watch"):
+        if st.button(t("chatbot.refresh"), key="chat watch"):
+            conversation.refresh()
+    st.html(_WATCH, unsafe_allow_javascript=True)
+    if conversation.is_stale:
+        st.rerun()
+
+
+def _stopping(conversation: OpenConversation, message: PendingMessage) -> None:
+    """A stopped answer, until the API has stored it."""
+    _message("user", "pending", message.text, _pending_photos(message))
+    _message("assistant", "pending", message.stopped_text or "", [])
+    st.fragment(_await_stopped, run_every=_STOP_CHECK_SECONDS)(conversation, message)
+
+
+def _await_stopped(conversation: OpenConversation, message: PendingMessage) -> None:
+    st.caption(t("chatbot.stopped"))
+    if chat.finish(conversation, message):
+        st.rerun()
 
 
 def _below_messages(conversation_id: str, conversation: OpenConversation, message: PendingMessage | None) -> None:
@@ -147,7 +196,7 @@ def _head(conversation: OpenConversation, *, awaits_title: bool) -> None:
         menu = st.popover(t("chatbot.all"), icon=":material/forum:", key=f"chat all {path}", on_change="rerun")
         if menu.open:
             with menu, st.container(width=_MENU_WIDTH):
-                _list("menu")
+                chat_list.conversation_list("menu")
         with st.popover(t("chatbot.change"), icon=":material/tune:", key=f"chat change {path}"):
             _change_form(conversation)
     st.fragment(_title, run_every=chat.TITLE_CHECK_SECONDS if awaits_title else None)(conversation, awaits_title)
@@ -158,7 +207,7 @@ def _title(conversation: OpenConversation, awaits_title: bool) -> None:
     header = conversation.header
     with st.container(key="chat-title"):
         components.model_text(header["title"] or t("chatbot.untitled"), tag="h1")
-    facts = [components.plain(header["model"])]
+    facts = [components.plain(model_names.name(header["model"]))]
     if "expiresAt" in header:
         facts.append(t("chatbot.expires", time=components.plain(components.local_time(header["expiresAt"]))))
     st.caption(" · ".join(facts))
@@ -177,14 +226,15 @@ def _change_form(conversation: OpenConversation) -> None:
     header = conversation.header
     with st.form(f"chat change form {conversation.path}", border=False):
         title = st.text_input(t("chatbot.name"), header["title"], max_chars=_MAX_TITLE)
-        models = list(dict.fromkeys([header["model"], *chat.models()]))
-        model = st.selectbox(t("chatbot.model"), models, accept_new_options=True)
+        models = list(dict.fromkeys([header["model"], *model_names.listed("text")]))
+        model = st.selectbox(t("chatbot.model"), models, format_func=model_names.label, accept_new_options=True)
         submitted = st.form_submit_button(t("chatbot.save"), type="primary")
     if submitted:
         _save(conversation, (title or "").strip(), (model or "").strip())
     if header.get("instructions"):
         st.caption(t("chatbot.current_instructions"))
         components.model_text(header["instructions"])
+    chat_list.download_buttons(conversation)
     components.delete_button(
         t("components.delete"),
         t("chatbot.confirm_delete"),
@@ -269,29 +319,19 @@ def _answer(conversation: OpenConversation, message: PendingMessage) -> None:
     with _message("assistant", "pending", "", []):
         placeholder = st.empty()
 
-        last_drawn = 0.0
-
         def show(text: str) -> None:
-            nonlocal last_drawn
-            # Hundreds of pieces may arrive per second, and each redraw sends the complete text.
-            if time.monotonic() - last_drawn > _REDRAW_SECONDS:
-                with placeholder:
-                    components.markdown(text)
-                last_drawn = time.monotonic()
+            with placeholder:
+                components.markdown(text)
 
+        st.button(
+            t("chatbot.stop"), key="chat stop", icon=":material/stop_circle:", on_click=chat.stop,
+            args=(conversation, message),
+        )  # fmt: skip
         with st.spinner(t("chatbot.thinking"), show_time=True):
             chat.send(conversation, message, show)
 
 
 def _footnote(answer: Mapping[str, Any]) -> None:
-    notes = {
-        "max_tokens": "too_long",
-        "model_context_window_exceeded": "too_long",
-        "guardrail_intervened": "declined",
-        "content_filtered": "declined",
-    }
-    if answer["stopReason"] in notes:
-        st.caption(t(f"chatbot.{notes[answer['stopReason']]}"))
     components.usage_line(answer)
 
 
@@ -301,7 +341,7 @@ def _unsent(conversation_id: str, message: PendingMessage) -> None:
         with _message("assistant", "pending", message.partial_answer, []):
             components.badge("warn", t("chatbot.not_saved"), t("chatbot.not_saved_more"))
     with st.container(border=True, key="chat-unsent"):
-        components.badge("warn", t("chatbot.not_sent" if message.problem else "chatbot.not_answered"))
+        components.badge("warn", t(f"chatbot.{_unsent_state(message)}"))
         text = st.text_area(
             t("chatbot.your_message"), message.text, key=f"chat.text {conversation_id} {message.attempt}"
         )
@@ -311,17 +351,29 @@ def _unsent(conversation_id: str, message: PendingMessage) -> None:
             st.warning(message.problem, icon=":material/edit:")
         elif message.failure and message.failure.code == "conflict":
             st.warning(t("chatbot.conflict"), icon=":material/forum:")
-        elif message.failure:
+        elif message.failure and message.failure.code != "stopped":
             components.error_box(message.failure, "message")
+        is_edit = message.replaces is not None and message.failure is None
+        if is_edit:
+            st.caption(t("chatbot.edit_note"))
         with st.container(horizontal=True):
             st.button(
-                t("chatbot.again"),
+                t("chatbot.send_edited" if is_edit else "chatbot.again"),
                 type="primary",
                 icon=":material/refresh:",
                 on_click=_retry,
                 args=(conversation_id,),
             )
-            st.button(t("chatbot.discard"), icon=":material/close:", on_click=_discard, args=(conversation_id,))
+            label = t("chatbot.keep" if message.replaces else "chatbot.discard")
+            st.button(label, icon=":material/close:", on_click=_discard, args=(conversation_id,))
+
+
+def _unsent_state(message: PendingMessage) -> str:
+    if message.failure:
+        return "stopped_early" if message.failure.code == "stopped" else "not_answered"
+    if message.replaces:
+        return "editing"
+    return "not_sent" if message.problem else "not_answered"
 
 
 def _removable_photos(message: PendingMessage) -> None:
@@ -397,28 +449,3 @@ def _discard(conversation_id: str) -> None:
     chat.pending_messages().pop(conversation_id, None)
     # The API may have stored the message although its answer did not arrive.
     chat.forget(conversation_id)
-
-
-def _list(location: str) -> None:
-    count_key = f"chat.shown {location}"
-    try:
-        conversations, more = chat.newest(st.session_state.get(count_key, _LISTED))
-    except Failure as failure:
-        components.error_box(failure, f"conversations {location}")
-        return
-    if not conversations:
-        st.caption(t("chatbot.nothing_yet"))
-    with st.container(key=f"chat-list-{location}", gap="small"):
-        for conversation in conversations:
-            title = components.plain(conversation["title"] or t("chatbot.untitled"))
-            count = t("chatbot.messages", count=conversation["messageCount"])
-            st.button(
-                f"**{title}** · {components.plain(components.local_time(conversation['updatedAt']))} · {count}",
-                key=f"chat {location} {conversation['id']}",
-                type="tertiary",
-                on_click=chat.select,
-                args=(conversation["id"],),
-            )
-    if more and st.button(t("components.more"), key=f"chat more {location}", icon=":material/expand_more:"):
-        st.session_state[count_key] = st.session_state.get(count_key, _LISTED) + _LISTED
-        st.rerun()

@@ -6,7 +6,7 @@ from typing import Any
 
 import streamlit as st
 
-from ui import components, lists, pictures
+from ui import components, lists, model_names, pictures
 from ui.api_request import ApiRequest
 from ui.client import Failure
 from ui.details import details
@@ -127,8 +127,9 @@ def _more_settings(fields: Fields) -> dict[str, Any]:
         )
         model = right.selectbox(
             t("image_generation.model"),
-            pictures.models(),
+            model_names.offered("image"),
             index=None,
+            format_func=model_names.label,
             placeholder=t("image_generation.model_default"),
             **kept(_MODEL),
         )
@@ -149,7 +150,7 @@ def _refill(image: Mapping[str, Any]) -> None:
             _COUNT: 1,
             _SEED: image["seed"],
             # The stage may not offer it any more.
-            _MODEL: image["model"] if image["model"] in pictures.models() else None,
+            _MODEL: image["model"] if image["model"] in model_names.offered("image") else None,
             _REFILLED: True,
         }
     )

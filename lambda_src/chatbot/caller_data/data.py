@@ -11,6 +11,7 @@ import msgspec
 
 from lambda_src.chatbot.conversations import ConversationItem, Conversations, MessageItem
 from lambda_src.chatbot.photo_store import PhotoStore, photo_key
+from lambda_src.chatbot.stops import StopRequests
 from lambda_src.shared.caller_data import CallerDataSettings, KeptResponses, Part, Run
 from lambda_src.shared.idempotency import IdempotencyStore
 from lambda_src.shared.table import StaleWriteError
@@ -34,6 +35,7 @@ class ConversationData:
         self._bucket = str(settings.bucket_name)
         self._conversations = conversations or Conversations(settings.table_name)
         self._photo_store = photo_store or PhotoStore(self._bucket)
+        self._stops = StopRequests.of(self._conversations)
         self._responses = IdempotencyStore.of(self._conversations)
         responses = KeptResponses(self._responses)
         self.erasers: Sequence[Part] = (responses.erase, self._erase_page)
@@ -54,6 +56,7 @@ class ConversationData:
         self._responses.forget(conversation.id)
         run.count("photos", self._photo_store.delete_all(conversation.id))
         run.count("messages", self._conversations.delete_messages(run.caller, conversation.id))
+        self._stops.delete(run.caller, conversation.id)
         # One that was marked before has been counted, or its caller has deleted it.
         run.count("conversations", int(conversation.deleted_at is None))
         if run.is_last:
@@ -65,7 +68,7 @@ class ConversationData:
     def _export_page(self, run: Run, cursor: str | None) -> str | None:
         conversations, cursor = self._conversations.page(run.caller, PAGE, cursor)
         for conversation in conversations:
-            messages = self._conversations.messages(run.caller, conversation.id)
+            messages = [*self._conversations.messages(run.caller, conversation).values()]
             run.archive.add(f"conversations/{conversation.id}.json", _exported(conversation, messages))
             run.count("conversations")
             run.count("messages", len(messages))
@@ -76,8 +79,9 @@ class ConversationData:
         number, _, after = (cursor or "0#").partition("#")
         conversations, following = self._conversations.page(run.caller, 1, after or None)
         for conversation in conversations:
-            messages = self._conversations.messages(run.caller, conversation.id)
-            photos = list(dict.fromkeys(photo for message in messages for photo in message.photos))
+            messages = self._conversations.messages(run.caller, conversation).values()
+            # The same picture in several messages is one file.
+            photos = list({photo.digest: photo for message in messages for photo in message.photos}.values())
             end = int(number) + PHOTOS
             for photo in photos[int(number) : end]:
                 name = f"conversations/{conversation.id}/{photo.digest}.{_ENDINGS[photo.content_type]}"

@@ -1,4 +1,5 @@
-"""Maintains a conversation: deletes it if it is marked as deleted, else summarizes and names it when that is due.
+"""Maintains a conversation: deletes it if it is marked as deleted. If not, it deletes messages that were replaced, and
+summarizes and names the conversation when that is due.
 
 Every step is conditional and repeatable, so a message that is delivered twice, late or after a kill does no harm.
 """
@@ -6,15 +7,17 @@ Every step is conditional and repeatable, so a message that is delivered twice, 
 import time
 from collections.abc import Callable
 
-from lambda_src.chatbot.conversations import ConversationItem, Conversations
+from lambda_src.chatbot.conversations import ConversationItem, Conversations, MessageItem, StoredPhoto
 from lambda_src.chatbot.photo_store import PhotoStore
 from lambda_src.chatbot.queue import MaintainConversation, Queue
 from lambda_src.chatbot.settings import ChatSettings
+from lambda_src.chatbot.stops import StopRequests
 from lambda_src.chatbot.summaries import Summaries, estimate_tokens
 from lambda_src.chatbot.titles import generate_title
 from lambda_src.shared.bedrock import Bedrock
 from lambda_src.shared.context import Context
 from lambda_src.shared.errors import Refused
+from lambda_src.shared.idempotency import IdempotencyStore
 from lambda_src.shared.observability import logger
 from lambda_src.shared.table import StaleWriteError
 
@@ -41,6 +44,8 @@ class Worker:
         self._conversations = conversations
         self._photo_store = photo_store
         self._queue = queue
+        self._responses = IdempotencyStore.of(conversations)
+        self._stops = StopRequests.of(conversations)
         self._summaries = Summaries(settings, bedrock, conversations)
         self._now = now
 
@@ -53,6 +58,7 @@ class Worker:
             self._delete(step.caller, conversation.id, conversation.deleted_at)
             return
         try:
+            self._purge(step.caller, conversation)
             self._summarize(context, step.caller, conversation)
             self._set_title(context, step.caller, conversation)
         except StaleWriteError:
@@ -62,6 +68,7 @@ class Worker:
     def _delete(self, caller: str, conversation_id: str, deleted_at: int) -> None:
         self._photo_store.delete_all(conversation_id)
         self._conversations.delete_messages(caller, conversation_id)
+        self._stops.delete(caller, conversation_id)
         remaining = deleted_at + SETTLED_SECONDS - self._now()
         if remaining > 0:
             # Deletes once more when no running turn can add photos any longer.
@@ -73,9 +80,28 @@ class Worker:
         except StaleWriteError:
             logger.info("conversation already deleted")
 
+    def _purge(self, caller: str, conversation: ConversationItem) -> None:
+        """Deletes every copy of the messages that were replaced; their items last, so that a retry finds the others."""
+        if not conversation.removed:
+            return
+        messages = self._conversations.removed_messages(caller, conversation)
+        self._photo_store.delete(conversation.id, self._unused_photos(caller, conversation, messages))
+        self._responses.forget_details(conversation.id, {message.id for message in messages.values()})
+        self._conversations.purge(caller, conversation, [*messages])
+
+    def _unused_photos(
+        self, caller: str, conversation: ConversationItem, removed: dict[int, MessageItem]
+    ) -> set[StoredPhoto]:
+        photos = {photo for message in removed.values() for photo in message.photos}
+        if all(photo.message for photo in photos):
+            return photos
+        # Older photos may be those of other messages, too.
+        kept = self._conversations.messages(caller, conversation)
+        return photos.difference(*(message.photos for message in kept.values()))
+
     def _summarize(self, context: Context, caller: str, conversation: ConversationItem) -> None:
-        messages = self._conversations.messages(caller, conversation.id, conversation.summarized_through)
-        if estimate_tokens(messages) <= self._settings.options.window_tokens:
+        messages = self._conversations.messages(caller, conversation, conversation.summarized_through)
+        if estimate_tokens([*messages.values()]) <= self._settings.options.window_tokens:
             return
         try:
             self._summaries.summarize(context, caller, conversation, messages)
@@ -86,7 +112,7 @@ class Worker:
     def _set_title(self, context: Context, caller: str, conversation: ConversationItem) -> None:
         if conversation.title is not None:
             return
-        messages = self._conversations.messages(caller, conversation.id, limit=2)
+        messages = self._conversations.messages(caller, conversation, limit=2)
         if messages:
-            title = generate_title(self._settings, self._bedrock, context, conversation, messages)
-            self._conversations.set_title(caller, conversation.id, title)
+            title = generate_title(self._settings, self._bedrock, context, conversation, [*messages.values()])
+            self._conversations.set_title(caller, conversation, title)

@@ -10,7 +10,7 @@ import pytest
 from lambda_src.caller_data import exports
 from lambda_src.caller_data.exports import ARCHIVE_SECONDS
 from lambda_src.chatbot.caller_data import data
-from lambda_src.chatbot.models import SendMessage
+from lambda_src.chatbot.models import Feedback, SendMessage
 from lambda_src.shared.callers import caller_namespace
 from lambda_src.shared.photos import Photo
 from tests.fakes import CALLER, OTHER, converse_answer, png
@@ -106,6 +106,36 @@ def test_photos_of_a_conversation_are_copied_some_at_a_time(monkeypatch: pytest.
     with archive_of(world, export) as archive:
         pictures = {archive.read(name) for name in archive.namelist() if name.endswith(".png")}
     assert pictures == {photo.data for photo in photos}
+
+
+def test_an_export_has_ratings_and_nothing_that_was_replaced() -> None:
+    world = World()
+    conversation = world.chat.create(title="a")
+    photo = Photo("image/png", png())
+    for _ in range(2):
+        world.chat.model.queue.append(converse_answer("Yes."))
+        body = SendMessage(text="Is this a seal?", photos=[photo])
+        world.chat.service().send_message(ChatContext(), id=conversation, body=body)
+    old = world.chat.send(conversation, "An old question", "An old answer").message.id
+    world.chat.model.queue.append(converse_answer("A new answer"))
+    new = world.chat.service().send_message(
+        ChatContext(), id=conversation, body=SendMessage(text="A new question", replaces=old)
+    )
+    feedback = Feedback(helpful=False, comment="Too short.")
+    world.chat.service().give_feedback(ChatContext(), id=conversation, message=new.message.id, body=feedback)
+
+    export = world.export()
+    world.run()
+
+    with archive_of(world, export) as archive:
+        exported = json.loads(archive.read(f"chatbot/conversations/{conversation}.json"))
+        names = [name for name in archive.namelist() if name.endswith(".png")]
+    assert [message["text"] for message in exported["messages"]][-2:] == ["A new question", "A new answer"]
+    assert exported["messages"][-1]["feedback"] == {"helpful": False, "comment": "Too short."}
+    assert "old" not in str(exported)
+    # The same picture in two messages is one file.
+    (counts,) = [each["counts"] for each in world.exported(export, CALLER)["useCases"] if each["useCase"] == "chatbot"]
+    assert counts["photos"] == len(names) == 1
 
 
 def test_a_request_while_one_runs_gets_the_same_export() -> None:

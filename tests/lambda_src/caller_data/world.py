@@ -17,7 +17,7 @@ from lambda_src.caller_data.worker.messages import make_queue_handler
 from lambda_src.caller_data.worker.worker import Worker
 from lambda_src.chatbot.caller_data.data import ConversationData
 from lambda_src.chatbot.conversations import Conversations
-from lambda_src.chatbot.models import SendMessage
+from lambda_src.chatbot.models import Feedback, SendMessage
 from lambda_src.chatbot.photo_store import PhotoStore
 from lambda_src.credit_risk.caller_data.data import CreditCallerDataSettings, LendingData
 from lambda_src.credit_risk.training_store import TrainingStore
@@ -291,7 +291,11 @@ class World:
         kept = chat.create(caller, title=f"Title {marker}", instructions=f"Be {marker}")
         chat.model.queue.append(converse_answer(f"Because {marker}."))
         body = SendMessage(text=f"Why, {marker}?", photos=[Photo("image/png", png())])
-        assert chat.request(f"key-{marker}", "send_message", body, kept, caller)[0] == 200
+        status, answer = chat.request(f"key-{marker}", "send_message", body, kept, caller)
+        assert status == 200
+        context, feedback = chat_world.ChatContext(caller), Feedback(helpful=False, comment=f"Not {marker}")
+        chat.service().give_feedback(context, id=kept, message=answer["message"]["id"], body=feedback)
+        chat.service().stop_answer(context, id=kept)
         conversation = chat.conversation(kept, caller)
         chat.conversations.save_summary(caller, conversation, f"About {marker}", 0)
         deleted = chat.create(caller, title=f"Gone {marker}")

@@ -11,12 +11,13 @@ def test_a_stored_conversation_keeps_its_attribute_names() -> None:
         body = AddTurn(user="Why?", assistant="Because.")
         world.service().add_turn(ChatContext(), id=conversation, body=body)
     world.conversations.save_summary(ChatContext().caller, world.conversation(conversation), "Summary.", 2)
-    world.conversations.set_title(ChatContext().caller, conversation, "Title")
+    world.conversations.set_title(ChatContext().caller, world.conversation(conversation), "Title")
     world.service().delete_conversation(ChatContext(), id=conversation)
 
     item = world.table.items[f"conversation#{ChatContext().caller}", conversation]
 
-    changing = {"model", "updatedAt", "messageCount", "title", "opening", "summary", "reachesTo"}
+    changing = {"model", "updatedAt", "messageCount", "title", "titleGenerated", "opening", "summary", "reachesTo"}
+    changing |= {"removed", "removedCount"}
     assert set(item) == {"pk", "sk", "record", "expiresAt", "deleted", *changing}
     assert (item["opening"], item["reachesTo"]) == ({"S": "Why?"}, {"N": "2"})
     message = world.table.items[f"messages#{ChatContext().caller}#{conversation}", "00000001"]

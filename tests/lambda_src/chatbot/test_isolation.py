@@ -7,7 +7,14 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lambda_src.chatbot.models import AddTurn, ChangeConversation, CreateConversation, SendMessage
+from lambda_src.chatbot.models import (
+    AddTurn,
+    ChangeConversation,
+    ConversationQuery,
+    CreateConversation,
+    Feedback,
+    SendMessage,
+)
 from lambda_src.chatbot.routes import ROUTES
 from lambda_src.shared.errors import NotFound
 from lambda_src.shared.photos import Photo
@@ -55,7 +62,7 @@ class Reference:
         elif operation == "create_conversation":
             self.create(caller)
         elif operation == "list_conversations":
-            listed = self.call(caller, operation, query=ListQuery(limit=100))
+            listed = self.call(caller, operation, query=ConversationQuery(limit=100))
             assert [item.id for item in listed.items] == self.owned_by(caller)
         elif self.created:
             self.operate(caller, operation, self.created[number % len(self.created)], flag)
@@ -72,10 +79,18 @@ class Reference:
         owned = self.owned.get(conversation)
         secret = self.secret(caller)
         arguments = self.arguments(operation, secret, flag)
+        if operation == "give_feedback":
+            arguments["message"] = self.answer_id(conversation)
         if owned is None or owned.owner != caller:
             self.expect_not_found(caller, operation, conversation, arguments)
             return
         self.world.model.queue[:] = [converse_answer(f"answer to {secret}")]
+        if operation == "stream_message" and flag and owned.texts:
+            arguments["body"].replaces = self.answer_id(conversation)
+            owned.texts[-2:] = []
+        if operation == "give_feedback" and not owned.texts:
+            self.expect_not_found(caller, operation, conversation, arguments)
+            return
         answer = self.call(caller, operation, id=conversation, **arguments)
         if operation == "change_conversation":
             owned.title = secret
@@ -83,6 +98,11 @@ class Reference:
             del self.owned[conversation]
         elif operation in ("send_message", "stream_message", "add_turn"):
             owned.texts += [secret, f"answer to {secret}"]
+        elif operation == "give_feedback":
+            assert answer.helpful is flag
+        elif operation == "stop_answer":
+            # The next answers begin after it.
+            self.world.now += 0.01
         elif operation == "list_messages":
             assert [item.text for item in reversed(answer.items)] == owned.texts
         else:
@@ -108,6 +128,12 @@ class Reference:
         world = self.world
         return dict(world.table.items), dict(world.bucket.objects), len(world.sqs.messages), len(world.model.requests)
 
+    def answer_id(self, conversation: str) -> str:
+        """The id of its newest answer, or one that it does not have."""
+        owned = self.owned.get(conversation)
+        messages = self.world.messages(conversation, owned.owner) if owned else []
+        return messages[-1].id if messages else conversation
+
     def arguments(self, operation: str, secret: str, flag: bool) -> dict[str, Any]:
         if operation == "change_conversation":
             return {"body": ChangeConversation(title=secret)}
@@ -115,6 +141,8 @@ class Reference:
             return {"query": ListQuery(limit=100)}
         if operation == "add_turn":
             return {"body": AddTurn(user=secret, assistant=f"answer to {secret}")}
+        if operation == "give_feedback":
+            return {"body": Feedback(helpful=flag, comment=secret)}
         if operation in ("send_message", "stream_message"):
             photos = [Photo(content_type="image/png", data=png())] if flag else []
             return {"body": SendMessage(text=secret, photos=photos)}
@@ -141,6 +169,7 @@ class Reference:
             self.world.sqs.messages.remove(message)
 
     def check(self) -> None:
+        self.run_memory()
         for conversation, owned in self.owned.items():
             assert [message.text for message in self.world.messages(conversation, owned.owner)] == owned.texts
             assert self.world.conversation(conversation, owned.owner).title == owned.title

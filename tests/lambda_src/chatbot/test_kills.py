@@ -4,9 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from lambda_src.chatbot.models import ChangeConversation, CreateConversation, SendMessage
+from lambda_src.chatbot.models import ChangeConversation, ConversationQuery, CreateConversation, SendMessage
 from lambda_src.shared.photos import Photo
-from lambda_src.shared.schemas import ListQuery
 from tests.fakes import OTHER, converse_answer, png
 from tests.lambda_src.chatbot.world import ChatContext, Killed, Killer, World
 
@@ -58,7 +57,8 @@ def send_with(operation: str, killer: Killer) -> int:
     world.assert_complete(conversation, 3)
     stored = world.conversation(conversation)
     assert (stored.summary is None) == (stored.summarized_through == 0)
-    assert len(world.bucket.objects) == 2
+    # Those of two messages.
+    assert len(world.bucket.objects) == 4
     world.service().delete_conversation(ChatContext(), id=conversation)
     world.run()
     assert_gone(world, conversation)
@@ -100,7 +100,7 @@ def create_with(killer: Killer) -> int:
     assert status == 201
     calls = killer.calls
     world.killer = Killer()
-    listed = world.service().list_conversations(ChatContext(), query=ListQuery())
+    listed = world.service().list_conversations(ChatContext(), query=ConversationQuery())
     assert [item.id for item in listed.items] == [created["id"]]
     return calls
 

@@ -7,7 +7,14 @@ import msgspec
 import pytest
 
 from lambda_src.chatbot import prompt
-from lambda_src.chatbot.models import AddTurn, Answer, ChangeConversation, CreateConversation, SendMessage
+from lambda_src.chatbot.models import (
+    AddTurn,
+    Answer,
+    ChangeConversation,
+    ConversationQuery,
+    CreateConversation,
+    SendMessage,
+)
 from lambda_src.chatbot.routes import ROUTES
 from lambda_src.chatbot.service import MAX_ANSWER_TOKENS
 from lambda_src.shared.errors import (
@@ -75,7 +82,7 @@ def test_a_conversation_is_created_read_changed_and_listed() -> None:
     assert (changed.title, changed.model, changed.instructions) == ("Pumps", HAIKU, "Be brief.")
     assert changed.updated_at > created.updated_at == changed.created_at
     second = world.create()
-    listed = service.list_conversations(ChatContext(), query=ListQuery())
+    listed = service.list_conversations(ChatContext(), query=ConversationQuery())
     assert [item.id for item in listed.items] == [second, created.id]
 
 
@@ -442,7 +449,7 @@ def assert_not_found(world: World, conversation: str) -> None:
     ):
         with pytest.raises(NotFound):
             call()
-    assert service.list_conversations(ChatContext(), query=ListQuery()).items == []
+    assert service.list_conversations(ChatContext(), query=ConversationQuery()).items == []
     assert len(world.model.requests) == calls
 
 
@@ -453,7 +460,7 @@ def test_pages_skip_deleted_conversations_and_stay_full() -> None:
         world.service().delete_conversation(ChatContext(), id=conversations[number])
     pages, cursor = [], None
     while True:
-        page = world.service().list_conversations(ChatContext(), query=ListQuery(limit=2, cursor=cursor))
+        page = world.service().list_conversations(ChatContext(), query=ConversationQuery(limit=2, cursor=cursor))
         pages.append([item.title for item in page.items])
         if page.next_cursor is msgspec.UNSET:
             break
@@ -543,7 +550,7 @@ def test_another_callers_conversation_is_not_found() -> None:
     ):
         with pytest.raises(NotFound):
             call()
-    assert service.list_conversations(other, query=ListQuery()).items == []
+    assert service.list_conversations(other, query=ConversationQuery()).items == []
     world.assert_complete(conversation, 1)
 
 
@@ -576,7 +583,7 @@ def test_requests_with_one_key_create_one_conversation() -> None:
     first = world.request("key", "create_conversation", body)
     assert first[0] == 201
     assert world.request("key", "create_conversation", body) == first
-    assert len(world.service().list_conversations(ChatContext(), query=ListQuery()).items) == 1
+    assert len(world.service().list_conversations(ChatContext(), query=ConversationQuery()).items) == 1
 
 
 @pytest.mark.parametrize("operation", ["send_message", "stream_message"])

@@ -249,7 +249,7 @@ class World:
         return conversation
 
     def messages(self, conversation_id: str, caller: str = CALLER) -> list[MessageItem]:
-        return self.conversations.messages(caller, conversation_id)
+        return [*self.conversations.messages(caller, self.conversation(conversation_id, caller)).values()]
 
     def assert_complete(self, conversation_id: str, turns: int, caller: str = CALLER) -> None:
         """The conversation has this many complete turns, with consecutive numbers and alternating roles."""

@@ -12,7 +12,7 @@ from dev.tools.callers.data import CallerData
 from dev.tools.callers.plan import Decisions
 from dev.tools.callers.principals import Principals
 from dev.tools.findings import Finding
-from lambda_src.chatbot.models import ChangeConversation, SendMessage
+from lambda_src.chatbot.models import ChangeConversation, ConversationQuery, SendMessage
 from lambda_src.hr_qa.models import Search
 from lambda_src.hr_qa.queue import Publish, Queue, Start
 from lambda_src.hr_qa.settings import Space
@@ -22,7 +22,6 @@ from lambda_src.shared.errors import Conflict, NotFound
 from lambda_src.shared.idempotency import Claim, IdempotencyStore, Idempotent, kept_partition
 from lambda_src.shared.ids import new_id, timestamp
 from lambda_src.shared.photos import Photo
-from lambda_src.shared.schemas import ListQuery
 from lambda_src.shared.store import RecordStore
 from tests.fakes import CALLER, FakeBucket, FakeTable, converse_answer, kept_responses_erased, png, stored
 from tests.fakes import context as request_context
@@ -151,7 +150,7 @@ def test_conversations_move_with_messages_photos_and_kept_responses() -> None:
         world.assert_complete(conversation, 2, CALLER)
         assert world.messages(conversation, CALLER) == messages
         service = world.service()
-        assert [item.id for item in service.list_conversations(ChatContext(), query=ListQuery()).items] == [
+        assert [item.id for item in service.list_conversations(ChatContext(), query=ConversationQuery()).items] == [
             conversation
         ]
         world.send(conversation)
