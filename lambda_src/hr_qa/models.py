@@ -83,8 +83,8 @@ class Document(ResponseModel, kw_only=True):
     """A document and the progress of its ingestion. After a failed upload its previous text still answers questions.
 
     `space` is `own` for a document of the caller alone. `contentType` is the file's, once it was read, whatever was
-    announced. `pages` of a document without pages are parts of a few thousand characters. A document with a `source` is
-    changed and deleted there.
+    announced; `sha256` is as announced. `pages` of a document without pages are parts of a few thousand characters. A
+    document with a `source` is changed and deleted there.
     """
 
     id: str
@@ -99,6 +99,7 @@ class Document(ResponseModel, kw_only=True):
     chunks: int | UnsetType = UNSET
     pages_without_text: int | UnsetType = UNSET
     hidden_characters: int | UnsetType = UNSET
+    sha256: str | UnsetType = UNSET
     source: DocumentSource | UnsetType = UNSET
     notices: list[DocumentNotice] | UnsetType = UNSET
     error: DocumentError | UnsetType = UNSET

@@ -371,6 +371,7 @@ class QaService:
             "content_type": document.content_type,
             "created_at": document.created_at,
             "updated_at": document.updated_at,
+            "sha256": document.sha256 or UNSET,
         }
         if document.origin:
             fields["source"] = DocumentSource(bucket=document.origin.bucket, key=document.origin.key)

@@ -62,7 +62,8 @@ class HrQa:
         return document
 
     def create_document(self, body: Any) -> dict[str, Any]:
-        document_id = self.add(body.name, "awaitingUpload", space=body.space or "own", contentType=body.content_type)
+        announced = {"contentType": body.content_type, **({"sha256": body.sha256} if body.sha256 else {})}
+        document_id = self.add(body.name, "awaitingUpload", space=body.space or "own", **announced)
         upload = {
             "url": f"{self.url}/stored/hr-qa/{document_id}",
             "fields": {"Content-Type": body.content_type, "policy": f"{body.bytes} {body.sha256}"},

@@ -253,6 +253,36 @@ def test_the_list_has_more_documents_on_demand(app: Callable[..., AppTest], hr: 
     assert len([button for button in page.button if button.label == "Delete"]) == 23
 
 
+def test_questions_can_be_asked_while_the_newest_documents_are_not_ready(app: Callable[..., AppTest], hr: HrQa) -> None:
+    oldest = hr.add("Oldest.pdf")
+    for number in range(25):
+        hr.add(f"Handbook {number}.pdf", "failed", error={"code": "encrypted", "message": "It is protected."})
+    page = app("hr_qa")
+    assert page.multiselect[0].options == ["Oldest.pdf"]
+    page.text_input(key="hr.search").set_value("OLD").run()
+    assert "documents: 1" in [caption.value for caption in page.caption]
+    assert page.button(key=f"delete hr-qa/documents/{oldest}")
+
+
+def test_a_file_that_is_in_the_list_is_uploaded_only_on_request(app: Callable[..., AppTest], api: FakeApi) -> None:
+    page = app("hr_qa")
+    page.file_uploader[0].upload("Leave.pdf", b"%PDF-1.7 one").upload("Copy.pdf", b"%PDF-1.7 one")
+    click(page, "Add documents")
+    assert [call.body["name"] for call in api.posts("/documents")] == ["Leave.pdf"]
+    assert warnings(page) == ["This file is in the list already, so it was not uploaded again."]
+
+    page.checkbox(key="hr.duplicates").check()
+    click(page, "Add documents")
+    assert [call.body["name"] for call in api.posts("/documents")] == ["Leave.pdf", "Copy.pdf"]
+    assert warnings(page) == []
+
+    page.file_uploader[0].upload("Leave.pdf", b"%PDF-1.7 another edition")
+    click(page, "Add documents")
+    assert warnings(page) == [
+        "A document with this name is in the list already. Delete the old one if this file replaces it."
+    ]
+
+
 SPACES = [{"name": "handbooks", "writable": True}, {"name": "policies", "writable": False}]
 
 
@@ -269,6 +299,7 @@ def test_documents_of_a_space_are_shown_and_added(app: Callable[..., AppTest], a
     assert "Shared.pdf" in "".join(html(page))
     assert "Mine.pdf" not in "".join(html(page))
     hr.documents.clear()
+    page.session_state["lists"] = {}
     page.run()
     click(page, "Use a sample handbook")
     assert api.posts("/documents")[-1].body["space"] == "handbooks"

@@ -8,7 +8,7 @@ from typing import Any
 
 import streamlit as st
 
-from ui import components, hr_feedback, pdf, stage
+from ui import components, hr_feedback, lists, pdf, stage
 from ui.api_request import ApiRequest
 from ui.client import Failure
 from ui.details import curl, details
@@ -50,6 +50,9 @@ _SPACES = "hr.spaces"
 # The API's name of the user's own documents.
 _OWN = "own"
 _PAGE_SIZE = 20
+# All that can be found by name and chosen for a question, in five requests.
+_MAX_LISTED = 500
+_SEARCH, _DUPLICATES, _SENT = "hr.search", "hr.duplicates", "hr.sent"
 # Each document is polled separately: with more than four, less often, to limit the total.
 _POLL_SECONDS, _POLL_SECONDS_PER_DOCUMENT = 2.0, 0.5
 # S3 requires the form's fields before the file.
@@ -65,8 +68,7 @@ def page() -> None:
     try:
         spaces = _spaces()
         space = _choose_space(spaces)
-        shown = st.session_state.get(_SHOWN, _PAGE_SIZE)
-        documents, more = client().newest(USE_CASE, "/documents", shown, space=None if space == _OWN else space)
+        documents, more = lists.newest(USE_CASE, "/documents", _MAX_LISTED, space=None if space == _OWN else space)
     except Failure as failure:
         components.error_box(failure, "documents")
         return
@@ -272,10 +274,12 @@ def _documents(documents: list[dict[str, Any]], more: bool, space: str, *, writa
     elif not documents:
         st.caption(t("hr_qa.nothing_yet"))
     if writable:
-        _upload(space, first=not documents)
-    in_progress = [document for document in documents if _is_in_progress(document)]
+        _upload(documents, space)
+    found = _found(documents, more=more)
+    shown = found[: st.session_state.get(_SHOWN, _PAGE_SIZE)]
+    in_progress = [document for document in shown if _is_in_progress(document)]
     interval = max(_POLL_SECONDS, _POLL_SECONDS_PER_DOCUMENT * len(in_progress))
-    for document in documents:
+    for document in shown:
         with st.container(border=True, key=f"document-{document['id']}"):
             left, right = st.columns([4, 1], vertical_alignment="center")
             with left:
@@ -295,11 +299,23 @@ def _documents(documents: list[dict[str, Any]], more: bool, space: str, *, writa
                     f"/documents/{document['id']}",
                     lambda: None,
                 )
-    if more and st.button(t("components.more"), key="hr more", icon=":material/expand_more:"):
+    if len(found) > len(shown) and st.button(t("components.more"), key="hr more", icon=":material/expand_more:"):
         st.session_state[_SHOWN] = st.session_state.get(_SHOWN, _PAGE_SIZE) + _PAGE_SIZE
         st.rerun()
     if writable:
         _upload_as_curl(space)
+
+
+def _found(documents: list[dict[str, Any]], *, more: bool) -> list[dict[str, Any]]:
+    """The documents whose names have what the user searches for; all if there are few."""
+    if len(documents) <= _PAGE_SIZE:
+        return documents
+    search: str = st.text_input(t("hr_qa.search"), placeholder=t("hr_qa.search_hint"), **kept(_SEARCH)) or ""
+    if more:
+        st.caption(t("hr_qa.only_newest", count=_MAX_LISTED))
+    found = [document for document in documents if search.strip().casefold() in document["name"].casefold()]
+    st.caption(t("hr_qa.found", count=f"{len(found):,}"))
+    return found
 
 
 def _is_in_progress(document: Mapping[str, Any]) -> bool:
@@ -315,10 +331,12 @@ def _poll(document_id: str, previous_status: str) -> None:
         document = client().get(USE_CASE, f"/documents/{document_id}")
     except Failure as failure:
         if failure.code == "not_found":
+            lists.forget(USE_CASE)
             st.rerun()
         components.error_box(failure, document_id)
         return
     if document["status"] != previous_status:
+        lists.forget(USE_CASE)
         st.rerun()
     _status(document)
 
@@ -364,7 +382,7 @@ def _error(error: Mapping[str, str]) -> None:
         st.caption(t("hr_qa.code", code=components.plain(code)))
 
 
-def _upload(space: str, *, first: bool) -> None:
+def _upload(documents: list[dict[str, Any]], space: str) -> None:
     # A new key empties the uploader. It changes only if all files were uploaded.
     batch = st.session_state.setdefault("hr.batch", 0)
     with st.form("documents"):
@@ -375,13 +393,15 @@ def _upload(space: str, *, first: bool) -> None:
             key=f"hr files {batch}",
             max_upload_size=MAX_MEGABYTES,
         )
+        if _has_duplicates():
+            st.checkbox(t("hr_qa.upload_duplicates"), key=_DUPLICATES)
         submitted = st.form_submit_button(t("hr_qa.upload"), type="primary", icon=":material/upload_file:")
-    sample = first and st.button(t("hr_qa.example"), icon=":material/description:")
+    sample = not documents and st.button(t("hr_qa.example"), icon=":material/description:")
     if submitted:
-        _upload_files([(file.name, file.getvalue()) for file in files], space)
+        _upload_files([(file.name, file.getvalue()) for file in files], space, documents)
     elif sample:
         name = SAMPLES[language()]
-        _upload_files([(name, (FOLDER / name).read_bytes())], space)
+        _upload_files([(name, (FOLDER / name).read_bytes())], space, documents)
     _problems()
 
 
@@ -396,8 +416,24 @@ def _problems() -> None:
             st.warning(t(problem), icon=":material/edit:")
 
 
-def _upload_files(files: Sequence[tuple[str, bytes]], space: str) -> None:
-    """Uploads each file. If any fails, the files stay in the uploader."""
+def _has_duplicates() -> bool:
+    problems = (problem for _, problem in st.session_state.get("hr.problems", ()))
+    return any(isinstance(problem, str) and "duplicate" in problem for problem in problems)
+
+
+def _duplicate(name: str, digest: str, documents: Sequence[Mapping[str, Any]]) -> str | None:
+    """Why the file may be in the list already."""
+    usable = [document for document in documents if document["status"] not in ("failed", "deleting", "awaitingUpload")]
+    if any(document.get("sha256") == digest for document in usable):
+        return "hr_qa.duplicate_content"
+    return (
+        "hr_qa.duplicate_name" if any(document["name"] == printable(name, _MAX_NAME) for document in usable) else None
+    )
+
+
+def _upload_files(files: Sequence[tuple[str, bytes]], space: str, documents: Sequence[Mapping[str, Any]]) -> None:
+    """Uploads each file. If any fails, the files stay in the uploader, and those that were sent are not sent again."""
+    sent: dict[str, str] = st.session_state.setdefault(_SENT, {})
     problems: list[tuple[str, str | Failure]] = (
         [] if files or uploads(USE_CASE).is_double_click() else [("", "hr_qa.no_file_chosen")]
     )
@@ -406,19 +442,28 @@ def _upload_files(files: Sequence[tuple[str, bytes]], space: str) -> None:
         if _content_type(name) == _PDF and b"%PDF-" not in content[:_HEADER_BYTES]:
             problems.append((name, "hr_qa.failed_unsupported_type"))
             continue
+        digest = hashlib.sha256(content).hexdigest()
+        if sent.get(digest) == name:
+            continue
+        duplicate = "hr_qa.duplicate_content" if digest in sent else _duplicate(name, digest, documents)
+        if duplicate and not st.session_state.get(_DUPLICATES):
+            problems.append((name, duplicate))
+            continue
         try:
             with st.spinner(t("hr_qa.sending", name=components.plain(name)), show_time=True):
-                _upload_file(name, content, space)
+                _upload_file(name, content, digest, space)
+            sent[digest] = name
         except Failure as failure:
             problems.append((name, failure))
     if not problems:
         st.session_state["hr.batch"] += 1
+        sent.clear()
+    lists.forget(USE_CASE)
     st.rerun()
 
 
-def _upload_file(name: str, content: bytes, space: str) -> None:
+def _upload_file(name: str, content: bytes, digest: str, space: str) -> None:
     document_name = printable(name, _MAX_NAME) or "document"
-    digest = hashlib.sha256(content).hexdigest()
     body = {"name": document_name, "contentType": _content_type(name), "bytes": len(content), "sha256": digest}
     uploads(USE_CASE).send("/documents", body | _in_space(space), document_name, content)
 
