@@ -17,6 +17,7 @@ from ui.api_request import ApiRequest
 from ui.client import Failure
 from ui.credit_fields import AUDITOR, MODELLER, SCORER, USE_CASE
 from ui.details import details
+from ui.fields import Fields
 from ui.number_format import money, number, percent
 from ui.session import client
 from ui.texts import language, t, translations
@@ -59,16 +60,15 @@ def _upload() -> None:
         format_func=lambda name: t(f"credit_risk.purpose_{name}"), persist_state="session",
     )  # fmt: skip
     st.caption(t(f"credit_risk.columns_{purpose}"))
+    form = Fields()
     with st.form("credit batch"):
-        name = st.text_input(
-            t("credit_risk.batch_name"), max_chars=_MAX_NAME, key=f"credit batch name {number_of_uploads}"
-        )
+        name = form.text_input(t("credit_risk.batch_name"), f"credit batch name {number_of_uploads}", _MAX_NAME)
         file = st.file_uploader(
             t("credit_risk.file", megabytes=MAX_MEGABYTES), ["csv", "gz"], key=f"credit file {number_of_uploads}",
             max_upload_size=MAX_MEGABYTES,
         )  # fmt: skip
         if st.form_submit_button(t("credit_risk.upload"), type="primary", icon=":material/upload_file:"):
-            _send(purpose, (name or "").strip(), file)
+            _send(purpose, name, file, form.problem)
     if problem := st.session_state.get(_PROBLEM):
         if isinstance(problem, Failure):
             fields.failure_box(problem, "upload", (SCORER, MODELLER))
@@ -76,10 +76,13 @@ def _upload() -> None:
             st.warning(t(problem), icon=":material/edit:")
 
 
-def _send(purpose: str, name: str, file: Any) -> None:
+def _send(purpose: str, name: str, file: Any, problem: str | None) -> None:
     """Creates the batch and uploads its file. After a failure, both stay in the form."""
     state = uploads(USE_CASE)
     st.session_state[_PROBLEM] = None
+    if problem:
+        # It is written below its field.
+        return
     if file is None:
         if not state.is_double_click():
             st.session_state[_PROBLEM] = "credit_risk.no_file"
@@ -292,47 +295,46 @@ def _start(batches: Sequence[Item]) -> None:
         st.caption(t("credit_risk.no_training_data"))
         return
     names = {batch["id"]: batch["name"] for batch in batches}
+    form = Fields()
     with st.form("credit training"):
         batch = st.selectbox(t("credit_risk.training_data"), list(names), format_func=names.__getitem__)
-        name = st.text_input(t("credit_risk.model_name"), max_chars=_MAX_NAME, key="credit.training_name")
+        name = form.text_input(t("credit_risk.model_name"), "credit.training_name", _MAX_NAME)
         exclude = st.multiselect(
             t("credit_risk.exclude"), [field.name for field in fields.FIELDS], format_func=fields.name,
             key="credit.exclude", help=t("credit_risk.exclude_help"), placeholder=t("credit_risk.none"),
         )  # fmt: skip
-        settings = _training_settings()
+        settings = _training_settings(form)
         st.form_submit_button(
             t("credit_risk.train"), type="primary", icon=":material/model_training:", on_click=request.start,
             disabled=request.running,
         )  # fmt: skip
-    body = {"batch": batch, "name": (name or "").strip(), "exclude": exclude, **settings}
-    request.run(body, t("credit_risk.saving"), _training_problem(body))
+    body = {"batch": batch, "name": name, "exclude": exclude, **settings}
+    request.run(body, t("credit_risk.saving"), form.problem or _training_problem(body))
     fields.outcome(request, (MODELLER,))
     if request.body:
         details(USE_CASE, "POST", "/trainings", request.body, request.response)
 
 
-def _training_settings() -> dict[str, Any]:
+def _training_settings(form: Fields) -> dict[str, Any]:
     with st.expander(t("credit_risk.settings")), st.container(key="credit-fields-training"):
-        currency = st.text_input(t("credit_risk.currency"), "USD", 3, key="credit.currency")
-        low = st.number_input(t("credit_risk.scale_min"), 0, 100_000, 300, 10, key="credit.scale_min")
-        high = st.number_input(t("credit_risk.scale_max"), 0, 100_000, 850, 10, key="credit.scale_max")
-        p_value = st.number_input(
-            t("credit_risk.maximum_p"), 0.0001, 1.0, 0.05, 0.01, format="%.4f", key="credit.maximum_p"
+        currency = form.text_input(t("credit_risk.currency"), "credit.currency", 3, default="USD")
+        low = form.number(t("credit_risk.scale_min"), "credit.scale_min", 0, 100_000, 300, step=10)
+        high = form.number(t("credit_risk.scale_max"), "credit.scale_max", 0, 100_000, 850, step=10)
+        p_value = form.number(
+            t("credit_risk.maximum_p"), "credit.maximum_p", 0.0001, 1.0, 0.05, step=0.01, format="%.4f"
         )
-        value = st.number_input(
-            t("credit_risk.minimum_iv"), 0.0, 1.0, 0.01, 0.01, format="%.4f", key="credit.minimum_iv"
-        )
-        month = st.text_input(
-            t("credit_risk.test_from"), None, 7, key="credit.test_from", placeholder="2011-01",
+        value = form.number(t("credit_risk.minimum_iv"), "credit.minimum_iv", 0.0, 1.0, 0.01, step=0.01, format="%.4f")
+        month = form.text_input(
+            t("credit_risk.test_from"), "credit.test_from", 7, placeholder="2011-01",
             help=t("credit_risk.test_from_help"),
         )  # fmt: skip
     settings: dict[str, Any] = {
-        "currency": (currency or "").strip().upper(),
+        "currency": currency.upper(),
         "scale": {"min": low, "max": high},
         "maximumPValue": p_value,
         "minimumInformationValue": value,
     }
-    return {**settings, "testFrom": month.strip()} if month and month.strip() else settings
+    return {**settings, "testFrom": month} if month else settings
 
 
 def _training_problem(body: Mapping[str, Any]) -> str | None:

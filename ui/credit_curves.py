@@ -14,6 +14,7 @@ from ui.client import Failure
 from ui.components import Badge, Cell
 from ui.credit_fields import USE_CASE, VALIDATOR
 from ui.details import details
+from ui.fields import Fields
 from ui.number_format import NOTHING, number, percent
 from ui.session import client
 from ui.texts import t
@@ -280,17 +281,15 @@ def _simulation(model: Mapping[str, Any]) -> None:
         persist_state="session",
     )  # fmt: skip
     left, right = st.columns(2)
+    form = Fields()
     if goal == "cutOff":
-        wish: float | None = left.number_input(
-            t("credit_risk.goal_cutOff"), -100_000, 100_000, None, 5, key="credit.wish_points", persist_state="session"
-        )
+        label = t("credit_risk.goal_cutOff")
+        wish: float | None = form.optional_number(label, "credit.wish_points", -100_000, 100_000, step=5, parent=left)
     else:
-        wish = left.number_input(
-            t("credit_risk.goal_percent"), 0.0, 100.0, None, 1.0, key="credit.wish", persist_state="session"
-        )
-    margin = right.number_input(
-        t("credit_risk.margin"), -100.0, 1_000.0, None, 1.0, key="credit.margin", help=t("credit_risk.margin_help"),
-        placeholder=t("credit_risk.not_given"), persist_state="session",
+        wish = form.optional_number(t("credit_risk.goal_percent"), "credit.wish", 0.0, 100.0, step=1.0, parent=left)
+    margin = form.optional_number(
+        t("credit_risk.margin"), "credit.margin", -100.0, 1_000.0, step=1.0, parent=right,
+        help=t("credit_risk.margin_help"), placeholder=t("credit_risk.not_given"),
     )  # fmt: skip
     st.button(t("credit_risk.simulate"), icon=":material/calculate:", on_click=request.start, disabled=request.running)
     body: dict[str, Any] = {"basis": st.session_state["credit.basis"]}
@@ -298,7 +297,7 @@ def _simulation(model: Mapping[str, Any]) -> None:
         body[goal] = wish if goal == "cutOff" else round(wish / 100, 6)
     if margin is not None:
         body["margin"] = round(margin / 100, 6)
-    request.run(body, t("credit_risk.simulating"), t("credit_risk.no_goal") if wish is None else None)
+    request.run(body, t("credit_risk.simulating"), form.problem or (t("credit_risk.no_goal") if wish is None else None))
     fields.outcome(request, (VALIDATOR,))
     if request.response and request.body:
         _simulated(request.response)

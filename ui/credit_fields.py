@@ -9,11 +9,14 @@ import streamlit as st
 from ui import components
 from ui.api_request import ApiRequest
 from ui.client import Failure
+from ui.fields import Fields, kept
 from ui.number_format import short
 from ui.texts import t, translations
 
 USE_CASE = "credit-risk"
 _NUMBER = re.compile(r"\d{1,20}(?:\.\d{1,20})?")
+# Longer than a month, so that a date gets the message about months.
+_MAX_MONTH = 40
 _MONTH = re.compile(r"(19|20)[0-9]{2}-(0[1-9]|1[0-2])")
 Kind = Literal["number", "count", "category", "month"]
 
@@ -66,23 +69,19 @@ _CATEGORIES = {field.name for field in FIELDS if field.kind == "category"}
 SCORER, MODELLER, VALIDATOR, AUDITOR = "scorer", "modeller", "validator", "auditor"
 
 
-def widget(field: Field, prefix: str) -> Any:
-    """The input of a field; None when it is left empty."""
-    label = t(f"credit_risk.field_{field.name}")
+def widget(field: Field, prefix: str, form: Fields) -> Any:
+    """The input of a field of the form; None when it is left empty."""
+    label, key = t(f"credit_risk.field_{field.name}"), f"{prefix}{field.name}"
     unit = f"credit_risk.unit_{field.name}"
-    options: dict[str, Any] = {
-        "key": f"{prefix}{field.name}",
-        "help": t(unit) if unit in translations() else None,
-        "persist_state": "session",
-    }
+    help_text = t(unit) if unit in translations() else None
     hint = "" if field.required else t("credit_risk.not_given")
     if field.kind == "category":
-        return st.selectbox(label, field.options, None, category, placeholder=hint, **options)
+        return st.selectbox(label, field.options, None, category, placeholder=hint, help=help_text, **kept(key))
     if field.kind == "month":
-        return (st.text_input(label, None, 7, placeholder="1999-03", **options) or "").strip() or None
+        return form.text_input(label, key, _MAX_MONTH, placeholder="1999-03", help=help_text) or None
     convert = int if field.kind == "count" else float
     low, high = convert(field.minimum), convert(field.maximum)
-    return st.number_input(label, low, high, None, convert(1), placeholder=hint, **options)
+    return form.optional_number(label, key, low, high, step=convert(1), placeholder=hint, help=help_text)
 
 
 def problem(values: Mapping[str, Any]) -> str | None:

@@ -14,6 +14,7 @@ from ui.client import Failure
 from ui.components import Badge, Cell
 from ui.credit_fields import AUDITOR, MODELLER, USE_CASE, VALIDATOR
 from ui.details import details, json_box
+from ui.fields import Fields
 from ui.number_format import NOTHING, number, percent, short, signed
 from ui.session import client
 from ui.texts import t, translations
@@ -282,6 +283,7 @@ def _p_value(value: float | None) -> str:
 def _activation(model: Mapping[str, Any]) -> None:
     request = ApiRequest(USE_CASE, f"/models/{model['id']}/activations")
     st.caption(t("credit_risk.four_eyes"))
+    form = Fields()
     with st.form(f"credit activation {model['id']}"):
         role = st.radio(
             t("credit_risk.role"), _ROLES, horizontal=True, key=f"credit role {model['id']}",
@@ -290,21 +292,21 @@ def _activation(model: Mapping[str, Any]) -> None:
         cut_off = model.get("cutOff") or {}
         left, right = st.columns(2)
         points = {
-            name: column.number_input(
-                t(f"credit_risk.{name}_from"), -_MOST_POINTS, _MOST_POINTS, cut_off.get(name), 5,
-                key=f"credit {name} {model['id']}", help=t(f"credit_risk.{name}_from_help"),
+            name: form.optional_number(
+                t(f"credit_risk.{name}_from"), f"credit {name} {model['id']}", -_MOST_POINTS, _MOST_POINTS,
+                default=cut_off.get(name), step=5, parent=column, help=t(f"credit_risk.{name}_from_help"),
             )
             for name, column in (("approve", left), ("refer", right))
         }  # fmt: skip
-        reason = st.text_area(t("credit_risk.reason"), max_chars=_MAX_REASON, key=f"credit why {model['id']}")
+        reason = form.text_area(t("credit_risk.reason"), f"credit why {model['id']}", _MAX_REASON)
         st.form_submit_button(
             t("credit_risk.activate"), type="primary", icon=":material/verified_user:", on_click=request.start,
             disabled=request.running,
         )  # fmt: skip
-    body: dict[str, Any] = {"role": role, "reason": (reason or "").strip()}
+    body: dict[str, Any] = {"role": role, "reason": reason}
     if role != "retired":
         body["cutOff"] = points
-    request.run(body, t("credit_risk.saving"), _activation_problem(body))
+    request.run(body, t("credit_risk.saving"), form.problem or _activation_problem(body))
     if request.failure and request.failure.code == "conflict":
         _refused(request.failure)
     else:

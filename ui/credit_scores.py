@@ -18,6 +18,7 @@ from ui.client import Failure
 from ui.components import Cell
 from ui.credit_fields import AUDITOR, SCORER, USE_CASE
 from ui.details import details
+from ui.fields import Fields, kept
 from ui.number_format import date_format, money, number, percent, signed
 from ui.session import client
 from ui.texts import language, t
@@ -55,8 +56,10 @@ def view() -> None:
     with st.container(horizontal=True, gap="small"):
         for name in EXAMPLES:
             st.button(t(f"credit_risk.example_{name}"), key=f"credit example {name}", on_click=_fill, args=(name,))
-    body = _form(request)
-    request.run(body, t("credit_risk.scoring"), fields.problem({**body["loan"], **body["applicant"]}))
+    form = Fields()
+    body = _form(request, form)
+    problem = form.problem or fields.problem({**body["loan"], **body["applicant"]})
+    request.run(body, t("credit_risk.scoring"), problem)
     fields.outcome(request, (SCORER,))
     if request.response:
         with st.container(border=True, key="credit-score"):
@@ -73,12 +76,12 @@ def _fill(example: str) -> None:
         st.session_state[f"{_PREFIX}{name}"] = value
 
 
-def _form(request: ApiRequest) -> dict[str, Any]:
+def _form(request: ApiRequest, form: Fields) -> dict[str, Any]:
     with st.form("credit score"):
-        loan = _inputs(fields.LOAN, "loan")
-        applicant = _inputs(fields.APPLICANT, "applicant")
-        applicant |= _inputs(fields.REPORT, "report")
-        optional = _optional()
+        loan = _inputs(fields.LOAN, "loan", form)
+        applicant = _inputs(fields.APPLICANT, "applicant", form)
+        applicant |= _inputs(fields.REPORT, "report", form)
+        optional = _optional(form)
         st.form_submit_button(
             t("credit_risk.score_button"), type="primary", icon=":material/speed:", on_click=request.start,
             disabled=request.running,
@@ -86,30 +89,28 @@ def _form(request: ApiRequest) -> dict[str, Any]:
     return {"applicant": applicant, "loan": loan, "language": language(), **optional}
 
 
-def _inputs(group: tuple[fields.Field, ...], name: str) -> dict[str, Any]:
+def _inputs(group: tuple[fields.Field, ...], name: str, form: Fields) -> dict[str, Any]:
     st.markdown(f"**{t(f'credit_risk.group_{name}')}**")
     with st.container(key=f"credit-fields-{name}"):
-        values = {field.name: fields.widget(field, _PREFIX) for field in group}
+        values = {field.name: fields.widget(field, _PREFIX, form) for field in group}
     return {field: value for field, value in values.items() if value is not None}
 
 
-def _optional() -> dict[str, str]:
+def _optional(form: Fields) -> dict[str, str]:
     with st.expander(t("credit_risk.optional")), st.container(key="credit-fields-optional"):
-        application = st.text_input(
-            t("credit_risk.application_id"), max_chars=64, key="credit.application", placeholder="A-2026-000123",
-            persist_state="session",
-        )  # fmt: skip
-        segment = st.text_input(
-            t("credit_risk.segment"), max_chars=40, key="credit.segment", placeholder="branch-12",
-            help=t("credit_risk.segment_help"), persist_state="session",
-        )  # fmt: skip
+        application = form.text_input(
+            t("credit_risk.application_id"), "credit.application", 64, placeholder="A-2026-000123"
+        )
+        segment = form.text_input(
+            t("credit_risk.segment"), "credit.segment", 40, placeholder="branch-12", help=t("credit_risk.segment_help")
+        )
         day = st.date_input(
-            t("credit_risk.application_date"), None, key="credit.date", format=date_format(),
-            help=t("credit_risk.application_date_help"), persist_state="session",
+            t("credit_risk.application_date"), None, format=date_format(),
+            help=t("credit_risk.application_date_help"), **kept("credit.date"),
         )  # fmt: skip
     given = {
-        "applicationId": (application or "").strip(),
-        "segment": (segment or "").strip(),
+        "applicationId": application,
+        "segment": segment,
         "applicationDate": day.isoformat() if day else "",
     }
     return {name: value for name, value in given.items() if value}
@@ -316,6 +317,7 @@ def _details(score_id: str) -> None:
 
 
 def _review_form(request: ApiRequest, score_id: str) -> None:
+    form = Fields()
     with st.form(f"credit review {score_id}"):
         st.markdown(f"**{t('credit_risk.review')}**")
         st.caption(t("credit_risk.review_note"))
@@ -323,13 +325,14 @@ def _review_form(request: ApiRequest, score_id: str) -> None:
             t("credit_risk.outcome"), ("upheld", "overturned"), horizontal=True, key=f"credit outcome {score_id}",
             format_func=lambda name: t(f"credit_risk.{name}"),
         )  # fmt: skip
-        reason = st.text_area(t("credit_risk.reason"), max_chars=_MAX_REASON, key=f"credit reason {score_id}")
+        reason = form.text_area(t("credit_risk.reason"), f"credit reason {score_id}", _MAX_REASON)
         st.form_submit_button(
             t("credit_risk.save_review"), icon=":material/how_to_reg:", on_click=request.start,
             disabled=request.running,
         )  # fmt: skip
-    body = {"outcome": outcome, "reason": (reason or "").strip()}
-    request.run(body, t("credit_risk.saving"), None if body["reason"] else t("credit_risk.no_reason"))
+    body = {"outcome": outcome, "reason": reason}
+    problem = form.problem or (None if reason else t("credit_risk.no_reason"))
+    request.run(body, t("credit_risk.saving"), problem)
     fields.outcome(request, (SCORER,))
     if request.response:
         st.success(t("credit_risk.review_saved"), icon=":material/check:")

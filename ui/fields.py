@@ -31,9 +31,9 @@ class Fields:
         """The text without the space around it, of at most `limit` characters."""
         return self._limited(label, st.text_area(label, **kept(key), **options), limit)
 
-    def text_input(self, label: str, key: str, limit: int, **options: Any) -> str:
+    def text_input(self, label: str, key: str, limit: int, default: str | None = None, **options: Any) -> str:
         """The line without the space around it, of at most `limit` characters."""
-        return self._limited(label, st.text_input(label, **kept(key), **options), limit)
+        return self._limited(label, st.text_input(label, **kept(key, default), **options), limit)
 
     def lines(self, label: str, key: str, most: int, **options: Any) -> list[str] | None:
         """The lines of a text that aren't empty, at most `most`; None if there are none."""
@@ -53,10 +53,19 @@ class Fields:
         return default if value is None else value
 
     def optional_number(
-        self, label: str, key: str, low: int, high: int, *, parent: Any = st, **options: Any
-    ) -> int | None:
-        """An integer from `low` to `high`, or nothing."""
-        value: int | None = parent.number_input(label, value=None, step=1, **kept(key), **options)
+        self,
+        label: str,
+        key: str,
+        low: Number,
+        high: Number,
+        *,
+        default: Number | None = None,
+        parent: Any = st,
+        **options: Any,
+    ) -> Number | None:
+        """A number from `low` to `high`, an integer if `low` is one, or nothing."""
+        options = {"step": 1 if isinstance(low, int) else None, **options}
+        value: Number | None = parent.number_input(label, value=None, **kept(key, default), **options)
         if value is not None:
             self._in_range(label, value, low, high, parent)
         return value

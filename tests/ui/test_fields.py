@@ -1,0 +1,61 @@
+"""Fields that keep what was entered, and name what the APIs would reject."""
+
+from collections.abc import Callable
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from tests.ui.app_helpers import click, html, warnings
+from tests.ui.fake_api import FakeApi
+
+
+@pytest.mark.parametrize("count", [0, 5, None])
+def test_a_number_out_of_range_is_named_and_nothing_is_sent(
+    app: Callable[..., AppTest], api: FakeApi, count: int | None
+) -> None:
+    page = app("image_generation")
+    page.text_area(key="images.prompt").set_value("A lighthouse")
+    page.number_input(key="images.count").set_value(count)
+    click(page, "Generate")
+    problem = "Number of images: enter a number from 1 to 4."
+    assert warnings(page) == [problem]
+    assert any("field-problem" in text and problem in text for text in html(page))
+    assert api.posts("/images") == []
+
+    page.number_input(key="images.count").set_value(4)
+    click(page, "Generate")
+    assert api.posts("/images")[0].body["count"] == 4
+
+
+def test_a_text_over_the_limit_stays_and_is_not_sent(app: Callable[..., AppTest], api: FakeApi) -> None:
+    page = app("image_generation")
+    page.text_area(key="images.prompt").set_value("x" * 2001)
+    click(page, "Generate")
+    assert "2,001 characters, at most 2,000 are possible" in warnings(page)[0]
+    assert page.text_area(key="images.prompt").value == "x" * 2001
+    assert api.posts("/images") == []
+
+    page.text_area(key="images.prompt").set_value(" " + "x" * 2000 + " ")
+    click(page, "Generate")
+    assert len(api.posts("/images")[0].body["prompt"]) == 2000
+
+
+def test_too_many_lines_are_named(app: Callable[..., AppTest], api: FakeApi) -> None:
+    page = app("playground")
+    page.toggle(key="playground.set.stopSequences").set_value(True).run()
+    area = next(area for area in page.text_area if area.label == "Value of Stop sequences")
+    area.set_value("\n".join("abcdef"))
+    page.text_area(key="playground.prompt").set_value("Why?")
+    click(page, "Run")
+    assert "6 lines" in warnings(page)[0]
+    assert api.posts("/completions/stream") == []
+
+
+def test_a_number_of_an_application_out_of_range_is_named(app: Callable[..., AppTest], api: FakeApi) -> None:
+    page = app("credit_risk")
+    click(page, "An average applicant")
+    field = next(field for field in page.number_input if str(field.key).endswith("debtToIncome"))
+    field.set_value(-1.0)
+    click(page, "Score the application")
+    assert "enter a number from 0.0 to" in warnings(page)[0]
+    assert api.posts("/scores") == []
