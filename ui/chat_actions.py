@@ -7,6 +7,7 @@ import streamlit as st
 from ui import chat, components
 from ui.chat import OpenConversation
 from ui.client import Failure
+from ui.fields import Fields
 from ui.texts import t
 
 _MAX_COMMENT = 2_000
@@ -105,9 +106,9 @@ def _comment_form(conversation: OpenConversation, message: dict[str, Any]) -> No
 
     def send() -> None:
         comment = str(st.session_state[key]).strip()
-        if comment:
+        if 0 < len(comment) <= _MAX_COMMENT:
             _rate(conversation, message, helpful=False, comment=comment)
 
     with st.form(f"{key} form"):
-        st.text_input(t("chatbot.comment"), key=key, max_chars=_MAX_COMMENT)
+        Fields().text_input(t("chatbot.comment"), key, _MAX_COMMENT)
         st.form_submit_button(t("chatbot.send_comment"), icon=":material/send:", on_click=send)

@@ -11,6 +11,7 @@ import streamlit as st
 from ui import chat, components
 from ui.chat import USE_CASE, OpenConversation
 from ui.client import Client, Failure
+from ui.fields import Fields
 from ui.session import client
 from ui.texts import t
 
@@ -21,10 +22,10 @@ _MAX_SEARCH = 200
 
 def conversation_list(location: str) -> None:
     """The conversations in one of the places that show them, newest first, with a search."""
-    search = st.text_input(
-        t("chatbot.search"), key=f"chat.search {location}", max_chars=_MAX_SEARCH, icon=":material/search:"
-    )
-    search = (search or "").strip()
+    form = Fields()
+    search = form.text_input(t("chatbot.search"), f"chat.search {location}", _MAX_SEARCH, icon=":material/search:")
+    if form.problem:
+        return
     # A new search begins with its first results.
     count_key = f"chat.shown {location} {search}"
     try:

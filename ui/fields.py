@@ -29,11 +29,11 @@ class Fields:
 
     def text_area(self, label: str, key: str, limit: int, **options: Any) -> str:
         """The text without the space around it, of at most `limit` characters."""
-        return self._limited(label, st.text_area(label, **kept(key), **options), limit)
+        return self.limited(label, st.text_area(label, **kept(key), **options), limit)
 
     def text_input(self, label: str, key: str, limit: int, default: str | None = None, **options: Any) -> str:
         """The line without the space around it, of at most `limit` characters."""
-        return self._limited(label, st.text_input(label, **kept(key, default), **options), limit)
+        return self.limited(label, st.text_input(label, **kept(key, default), **options), limit)
 
     def lines(self, label: str, key: str, most: int, **options: Any) -> list[str] | None:
         """The lines of a text that aren't empty, at most `most`; None if there are none."""
@@ -74,7 +74,8 @@ class Fields:
         if value is None or not low <= value <= high:
             self._problem(t("components.out_of_range", label=label, low=f"{low:,}", high=f"{high:,}"), parent)
 
-    def _limited(self, label: str, text: str | None, limit: int) -> str:
+    def limited(self, label: str, text: str | None, limit: int) -> str:
+        """A widget's text without the space around it; a longer one than `limit` is a problem."""
         stripped = (text or "").strip()
         if len(stripped) > limit:
             counts = {"count": f"{len(stripped):,}", "limit": f"{limit:,}"}

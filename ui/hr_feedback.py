@@ -9,6 +9,7 @@ import streamlit as st
 from ui import components, tab_state
 from ui.api_request import ApiRequest
 from ui.client import Failure
+from ui.fields import Fields
 from ui.session import client
 from ui.texts import t
 
@@ -112,10 +113,12 @@ def _comment_form(turn: Turn) -> None:
     key = f"hr comment {turn.id}"
 
     def send() -> None:
-        turn.rate(helpful=False, comment=st.session_state[key].strip())
+        comment = st.session_state[key].strip()
+        if len(comment) <= _MAX_COMMENT:
+            turn.rate(helpful=False, comment=comment)
 
     with st.form(f"{key} form"):
-        st.text_area(t("hr_qa.comment"), key=key, max_chars=_MAX_COMMENT)
+        Fields().text_area(t("hr_qa.comment"), key, _MAX_COMMENT)
         st.form_submit_button(t("hr_qa.send_comment"), icon=":material/send:", on_click=send)
 
 

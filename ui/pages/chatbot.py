@@ -225,12 +225,13 @@ def _check_title(conversation: OpenConversation) -> bool:
 def _change_form(conversation: OpenConversation) -> None:
     header = conversation.header
     with st.form(f"chat change form {conversation.path}", border=False):
-        title = st.text_input(t("chatbot.name"), header["title"], max_chars=_MAX_TITLE)
+        form = Fields()
+        title = form.limited(t("chatbot.name"), st.text_input(t("chatbot.name"), header["title"]), _MAX_TITLE)
         models = list(dict.fromkeys([header["model"], *model_names.listed("text")]))
         model = st.selectbox(t("chatbot.model"), models, format_func=model_names.label, accept_new_options=True)
         submitted = st.form_submit_button(t("chatbot.save"), type="primary")
-    if submitted:
-        _save(conversation, (title or "").strip(), (model or "").strip())
+    if submitted and not form.problem:
+        _save(conversation, title, (model or "").strip())
     if header.get("instructions"):
         st.caption(t("chatbot.current_instructions"))
         components.model_text(header["instructions"])
