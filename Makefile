@@ -20,7 +20,7 @@ PYTEST = python -m pytest
 UNIT_TESTS = tests/lambda_src tests/project tests/docs tests/dev/tools tests/dev/evaluation tests/dev/credit_model tests/dev/benchmarks clients/tests/unit \
 	tests/ui/test_texts.py tests/ui/test_pages.py
 
-.PHONY: help setup setup-local ui test-ui screenshots local local-stop local-reset test unit coverage test-stacks test-e2e test-credit-peers test-hostile test-use-case lint lint-prose format synth use-case snapshots deploy smoke destroy token doctor callers keys usage lock openapi curl bench bench-chat bench-ingestion soak evaluate credit-model
+.PHONY: help setup setup-local ui test-ui bench-ui screenshots local local-stop local-reset test unit coverage test-stacks test-e2e test-credit-peers test-hostile test-use-case lint lint-prose format synth use-case snapshots deploy smoke destroy token doctor callers keys usage lock openapi curl bench bench-chat bench-ingestion soak evaluate credit-model
 
 help: ## list the commands
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-17s %s\n", $$1, $$2}'
@@ -78,6 +78,9 @@ test-ui: setup ## run the web UI's tests, with a browser
 
 screenshots: setup ## take the screenshots in docs/images
 	@$(PYTEST) -o python_functions="screenshot_*" tests/ui/screenshots.py
+
+bench-ui: setup ## measure the web UI's speed, transfers and memory in a browser
+	@$(PYTEST) -s -o python_functions="measure_*" tests/ui/speed.py
 
 test-e2e: setup-local ## run the smoke test, the end-to-end tests and LangChain's standard tests: make test-e2e [STAGE=local]
 	@python -m dev.tools.smoke --stage $(LOCAL_STAGE)
