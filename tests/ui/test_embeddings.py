@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from tests.ui.app_helpers import click
 from tests.ui.browser import BrowserSession
 from tests.ui.fake_api import ErrorResponse, FakeApi
-from ui.pages.embeddings import cosine_similarities, project_to_plane
+from ui.pages.embeddings import cosine_similarities, drawn_share, project_to_plane
 
 PATH = "embeddings"
 
@@ -83,3 +84,19 @@ def test_a_projection_keeps_distances_in_two_dimensions() -> None:
     points = project_to_plane(np.array([[0.0, 0.0, 1.0], [3.0, 0.0, 1.0], [0.0, 4.0, 1.0]]))
     assert np.linalg.norm(points[1] - points[2]) == pytest.approx(5.0)
     assert project_to_plane(np.array([[0.0, 1.0], [1.0, 0.0]])).shape == (2, 2)
+
+
+def test_the_share_of_what_is_drawn() -> None:
+    flat = np.array([[0.0, 0.0, 1.0], [3.0, 0.0, 1.0], [0.0, 4.0, 1.0]])
+    assert drawn_share(project_to_plane(flat), flat) == pytest.approx(1.0)
+    corners = np.eye(4)
+    assert drawn_share(project_to_plane(corners), corners) == pytest.approx(2 / 3)
+    same = np.ones((3, 2))
+    assert drawn_share(project_to_plane(same), same) == 1.0
+
+
+def test_only_the_first_texts_are_drawn_and_the_page_says_so(app: Callable[..., AppTest]) -> None:
+    page = app("embeddings")
+    page.text_area[0].set_value("\n".join(f"Text {number}" for number in range(30)))
+    click(page, "Embed and compare")
+    assert "The charts show the first 24 of 30 texts." in [caption.value for caption in page.caption]

@@ -101,13 +101,17 @@ def _results(response: Mapping[str, Any], texts: list[str]) -> None:
     charted = texts[:MAX_CHARTED]
     similarities = cosine_similarities(vectors[:MAX_CHARTED])
     components.section(t("embeddings.similarity"))
+    if len(texts) > MAX_CHARTED:
+        st.caption(t("embeddings.charted", most=MAX_CHARTED, count=len(texts)))
     # Both charts show the texts' numbers: the texts themselves would overlap.
     st.html(f'<ol class="numbered">{"".join(f"<li>{html.escape(text)}</li>" for text in charted)}</ol>')
     st.caption(t("embeddings.similarity_lead"))
     st.altair_chart(_heat_map(similarities, charted), theme=None)
     components.section(t("embeddings.map"))
-    st.caption(t("embeddings.map_lead"))
-    st.altair_chart(_map(project_to_plane(vectors[:MAX_CHARTED]), charted), theme=None)
+    points = project_to_plane(vectors[:MAX_CHARTED])
+    share = drawn_share(points, vectors[:MAX_CHARTED])
+    st.caption(f"{t('embeddings.map_lead')} {t('embeddings.map_share', percent=f'{share:.0%}')}")
+    st.altair_chart(_map(points, charted), theme=None)
     with st.expander(t("components.as_table"), icon=":material/table:"):
         st.dataframe(
             pd.DataFrame(
@@ -145,6 +149,13 @@ def project_to_plane(vectors: Any) -> Any:
     points = (left * singular_values)[:, :2]
     # Two vectors have one principal component only.
     return np.pad(points, ((0, 0), (0, 2 - points.shape[1])))
+
+
+def drawn_share(points: Any, vectors: Any) -> float:
+    """The part of the vectors' variance that their points in the plane show, from 0 to 1."""
+    centered = vectors - vectors.mean(axis=0)
+    total = float((centered**2).sum())
+    return min(1.0, float((points**2).sum()) / total) if total else 1.0
 
 
 def _heat_map(similarities: Any, texts: list[str]) -> Any:
