@@ -102,12 +102,13 @@ class OpenConversation:
         return f"/conversations/{self.header['id']}"
 
     def add(self, message: PendingMessage, answer: dict[str, Any]) -> None:
-        """Adds the user's message and its answer."""
+        """Adds the user's message and its answer, unless both were read from the API: a reload reads what it has."""
         sent = {
             "id": f"{_BEFORE}{answer['message']['id']}", "role": "user", "text": message.text, "photos": message.photos,
         }  # fmt: skip
-        self.is_stale = not self._cut(message.replaces)
-        self.messages += [sent, answer["message"]]
+        if not any(shown["id"] == answer["message"]["id"] for shown in self.messages):
+            self.is_stale = not self._cut(message.replaces)
+            self.messages += [sent, answer["message"]]
         self.header = {**self.header, "updatedAt": answer["message"]["createdAt"]}
         self.answer, self.body, self.answer_is_new = answer, message.body, True
         untitled = not self.header["title"]

@@ -7,9 +7,17 @@
   }
 
   const APP = "[data-testid=stApp]";
-  // Streamlit's elements never have texts of users and models in these attributes only.
   const ATTRIBUTES = ["aria-label", "title", "placeholder", "alt"];
-  const OURS = ".stHtml, code, script, style, [data-testid=stIconMaterial]";
+  // Texts of the pages, which are already in the user's language, and those of users and models, which may be the same
+  // as Streamlit's: a document may be called "Open". Keys of Streamlit's own options begin with `__`.
+  const OURS = [
+    ".stHtml, code, script, style, textarea, [data-testid=stIconMaterial]",
+    "[data-testid=stElementContainer] :is(img, [data-testid=stMarkdownContainer]:not([data-testid=stFileUploaderDropzone] *))",
+    "[role=option][data-key]:not([data-key^=__])",
+    "[data-tag] > span, [data-testid=stFileChipName]",
+  ].join();
+  // Named like what they contain, which also has Streamlit's own buttons.
+  const NAMED = "[data-tag], [data-testid=stFileChip]";
   const PHONE = matchMedia("(max-width: 768px)");
   const CHAT = "[data-testid=stChatInputTextArea]";
   const CONTROLS = "button:not(.copy), a, label, [role=button], [role=option], input[type=file]";
@@ -20,12 +28,14 @@
   let texts = {};
   let exact = new Map();
   let patterns = [];
+  let written = new WeakMap();
 
   function use(next) {
     texts = next.texts;
     document.documentElement.lang = next.language;
     exact = new Map(next.streamlit);
     patterns = next.streamlit.filter(([shown]) => shown.includes("{}")).map(([shown, text]) => [pattern(shown), text]);
+    written = new WeakMap();
     banner.textContent = texts.offline;
     translate(document.body);
     connection();
@@ -47,9 +57,18 @@
     return text;
   }
 
+  // A replacement contains names. Replaced again, a name in it may look like Streamlit's.
+  function replacement(node, name, text) {
+    const own = written.get(node);
+    if (own?.[name] === text) return text;
+    const replaced = translated(text);
+    if (replaced !== text) written.set(node, { ...own, [name]: replaced });
+    return replaced;
+  }
+
   function translate(root) {
     if (root.nodeType === Node.TEXT_NODE) return translateNode(root);
-    if (root.nodeType !== Node.ELEMENT_NODE) return;
+    if (root.nodeType !== Node.ELEMENT_NODE || root.closest(OURS)) return;
     const walker = document.createTreeWalker(root, NodeFilter.SHOW_TEXT);
     while (walker.nextNode()) translateNode(walker.currentNode);
     for (const name of ATTRIBUTES) {
@@ -59,14 +78,14 @@
 
   function translateNode(node) {
     if (!node.parentElement || node.parentElement.closest(OURS)) return;
-    const text = translated(node.nodeValue);
+    const text = replacement(node, "text", node.nodeValue);
     if (text !== node.nodeValue) node.nodeValue = text;
   }
 
   function translateAttribute(element, name) {
     const value = element.getAttribute(name);
-    if (!value || element.closest(OURS)) return;
-    const text = translated(value);
+    if (!value || element.closest(OURS) || element.matches(NAMED)) return;
+    const text = replacement(element, name, value);
     if (text !== value) element.setAttribute(name, text);
   }
 
@@ -157,6 +176,18 @@
     const key = event.target.matches("textarea") && draftKey(event.target);
     if (key) sessionStorage.setItem(key, event.target.value);
   });
+
+  // What was sent is the server's: it may clear the text while another page is shown.
+  function forgetDrafts(event) {
+    const form = event.target.closest("[data-testid=stForm]");
+    const sends = event.type === "click"
+      ? event.target.closest("[data-testid=stFormSubmitButton] button")
+      : event.key === "Enter" && (event.ctrlKey || event.metaKey);
+    if (!form || !sends) return;
+    for (const element of form.querySelectorAll("textarea")) sessionStorage.removeItem(draftKey(element));
+  }
+
+  for (const type of ["click", "keydown"]) document.addEventListener(type, forgetDrafts);
 
   function keepDrafts() {
     for (const element of document.querySelectorAll("textarea")) {

@@ -26,13 +26,13 @@ PHOTO = {"name": "pump.png", "mimeType": "image/png", "buffer": png(40, 40, "#24
 LINK = {"contentType": "image/png", "url": "https://bucket.example/photo", "urlExpiresAt": "2026-11-03T23:00:00Z"}
 
 
-def _send(page: Any, text: str) -> None:
+def send(page: Any, text: str) -> None:
     page.get_by_test_id("stChatInputTextArea").fill(text)
     # The button is disabled while a photo uploads; `click` waits.
     page.get_by_test_id("stChatInputSubmitButton").click()
 
 
-def _texts(page: Any) -> list[str]:
+def texts(page: Any) -> list[str]:
     return [message.inner_text() for message in page.locator("p.model-text, .markdown").all()]
 
 
@@ -47,10 +47,10 @@ def test_a_conversation_starts_with_a_message_and_survives_a_reload(
     session = new_session()
     page = session.open(PATH)
     assert session.accessibility_violations() == []
-    _send(page, "Hello there")
+    send(page, "Hello there")
     page.get_by_text("Echo: Hello there").wait_for()
     session.wait_until_idle()
-    assert _texts(page) == ["Hello there", "Echo: Hello there"]
+    assert texts(page) == ["Hello there", "Echo: Hello there"]
     assert page.get_by_text("21 input tokens").count() == 1
     page.wait_for_function(FOCUSED)
     page.get_by_role("heading", level=1, name="Greetings among **friends**").wait_for()
@@ -63,7 +63,7 @@ def test_a_conversation_starts_with_a_message_and_survives_a_reload(
     page.reload()
     page.get_by_text("Echo: And again").wait_for()
     session.wait_until_idle()
-    assert len(_texts(page)) == 4
+    assert len(texts(page)) == 4
     assert len(api.posts("/conversations")) == 1
     assert len({call.key for call in _sent(api)}) == 2
 
@@ -75,7 +75,7 @@ def test_a_streamed_answer_is_shown_while_it_arrives(new_session: Callable[..., 
     chat.streams.append(["It begins", started, 0.2, " and goes on", continued, " and ends."])
     session = new_session()
     page = session.open(PATH, conversation=chat.add("A talk"))
-    _send(page, "Go")
+    send(page, "Go")
     page.get_by_text("It begins", exact=True).wait_for()
     started.set()
     page.get_by_text("It begins and goes on", exact=True).wait_for()
@@ -91,7 +91,7 @@ def test_photos_in_portuguese_on_a_phone(new_session: Callable[..., BrowserSessi
     page = session.open(PATH)
     page.locator("input[type=file]").set_input_files([PHOTO])
     page.get_by_text("pump.png").first.wait_for()
-    _send(page, "O que é isto?")
+    send(page, "O que é isto?")
     page.get_by_text("Echo: O que é isto?").wait_for()
     session.wait_until_idle()
     assert base64.b64decode(_sent(api)[0].body["photos"][0]["data"]).startswith(b"\xff\xd8\xff")
@@ -110,7 +110,7 @@ def test_a_failed_message_is_kept_and_retried_with_the_same_key(
     api.errors.append(ErrorResponse(429, "throttled", "Too many requests.", retry_after=300))
     page.locator("input[type=file]").set_input_files([PHOTO])
     page.get_by_text("pump.png").first.wait_for()
-    _send(page, "What is this?")
+    send(page, "What is this?")
     page.get_by_text("Too many requests at the moment.").wait_for()
     page.get_by_text("You can try again in 2").wait_for()
     session.wait_until_idle()
@@ -133,7 +133,7 @@ def test_an_interrupted_answer_is_reported_and_not_sent_twice(
     chat.streams.append(["Once upon", end])
     session = new_session()
     page = session.open(PATH, conversation=chat.add("A talk"))
-    _send(page, "Tell me a story")
+    send(page, "Tell me a story")
     page.get_by_text("The connection ended before the answer was complete.").wait_for()
     page.get_by_text("Not saved", exact=True).wait_for()
     session.wait_until_idle()
@@ -159,14 +159,14 @@ def test_html_and_markdown_in_an_answer_are_escaped(new_session: Callable[..., B
     chat.streams.append([HOSTILE[:30], 0.3, HOSTILE[30:]])
     session = new_session()
     page = session.open(PATH, conversation="conversation-0")
-    _send(page, "Go")
+    send(page, "Go")
     page.get_by_text("21 input tokens").wait_for()
     session.wait_until_idle()
     page.get_by_role("button", name="Change").click()
     page.get_by_text("The model's instructions:").wait_for()
     # The instructions and the user's two messages are as they were written; Markdown shows no stars.
-    assert _texts(page).count(HOSTILE) == 2
-    assert _texts(page).count(RENDERED) == 2
+    assert texts(page).count(HOSTILE) == 2
+    assert texts(page).count(RENDERED) == 2
     assert page.get_by_role("heading", level=1, name=HOSTILE).count() == 1
     page.get_by_role("button", name="Conversations").click()
     page.get_by_role("button", name="<script>").wait_for()
@@ -210,7 +210,7 @@ def test_switching_between_conversations(new_session: Callable[..., BrowserSessi
     page.get_by_role("button", name="The second").click()
     page.get_by_role("heading", level=1, name="The second").wait_for()
     session.wait_until_idle()
-    assert len(_texts(page)) == 4
+    assert len(texts(page)) == 4
     page.get_by_role("button", name="New conversation").click()
     page.get_by_role("heading", level=1, name="Chat").wait_for()
 
@@ -231,14 +231,14 @@ def test_a_click_during_an_answer_does_not_disturb_it(new_session: Callable[...,
     chat.streams.append(["Half an answer", clicked, " and the rest"])
     session = new_session()
     page = session.open(PATH, conversation=chat.add("A talk"))
-    _send(page, "Go")
+    send(page, "Go")
     page.get_by_text("Half an answer").wait_for()
     page.get_by_text("Português", exact=True).click()
     page.get_by_role("button", name="Parar").wait_for()
     clicked.set()
     page.get_by_text("Half an answer and the rest", exact=True).first.wait_for()
     session.wait_until_idle()
-    assert _texts(page) == ["Go", "Half an answer and the rest"]
+    assert texts(page) == ["Go", "Half an answer and the rest"]
     assert len(_sent(api)) == 1
 
 
@@ -248,20 +248,20 @@ def test_a_stopped_answer_is_kept_as_far_as_it_came(new_session: Callable[..., B
     chat.streams.append(["Once upon a time", never, " and so on"])
     session = new_session()
     page = session.open(PATH, conversation=chat.add("A talk"))
-    _send(page, "Tell me a story")
+    send(page, "Tell me a story")
     page.get_by_text("Once upon a time").wait_for()
     page.get_by_role("button", name="Stop").click()
     page.get_by_text("You stopped this answer.").first.wait_for()
     page.get_by_text("21 input tokens").wait_for()
     session.wait_until_idle()
-    assert _texts(page) == ["Tell me a story", "Once upon a time"]
+    assert texts(page) == ["Tell me a story", "Once upon a time"]
     assert [message["text"] for message in chat.messages["conversation-0"]] == ["Tell me a story", "Once upon a time"]
     assert session.accessibility_violations() == []
     page.reload()
     page.get_by_text("You stopped this answer.").wait_for()
     # Before its first text there is nothing to keep, and the message can be changed.
     chat.streams.append([never, "Too late"])
-    _send(page, "Another story")
+    send(page, "Another story")
     page.get_by_role("button", name="Stop").click()
     page.get_by_text("Stopped before the answer began").wait_for()
     page.get_by_label("Your message").fill("A short story")
@@ -277,7 +277,7 @@ def test_answers_are_written_again_rated_and_copied_and_messages_changed(
     session = new_session()
     session.context.grant_permissions(["clipboard-read", "clipboard-write"])
     page = session.open(PATH, conversation=chat.add("A talk", turns=2))
-    _send(page, "And **more**?")
+    send(page, "And **more**?")
     page.get_by_text("Echo: And more?").wait_for()
     session.wait_until_idle()
     page.get_by_role("button", name="Copy").last.click()
@@ -288,8 +288,8 @@ def test_answers_are_written_again_rated_and_copied_and_messages_changed(
     page.get_by_role("button", name="New answer").click()
     page.get_by_text("A better answer").first.wait_for()
     session.wait_until_idle()
-    assert _texts(page)[-2:] == ["And **more**?", "A better answer"]
-    assert len(_texts(page)) == 6
+    assert texts(page)[-2:] == ["And **more**?", "A better answer"]
+    assert len(texts(page)) == 6
     # The page knows the message by its answer's id only.
     assert _sent(api)[-1].body == {"replaces": "conversation-0-5"}
 
@@ -304,11 +304,11 @@ def test_answers_are_written_again_rated_and_copied_and_messages_changed(
 
     page.get_by_role("button", name="Edit").nth(1).click()
     page.get_by_label("Your message").fill("Another question")
-    assert _texts(page) == ["Question 0", "Answer 0"]
+    assert texts(page) == ["Question 0", "Answer 0"]
     page.get_by_role("button", name="Send", exact=True).click()
     page.get_by_text("Echo: Another question").wait_for()
     session.wait_until_idle()
-    assert _texts(page) == ["Question 0", "Answer 0", "Another question", "Echo: Another question"]
+    assert texts(page) == ["Question 0", "Answer 0", "Another question", "Echo: Another question"]
     assert _sent(api)[-1].body == {"text": "Another question", "replaces": "conversation-0-2"}
 
 
@@ -319,7 +319,7 @@ def test_two_tabs_of_a_long_conversation_show_the_same(
     session = new_session()
     page = session.open(PATH, conversation=chat.add("A talk", turns=12))
     other = new_session().open(PATH, conversation="conversation-0")
-    _send(other, "From another tab")
+    send(other, "From another tab")
     page.get_by_text("Echo: From another tab").wait_for()
     session.wait_until_idle()
     page.mouse.move(600, 400)

@@ -173,3 +173,51 @@ def test_every_text_is_translated(new_session: Callable[..., BrowserSession], ap
         for use_case, by_language in shown.items()
     }
     assert {use_case: texts for use_case, texts in untranslated.items() if texts} == {}
+
+
+def test_names_like_texts_of_streamlit_stay_as_they_are(
+    new_session: Callable[..., BrowserSession], api: FakeApi
+) -> None:
+    names = {"Open", "Select all", "Some files are not allowed."}
+    for name in names:
+        api.services["hr-qa"].add(name)
+    for title in ("Stop", "Add: milk"):
+        api.services["chatbot"].add(title)
+    session = new_session(language="pt")
+    page = session.open("hr-qa")
+    search = page.get_by_test_id("stMultiSelect").get_by_role("combobox")
+    search.click()
+    options = page.get_by_role("option")
+    assert set(options.all_inner_texts()) == {"Escolher todos", *names}
+    options.filter(has_text="Some files").click()
+    page.keyboard.press("Escape")
+    # Streamlit's own button is translated, but not the name in it.
+    page.get_by_role("button", name="Retirar Some files are not allowed.", exact=True).wait_for()
+    tag = page.locator("[data-tag]")
+    assert tag.inner_text() == tag.get_attribute("aria-label") == "Some files are not allowed."
+    page.locator("input[type=file]").set_input_files([{"name": "Upload", "mimeType": "text/html", "buffer": b"a"}])
+    page.get_by_role("button", name="Retirar Upload").wait_for()
+    assert page.get_by_test_id("stFileChipName").inner_text() == "Upload"
+    page = session.open("chatbot")
+    page.get_by_role("button", name="Stop").wait_for()
+    assert page.get_by_role("button", name="Add: milk").count() == 1
+
+
+def test_an_answered_question_does_not_come_back_as_a_draft(
+    new_session: Callable[..., BrowserSession], api: FakeApi
+) -> None:
+    api.services["hr-qa"].add("Handbook.pdf")
+    session = new_session()
+    page = session.open("hr-qa")
+    page.get_by_role("textbox").first.fill("How many days?")
+    api.may_respond.clear()
+    page.get_by_role("textbox").first.press("Control+Enter")
+    session.wait_for(lambda: bool(api.posts("/questions")))
+    page.get_by_role("link", name="Images").click()
+    page.get_by_role("heading", level=1, name="Images").wait_for()
+    session.wait_until_idle()
+    api.may_respond.set()
+    page.get_by_role("link", name="HR").click()
+    page.locator(".markdown").wait_for()
+    session.wait_until_idle()
+    assert page.get_by_role("textbox").first.input_value() == ""
