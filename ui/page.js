@@ -23,6 +23,7 @@
   const CONTROLS = "button:not(.copy), a, label, [role=button], [role=option], input[type=file]";
   const SENDS_ON_ENTER = `input, ${CHAT}`;
   const DRAFT = "draft ";
+  const USER = "drafts of";
   const BUSY_MILLISECONDS = 1000;
   const COPIED_MILLISECONDS = 2000;
   let texts = {};
@@ -32,6 +33,7 @@
 
   function use(next) {
     texts = next.texts;
+    forgetOthers(next.user);
     document.documentElement.lang = next.language;
     exact = new Map(next.streamlit);
     patterns = next.streamlit.filter(([shown]) => shown.includes("{}")).map(([shown, text]) => [pattern(shown), text]);
@@ -170,6 +172,13 @@
     const keyed = element.closest("[class*=st-key-]");
     const name = [...(keyed?.classList ?? [])].find((item) => item.startsWith("st-key-"));
     return name && `${DRAFT}${location.pathname} ${name}`;
+  }
+
+  // Another person may sign in to the same browser tab.
+  function forgetOthers(user) {
+    if (sessionStorage.getItem(USER) === user) return;
+    for (const key of Object.keys(sessionStorage)) if (key.startsWith(DRAFT)) sessionStorage.removeItem(key);
+    sessionStorage.setItem(USER, user);
   }
 
   document.addEventListener("input", (event) => {

@@ -141,6 +141,17 @@ def test_drafts_survive_other_pages_and_a_reload(new_session: Callable[..., Brow
     assert notes.input_value() != "The pump lost pressure."
 
 
+def test_drafts_of_another_user_are_forgotten(new_session: Callable[..., BrowserSession]) -> None:
+    session = new_session()
+    page = session.open("summarization")
+    page.get_by_role("textbox").first.fill("Ana's notes")
+    page.evaluate("sessionStorage.setItem('drafts of', 'ana')")
+    page.reload()
+    page.get_by_role("heading", level=1).wait_for()
+    session.wait_until_idle()
+    assert page.get_by_role("textbox").first.input_value() == ""
+
+
 def test_the_menu_of_a_phone_closes_after_a_choice(new_session: Callable[..., BrowserSession]) -> None:
     session = new_session(width=400)
     page = session.open()
