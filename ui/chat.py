@@ -32,6 +32,7 @@ TITLE_CHECK_SECONDS = 2.0
 _WAIT_SECONDS = 0.1
 # How long to wait for the rest of an answer that was stopped. The API notices a stop within about a second.
 _STOP_SECONDS = 10.0
+_STOP_ATTEMPTS = 4
 # Marks the id of a message of which only the answer's id is known.
 _BEFORE = "before "
 
@@ -208,6 +209,8 @@ def create(first_message: PendingMessage, settings: Mapping[str, Any]) -> None:
 def send(conversation: OpenConversation, message: PendingMessage, show: Callable[[str], None]) -> None:
     """Sends `message`, if no earlier run has, and waits for its answer. `show` receives the answer so far."""
     call = _sent(conversation, message, client())
+    if call is None:
+        return
     shown = ""
     while not wait([call.response], _WAIT_SECONDS).done:
         if call.text != shown:
@@ -218,10 +221,11 @@ def send(conversation: OpenConversation, message: PendingMessage, show: Callable
     finish(conversation, message)
 
 
-def _sent(conversation: OpenConversation, message: PendingMessage, api: Client) -> Call:
+def _sent(conversation: OpenConversation, message: PendingMessage, api: Client) -> Call | None:
+    """The request; None if the user stopped the message before it was sent."""
     # A click starts another run while the one before may still be ending.
     with message.lock:
-        if message.call is None:
+        if message.call is None and message.running:
             message.partial_answer, message.failure = "", None
             path = f"{conversation.path}/messages"
             key = message.key(f"{path}/stream", message.body)
@@ -260,16 +264,25 @@ def _is_given_up(conversation: OpenConversation, message: PendingMessage) -> boo
 
 def stop(conversation: OpenConversation, message: PendingMessage) -> None:
     """Stops the answer. The page waits neither for that nor for the answer."""
-    if message.call is not None and message.stopped_text is None:
-        message.stopped_text, message.stopped_at = message.call.text, time.monotonic()
-        arguments = (client(), f"{conversation.path}/stop")
-        threading.Thread(target=_post_stop, args=arguments, daemon=True).start()
+    api = client()
+    with message.lock:
+        if message.call is None:
+            # The click came before the request was sent.
+            message.failed(Failure("stopped"))
+        elif message.stopped_text is None:
+            message.stopped_text, message.stopped_at = message.call.text, time.monotonic()
+            arguments = (api, f"{conversation.path}/stop", message.call)
+            threading.Thread(target=_post_stop, args=arguments, daemon=True).start()
 
 
-def _post_stop(api: Client, path: str) -> None:
-    # If it fails, the answer goes on and is shown complete.
-    with suppress(Failure):
-        api.post(USE_CASE, path, {})
+def _post_stop(api: Client, path: str, call: Call) -> None:
+    """Asks the API to stop. Again while the answer goes on: the first time, it may not have begun."""
+    for _ in range(_STOP_ATTEMPTS):
+        # If it fails, the answer goes on and is shown complete.
+        with suppress(Failure):
+            api.post(USE_CASE, path, {})
+        if wait([call.response], _STOP_SECONDS / _STOP_ATTEMPTS).done:
+            return
 
 
 def replace(conversation: OpenConversation, message: Mapping[str, Any], *, again: bool) -> None:

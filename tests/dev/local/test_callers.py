@@ -126,9 +126,9 @@ def test_a_deployed_stages_data_moves_to_the_role_of_its_sessions(target: Target
     assert [finding.level for finding in moved] == ["ok", "ok"], moved
     assert list(run(stores, principals, Decisions(), apply=True)) == []
 
-    assert [message.text for message in conversations.messages(role, conversation.id)] == ["user", "assistant"]
+    assert [message.text for message in conversations.messages(role, conversation).values()] == ["user", "assistant"]
     assert conversations.get(role, conversation.id).title == "Pumps"
-    assert not conversations.messages(ANA, conversation.id)
+    assert not conversations.messages(ANA, conversation)
     assert documents.get(old, document) is None
     stored = documents.get(new, document)
     assert stored

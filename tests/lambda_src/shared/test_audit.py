@@ -503,6 +503,7 @@ def test_links_forms_and_keys_of_every_response_are_marked() -> None:
             (name, "url")
             for name in ("MessagePhoto", "File", "Image", "ImageAnswer", "Document", "DocumentAnswer", "Upload")
         ),
+        *((name, "thumbnail_url") for name in ("Image", "ImageAnswer")),
         *(("Upload", "fields"), ("NewKey", "key"), ("ExportAnswer", "url")),
     }
     assert NOT_AUDITED.extra == {"audited": False}
