@@ -24,13 +24,15 @@ _MENU_WIDTH = 420
 _STOP_CHECK_SECONDS = 0.5
 # The input is disabled, and loses the focus, while an answer arrives. On phones the keyboard would hide the answer.
 _FOCUS_INPUT = """<script>{
-  let attempts = 0;
+  let attempts = 0, focused = 0;
   const timer = setInterval(() => {
-    const input = document.querySelector("[data-testid=stChatInputTextArea]");
-    const idle = [null, document.body].includes(document.activeElement) && matchMedia("(pointer: fine)").matches;
-    if (idle && input && !input.disabled) input.focus();
-    else if (idle && ++attempts < 200) return;
-    clearInterval(timer);
+    const input = document.querySelector("[data-testid=stChatInputTextArea]:not(:disabled)");
+    const active = document.activeElement;
+    const idle = [null, document.body].includes(active) && matchMedia("(pointer: fine)").matches;
+    if (idle && input) input.focus();
+    // Streamlit may replace the input right after it got the focus.
+    if (input && (idle || active === input)) focused++;
+    if ((!idle && active !== input) || focused > 40 || ++attempts > 240) clearInterval(timer);
   }, 50);
 }</script>"""
 # Presses a hidden button while the page is visible: Streamlit's own timers also run in tabs that nobody looks at.
