@@ -125,6 +125,6 @@ def _written(text: str) -> str:
 
 
 def _safe_photos(document: Document) -> list[tuple[str, bytes]]:
-    """The photos as upright JPEGs, made in another process: whoever calls the API may have sent anything."""
+    """The photos as upright JPEGs, made in another process: the API keeps photos as they were sent."""
     converted = ((description, convert(photo)) for description, photo in document.photos)
     return [(description, photo.data) for description, photo in converted if not photo.refusal]

@@ -51,7 +51,7 @@ def edit_form(request: ApiRequest, summary: Mapping[str, Any]) -> None:
     elif saved:
         _save(request, summary, report)
     elif _editing()["newest"] > _editing()["base"]:
-        st.warning(t("summarization.changed_meanwhile"), icon=":material/sync_problem:")
+        st.warning(t("summarization.other_version"), icon=":material/sync_problem:")
 
 
 def _report_fields(fields: Fields, summary: Mapping[str, Any]) -> dict[str, Any]:
@@ -94,8 +94,9 @@ def _save(request: ApiRequest, summary: Mapping[str, Any], report: Mapping[str, 
         body = {"report": report, "expectedVersion": _editing()["newest"]}
         corrected = client().patch(USE_CASE, path, body)
     except Failure as failure:
-        if failure.code != "conflict" or not _keep_both(request, path):
-            components.error_box(failure, "edit")
+        if failure.code == "conflict" and _keep_both(request, path):
+            st.rerun()
+        components.error_box(failure, "edit")
         return
     lists.forget(USE_CASE)
     _close()
@@ -114,7 +115,6 @@ def _keep_both(request: ApiRequest, path: str) -> bool:
     _editing()["newest"] = newest["version"]
     lists.forget(USE_CASE)
     request.replace_response(newest)
-    st.rerun()
     return True
 
 
