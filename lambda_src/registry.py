@@ -151,6 +151,7 @@ USE_CASES = (
         name="summarization",
         title="Summarization",
         models=(ModelSetting(name="summarization", purpose="text", defaults=(_TEXT,)),),
+        files=True,
     ),
     UseCase(
         name="embeddings",

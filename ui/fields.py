@@ -27,17 +27,17 @@ class Fields:
     def __init__(self) -> None:
         self.problem: str | None = None
 
-    def text_area(self, label: str, key: str, limit: int, **options: Any) -> str:
+    def text_area(self, label: str, key: str, limit: int, default: str | None = None, **options: Any) -> str:
         """The text without the space around it, of at most `limit` characters."""
-        return self.limited(label, st.text_area(label, **kept(key), **options), limit)
+        return self.limited(label, st.text_area(label, **kept(key, default), **options), limit)
 
     def text_input(self, label: str, key: str, limit: int, default: str | None = None, **options: Any) -> str:
         """The line without the space around it, of at most `limit` characters."""
         return self.limited(label, st.text_input(label, **kept(key, default), **options), limit)
 
-    def lines(self, label: str, key: str, most: int, **options: Any) -> list[str] | None:
+    def lines(self, label: str, key: str, most: int, default: str | None = None, **options: Any) -> list[str] | None:
         """The lines of a text that aren't empty, at most `most`; None if there are none."""
-        lines = [line for line in (st.text_area(label, **kept(key), **options) or "").splitlines() if line]
+        lines = [line for line in (st.text_area(label, **kept(key, default), **options) or "").splitlines() if line]
         if len(lines) > most:
             self._problem(t("components.too_many_lines", label=label, count=len(lines), most=most), st)
         return lines or None
@@ -73,6 +73,11 @@ class Fields:
     def _in_range(self, label: str, value: float | None, low: float, high: float, parent: Any) -> None:
         if value is None or not low <= value <= high:
             self._problem(t("components.out_of_range", label=label, low=f"{low:,}", high=f"{high:,}"), parent)
+
+    def require(self, label: str, text: str) -> None:
+        """An empty text is a problem."""
+        if not text:
+            self._problem(t("components.required", label=label), st)
 
     def limited(self, label: str, text: str | None, limit: int) -> str:
         """A widget's text without the space around it; a longer one than `limit` is a problem."""

@@ -56,7 +56,7 @@ class UseCase(NamedTuple):
 
 USE_CASES = (
     UseCase("image_generation", ("bedrock-runtime", "dynamodb", "s3"), "stability.stable-image-core-v1:1", "/images"),
-    UseCase("summarization", ("bedrock-runtime", "dynamodb"), "us.amazon.nova-lite-v1:0", "/summaries"),
+    UseCase("summarization", ("bedrock-runtime", "dynamodb", "s3"), "us.amazon.nova-lite-v1:0", "/summaries"),
     UseCase("embeddings", ("bedrock-runtime", "dynamodb"), "amazon.titan-embed-text-v2:0", "/embeddings"),
     UseCase("credit_risk", ("dynamodb", "s3", "sqs"), "", "/scores"),
 )

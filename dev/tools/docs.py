@@ -74,6 +74,7 @@ def architecture_diagram(use_cases: Sequence[UseCase] = USE_CASES) -> str:
         "    hr_qa --> search & files & queue",
         "    chatbot --> files & queue",
         "    image_generation --> files",
+        "    summarization --> files",
         "    credit_risk --> files",
         "    lifecycle --> models",
         "```",

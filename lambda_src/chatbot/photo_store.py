@@ -17,7 +17,7 @@ from lambda_src.chatbot.models import MessagePhoto
 from lambda_src.shared import aws
 from lambda_src.shared.ids import timestamp
 from lambda_src.shared.observability import logger
-from lambda_src.shared.photos import ContentType, Photo, photo_format
+from lambda_src.shared.photos import Photo, photo_type
 
 PREFIX = "photos"
 URL_SECONDS = 3600
@@ -25,8 +25,6 @@ URL_SECONDS = 3600
 READERS = 8
 # Of one deletion, and of one listing.
 MAX_KEYS = 1_000
-
-_CONTENT_TYPES: dict[str, ContentType] = {"jpeg": "image/jpeg", "png": "image/png", "webp": "image/webp"}
 
 
 class PhotoStore:
@@ -99,10 +97,8 @@ class PhotoStore:
 
 def describe(photo: Photo, message: int) -> StoredPhoto:
     """What the message with that number stores of a photo."""
-    image_format = photo_format(photo.data)
-    assert image_format, "photos are validated before they are stored"
     digest = hashlib.sha256(photo.data).hexdigest()
-    return StoredPhoto(digest, _CONTENT_TYPES[image_format], len(photo.data), message)
+    return StoredPhoto(digest, photo_type(photo.data), len(photo.data), message)
 
 
 def photo_key(conversation_id: str, photo: StoredPhoto) -> str:

@@ -108,7 +108,7 @@ class IdempotencyStore(Table):
         return [
             {"Update": {"TableName": self._table, **self._completion(claim, status, parts)}},
             *[{"Put": {"TableName": self._table, "Item": link}} for link in links],
-            *[{"ConditionCheck": self._not_deleted(resource)} for resource in dict.fromkeys(resources)],
+            *[self.require_not_deleted(resource) for resource in dict.fromkeys(resources)],
         ]
 
     def forget(self, resource: str) -> None:
@@ -117,6 +117,10 @@ class IdempotencyStore(Table):
         expires_at = int(self._now()) + KEPT_SECONDS
         self._call("put_item", Item={**item_key(partition, _DELETED), **to_item({"expiresAt": expires_at})})
         self._erase_linked(partition)
+
+    def require_not_deleted(self, resource: str) -> dict[str, Any]:
+        """A write of a transaction that fails once `forget` was called for the resource."""
+        return {"ConditionCheck": self._not_deleted(resource)}
 
     def forget_details(self, resource: str, details: Collection[str]) -> None:
         """Erases the kept responses that contain these details of a resource. The resource remains."""

@@ -14,6 +14,7 @@ MAX_PHOTO_BYTES = 4 * 1024 * 1024
 MAX_IMAGE_BYTES = 3_750_000
 # 4 MB of photos are 5.6 million characters of base64, and Lambda's limit for a request is 6 MB.
 MAX_BODY_BYTES = 5_800_000
+_CONTENT_TYPES: dict[str, ContentType] = {"jpeg": "image/jpeg", "png": "image/png", "webp": "image/webp"}
 
 
 class Photo(RequestModel):
@@ -30,6 +31,13 @@ def photo_format(data: bytes) -> str | None:
     if data.startswith(b"\x89PNG\r\n\x1a\n"):
         return "png"
     return "webp" if data[:4] == b"RIFF" and data[8:12] == b"WEBP" else None
+
+
+def photo_type(data: bytes) -> ContentType:
+    """The content type of a validated photo, from its first bytes."""
+    image_format = photo_format(data)
+    assert image_format, "photos are validated before they are stored"
+    return _CONTENT_TYPES[image_format]
 
 
 def photo_blocks(photos: Sequence[Photo], model: Model) -> list[dict[str, Any]]:

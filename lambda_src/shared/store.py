@@ -49,10 +49,7 @@ class RecordStore(Table):
 
     def get(self, caller: str, record_id: str) -> Any:
         """Raises `NotFound` for an id that is not the caller's, or whose record has expired."""
-        item = self._get(self._key(caller, record_id))
-        if item is None or self._expired(item):
-            raise NotFound("There is nothing of yours with this id.")
-        return self._record(item)
+        return self._record(self._item(caller, record_id))
 
     def delete(self, caller: str, record_id: str) -> None:
         self._call("delete_item", Key=self._key(caller, record_id))
@@ -67,6 +64,13 @@ class RecordStore(Table):
         """As `page`, with those that have expired and are not deleted yet."""
         page = self._query(self._partition(caller), limit=limit, cursor=cursor)
         return [self._record(item) for item in page.items], page.cursor
+
+    def _item(self, caller: str, record_id: str) -> Item:
+        """Raises `NotFound`, as `get` does."""
+        item = self._get(self._key(caller, record_id))
+        if item is None or self._expired(item):
+            raise NotFound("There is nothing of yours with this id.")
+        return item
 
     def _expired(self, item: Item) -> bool:
         return "expiresAt" in item and int(item["expiresAt"]["N"]) <= self._now()

@@ -90,11 +90,13 @@ class Table:
         last = answer.get("LastEvaluatedKey")
         return ItemPage(answer["Items"], last["sk"]["S"] if last else None)
 
-    def _items(self, partition: str, between: tuple[str, str] | None = None) -> Iterator[Item]:
+    def _items(
+        self, partition: str, between: tuple[str, str] | None = None, *, consistent: bool = False
+    ) -> Iterator[Item]:
         """All items of a partition, or those between two sort keys, in their order."""
         cursor: str | None = None
         while True:
-            page = self._query(partition, cursor=cursor, between=between, forward=True)
+            page = self._query(partition, cursor=cursor, between=between, forward=True, consistent=consistent)
             yield from page.items
             cursor = page.cursor
             if cursor is None:

@@ -16,11 +16,24 @@ from lambda_src.shared.observability import logger
 from lambda_src.shared.photos import photo_blocks
 from lambda_src.shared.schemas import ListQuery, Usage
 from lambda_src.shared.settings import Settings
-from lambda_src.shared.store import RecordStore
 from lambda_src.shared.structured import ask
-from lambda_src.summarization.models import CreateSummary, Report, SummaryAnswer, SummaryList, SummaryRecord
+from lambda_src.summarization.models import (
+    CorrectSummary,
+    CreateSummary,
+    Report,
+    Summary,
+    SummaryAnswer,
+    SummaryList,
+    SummaryRecord,
+    SummaryVersion,
+    SummaryVersions,
+)
+from lambda_src.summarization.photo_store import PhotoStore
+from lambda_src.summarization.store import SummaryStore
 
 MAX_TOKENS = 2000
+# Storing five photos takes about half a second. With less time left it would not finish.
+SAVE_SECONDS = 1.0
 
 AUDIENCES = {
     "technician": "a technician who takes over the work: exact, with readings and part numbers",
@@ -39,10 +52,17 @@ OWN_LANGUAGE = "Write in the report's own language."
 class SummaryService:
     """The operations of summarization's route table."""
 
-    def __init__(self, settings: Settings, bedrock: Bedrock, store: RecordStore | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        bedrock: Bedrock,
+        store: SummaryStore | None = None,
+        photos: PhotoStore | None = None,
+    ) -> None:
         self._settings = settings
         self._bedrock = bedrock
-        self._store = store or RecordStore(settings.table_name, "summary", SummaryRecord, days=settings.record_days)
+        self._store = store or SummaryStore(settings.table_name, days=settings.record_days)
+        self._photos = photos or PhotoStore(str(settings.bucket_name))
 
     def create_summary(self, context: Context, *, body: CreateSummary) -> SummaryAnswer:
         """Raises `InvalidRequest`, `TooLarge`, `Refused`, `ModelFailed`."""
@@ -61,10 +81,31 @@ class SummaryService:
             created_at=timestamp(),
         )
         context.idempotency.keep_with(record.id)
-        self._store.put(context.caller, record.id, record)
+        self._save(context, record, body)
         if self._settings.payload_logging:
             logger.info("payload", request_id=context.request_id, text=body.text, report=structs.asdict(record.report))
-        return _answer(record, context)
+        return self._answer(record, context)
+
+    def _save(self, context: Context, record: SummaryRecord, body: CreateSummary) -> None:
+        """Stores the photos and then the record: all of it or nothing."""
+        if not body.photos:
+            self._store.put(context.caller, record.id, record)
+            return
+        context.deadline.require(SAVE_SECONDS)
+        try:
+            record.photo_types = self._photos.put(context.caller, record.id, body.photos)
+            self._store.put(context.caller, record.id, record)
+        except Exception:
+            self._clean_up(context.caller, record.id)
+            raise
+
+    def _clean_up(self, caller: str, record_id: str) -> None:
+        try:
+            self._store.delete(caller, record_id)
+            self._photos.erase(caller, record_id)
+        except Exception as error:
+            # The caller gets the first failure; this one is logged only.
+            logger.warning("report not cleaned up", report=record_id, error=type(error).__name__)
 
     def _report(self, context: Context, invocation: Invocation, body: CreateSummary) -> Report:
         report: Report = ask(
@@ -85,18 +126,43 @@ class SummaryService:
     def list_summaries(self, context: Context, *, query: ListQuery) -> SummaryList:
         """The caller's reports, newest first."""
         records, cursor = self._store.page(context.caller, query.limit, query.cursor)
-        items = [structs.replace(record, report=inert_report(record.report)) for record in records]
+        items = [Summary(**self._fields(record, context)) for record in records]
         return SummaryList(items=items, next_cursor=cursor or UNSET, request_id=context.request_id)
 
     def get_summary(self, context: Context, *, id: str) -> SummaryAnswer:
         """Raises `NotFound`."""
-        return _answer(self._store.get(context.caller, id), context)
+        return self._answer(self._store.get(context.caller, id), context)
+
+    def correct_summary(self, context: Context, *, id: str, body: CorrectSummary) -> SummaryAnswer:
+        """Raises `NotFound`, `Conflict`."""
+        fields = {name: value for name, value in structs.asdict(body.report).items() if value is not None}
+        record = self._store.correct(context.caller, id, Report(**fields), expected_version=body.expected_version)
+        return self._answer(record, context)
+
+    def list_versions(self, context: Context, *, id: str) -> SummaryVersions:
+        """All versions of a report, newest first. Raises `NotFound`."""
+        items = [
+            SummaryVersion(record.version, inert_report(record.report), record.edited_at or record.created_at)
+            for record in self._store.versions(context.caller, id)
+        ]
+        return SummaryVersions(items=items, request_id=context.request_id)
 
     def delete_summary(self, context: Context, *, id: str) -> None:
         """Raises `NotFound`."""
-        self._store.get(context.caller, id)
+        record: SummaryRecord = self._store.get(context.caller, id)
         IdempotencyStore.of(self._store).forget(id)
+        if record.photo_types:
+            self._photos.erase(context.caller, id)
         self._store.delete(context.caller, id)
+
+    def _answer(self, record: SummaryRecord, context: Context) -> SummaryAnswer:
+        return SummaryAnswer(**self._fields(record, context), request_id=context.request_id)
+
+    def _fields(self, record: SummaryRecord, context: Context) -> dict[str, Any]:
+        """The fields of a `Summary`."""
+        fields = {**structs.asdict(record), "report": inert_report(record.report)}
+        del fields["photo_types"]
+        return {**fields, "photos": self._photos.links(context.caller, record)}
 
 
 def fit_lines(text: str, lines: int) -> str:
@@ -131,8 +197,3 @@ def _content(body: CreateSummary, invocation: Invocation) -> list[dict[str, Any]
         raise InvalidRequest.at("body", "needs a text, photos, or both")
     blocks = photo_blocks(body.photos, invocation.model)
     return [*blocks, {"text": fence(body.text, "report")}] if body.text else blocks
-
-
-def _answer(record: SummaryRecord, context: Context) -> SummaryAnswer:
-    fields = {**structs.asdict(record), "report": inert_report(record.report)}
-    return SummaryAnswer(**fields, request_id=context.request_id)

@@ -38,6 +38,27 @@ def test_a_photo_alone(caller: Any) -> None:
     photo = {"contentType": "image/png", "data": base64.b64encode(png(64, 48)).decode()}
     response = summarize(caller, photos=[photo])
     assert response.status == 201, response.raw
+    path = f"/summaries/{response.body['id']}"
+    (kept,) = caller.call("GET", "summarization", path).body["photos"]
+    assert kept["contentType"] == "image/png"
+    assert caller.call("DELETE", "summarization", path).status == 204
+
+
+def test_a_report_is_corrected(caller: Any) -> None:
+    created = summarize(caller, text="The pump leaks at the seal.").body
+    path = f"/summaries/{created['id']}"
+    body = {"report": {**created["report"], "title": "Pump 4 leaks"}, "expectedVersion": 1}
+    corrected = caller.call("PATCH", "summarization", path, body)
+    assert (corrected.status, corrected.body["version"]) == (200, 2), corrected.raw
+    late = caller.call("PATCH", "summarization", path, {**body, "report": {**created["report"], "title": "Other"}})
+    assert (late.status, late.code) == (409, "conflict")
+
+    versions = caller.call("GET", "summarization", f"{path}/versions").body["items"]
+    assert [version["version"] for version in versions] == [2, 1]
+    assert versions[1]["report"] == created["report"]
+    assert caller.call("GET", "summarization", path).body["report"]["title"] == "Pump 4 leaks"
+    assert caller.call("DELETE", "summarization", path).status == 204
+    assert caller.call("GET", "summarization", f"{path}/versions").code == "not_found"
 
 
 def test_a_file_that_is_not_a_photo(caller: Any) -> None:

@@ -29,8 +29,10 @@ from lambda_src.registry import USE_CASES
 from lambda_src.shared.bedrock import Bedrock
 from lambda_src.shared.routes import Route
 from lambda_src.shared.store import RecordStore
-from lambda_src.summarization.models import SummaryRecord
+from lambda_src.summarization.models import CorrectedReport
+from lambda_src.summarization.photo_store import PhotoStore
 from lambda_src.summarization.service import SummaryService
+from lambda_src.summarization.store import SummaryStore
 from tests.fakes import (
     FakeBucket,
     FakeModel,
@@ -66,6 +68,11 @@ NOT_READ = {
     "replaces": "the id of a message; any other is a conflict",
     "search": "compared with what is stored",
     "sha256": "a checksum in hexadecimal",
+    **{
+        f"report.{field.encode_name}": "no model reads a report that its author corrected"
+        for field in msgspec.structs.fields(CorrectedReport)
+        if field.name != "severity"
+    },
     "parameters.stopSequences": "compared with the model's output by Bedrock; not part of the prompt",
 }
 
@@ -241,7 +248,8 @@ def hr_qa(model: Recorder) -> QaService:
 
 def summarization(model: Recorder) -> SummaryService:
     stage = settings(**GUARDRAIL)
-    return SummaryService(stage, Bedrock(stage, model), RecordStore("t", "summary", SummaryRecord, FakeTable()))
+    store, photos = SummaryStore("t", FakeTable()), PhotoStore("bucket", FakeBucket())
+    return SummaryService(stage, Bedrock(stage, model), store, photos)
 
 
 def image_generation(model: Recorder) -> ImageService:

@@ -231,11 +231,11 @@ def test_buckets_log_access_and_keep_versions_with_the_data(assembly: Assembly) 
     for template in assembly.templates:
         keeps_data = settings_for(template).keeps_data
         logging = [item for item in template.properties("AWS::S3::Bucket") if "LoggingConfiguration" in item]
-        stored = ("image-generation", "hr-qa", "chatbot", "credit-risk", CALLER_DATA)
+        stored = ("image-generation", "hr-qa", "chatbot", "credit-risk", "summarization", CALLER_DATA)
         own = template.name.endswith(stored) and not settings_for(template).existing_bucket(use_case_of(template))
         assert len(logging) == own
-        # Deleted conversations must not remain as old versions, nor archives.
-        versioned = keeps_data and not template.name.endswith(("chatbot", CALLER_DATA))
+        # Deleted conversations and photos of reports must not remain as old versions, nor archives.
+        versioned = keeps_data and not template.name.endswith(("chatbot", "summarization", CALLER_DATA))
         for bucket in logging:
             assert ("VersioningConfiguration" in bucket) == versioned
 

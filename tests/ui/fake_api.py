@@ -315,48 +315,6 @@ def _missing() -> dict[str, Any]:
     raise ErrorResponse(404, "not_found", "Nothing has this id.")
 
 
-class Summarization:
-    """Summarization: the text's first line is the report's title."""
-
-    url = ""
-
-    def __init__(self) -> None:
-        self.summaries: list[dict[str, Any]] = []
-        self.report_fields: dict[str, Any] = {}
-        """Replace fields of the next reports."""
-
-    def create_summary(self, body: Any) -> dict[str, Any]:
-        summary = {
-            "id": f"summary-{len(self.summaries)}",
-            "report": {
-                "title": (body.text or "A photo's report").strip().splitlines()[0][:60],
-                "summary": "The pump tripped on over-temperature.\nIt stays out of service until the bearing is in.",
-                "language": body.language or "en", "severity": "high",
-                "equipment": "Booster pump P-204, Harland VX-80", "location": "Pump hall B",
-                "occurredAt": "3 November 2026, 06:55",
-                "symptoms": ["Drive-side bearing at 96 °C", "Grinding noise by hand"],
-                "causes": ["Oil lost through a cracked seal"], "actionsTaken": ["Replaced the oil seal (4471-S)"],
-                "actionsNeeded": ["Fit the bearing", "Laser alignment before restart"],
-                "parts": ["Bearing 6311-2Z/C3, two pieces"], "safety": ["The coupling guard was off"],
-                "missing": ["Who took the guard off"], **self.report_fields,
-            },
-            "model": "us.anthropic.claude-haiku-4-5-20251001-v1:0",
-            "usage": {"inputTokens": 812, "outputTokens": 240},
-            "createdAt": timestamp(len(self.summaries)),
-        }  # fmt: skip
-        self.summaries.append(summary)
-        return summary
-
-    def list_summaries(self, query: Any) -> dict[str, Any]:
-        return page_of(self.summaries[::-1], query)
-
-    def get_summary(self, id: str) -> dict[str, Any]:
-        return next((summary for summary in self.summaries if summary["id"] == id), None) or missing()
-
-    def delete_summary(self, id: str) -> None:
-        self.summaries = [summary for summary in self.summaries if summary["id"] != id]
-
-
 class Embeddings:
     """Embeddings: hashes of the words, so that similar texts have similar vectors."""
 
@@ -529,6 +487,7 @@ def services() -> dict[str, Any]:
     from tests.ui.fake_hr_qa import HrQa
     from tests.ui.fake_images import ImageGeneration
     from tests.ui.fake_playground import Playground
+    from tests.ui.fake_summarization import Summarization
     from tests.ui.fake_usage import Usage
 
     return {

@@ -6,14 +6,19 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import docx
+import msgspec
 from PIL import Image
 from pillow_heif import from_pillow
 from streamlit.testing.v1 import AppTest
 
 from lambda_src.shared.photos import MAX_PHOTO_BYTES
+from lambda_src.summarization.models import MAX_ITEMS, MAX_LINE, CorrectSummary
+from lambda_src.summarization.store import MAX_VERSIONS
 from tests.ui.app_helpers import click, html, warnings
 from tests.ui.browser import BrowserSession
 from tests.ui.fake_api import HOSTILE, ErrorResponse, FakeApi, png
+from ui import report_versions
 from ui.photos import MAX_MEGABYTES
 
 PATH = "summarization"
@@ -110,6 +115,124 @@ def _sizes(api: FakeApi) -> list[tuple[int, int]]:
     data = [base64.b64decode(photo["data"]) for photo in api.posts("/summaries")[-1].body["photos"]]
     assert sum(map(len, data)) <= MAX_PHOTO_BYTES
     return [Image.open(io.BytesIO(photo)).size for photo in data]
+
+
+def test_a_report_with_a_photo_is_corrected_and_downloaded(
+    new_session: Callable[..., BrowserSession], api: FakeApi
+) -> None:
+    session = new_session()
+    page = session.open(PATH)
+    page.locator("input[type=file]").set_input_files([_of_a_phone()[1]])
+    page.get_by_text("IMG_0042.JPG").first.wait_for()
+    page.get_by_role("textbox").first.fill("Pump 4 leaks")
+    page.get_by_role("button", name="Write the report").click()
+    page.get_by_alt_text("Photo 1 of the report").wait_for()
+    session.wait_until_idle()
+    page.get_by_role("button", name="Edit").click()
+    page.get_by_label("Title").fill("Pump 5 leaks")
+    page.get_by_label("Parts, one per line").fill("Seal 4471-S\n\n  Bearing  ")
+    assert session.accessibility_violations() == []
+    # Another tab is faster.
+    report = {**api.services[PATH].summaries[0]["report"], "title": "Pump 6 leaks"}
+    api.services[PATH].correct_summary("summary-0", _correction(report))
+    page.get_by_role("button", name="Save as a new version").click()
+    page.get_by_text("Somebody has saved another version").wait_for()
+    assert page.get_by_label("Title").input_value() == "Pump 5 leaks"
+    session.wait_until_idle()
+    page.get_by_role("button", name="Save as a new version").click()
+    page.get_by_role("heading", name="Pump 5 leaks").wait_for()
+    session.wait_until_idle()
+    assert api.services[PATH].summaries[0]["report"]["parts"] == ["Seal 4471-S", "Bearing"]
+    assert session.accessibility_violations() == []
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download as PDF").click()
+    assert download.value.path().read_bytes().startswith(b"%PDF")
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download for Word").click()
+    assert len(docx.Document(str(download.value.path())).inline_shapes) == 1
+    page.get_by_text("Versions (3)").click()
+    page.get_by_role("combobox", name="Version").click()
+    page.get_by_role("option", name="as the model wrote it").click()
+    page.get_by_role("heading", name="Pump 4 leaks").wait_for()
+    session.wait_until_idle()
+    page.emulate_media(media="print")
+    assert not page.get_by_role("heading", name="Pump 4 leaks").is_visible()
+    assert page.get_by_alt_text("Photo 1 of the report").is_visible()
+    assert not page.get_by_role("button", name="Edit").is_visible()
+
+
+def _correction(report: dict[str, Any]) -> CorrectSummary:
+    return msgspec.convert({"report": report, "expectedVersion": 1}, CorrectSummary)
+
+
+def _edited(app: Callable[..., AppTest], api: FakeApi) -> AppTest:
+    page = app("summarization")
+    page.text_area[0].set_value("Pump 4 leaks")
+    click(page, "Write the report")
+    return click(page, "Edit")
+
+
+def _field(page: AppTest, label: str) -> Any:
+    return next(field for field in (*page.text_input, *page.text_area) if field.label == label)
+
+
+def test_an_edited_report_is_named_what_the_api_would_reject(app: Callable[..., AppTest], api: FakeApi) -> None:
+    page = _edited(app, api)
+    _field(page, "Title").set_value(" ")
+    click(page, "Save as a new version")
+    assert warnings(page) == ["Title: enter a text."]
+    _field(page, "Title").set_value("Pump 5 leaks")
+    _field(page, "Parts, one per line").set_value("x" * 1_001)
+    click(page, "Save as a new version")
+    assert warnings(page)[0].startswith("Parts, one per line: 1,001 characters")
+    _field(page, "Parts, one per line").set_value("x\n" * 51)
+    click(page, "Save as a new version")
+    assert warnings(page) == ["Parts, one per line: 51 lines, at most 50 are possible."]
+    assert len(api.services[PATH].versions["summary-0"]) == 1
+
+
+def test_a_canceled_correction_does_not_come_back(app: Callable[..., AppTest], api: FakeApi) -> None:
+    page = _edited(app, api)
+    _field(page, "Title").set_value("Wrong")
+    click(page, "Cancel")
+    assert any("<h2>Pump 4 leaks</h2>" in text for text in html(page))
+    click(page, "Edit")
+    assert _field(page, "Title").value == "Pump 4 leaks"
+
+
+def test_a_correction_leaves_out_what_was_emptied(app: Callable[..., AppTest], api: FakeApi) -> None:
+    page = _edited(app, api)
+    _field(page, "Title").set_value("Pump 5 leaks")
+    _field(page, "Location").set_value("")
+    click(page, "Save as a new version")
+    assert "location" not in api.services[PATH].summaries[0]["report"]
+    assert [box.label for box in page.expander if "Versions" in box.label] == ["Versions (2)"]
+
+
+def test_the_last_version_cannot_be_edited(app: Callable[..., AppTest], api: FakeApi) -> None:
+    page = app("summarization")
+    page.text_area[0].set_value("Pump 4 leaks")
+    click(page, "Write the report")
+    api.services[PATH].summaries[0]["version"] = MAX_VERSIONS
+    page = app("summarization")
+    page.button(key="report summary-0").click().run()
+    assert [button.disabled for button in page.button if button.label == "Edit"] == [True]
+
+
+def test_the_form_has_the_limits_of_the_api() -> None:
+    assert (report_versions.MAX_LINE, report_versions.MAX_ITEMS) == (MAX_LINE, MAX_ITEMS)
+    assert report_versions.MAX_VERSIONS == MAX_VERSIONS
+    properties = msgspec.json.schema(CorrectSummary)["$defs"]["CorrectedReport"]["properties"]
+    assert properties["title"]["maxLength"] == report_versions.MAX_TITLE
+    assert properties["summary"]["maxLength"] == report_versions.MAX_SUMMARY
+
+
+def test_a_report_that_a_pdf_cannot_show(app: Callable[..., AppTest], api: FakeApi) -> None:
+    api.services[PATH].report_fields = {"title": "ポンプ"}
+    page = app("summarization")
+    page.text_area[0].set_value("x")
+    click(page, "Write the report")
+    assert any("can't show all characters of this report (プ ポ ン)" in caption.value for caption in page.caption)
 
 
 def test_html_and_markdown_in_a_report_are_escaped(new_session: Callable[..., BrowserSession], api: FakeApi) -> None:

@@ -1,29 +1,32 @@
-"""The summarization page: turns a technician's notes and photos into a report to read, print and download."""
+"""The summarization page: turns a technician's notes and photos into a report to read, correct, print and download."""
 
-import html
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
-from ui import components, lists
+from ui import components, lists, report_files, report_versions
 from ui.api_request import ApiRequest
 from ui.client import Failure
 from ui.details import details, json_box
 from ui.entry import Entry
 from ui.fields import Fields, kept
 from ui.photos import EXTENSIONS, MAX_COUNT, MAX_MEGABYTES, UPLOAD_MEGABYTES, File, prepare
+from ui.report_document import Document, as_html, as_text, make_document, photo_description
+from ui.report_photos import photos_of
 from ui.texts import language, t
 
 USE_CASE = "summarization"
 SAMPLES = {"en": "incident-report.txt", "pt": "incident-report-pt.txt"}
 FOLDER = Path(__file__).parents[2] / "samples"
 AUDIENCES = ("technician", "manager", "customer")
-# In the report's order: the most important first.
-SECTIONS = ("symptoms", "causes", "actionsTaken", "actionsNeeded", "parts", "safety", "missing")
-FACTS = ("equipment", "location", "occurredAt")
-_BADGES = {"low": "good", "medium": "warn", "high": "bad", "critical": "bad"}
+_TYPES = {
+    "docx": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+    "pdf": "application/pdf",
+    "txt": "text/plain",
+}
 _TEXT = "reports.text"
 
 
@@ -37,7 +40,7 @@ def page() -> None:
     request.run(body, t("summarization.writing"), problem)
     components.outcome(request)
     if request.response:
-        _report(request.response)
+        _report(request, request.response)
     with st.container(key="no-print-below"):
         if request.body:
             details(USE_CASE, "POST", "/summaries", request.body, request.response)
@@ -102,69 +105,63 @@ def _add_photos(body: dict[str, Any], files: Sequence[File]) -> str | None:
     return photos.problem
 
 
-def _report(summary: Mapping[str, Any]) -> None:
-    report = summary["report"]
+def _report(request: ApiRequest, summary: Mapping[str, Any]) -> None:
+    # A stage that is older than this page has neither versions nor photos.
+    summary = {"version": 1, "photos": [], **summary}
+    if report_versions.is_edited(summary):
+        with st.container(key="no-print-edit"):
+            report_versions.edit_form(request, summary)
+            report_versions.versions(summary)
+        return
+    document = make_document(summary["report"], summary["createdAt"], summary.get("editedAt"))
+    photos = photos_of(summary)
     with st.container(border=True, key="report"):
-        st.html(as_html(report, components.local_time(summary["createdAt"])))
+        st.html(as_html(document))
+        with st.container(horizontal=True, key="report-photos"):
+            for number, photo in enumerate(photos, 1):
+                st.image(photo, alt=photo_description(number), width=320)
     with st.container(key="no-print-report"):
+        if len(photos) < len(summary["photos"]):
+            st.caption(t("summarization.photos_missing"))
         components.usage_line(summary)
-        with st.container(horizontal=True):
-            components.print_button()
-            st.download_button(
-                t("summarization.download"),
-                as_text(report),
-                f"{summary['id']}.txt",
-                "text/plain",
-                icon=":material/download:",
-                on_click="ignore",
-            )
-            components.delete_button(
-                t("components.delete"),
-                t("summarization.confirm_delete"),
-                USE_CASE,
-                f"/summaries/{summary['id']}",
-                lambda: ApiRequest(USE_CASE, "/summaries").replace_response(None),
-            )
+        _actions(summary, document.with_photos(photos))
+        report_versions.versions(summary)
         with st.expander(t("summarization.copy"), icon=":material/content_copy:"):
-            st.code(as_text(report), language=None, wrap_lines=True)
-        json_box(report, summary["id"])
+            st.code(as_text(document), language=None, wrap_lines=True)
+        json_box(summary["report"], summary["id"])
 
 
-def as_html(report: Mapping[str, Any], created: str) -> str:
-    """The report as HTML, escaped, because the model writes all of it."""
-    lines = [
-        f'<article class="report" dir="auto" lang="{html.escape(report["language"])}">',
-        f"<h2>{html.escape(report['title'])}</h2>",
-        f'<p><span class="badge {_BADGES[report["severity"]]}">{html.escape(_severity(report))}</span></p>',
-        f'<p class="model-text">{html.escape(report["summary"])}</p>',
-    ]
-    facts = [(t(f"summarization.{name}"), report[name]) for name in FACTS if report.get(name)]
-    facts.append((t("summarization.created"), created))
-    cells = "".join(f"<div><dt>{html.escape(name)}</dt><dd>{html.escape(value)}</dd></div>" for name, value in facts)
-    lines.append(f"<dl>{cells}</dl>")
-    for name in SECTIONS:
-        items = "".join(f"<li>{html.escape(item)}</li>" for item in report[name])
-        if items:
-            lines.append(f'<section class="{name}"><h3>{html.escape(_heading(name))}</h3><ul>{items}</ul></section>')
-    return "".join([*lines, "</article>"])
+def _actions(summary: Mapping[str, Any], document: Document) -> None:
+    with st.container(horizontal=True):
+        report_versions.edit_button(summary)
+        components.print_button()
+        uncovered = report_files.uncovered(document)
+        # The files are written when they are asked for.
+        _download("download_pdf", partial(report_files.as_pdf, document), summary, "pdf", disabled=bool(uncovered))
+        _download("download_docx", partial(report_files.as_docx, document), summary, "docx")
+        _download("download", as_text(document), summary, "txt")
+        components.delete_button(
+            t("components.delete"),
+            t("summarization.confirm_delete"),
+            USE_CASE,
+            f"/summaries/{summary['id']}",
+            lambda: ApiRequest(USE_CASE, "/summaries").replace_response(None),
+        )
+    if uncovered:
+        st.caption(t("summarization.not_in_pdf", characters=components.plain(" ".join(uncovered))))
 
 
-def as_text(report: Mapping[str, Any]) -> str:
-    """The report as plain text, for an email or a ticket."""
-    lines = [report["title"], _severity(report), "", report["summary"]]
-    lines += [f"{t(f'summarization.{name}')}: {report[name]}" for name in FACTS if report.get(name)]
-    for name in SECTIONS:
-        if report[name]:
-            lines += ["", _heading(name), *(f"- {item}" for item in report[name])]
-    return "\n".join(lines) + "\n"
-
-
-def _severity(report: Mapping[str, Any]) -> str:
-    return t("summarization.severity", severity=t(f"summarization.severity_{report['severity']}"))
-
-
-def _heading(name: str) -> str:
-    return t(f"summarization.section_{name}")
+def _download(name: str, content: Any, summary: Mapping[str, Any], ending: str, *, disabled: bool = False) -> None:
+    """`content` is the file, or a function that writes it."""
+    st.download_button(
+        t(f"summarization.{name}"),
+        content,
+        f"{summary['id']}.{ending}",
+        _TYPES[ending],
+        icon=":material/download:",
+        on_click="ignore",
+        disabled=disabled,
+    )
 
 
 def _earlier(request: ApiRequest) -> None:

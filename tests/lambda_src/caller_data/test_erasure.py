@@ -9,12 +9,13 @@ import pytest
 from lambda_src.caller_data.worker.worker import GIVEN_UP_SECONDS
 from lambda_src.registry import USE_CASES
 from lambda_src.shared.callers import caller_namespace
+from lambda_src.summarization.photo_store import photo_key
 from tests.fakes import CALLER, OTHER, context, identity
 from tests.lambda_src.caller_data.world import World
 from tests.lambda_src.chatbot.world import Killer
 
 MINE, THEIRS = "marker-ana-4711", "marker-bob-4712"
-KILLED_CALLS = 46
+KILLED_CALLS = 48
 
 
 def filled() -> tuple[World, dict[str, Any]]:
@@ -195,6 +196,16 @@ def test_a_killed_worker_resumes(call: int, after: bool) -> None:
     check_erased(world, before)
     assert world.receipt(erasure)["status"] == "final"
     assert world.sqs.dead == []
+
+
+def test_photos_of_a_report_that_was_never_stored_are_erased() -> None:
+    """Its request was killed in between."""
+    world = World()
+    photos = world.buckets["summarization"].objects
+    photos |= {photo_key(caller, "id", 1): caller.encode() for caller in (CALLER, OTHER)}
+    world.erase()
+    world.run()
+    assert [*photos.values()] == [OTHER.encode()]
 
 
 def test_the_kills_cover_every_call_of_the_first_round() -> None:

@@ -53,6 +53,7 @@ def test_the_archive_has_everything_of_the_caller_and_nothing_of_others() -> Non
         texts = {name: archive.read(name) for name in names}
     assert kinds(names) == {
         ("summarization", "reports", "json"),
+        ("summarization", "reports", "png"),
         ("image-generation", "images", "json"),
         ("image-generation", "images", "png"),
         ("image-generation", "images", "jpg"),
@@ -173,7 +174,7 @@ def test_the_slower_of_two_workers_does_not_replace_the_archive() -> None:
 
     with archive_of(world, export) as archive:
         assert archive.testzip() is None
-        assert len(kinds(archive.namelist())) == 10
+        assert len(kinds(archive.namelist())) == 11
 
 
 def test_an_archive_expires() -> None:

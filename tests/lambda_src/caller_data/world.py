@@ -1,10 +1,13 @@
 """A stage with all use cases in memory: callers' data by the use cases' own services, and the worker that erases it."""
 
+import base64
 import io
 import json
 import zlib
 from collections.abc import Callable
 from typing import Any
+
+from msgspec import structs
 
 from lambda_src.caller_data.exports import Exports
 from lambda_src.caller_data.job_store import JobStore
@@ -42,9 +45,10 @@ from lambda_src.shared.http import Api
 from lambda_src.shared.idempotency import IdempotencyStore
 from lambda_src.shared.photos import Photo
 from lambda_src.shared.store import RecordStore
-from lambda_src.summarization.caller_data.data import report_data
-from lambda_src.summarization.models import SummaryRecord
+from lambda_src.summarization.caller_data.data import ReportData
+from lambda_src.summarization.photo_store import PhotoStore as ReportPhotos
 from lambda_src.summarization.service import SummaryService
+from lambda_src.summarization.store import SummaryStore
 from tests.fakes import (
     CALLER,
     FakeBucket,
@@ -142,7 +146,7 @@ class World:
         }
         self.buckets = {
             **{"image-generation": FakeBucket(), "exports": FakeBucket(), "chatbot": self.chat.bucket},
-            **{"hr-qa": self.hr.bucket, "credit-risk": self.credit.bucket},
+            **{"hr-qa": self.hr.bucket, "credit-risk": self.credit.bucket, "summarization": FakeBucket()},
         }
         self.s3 = Buckets(self.buckets)
         self.killer = chat_world.Killer()
@@ -262,10 +266,15 @@ class World:
         stage = settings(models=(chat_world.HAIKU,))
         report = {**REPORT, "summary": f"It leaks, {marker}.", "symptoms": [marker]}
         model = FakeModel(converse_answer(json.dumps(report)))
-        store = RecordStore("t", "summary", SummaryRecord, self.tables["summarization"])
-        service: Any = SummaryService(stage, Bedrock(stage, model), store)
-        body: dict[str, Any] = {"text": f"The pump leaks. {marker}"}
+        store = SummaryStore("t", self.tables["summarization"])
+        photos = ReportPhotos("summarization", self.buckets["summarization"])
+        service: Any = SummaryService(stage, Bedrock(stage, model), store, photos)
+        photo = {"contentType": "image/png", "data": base64.b64encode(png() + marker.encode()).decode()}
+        body: dict[str, Any] = {"text": f"The pump leaks. {marker}", "photos": [photo]}
         self._request("summarization", routes_of("summarization"), service, stage, caller, "create_summary", body)
+        (record,), _ = store.page(caller, 1, None)
+        corrected = structs.replace(record.report, title=f"Corrected {marker}")
+        store.correct(caller, record.id, corrected, expected_version=1)
 
         stage = settings(models=(STABILITY,))
         images = RecordStore("t", "image", ImageRecord, self.tables["image-generation"])
@@ -375,11 +384,11 @@ class World:
             common = {"stage": "test", "use_case": bucket, "table_name": "t", "bucket_name": bucket}
             return settings_type(**common, exports_bucket="exports", **more)
 
-        summaries = RecordStore("t", "summary", SummaryRecord, tables["summarization"])
+        summaries = SummaryStore("t", tables["summarization"])
         images = RecordStore("t", "image", ImageRecord, tables["image-generation"])
         hr, credit = self.hr, self.credit
         return {
-            "summarization": report_data(stage("none"), summaries),
+            "summarization": ReportData(stage("summarization"), summaries, ReportPhotos("summarization", s3)),
             "image-generation": image_data(stage("image-generation"), images, s3),
             **{name: KeptResponses(IdempotencyStore("t", tables[name])) for name in ("embeddings", "playground")},
             "chatbot": ConversationData(

@@ -501,7 +501,16 @@ def test_links_forms_and_keys_of_every_response_are_marked() -> None:
     assert marked == {
         *(
             (name, "url")
-            for name in ("MessagePhoto", "File", "Image", "ImageAnswer", "Document", "DocumentAnswer", "Upload")
+            for name in (
+                "MessagePhoto",
+                "ReportPhoto",
+                "File",
+                "Image",
+                "ImageAnswer",
+                "Document",
+                "DocumentAnswer",
+                "Upload",
+            )
         ),
         *((name, "thumbnail_url") for name in ("Image", "ImageAnswer")),
         *(("Upload", "fields"), ("NewKey", "key"), ("ExportAnswer", "url")),
