@@ -10,10 +10,11 @@ import unicodedata
 
 from lambda_src.credit_risk.protected import protected_name_in
 
-# Words about a decision or a promise in English and Portuguese, without accents, by how they begin.
+# Words about a decision or a promise in English, Portuguese and Spanish, without accents, by how they begin.
 _DECISION = re.compile(
     r"\b(?:approv|declin|refus|reject|deni(?:ed|al|es)|deny|grant|guarant|promis|eligib|qualif"
-    r"|aprov|recus|rejeit|negad|negar|negam|indefer|conced|concess|garant|promet|promess|elegiv)"
+    r"|aprov|recus|rejeit|negad|negar|negam|indefer|conced|concess|garant|promet|promes|elegiv"
+    r"|aprob|rechaz|deneg|nieg|otorg|elegib|califica(?!cion))"
 )
 # Models like to leave gaps for names and signatures, although the prompt forbids both.
 _PLACEHOLDER = re.compile(r"[\[\]{}<>]")

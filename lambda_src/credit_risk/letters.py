@@ -31,7 +31,8 @@ from lambda_src.shared.structured import ask
 MAX_TOKENS = 2000
 _SYSTEM = """You write passages of a letter to a person who applied for a loan. The letter explains in plain words why \
 the person's credit score is not higher. The user's message is JSON: `language` is the language to write in (en: \
-English; pt: Brazilian Portuguese), and each of the `reasons` has a `code` and the sentence that states it.
+English; es: Latin American Spanish; pt: Brazilian Portuguese), and each of the \
+`reasons` has a `code` and the sentence that states it.
 `opening` says in one or two sentences what the letter is about.
 `explanations` has one item for each reason, in the same order and with its `code`. Its `text` says in one to three \
 short sentences what the reason means, and why lenders look at it. It stands after the reason's sentence, so do not \

@@ -1,10 +1,10 @@
-"""The attributes on which no score may rest, by name in English and Portuguese."""
+"""The attributes on which no score may rest, by name in English, Portuguese and Spanish."""
 
 import re
 import unicodedata
 
-# Attributes on which no score may rest, and those that stand for them, in English and Portuguese; as `_plain` writes
-# them.
+# Attributes on which no score may rest, and those that stand for them, in English, Portuguese and Spanish; as
+# `_plain` writes them.
 # US: 15 USC 1691 (ECOA); Brazil: Lei 12.414/2011 art. 3, LGPD art. 11; EU: Directive (EU) 2023/2225 art. 6, 18.
 _PROTECTED = frozenset(
     {
@@ -28,6 +28,10 @@ _PROTECTED = frozenset(
         *("politicalopinion", "opiniaopolitica", "unionmembership", "filiacaosindical", "publicassistance"),
         *("postcode", "postalcode", "zip", "zipcode", "cep", "codigopostal", "state", "addrstate", "estado", "uf"),
         *("address", "endereco", "neighborhood", "neighbourhood", "bairro", "city", "cidade", "municipio"),
+        *("edad", "nacimiento", "fechadenacimiento", "fechanacimiento", "anodenacimiento", "identidaddegenero"),
+        *("raza", "colordepiel", "origenetnico", "creencia", "nacionalidad", "origennacional", "ciudadania"),
+        *("embarazo", "embarazada", "discapacidad", "discapacitado", "orientacionsexual", "salud"),
+        *("opinionpolitica", "afiliacionsindical", "direccion", "barrio", "ciudad", "provincia"),
     }
 )
 # Names with another meaning in sentences, mostly that of a verb.

@@ -11,14 +11,17 @@ from typing import Any
 _FIELDS = {"opening", "explanations", "closing"}
 _OPENING = {
     "en": "This letter explains what lowers the credit score.",
+    "es": "Esta carta explica lo que reduce la puntuación de crédito.",
     "pt": "Esta carta explica o que reduz a pontuação de crédito.",
 }
 _EXPLANATION = {
     "en": "Lenders look at this, since it says something about how loans are repaid.",
+    "es": "Quien presta mira esto, porque dice algo sobre cómo se pagan los préstamos.",
     "pt": "Quem empresta observa isso, pois diz algo sobre como os empréstimos são pagos.",
 }
 _CLOSING = {
     "en": "Please ask us about any of these reasons.",
+    "es": "Pregúntenos sobre cualquiera de estos motivos.",
     "pt": "Pergunte-nos sobre qualquer um destes motivos.",
 }
 

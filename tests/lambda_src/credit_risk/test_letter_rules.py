@@ -1,5 +1,7 @@
 """What a model's passage of a letter may not say, and that the fixed sentences themselves break no rule."""
 
+from typing import get_args
+
 import pytest
 
 from lambda_src.credit_risk import letter_rules, reasons
@@ -30,11 +32,15 @@ from lambda_src.credit_risk.protected import protected_name_in
         ("O crédito será concedido.", "conced"),
         ("Seu pedido foi indeferido.", "indefer"),
         ("Você não é elegível.", "elegiv"),
+        ("Su solicitud fue rechazada.", "rechaz"),
+        ("Le otorgamos el préstamo.", "otorg"),
+        ("Usted no califica.", "califica"),
         ("Your age matters.", "`age`"),
         ("It depends on your date of birth.", "`date of birth`"),
         ("Marital status is not considered.", "`Marital status`"),
         ("O gênero não importa.", "`gênero`"),
         ("Seu estado civil não importa.", "`estado civil`"),
+        ("Depende de la fecha de nacimiento.", "`fecha de nacimiento`"),
     ],
 )
 def test_a_passage_that_breaks_a_rule(passage: str, rule: str) -> None:
@@ -51,13 +57,14 @@ def test_a_passage_that_breaks_a_rule(passage: str, rule: str) -> None:
         "Lenders look at how long accounts have been open, since a longer history shows more.",
         "As consultas recentes ao crédito têm estado acima da média dos solicitantes.",
         "O nome tem registros negativos no relatório de crédito.",
+        "La calificación del préstamo y la antigüedad de las cuentas son parte de la puntuación.",
     ],
 )
 def test_a_passage_that_breaks_none(passage: str) -> None:
     assert letter_rules.problem(passage) is None
 
 
-@pytest.mark.parametrize("language", ["en", "pt"])
+@pytest.mark.parametrize("language", get_args(reasons.Language))
 @pytest.mark.parametrize("characteristic", CHARACTERISTICS.values(), ids=lambda each: each.name)
 def test_the_fixed_sentences_break_no_rule(characteristic: object, language: reasons.Language) -> None:
     """A model that repeats their words is not refused, and there is no digit that it could take from them."""

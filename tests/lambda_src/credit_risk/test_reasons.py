@@ -1,3 +1,5 @@
+from typing import get_args
+
 import pytest
 
 from lambda_src.credit_risk import reasons
@@ -5,24 +7,25 @@ from lambda_src.credit_risk.characteristics import CHARACTERISTICS, Characterist
 
 
 @pytest.mark.parametrize("characteristic", CHARACTERISTICS.values(), ids=lambda characteristic: characteristic.name)
-def test_each_reason_has_texts_in_both_languages(characteristic: Characteristic) -> None:
+def test_each_reason_has_a_text_in_every_language(characteristic: Characteristic) -> None:
     sides: tuple[reasons.Side, ...] = (
         ("", "Missing") if characteristic.kind == "category" else ("Low", "High", "Missing")
     )
 
     for side in sides:
-        english, portuguese = (reasons.text(characteristic.name, side, language) for language in ("en", "pt"))
-        assert english.endswith(".")
-        assert portuguese.endswith(".")
-        assert english != portuguese
-        assert "{" not in english + portuguese
+        texts = [reasons.text(characteristic.name, side, language) for language in get_args(reasons.Language)]
+        assert all(text.endswith(".") and "{" not in text for text in texts)
+        assert len(set(texts)) == len(texts)
 
 
 @pytest.mark.parametrize("characteristic", ["delinquencies2Years", "inquiries6Months", "publicRecords"])
 def test_a_reason_about_events_is_true_of_a_single_one(characteristic: str) -> None:
-    english, portuguese = (reasons.text(characteristic, "High", language) for language in ("en", "pt"))
+    english, spanish, portuguese = (
+        reasons.text(characteristic, "High", language) for language in get_args(reasons.Language)
+    )
 
     assert "many" not in english
+    assert "much" not in spanish
     assert "muit" not in portuguese
 
 
