@@ -10,7 +10,8 @@ from ui.components import Cell
 from ui.texts import language, t
 
 # Vega's number format of each language, as far as it differs.
-_NUMBERS = {"pt": {"decimal": ",", "thousands": ".", "grouping": [3], "currency": ["R$", ""]}}
+_COMMA = {"decimal": ",", "thousands": ".", "grouping": [3], "currency": ["", ""]}
+_NUMBERS = {"es": _COMMA, "pt": _COMMA}
 
 
 def text_color() -> str:

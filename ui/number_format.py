@@ -3,7 +3,8 @@
 from ui.texts import language
 
 NOTHING = "–"
-_SIGNS = {"en": {}, "pt": str.maketrans(",.", ".,")}
+_COMMA = str.maketrans(",.", ".,")
+_SIGNS = {"en": {}, "es": _COMMA, "pt": _COMMA}
 
 
 def number(value: float | None, digits: int = 0) -> str:
@@ -34,4 +35,4 @@ def _localized(text: str) -> str:
 
 def date_format() -> str:
     """For `st.date_input`."""
-    return "DD/MM/YYYY" if language() == "pt" else "YYYY-MM-DD"
+    return "YYYY-MM-DD" if language() == "en" else "DD/MM/YYYY"

@@ -57,7 +57,7 @@ class BrowserSession:
         self, browser: Any, url: str, *, width: int = 1200, language: str = "en", scheme: str = "light"
     ) -> None:
         self.context = browser.new_context(
-            viewport={"width": width, "height": 900}, locale={"en": "en-GB", "pt": "pt-BR"}[language],
+            viewport={"width": width, "height": 900}, locale={"en": "en-GB", "es": "es-MX", "pt": "pt-BR"}[language],
             color_scheme=scheme, timezone_id="UTC", reduced_motion="reduce",
         )  # fmt: skip
         self.page = self.context.new_page()

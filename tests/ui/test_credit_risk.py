@@ -18,7 +18,7 @@ from ui import api_request, credit_fields
 from ui.credit_batches import MAX_MEGABYTES, PURPOSES, preview
 from ui.credit_scores import EXAMPLES, gauge
 from ui.number_format import money, number, percent, short, signed
-from ui.texts import translations
+from ui.texts import LANGUAGES, translations
 
 PATH = "credit-risk"
 CSV = b"applicationId,amount,termMonths\nA-1,12000,36\n"
@@ -584,7 +584,7 @@ def test_every_value_of_the_api_has_a_text() -> None:
 
 def test_numbers_are_written_in_the_users_language(monkeypatch: pytest.MonkeyPatch) -> None:
     written = {}
-    for language in ("en", "pt"):
+    for language in LANGUAGES:
         monkeypatch.setattr("ui.number_format.language", lambda language=language: language)
         written[language] = (
             number(1234.5, 1), number(-0.0001, 3), number(None), signed(-3), signed(2.5, 1), signed(0),
@@ -594,7 +594,7 @@ def test_numbers_are_written_in_the_users_language(monkeypatch: pytest.MonkeyPat
     assert written["en"] == (
         "1,234.5", "0.000", "–", "−3", "+2.5", "+0", f"12.3{space}%", "BRL 1,234.50", "25,279", "1,234,567.25",
     )  # fmt: skip
-    assert written["pt"] == (
+    assert written["es"] == written["pt"] == (
         "1.234,5", "0,000", "–", "−3", "+2,5", "+0", f"12,3{space}%", "BRL 1.234,50", "25.279", "1.234.567,25",
     )  # fmt: skip
 

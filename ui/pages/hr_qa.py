@@ -19,7 +19,9 @@ from ui.session import client
 from ui.texts import LANGUAGES, language, t, translations
 from ui.uploads import printable, uploads
 
-SAMPLES = {"en": "tts_leave_handbook.pdf", "pt": "clt_jornada_ferias_maternidade_rescisao.pdf"}
+# English where there is none in the language: questions may be in another one than the document.
+SAMPLES = {"pt": "clt_jornada_ferias_maternidade_rescisao.pdf"}
+ENGLISH_SAMPLE = "tts_leave_handbook.pdf"
 FOLDER = Path(__file__).parents[2] / "samples" / "handbooks"
 EXAMPLES = ("example_sick", "example_vacation", "example_parents")
 # The API's limits (docs/api.md). A stage may have lower ones, which its errors state.
@@ -400,7 +402,7 @@ def _upload(documents: list[dict[str, Any]], space: str) -> None:
     if submitted:
         _upload_files([(file.name, file.getvalue()) for file in files], space, documents)
     elif sample:
-        name = SAMPLES[language()]
+        name = SAMPLES.get(language(), ENGLISH_SAMPLE)
         _upload_files([(name, (FOLDER / name).read_bytes())], space, documents)
     _problems()
 

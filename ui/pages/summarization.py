@@ -19,7 +19,7 @@ from ui.report_photos import photos_of
 from ui.texts import language, t
 
 USE_CASE = "summarization"
-SAMPLES = {"en": "incident-report.txt", "pt": "incident-report-pt.txt"}
+SAMPLES = {"en": "incident-report.txt", "es": "incident-report-es.txt", "pt": "incident-report-pt.txt"}
 FOLDER = Path(__file__).parents[2] / "samples"
 AUDIENCES = ("technician", "manager", "customer")
 _TYPES = {

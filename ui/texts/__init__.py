@@ -6,7 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
-LANGUAGES = {"en": "English", "pt": "Português"}
+LANGUAGES = {"en": "English", "es": "Español", "pt": "Português"}
 FALLBACK = "en"
 
 
