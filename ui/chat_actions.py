@@ -31,6 +31,7 @@ def stop_note(message: dict[str, Any]) -> None:
 def question_actions(conversation: OpenConversation, message: dict[str, Any]) -> None:
     """Below a message of the user's."""
     with st.container(horizontal=True, gap="small", key=f"chat-actions-you-{message['id']}"):
+        components.name_buttons(message["text"])
         st.button(
             t("chatbot.edit"),
             key=f"chat edit {message['id']}",
@@ -45,6 +46,7 @@ def question_actions(conversation: OpenConversation, message: dict[str, Any]) ->
 def answer_actions(conversation: OpenConversation, message: dict[str, Any], question: dict[str, Any] | None) -> None:
     """Below an answer. `question`: its message if the answer can be written again."""
     with st.container(horizontal=True, gap="small", key=f"chat-actions-{message['id']}"):
+        components.name_buttons(message["text"])
         components.copy_button(message["text"])
         for helpful, name, icon in ((True, "good", "thumb_up"), (False, "bad", "thumb_down")):
             _rating_button(conversation, message, name, icon, helpful=helpful)

@@ -2,6 +2,7 @@
 
 import html
 import re
+import textwrap
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime
@@ -18,6 +19,7 @@ from ui.texts import t, translations
 
 # The longest text that the APIs accept.
 MAX_CHARACTERS = 50_000
+_NAME_WIDTH = 60
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>$~:&])")
 
 
@@ -52,7 +54,7 @@ def badge(level: str, state: str, details: str = "") -> None:
 
 def section(title: str) -> None:
     """A heading within a page."""
-    st.subheader(title, anchor=False)
+    st.header(title, anchor=False)
 
 
 def outcome(request: ApiRequest) -> None:
@@ -193,7 +195,6 @@ def print_button() -> None:
     )
 
 
-@st.dialog(" ")
 def _confirm(question: str, use_case: str, path: str, on_deleted: Callable[[], None]) -> None:
     st.markdown(question)
     with st.container(horizontal=True):
@@ -213,7 +214,15 @@ def _confirm(question: str, use_case: str, path: str, on_deleted: Callable[[], N
 def delete_button(label: str, question: str, use_case: str, path: str, on_deleted: Callable[[], None]) -> None:
     """A button that deletes after a confirmation. Streamlit renders `label` and `question` as Markdown."""
     if st.button(label, key=f"delete {use_case}{path}", icon=":material/delete:"):
-        _confirm(question, use_case, path, on_deleted)
+        st.dialog(t("components.confirm_delete"))(_confirm)(question, use_case, path, on_deleted)
+
+
+def name_buttons(text: str) -> None:
+    """Adds what they are for to the names of all buttons in this container, for those who can't see their place.
+
+    ui/page.js does it: Streamlit's buttons have no other names than their labels.
+    """
+    st.html(f'<span class="buttons-for" hidden data-name="{html.escape(textwrap.shorten(text, _NAME_WIDTH))}"></span>')
 
 
 def _slug(text: str) -> str:

@@ -199,6 +199,7 @@ def _batch_buttons(batch: Item) -> None:
     if batch["status"] in ("deleting", "processing"):
         return
     with st.container(horizontal=True, gap="small"):
+        components.name_buttons(batch["name"])
         for kind in ("results", "rejected"):
             if kind in batch:
                 _download(batch, kind)

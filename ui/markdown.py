@@ -61,15 +61,18 @@ class _Renderer(RendererHTML):
         return "</table></div>\n"
 
     def heading_open(self, tokens: Sequence[Token], index: int, options: Any, env: Any) -> str:
-        # The page's own headings go down to the third level.
-        return f'<p class="heading" role="heading" aria-level="{_level(tokens[index])}">'
+        return f'<p class="heading" role="heading" aria-level="{_level(tokens[index], env["headings"])}">'
 
     def heading_close(self, tokens: Sequence[Token], index: int, options: Any, env: Any) -> str:
         return "</p>\n"
 
 
-def _level(token: Token) -> int:
-    return min(6, int(token.tag[1:]) + 3)
+def _level(token: Token, above: list[str]) -> int:
+    """The heading's level below the page's title, without gaps, whatever the model chose. `above`: what it is in."""
+    while above and above[-1] >= token.tag:
+        above.pop()
+    above.append(token.tag)
+    return min(6, 1 + len(above))
 
 
 def _address(token: Token, attribute: str, text: str) -> str:
@@ -97,7 +100,7 @@ def as_html(text: str, copy: str) -> str:
     table's surplus cells, and what is nested too deeply.
     """
     if len(text) <= _MAX_CHARACTERS:
-        rendered = str(_PARSER.render(text, {"copy": copy}))
+        rendered = str(_PARSER.render(text, {"copy": copy, "headings": []}))
         if _characters(_LIST_NUMBER.sub("", text)) <= _characters(html.unescape(_TAG.sub("", rendered))):
             return rendered
     return f'<p class="verbatim">{html.escape(text)}</p>'

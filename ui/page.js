@@ -16,8 +16,8 @@
     "[role=option][data-key]:not([data-key^=__])",
     "[data-tag] > span, [data-testid=stFileChipName]",
   ].join();
-  // Named like what they contain, which also has Streamlit's own buttons.
-  const NAMED = "[data-tag], [data-testid=stFileChip]";
+  // Named like what they contain, which also has Streamlit's own buttons; and what this script has named.
+  const NAMED = "[data-tag], [data-testid=stFileChip], [data-named]";
   const PHONE = matchMedia("(max-width: 768px)");
   const CHAT = "[data-testid=stChatInputTextArea]";
   const CONTROLS = "button:not(.copy), a, label, [role=button], [role=option], input[type=file]";
@@ -100,6 +100,43 @@
   function announce(text) {
     live.textContent = "";
     setTimeout(() => { live.textContent = text; }, 50);
+  }
+
+  // --- The same button in each item of a list: its name says which item it belongs to.
+  function nameButtons() {
+    for (const { dataset, parentElement } of document.querySelectorAll(".buttons-for")) {
+      const group = parentElement.closest("[data-testid=stHorizontalBlock], [data-testid=stVerticalBlock]");
+      for (const button of group?.querySelectorAll("button") ?? []) {
+        const label = (button.querySelector("[data-testid=stMarkdownContainer]") ?? button).textContent.trim();
+        const name = `${label}: ${dataset.name}`;
+        if (button.getAttribute("aria-label") === name) continue;
+        button.dataset.named = "";
+        button.setAttribute("aria-label", name);
+      }
+    }
+  }
+
+  // --- The keyboard's place: an action may remove what has the focus, such as a button that is replaced by a form.
+  const MAIN = "[data-testid=stMainBlockContainer]";
+  const FOCUSABLE = "a[href], button, input, textarea, select, [tabindex='0']";
+  let places = [];
+
+  document.addEventListener("focusin", ({ target }) => {
+    // A dialog gives the focus back to what has opened it, which may be gone by then.
+    if (!target.closest(MAIN)) return;
+    places = [];
+    // Its page gives it the focus back.
+    if (target.matches(CHAT)) return;
+    for (let place = target; place && !place.matches(MAIN); place = place.parentElement) places.push(place);
+  });
+
+  function keepFocus() {
+    if (![null, document.body].includes(document.activeElement) || !places.length || places[0].isConnected) return;
+    const place = places.find((element) => element.isConnected) ?? document.querySelector(MAIN);
+    const next = [...(place?.querySelectorAll(FOCUSABLE) ?? [])].find((element) => element.checkVisibility() && !element.disabled);
+    // On a phone, the keyboard would hide the page.
+    if (next && (matchMedia("(pointer: fine)").matches || !next.matches("input, textarea"))) next.focus({ preventScroll: true });
+    places = [];
   }
 
   // --- The connection: what is clicked without one would otherwise run when it is back.
@@ -228,7 +265,9 @@
   function scriptState() {
     const running = document.querySelector(APP)?.dataset.testScriptState === "running";
     if (running && !busySince) busySince = Date.now();
-    if (running || !busySince) return;
+    if (running) return;
+    keepFocus();
+    if (!busySince) return;
     if (Date.now() - busySince > BUSY_MILLISECONDS) announce(texts.ready);
     busySince = 0;
   }
@@ -244,6 +283,7 @@
     connection();
     scriptState();
     keepDrafts();
+    nameButtons();
   }).observe(document.body, {
     attributeFilter: [...ATTRIBUTES, "data-test-script-state", "data-test-connection-state"],
     attributes: true, characterData: true, childList: true, subtree: true,

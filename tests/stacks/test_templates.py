@@ -160,7 +160,7 @@ def test_resources_are_exact(assembly: Assembly) -> None:
                 elif set(statement["Action"]) == {"s3:ListBucket", "s3:ListBucketVersions"}:
                     assert statement["Condition"]["StringLike"]["s3:prefix"] == "exports/*"
                 elif statement["Action"] == ["s3:ListBucketVersions"]:
-                    prefixes = ("images/*", "documents/*", "batches/*", "work/*", "results/*")
+                    prefixes = ("images/*", "photos/*", "documents/*", "batches/*", "work/*", "results/*")
                     assert statement["Condition"]["StringLike"]["s3:prefix"] in prefixes
                 elif statement["Action"] == ["execute-api:Invoke"]:
                     # All routes of one API, whose id is extracted from its URL.

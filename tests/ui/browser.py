@@ -118,13 +118,13 @@ class BrowserSession:
         return int(self.page.evaluate("document.documentElement.scrollWidth - window.innerWidth"))
 
     def accessibility_violations(self) -> list[str]:
-        """axe-core's serious and critical violations, each with its element."""
+        """axe-core's violations that are moderate or worse, each with its element."""
         self.page.add_script_tag(path=str(_AXE))
         results = self.page.evaluate("axe.run(document, {resultTypes: ['violations']})")
         return [
             f"{violation['id']} ({violation['impact']}): {node['html'][:200]} | {' '.join(map(str, node['target']))}"
             for violation in results["violations"]
-            if violation["impact"] in ("serious", "critical")
+            if violation["impact"] != "minor"
             for node in violation["nodes"]
         ]
 

@@ -363,11 +363,11 @@ def test_a_further_question_is_sent_with_the_topic(app: Callable[..., AppTest], 
         {"question": "And for fathers?", "history": [first]},
         {"question": "Who pays?", "history": [first, second]},
     ]
-    headings = [text for text in html(page) if text.startswith("<h4")]
+    headings = [text for text in html(page) if text.startswith("<h3")]
     assert [text.count("Who pays?") for text in headings] == [1, 0, 0]
 
     click(page, "New topic")
-    assert [text for text in html(page) if text.startswith("<h4")] == []
+    assert [text for text in html(page) if text.startswith("<h3")] == []
     _ask_in_app(page, "How many hours?")
     assert api.posts("/questions")[-1].body == {"question": "How many hours?"}
 

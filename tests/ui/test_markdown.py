@@ -96,7 +96,13 @@ def test_any_text_is_safe_and_keeps_its_letters(text: str) -> None:
     [
         ("**bold** and `code`", "<p><strong>bold</strong> and <code>code</code></p>\n"),
         ("1. a\n2. b", "<ol>\n<li>a</li>\n<li>b</li>\n</ol>\n"),
-        ("# Title", '<p class="heading" role="heading" aria-level="4">Title</p>\n'),
+        ("# Title", '<p class="heading" role="heading" aria-level="2">Title</p>\n'),
+        (
+            "### A\n##### B\n# C",
+            '<p class="heading" role="heading" aria-level="2">A</p>\n'
+            '<p class="heading" role="heading" aria-level="3">B</p>\n'
+            '<p class="heading" role="heading" aria-level="2">C</p>\n',
+        ),
         ("one\ntwo", "<p>one<br />\ntwo</p>\n"),
         (
             "|a|b|\n|-|-:|\n|1|2|",

@@ -161,14 +161,16 @@ def test_the_menu_of_a_phone_closes_after_a_choice(new_session: Callable[..., Br
     page.get_by_role("button", name="Expand sidebar").wait_for()
 
 
-def test_every_text_is_translated(new_session: Callable[..., BrowserSession], api: FakeApi) -> None:
+def test_every_page_is_translated_and_accessible(new_session: Callable[..., BrowserSession], api: FakeApi) -> None:
     api.services["hr-qa"].add("Handbook.pdf")
     shown: dict[str, dict[str, set[str]]] = {}
     for language in LANGUAGES:
-        session = new_session(language=language)
+        session = new_session(language=language, scheme="light" if language == "en" else "dark")
         for use_case in ("", "status", *(entry.use_case for entry in entries())):
             page = session.open(use_case)
             shown.setdefault(use_case, {})[language] = set(page.evaluate(_STRINGS))
+            # The texts don't change what axe looks at.
+            assert language == "pt" or session.accessibility_violations() == []
         session.close()
     same = (
         SAME
@@ -234,3 +236,21 @@ def test_an_answered_question_does_not_come_back_as_a_draft(
     page.locator(".markdown").wait_for()
     session.wait_until_idle()
     assert page.get_by_role("textbox").first.input_value() == ""
+
+
+def test_the_keyboard_keeps_its_place_after_an_action(new_session: Callable[..., BrowserSession], api: FakeApi) -> None:
+    for name in ("Old handbook.pdf", "Handbook.pdf"):
+        api.services["hr-qa"].add(name)
+    session = new_session()
+    page = session.open("hr-qa")
+    # Both buttons say "Delete"; their names say what.
+    button = page.get_by_role("button", name="Delete: Old handbook.pdf", exact=True)
+    button.focus()
+    assert button.evaluate("element => getComputedStyle(element).outlineStyle") == "solid"
+    page.keyboard.press("Enter")
+    dialog = page.get_by_role("dialog", name="Delete?")
+    dialog.wait_for()
+    assert session.accessibility_violations() == []
+    dialog.get_by_role("button", name="Delete", exact=False).press("Enter")
+    button.wait_for(state="detached")
+    page.wait_for_function("document.activeElement.closest('[data-testid=stMainBlockContainer]')")

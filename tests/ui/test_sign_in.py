@@ -32,7 +32,7 @@ def run_app(monkeypatch: pytest.MonkeyPatch, claims: dict[str, Any], **environme
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(sign_in, "claims", lambda: claims)
-    test = AppTest.from_file(str(ROOT / "ui" / "start" / "app.py"), default_timeout=60).run()
+    test = AppTest.from_file(str(ROOT / "ui" / "start" / "script.py"), default_timeout=60).run()
     assert not test.exception, test.exception
     return test
 

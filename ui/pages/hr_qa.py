@@ -182,7 +182,7 @@ def _form(request: ApiRequest, ready: list[dict[str, Any]]) -> tuple[dict[str, A
 
 
 def _turn(turn: Turn) -> None:
-    st.html(f'<h4 class="source" dir="auto">{html.escape(turn.question)}</h4>')
+    st.html(f'<h3 class="source" dir="auto">{html.escape(turn.question)}</h3>')
     if turn.understood_as:
         components.model_text(t("hr_qa.understood_as", question=turn.understood_as))
     _answer(turn.response)
@@ -294,6 +294,7 @@ def _documents(documents: list[dict[str, Any]], more: bool, space: str, *, writa
             if not writable or "source" in document:
                 continue
             with right:
+                components.name_buttons(document["name"])
                 components.delete_button(
                     t("components.delete"),
                     t("hr_qa.confirm_delete", name=components.plain(document["name"])),

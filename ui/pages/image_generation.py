@@ -205,6 +205,7 @@ def _image(image: Mapping[str, Any]) -> None:
     st.html(f'<p class="prompt" dir="auto" title="{html.escape(image["prompt"])}">{html.escape(image["prompt"])}</p>')
     _details(image)
     with st.container(horizontal=True, gap="small"):
+        components.name_buttons(image["prompt"])
         if st.button(t("image_generation.open"), key=f"open {image['id']}", icon=":material/open_in_full:"):
             st.dialog(t("image_generation.large"), width="large")(_large)(image)
         st.button(

@@ -1,0 +1,55 @@
+"""
+The script that Streamlit runs: sidebar, menu and the selected page.
+
+It is in a separate folder, because Streamlit builds its own menu from a folder `pages` next to the script, and then
+reports the URLs of our pages as unknown.
+"""
+
+from pathlib import Path
+
+import streamlit as st
+
+from ui import page_script, stage, tab_state
+from ui.components import stage_missing
+from ui.navigation import pages
+from ui.sign_in import is_allowed
+from ui.texts import LANGUAGES, browser_language, language, t
+
+FOLDER = Path(__file__).parents[1]
+
+
+def _language_switch() -> None:
+    if "lang" not in st.session_state:
+        in_url = st.query_params.get("lang")
+        st.session_state["lang"] = in_url if in_url in LANGUAGES else browser_language()
+    st.sidebar.segmented_control(
+        t("components.language"), list(LANGUAGES), required=True, format_func=LANGUAGES.__getitem__, key="lang"
+    )
+    # Streamlit clears the query string when the user visits another page.
+    st.query_params["lang"] = language()
+
+
+def main() -> None:
+    """One run of the script."""
+    _language_switch()
+    tab_state.keep()
+    st.set_page_config(page_title="Bedrock endpoints", page_icon=str(FOLDER / "images" / "icon.svg"), layout="wide")
+    page_script.add()
+    st.logo(str(FOLDER / "images" / "logo.svg"), icon_image=str(FOLDER / "images" / "icon.svg"), size="large")
+    if not is_allowed():
+        # Without it, Streamlit reports the URL of every page as unknown before sign-in.
+        st.navigation(list(pages().values()), position="hidden")
+        return
+    by_use_case = pages()
+    st.session_state["pages"] = by_use_case
+    selected = st.navigation(list(by_use_case.values()))
+    try:
+        current = stage.current()
+    except stage.StageMissing as missing:
+        stage_missing(missing)
+        return
+    st.sidebar.caption(t("components.stage", name=current.name))
+    selected.run()
+
+
+main()
