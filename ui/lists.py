@@ -5,6 +5,7 @@ from typing import Any
 
 import streamlit as st
 
+from ui import usage_line
 from ui.session import client
 
 # Long enough to fill in a form; what this session changes is seen at once.
@@ -26,7 +27,8 @@ def newest(use_case: str, path: str, count: int, **query: str | int | None) -> _
 
 
 def forget(use_case: str) -> None:
-    """Reads the lists of a use case again, because this session has changed them."""
+    """Reads the lists of a use case again, and what was used, because this session has changed them."""
+    usage_line.forget()
     lists: dict[Any, Any] = st.session_state.get(_LISTS, {})
     for key in [key for key in lists if key[0] == use_case]:
         del lists[key]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from ui import page_script, stage, tab_state
+from ui import page_script, stage, tab_state, usage_line
 from ui.components import stage_missing
 from ui.navigation import pages
 from ui.sign_in import is_allowed
@@ -49,6 +49,8 @@ def main() -> None:
         stage_missing(missing)
         return
     st.sidebar.caption(t("components.stage", name=current.name))
+    if usage_line.USE_CASE in by_use_case:
+        usage_line.show()
     selected.run()
 
 

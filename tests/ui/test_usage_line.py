@@ -1,0 +1,53 @@
+"""The line of the sidebar with what was used."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from tests.ui.browser import BrowserSession
+from tests.ui.fake_api import ErrorResponse, FakeApi
+
+
+def _budget(limit: float, used: float) -> dict[str, Any]:
+    return {
+        "per": "caller", "of": "requests", "every": "day", "limit": limit, "used": used,
+        "until": "2026-11-30T00:00:00Z",
+    }  # fmt: skip
+
+
+def _line(page: Any) -> Any:
+    return page.locator(".st-key-usage-line a")
+
+
+def test_what_was_used_is_in_sight_and_leads_to_its_page(
+    new_session: Callable[..., BrowserSession], api: FakeApi
+) -> None:
+    usage = api.services["usage"]
+    usage.add(datetime.now(UTC).date().isoformat(), dollars=0.25)
+    usage.budgets = [_budget(10, 1), _budget(200, 90)]
+    session = new_session()
+    page = session.open("embeddings")
+    # The first run of a page doesn't wait for it for long.
+    if _line(page).count() == 0:
+        page = session.open("embeddings")
+
+    assert _line(page).inner_text().endswith("Today: USD 0.25 · 45\N{NO-BREAK SPACE}% of the budget")
+    _line(page).click()
+    page.get_by_role("heading", level=1, name="Usage").wait_for()
+
+
+def test_a_failure_leaves_the_line_out(
+    new_session: Callable[..., BrowserSession], api: FakeApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any, **__: Any) -> Any:
+        raise ErrorResponse(503, "unavailable", "The table is not available.")
+
+    monkeypatch.setattr(api.services["usage"], "own_budgets", fail)
+    session = new_session()
+    page = session.open("embeddings")
+    session.wait_until_idle()
+
+    assert _line(page).count() == 0
+    assert page.get_by_role("heading", level=1, name="Embeddings").is_visible()

@@ -1,0 +1,93 @@
+"""What the caller has used today, and how much of the tightest budget, in one line of the sidebar."""
+
+import threading
+import time
+from collections.abc import Mapping
+from concurrent.futures import Future, TimeoutError
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import streamlit as st
+
+from ui import tab_state
+from ui.client import Client
+from ui.number_format import money, percent
+from ui.session import client
+from ui.texts import t
+
+USE_CASE = "usage"
+_MAX_AGE_SECONDS = 30.0
+# A page is never held up for longer; what arrives later is shown by the next run.
+_WAIT_SECONDS = 0.1
+_TIGHT = 0.8
+
+
+@dataclass(frozen=True)
+class _Figures:
+    cost: float
+    share: float | None
+    """Of the budget with the least left, 0 to 1; None without budgets."""
+
+
+@dataclass
+class _State:
+    shown: _Figures | None = None
+    reading: "Future[_Figures] | None" = None
+    read: float = float("-inf")
+
+
+def show() -> None:
+    """Draws the line in the sidebar, with what is known by now. What cannot be read is not shown."""
+    state: _State = tab_state.values().setdefault("usage line", _State())
+    if state.reading is None and time.monotonic() - state.read > _MAX_AGE_SECONDS:
+        state.reading = Future()
+        threading.Thread(target=_read, args=(client(), state.reading), daemon=True).start()
+    if state.reading is not None:
+        _take(state, state.reading)
+    if state.shown is not None:
+        _draw(state.shown)
+
+
+def forget() -> None:
+    """Reads the figures again: something was used."""
+    state: _State | None = tab_state.values().get("usage line")
+    if state:
+        state.read = float("-inf")
+
+
+def _read(api: Client, figures: "Future[_Figures]") -> None:
+    """Runs in a thread of its own, which has no access to the session."""
+    today = datetime.now(UTC).date().isoformat()
+    try:
+        total = api.get(USE_CASE, "/usage", **{"from": today, "to": today, "groupBy": "day"})["total"]
+        shares = map(_share, api.get(USE_CASE, "/budgets")["items"])
+        figures.set_result(_Figures(total["estimatedCostUsd"], max(shares, default=None)))
+    except Exception as error:  # noqa: BLE001 - only a line of the sidebar depends on it
+        figures.set_exception(error)
+
+
+def _share(budget: Mapping[str, Any]) -> float:
+    return 1.0 if budget["limit"] == 0 else min(1.0, float(budget["used"]) / float(budget["limit"]))
+
+
+def _take(state: _State, reading: "Future[_Figures]") -> None:
+    """Moves the figures to `state` if they have arrived."""
+    try:
+        state.shown = reading.result(_WAIT_SECONDS if state.shown is None else 0)
+    except TimeoutError:
+        return
+    except Exception:  # noqa: BLE001 - an older figure would be wrong
+        state.shown = None
+    state.reading, state.read = None, time.monotonic()
+
+
+def _draw(figures: _Figures) -> None:
+    parts = [t("usage.line", cost=money(figures.cost, "USD"))]
+    if figures.share is not None:
+        parts.append(t("usage.line_budget", share=percent(figures.share, 0)))
+    icon = ":material/warning:" if (figures.share or 0) >= _TIGHT else ":material/monitoring:"
+    pages = st.session_state.get("pages", {})
+    if USE_CASE in pages:
+        with st.sidebar.container(key="usage-line"):
+            st.page_link(pages[USE_CASE], label=" · ".join(parts), icon=icon)
