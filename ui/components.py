@@ -14,6 +14,7 @@ from ui import lists, model_names, stage
 from ui.api_request import ApiRequest
 from ui.client import Failure
 from ui.markdown import as_html
+from ui.number_format import number
 from ui.session import client
 from ui.texts import t, translations
 
@@ -110,7 +111,7 @@ def usage_line(response: Mapping[str, Any]) -> None:
     """The model and its usage."""
     usage = response.get("usage", {})
     counts = [
-        t(f"components.{name}", count=f"{usage[name]:,}")
+        t(f"components.{name}", count=number(usage[name]))
         for name in ("inputTokens", "outputTokens", "images")
         if name in usage
     ]

@@ -17,7 +17,7 @@ from ui.api_request import ApiRequest
 from ui.client import Failure
 from ui.credit_fields import AUDITOR, MODELLER, SCORER, USE_CASE
 from ui.details import details
-from ui.fields import Fields
+from ui.fields import Fields, choice
 from ui.number_format import money, number, percent
 from ui.session import client
 from ui.texts import language, t, translations
@@ -302,7 +302,7 @@ def _start(batches: Sequence[Item]) -> None:
         name = form.text_input(t("credit_risk.model_name"), "credit.training_name", _MAX_NAME)
         exclude = st.multiselect(
             t("credit_risk.exclude"), [field.name for field in fields.FIELDS], format_func=fields.name,
-            key="credit.exclude", help=t("credit_risk.exclude_help"), placeholder=t("credit_risk.none"),
+            **choice("credit.exclude"), help=t("credit_risk.exclude_help"), placeholder=t("credit_risk.none"),
         )  # fmt: skip
         settings = _training_settings(form)
         st.form_submit_button(

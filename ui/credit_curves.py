@@ -14,7 +14,7 @@ from ui.client import Failure
 from ui.components import Badge, Cell
 from ui.credit_fields import USE_CASE, VALIDATOR
 from ui.details import details
-from ui.fields import Fields
+from ui.fields import Fields, choice
 from ui.number_format import NOTHING, number, percent
 from ui.session import client
 from ui.texts import t
@@ -277,8 +277,7 @@ def _simulation(model: Mapping[str, Any]) -> None:
     st.caption(t("credit_risk.simulation_lead"))
     request = ApiRequest(USE_CASE, f"/models/{model['id']}/simulations")
     goal = st.selectbox(
-        t("credit_risk.goal"), _GOALS, format_func=lambda name: t(f"credit_risk.goal_{name}"), key="credit.goal",
-        persist_state="session",
+        t("credit_risk.goal"), _GOALS, format_func=lambda name: t(f"credit_risk.goal_{name}"), **choice("credit.goal"),
     )  # fmt: skip
     left, right = st.columns(2)
     form = Fields()

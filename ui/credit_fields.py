@@ -9,7 +9,7 @@ import streamlit as st
 from ui import components
 from ui.api_request import ApiRequest
 from ui.client import Failure
-from ui.fields import Fields, kept
+from ui.fields import Fields, choice
 from ui.number_format import short
 from ui.texts import t, translations
 
@@ -76,7 +76,7 @@ def widget(field: Field, prefix: str, form: Fields) -> Any:
     help_text = t(unit) if unit in translations() else None
     hint = "" if field.required else t("credit_risk.not_given")
     if field.kind == "category":
-        return st.selectbox(label, field.options, None, category, placeholder=hint, help=help_text, **kept(key))
+        return st.selectbox(label, field.options, None, category, placeholder=hint, help=help_text, **choice(key))
     if field.kind == "month":
         return form.text_input(label, key, _MAX_MONTH, placeholder="1999-03", help=help_text) or None
     convert = int if field.kind == "count" else float

@@ -13,6 +13,7 @@ from ui.client import Failure
 from ui.components import Badge, Cell
 from ui.credit_fields import AUDITOR, USE_CASE, VALIDATOR
 from ui.details import json_box
+from ui.fields import choice
 from ui.number_format import NOTHING, date_format, number, percent
 from ui.session import client
 from ui.texts import t
@@ -60,7 +61,7 @@ def _range() -> dict[str, str | None]:
     """The query: length of the periods, and the first and last day."""
     left, middle, right = st.columns(3)
     period = left.selectbox(
-        t("credit_risk.period_length"), _PERIODS, key="credit.period", persist_state="session",
+        t("credit_risk.period_length"), _PERIODS, **choice("credit.period"),
         format_func=lambda name: t(f"credit_risk.period_{name}"),
     )  # fmt: skip
     first = middle.date_input(
@@ -225,8 +226,7 @@ def _moved(period: Period) -> None:
     if st.session_state.get("credit.moved") not in by_name:
         st.session_state["credit.moved"] = characteristics[0]["name"]
     chosen = st.selectbox(
-        t("credit_risk.classes_of"), list(by_name), format_func=fields.name, key="credit.moved",
-        persist_state="session",
+        t("credit_risk.classes_of"), list(by_name), format_func=fields.name, **choice("credit.moved"),
     )  # fmt: skip
     _classes(by_name[chosen])
 

@@ -6,8 +6,10 @@ from typing import Any, TypeVar
 import streamlit as st
 
 from ui import tab_state
-from ui.texts import t
+from ui.number_format import short
+from ui.texts import language, t
 
+_LANGUAGES = "fields.languages"
 Number = TypeVar("Number", int, float)
 
 
@@ -19,6 +21,20 @@ def kept(key: str, default: Any = None) -> dict[str, Any]:
     elif key in drafts or default is not None:
         st.session_state[key] = drafts.get(key, default)
     return {"key": key, "persist_state": "session"}
+
+
+def choice(key: str, default: Any = None) -> dict[str, Any]:
+    """The arguments of a widget whose value survives, as those of `kept`, with options in the user's language.
+
+    The browser knows an option by its label only. After a switch of languages it would show one that no longer exists,
+    and another value would be sent, so the value is set again.
+    """
+    arguments = kept(key, default)
+    languages: dict[str, str] = st.session_state.setdefault(_LANGUAGES, {})
+    if languages.get(key, language()) != language() and key in st.session_state:
+        st.session_state[key] = st.session_state[key]
+    languages[key] = language()
+    return arguments
 
 
 class Fields:
@@ -72,7 +88,7 @@ class Fields:
 
     def _in_range(self, label: str, value: float | None, low: float, high: float, parent: Any) -> None:
         if value is None or not low <= value <= high:
-            self._problem(t("components.out_of_range", label=label, low=f"{low:,}", high=f"{high:,}"), parent)
+            self._problem(t("components.out_of_range", label=label, low=short(low), high=short(high)), parent)
 
     def require(self, label: str, text: str) -> None:
         """An empty text is a problem."""
@@ -83,7 +99,7 @@ class Fields:
         """A widget's text without the space around it; a longer one than `limit` is a problem."""
         stripped = (text or "").strip()
         if len(stripped) > limit:
-            counts = {"count": f"{len(stripped):,}", "limit": f"{limit:,}"}
+            counts = {"count": short(len(stripped)), "limit": short(limit)}
             self._problem(t("components.too_long", label=label, **counts), st)
         return stripped
 

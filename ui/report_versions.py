@@ -9,7 +9,7 @@ import streamlit as st
 from ui import components, lists, tab_state
 from ui.api_request import ApiRequest
 from ui.client import Failure
-from ui.fields import Fields, kept
+from ui.fields import Fields, choice
 from ui.report_document import FACTS, SECTIONS, SEVERITIES, as_html, heading, make_document
 from ui.session import client
 from ui.texts import t
@@ -67,7 +67,7 @@ def _report_fields(fields: Fields, summary: Mapping[str, Any]) -> dict[str, Any]
             t("summarization.edit_severity"),
             SEVERITIES,
             format_func=lambda severity: t(f"summarization.severity_{severity}"),
-            **kept(f"{key} severity", report["severity"]),
+            **choice(f"{key} severity", report["severity"]),
         ),
     }
     fields.require(title, edited["title"])

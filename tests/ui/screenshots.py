@@ -1,24 +1,63 @@
-"""Takes the screenshots in the documentation, with the tests' fake data: `make screenshots`."""
+"""Takes the screenshots in the documentation, with the tests' fake data: `make screenshots`.
 
+Each is also part of a strip: the same page wide, dark, on a phone, and there in Portuguese and dark.
+"""
+
+import io
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+
+from PIL import Image
 
 from tests.ui.browser import ROOT, BrowserSession
 from tests.ui.fake_api import FakeApi, png
 
 FOLDER = ROOT / "docs" / "images"
+WIDE, PHONE = 1440, 400
+_STRIP_SCALE, _STRIP_GAP = 0.65, 24
 
 
 def _save(session: BrowserSession, name: str, height: int = 900) -> None:
-    session.page.set_viewport_size({"width": session.page.viewport_size["width"], "height": height})
-    session.wait_until_idle()
     FOLDER.mkdir(parents=True, exist_ok=True)
+    width = session.page.viewport_size["width"]
+    (FOLDER / f"ui-{name}.png").write_bytes(_taken(session, width, height))
+    _save_strip(session, name, height)
+
+
+def _taken(session: BrowserSession, width: int, height: int) -> bytes:
+    session.page.set_viewport_size({"width": width, "height": height})
+    session.wait_until_idle()
     session.page.mouse.move(5, 5)
-    # A page with a chat input scrolls to its end.
-    session.page.evaluate("document.querySelector('[data-testid=stMain]')?.scrollTo(0, 0)")
-    # Lets scroll bars and focus outlines fade.
+    # Lets scroll bars and focus outlines fade, and a page with a chat input scroll to its end.
     session.page.wait_for_timeout(500)
-    session.page.screenshot(path=str(FOLDER / f"ui-{name}.png"))
+    session.page.evaluate("document.querySelector('[data-testid=stMain]')?.scrollTo(0, 0)")
+    return bytes(session.page.screenshot())
+
+
+def _save_strip(session: BrowserSession, name: str, height: int) -> None:
+    page = session.page
+    page.set_viewport_size({"width": WIDE, "height": height})
+    page.get_by_text("English", exact=True).click()
+    page.emulate_media(color_scheme="light")
+    parts = [_taken(session, WIDE, height)]
+    page.emulate_media(color_scheme="dark")
+    parts.append(_taken(session, WIDE, height))
+    page.emulate_media(color_scheme="light")
+    parts.append(_taken(session, PHONE, height))
+    page.set_viewport_size({"width": WIDE, "height": height})
+    page.get_by_text("Português", exact=True).click()
+    page.emulate_media(color_scheme="dark")
+    session.wait_until_idle()
+    parts.append(_taken(session, PHONE, height))
+    images = [Image.open(io.BytesIO(part)).convert("RGB") for part in parts]
+    scaled = [image.resize((round(image.width * _STRIP_SCALE), round(image.height * _STRIP_SCALE))) for image in images]
+    width = sum(image.width for image in scaled) + _STRIP_GAP * (len(scaled) - 1)
+    strip = Image.new("RGB", (width, scaled[0].height), "#8a9a97")
+    left = 0
+    for image in scaled:
+        strip.paste(image, (left, 0))
+        left += image.width + _STRIP_GAP
+    strip.save(FOLDER / f"strip-{name}.webp", quality=80, method=6)
 
 
 def screenshot_home(new_session: Callable[..., BrowserSession]) -> None:
@@ -99,7 +138,7 @@ def screenshot_chatbot(new_session: Callable[..., BrowserSession], api: FakeApi)
     page.get_by_test_id("stChatInputTextArea").fill("Here it is. Is that enough?")
     page.get_by_test_id("stChatInputSubmitButton").click()
     page.get_by_text("input tokens").wait_for()
-    _save(session, "chatbot", 1000)
+    _save(session, "chatbot", 1450)
 
 
 def screenshot_credit_risk(new_session: Callable[..., BrowserSession]) -> None:
@@ -129,3 +168,25 @@ def screenshot_usage(new_session: Callable[..., BrowserSession], api: FakeApi) -
     page.get_by_label("From (UTC)").first.wait_for()
     page.get_by_text("HR questions").last.wait_for()
     _save(session, "usage", 1180)
+
+
+def screenshot_image_generation(new_session: Callable[..., BrowserSession], api: FakeApi) -> None:
+    images = api.services["image-generation"]
+    for prompt, color in (
+        ("A film poster: a night train crosses a desert under a huge moon", "#33415c"),
+        ("A film poster: small rusty robots sell fruit at a morning market", "#b5651d"),
+    ):
+        images.add(prompt, data=png(480, 720, color))
+    session = new_session()
+    page = session.open("image-generation")
+    page.get_by_role("button", name="Lighthouse and comet").click()
+    session.wait_until_idle()
+    page.get_by_role("button", name="Generate", exact=True).click()
+    page.get_by_role("heading", name="New images").wait_for()
+    _save(session, "image-generation", 1700)
+
+
+def screenshot_status(new_session: Callable[..., BrowserSession]) -> None:
+    session = new_session()
+    session.open("status")
+    _save(session, "status", 1100)

@@ -6,6 +6,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from tests.ui.app_helpers import click, html, warnings
+from tests.ui.browser import BrowserSession
 from tests.ui.fake_api import FakeApi
 
 
@@ -57,5 +58,33 @@ def test_a_number_of_an_application_out_of_range_is_named(app: Callable[..., App
     field = next(field for field in page.number_input if str(field.key).endswith("debtToIncome"))
     field.set_value(-1.0)
     click(page, "Score the application")
-    assert "enter a number from 0.0 to" in warnings(page)[0]
+    assert "enter a number from 0 to 1,000." in warnings(page)[0]
     assert api.posts("/scores") == []
+
+
+def test_after_a_switch_of_languages_the_choice_that_is_shown_is_sent(
+    new_session: Callable[..., BrowserSession], api: FakeApi
+) -> None:
+    session = new_session()
+    page = session.open("summarization")
+    page.get_by_role("textbox").first.fill("Notes")
+    audience = page.get_by_role("combobox").first
+    audience.click()
+    page.get_by_role("option", name="Manager").click()
+    # A form's choices reach the server when it is sent, so the new language starts with the first choice.
+    page.get_by_text("Português", exact=True).click()
+    page.get_by_role("heading", name="Relatórios").first.wait_for()
+    session.wait_until_idle()
+    assert audience.input_value() == "Um técnico"
+
+    audience.click()
+    page.get_by_role("option", name="O cliente").click()
+    page.get_by_role("button", name="Escrever o relatório").click()
+    page.get_by_text("Gravidade").first.wait_for()
+
+    assert api.posts("/summaries")[-1].body["audience"] == "customer"
+    page.get_by_text("English", exact=True).click()
+    page.get_by_role("heading", name="Reports").first.wait_for()
+    session.wait_until_idle()
+    # What was sent once is kept.
+    assert audience.input_value() == "Customer"

@@ -11,7 +11,8 @@ from ui.chat import USE_CASE, OpenConversation, PendingMessage
 from ui.client import Failure
 from ui.details import details
 from ui.entry import Entry
-from ui.fields import Fields, kept
+from ui.fields import Fields, choice
+from ui.number_format import number
 from ui.photos import EXTENSIONS, MAX_COUNT, UPLOAD_MEGABYTES, prepare
 from ui.session import client
 from ui.texts import t
@@ -112,7 +113,7 @@ def _settings() -> dict[str, str]:
             format_func=model_names.label,
             placeholder=t("chatbot.model_default"),
             accept_new_options=True,
-            **kept("chat.model"),
+            **choice("chat.model"),
         )
     settings = {"instructions": instructions, "model": (model or "").strip()}
     return {name: value for name, value in settings.items() if value}
@@ -304,9 +305,9 @@ def _thumbnails(photos: list[bytes | None]) -> None:
 def _message_photos(message: Mapping[str, Any]) -> list[bytes | None]:
     """The photos of a stored message, None for each that can't be loaded."""
     photos: list[bytes | None] = []
-    for number in range(len(message.get("photos", ()))):
+    for place in range(len(message.get("photos", ()))):
         try:
-            photos.append(chat.photo_bytes(message, number))
+            photos.append(chat.photo_bytes(message, place))
         except Failure:
             photos.append(None)
     return photos
@@ -444,7 +445,7 @@ def _problem(message: PendingMessage) -> str | None:
     if not message.text:
         return t("chatbot.no_text")
     if len(message.text) > components.MAX_CHARACTERS:
-        return t("chatbot.too_many_characters", most=f"{components.MAX_CHARACTERS:,}")
+        return t("chatbot.too_many_characters", most=number(components.MAX_CHARACTERS))
     return t("photos.too_many", count=MAX_COUNT) if len(message.photos) > MAX_COUNT else None
 
 

@@ -13,8 +13,9 @@ from ui.api_request import ApiRequest
 from ui.client import Failure
 from ui.details import curl, details
 from ui.entry import Entry
-from ui.fields import Fields, kept
+from ui.fields import Fields, choice, kept
 from ui.hr_feedback import USE_CASE, Turn
+from ui.number_format import number
 from ui.session import client
 from ui.texts import LANGUAGES, language, t, translations
 from ui.uploads import printable, uploads
@@ -104,7 +105,7 @@ def _choose_space(spaces: Mapping[str, bool]) -> str:
         t("hr_qa.space"),
         (_OWN, *spaces),
         format_func=lambda name: t("hr_qa.space_own") if name == _OWN else name,
-        **kept("hr.space"),
+        **choice("hr.space"),
     )
     return chosen
 
@@ -167,7 +168,7 @@ def _form(request: ApiRequest, ready: list[dict[str, Any]]) -> tuple[dict[str, A
             t("hr_qa.language"),
             ("", *LANGUAGES),
             format_func=lambda code: LANGUAGES.get(code) or t("hr_qa.language_same"),
-            **kept("hr.language"),
+            **choice("hr.language"),
         )
         st.form_submit_button(
             t("hr_qa.ask"), type="primary", icon=":material/search:", on_click=request.start, disabled=request.running
@@ -199,8 +200,8 @@ def _answer(response: Mapping[str, Any]) -> None:
     components.usage_line(response)
     if response["citations"]:
         st.markdown(f"**{t('hr_qa.citations')}**")
-    for number, citation in enumerate(response["citations"], 1):
-        _citation(citation, number, response["requestId"])
+    for place, citation in enumerate(response["citations"], 1):
+        _citation(citation, place, response["requestId"])
 
 
 def _citation(citation: Mapping[str, Any], number: int, request_id: str) -> None:
@@ -317,7 +318,7 @@ def _found(documents: list[dict[str, Any]], *, more: bool) -> list[dict[str, Any
     if more:
         st.caption(t("hr_qa.only_newest", count=_MAX_LISTED))
     found = [document for document in documents if search.strip().casefold() in document["name"].casefold()]
-    st.caption(t("hr_qa.found", count=f"{len(found):,}"))
+    st.caption(t("hr_qa.found", count=number(len(found))))
     return found
 
 
@@ -354,7 +355,7 @@ def _status(document: Mapping[str, Any]) -> None:
     )
     if status == "processing":
         pages, done = document.get("pages"), document.get("pagesDone", 0)
-        text = t("hr_qa.progress", done=f"{done:,}", pages=f"{pages:,}") if pages else t("hr_qa.progress_starting")
+        text = t("hr_qa.progress", done=number(done), pages=number(pages)) if pages else t("hr_qa.progress_starting")
         st.progress(min(1.0, done / pages) if pages else 0.0, text=text)
     if document.get("error") or status == "failed":
         _error(document.get("error", {}))
@@ -363,11 +364,11 @@ def _status(document: Mapping[str, Any]) -> None:
 def _facts(document: Mapping[str, Any]) -> list[str]:
     facts = []
     if document["status"] == "ready":
-        facts.append(t("hr_qa.pages", pages=f"{document.get('pages', 0):,}"))
+        facts.append(t("hr_qa.pages", pages=number(document.get("pages", 0))))
         if document.get("pagesWithoutText"):
-            facts.append(t("hr_qa.pages_without_text", pages=f"{document['pagesWithoutText']:,}"))
+            facts.append(t("hr_qa.pages_without_text", pages=number(document["pagesWithoutText"])))
         if document.get("hiddenCharacters"):
-            facts.append(t("hr_qa.hidden_characters", characters=f"{document['hiddenCharacters']:,}"))
+            facts.append(t("hr_qa.hidden_characters", characters=number(document["hiddenCharacters"])))
         facts += [t(f"hr_qa.notice_{notice['code']}") for notice in document.get("notices", [])]
     if source := document.get("source"):
         facts.append(t("hr_qa.source", place=f"{source['bucket']}/{source['key']}"))
@@ -410,11 +411,11 @@ def _upload(documents: list[dict[str, Any]], space: str) -> None:
 
 def _problems() -> None:
     """Why files of the last upload were rejected."""
-    for number, (name, problem) in enumerate(st.session_state.get("hr.problems", ())):
+    for place, (name, problem) in enumerate(st.session_state.get("hr.problems", ())):
         if name:
             st.html(f'<p class="source">{html.escape(name)}</p>')
         if isinstance(problem, Failure):
-            components.error_box(problem, f"upload {number}")
+            components.error_box(problem, f"upload {place}")
         else:
             st.warning(t(problem), icon=":material/edit:")
 

@@ -11,7 +11,7 @@ from ui.api_request import ApiRequest
 from ui.client import Failure
 from ui.details import details
 from ui.entry import Entry
-from ui.fields import Fields, kept
+from ui.fields import Fields, choice
 from ui.pictures import USE_CASE
 from ui.texts import t
 
@@ -82,13 +82,13 @@ def _form(request: ApiRequest) -> tuple[dict[str, Any], str | None]:
             t("image_generation.style"),
             ("", *STYLES),
             format_func=lambda style: t(f"image_generation.style_{style.replace('-', '_') or 'any'}"),
-            **kept(_STYLE),
+            **choice(_STYLE),
         )
         aspect_ratio = middle.selectbox(
             t("image_generation.shape"),
             ASPECT_RATIOS,
             format_func=lambda ratio: f"{t(f'image_generation.shape_{_orientation(ratio)}')} {ratio}",
-            **kept(_SHAPE),
+            **choice(_SHAPE),
         )
         count = fields.number(t("image_generation.count"), _COUNT, 1, MAX_COUNT, 1, parent=right)
         more = _more_settings(fields)
@@ -131,7 +131,7 @@ def _more_settings(fields: Fields) -> dict[str, Any]:
             index=None,
             format_func=model_names.label,
             placeholder=t("image_generation.model_default"),
-            **kept(_MODEL),
+            **choice(_MODEL),
         )
     settings = {"negativePrompt": negative_prompt or None, "seed": seed, "model": model}
     return {name: value for name, value in settings.items() if value is not None}
@@ -230,7 +230,7 @@ def _details(image: Mapping[str, Any]) -> None:
         components.local_time(image["createdAt"]),
         f"{image['width']} × {image['height']}",
         f"{t('image_generation.seed')} {image['seed']}",
-        image["model"],
+        model_names.name(image["model"]),
     ]
     if "style" in image:
         facts.append(t(f"image_generation.style_{image['style'].replace('-', '_')}"))

@@ -15,7 +15,7 @@ from ui.api_request import ApiRequest, run_all
 from ui.client import Failure
 from ui.details import details
 from ui.entry import Entry
-from ui.fields import Fields, kept
+from ui.fields import Fields, choice, kept
 from ui.session import client
 from ui.texts import t, translations
 
@@ -104,7 +104,7 @@ def _playground(offered: Mapping[str, Model]) -> None:
 
 
 def _select_models(offered: Mapping[str, Model]) -> list[str]:
-    options = kept(_SELECTED, list(offered)[:1])
+    options = choice(_SELECTED, list(offered)[:1])
     # A deployment may have removed a selected model.
     st.session_state[_SELECTED] = [model_id for model_id in st.session_state[_SELECTED] if model_id in offered]
     selected: list[str] = st.multiselect(

@@ -12,7 +12,7 @@ from ui.api_request import ApiRequest
 from ui.client import Failure
 from ui.details import details, json_box
 from ui.entry import Entry
-from ui.fields import Fields, kept
+from ui.fields import Fields, choice
 from ui.photos import EXTENSIONS, MAX_COUNT, MAX_MEGABYTES, UPLOAD_MEGABYTES, File, prepare
 from ui.report_document import Document, as_html, as_text, make_document, photo_description
 from ui.report_photos import photos_of
@@ -77,7 +77,7 @@ def _form(request: ApiRequest) -> tuple[dict[str, Any], str | None]:
             t("summarization.audience"),
             AUDIENCES,
             format_func=lambda audience: t(f"summarization.audience_{audience}"),
-            **kept("reports.audience"),
+            **choice("reports.audience"),
         )
         lines = fields.number(t("summarization.lines"), "reports.lines", 1, 20, 5, parent=right)
         st.form_submit_button(

@@ -13,6 +13,7 @@ from ui.client import Failure
 from ui.components import Cell
 from ui.details import details
 from ui.entry import Entry
+from ui.fields import choice
 from ui.number_format import date_format, money, number, short
 from ui.session import client
 from ui.texts import t, translations
@@ -69,7 +70,7 @@ def _report() -> None:
     left, middle, right = st.columns(3)
     group = left.selectbox(
         t("usage.group"), _GROUPS if whose == _ALL else _GROUPS[:2], format_func=lambda name: t(f"usage.group_{name}"),
-        key="usage.group", persist_state="session",
+        **choice("usage.group"),
     )  # fmt: skip
     today = datetime.now(UTC).date()
     first = middle.date_input(
@@ -117,8 +118,7 @@ def _totals(total: Row) -> None:
 
 def _chart(items: Sequence[Row], group: str, days: Sequence[str]) -> None:
     measure = st.selectbox(
-        t("usage.measure"), _MEASURES, format_func=lambda name: t(f"usage.{name}"), key="usage.measure",
-        persist_state="session",
+        t("usage.measure"), _MEASURES, format_func=lambda name: t(f"usage.{name}"), **choice("usage.measure"),
     )  # fmt: skip
     largest = _largest(items, group, measure)
     rows = [
