@@ -29,7 +29,6 @@ from lambda_src.hr_qa.asked import AskedQuestions
 from lambda_src.hr_qa.caller_data.data import DocumentData, HrCallerDataSettings
 from lambda_src.hr_qa.documents import Documents
 from lambda_src.hr_qa.file_store import FileStore
-from lambda_src.hr_qa.file_types import PDF
 from lambda_src.hr_qa.models import AskQuestion, CreateDocument
 from lambda_src.hr_qa.queue import Queue as HrQueue
 from lambda_src.hr_qa.settings import Space
@@ -41,6 +40,7 @@ from lambda_src.registry import USE_CASES
 from lambda_src.shared.bedrock import Bedrock
 from lambda_src.shared.caller_data import CallerData, CallerDataHandler, CallerDataSettings, KeptResponses
 from lambda_src.shared.callers import caller_namespace
+from lambda_src.shared.file_types import PDF
 from lambda_src.shared.http import Api
 from lambda_src.shared.idempotency import IdempotencyStore
 from lambda_src.shared.photos import Photo

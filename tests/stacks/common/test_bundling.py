@@ -29,6 +29,7 @@ from tests.fakes import png
 from tests.stacks.assemblies import Assembly, packages
 
 SERVICES = {name: package.services for name, package in packages().items()}
+LIBRARIES = {name: package.libraries for name, package in packages().items()}
 STREAMS = {name for name in SERVICES if name.endswith(".stream")}
 ENVIRONMENT = {
     "AWS_REGION": "us-west-2",
@@ -173,7 +174,7 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, PackageT
 
 def package_of(name: str, target: PackageTarget) -> Package:
     use_case, _, part = name.partition(".")
-    return Package(use_case=use_case, part=part, target=target, services=SERVICES[name])
+    return Package(use_case=use_case, part=part, target=target, services=SERVICES[name], libraries=LIBRARIES[name])
 
 
 def zipped_size(folder: Path) -> int:
@@ -338,7 +339,7 @@ def stem(distribution: Distribution) -> str:
     return f"{re.sub(r'[-.]+', '_', distribution.name).lower()}-{distribution.version}"
 
 
-def test_only_the_ingestion_package_has_its_dependencies(package: Callable[[str, PackageTarget], Path]) -> None:
+def test_only_packages_with_the_reader_have_its_dependencies(package: Callable[[str, PackageTarget], Path]) -> None:
     assert (package("hr_qa.ingestion", LAMBDA) / "pypdfium2").is_dir()
     assert not (package("hr_qa", LAMBDA) / "pypdfium2").exists()
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from lambda_src.hr_qa.ingestion.pages import Page
-from lambda_src.hr_qa.ingestion.reader import open_document
+from lambda_src.document_reader.pages import Page
+from lambda_src.document_reader.reader import open_document
 from tests.handbooks import pages_of, readable
 from tests.hostile.files import document, flate
 

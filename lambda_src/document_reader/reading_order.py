@@ -11,9 +11,9 @@ from statistics import median
 
 import msgspec
 
-from lambda_src.hr_qa.ingestion.hidden_text import Box
-from lambda_src.hr_qa.ingestion.lines import Line
-from lambda_src.hr_qa.ingestion.tables import Span, column_of, merged_spans, table_lines
+from lambda_src.document_reader.hidden_text import Box
+from lambda_src.document_reader.lines import Line
+from lambda_src.document_reader.tables import Span, column_of, merged_spans, table_lines
 
 _MAX_DEPTH = 4
 # As multiples of the type size: the least width of a gutter, and how far below each other lines of one height may be.

@@ -16,8 +16,8 @@ import msgspec
 import pypdfium2 as pdfium
 import pypdfium2.raw as raw
 
-from lambda_src.hr_qa.ingestion.cleaning import clean
-from lambda_src.hr_qa.ingestion.hidden_text import MIN_SIZE, Box, HiddenText
+from lambda_src.document_reader.cleaning import clean
+from lambda_src.document_reader.hidden_text import MIN_SIZE, Box, HiddenText
 
 # A page with more text is no page of a document; its owner gets a notice. Limits a page made to exhaust memory.
 MAX_CHARACTERS = 1_000_000

@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterable, Iterator
 
 from lxml import etree
 
-from lambda_src.hr_qa.file_types import PPTX
-from lambda_src.hr_qa.ingestion.errors import DAMAGED, UnreadableFileError, too_many_pages
-from lambda_src.hr_qa.ingestion.numbering import to_integer
-from lambda_src.hr_qa.ingestion.office import Container, child, local
-from lambda_src.hr_qa.ingestion.outline import Cell, Grid, Outline, OutlinedDocument
-from lambda_src.hr_qa.ingestion.pages import Block, Page
+from lambda_src.document_reader.errors import DAMAGED, UnreadableFileError, too_many_pages
+from lambda_src.document_reader.numbering import to_integer
+from lambda_src.document_reader.office import Container, child, local
+from lambda_src.document_reader.outline import Cell, Grid, Outline, OutlinedDocument
+from lambda_src.document_reader.pages import Block, Page
+from lambda_src.shared.file_types import PPTX
 
 # Characters, as of a PDF's page.
 _MAX_CHARACTERS = 1_000_000

@@ -7,9 +7,9 @@ import msgspec
 import pypdfium2 as pdfium
 import pypdfium2.raw as raw
 
-from lambda_src.hr_qa.ingestion.cleaning import clean
-from lambda_src.hr_qa.ingestion.hidden_text import MIN_SIZE, Box
-from lambda_src.hr_qa.ingestion.lines import Line, PageText, turned
+from lambda_src.document_reader.cleaning import clean
+from lambda_src.document_reader.hidden_text import MIN_SIZE, Box
+from lambda_src.document_reader.lines import Line, PageText, turned
 
 # Limits a page made to exhaust its reader.
 _MAX_ANNOTATIONS = 2_000

@@ -8,12 +8,12 @@ from statistics import median
 
 import msgspec
 
-from lambda_src.hr_qa.ingestion.cleaning import CELL_LINE_END, join_broken_words, join_hyphenated_words, words
-from lambda_src.hr_qa.ingestion.furniture import Furniture, SampledPage, find_furniture
-from lambda_src.hr_qa.ingestion.joining import join_texts
-from lambda_src.hr_qa.ingestion.lines import Line
-from lambda_src.hr_qa.ingestion.pages import Block, BlockKind
-from lambda_src.hr_qa.ingestion.sentences import sentences
+from lambda_src.document_reader.cleaning import CELL_LINE_END, join_broken_words, join_hyphenated_words, words
+from lambda_src.document_reader.furniture import Furniture, SampledPage, find_furniture
+from lambda_src.document_reader.joining import join_texts
+from lambda_src.document_reader.lines import Line
+from lambda_src.document_reader.pages import Block, BlockKind
+from lambda_src.document_reader.sentences import sentences
 
 # Lines with as many characters are those of paragraphs, whose type size is the body's.
 _LINE_OF_TEXT = 40

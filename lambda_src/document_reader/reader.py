@@ -6,8 +6,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
-from lambda_src.hr_qa.ingestion.errors import TOO_COMPLEX, UNSUPPORTED, ErrorCode, UnreadableFileError, too_many_pages
-from lambda_src.hr_qa.ingestion.pages import Page
+from lambda_src.document_reader.errors import TOO_COMPLEX, UNSUPPORTED, ErrorCode, UnreadableFileError, too_many_pages
+from lambda_src.document_reader.pages import Page
 
 # PDF readers search this much of a file for its header.
 _HEADER_BYTES = 1024
@@ -58,7 +58,7 @@ def open_document(path: Path, max_pages: int, *, on_page: Callable[[], None] = l
     if not start:
         raise UnreadableFileError("empty", "The file is empty. Check it and upload it again.")
     if b"%PDF-" in start:
-        from lambda_src.hr_qa.ingestion import pdf
+        from lambda_src.document_reader import pdf
 
         with pdf.open_pdf(path, max_pages, on_page=on_page) as document:
             yield document
@@ -77,9 +77,9 @@ def open_document(path: Path, max_pages: int, *, on_page: Callable[[], None] = l
 
 
 def _open_office(path: Path, max_pages: int, on_page: Callable[[], None]) -> Document:
-    from lambda_src.hr_qa.ingestion.docx import open_docx
-    from lambda_src.hr_qa.ingestion.office import local, open_container
-    from lambda_src.hr_qa.ingestion.pptx import open_pptx
+    from lambda_src.document_reader.docx import open_docx
+    from lambda_src.document_reader.office import local, open_container
+    from lambda_src.document_reader.pptx import open_pptx
 
     with open_container(path) as container:
         root = container.root()
@@ -89,7 +89,7 @@ def _open_office(path: Path, max_pages: int, on_page: Callable[[], None]) -> Doc
 
 
 def _open_text(path: Path, on_page: Callable[[], None]) -> Document:
-    from lambda_src.hr_qa.ingestion.text import open_text
+    from lambda_src.document_reader.text import open_text
 
     return open_text(path, on_page)
 

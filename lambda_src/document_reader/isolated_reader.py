@@ -12,10 +12,10 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from lambda_src.hr_qa.ingestion.errors import TOO_COMPLEX, UnreadableFileError
-from lambda_src.hr_qa.ingestion.pages import Page
-from lambda_src.hr_qa.ingestion.reader import Document
-from lambda_src.hr_qa.ingestion.reader_protocol import (
+from lambda_src.document_reader.errors import TOO_COMPLEX, UnreadableFileError
+from lambda_src.document_reader.pages import Page
+from lambda_src.document_reader.reader import Document
+from lambda_src.document_reader.reader_protocol import (
     Failed,
     Image,
     Limits,
@@ -55,7 +55,7 @@ class _ReaderProcess:
         environment = {name: os.environ[name] for name in _PASSED_VARIABLES if name in os.environ}
         environment["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))
         self._process = subprocess.Popen(
-            [sys.executable, "-S", "-P", "-m", "lambda_src.hr_qa.ingestion.reader_process"],
+            [sys.executable, "-S", "-P", "-m", "lambda_src.document_reader.reader_process"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env=environment,

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from lambda_src.hr_qa.file_types import DOCX, PDF
-from lambda_src.hr_qa.ingestion.errors import UnreadableFileError
-from lambda_src.hr_qa.ingestion.isolated_reader import open_isolated
-from tests.lambda_src.hr_qa.office_files import changed, container, word, word_body
+from lambda_src.document_reader.errors import UnreadableFileError
+from lambda_src.document_reader.isolated_reader import open_isolated
+from lambda_src.shared.file_types import DOCX, PDF
+from tests.lambda_src.document_reader.office_files import changed, container, word, word_body
 from tests.pdfs import text_pdf
 
 ENTITIES = "".join(f'<!ENTITY e{n} "{f"&e{n - 1};" * 10}">' for n in range(1, 10))

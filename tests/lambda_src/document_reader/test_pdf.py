@@ -6,15 +6,15 @@ from pathlib import Path
 import pytest
 
 from dev.evaluation.questions import read_questions
+from lambda_src.document_reader.errors import UnreadableFileError
+from lambda_src.document_reader.pages import Page, page_from_text
+from lambda_src.document_reader.reader import open_document
+from lambda_src.document_reader.sentences import MAX_CHARACTERS
 from lambda_src.hr_qa.ingestion.chunking import chunk_pages
-from lambda_src.hr_qa.ingestion.errors import UnreadableFileError
-from lambda_src.hr_qa.ingestion.pages import Page, page_from_text
-from lambda_src.hr_qa.ingestion.reader import open_document
-from lambda_src.hr_qa.ingestion.sentences import MAX_CHARACTERS
 from tests.handbooks import FOLDER, MAX_PAGES, pages_of, readable
 from tests.pdfs import Sheet, Text, paragraph, text_pdf, write_pdf
 
-QUESTIONS = Path(__file__).resolve().parents[4] / "dev" / "evaluation" / "questions" / "dev.jsonl"
+QUESTIONS = Path(__file__).resolve().parents[3] / "dev" / "evaluation" / "questions" / "dev.jsonl"
 SENTENCE = "All of the staff may take leave on every working day of the year, as is said below."
 
 

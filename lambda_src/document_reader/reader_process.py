@@ -1,7 +1,7 @@
 """The process that opens a document: the parsers and everything that handles its pages, under limits of memory and
 time.
 
-`python -m lambda_src.hr_qa.ingestion.reader_process`: reads `Request`s from standard input, writes `Response`s to
+`python -m lambda_src.document_reader.reader_process`: reads `Request`s from standard input, writes `Response`s to
 standard output. A document that exceeds a limit ends this process, and nothing else: the kernel enforces the limits,
 also within PDFium and libxml2. The process has no credentials in its environment and cannot write files.
 """
@@ -17,9 +17,9 @@ from typing import IO
 
 import msgspec
 
-from lambda_src.hr_qa.ingestion.errors import TOO_COMPLEX, UnreadableFileError
-from lambda_src.hr_qa.ingestion.reader import Document, open_document
-from lambda_src.hr_qa.ingestion.reader_protocol import (
+from lambda_src.document_reader.errors import TOO_COMPLEX, UnreadableFileError
+from lambda_src.document_reader.reader import Document, open_document
+from lambda_src.document_reader.reader_protocol import (
     Failed,
     Image,
     Limits,

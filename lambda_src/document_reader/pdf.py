@@ -9,12 +9,11 @@ import msgspec
 import pypdfium2 as pdfium
 import pypdfium2.raw as raw
 
-from lambda_src.hr_qa.file_types import PDF
-from lambda_src.hr_qa.ingestion.annotations import Annotations, has_fields, read_annotations, with_values
-from lambda_src.hr_qa.ingestion.errors import XFA_FORM, UnreadableFileError, too_many_pages
-from lambda_src.hr_qa.ingestion.furniture import SampledPage, detached, split_furniture
-from lambda_src.hr_qa.ingestion.joining import joined_parts
-from lambda_src.hr_qa.ingestion.layout import (
+from lambda_src.document_reader.annotations import Annotations, has_fields, read_annotations, with_values
+from lambda_src.document_reader.errors import XFA_FORM, UnreadableFileError, too_many_pages
+from lambda_src.document_reader.furniture import SampledPage, detached, split_furniture
+from lambda_src.document_reader.joining import joined_parts
+from lambda_src.document_reader.layout import (
     Heading,
     Style,
     Table,
@@ -25,11 +24,12 @@ from lambda_src.hr_qa.ingestion.layout import (
     push_heading,
     table_after,
 )
-from lambda_src.hr_qa.ingestion.lines import Line, PageText, read_text
-from lambda_src.hr_qa.ingestion.pages import Block, Page
-from lambda_src.hr_qa.ingestion.png import grayscale_png
-from lambda_src.hr_qa.ingestion.reading_order import in_reading_order
-from lambda_src.hr_qa.ingestion.sentences import is_unfinished, sentences
+from lambda_src.document_reader.lines import Line, PageText, read_text
+from lambda_src.document_reader.pages import Block, Page
+from lambda_src.document_reader.png import grayscale_png
+from lambda_src.document_reader.reading_order import in_reading_order
+from lambda_src.document_reader.sentences import is_unfinished, sentences
+from lambda_src.shared.file_types import PDF
 
 # Pages sampled for the document's style. Pairs, because odd and even pages may differ.
 _SAMPLED_PAIRS = 12

@@ -3,11 +3,11 @@ from pathlib import Path
 import pytest
 from pptx.util import Inches
 
-from lambda_src.hr_qa.file_types import PPTX
-from lambda_src.hr_qa.ingestion.errors import UnreadableFileError
-from lambda_src.hr_qa.ingestion.pages import Block, Page
-from lambda_src.hr_qa.ingestion.reader import open_document
-from tests.lambda_src.hr_qa.office_files import changed, slides
+from lambda_src.document_reader.errors import UnreadableFileError
+from lambda_src.document_reader.pages import Block, Page
+from lambda_src.document_reader.reader import open_document
+from lambda_src.shared.file_types import PPTX
+from tests.lambda_src.document_reader.office_files import changed, slides
 
 BOX = (Inches(1), Inches(2), Inches(4), Inches(1))
 

@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator
 import msgspec
 from lxml import etree
 
-from lambda_src.hr_qa.file_types import DOCX
-from lambda_src.hr_qa.ingestion.numbering import Numbering, to_integer
-from lambda_src.hr_qa.ingestion.office import Container, attribute, child, is_on, local
-from lambda_src.hr_qa.ingestion.outline import Cell, Grid, Outline, OutlinedDocument, cut
+from lambda_src.document_reader.numbering import Numbering, to_integer
+from lambda_src.document_reader.office import Container, attribute, child, is_on, local
+from lambda_src.document_reader.outline import Cell, Grid, Outline, OutlinedDocument, cut
+from lambda_src.shared.file_types import DOCX
 
 _TITLE_LEVEL = 0
 # Of headings that only differ from text in being bold, in documents without styled headings.

@@ -1,6 +1,6 @@
 import pytest
 
-from lambda_src.hr_qa.ingestion.cleaning import (
+from lambda_src.document_reader.cleaning import (
     CELL_LINE_END,
     HYPHEN_AT_LINE_END,
     clean,

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from lambda_src.hr_qa.file_types import HTML, MARKDOWN, TEXT
-from lambda_src.hr_qa.ingestion.errors import UnreadableFileError
-from lambda_src.hr_qa.ingestion.pages import Block, Page
-from lambda_src.hr_qa.ingestion.reader import open_document
+from lambda_src.document_reader.errors import UnreadableFileError
+from lambda_src.document_reader.pages import Block, Page
+from lambda_src.document_reader.reader import open_document
+from lambda_src.shared.file_types import HTML, MARKDOWN, TEXT
 
 
 def opened(folder: Path, name: str, content: str | bytes) -> tuple[str, list[Page]]:

@@ -2,11 +2,11 @@ from pathlib import Path
 
 import pytest
 
-from lambda_src.hr_qa.file_types import DOCX
-from lambda_src.hr_qa.ingestion.errors import UnreadableFileError
-from lambda_src.hr_qa.ingestion.pages import Block, Page
-from lambda_src.hr_qa.ingestion.reader import open_document
-from tests.lambda_src.hr_qa.office_files import changed, word, word_body
+from lambda_src.document_reader.errors import UnreadableFileError
+from lambda_src.document_reader.pages import Block, Page
+from lambda_src.document_reader.reader import open_document
+from lambda_src.shared.file_types import DOCX
+from tests.lambda_src.document_reader.office_files import changed, word, word_body
 
 
 def read(folder: Path, content: bytes, max_pages: int = 100) -> list[Page]:

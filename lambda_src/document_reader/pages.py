@@ -5,7 +5,7 @@ from typing import Literal
 
 import msgspec
 
-from lambda_src.hr_qa.ingestion.cleaning import clean
+from lambda_src.document_reader.cleaning import clean
 
 # Fewer letters and digits are a stamp or a stray mark, not a page's text.
 _MIN_READABLE = 12

@@ -5,9 +5,9 @@ from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 
-from lambda_src.hr_qa.file_types import DOCX, HTML, MARKDOWN, PDF, PPTX, TEXT, content_type
-from lambda_src.hr_qa.ingestion.errors import TOO_COMPLEX, UNSUPPORTED, UnreadableFileError
-from lambda_src.hr_qa.ingestion.outline import Outline, OutlinedDocument, cut
+from lambda_src.document_reader.errors import TOO_COMPLEX, UNSUPPORTED, UnreadableFileError
+from lambda_src.document_reader.outline import Outline, OutlinedDocument, cut
+from lambda_src.shared.file_types import DOCX, HTML, MARKDOWN, PDF, PPTX, TEXT, content_type
 
 _BINARY = (PDF, DOCX, PPTX)
 _NOT_BINARY = (
@@ -62,12 +62,12 @@ def open_text(path: Path, on_page: Callable[[], None]) -> OutlinedDocument:
     text = decode(content)
     kind = HTML if _HTML.match(text) else kind
     if kind == HTML:
-        from lambda_src.hr_qa.ingestion.html import read_html
+        from lambda_src.document_reader.html import read_html
 
         outline = read_html(text)
     elif kind == MARKDOWN:
-        from lambda_src.hr_qa.ingestion.html import read_html
-        from lambda_src.hr_qa.ingestion.markdown import to_html
+        from lambda_src.document_reader.html import read_html
+        from lambda_src.document_reader.markdown import to_html
 
         outline = read_html(to_html(_FRONT_MATTER.sub("", text, count=1) if text.startswith("---") else text))
     else:

@@ -14,7 +14,7 @@ from pathlib import Path
 import msgspec
 from lxml import etree
 
-from lambda_src.hr_qa.ingestion.errors import DAMAGED, TOO_COMPLEX, UNSUPPORTED, UnreadableFileError
+from lambda_src.document_reader.errors import DAMAGED, TOO_COMPLEX, UNSUPPORTED, UnreadableFileError
 
 # Bytes when uncompressed. A page of text takes 10,000 to 50,000 in a part.
 _MAX_PART_BYTES = 48 * 1024**2

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from lambda_src.hr_qa.ingestion.lines import PART_GAP, Line
+from lambda_src.document_reader.lines import PART_GAP, Line
 
 # Of the type size of the text that a mark belongs to.
 _MIN_RAISE = 0.18

@@ -7,10 +7,10 @@ from statistics import median
 
 import msgspec
 
-from lambda_src.hr_qa.ingestion.cleaning import CELL_LINE_END
-from lambda_src.hr_qa.ingestion.hidden_text import Box
-from lambda_src.hr_qa.ingestion.joining import join_texts
-from lambda_src.hr_qa.ingestion.lines import Line
+from lambda_src.document_reader.cleaning import CELL_LINE_END
+from lambda_src.document_reader.hidden_text import Box
+from lambda_src.document_reader.joining import join_texts
+from lambda_src.document_reader.lines import Line
 
 Cells = list[list[Line]]
 Span = tuple[float, float]

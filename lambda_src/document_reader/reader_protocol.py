@@ -1,12 +1,12 @@
-"""The messages between the ingestion and the process that reads a document, and their encoding as frames."""
+"""The messages between a function and the process that reads a document for it, and their encoding as frames."""
 
 import struct
 from typing import IO
 
 import msgspec
 
-from lambda_src.hr_qa.ingestion.errors import ErrorCode
-from lambda_src.hr_qa.ingestion.pages import Page
+from lambda_src.document_reader.errors import ErrorCode
+from lambda_src.document_reader.pages import Page
 
 # A page of 20 million pixels as a PNG is the largest message.
 MAX_FRAME_BYTES = 64 * 1024**2

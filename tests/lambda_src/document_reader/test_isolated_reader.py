@@ -12,11 +12,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from lambda_src.hr_qa.ingestion import isolated_reader, reader_process
-from lambda_src.hr_qa.ingestion.errors import UnreadableFileError
-from lambda_src.hr_qa.ingestion.isolated_reader import ReaderLostError, open_isolated
-from lambda_src.hr_qa.ingestion.reader import open_document
-from lambda_src.hr_qa.ingestion.reader_protocol import Failed, Limits, Open, Ready, read_frame, write_frame
+from lambda_src.document_reader import isolated_reader, reader_process
+from lambda_src.document_reader.errors import UnreadableFileError
+from lambda_src.document_reader.isolated_reader import ReaderLostError, open_isolated
+from lambda_src.document_reader.reader import open_document
+from lambda_src.document_reader.reader_protocol import Failed, Limits, Open, Ready, read_frame, write_frame
 from tests.handbooks import FOLDER, MAX_PAGES
 
 HANDBOOK = FOLDER / "tts_leave_handbook.pdf"
@@ -32,7 +32,7 @@ def run_child(code: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Replaces the reader by a program that starts like it, and then runs `code`."""
     program = (
         "import sys, os, signal, time, resource\n"
-        "from lambda_src.hr_qa.ingestion import reader_process as r\n"
+        "from lambda_src.document_reader import reader_process as r\n"
         "r.write_frame(sys.stdout.buffer, r.Ready())\n"
         "r.read_frame(sys.stdin.buffer)\n"
         "r.limit_process(r.Limits())\n"

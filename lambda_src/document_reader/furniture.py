@@ -10,7 +10,7 @@ from itertools import pairwise
 
 import msgspec
 
-from lambda_src.hr_qa.ingestion.lines import Line
+from lambda_src.document_reader.lines import Line
 
 # The share of the page's height at the top and at the bottom that headers and footers are in.
 _MARGIN = 0.1

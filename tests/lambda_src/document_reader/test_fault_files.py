@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 
+from lambda_src.document_reader.errors import UnreadableFileError
+from lambda_src.document_reader.pages import Page
+from lambda_src.document_reader.reader import open_document
 from lambda_src.hr_qa.chunk import Chunk, by_page, labeled_row
 from lambda_src.hr_qa.ingestion.chunking import chunk_pages
-from lambda_src.hr_qa.ingestion.errors import UnreadableFileError
-from lambda_src.hr_qa.ingestion.pages import Page
-from lambda_src.hr_qa.ingestion.reader import open_document
 
-FOLDER = Path(__file__).resolve().parents[3] / "faulty_pdfs"
+FOLDER = Path(__file__).resolve().parents[2] / "faulty_pdfs"
 
 
 def pages_of(name: str) -> list[Page]:

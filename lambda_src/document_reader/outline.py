@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import msgspec
 
-from lambda_src.hr_qa.chunk import row_text
-from lambda_src.hr_qa.ingestion.cleaning import HYPHEN_AT_LINE_END, clean
-from lambda_src.hr_qa.ingestion.errors import UnreadableFileError
-from lambda_src.hr_qa.ingestion.pages import Block, BlockKind, Page
+from lambda_src.document_reader.cleaning import HYPHEN_AT_LINE_END, clean
+from lambda_src.document_reader.errors import UnreadableFileError
+from lambda_src.document_reader.pages import Block, BlockKind, Page
+from lambda_src.shared.rows import row_text
 
 # Characters. A part ends at a heading from `_PART_SIZE` on, and at any block before `_MAX_PART_SIZE` is exceeded.
 _PART_SIZE = 2_500

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import msgspec
 from lxml import etree
 
-from lambda_src.hr_qa.ingestion.office import attribute, child, local
+from lambda_src.document_reader.office import attribute, child, local
 
 _LEVELS = 9
 _ROMAN = {1000: "m", 900: "cm", 500: "d", 400: "cd", 100: "c", 90: "xc", 50: "l", 40: "xl", 10: "x", 9: "ix", 5: "v"}

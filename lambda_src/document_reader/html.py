@@ -8,9 +8,9 @@ from collections.abc import Iterator
 
 from lxml import etree
 
-from lambda_src.hr_qa.ingestion.errors import TOO_COMPLEX, UnreadableFileError
-from lambda_src.hr_qa.ingestion.numbering import to_integer
-from lambda_src.hr_qa.ingestion.outline import Cell, Grid, Outline
+from lambda_src.document_reader.errors import TOO_COMPLEX, UnreadableFileError
+from lambda_src.document_reader.numbering import to_integer
+from lambda_src.document_reader.outline import Cell, Grid, Outline
 
 _HEADINGS = {f"h{level}": level for level in range(1, 7)}
 # fmt: off
