@@ -61,7 +61,7 @@ class ChatbotStack(UseCaseStack):
     """The conversations API, and a queue-driven function that maintains them: titles, summaries, deletions.
 
     Conversations are stored in a table, their photos in a bucket below `photos/`, the texts of their documents below
-    `documents/`. The bucket is not versioned, so deleted files are gone. Documents are read by a function without
+    `document-texts/`. The bucket is not versioned, so deleted files are gone. Documents are read by a function without
     permissions, which only the API's functions invoke. Requires access to the stage's text models, and a role for API
     Gateway's logs.
     """

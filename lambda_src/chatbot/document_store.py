@@ -8,7 +8,7 @@ from lambda_src.chatbot.documents import ReadDocument
 from lambda_src.chatbot.message_item import MessageItem, StoredDocument
 from lambda_src.chatbot.stored_files import StoredFiles, file_key
 
-PREFIX = "documents"
+PREFIX = "document-texts"
 CONTENT_TYPE = "text/plain; charset=utf-8"
 
 # Texts by the id of their document's message and the index in it; None for one that no longer exists.

@@ -37,14 +37,13 @@ def test_the_reader_of_documents_may_only_log_and_is_invoked_by_the_apis_functio
 ) -> None:
     template = assembly_of("prod").template("chatbot")
     every = functions(template)
-    invoked = {"Fn::GetAtt": [every[READER]["id"], "Arn"]}
 
     for handler, function in every.items():
         is_api = handler in ("lambda_src.chatbot.handler.handler", "lambda_src/shared/run.sh")
         assert allowed(template, handler, "lambda") == ({"lambda:InvokeFunction"} if is_api else set())
         assert ("READER_FUNCTION" in function["Environment"]["Variables"]) == is_api
     resources = [each["Resource"] for each in template.statements() if "lambda:InvokeFunction" in each["Action"]]
-    assert resources == [invoked] * 2
+    assert resources == [[f"${{{every[READER]['id']}.Arn}}"]] * 2
     assert actions(template, every[READER], "") == {
         *("logs:CreateLogStream", "logs:PutLogEvents"),
         *("xray:PutTraceSegments", "xray:PutTelemetryRecords"),

@@ -79,7 +79,7 @@ def test_messages_list_their_documents() -> None:
     assert [(each.name, each.characters) for each in question.documents] == [("Rules.txt", 20), ("Offer.md", 28)]
     assert not answer.documents
     assert sorted(world.bucket.objects.values()) == sorted([RULES.content, OFFER.content])
-    assert all(key.startswith(f"documents/{conversation}/1/") for key in world.bucket.objects)
+    assert all(key.startswith(f"document-texts/{conversation}/1/") for key in world.bucket.objects)
 
 
 @pytest.mark.parametrize(
@@ -285,7 +285,7 @@ def test_a_deletion_deletes_the_documents() -> None:
     world.run()
 
     (key,) = world.bucket.objects
-    assert key.startswith(f"documents/{other}/")
+    assert key.startswith(f"document-texts/{other}/")
 
 
 def test_a_stopped_answer_counts_its_document() -> None:
