@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -61,6 +62,7 @@ class _ReaderProcess:
             env=environment,
         )
         self._started = False
+        self._end = None if limits.total_seconds is None else time.monotonic() + limits.total_seconds
         try:
             self._receive(Ready)
             self._started = True
@@ -100,7 +102,7 @@ class _ReaderProcess:
     def _receive(self, expected: type[AnyResponse]) -> AnyResponse:
         assert self._process.stdout
         # A reader that blocks for another reason than CPU time must not hold the function until its timeout.
-        watchdog = threading.Timer(WAIT_SECONDS, self._process.kill)
+        watchdog = threading.Timer(self._wait_seconds(), self._process.kill)
         watchdog.start()
         try:
             body = read_frame(self._process.stdout)
@@ -117,9 +119,15 @@ class _ReaderProcess:
             raise ReaderLostError(f"{type(response).__name__} instead of {expected.__name__}")
         return response
 
+    def _wait_seconds(self) -> float:
+        return WAIT_SECONDS if self._end is None else min(WAIT_SECONDS, max(self._end - time.monotonic(), 0.0))
+
     def _loss(self) -> Exception:
         """Why there is no answer: the document, or something else, after which a retry may succeed."""
         status = self._process.wait()
+        if self._started and self._end is not None and time.monotonic() >= self._end:
+            logger.warning("reader took too long")
+            return UnreadableFileError("too_complex", TOO_COMPLEX)
         if not self._started or -status in _OUTSIDE_SIGNALS:
             return ReaderLostError(f"the reader ended with status {status}")
         if status >= 0:

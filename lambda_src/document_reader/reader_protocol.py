@@ -24,6 +24,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     # CPU seconds for the document: a fixed part, and a share for each page that is visited.
     document_seconds: float = 15.0
     seconds_per_page: float = 0.2
+    # Seconds of time for the document, for callers that wait; None if CPU time limits it alone.
+    total_seconds: float | None = None
 
 
 class Open(msgspec.Struct, tag="open", frozen=True):

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from lambda_src.chatbot.documents import ReadResult, ReadTask
+from lambda_src.chatbot.documents import READ_SECONDS, ReadResult, ReadTask
 from lambda_src.document_reader.errors import UnreadableFileError
 from lambda_src.document_reader.isolated_reader import open_isolated
 from lambda_src.document_reader.pages import Block, Page
@@ -15,7 +15,7 @@ from lambda_src.shared.observability import logger
 
 MAX_PAGES = 500
 # Memory as for HR Q&A's documents, and less time, because a caller waits: these files are small.
-LIMITS = Limits(page_seconds=8.0, document_seconds=8.0, seconds_per_page=0.01)
+LIMITS = Limits(page_seconds=8.0, document_seconds=8.0, seconds_per_page=0.01, total_seconds=READ_SECONDS - 4)
 # More does not fit into Lambda's 6 MB for a response if every character takes six bytes, and into few models.
 MAX_CHARACTERS = 900_000
 # Other types are cut into pages by the reader, which nobody else sees.

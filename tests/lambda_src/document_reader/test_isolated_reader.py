@@ -18,6 +18,7 @@ from lambda_src.document_reader.isolated_reader import ReaderLostError, open_iso
 from lambda_src.document_reader.reader import open_document
 from lambda_src.document_reader.reader_protocol import Failed, Limits, Open, Ready, read_frame, write_frame
 from tests.handbooks import FOLDER, MAX_PAGES
+from tests.hostile.files import KINDS
 
 HANDBOOK = FOLDER / "tts_leave_handbook.pdf"
 SCAN = FOLDER / "tts_veterans_resources_scanned.pdf"
@@ -202,3 +203,15 @@ def test_reading_and_drawing_a_page_start_its_time() -> None:
         document.render_png(1, 30)
     assert read >= 2
     assert len(starts) == read + 1
+
+
+def test_a_document_is_given_up_when_its_caller_has_waited_long_enough(tmp_path: Path) -> None:
+    path = tmp_path / "hostile.pdf"
+    path.write_bytes(KINDS["many_pages_of_one_heavy_stream"]())
+    # Without the limit of time, these would not end it.
+    limits = Limits(page_seconds=10_000, document_seconds=10_000, total_seconds=1)
+
+    with pytest.raises(UnreadableFileError) as raised, open_isolated(path, 100, limits) as document:
+        document.read(1, document.page_count)
+
+    assert raised.value.code == "too_complex"

@@ -28,7 +28,7 @@ LETTER = "As férias são de trinta dias, não de vinte, e podem ser divididas e
 SLIDES = slides(lambda presentation: add_slide(presentation, "They pump water."))
 # Minutes of CPU time in a few kilobytes.
 HEAVY = "many_pages_of_one_heavy_stream"
-# Of the function and of the process in which it reads.
+# Of the function's handler and of the process in which it reads.
 STARTUP_SECONDS = 3
 
 
@@ -98,6 +98,8 @@ def test_the_longest_document_ends_before_the_functions_timeout() -> None:
     limits = reading.LIMITS
 
     assert limits.document_seconds + limits.seconds_per_page * reading.MAX_PAGES + STARTUP_SECONDS < READ_SECONDS
+    assert limits.total_seconds is not None
+    assert limits.total_seconds + STARTUP_SECONDS < READ_SECONDS
 
 
 def test_a_text_that_is_longer_than_a_response_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
