@@ -1,4 +1,4 @@
-"""Documents in a chat's messages. The API reads them; here they are only told from photos, and counted."""
+"""Documents in a chat's messages. The API reads them; here they are only separated from photos, and counted."""
 
 import base64
 from collections.abc import Mapping, Sequence

@@ -408,7 +408,10 @@ def _removable_documents(message: PendingMessage) -> None:
         with st.container(horizontal=True, gap="small", vertical_alignment="center"):
             documents.chips(message.kept_documents)
             st.button(
-                t("chatbot.documents_remove"), key="chat unkeep", type="tertiary", on_click=message.kept_documents.clear
+                t("chatbot.documents_remove"),
+                key="chat remove kept",
+                type="tertiary",
+                on_click=message.kept_documents.clear,
             )
     documents.removable(message.documents, "chat remove document")
 
