@@ -76,6 +76,7 @@ class HrQaStack(UseCaseStack):
             alarms=alarms,
             memory_size=INGESTION_MEMORY,
             timeout=INGESTION_TIMEOUT,
+            libraries=("document_reader",),
         )
         for function, permissions in ((api, READ), (ingestion, MAINTAIN)):
             table.grant_use(function.role)

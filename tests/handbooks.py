@@ -3,9 +3,9 @@
 from functools import cache
 from pathlib import Path
 
-from lambda_src.hr_qa.ingestion.errors import UnreadableFileError
-from lambda_src.hr_qa.ingestion.pages import Page
-from lambda_src.hr_qa.ingestion.reader import open_document
+from lambda_src.document_reader.errors import UnreadableFileError
+from lambda_src.document_reader.pages import Page
+from lambda_src.document_reader.reader import open_document
 
 FOLDER = Path(__file__).resolve().parent.parent / "samples" / "handbooks"
 MAX_PAGES = 1000

@@ -43,6 +43,9 @@ class PendingMessage:
 
     text: str
     photos: list[dict[str, str]] = field(default_factory=list)
+    documents: list[dict[str, str]] = field(default_factory=list)
+    kept_documents: list[dict[str, Any]] = field(default_factory=list)
+    """Those that the message which it replaces already has."""
     running: bool = True
     partial_answer: str = ""
     """The pieces received of an answer that did not complete."""
@@ -52,8 +55,8 @@ class PendingMessage:
     attempt: str = field(default_factory=lambda: secrets.token_hex(8))
     replaces: str | None = None
     """The id of an earlier message that this one replaces, with all after it."""
-    original: tuple[str, list[dict[str, str]]] | None = None
-    """The text and photos of the message that it replaces."""
+    original: "tuple[str, list[dict[str, str]], list[dict[str, Any]]] | None" = None
+    """The text, photos and documents of the message that it replaces."""
     call: Call | None = None
     """The request that has been sent."""
     stopped_text: str | None = None
@@ -65,9 +68,16 @@ class PendingMessage:
     def body(self) -> dict[str, Any]:
         """The API's request body."""
         replaced = {"replaces": self.replaces} if self.replaces else {}
-        if self.original == (self.text, self.photos):
+        if self.original == (self.text, self.photos, self.kept_documents):
             return replaced
-        return {"text": self.text, **({"photos": self.photos} if self.photos else {}), **replaced}
+        files = {"photos": self.photos, "documents": self.documents}
+        kept = {"keepDocuments": True} if self.kept_documents else {}
+        return {"text": self.text, **{name: items for name, items in files.items() if items}, **kept, **replaced}
+
+    @property
+    def document_names(self) -> list[dict[str, Any]]:
+        """Its documents as a message of the API has them, as far as they are known."""
+        return [*self.kept_documents, *({"name": document["name"]} for document in self.documents)]
 
     def key(self, path: str, body: Mapping[str, Any]) -> str:
         """The idempotency key: the same for the same body, so that a retry doesn't send the message twice."""
@@ -106,6 +116,7 @@ class OpenConversation:
         """Adds the user's message and its answer, unless both were read from the API: a reload reads what it has."""
         sent = {
             "id": f"{_BEFORE}{answer['message']['id']}", "role": "user", "text": message.text, "photos": message.photos,
+            "documents": message.document_names,
         }  # fmt: skip
         if not any(shown["id"] == answer["message"]["id"] for shown in self.messages):
             self.is_stale = not self._cut(message.replaces)
@@ -291,7 +302,9 @@ def replace(conversation: OpenConversation, message: Mapping[str, Any], *, again
     if conversation_id in pending_messages():
         return
     pending = PendingMessage(message["text"], _encoded_photos(message), running=again, replaces=api_id(message))
-    pending.original = (pending.text, [*pending.photos])
+    # The API keeps the text of documents only, so they are kept or left out together.
+    pending.kept_documents = [*message.get("documents", ())]
+    pending.original = (pending.text, [*pending.photos], [*pending.kept_documents])
     pending_messages()[conversation_id] = pending
 
 

@@ -118,5 +118,6 @@ def markdown(title: str, messages: Sequence[Mapping[str, Any]], names: Mapping[s
     for message in messages:
         parts.append(f"## {names[message['role']]} · {message['createdAt']}")
         parts += ["*[photo]*"] * len(message.get("photos", ()))
+        parts += [f"*[document: {' '.join(document['name'].split())}]*" for document in message.get("documents", ())]
         parts.append(message["text"].strip())
     return "\n\n".join(parts) + "\n"

@@ -45,7 +45,7 @@ def details(
 
 
 def curl(target: Stage, use_case: str, method: str, path: str, body: Mapping[str, Any] | None = None) -> str:
-    """A request as a shell command: keys come from shell variables, and photos are left out."""
+    """A request as a shell command: keys come from shell variables, and files are left out."""
     variable = f"{use_case.upper().replace('-', '_')}_URL"
     local = stage.is_local(target)
     lines = ["source .local/env"] if local else _variables(target, use_case, variable)
@@ -76,10 +76,10 @@ def _variables(target: Stage, use_case: str, variable: str) -> list[str]:
 
 
 def _shortened(value: Any) -> Any:
-    """The body without the photos' base64, which is too long to show and for a command line."""
+    """The body without the base64 of photos and documents, which is too long to show and for a command line."""
     if isinstance(value, Mapping):
         return {
-            name: "<base64>" if name == "data" and len(str(item)) > _MAX_SHOWN_BASE64 else _shortened(item)
+            name: "<base64>" if name in ("data", "content") and len(str(item)) > _MAX_SHOWN_BASE64 else _shortened(item)
             for name, item in value.items()
         }
     return [_shortened(item) for item in value] if isinstance(value, list) else value

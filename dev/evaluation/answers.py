@@ -13,8 +13,8 @@ from dev.evaluation.corpus import MAX_PAGES
 from dev.evaluation.correctness import has_figures, share_of_words
 from dev.evaluation.measures import recall
 from dev.evaluation.questions import PageKey, Question
-from lambda_src.hr_qa.ingestion.errors import UnreadableFileError
-from lambda_src.hr_qa.ingestion.reader import open_document
+from lambda_src.document_reader.errors import UnreadableFileError
+from lambda_src.document_reader.reader import open_document
 
 # Maps a document's file name to the texts of its pages.
 Texts = Callable[[str], Mapping[int, str]]

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import msgspec
 
+from lambda_src.document_reader.errors import UnreadableFileError
+from lambda_src.document_reader.pages import Page
+from lambda_src.document_reader.reader import open_document
 from lambda_src.hr_qa.chunk import Chunk
-from lambda_src.hr_qa.file_types import PDF, content_type
 from lambda_src.hr_qa.ingestion.chunking import chunk_pages, embedding_text
-from lambda_src.hr_qa.ingestion.errors import UnreadableFileError
-from lambda_src.hr_qa.ingestion.pages import Page
-from lambda_src.hr_qa.ingestion.reader import open_document
 from lambda_src.hr_qa.ranking import Hit
+from lambda_src.shared.file_types import PDF, content_type
 
 MAX_PAGES = 5000
 # Describes the folder.

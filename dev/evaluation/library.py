@@ -12,7 +12,7 @@ import msgspec
 from dev.evaluation.client import Client
 from dev.evaluation.corpus import titles
 from dev.evaluation.questions import Question
-from lambda_src.hr_qa.file_types import PDF, content_type
+from lambda_src.shared.file_types import PDF, content_type
 
 _POLL_SECONDS = 2.0
 _PAGE = "100"

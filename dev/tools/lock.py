@@ -18,7 +18,7 @@ EXPORTS: Mapping[str, tuple[str, ...]] = {
     "lambda_src/requirements.txt": ("--only-group", "functions"),
     "lambda_src/requirements-stream.txt": ("--only-group", "functions-stream"),
     "lambda_src/hr_qa/requirements.txt": ("--only-group", "functions-hr-qa"),
-    "lambda_src/hr_qa/ingestion/requirements.txt": ("--only-group", "functions-ingestion"),
+    "lambda_src/document_reader/requirements.txt": ("--only-group", "functions-document-reader"),
     "lambda_src/image_generation/requirements.txt": ("--only-group", "functions-images"),
     "lambda_src/credit_risk/training/requirements.txt": ("--only-group", "functions-training"),
     "lambda_src/access/authorizer/requirements.txt": ("--only-group", "functions-authorizer"),

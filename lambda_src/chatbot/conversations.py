@@ -6,7 +6,7 @@ messages (`messages#<caller>#<id>`) are numbered from 1; the user's are odd, the
 
 A turn is one transaction: both messages, and the conversation's counters, which must be those that were read. So one of
 two concurrent turns is written, and no turn is written in part. `deleted` (seconds since 1970) marks a conversation
-whose messages and photos are being deleted. To callers it does not exist, nor does an expired one.
+whose messages, photos and documents are being deleted. To callers it does not exist, nor does an expired one.
 
 A turn may replace an earlier one and all after it. Their numbers are added to `removed` in its transaction: from then
 on no reader gets them. The worker deletes the items later, and `removedCount` counts them for good. Numbers are never
@@ -19,12 +19,11 @@ from typing import Any
 
 import msgspec
 
-from lambda_src.chatbot.models import Role
+from lambda_src.chatbot.message_item import MessageItem, StoredFeedback
 from lambda_src.shared import aws
 from lambda_src.shared.errors import Conflict, InProgress, NotFound
 from lambda_src.shared.ids import timestamp
 from lambda_src.shared.parameters import Values
-from lambda_src.shared.photos import ContentType
 from lambda_src.shared.table import (
     Item,
     StaleWriteError,
@@ -46,38 +45,6 @@ NOT_FOUND = "There is nothing of yours with this id."
 LIVE = "attribute_exists(pk) AND attribute_not_exists(deleted)"
 # No message was replaced since the conversation was read. Conversations from before that was possible lack the count.
 NOTHING_REMOVED = "(attribute_not_exists(removedCount) OR removedCount = :removed)"
-
-
-class StoredPhoto(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
-    """A photo in the bucket; `digest` is its SHA-256 in hexadecimal.
-
-    `message` is the number of its message; 0 for photos from before messages could be replaced, which the same picture
-    in several messages shares.
-    """
-
-    digest: str
-    content_type: ContentType
-    bytes: int
-    message: int = 0
-
-
-class StoredFeedback(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
-    """What the caller thinks of an answer."""
-
-    helpful: bool
-    comment: str | None = None
-
-
-class MessageItem(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
-    """A stored message. `stop_reason` is that of a model's answer."""
-
-    id: str
-    role: Role
-    text: str
-    created_at: str
-    photos: tuple[StoredPhoto, ...] = ()
-    stop_reason: str | None = None
-    feedback: StoredFeedback | None = None
 
 
 class ConversationHeader(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):

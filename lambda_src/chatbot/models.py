@@ -20,6 +20,8 @@ from lambda_src.shared.schemas import (
 
 Role = Literal["user", "assistant"]
 MessageId = Annotated[str, Meta(min_length=1, max_length=64)]
+DocumentName = Annotated[NonBlank, Meta(max_length=200)]
+MAX_DOCUMENTS = 3
 Title = Annotated[NonBlank, Meta(max_length=100)]
 # Limited because they are part of every request to the model, and of every item of a list.
 Instructions = Annotated[NonBlank, Meta(max_length=10_000)]
@@ -41,16 +43,26 @@ class ChangeConversation(RequestModel):
     model: ModelId | None = None
 
 
+class Document(RequestModel):
+    """A document; `content` is base64. It determines the type; the ending of the name only that of a text."""
+
+    name: DocumentName
+    content: bytes
+
+
 class SendMessage(RequestModel):
     """The user's message.
 
     `replaces` is the id of an earlier message of the user, or of its answer: the new turn takes the place of theirs and
-    of all later ones. Without a text, the earlier message is sent again, with its photos.
+    of all later ones. Without a text, the earlier message is sent again, with its photos and documents. With a text, it
+    has the earlier message's documents if `keepDocuments` is true.
     """
 
     text: Text | None = None
     photos: Annotated[list[Photo], Meta(max_length=5)] = []
+    documents: Annotated[list[Document], Meta(max_length=MAX_DOCUMENTS)] = []
     replaces: MessageId | None = None
+    keep_documents: bool = False
 
 
 class Feedback(RequestModel):
@@ -111,6 +123,19 @@ class MessagePhoto(ResponseModel):
     url_expires_at: str
 
 
+class MessageDocument(ResponseModel):
+    """A document of a message. `characters` are those of its text.
+
+    `pages` is absent for a type without pages. `pagesWithoutText`: how many are pictures, whose text was not read.
+    """
+
+    name: str
+    content_type: str
+    characters: int
+    pages: int | UnsetType = UNSET
+    pages_without_text: int | UnsetType = UNSET
+
+
 class MessageFeedback(ResponseModel):
     """What the caller thinks of an answer."""
 
@@ -126,6 +151,7 @@ class Message(ResponseModel):
     text: str
     created_at: str
     photos: list[MessagePhoto] | UnsetType = UNSET
+    documents: list[MessageDocument] | UnsetType = UNSET
     stop_reason: str | UnsetType = UNSET
     feedback: MessageFeedback | UnsetType = UNSET
 

@@ -6,15 +6,11 @@ from typing import Any, NamedTuple
 
 from msgspec import UNSET
 
-from lambda_src.chatbot import prompt
-from lambda_src.chatbot.conversations import (
-    NOT_FOUND,
-    ConversationHeader,
-    ConversationItem,
-    Conversations,
-    MessageItem,
-    StoredFeedback,
-)
+from lambda_src.chatbot import document_store, photo_store, prompt
+from lambda_src.chatbot.conversations import NOT_FOUND, ConversationHeader, ConversationItem, Conversations
+from lambda_src.chatbot.document_store import DocumentStore
+from lambda_src.chatbot.documents import DocumentReader
+from lambda_src.chatbot.message_item import MessageItem, StoredDocument, StoredFeedback
 from lambda_src.chatbot.models import (
     AddedTurn,
     AddTurn,
@@ -28,11 +24,12 @@ from lambda_src.chatbot.models import (
     Feedback,
     FeedbackGiven,
     Message,
+    MessageDocument,
     MessageFeedback,
     MessageList,
     SendMessage,
 )
-from lambda_src.chatbot.photo_store import PhotoStore, describe
+from lambda_src.chatbot.photo_store import PhotoStore
 from lambda_src.chatbot.queue import Queue
 from lambda_src.chatbot.search import search
 from lambda_src.chatbot.settings import ChatSettings
@@ -76,6 +73,8 @@ class ChatService:
         *,
         conversations: Conversations | None = None,
         photo_store: PhotoStore | None = None,
+        document_store: DocumentStore | None = None,
+        reader: DocumentReader | None = None,
         queue: Queue | None = None,
         now: Callable[[], float] = time.time,
     ) -> None:
@@ -83,10 +82,20 @@ class ChatService:
         self._bedrock = bedrock
         self._conversations = conversations or Conversations(settings.table_name)
         self._photo_store = photo_store or PhotoStore(str(settings.bucket_name))
+        self._document_store = document_store or DocumentStore(str(settings.bucket_name))
         self._queue = queue or Queue(settings.queue_url)
         self._stops = StopRequests.of(self._conversations)
-        summaries = Summaries(settings, bedrock, self._conversations)
-        self._turns = TurnPreparation(settings, self._conversations, self._photo_store, summaries, self._queue)
+        self._summaries = Summaries(settings, bedrock, self._conversations, self._document_store)
+        self._turns = TurnPreparation(
+            settings,
+            self._conversations,
+            photo_store=self._photo_store,
+            document_store=self._document_store,
+            summaries=self._summaries,
+            queue=self._queue,
+            bedrock=bedrock,
+            reader=reader or DocumentReader(settings.reader_function),
+        )
         self._now = now
 
     def create_conversation(self, context: Context, *, body: CreateConversation) -> ConversationAnswer:
@@ -229,7 +238,16 @@ class ChatService:
         conversation = turn.conversation
         effective_parameters(model, supported_parameters(turn.chosen.model, conversation.header.parameters))
         photos = photo_blocks(turn.body.photos, model)
-        request = prompt.build_request(conversation, turn.history, turn.body, photos, model, self._photo_store)
+        request = prompt.build_request(
+            conversation,
+            turn.history,
+            turn.body,
+            photos,
+            turn.documents,
+            model,
+            photo_store=self._photo_store,
+            document_store=self._document_store,
+        )
         return prompt.guard_new_message(request) if self._bedrock.guarded else request
 
     def _save_turn(self, context: Context, turn: PendingTurn, invocation: Invocation, generated: Generated) -> Answer:
@@ -249,6 +267,7 @@ class ChatService:
         )
         context.idempotency.keep_with(conversation.id, detail=assistant.id)
         self._photo_store.put(conversation.id, turn.body.photos, _next_number(turn))
+        self._document_store.put(conversation.id, turn.documents, _next_number(turn))
         self._conversations.add_turn(
             context.caller,
             conversation,
@@ -257,16 +276,17 @@ class ChatService:
             extra_writes=context.idempotency.completion_writes(answer),
             cut=turn.cut,
         )
-        if self._needs_maintenance(turn, user, assistant):
+        if self._needs_maintenance(context, turn, user, assistant):
             self._request_maintenance(context, conversation.id)
         if self._settings.payload_logging:
             logger.info("payload", request_id=context.request_id, text=user.text, answer=generated.text)
         return answer
 
-    def _needs_maintenance(self, turn: PendingTurn, user: MessageItem, assistant: MessageItem) -> bool:
+    def _needs_maintenance(
+        self, context: Context, turn: PendingTurn, user: MessageItem, assistant: MessageItem
+    ) -> bool:
         conversation = turn.conversation
-        tokens = estimate_tokens([*turn.history, user, assistant])
-        too_long = tokens > self._settings.options.window_tokens
+        too_long = self._summaries.is_due(context, conversation, [*turn.history, user, assistant])
         return conversation.title is None or too_long or turn.cut is not None or bool(conversation.removed)
 
     def _as_read(self, context: Context, text: str, generated: Generated) -> str:
@@ -286,7 +306,8 @@ class ChatService:
             role="user",
             text=asked,
             created_at=turn.asked_at,
-            photos=tuple(describe(photo, number) for photo in turn.body.photos),
+            photos=tuple(photo_store.describe(photo, number) for photo in turn.body.photos),
+            documents=tuple(document_store.describe(document, number) for document in turn.documents),
         )
         assistant = MessageItem(
             id=self._new_id(),
@@ -315,9 +336,20 @@ class ChatService:
             text=message.text,
             created_at=message.created_at,
             photos=photos or UNSET,
+            documents=[_document(document) for document in message.documents] or UNSET,
             stop_reason=message.stop_reason or UNSET,
             feedback=_feedback(message.feedback) if message.feedback else UNSET,
         )
+
+
+def _document(document: StoredDocument) -> MessageDocument:
+    return MessageDocument(
+        name=document.name,
+        content_type=document.content_type,
+        characters=document.characters,
+        pages=document.pages if document.pages is not None else UNSET,
+        pages_without_text=document.pages_without_text or UNSET,
+    )
 
 
 def _feedback(feedback: StoredFeedback) -> MessageFeedback:
@@ -332,7 +364,8 @@ def _next_number(turn: PendingTurn) -> int:
 def _count_estimated_use(context: Context, turn: PendingTurn, invocation: Invocation, text: str) -> None:
     """What a stopped answer used: Bedrock bills it, and reports it in a stream's last event only."""
     conversation = turn.conversation
-    texts = (conversation.header.instructions, conversation.summary, turn.text)
+    documents = [document.text for document in turn.documents]
+    texts = (conversation.header.instructions, conversation.summary, turn.text, *documents)
     context.used(invocation).add(
         input_tokens=estimate_tokens(turn.history)
         + estimate_text_tokens(*filter(None, texts))

@@ -15,6 +15,8 @@ class ChatbotOptions(Options, frozen=True, kw_only=True):
 
     # Estimated tokens of a conversation that the model gets verbatim; older messages are summarized.
     window_tokens: Annotated[int, Meta(ge=500, le=100_000)] = 8_000
+    # Estimated tokens of a message's documents, and of those in the messages that the model gets verbatim.
+    document_tokens: Annotated[int, Meta(ge=1_000, le=500_000)] = 50_000
     # Conversations expire this many days after creation. 0: never.
     retention_days: Annotated[int, Meta(ge=0, le=3_650)] = 0
 
@@ -24,6 +26,8 @@ class ChatSettings(Settings, frozen=True, kw_only=True):
 
     queue_url: str
     max_receives: int = 5
+    # Of the functions behind the API: the function that reads documents.
+    reader_function: str = ""
     options: ChatbotOptions = ChatbotOptions()
 
     def model_of(self, context: Context, chosen: str) -> Invocation:

@@ -11,9 +11,11 @@ from typing import Any
 
 import msgspec
 
-from lambda_src.chatbot.conversations import ConversationItem, Conversations, MessageItem
-from lambda_src.chatbot.prompt import MISSING_PHOTO, answer_text
-from lambda_src.chatbot.settings import ChatSettings
+from lambda_src.chatbot.conversations import ConversationItem, Conversations
+from lambda_src.chatbot.document_store import DocumentStore, DocumentTexts
+from lambda_src.chatbot.message_item import MessageItem
+from lambda_src.chatbot.prompt import MISSING_PHOTO, answer_text, missing_document
+from lambda_src.chatbot.settings import ChatbotOptions, ChatSettings
 from lambda_src.shared.bedrock import CUT_REASONS, Bedrock
 from lambda_src.shared.catalog import Model
 from lambda_src.shared.context import Context
@@ -28,6 +30,9 @@ BYTES_PER_TOKEN = 3.5
 PHOTO_TOKENS = 1_600
 # The worker summarizes after each turn. A conversation of more windows than this has outrun it.
 MAX_WINDOWS = 2
+# Besides the windows and the documents: the instructions, the new message, the answer.
+OTHER_TOKENS = 8_000
+MIN_DOCUMENT_TOKENS = 1_000
 # Every model reads as much in one call.
 PIECE_TOKENS = 30_000
 SUMMARY_SHARE = 4
@@ -46,7 +51,27 @@ Write at most {words} words, in the language of the conversation, and nothing bu
 def estimate_tokens(messages: Sequence[MessageItem]) -> int:
     """About how many tokens the model counts for the messages."""
     photos = sum(len(message.photos) for message in messages)
-    return estimate_text_tokens(*(message.text for message in messages)) + PHOTO_TOKENS * photos
+    texts = estimate_text_tokens(*(message.text for message in messages))
+    return texts + PHOTO_TOKENS * photos + _document_tokens(messages)
+
+
+def window_tokens(messages: Sequence[MessageItem], documents: int) -> int:
+    """How much of the window the messages take. Their documents take none of it up to that many tokens: otherwise the
+    first long document would be summarized two turns later, while the user still asks about it."""
+    return estimate_tokens(messages) - min(_document_tokens(messages), documents)
+
+
+def document_budget(options: ChatbotOptions, model: Model) -> int:
+    """How many tokens the documents of one message may have, and those of the messages before it that the model gets
+    verbatim. Both fit into the model's context with everything else."""
+    if model.context_tokens is None:
+        return options.document_tokens
+    left = model.context_tokens - MAX_WINDOWS * options.window_tokens - OTHER_TOKENS
+    return max(min(options.document_tokens, left // 2), MIN_DOCUMENT_TOKENS)
+
+
+def _document_tokens(messages: Sequence[MessageItem]) -> int:
+    return math.ceil(sum(document.bytes for message in messages for document in message.documents) / BYTES_PER_TOKEN)
 
 
 def estimate_text_tokens(*texts: str) -> int:
@@ -54,14 +79,15 @@ def estimate_text_tokens(*texts: str) -> int:
     return math.ceil(sum(len(text.encode()) for text in texts) / BYTES_PER_TOKEN)
 
 
-def count_to_summarize(messages: Sequence[MessageItem], window: int) -> int:
-    """How many of the oldest messages to summarize so that the others fit into half a window.
+def count_to_summarize(messages: Sequence[MessageItem], window: int, documents: int = 0) -> int:
+    """How many of the oldest messages to summarize so that the others fit into half a window, besides `documents`
+    tokens of documents.
 
     Counts complete turns and never the last one. A last turn that exceeds the window alone stays until another follows:
     it is the current topic.
     """
     count = 0
-    while count < len(messages) - 2 and estimate_tokens(messages[count:]) * 2 > window:
+    while count < len(messages) - 2 and window_tokens(messages[count:], documents) * 2 > window:
         count += 2
     return count
 
@@ -83,10 +109,26 @@ def pieces(messages: Sequence[MessageItem], window: int) -> Iterator[list[Messag
 class Summaries:
     """Summarizes the conversations of one stage."""
 
-    def __init__(self, settings: ChatSettings, bedrock: Bedrock, conversations: Conversations) -> None:
+    def __init__(
+        self, settings: ChatSettings, bedrock: Bedrock, conversations: Conversations, document_store: DocumentStore
+    ) -> None:
         self._settings = settings
         self._bedrock = bedrock
         self._conversations = conversations
+        self._document_store = document_store
+
+    def is_due(self, context: Context, conversation: ConversationItem, messages: Sequence[MessageItem]) -> bool:
+        """Whether the messages after the summary exceed the window."""
+        return self.windows(context, conversation, messages) > 1
+
+    def windows(self, context: Context, conversation: ConversationItem, messages: Sequence[MessageItem]) -> float:
+        """How many windows the messages after the summary take."""
+        budget = self._document_budget(context, conversation)
+        return window_tokens(messages, budget) / self._settings.options.window_tokens
+
+    def _document_budget(self, context: Context, conversation: ConversationItem) -> int:
+        model = self._settings.model_of(context, conversation.model).model
+        return document_budget(self._settings.options, model)
 
     def summarize(
         self, context: Context, caller: str, conversation: ConversationItem, messages: dict[int, MessageItem]
@@ -107,8 +149,9 @@ class Summaries:
     ) -> tuple[ConversationItem, dict[int, MessageItem]]:
         """As `summarize`, without storing the summary."""
         numbers = [*messages]
-        count = count_to_summarize([*messages.values()], self._settings.options.window_tokens)
-        for piece in pieces([messages[number] for number in numbers[:count]], self._settings.options.window_tokens):
+        window, budget = self._settings.options.window_tokens, self._document_budget(context, conversation)
+        count = count_to_summarize([*messages.values()], window, budget)
+        for piece in pieces([messages[number] for number in numbers[:count]], window):
             summary = self._write_summary(context, conversation, piece)
             conversation = msgspec.structs.replace(conversation, summary=summary)
         if count:
@@ -118,7 +161,8 @@ class Summaries:
     def _write_summary(self, context: Context, conversation: ConversationItem, messages: list[MessageItem]) -> str:
         chosen = self._settings.model_of(context, conversation.model)
         parts = [fence(conversation.summary, "summary")] if conversation.summary else []
-        parts.append(fence("\n".join(f"{message.role}: {_plain(message)}" for message in messages), "messages"))
+        texts = self._document_store.texts(conversation.id, messages)
+        parts.append(fence("\n".join(f"{message.role}: {_plain(message, texts)}" for message in messages), "messages"))
         text = "\n".join(parts)
         answer, _ = self._bedrock.answer(
             context,
@@ -146,5 +190,9 @@ class Summaries:
         return int(min(limit, allowed.max)) if allowed else limit
 
 
-def _plain(message: MessageItem) -> str:
-    return " ".join([*[MISSING_PHOTO] * len(message.photos), message.text])
+def _plain(message: MessageItem, texts: DocumentTexts) -> str:
+    documents = [
+        f"{missing_document(document)}\n{texts.get((message.id, index)) or ''}\n"
+        for index, document in enumerate(message.documents)
+    ]
+    return " ".join([*[MISSING_PHOTO] * len(message.photos), *documents, message.text])

@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from lambda_src.chatbot.conversations import ConversationItem, MessageItem
+from lambda_src.chatbot.conversations import ConversationItem
+from lambda_src.chatbot.message_item import MessageItem
 from lambda_src.chatbot.prompt import answer_text
 from lambda_src.chatbot.settings import ChatSettings
 from lambda_src.shared.bedrock import Bedrock

@@ -12,13 +12,14 @@ from typing import Any, cast
 import msgspec
 from msgspec import UNSET
 
-from lambda_src.hr_qa.chunk import CELL_SEPARATOR, by_page, column_names, labeled_row, row_text, section_of
+from lambda_src.hr_qa.chunk import by_page, column_names, labeled_row, section_of
 from lambda_src.hr_qa.figures import figures, spelled_figures
-from lambda_src.hr_qa.file_types import PDF
 from lambda_src.hr_qa.models import Citation, Claim, ContentType, Draft
 from lambda_src.hr_qa.ranking import Hit
 from lambda_src.shared.fences import escape_tags
+from lambda_src.shared.file_types import PDF
 from lambda_src.shared.inert_text import inert_text
+from lambda_src.shared.rows import CELL_SEPARATOR, row_text
 
 MAX_CHUNKS = 10
 MAX_CHARACTERS = 9_000

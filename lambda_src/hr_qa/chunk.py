@@ -1,13 +1,11 @@
 """The unit of search: a part of one page."""
 
-from collections.abc import Sequence
-
 import msgspec
+
+from lambda_src.shared.rows import CELL_SEPARATOR, row_text
 
 # Between the headings of a chunk.
 SEPARATOR = " > "
-# Between the cells of a table's row. It is white space, so that a row is verbatim but for spaces.
-CELL_SEPARATOR = "\t"
 # White space around what a sentence has on the previous page and on the next one.
 _AFTER_PREVIOUS_PAGE = "\f "
 _BEFORE_NEXT_PAGE = " \f"
@@ -29,11 +27,6 @@ class Chunk(msgspec.Struct, frozen=True, kw_only=True):
     text: str
     sentences: tuple[int, ...]
     language: str
-
-
-def row_text(cells: Sequence[str]) -> str:
-    """A table's row as text. Blank cells keep their place."""
-    return CELL_SEPARATOR.join(cells).rstrip(CELL_SEPARATOR)
 
 
 def labeled_row(text: str, heading: str) -> str:

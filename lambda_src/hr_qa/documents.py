@@ -14,9 +14,9 @@ from typing import Any
 
 import msgspec
 
-from lambda_src.hr_qa.file_types import PDF
 from lambda_src.hr_qa.models import Status
 from lambda_src.hr_qa.settings import IndexPlace
+from lambda_src.shared.file_types import PDF
 from lambda_src.shared.ids import timestamp
 from lambda_src.shared.table import Item, Table, check_cursor, from_item, item_key, to_attribute, to_item
 

@@ -8,9 +8,9 @@ from urllib.parse import quote
 from botocore.exceptions import ClientError
 
 from lambda_src.hr_qa.documents import DocumentItem, SourceObject
-from lambda_src.hr_qa.file_types import HTML, PDF, TEXT, file_name
 from lambda_src.hr_qa.resources import object_key
 from lambda_src.shared import aws
+from lambda_src.shared.file_types import HTML, PDF, TEXT, file_name
 from lambda_src.shared.ids import timestamp
 from lambda_src.shared.objects import erase_object
 from lambda_src.shared.schemas import Upload

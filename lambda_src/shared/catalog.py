@@ -84,6 +84,7 @@ class Model(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     `structured_output`: how to request an answer with a JSON schema: Bedrock's schema field, a tool, or the prompt.
     `forced_tool`: whether the model accepts a forced tool choice.
     `dimensions`: the lengths of an embedding model's vectors, the default first.
+    `context_tokens`: the most tokens of a request and its answer; None if unknown.
     `max_text_characters`: the longest text that an embedding model takes.
     `profiles`: the prefixes of its inference profiles, with the names of their routings (`stacks/model_catalog.py`).
     `prices`: by profile prefix, and "" for the model id. A profile without an entry costs what the model id costs;
@@ -104,6 +105,7 @@ class Model(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     forced_tool: bool = True
     prompt_caching: bool = False
     dimensions: tuple[int, ...] = ()
+    context_tokens: int | None = None
     max_text_characters: int | None = None
     profiles: dict[str, str] = {}
     prices: dict[str, Price | None] = {}

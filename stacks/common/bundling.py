@@ -31,13 +31,15 @@ _NOT_COPIED = ("__pycache__", "requirements.*")
 class Package(msgspec.Struct, frozen=True, kw_only=True):
     """The inputs of a function's package: its use case, its runtime and the AWS services it calls.
 
-    `part` is the use case's subfolder with the handler, or "" for the use case itself.
+    `part` is the use case's subfolder with the handler, or "" for the use case itself. `libraries` are the folders
+    that it shares with functions of other use cases, but not with all: their dependencies are large.
     """
 
     use_case: str
     target: PackageTarget
     services: tuple[str, ...]
     part: str = ""
+    libraries: tuple[str, ...] = ()
 
     @property
     def folder(self) -> Path:
@@ -51,15 +53,20 @@ class Package(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def requirements(self) -> tuple[Path, ...]:
-        """The locked requirements of every function, of this part in any use case, of the use case, and of its part."""
-        folders = dict.fromkeys((SOURCES, SOURCES / self.use_case, self.folder))
+        """The locked requirements of every function, of this part in any use case, of the use case, of its part, and of
+        the libraries."""
+        folders = dict.fromkeys((SOURCES, SOURCES / self.use_case, self.folder, *self._library_folders))
         paths = [SOURCES / f"requirements-{self.part}.txt", *(folder / "requirements.txt" for folder in folders)]
         return tuple(path for path in paths if path.is_file())
 
     @property
     def sources(self) -> tuple[Path, ...]:
         """The source folders in the package."""
-        return (SOURCES / self.use_case, SOURCES / "shared")
+        return (SOURCES / self.use_case, SOURCES / "shared", *self._library_folders)
+
+    @property
+    def _library_folders(self) -> tuple[Path, ...]:
+        return tuple(SOURCES / library for library in self.libraries)
 
 
 def package_code(package: Package) -> lambda_.Code:

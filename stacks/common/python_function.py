@@ -55,13 +55,17 @@ class PythonFunction(Construct):
         memory_size: int = 1024,
         part: str = "",
         reserved_concurrency: int | None = None,
+        libraries: tuple[str, ...] = (),
     ) -> None:
         """`services` are the AWS services the function calls, by botocore's names. `part` is the subfolder of the use
         case that contains the handler. `memory_size` is in MB and determines the CPU share as well.
-        `reserved_concurrency` is None for a function that shares the account's concurrency."""
+        `reserved_concurrency` is None for a function that shares the account's concurrency. `libraries` are folders of
+        `lambda_src/` besides the use case's and `shared`."""
         super().__init__(scope, construct_id)
         target = package_target(scope.settings)
-        self.package = Package(use_case=scope.use_case, target=target, services=services, part=part)
+        self.package = Package(
+            use_case=scope.use_case, target=target, services=services, part=part, libraries=libraries
+        )
         logs = log_group(self, "Logs", scope.settings)
         self.role = self._create_role(logs)
         self.function = lambda_.Function(

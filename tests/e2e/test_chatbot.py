@@ -12,6 +12,7 @@ import pytest
 from tests.e2e.caller import Caller, Response
 from tests.e2e.streams import parse_events
 from tests.fakes import png
+from tests.pdfs import text_pdf
 
 pytestmark = pytest.mark.e2e
 
@@ -149,6 +150,30 @@ def test_photos_are_saved_with_their_message(caller: Caller) -> None:
     refused = call(caller, "POST", f"/{conversation}/messages", {"text": "And this?", "photos": [unreadable]})
     assert (refused.status, refused.code) == (400, "invalid_request")
     assert len(list_messages(caller, conversation)) == 4
+
+
+def test_a_document_is_read_remembered_and_deleted_with_its_conversation(caller: Caller) -> None:
+    conversation = create_conversation(caller)
+    text = "The code of the north gate is 7413. Vacation at Pump Works is 31 days per year."
+    rules = {"name": "Rules.pdf", "content": base64.b64encode(text_pdf([["# Rules", text]])).decode()}
+    path = f"/{conversation}/messages"
+    sent = call(caller, "POST", path, {"text": "What is the code of the north gate?", "documents": [rules]})
+    assert sent.status == 200, sent.raw
+    later = send_message(caller, conversation, "How many days is vacation at Pump Works?")
+    first, *_ = list_messages(caller, conversation)
+    expected = {"name": "Rules.pdf", "contentType": "application/pdf", "pages": 1}
+    assert expected.items() <= first["documents"][0].items()
+    assert sent.body["usage"]["inputTokens"] > 40
+    assert later["usage"]["inputTokens"] > sent.body["usage"]["inputTokens"]
+    again = call(caller, "POST", path, {"replaces": first["id"]})
+    assert again.status == 200, again.raw
+    assert len(list_messages(caller, conversation)[0]["documents"]) == 1
+    broken = {"name": "Broken.pdf", "content": base64.b64encode(b"%PDF-1.7 and no more").decode()}
+    refused = call(caller, "POST", path, {"text": "And this?", "documents": [rules, broken]})
+    assert (refused.status, refused.code) == (400, "invalid_request")
+    assert refused.body["error"]["details"][0]["path"] == "body.documents[1]"
+    assert len(list_messages(caller, conversation)) == 2
+    assert call(caller, "DELETE", f"/{conversation}").status == 204
 
 
 def test_another_callers_conversation_is_not_found(caller: Caller, other_caller: Caller) -> None:

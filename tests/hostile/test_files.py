@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from lambda_src.hr_qa.ingestion.errors import UnreadableFileError
-from lambda_src.hr_qa.ingestion.isolated_reader import LIMITS, open_isolated
-from lambda_src.hr_qa.ingestion.reader import Document
-from lambda_src.hr_qa.ingestion.reader_protocol import Limits
+from lambda_src.document_reader.errors import UnreadableFileError
+from lambda_src.document_reader.isolated_reader import LIMITS, open_isolated
+from lambda_src.document_reader.reader import Document
+from lambda_src.document_reader.reader_protocol import Limits
 from tests.handbooks import MAX_PAGES
 from tests.hostile.files import KINDS
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from lambda_src.hr_qa.ingestion import isolated_reader
-from lambda_src.hr_qa.ingestion.reader_protocol import Limits
+from lambda_src.document_reader import isolated_reader
+from lambda_src.document_reader.reader_protocol import Limits
 from tests.handbooks import FOLDER, readable
 from tests.hostile.files import KINDS
 from tests.hostile.test_files import outcome_of

@@ -203,6 +203,7 @@ VALUES: dict[str, Any] = {
     "history.question": [{"question": f"Vacation {MARKER}", "answer": "30 days."}],
     "history.answer": [{"question": "Vacation?", "answer": f"30 days {MARKER}."}],
     "language": MARKER,
+    "documents.name": [{"name": MARKER, "content": "V2h5"}],
 }
 # How many models get the text, each in a call with its own assessment.
 MODELS = {"compare_completions": 2}
@@ -226,6 +227,8 @@ def chatbot(model: Recorder) -> ChatService:
         Bedrock(world.settings, model),
         conversations=conversations,
         photo_store=photo_store,
+        document_store=world.document_store(),
+        reader=world.document_reader(),
         queue=queue,
         now=world.clock,
     )

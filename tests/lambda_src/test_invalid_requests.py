@@ -118,6 +118,8 @@ def request_with(use_case: str, part: str, route: Route, path: str, text: str) -
         field = path.removeprefix("history.")
         turn = {"question": "x", "answer": "x", field: text}
         return {"body": {**base, "history": [turn]}}, f"body.history[0].{field}"
+    if path == "documents.name":
+        return {"body": {**base, "documents": [{"name": text, "content": "V2h5"}]}}, "body.documents[0].name"
     assert "." not in path, f"{path}: say here how to set it"
     is_list = isinstance(base.get(path), list)
     return {"body": {**base, path: [text] if is_list else text}}, f"body.{path}" + ("[0]" if is_list else "")

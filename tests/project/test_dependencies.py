@@ -31,13 +31,16 @@ EXPORTED = {
     "lambda_src": (
         *FUNCTIONS,
         "lambda_src/hr_qa/requirements.txt",
-        "lambda_src/hr_qa/ingestion/requirements.txt",
+        "lambda_src/document_reader/requirements.txt",
         "lambda_src/image_generation/requirements.txt",
         "lambda_src/credit_risk/training/requirements.txt",
         "lambda_src/access/authorizer/requirements.txt",
     ),
     "ui": ("ui/requirements.txt",),
 }
+# Read by the parts whose packages have it.
+LIBRARY = "lambda_src.document_reader"
+READERS = {ROOT / "lambda_src" / part for part in ("chatbot/reader", "hr_qa/ingestion")}
 
 
 def imports_of(path: Path) -> Iterator[str]:
@@ -105,7 +108,7 @@ def test_the_lock_is_that_of_the_projects_files() -> None:
 
 @pytest.mark.parametrize("use_case", [*USE_CASES, *PLATFORM], ids=lambda use_case: use_case.id)
 def test_a_use_case_imports_no_other_one(use_case: UseCase) -> None:
-    """A function's package has one use case's folder, and `shared`."""
+    """A function's package has one use case's folder, `shared`, and the library that a part names."""
     own = (f"lambda_src.{use_case.name}", "lambda_src.shared")
     for path in (ROOT / "lambda_src" / use_case.name).rglob("*.py"):
         modules = [
@@ -113,5 +116,12 @@ def test_a_use_case_imports_no_other_one(use_case: UseCase) -> None:
             for node in ast.walk(ast.parse(path.read_text("utf-8")))
             if isinstance(node, ast.ImportFrom)
         ]
-        foreign = [name for name in modules if name.startswith("lambda_src.") and not name.startswith(own)]
+        allowed = (*own, LIBRARY) if path.parent in READERS else own
+        foreign = [name for name in modules if name.startswith("lambda_src.") and not name.startswith(allowed)]
         assert not foreign, path
+
+
+def test_the_reader_of_documents_imports_no_use_case() -> None:
+    for path in (ROOT / "lambda_src" / "document_reader").glob("*.py"):
+        imported = re.findall(r"from lambda_src\.(\w+)", path.read_text("utf-8"))
+        assert set(imported) <= {"document_reader", "shared"}, path

@@ -6,6 +6,7 @@ from typing import Any
 from tests.stacks.assemblies import Assembly, Template
 from tests.stacks.common.test_api_functions import actions, functions
 
+READER = "lambda_src.chatbot.reader.handler.handler"
 MEMORY = "lambda_src.chatbot.memory.handler.handler"
 
 
@@ -20,7 +21,7 @@ def photo_rule(template: Template) -> dict[str, Any]:
     return dict(rule)
 
 
-def test_only_the_memory_function_deletes_photos(
+def test_only_the_memory_function_deletes_files(
     assembly_of: Callable[[str], Assembly],
 ) -> None:
     template = assembly_of("prod").template("chatbot")
@@ -28,7 +29,26 @@ def test_only_the_memory_function_deletes_photos(
     for handler in ("lambda_src.chatbot.handler.handler", "lambda_src/shared/run.sh"):
         assert allowed(template, handler, "s3") == {"s3:PutObject", "s3:GetObject"}
         assert allowed(template, handler, "sqs") == {"sqs:SendMessage"}
-    assert allowed(template, MEMORY, "s3") == {"s3:DeleteObject", "s3:ListBucket"}
+    assert allowed(template, MEMORY, "s3") == {"s3:GetObject", "s3:DeleteObject", "s3:ListBucket"}
+
+
+def test_the_reader_of_documents_may_only_log_and_is_invoked_by_the_apis_functions_only(
+    assembly_of: Callable[[str], Assembly],
+) -> None:
+    template = assembly_of("prod").template("chatbot")
+    every = functions(template)
+
+    for handler, function in every.items():
+        is_api = handler in ("lambda_src.chatbot.handler.handler", "lambda_src/shared/run.sh")
+        assert allowed(template, handler, "lambda") == ({"lambda:InvokeFunction"} if is_api else set())
+        assert ("READER_FUNCTION" in function["Environment"]["Variables"]) == is_api
+    resources = [each["Resource"] for each in template.statements() if "lambda:InvokeFunction" in each["Action"]]
+    assert resources == [[f"${{{every[READER]['id']}.Arn}}"]] * 2
+    assert actions(template, every[READER], "") == {
+        *("logs:CreateLogStream", "logs:PutLogEvents"),
+        *("xray:PutTraceSegments", "xray:PutTelemetryRecords"),
+    }
+    assert "MODELS" not in every[READER]["Environment"]["Variables"]
 
 
 def test_each_function_has_only_the_model_permissions_it_needs(assembly_of: Callable[[str], Assembly]) -> None:

@@ -99,6 +99,7 @@ VALUES: dict[str, tuple[Stage, ...]] = {
     "callerData": ({}, {"callerData": True}),
     "imageGeneration.retentionDays": ({}, {"imageGeneration": {"retentionDays": 30}}),
     "summarization.retentionDays": ({}, {"summarization": {"retentionDays": 30}}),
+    "chatbot.documentTokens": ({}, {"chatbot": {"documentTokens": 20_000}}),
     "chatbot.windowTokens": ({}, {"chatbot": {"windowTokens": 4000}}),
     "chatbot.retentionDays": ({}, {"chatbot": {"retentionDays": 30}}),
     "creditRisk.letters": ({}, {"creditRisk": {"letters": True}}),

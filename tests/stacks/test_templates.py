@@ -59,14 +59,14 @@ ALLOWED_ACTIONS = {
 # Bucket and prefix of the sources of a stage in `EXTRA_STAGES`.
 # The folders of the stages' own buckets.
 OBJECTS = (
-    *("images", "documents", "photos", "exports"),
+    *("images", "documents", "photos", "document-texts", "exports"),
     *("models", "models/registered", "models/trained", "batches", "work", "results"),
 )
 # The bucket of exports, as use cases name it, and where they write.
 EXPORTS = "be-erasable-exports-${AWS::AccountId}-${AWS::Region}/exports/*/files"
 SOURCES = {("company-policies", "hr/*"), ("company-handbooks", "*")}
 # Buckets of a stage in `EXTRA_STAGES` that exist.
-EXISTING = {("chatbot-photos", "photos/*"), ("hr-qa-documents", "documents/*")}
+EXISTING = {("chatbot-photos", "photos/*"), ("chatbot-photos", "document-texts/*"), ("hr-qa-documents", "documents/*")}
 
 
 def settings_for(template: Template) -> StageSettings:
@@ -156,7 +156,8 @@ def test_resources_are_exact(assembly: Assembly) -> None:
                     assert resource == "*"
                 elif statement["Action"] == ["s3:ListBucket"]:
                     prefix = statement["Condition"]["StringLike"]["s3:prefix"]
-                    assert (resource.rpartition(":")[2], prefix) in SOURCES or prefix in ("photos/*", "exports/*")
+                    own = ("photos/*", "document-texts/*", "exports/*")
+                    assert (resource.rpartition(":")[2], prefix) in SOURCES or prefix in own
                 elif set(statement["Action"]) == {"s3:ListBucket", "s3:ListBucketVersions"}:
                     assert statement["Condition"]["StringLike"]["s3:prefix"] == "exports/*"
                 elif statement["Action"] == ["s3:ListBucketVersions"]:

@@ -358,6 +358,8 @@ class Chatbot:
         self.stop_reason = "end_turn"
         self.stopped: set[str] = set()
         """The conversations whose answer was stopped."""
+        self.unreadable: dict[str, str] = {}
+        """Why a document can't be read, by its name."""
         self.notices_stops = True
         """Whether a stop ends the answer."""
         self.generated_title: str | None = None
@@ -426,6 +428,10 @@ class Chatbot:
     def stream_message(self, id: str, body: Any) -> Iterator[Any]:
         self.get_conversation(id)
         self.stopped.discard(id)
+        for index, document in enumerate(body.documents):
+            if reason := self.unreadable.get(document.name):
+                path = f"body.documents[{index}]"
+                raise ErrorResponse(400, "invalid_request", reason, details=[{"path": path, "message": reason}])
         text, photos, kept = body.text, body.photos, len(self.messages[id])
         if body.replaces:
             ids = [message["id"] for message in self.messages[id]]
@@ -433,8 +439,14 @@ class Chatbot:
                 raise ErrorResponse(409, "conflict", "The message to replace is no longer in the conversation.")
             kept = ids.index(body.replaces) // 2 * 2
             text = text or self.messages[id][kept]["text"]
+        documents = [
+            {"name": each.name, "contentType": "application/pdf", "characters": len(each.content), "pages": 2}
+            for each in body.documents
+        ]
+        if body.replaces and (body.text is None or body.keep_documents):
+            documents += self.messages[id][kept].get("documents", [])
         parts = self.streams.popleft() if self.streams else ["Echo: ", text]
-        return self._stream(id, text, photos, kept, parts)
+        return self._stream(id, text, photos, documents, kept, parts)
 
     def stop_answer(self, id: str) -> None:
         self.get_conversation(id)
@@ -448,7 +460,9 @@ class Chatbot:
     def _is_stopped(self, id: str) -> bool:
         return self.notices_stops and id in self.stopped
 
-    def _stream(self, id: str, text: str, photos: Any, kept: int, parts: list[Any]) -> Iterator[Any]:
+    def _stream(
+        self, id: str, text: str, photos: Any, documents: list[Any], kept: int, parts: list[Any]
+    ) -> Iterator[Any]:
         sent = []
         for part in parts:
             if self._is_stopped(id):
@@ -471,6 +485,8 @@ class Chatbot:
         replaced = self.messages[id][kept] if kept < len(self.messages[id]) else {}
         del self.messages[id][kept:]
         message = self.add_turn(id, text, "".join(sent), photos, "stopped" if stopped else "")
+        if documents:
+            self.messages[id][-2]["documents"] = documents
         if "photos" in replaced and not photos:
             self.messages[id][-2]["photos"] = replaced["photos"]
         if self.generated_title and len(self.messages[id]) == 2:

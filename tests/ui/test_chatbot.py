@@ -574,3 +574,68 @@ def test_a_stop_that_is_not_noticed_does_not_hold_the_page(
     message.stopped_text = "Half"
     assert chat_state.finish(conversation, message)
     assert pending == {}
+
+
+def test_documents_are_sent_shown_and_kept(new_session: Callable[..., BrowserSession], api: FakeApi) -> None:
+    chat = api.services[PATH]
+    chat.unreadable["scan.pdf"] = "“scan.pdf”: The document has no text that can be read."
+    session = new_session()
+    page = session.open(PATH, conversation=chat.add("A talk"))
+    scan = {"name": "scan.pdf", "mimeType": "application/pdf", "buffer": b"%PDF-scan"}
+    page.locator("input[type=file]").set_input_files([scan, {**scan, "name": "rules.pdf"}, PHOTO])
+    page.get_by_text("rules.pdf").first.wait_for()
+    send(page, "How many days?")
+    page.get_by_text("The document has no text that can be read.").wait_for()
+    session.wait_until_idle()
+    assert page.get_by_label("Your message").input_value() == "How many days?"
+    assert session.accessibility_violations() == []
+    page.get_by_role("button", name="Remove scan.pdf").click()
+    page.get_by_role("button", name="Remove scan.pdf").wait_for(state="detached")
+    page.get_by_role("button", name="Try again").click()
+    page.get_by_text("Echo: How many days?").wait_for()
+    session.wait_until_idle()
+    body = _sent(api)[-1].body
+    assert [document["name"] for document in body["documents"]] == ["rules.pdf"]
+    assert base64.b64decode(body["documents"][0]["content"]) == b"%PDF-scan"
+    assert len(body["photos"]) == 1
+    page.reload()
+    page.get_by_text("pages: 2").wait_for()
+    session.wait_until_idle()
+    assert page.get_by_text("rules.pdf").count() == 1
+    assert session.accessibility_violations() == []
+
+
+def _send_with(page: AppTest, text: str, *names: str, content: bytes = b"Vacation is 30 days.") -> None:
+    for name in names:
+        page.chat_input[0].upload(name, content)
+    page.chat_input[0].set_value(text).run()
+
+
+def test_a_replaced_message_keeps_its_documents_until_they_are_removed(
+    app: Callable[..., AppTest], api: FakeApi
+) -> None:
+    page = _open(app, api.services[PATH].add("A talk"))
+    _send_with(page, "How many?", "rules.txt")
+    click(page, "New answer")
+    assert _sent(api)[-1].body == {"replaces": "conversation-0-1"}
+    click(page, "Edit")
+    page.text_area[0].set_value("How many days?")
+    click(page, "Send")
+    body = _sent(api)[-1].body
+    assert body == {"text": "How many days?", "replaces": "conversation-0-3", "keepDocuments": True}
+    click(page, "Edit")
+    click(page, "Remove the documents")
+    click(page, "Send")
+    assert _sent(api)[-1].body == {"text": "How many days?", "replaces": "conversation-0-5"}
+
+
+def test_too_many_or_too_large_documents_are_rejected_before_sending(app: Callable[..., AppTest], api: FakeApi) -> None:
+    page = _open(app, api.services[PATH].add("A talk"), "pt")
+    _send_with(page, "Veja", *(f"{number}.txt" for number in range(4)), content=b"0" * 1_500_000)
+    assert page.warning[0].value.startswith("No máximo 3 documentos")
+    page.button(key="chat remove document 0").click().run()
+    click(page, "Tentar de novo")
+    assert page.warning[0].value.startswith("Os documentos e as fotos")
+    page.button(key="chat remove document 0").click().run()
+    click(page, "Tentar de novo")
+    assert [len(call.body["documents"]) for call in _sent(api)] == [2]

@@ -1,12 +1,12 @@
 """The chatbot's page: conversations that the model remembers, with streamed answers."""
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import streamlit as st
 
-from ui import chat, chat_actions, chat_list, components, model_names
+from ui import chat, chat_actions, chat_list, components, documents, model_names
 from ui.chat import USE_CASE, OpenConversation, PendingMessage
 from ui.client import Failure
 from ui.details import details
@@ -77,13 +77,15 @@ def _new_conversation() -> None:
         with st.container(horizontal=True, gap="small"):
             for name in STARTERS:
                 text = t(f"chatbot.{name}")
-                st.button(t(f"chatbot.{name}_label"), key=f"chat {name}", on_click=_submit, args=("", text, []))
+                st.button(
+                    t(f"chatbot.{name}_label"), key=f"chat {name}", on_click=_submit, args=("", PendingMessage(text))
+                )
         # Outside a container Streamlit pins the input to the window's bottom, but the list follows it.
         with st.container():
             _input("", t("chatbot.first"))
     elif message.running:
         with st.container(key="chat-running"):
-            _message("user", "pending", message.text, _pending_photos(message))
+            _message("user", "pending", message.text, _pending_photos(message), message.document_names)
             try:
                 with st.spinner(t("chatbot.thinking"), show_time=True):
                     chat.create(message, settings)
@@ -146,7 +148,7 @@ def _messages(conversation: OpenConversation, pending: PendingMessage | None) ->
     """The messages that stay, with what can be done with them while no other waits for its answer."""
     messages = conversation.kept_messages(pending.replaces if pending else None)
     for index, shown in enumerate(messages):
-        _message(shown["role"], shown["id"], shown["text"], _message_photos(shown))
+        _message(shown["role"], shown["id"], shown["text"], _message_photos(shown), shown.get("documents", ()))
         chat_actions.stop_note(shown)
         if pending is None and shown["role"] == "user":
             chat_actions.question_actions(conversation, shown)
@@ -167,7 +169,7 @@ def _watch(conversation: OpenConversation) -> None:
 
 def _stopping(conversation: OpenConversation, message: PendingMessage) -> None:
     """A stopped answer, until the API has stored it."""
-    _message("user", "pending", message.text, _pending_photos(message))
+    _message("user", "pending", message.text, _pending_photos(message), message.document_names)
     _message("assistant", "pending", message.stopped_text or "", [])
     st.fragment(_await_stopped, run_every=_STOP_CHECK_SECONDS)(conversation, message)
 
@@ -278,7 +280,9 @@ def _earlier_messages(conversation: OpenConversation) -> None:
             st.rerun()
 
 
-def _message(role: str, key: str, text: str, photos: list[bytes | None]) -> Any:
+def _message(
+    role: str, key: str, text: str, photos: list[bytes | None], attached: Sequence[Mapping[str, Any]] = ()
+) -> Any:
     """Draws a message and returns its container, for an answer that grows."""
     name = "you" if role == "user" else "assistant"
     with st.container(key=f"chat-{name}-{key}"):
@@ -286,6 +290,7 @@ def _message(role: str, key: str, text: str, photos: list[bytes | None]) -> Any:
     with container:
         if photos:
             _thumbnails(photos)
+        documents.chips(attached)
         if text and role == "user":
             components.model_text(text)
         elif text:
@@ -319,7 +324,7 @@ def _pending_photos(message: PendingMessage) -> list[bytes | None]:
 
 def _answer(conversation: OpenConversation, message: PendingMessage) -> None:
     """Draws the message and its answer while it arrives."""
-    _message("user", "pending", message.text, _pending_photos(message))
+    _message("user", "pending", message.text, _pending_photos(message), message.document_names)
     with _message("assistant", "pending", "", []):
         placeholder = st.empty()
 
@@ -351,8 +356,12 @@ def _unsent(conversation_id: str, message: PendingMessage) -> None:
         )
         message.text = text or ""
         _removable_photos(message)
+        _removable_documents(message)
+        refusal = documents.refusal(message.failure) if message.failure else None
         if message.problem:
             st.warning(message.problem, icon=":material/edit:")
+        elif refusal:
+            st.warning(refusal, icon=":material/description:")
         elif message.failure and message.failure.code == "conflict":
             st.warning(t("chatbot.conflict"), icon=":material/forum:")
         elif message.failure and message.failure.code != "stopped":
@@ -395,6 +404,19 @@ def _removable_photos(message: PendingMessage) -> None:
                 )
 
 
+def _removable_documents(message: PendingMessage) -> None:
+    if message.kept_documents:
+        with st.container(horizontal=True, gap="small", vertical_alignment="center"):
+            documents.chips(message.kept_documents)
+            st.button(
+                t("chatbot.documents_remove"),
+                key="chat remove kept",
+                type="tertiary",
+                on_click=message.kept_documents.clear,
+            )
+    documents.removable(message.documents, "chat remove document")
+
+
 def _remove_photo(message: PendingMessage, index: int) -> None:
     del message.photos[index]
 
@@ -404,24 +426,26 @@ def _input(conversation_id: str, placeholder: str, *, disabled: bool = False) ->
 
     def submitted() -> None:
         value = st.session_state[key]
-        photos = prepare(value.files, USE_CASE)
-        _submit(conversation_id, value.text, photos.items, photos.problem)
+        attached = documents.sort_files(value.files)
+        photos = prepare(attached.photos, USE_CASE)
+        message = PendingMessage(value.text.strip(), photos.items, documents.encode(attached.documents))
+        _submit(conversation_id, message, photos.problem)
 
     st.chat_input(
         placeholder,
         key=key,
         accept_file="multiple",
-        file_type=EXTENSIONS,
+        file_type=[*EXTENSIONS, *documents.EXTENSIONS],
         max_upload_size=UPLOAD_MEGABYTES,
         disabled=disabled,
         on_submit=submitted,
     )
 
 
-def _submit(conversation_id: str, text: str, photos: list[dict[str, str]], refused: str | None = None) -> None:
+def _submit(conversation_id: str, message: PendingMessage, refused: str | None = None) -> None:
     """Handles the click. The second click of a double click finds the first one's message and does nothing."""
     if conversation_id not in chat.pending_messages():
-        message = chat.pending_messages()[conversation_id] = PendingMessage(text.strip(), photos)
+        chat.pending_messages()[conversation_id] = message
         _validate(message)
         if refused:
             # Nothing goes without a photo that was meant to be in it, unless the user then chooses so.
@@ -446,7 +470,9 @@ def _problem(message: PendingMessage) -> str | None:
         return t("chatbot.no_text")
     if len(message.text) > components.MAX_CHARACTERS:
         return t("chatbot.too_many_characters", most=number(components.MAX_CHARACTERS))
-    return t("photos.too_many", count=MAX_COUNT) if len(message.photos) > MAX_COUNT else None
+    if len(message.photos) > MAX_COUNT:
+        return t("photos.too_many", count=MAX_COUNT)
+    return documents.problem(message.documents, message.photos, len(message.kept_documents))
 
 
 def _discard(conversation_id: str) -> None:

@@ -6,7 +6,7 @@ looks for it, and what is left of the old caller's is deleted after it.
 """
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
@@ -16,8 +16,10 @@ import msgspec
 
 from dev.tools.callers.files import Files
 from lambda_src.chatbot.conversations import ConversationItem, Conversations
+from lambda_src.chatbot.document_store import DocumentStore
 from lambda_src.chatbot.memory.worker import SETTLED_SECONDS
 from lambda_src.chatbot.photo_store import PhotoStore
+from lambda_src.chatbot.stored_files import StoredFiles
 from lambda_src.hr_qa.documents import DocumentItem, moved_key
 from lambda_src.hr_qa.settings import is_space
 from lambda_src.shared.callers import caller_namespace
@@ -69,7 +71,8 @@ class CallerData(Table):
     ) -> None:
         super().__init__(table, dynamodb, now, sleep)
         self._files = Files(bucket, s3) if bucket else None
-        self._photo_store = PhotoStore(bucket, s3, now) if bucket else None
+        stores = (PhotoStore(bucket, s3, now), DocumentStore(bucket, s3)) if bucket else ()
+        self._file_stores: Sequence[StoredFiles] = stores
         self._conversations = Conversations(table, dynamodb, now, sleep)
 
     def holdings(self) -> list[Holding]:
@@ -143,8 +146,8 @@ class CallerData(Table):
         if remaining > 0:
             raise LeftAsIs(f"is being deleted; run this again in {int(remaining / 60) + 1} minutes")
         IdempotencyStore.of(self).forget(holding.id)
-        if self._photo_store:
-            self._photo_store.delete_all(holding.id)
+        for store in self._file_stores:
+            store.delete_all(holding.id)
         for name in (holding.arn, caller):
             self._conversations.delete_messages(name, holding.id)
         with suppress(StaleWriteError):

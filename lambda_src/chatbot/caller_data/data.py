@@ -1,15 +1,17 @@
-"""The conversations of a caller, with their messages and photos.
+"""The conversations of a caller, with their messages, photos and documents.
 
-A turn that is running may store photos although its conversation is deleted (`chatbot/memory/worker.py`). So the first
-erasure leaves a conversation's item, without its texts, and the last one finds there which photos to look for.
+A turn that is running may store files although its conversation is deleted (`chatbot/memory/worker.py`). So the first
+erasure leaves a conversation's item, without its texts, and the last one finds there which files to look for.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
 
-from lambda_src.chatbot.conversations import ConversationItem, Conversations, MessageItem
+from lambda_src.chatbot.conversations import ConversationItem, Conversations
+from lambda_src.chatbot.document_store import DocumentStore, document_key
+from lambda_src.chatbot.message_item import MessageItem, StoredDocument, StoredPhoto
 from lambda_src.chatbot.photo_store import PhotoStore, photo_key
 from lambda_src.chatbot.stops import StopRequests
 from lambda_src.shared.caller_data import CallerDataSettings, KeptResponses, Part, Run
@@ -18,8 +20,8 @@ from lambda_src.shared.table import StaleWriteError
 
 # Each has messages.
 PAGE = 5
-# Photos of one step.
-PHOTOS = 100
+# Photos and documents of one step.
+FILES = 100
 _ENDINGS = {"image/jpeg": "jpg", "image/png": "png", "image/webp": "webp"}
 
 
@@ -31,15 +33,17 @@ class ConversationData:
         settings: CallerDataSettings,
         conversations: Conversations | None = None,
         photo_store: PhotoStore | None = None,
+        document_store: DocumentStore | None = None,
     ) -> None:
         self._bucket = str(settings.bucket_name)
         self._conversations = conversations or Conversations(settings.table_name)
         self._photo_store = photo_store or PhotoStore(self._bucket)
+        self._document_store = document_store or DocumentStore(self._bucket)
         self._stops = StopRequests.of(self._conversations)
         self._responses = IdempotencyStore.of(self._conversations)
         responses = KeptResponses(self._responses)
         self.erasers: Sequence[Part] = (responses.erase, self._erase_page)
-        self.exporters: Sequence[Part] = (self._export_page, self._export_photos)
+        self.exporters: Sequence[Part] = (self._export_page, self._export_files)
 
     def _erase_page(self, run: Run, cursor: str | None) -> str | None:
         conversations, cursor = self._conversations.stored_page(run.caller, PAGE, cursor)
@@ -55,6 +59,7 @@ class ConversationData:
             return
         self._responses.forget(conversation.id)
         run.count("photos", self._photo_store.delete_all(conversation.id))
+        run.count("documents", self._document_store.delete_all(conversation.id))
         run.count("messages", self._conversations.delete_messages(run.caller, conversation.id))
         self._stops.delete(run.caller, conversation.id)
         # One that was marked before has been counted, or its caller has deleted it.
@@ -74,25 +79,41 @@ class ConversationData:
             run.count("messages", len(messages))
         return cursor
 
-    def _export_photos(self, run: Run, cursor: str | None) -> str | None:
-        """Some photos of one conversation. The cursor is their number, and where the conversation follows."""
+    def _export_files(self, run: Run, cursor: str | None) -> str | None:
+        """Some files of one conversation. The cursor is their number, and where the conversation follows."""
         number, _, after = (cursor or "0#").partition("#")
         conversations, following = self._conversations.page(run.caller, 1, after or None)
         for conversation in conversations:
             messages = self._conversations.messages(run.caller, conversation).values()
-            # The same picture in several messages is one file.
-            photos = list({photo.digest: photo for message in messages for photo in message.photos}.values())
-            end = int(number) + PHOTOS
-            for photo in photos[int(number) : end]:
-                name = f"conversations/{conversation.id}/{photo.digest}.{_ENDINGS[photo.content_type]}"
-                run.count("photos", int(run.archive.copy(name, self._bucket, photo_key(conversation.id, photo))))
-            if end < len(photos):
+            files = _files(messages)
+            end = int(number) + FILES
+            for file in files[int(number) : end]:
+                self._copy(run, conversation.id, file)
+            if end < len(files):
                 return f"{end}#{after}"
         return f"0#{following}" if following else None
 
+    def _copy(self, run: Run, conversation_id: str, file: StoredPhoto | StoredDocument) -> None:
+        if isinstance(file, StoredPhoto):
+            kind, key, ending = "photos", photo_key(conversation_id, file), _ENDINGS[file.content_type]
+        else:
+            kind, key, ending = "documents", document_key(conversation_id, file), "txt"
+        name = f"conversations/{conversation_id}/{file.digest}.{ending}"
+        run.count(kind, int(run.archive.copy(name, self._bucket, key)))
+
+
+def _files(messages: Iterable[MessageItem]) -> list[StoredPhoto | StoredDocument]:
+    """The files of the messages. The same one in several messages is one file."""
+    files: dict[str, StoredPhoto | StoredDocument] = {}
+    for message in messages:
+        files |= {photo.digest: photo for photo in message.photos}
+        files |= {document.digest: document for document in message.documents}
+    return [*files.values()]
+
 
 def _exported(conversation: ConversationItem, messages: Sequence[MessageItem]) -> dict[str, Any]:
-    """The API's fields of a conversation and its messages, and the summary. A photo's `digest` names its file."""
+    """The API's fields of a conversation and its messages, and the summary. The `digest` of a photo, or of a
+    document's text, names its file."""
     header = conversation.header
     fields: dict[str, Any] = {
         "id": conversation.id,

@@ -3,6 +3,7 @@
 from lambda_src.shared import start  # isort: skip  (first: it disables garbage collection during the other imports)
 
 from lambda_src.chatbot.conversations import Conversations
+from lambda_src.chatbot.document_store import DocumentStore
 from lambda_src.chatbot.memory.messages import make_queue_handler
 from lambda_src.chatbot.memory.worker import Worker
 from lambda_src.chatbot.photo_store import PhotoStore
@@ -22,6 +23,7 @@ def make_handler() -> QueueHandler[MaintainConversation]:
         Bedrock(settings),
         conversations=Conversations(settings.table_name),
         photo_store=PhotoStore(str(settings.bucket_name)),
+        document_store=DocumentStore(str(settings.bucket_name)),
         queue=queue,
     )
     return make_queue_handler(settings, worker, queue)

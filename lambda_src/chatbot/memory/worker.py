@@ -7,12 +7,14 @@ Every step is conditional and repeatable, so a message that is delivered twice, 
 import time
 from collections.abc import Callable
 
-from lambda_src.chatbot.conversations import ConversationItem, Conversations, MessageItem, StoredPhoto
+from lambda_src.chatbot.conversations import ConversationItem, Conversations
+from lambda_src.chatbot.document_store import DocumentStore
+from lambda_src.chatbot.message_item import MessageItem, StoredPhoto
 from lambda_src.chatbot.photo_store import PhotoStore
 from lambda_src.chatbot.queue import MaintainConversation, Queue
 from lambda_src.chatbot.settings import ChatSettings
 from lambda_src.chatbot.stops import StopRequests
-from lambda_src.chatbot.summaries import Summaries, estimate_tokens
+from lambda_src.chatbot.summaries import Summaries
 from lambda_src.chatbot.titles import generate_title
 from lambda_src.shared.bedrock import Bedrock
 from lambda_src.shared.context import Context
@@ -22,7 +24,7 @@ from lambda_src.shared.observability import logger
 from lambda_src.shared.table import StaleWriteError
 
 # The longest run of a function, and the longest delay of SQS. A turn that started before the deletion may still store
-# photos until then, but no messages.
+# photos and documents until then, but no messages.
 SETTLED_SECONDS = 900
 
 
@@ -36,6 +38,7 @@ class Worker:
         *,
         conversations: Conversations,
         photo_store: PhotoStore,
+        document_store: DocumentStore,
         queue: Queue,
         now: Callable[[], float] = time.time,
     ) -> None:
@@ -43,10 +46,11 @@ class Worker:
         self._bedrock = bedrock
         self._conversations = conversations
         self._photo_store = photo_store
+        self._document_store = document_store
         self._queue = queue
         self._responses = IdempotencyStore.of(conversations)
         self._stops = StopRequests.of(conversations)
-        self._summaries = Summaries(settings, bedrock, conversations)
+        self._summaries = Summaries(settings, bedrock, conversations, document_store)
         self._now = now
 
     def maintain(self, context: Context, step: MaintainConversation) -> None:
@@ -67,11 +71,12 @@ class Worker:
 
     def _delete(self, caller: str, conversation_id: str, deleted_at: int) -> None:
         self._photo_store.delete_all(conversation_id)
+        self._document_store.delete_all(conversation_id)
         self._conversations.delete_messages(caller, conversation_id)
         self._stops.delete(caller, conversation_id)
         remaining = deleted_at + SETTLED_SECONDS - self._now()
         if remaining > 0:
-            # Deletes once more when no running turn can add photos any longer.
+            # Deletes once more when no running turn can add files any longer.
             delay = min(int(remaining) + 1, SETTLED_SECONDS)
             self._queue.request_maintenance(caller, conversation_id, delay=delay)
             return
@@ -86,6 +91,8 @@ class Worker:
             return
         messages = self._conversations.removed_messages(caller, conversation)
         self._photo_store.delete(conversation.id, self._unused_photos(caller, conversation, messages))
+        documents = {document for message in messages.values() for document in message.documents}
+        self._document_store.delete(conversation.id, documents)
         self._responses.forget_details(conversation.id, {message.id for message in messages.values()})
         self._conversations.purge(caller, conversation, [*messages])
 
@@ -101,7 +108,7 @@ class Worker:
 
     def _summarize(self, context: Context, caller: str, conversation: ConversationItem) -> None:
         messages = self._conversations.messages(caller, conversation, conversation.summarized_through)
-        if estimate_tokens([*messages.values()]) <= self._settings.options.window_tokens:
+        if not self._summaries.is_due(context, conversation, [*messages.values()]):
             return
         try:
             self._summaries.summarize(context, caller, conversation, messages)

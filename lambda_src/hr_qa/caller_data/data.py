@@ -12,12 +12,12 @@ import msgspec
 from lambda_src.hr_qa.asked import AskedQuestions
 from lambda_src.hr_qa.documents import DocumentItem, Documents
 from lambda_src.hr_qa.file_store import FileStore
-from lambda_src.hr_qa.file_types import extension
 from lambda_src.hr_qa.queue import Queue
 from lambda_src.hr_qa.resources import object_key
 from lambda_src.hr_qa.settings import OWN, HrQaOptions
 from lambda_src.shared.caller_data import COPIES, PAGE, CallerDataSettings, KeptResponses, Part, Run
 from lambda_src.shared.callers import caller_namespace
+from lambda_src.shared.file_types import extension
 from lambda_src.shared.idempotency import IdempotencyStore
 from lambda_src.shared.table import StaleWriteError
 

@@ -5,11 +5,12 @@ from itertools import takewhile, zip_longest
 
 import msgspec
 
-from lambda_src.hr_qa.chunk import CELL_SEPARATOR, SEPARATOR, Chunk, column_names, row_text, with_page_breaks
-from lambda_src.hr_qa.ingestion.joining import join_texts
-from lambda_src.hr_qa.ingestion.pages import Block, Page
-from lambda_src.hr_qa.ingestion.sentences import MAX_CHARACTERS, sentences
+from lambda_src.document_reader.joining import join_texts
+from lambda_src.document_reader.pages import Block, Page
+from lambda_src.document_reader.sentences import MAX_CHARACTERS, sentences
+from lambda_src.hr_qa.chunk import SEPARATOR, Chunk, column_names, with_page_breaks
 from lambda_src.hr_qa.language import detect
+from lambda_src.shared.rows import CELL_SEPARATOR, row_text
 
 # Characters. A chunk ends before a sentence that would exceed `_TARGET_SIZE`, or from `_MIN_SIZE` on at a heading.
 _MIN_SIZE = 300

@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 
 from lambda_src.hr_qa.documents import DocumentItem
 from lambda_src.hr_qa.file_store import FileStore
-from lambda_src.hr_qa.file_types import extension
+from lambda_src.shared.file_types import extension
 
 _BLOCK_BYTES = 1024 * 1024
 

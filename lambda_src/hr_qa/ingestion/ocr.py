@@ -4,8 +4,8 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from lambda_src.hr_qa.ingestion.pages import Page, page_from_text
-from lambda_src.hr_qa.ingestion.reader import Document
+from lambda_src.document_reader.pages import Page, page_from_text
+from lambda_src.document_reader.reader import Document
 from lambda_src.shared import aws
 from lambda_src.shared.errors import Unavailable
 

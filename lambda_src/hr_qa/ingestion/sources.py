@@ -8,10 +8,10 @@ import unicodedata
 
 from lambda_src.hr_qa.documents import DocumentItem, Documents, SourceObject
 from lambda_src.hr_qa.file_store import FileStore
-from lambda_src.hr_qa.file_types import PDF, content_type
 from lambda_src.hr_qa.queue import AnyStep, Compare, Queue, Refresh, Start
 from lambda_src.hr_qa.resources import source_document_id
 from lambda_src.hr_qa.settings import HrSettings, Source
+from lambda_src.shared.file_types import PDF, content_type
 from lambda_src.shared.idempotency import IdempotencyStore
 from lambda_src.shared.ids import timestamp
 from lambda_src.shared.observability import count, logger

@@ -25,18 +25,17 @@ from typing import Any
 
 import msgspec
 
+from lambda_src.document_reader.errors import UnreadableFileError
+from lambda_src.document_reader.isolated_reader import open_isolated
+from lambda_src.document_reader.pages import Page
+from lambda_src.document_reader.reader import Document
 from lambda_src.hr_qa.chunk import Chunk
 from lambda_src.hr_qa.documents import DocumentItem, Documents, Progress, RangeResult
 from lambda_src.hr_qa.file_store import FileStore
-from lambda_src.hr_qa.file_types import PDF
 from lambda_src.hr_qa.index import EmbeddedChunk, Index
 from lambda_src.hr_qa.ingestion.chunking import chunk_pages, embedding_text
 from lambda_src.hr_qa.ingestion.download import download
-from lambda_src.hr_qa.ingestion.errors import UnreadableFileError
-from lambda_src.hr_qa.ingestion.isolated_reader import open_isolated
 from lambda_src.hr_qa.ingestion.ocr import Ocr
-from lambda_src.hr_qa.ingestion.pages import Page
-from lambda_src.hr_qa.ingestion.reader import Document
 from lambda_src.hr_qa.ingestion.sources import Sources
 from lambda_src.hr_qa.ingestion.sweeper import GIVEN_UP, Sweeper
 from lambda_src.hr_qa.language import terms
@@ -44,6 +43,7 @@ from lambda_src.hr_qa.queue import AnyStep, Clean, Compare, Publish, Queue, Read
 from lambda_src.hr_qa.settings import HrSettings
 from lambda_src.shared.context import Context
 from lambda_src.shared.embedding import Embedder
+from lambda_src.shared.file_types import PDF
 from lambda_src.shared.ids import new_id
 from lambda_src.shared.observability import count, logger
 from lambda_src.shared.table import StaleWriteError

@@ -14,7 +14,8 @@ from dev.tools.callers.__main__ import find_data, run
 from dev.tools.callers.plan import Decisions
 from dev.tools.callers.principals import Principals
 from dev.tools.findings import Target
-from lambda_src.chatbot.conversations import ConversationHeader, ConversationItem, Conversations, MessageItem
+from lambda_src.chatbot.conversations import ConversationHeader, ConversationItem, Conversations
+from lambda_src.chatbot.message_item import MessageItem
 from lambda_src.hr_qa.documents import DocumentItem, Documents
 from lambda_src.shared.callers import caller_namespace
 from lambda_src.shared.ids import new_id

@@ -10,7 +10,7 @@ from bedrock_endpoints.auth import Bearer
 from bedrock_endpoints.errors import ConfigurationError, EndpointError, NotDeployed, TimedOut
 from dev.tools import smoke
 from dev.tools.findings import Finding
-from lambda_src.hr_qa.ingestion.reader import open_document
+from lambda_src.document_reader.reader import open_document
 from lambda_src.registry import USE_CASES, find
 
 

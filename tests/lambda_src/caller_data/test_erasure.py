@@ -62,7 +62,7 @@ def test_everything_of_the_caller_is_erased_and_nothing_of_others() -> None:
         "image-generation": {"images": 1, "keptResponses": 1},
         "summarization": {"reports": 1, "keptResponses": 1},
         "embeddings": {"keptResponses": 1},
-        "chatbot": {"conversations": 1, "messages": 4, "photos": 1, "keptResponses": 1},
+        "chatbot": {"conversations": 1, "messages": 4, "photos": 1, "documents": 1, "keptResponses": 1},
         "hr-qa": {"documents": 2, "chunks": 1, "questions": 2, "keptResponses": 1},
         "playground": {"keptResponses": 1},
         "credit-risk": {"keptResponses": 1},

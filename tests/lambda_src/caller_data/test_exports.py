@@ -59,6 +59,7 @@ def test_the_archive_has_everything_of_the_caller_and_nothing_of_others() -> Non
         ("image-generation", "images", "jpg"),
         ("chatbot", "conversations", "json"),
         ("chatbot", "conversations", "png"),
+        ("chatbot", "conversations", "txt"),
         ("hr-qa", "documents", "json"),
         ("hr-qa", "documents", "pdf"),
         ("hr-qa", "questions", "json"),
@@ -72,6 +73,9 @@ def test_the_archive_has_everything_of_the_caller_and_nothing_of_others() -> Non
     assert [message["role"] for message in conversation["messages"]] == ["user", "assistant"]
     assert MINE in conversation["summary"]
     assert next(texts[name] for name in names if name.startswith("chatbot") and name.endswith(".png")) == png()
+    document = next(texts[name] for name in names if name.startswith("chatbot") and name.endswith(".txt"))
+    assert document.decode() == f"Rules of {MINE}"
+    assert conversation["messages"][0]["documents"][0]["name"] == f"Rules {MINE}"
     manifest = json.loads(texts["manifest.json"])
     assert manifest["useCases"]["hr-qa"] == {"documents": 2, "files": 1, "questions": 2}
     # The stage is unchanged, and the files that the archive was made of are gone.
@@ -92,7 +96,7 @@ def test_an_archive_of_several_parts(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_photos_of_a_conversation_are_copied_some_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(data, "PHOTOS", 2)
+    monkeypatch.setattr(data, "FILES", 2)
     world = World()
     conversation = world.chat.create()
     photos = [Photo("image/png", png(number, 3)) for number in range(1, 6)]
@@ -174,7 +178,7 @@ def test_the_slower_of_two_workers_does_not_replace_the_archive() -> None:
 
     with archive_of(world, export) as archive:
         assert archive.testzip() is None
-        assert len(kinds(archive.namelist())) == 11
+        assert len(kinds(archive.namelist())) == 12
 
 
 def test_an_archive_expires() -> None:

@@ -20,7 +20,8 @@ from lambda_src.caller_data.worker.messages import make_queue_handler
 from lambda_src.caller_data.worker.worker import Worker
 from lambda_src.chatbot.caller_data.data import ConversationData
 from lambda_src.chatbot.conversations import Conversations
-from lambda_src.chatbot.models import Feedback, SendMessage
+from lambda_src.chatbot.document_store import DocumentStore
+from lambda_src.chatbot.models import Document, Feedback, SendMessage
 from lambda_src.chatbot.photo_store import PhotoStore
 from lambda_src.credit_risk.caller_data.data import CreditCallerDataSettings, LendingData
 from lambda_src.credit_risk.training_store import TrainingStore
@@ -29,7 +30,6 @@ from lambda_src.hr_qa.asked import AskedQuestions
 from lambda_src.hr_qa.caller_data.data import DocumentData, HrCallerDataSettings
 from lambda_src.hr_qa.documents import Documents
 from lambda_src.hr_qa.file_store import FileStore
-from lambda_src.hr_qa.file_types import PDF
 from lambda_src.hr_qa.models import AskQuestion, CreateDocument
 from lambda_src.hr_qa.queue import Queue as HrQueue
 from lambda_src.hr_qa.settings import Space
@@ -41,6 +41,7 @@ from lambda_src.registry import USE_CASES
 from lambda_src.shared.bedrock import Bedrock
 from lambda_src.shared.caller_data import CallerData, CallerDataHandler, CallerDataSettings, KeptResponses
 from lambda_src.shared.callers import caller_namespace
+from lambda_src.shared.file_types import PDF
 from lambda_src.shared.http import Api
 from lambda_src.shared.idempotency import IdempotencyStore
 from lambda_src.shared.photos import Photo
@@ -300,6 +301,7 @@ class World:
         kept = chat.create(caller, title=f"Title {marker}", instructions=f"Be {marker}")
         chat.model.queue.append(converse_answer(f"Because {marker}."))
         body = SendMessage(text=f"Why, {marker}?", photos=[Photo("image/png", png())])
+        body.documents = [Document(f"Rules {marker}", f"Rules of {marker}".encode())]
         status, answer = chat.request(f"key-{marker}", "send_message", body, kept, caller)
         assert status == 200
         context, feedback = chat_world.ChatContext(caller), Feedback(helpful=False, comment=f"Not {marker}")
@@ -395,6 +397,7 @@ class World:
                 stage("chatbot"),
                 Conversations("t", tables["chatbot"], self.chat.clock),
                 PhotoStore("chatbot", s3, self.chat.clock),
+                DocumentStore("chatbot", s3),
             ),
             "hr-qa": DocumentData(
                 stage("hr-qa", HrCallerDataSettings, queue_url="queue", options=hr.settings.options),

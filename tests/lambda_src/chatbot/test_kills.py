@@ -119,7 +119,7 @@ def test_a_killed_change_or_deletion_succeeds_when_retried(
     operation: Callable[[World, str], None], after: bool
 ) -> None:
     killer = Killer()
-    for at in range(20):
+    for at in range(30):
         world, conversation = prepared()
         world.killer = killer = Killer(at or None, after=after)
         try:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lambda_src.chatbot.conversations import StoredPhoto
+from lambda_src.chatbot.message_item import StoredPhoto
 from lambda_src.chatbot.models import Answer, ChangeConversation, SendMessage
 from lambda_src.chatbot.photo_store import photo_key
 from lambda_src.chatbot.turns import PURGE_SECONDS

@@ -1,14 +1,18 @@
 """Everything that the chatbot calls, in memory, with a clock and a way to kill the process at any call."""
 
+import io
 import json
 from collections.abc import Callable
 from typing import Any
 
 import msgspec
 
-from lambda_src.chatbot.conversations import ConversationItem, Conversations, MessageItem
+from lambda_src.chatbot.conversations import ConversationItem, Conversations
+from lambda_src.chatbot.document_store import DocumentStore
+from lambda_src.chatbot.documents import DocumentReader, ReadResult, ReadTask
 from lambda_src.chatbot.memory.messages import make_queue_handler
 from lambda_src.chatbot.memory.worker import Worker
+from lambda_src.chatbot.message_item import MessageItem
 from lambda_src.chatbot.models import Answer, CreateConversation, SendMessage
 from lambda_src.chatbot.photo_store import PhotoStore
 from lambda_src.chatbot.queue import Queue
@@ -122,6 +126,30 @@ class FakeSqs:
                 message["visible"] = self._world.now + VisibilityTimeout
 
 
+class FakeReaderFunction:
+    """A Lambda client whose only function reads texts as they are. A text that starts with `problem:` has that problem.
+
+    `fail` is raised, or the function's error.
+    """
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+        self.fail: Exception | str | None = None
+
+    def invoke(self, *, FunctionName: str, Payload: bytes) -> dict[str, Any]:
+        assert FunctionName == "reader"
+        task = msgspec.json.decode(Payload, type=ReadTask)
+        self.names.append(task.name)
+        if isinstance(self.fail, Exception):
+            raise self.fail
+        text = task.content.decode()
+        result = ReadResult(text=text, content_type="text/plain")
+        if text.startswith("problem:"):
+            result = ReadResult(problem=text.removeprefix("problem:"))
+        answer = {"Payload": io.BytesIO(msgspec.json.encode(result))}
+        return {**answer, "FunctionError": self.fail} if self.fail else answer
+
+
 class World:
     """One stage."""
 
@@ -131,6 +159,7 @@ class World:
         self.table = FakeTable()
         self.bucket = FakeBucket()
         self.sqs = FakeSqs(self)
+        self.reader = FakeReaderFunction()
         self.model = ChatModel(*answers)
         self.model.streams = []
         self.settings = chat_settings(**changes)
@@ -148,6 +177,12 @@ class World:
         conversations = Conversations("table", table, self.clock, lambda seconds: None)
         return conversations, PhotoStore("bucket", bucket, self.clock), Queue("queue", sqs)
 
+    def document_store(self) -> DocumentStore:
+        return DocumentStore("bucket", KillableClient(self.bucket, self.killer))
+
+    def document_reader(self) -> DocumentReader:
+        return DocumentReader("reader", KillableClient(self.reader, self.killer))
+
     def service(self) -> ChatService:
         """The REST API in a new process: only the stores carry over."""
         conversations, photo_store, queue = self.stores()
@@ -156,6 +191,8 @@ class World:
             self.bedrock(),
             conversations=conversations,
             photo_store=photo_store,
+            document_store=self.document_store(),
+            reader=self.document_reader(),
             queue=queue,
             now=self.clock,
         )
@@ -168,6 +205,7 @@ class World:
             self.bedrock(),
             conversations=conversations,
             photo_store=photo_store,
+            document_store=self.document_store(),
             queue=queue,
             now=self.clock,
         )

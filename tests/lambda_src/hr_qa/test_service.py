@@ -8,7 +8,6 @@ import msgspec
 import pytest
 
 from lambda_src.hr_qa import service as service_module
-from lambda_src.hr_qa.file_types import DOCX, HTML, MARKDOWN, PPTX, TEXT
 from lambda_src.hr_qa.models import AskQuestion, CreateDocument, DocumentQuery, Search
 from lambda_src.hr_qa.rerank import Reranker
 from lambda_src.shared.catalog import resolve
@@ -21,6 +20,7 @@ from lambda_src.shared.errors import (
     TooLarge,
     Unavailable,
 )
+from lambda_src.shared.file_types import DOCX, HTML, MARKDOWN, PPTX, TEXT
 from tests.fakes import (
     CALLER,
     OTHER,
@@ -30,7 +30,7 @@ from tests.fakes import (
     converse_answer,
     kept_responses_erased,
 )
-from tests.lambda_src.hr_qa.office_files import slides, word
+from tests.lambda_src.document_reader.office_files import slides, word
 from tests.lambda_src.hr_qa.world import World
 from tests.pdfs import text_pdf
 

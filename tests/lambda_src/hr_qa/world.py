@@ -8,12 +8,12 @@ from typing import Any
 
 import msgspec
 
+from lambda_src.document_reader.reader import open_document
 from lambda_src.hr_qa.asked import AskedQuestions
 from lambda_src.hr_qa.documents import DocumentItem, Documents
 from lambda_src.hr_qa.file_store import FileStore
 from lambda_src.hr_qa.index import Index
 from lambda_src.hr_qa.ingestion.messages import make_queue_handler
-from lambda_src.hr_qa.ingestion.reader import open_document
 from lambda_src.hr_qa.ingestion.worker import Worker
 from lambda_src.hr_qa.queue import AnyStep, Queue
 from lambda_src.hr_qa.resources import object_key

@@ -29,6 +29,7 @@ from tests.fakes import png
 from tests.stacks.assemblies import Assembly, packages
 
 SERVICES = {name: package.services for name, package in packages().items()}
+LIBRARIES = {name: package.libraries for name, package in packages().items()}
 STREAMS = {name for name in SERVICES if name.endswith(".stream")}
 ENVIRONMENT = {
     "AWS_REGION": "us-west-2",
@@ -49,12 +50,13 @@ ENVIRONMENT = {
 }
 # Behind a queue or a schedule, so no caller waits for their start.
 NOT_CALLED_BY_THE_GATEWAY = {
-    *("hr_qa.ingestion", "chatbot.memory"),
+    *("hr_qa.ingestion", "chatbot.memory", "chatbot.reader"),
     *("credit_risk.reporting", "credit_risk.processing", "credit_risk.training"),
 }
-# HR Q&A detects languages and stems words; its ingestion also reads documents. Trainings need NumPy.
+# HR Q&A detects languages and stems words. Its ingestion and the chat's reader read documents. Trainings need NumPy.
 MOST_MEGABYTES = {
     **{"hr_qa": 6, "hr_qa.ingestion": 13, "hr_qa.caller_data": 6},
+    "chatbot.reader": 12,
     **{"image_generation": 7, "image_generation.caller_data": 7},
     **{"credit_risk.training": 25, "access.authorizer": 9},
 }
@@ -91,6 +93,8 @@ elif sys.argv[2].endswith("caller_data.handler") and sys.argv[2].count(".") == 3
         handler({}, context)
     except Exception as error:
         assert "missing required field" in str(error)
+elif sys.argv[2].endswith("reader.handler"):
+    assert handler({"name": "a.txt", "content": "V2h5IHRoaXM/"}, context)["text"] == "Why this?"
 elif sys.argv[2].endswith("authorizer.handler"):
     try:
         handler({"headers": {"Authorization": "Bearer a.b.c"}}, context)
@@ -173,7 +177,7 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, PackageT
 
 def package_of(name: str, target: PackageTarget) -> Package:
     use_case, _, part = name.partition(".")
-    return Package(use_case=use_case, part=part, target=target, services=SERVICES[name])
+    return Package(use_case=use_case, part=part, target=target, services=SERVICES[name], libraries=LIBRARIES[name])
 
 
 def zipped_size(folder: Path) -> int:
@@ -338,9 +342,11 @@ def stem(distribution: Distribution) -> str:
     return f"{re.sub(r'[-.]+', '_', distribution.name).lower()}-{distribution.version}"
 
 
-def test_only_the_ingestion_package_has_its_dependencies(package: Callable[[str, PackageTarget], Path]) -> None:
+def test_only_packages_with_the_reader_have_its_dependencies(package: Callable[[str, PackageTarget], Path]) -> None:
     assert (package("hr_qa.ingestion", LAMBDA) / "pypdfium2").is_dir()
+    assert (package("chatbot.reader", LAMBDA) / "pypdfium2").is_dir()
     assert not (package("hr_qa", LAMBDA) / "pypdfium2").exists()
+    assert not (package("chatbot", LAMBDA) / "pypdfium2").exists()
 
 
 def test_a_package_contains_no_other_use_case(package: Callable[[str, PackageTarget], Path]) -> None:

@@ -5,6 +5,7 @@ import pytest
 
 from lambda_src.shared.catalog import models
 from tests.stacks.assemblies import Assembly, Template, plain, settings_of
+from tests.stacks.common.test_api_functions import functions
 
 
 def invocations(template: Template) -> list[tuple[list[str], dict[str, dict[str, str]]]]:
@@ -172,7 +173,7 @@ def test_rerank_has_no_cost_profile_since_it_takes_none(assembly_of: Callable[[s
 
 def test_functions_call_the_cost_profiles(assembly_of: Callable[[str], Assembly]) -> None:
     template = assembly_of("europe").template("chatbot")
-    (function, *_) = template.properties("AWS::Lambda::Function")
+    function = functions(template)["lambda_src.chatbot.handler.handler"]
 
     first, second = plain(function["Environment"]["Variables"]["MODELS"]).split(",")
     assert first.startswith("eu.anthropic.claude-haiku-5-5=${CostProfile")

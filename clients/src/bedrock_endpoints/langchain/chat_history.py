@@ -118,5 +118,5 @@ def _split_turns(messages: list[BaseMessage]) -> tuple[list[tuple[str, str]], li
 
 def _message(item: Any) -> BaseMessage:
     message_class = HumanMessage if item["role"] == "user" else AIMessage
-    extra = {name: item[name] for name in ("createdAt", "photos") if name in item}
+    extra = {name: item[name] for name in ("createdAt", "photos", "documents") if name in item}
     return message_class(content=item["text"], id=item["id"], additional_kwargs=extra)

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lambda_src.chatbot.conversations import MessageItem
 from lambda_src.chatbot.memory.worker import SETTLED_SECONDS
+from lambda_src.chatbot.message_item import MessageItem
 from lambda_src.chatbot.models import ChangeConversation, SendMessage
 from lambda_src.chatbot.prompt import SUMMARY
 from lambda_src.chatbot.summaries import MIN_SUMMARY_TOKENS, PHOTO_TOKENS, SYSTEM, count_to_summarize, estimate_tokens

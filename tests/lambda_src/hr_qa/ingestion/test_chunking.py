@@ -1,9 +1,9 @@
 import pytest
 
+from lambda_src.document_reader.pages import Block, Page
+from lambda_src.document_reader.sentences import MAX_CHARACTERS, sentences
 from lambda_src.hr_qa.chunk import Chunk
 from lambda_src.hr_qa.ingestion.chunking import chunk_pages, embedding_text
-from lambda_src.hr_qa.ingestion.pages import Block, Page
-from lambda_src.hr_qa.ingestion.sentences import MAX_CHARACTERS, sentences
 from tests.handbooks import pages_of, readable
 
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from lambda_src.document_reader.reader import open_document
 from lambda_src.hr_qa.ingestion.ocr import Ocr
-from lambda_src.hr_qa.ingestion.reader import open_document
 from lambda_src.shared.errors import Unavailable
 from tests.fakes import client_error
 

@@ -8,11 +8,11 @@ import msgspec
 import pytest
 
 from lambda_src.hr_qa.documents import DocumentItem
-from lambda_src.hr_qa.file_types import FILE_TYPES
 from lambda_src.hr_qa.ingestion import sources
 from lambda_src.hr_qa.models import CreateDocument, DocumentQuery, Search
 from lambda_src.hr_qa.settings import Source, Space
 from lambda_src.shared.errors import Conflict
+from lambda_src.shared.file_types import FILE_TYPES
 from tests.fakes import client_error, context, kept_responses_erased
 from tests.lambda_src.hr_qa.test_service import LEAVE, PARKING
 from tests.lambda_src.hr_qa.world import Killer, World, s3_event

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
+from lambda_src.document_reader.reader import open_document
 from lambda_src.hr_qa.documents import DocumentItem, Progress
 from lambda_src.hr_qa.ingestion import worker as worker_module
-from lambda_src.hr_qa.ingestion.reader import open_document
 from lambda_src.hr_qa.queue import Queue
 from lambda_src.hr_qa.resources import object_key
 from tests.fakes import client_error
