@@ -1,4 +1,4 @@
-"""The token that the signed-in user calls the APIs with, where `UI_API_TOKEN` says so. There is no other identity then."""
+"""The token that the signed-in user calls the APIs with, where `UI_API_TOKEN` is set. No other identity exists then."""
 
 import base64
 import json

@@ -17,7 +17,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 import jwt
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-CLIENT_ID, CLIENT_SECRET = "web-ui", "client-secret"  # noqa: S105
+CLIENT_ID, CLIENT_SECRET = "web-ui", "client-secret"
 USERS = ("ana", "ben")
 
 

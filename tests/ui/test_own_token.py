@@ -17,8 +17,9 @@ from tests.ui.browser import BrowserSession
 from tests.ui.conftest import unused_port, wait_until_healthy
 from tests.ui.fake_api import FakeApi, services
 from tests.ui.fake_issuer import CLIENT_ID, CLIENT_SECRET, FakeIssuer
-from ui import own_token, sign_in_settings
-from ui.client import SignInExpired
+from tests.ui.test_sign_in import run_app
+from ui import own_token, sign_in_settings, stage, tab_state
+from ui.client import Client, Failure, SignInExpired
 
 ROOT = Path(__file__).parents[2]
 OWN = {"UI_SIGN_IN": "oidc", "UI_API_TOKEN": "id"}
@@ -166,6 +167,77 @@ def sign_in(session: BrowserSession, user: str) -> None:
     session.wait_until_idle()
 
 
+def test_an_expired_token_is_not_sent_and_signing_in_again_continues(
+    own_server: tuple[str, Path], people: FakeApi, issuer: FakeIssuer, chromium_browser: Any
+) -> None:
+    # Streamlit accepts tokens that expired less than two minutes ago.
+    issuer.lifetime = -30.0
+    session = BrowserSession(chromium_browser, own_server[0])
+    try:
+        page = session.open()
+        page.get_by_role("button", name="Sign in").click()
+        page.get_by_role("link", name="ana").click()
+        page.get_by_text("Your sign-in has expired").wait_for()
+        session.wait_until_idle()
+        assert len(issuer.tokens) == 1
+        assert people.calls == []
+
+        issuer.lifetime = 3600.0
+        sign_in(session, "ana")
+        session.open("summarization")
+        assert {call.authorization for call in people.calls} == {f"Bearer {issuer.tokens[1][1]}"}
+    finally:
+        session.close()
+
+
+def test_the_issuer_of_the_tests_refuses_a_code_with_another_verifier(issuer: FakeIssuer) -> None:
+    query = {
+        "code_challenge_method": "S256", "code_challenge": "challenge", "state": "s", "user": "ana",
+        "redirect_uri": "http://localhost/",
+    }  # fmt: skip
+    _, _, headers = issuer.authorize(query)
+    code = headers["Location"].split("code=")[1].split("&")[0]
+    client = base64.b64encode(f"{CLIENT_ID}:{CLIENT_SECRET}".encode()).decode()
+
+    status, _ = issuer.exchange({"code": code, "code_verifier": "wrong"}, f"Basic {client}")
+
+    assert status == 400
+    assert issuer.authorize({"user": "ana"})[0] == 400
+
+
+def test_the_same_user_gets_running_work_back_after_signing_in_again() -> None:
+    tabs = tab_state._Tabs()
+    left, other_window = tabs.open(None, "ana"), tabs.open(None, "ana")
+    left.left = True
+
+    assert tabs.open(None, "ben") not in (left, other_window)
+    assert tabs.open(None, "ana") is left
+    # It is in use again: another window gets a new one.
+    assert tabs.open(None, "ana") not in (left, other_window)
+
+
+def test_without_a_valid_token_nothing_is_shown_or_requested(monkeypatch: pytest.MonkeyPatch, api: FakeApi) -> None:
+    monkeypatch.setenv("UI_API_TOKEN", "id")
+    monkeypatch.setattr(own_token, "current", lambda: None)
+    claims = {"is_logged_in": True, "exp": time.time() + 600}
+
+    test = run_app(monkeypatch, claims, UI_SIGN_IN="oidc", UI_URL="https://ui.example")
+
+    assert "Your sign-in has expired" in test.info[0].value
+    assert api.calls == []
+
+
+def test_the_process_itself_has_no_credentials(api: FakeApi) -> None:
+    environment = {**OWN, "UI_STAGE_FOLDER": os.environ["UI_STAGE_FOLDER"]}
+
+    client = Client(stage.read(environment))
+
+    with pytest.raises(Failure) as error:
+        client.get("summarization", "/summaries")
+    assert error.value.code == "no_credentials"
+    assert api.calls == []
+
+
 def test_each_user_calls_with_their_own_token_and_sees_only_their_own_lists(
     own_server: tuple[str, Path], people: FakeApi, issuer: FakeIssuer, chromium_browser: Any
 ) -> None:
@@ -184,6 +256,7 @@ def test_each_user_calls_with_their_own_token_and_sees_only_their_own_lists(
         ana.wait_for(lambda: any(call.method == "POST" for call in people.calls))
         ana.wait_until_idle()
         page = ana.open("summarization")
+        assert "line seven" in page.get_by_role("main").inner_text()
         by_ana = len(people.calls)
         assert {call.authorization for call in people.calls} == {f"Bearer {issuer.tokens[0][1]}"}
 
@@ -193,6 +266,7 @@ def test_each_user_calls_with_their_own_token_and_sees_only_their_own_lists(
         assert {call.authorization for call in people.calls[by_ana:]} == {f"Bearer {issuer.tokens[1][1]}"}
         assert [user for user, _ in issuer.tokens] == ["ana", "ben"]
         assert "line seven" not in page.content()
+        assert any(call.path == "/summaries" for call in people.calls[by_ana:])
 
         # Tokens are neither in pages and their addresses nor in logs.
         for session, (_, token) in zip((ana, ben), issuer.tokens, strict=True):
