@@ -18,8 +18,9 @@ from tests.ui.conftest import unused_port, wait_until_healthy
 from tests.ui.fake_api import FakeApi, services
 from tests.ui.fake_issuer import CLIENT_ID, CLIENT_SECRET, FakeIssuer
 from tests.ui.test_sign_in import run_app
-from ui import own_token, sign_in_settings, stage, tab_state
+from ui import model_names, own_token, sign_in_settings, stage, tab_state
 from ui.client import Client, Failure, SignInExpired
+from ui.pages import hr_qa
 
 ROOT = Path(__file__).parents[2]
 OWN = {"UI_SIGN_IN": "oidc", "UI_API_TOKEN": "id"}
@@ -285,3 +286,29 @@ def test_each_user_calls_with_their_own_token_and_sees_only_their_own_lists(
     finally:
         ana.close()
         ben.close()
+
+
+class _Models:
+    """A client that lists one model."""
+
+    def __init__(self, model: str) -> None:
+        self.model = {"id": model, "name": model}
+
+    def get(self, use_case: str, path: str) -> dict[str, Any]:
+        return {"items": [self.model]}
+
+    def download(self, url: str) -> bytes:
+        return str(self.model["id"]).encode()
+
+
+def test_caches_of_all_sessions_are_kept_per_user(monkeypatch: pytest.MonkeyPatch) -> None:
+    models, files = [], []
+    for user in ("ana", "ben"):
+        monkeypatch.setattr(model_names, "caller", lambda user=user: user)
+        for module in (model_names, hr_qa):
+            monkeypatch.setattr(module, "client", lambda user=user: _Models(f"model of {user}"))
+        models.append([*model_names.models()])
+        files.append(hr_qa._file(user, "document", "version", "https://files.example"))
+
+    assert models == [["model of ana"], ["model of ben"]]
+    assert files == [b"model of ana", b"model of ben"]
