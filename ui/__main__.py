@@ -35,6 +35,10 @@ def main() -> None:
     options = parser.parse_args()
     if options.address != LOOPBACK and not sign_in_settings.required(os.environ):
         parser.error("--address: every user of the web UI acts with its credentials, so UI_SIGN_IN is required")
+    try:
+        sign_in_settings.check(os.environ)
+    except ValueError as error:
+        parser.error(str(error))
     port = options.port or free_port()
     # Streamlit prints the address it listens on, which a browser may not be able to open.
     sys.stdout.write(f"Web UI for stage {options.stage}: http://localhost:{port}\n")

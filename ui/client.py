@@ -19,6 +19,11 @@ from bedrock_endpoints.errors import (
     UnexpectedResponse,
 )
 
+
+class SignInExpired(CredentialsError):
+    """The user's token has expired, and was not sent."""
+
+
 # Slightly longer than the gateway's 29 s, so that its more specific error arrives first.
 _TIMEOUT_SECONDS = 35.0
 _PROBE_SECONDS = 8.0
@@ -26,6 +31,7 @@ _IN_PROGRESS_SECONDS = 60.0
 _MAX_PAGE = 100
 # The codes of errors that don't come from the API; subclasses first.
 _CODES: tuple[tuple[type[Exception], str], ...] = (
+    (SignInExpired, "signed_out"),
     (NotDeployed, "not_deployed"),
     (CredentialsError, "no_credentials"),
     (ConfigurationError, "unexpected"),

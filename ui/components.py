@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import streamlit as st
 
-from ui import lists, model_names, stage
+from ui import lists, model_names, own_token, stage
 from ui.api_request import ApiRequest
 from ui.client import Failure
 from ui.markdown import as_html
@@ -68,12 +68,16 @@ def outcome(request: ApiRequest) -> None:
 
 def error_box(failure: Failure, key: str) -> None:
     """What happened, what to do, and the request id. `key` is unique on the page."""
-    code = failure.code if f"errors.{failure.code}_what" in translations() else "unexpected"
+    code = "signed_out" if failure.code == "unauthorized" and own_token.required() else failure.code
+    code = code if f"errors.{code}_what" in translations() else "unexpected"
     with st.container(key=f"error-{_slug(key)}"):
         st.error(
             f"**{t(f'errors.{code}_what')}**  \n{t(f'errors.{code}_do', command=stage_command())}",
             icon=":material/error:",
         )
+        if code == "signed_out":
+            again = t("sign_in.again")
+            st.button(again, key=f"sign-in {key}", on_click=own_token.sign_in_again, icon=":material/login:")
         if failure.retry_at:
             _countdown(failure.retry_at)
         messages = [failure.message, *(f"{detail.get('path')}: {detail.get('message')}" for detail in failure.details)]

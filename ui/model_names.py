@@ -7,7 +7,7 @@ from typing import Any
 import streamlit as st
 
 from ui.client import Failure
-from ui.session import client
+from ui.session import caller, client
 from ui.texts import t
 
 # They change only with a deployment. A failure is tried again sooner.
@@ -16,14 +16,15 @@ _SECONDS, _SECONDS_AFTER_FAILURE = 600.0, 60.0
 _LOW_PRICE, _HIGH_PRICE = 0.5, 2.5
 
 
-@st.cache_resource(show_spinner=False)
-def _cache() -> dict[str, Any]:
+@st.cache_resource(show_spinner=False, max_entries=200)
+def _cache(caller: str) -> dict[str, Any]:
+    """Callers may use different models."""
     return {"read": 0.0, "models": {}}
 
 
 def models() -> Mapping[str, Mapping[str, Any]]:
     """The models of the stage by their ids, the invocation ids included; empty if its API doesn't list them."""
-    cache = _cache()
+    cache = _cache(caller())
     if time.monotonic() > cache["read"]:
         try:
             listed = client().get("playground", "/models")["items"]

@@ -6,7 +6,7 @@ from typing import Any
 
 import streamlit as st
 
-from ui import sign_in_settings
+from ui import own_token, sign_in_settings, tab_state
 from ui.components import plain
 from ui.texts import t
 
@@ -22,11 +22,18 @@ def is_allowed() -> bool:
         return True
     user = claims()
     # Streamlit's cookie lasts for a month, and Streamlit does not check the token's expiry.
-    if user.get("is_logged_in") is True and _expiry(user) > time.time():
+    is_signed_in = user.get("is_logged_in") is True
+    if is_signed_in and _expiry(user) > time.time() and _can_call():
         _user_info(user)
         return True
-    _sign_in_page()
+    _sign_in_page(expired=is_signed_in and own_token.required())
     return False
+
+
+def _can_call() -> bool:
+    """Whether the user has a valid token for the APIs, where each calls with their own."""
+    token = own_token.current() if own_token.required() else None
+    return not own_token.required() or (token is not None and token.is_valid)
 
 
 def _expiry(user: dict[str, Any]) -> float:
@@ -39,8 +46,11 @@ def _user_info(user: dict[str, Any]) -> None:
     st.sidebar.button(t("sign_in.sign_out"), on_click=st.logout, icon=":material/logout:")
 
 
-def _sign_in_page() -> None:
+def _sign_in_page(*, expired: bool) -> None:
     st.title(t("sign_in.title"), anchor=False)
+    if expired:
+        tab_state.leave()
+        st.info(t("sign_in.expired"), icon=":material/schedule:")
     if sign_in_settings.has_url(os.environ):
         st.button(t("sign_in.sign_in"), on_click=st.login, type="primary", icon=":material/login:")
     else:

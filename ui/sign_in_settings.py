@@ -3,7 +3,8 @@ The sign-in settings in the environment, and the files that pass them on. Runs b
 
 `UI_SIGN_IN=oidc` requires sign-in. `UI_URL` is the web UI's URL; `UI_ISSUER`, `UI_CLIENT_ID` and `UI_CLIENT_SECRET`
 identify the provider and the client; `UI_COOKIE_SECRET` signs the cookies. `UI_CALLER_ROLE` is the role that a
-container assumes to call the APIs.
+container assumes to call the APIs. `UI_API_TOKEN` is `id` or `access`: users call the APIs with that token of theirs,
+and the web UI has no identity itself.
 """
 
 import json
@@ -13,12 +14,34 @@ from collections.abc import Mapping, MutableMapping
 from pathlib import Path
 
 SECRETS = ("UI_CLIENT_SECRET", "UI_COOKIE_SECRET")
+_TOKENS = ("id", "access")
+# What would let the web UI call the APIs as itself.
+_SHARED_IDENTITY = ("UI_BEARER_TOKEN", "UI_CALLER_ROLE")
 _REQUIRED = ("UI_URL", "UI_ISSUER", "UI_CLIENT_ID", *SECRETS)
 
 
 def required(environment: Mapping[str, str]) -> bool:
     """Whether the web UI requires sign-in. Unknown values require it, too."""
     return environment.get("UI_SIGN_IN", "off") != "off"
+
+
+def api_token(environment: Mapping[str, str]) -> str:
+    """Which of the user's tokens calls the APIs; empty if all users share the web UI's identity."""
+    return environment.get("UI_API_TOKEN", "")
+
+
+def check(environment: Mapping[str, str]) -> None:
+    """Raises `ValueError` when settings contradict each other."""
+    token = api_token(environment)
+    if not token:
+        return
+    if token not in _TOKENS:
+        raise ValueError(f"UI_API_TOKEN must be {' or '.join(_TOKENS)}, the token that the stage's APIs accept")
+    if not required(environment):
+        raise ValueError("UI_API_TOKEN requires UI_SIGN_IN: users call the APIs with the token of their sign-in")
+    shared = [name for name in _SHARED_IDENTITY if environment.get(name)]
+    if shared:
+        raise ValueError(f"{' and '.join(shared)} with UI_API_TOKEN: users call the APIs as themselves, so remove it")
 
 
 def has_url(environment: Mapping[str, str]) -> bool:
@@ -67,6 +90,16 @@ def _secrets_file(environment: Mapping[str, str]) -> str:
         "client_secret": environment["UI_CLIENT_SECRET"],
         "server_metadata_url": f"{issuer}/.well-known/openid-configuration",
     }
-    # JSON strings are valid TOML. `prompt=login` asks for the password again after signing out.
-    lines = ["[auth]", *(f"{name} = {json.dumps(value)}" for name, value in settings.items())]
-    return "\n".join([*lines, 'client_kwargs = { scope = "openid email profile", prompt = "login" }', ""])
+    # `prompt=login` asks for the password again after signing out.
+    options = {"scope": "openid email profile", "prompt": "login"}
+    if api_token(environment):
+        settings["expose_tokens"] = api_token(environment)
+        # Streamlit uses PKCE by itself only where the discovery document names S256, which Cognito's doesn't.
+        options["code_challenge_method"] = "S256"
+    client_options = ", ".join(_toml(options))
+    return "\n".join(["[auth]", *_toml(settings), f"client_kwargs = {{ {client_options} }}", ""])
+
+
+def _toml(values: Mapping[str, str]) -> list[str]:
+    # JSON strings are valid TOML.
+    return [f"{name} = {json.dumps(value)}" for name, value in values.items()]

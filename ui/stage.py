@@ -2,13 +2,15 @@
 
 import functools
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from bedrock_endpoints import Stage, find_stage, local_stage
-from bedrock_endpoints.discovery import outputs_lookup
-from bedrock_endpoints.errors import ConfigurationError, NotDeployed
+from bedrock_endpoints.auth import Bearer
+from bedrock_endpoints.discovery import Token, outputs_lookup
+from bedrock_endpoints.errors import ConfigurationError, CredentialsError, NotDeployed
+from ui import sign_in_settings
 from ui.pages import use_cases
 
 ROOT = Path(__file__).parents[1]
@@ -30,12 +32,14 @@ def deploy_command(stage: str | None) -> str:
 def read(environment: Mapping[str, str] | None = None) -> Stage:
     """The stage that `UI_STAGE` names. Raises `StageMissing`.
 
-    `UI_STAGE_FOLDER` is the folder of its files, by default `.local`; `UI_BEARER_TOKEN` a Cognito token.
+    `UI_STAGE_FOLDER` is the folder of its files, by default `.local`; `UI_BEARER_TOKEN` a Cognito token. Where users
+    call with their own tokens, the stage itself has no credentials: `for_token` adds them.
     """
     variables = os.environ if environment is None else environment
     name = variables.get("UI_STAGE", "local")
     folder = Path(variables.get("UI_STAGE_FOLDER", ROOT / ".local"))
-    token = variables.get("UI_BEARER_TOKEN") or None
+    own_tokens = bool(sign_in_settings.api_token(variables))
+    token: Token | None = _no_identity if own_tokens else variables.get("UI_BEARER_TOKEN") or None
     try:
         return local_stage(folder, token=token) if name == "local" else _aws_stage(name, folder, token)
     except ConfigurationError as error:
@@ -46,11 +50,22 @@ def is_local(stage: Stage) -> bool:
     return stage.name == "local"
 
 
-def _aws_stage(name: str, folder: Path, token: str | None) -> Stage:
+def for_token(token: Callable[[], str]) -> Stage:
+    """The stage of this process for a user's own token. Addresses are looked up once for all users."""
+    shared = current()
+    return replace(shared, lookup=shared.url, auth=Bearer(token))
+
+
+def _no_identity() -> str:
+    raise CredentialsError("users call with their own tokens")
+
+
+def _aws_stage(name: str, folder: Path, token: Token | None) -> Stage:
     stage = find_stage(name, token=token)
     outputs = folder / f"outputs-{name}.json"
     if outputs.exists():
-        stage = replace(stage, lookup=outputs_lookup(outputs, name))
+        # A user's token must go to the API for tokens.
+        stage = replace(stage, lookup=outputs_lookup(outputs, name, tokens=callable(token)))
     if not any(is_deployed(stage, use_case) for use_case in use_cases()):
         raise StageMissing(name, f"neither {outputs.name} nor SSM parameters name its APIs")
     return stage

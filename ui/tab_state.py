@@ -26,6 +26,8 @@ class _Tab:
     owner: str
     values: dict[str, Any] = field(default_factory=dict)
     used: float = field(default_factory=time.monotonic)
+    left: bool = False
+    """Whether the user left it to sign in again."""
 
 
 class _Tabs:
@@ -41,7 +43,8 @@ class _Tabs:
             self._drop_old()
             tab = self._tabs.get(tab_id or "")
             if tab is None or tab.owner != owner:
-                tab = _Tab(secrets.token_urlsafe(16), owner)
+                tab = self._left(owner) or _Tab(secrets.token_urlsafe(16), owner)
+            tab.left = False
         self.keep(tab)
         return tab
 
@@ -51,6 +54,10 @@ class _Tabs:
             self._tabs[tab.id] = tab
             self._tabs.move_to_end(tab.id)
             tab.used = time.monotonic()
+
+    def _left(self, owner: str) -> _Tab | None:
+        """The tab that the user left last: signing in loses its id in the URL."""
+        return next((tab for tab in reversed(self._tabs.values()) if tab.left and tab.owner == owner), None)
 
     def _drop_old(self) -> None:
         oldest = time.monotonic() - _MAX_AGE_SECONDS
@@ -73,6 +80,12 @@ def keep() -> None:
     tab = _tab()
     _tabs().keep(tab)
     st.query_params[_PARAMETER] = tab.id
+
+
+def leave() -> None:
+    """The user signs in again, and gets this tab back then."""
+    if st.user.get("sub"):
+        _tab().left = True
 
 
 def _tab() -> _Tab:

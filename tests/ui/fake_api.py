@@ -40,6 +40,7 @@ class Call:
     path: str
     body: Any
     key: str | None
+    authorization: str = ""
 
 
 @dataclass
@@ -67,6 +68,8 @@ class FakeApi:
 
     def __init__(self, services: dict[str, Any]) -> None:
         self.services = services
+        self.users: dict[str, dict[str, Any]] | None = None
+        """The services of each bearer token's user; None if requests are signed."""
         self.calls: list[Call] = []
         self.errors: deque[ErrorResponse] = deque()
         """The responses of the next `POST`s."""
@@ -123,11 +126,12 @@ class FakeApi:
         request_id = str(uuid.uuid4())
         key = headers.get("Idempotency-Key")
         try:
-            _check_signature(headers.get("Authorization", ""))
+            authorization = headers.get("Authorization", "")
+            services = self._authorized(authorization)
             route, path_parameters = _find(use_case, method, path)
             body = _decoded(raw, route.request)
             with self._lock:
-                self.calls.append(Call(method, use_case, path, json.loads(raw) if raw else None, key))
+                self.calls.append(Call(method, use_case, path, json.loads(raw) if raw else None, key, authorization))
             if method == "POST":
                 time.sleep(self.post_seconds)
                 self.may_respond.wait(TIMEOUT_SECONDS)
@@ -136,7 +140,9 @@ class FakeApi:
             replayed = self._replays.get((f"{use_case}{path}", key or ""))
             if key and replayed:
                 return *replayed, {"Idempotency-Replayed": "true"}
-            status, result = self._run(use_case, route, path_parameters, body, dict(parse_qsl(parts.query)), request_id)
+            status, result = self._run(
+                services[use_case], route, path_parameters, body, dict(parse_qsl(parts.query)), request_id
+            )
             if route.stream:
                 save = (
                     (lambda events: self._replays.__setitem__((f"{use_case}{path}", key), (status, events)))
@@ -154,9 +160,19 @@ class FakeApi:
             return response.status, {"error": error}, retry
         return status, result, {"Content-Type": "text/csv"} if isinstance(result, bytes) else {}
 
+    def _authorized(self, authorization: str) -> dict[str, Any]:
+        """The caller's services."""
+        if self.users is None:
+            _check_signature(authorization)
+            return self.services
+        scheme, _, token = authorization.partition(" ")
+        if scheme != "Bearer" or token not in self.users:
+            raise ErrorResponse(401, "unauthorized", "The request carries no valid credentials.")
+        return self.users[token]
+
     def _run(
         self,
-        use_case: str,
+        service: Any,
         route: Any,
         path_parameters: dict[str, str],
         body: Any,
@@ -169,7 +185,7 @@ class FakeApi:
         if route.query:
             arguments["query"] = msgspec.convert(query, route.query, strict=False)
         with self._lock:
-            result = getattr(self.services[use_case], route.operation)(**arguments)
+            result = getattr(service, route.operation)(**arguments)
         if route.response is None or route.stream or isinstance(result, bytes):
             return route.status, result
         response = {**result, "requestId": request_id}

@@ -16,7 +16,7 @@ from ui.entry import Entry
 from ui.fields import Fields, choice, kept
 from ui.hr_feedback import USE_CASE, Turn
 from ui.number_format import number
-from ui.session import client
+from ui.session import caller, client
 from ui.texts import LANGUAGES, language, t, translations
 from ui.uploads import printable, uploads
 
@@ -240,7 +240,9 @@ def _cited_page(citation: Mapping[str, Any], key: str) -> None:
             if "url" not in document:
                 st.warning(t("hr_qa.no_file"))
                 return
-            image = _render(document["id"], document["updatedAt"], citation["page"], citation["quote"], document["url"])
+            image = _render(
+                caller(), document["id"], document["updatedAt"], citation["page"], citation["quote"], document["url"]
+            )
     except Failure as failure:
         components.error_box(failure, key)
         return
@@ -259,13 +261,13 @@ def _cited_page(citation: Mapping[str, Any], key: str) -> None:
 
 
 @st.cache_data(show_spinner=False, max_entries=32)
-def _render(document_id: str, version: str, page: int, quote: str, _url: str) -> pdf.PageImage:
+def _render(caller: str, document_id: str, version: str, page: int, quote: str, _url: str) -> pdf.PageImage:
     """The page's image. Its cache key excludes the presigned URL, which always differs."""
-    return pdf.render(_file(document_id, version, _url), page, quote)
+    return pdf.render(_file(caller, document_id, version, _url), page, quote)
 
 
 @st.cache_resource(show_spinner=False, max_entries=2, ttl=600)
-def _file(document_id: str, version: str, _url: str) -> bytes:
+def _file(caller: str, document_id: str, version: str, _url: str) -> bytes:
     """The PDF. At most two are cached: each may have 100 MB."""
     return client().download(_url)
 
