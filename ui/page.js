@@ -34,6 +34,7 @@
   function use(next) {
     texts = next.texts;
     forgetOthers(next.user);
+    comeBack(next.signedIn);
     document.documentElement.lang = next.language;
     exact = new Map(next.streamlit);
     patterns = next.streamlit.filter(([shown]) => shown.includes("{}")).map(([shown, text]) => [pattern(shown), text]);
@@ -41,6 +42,21 @@
     banner.textContent = texts.offline;
     translate(document.body);
     connection();
+  }
+
+  // --- Signing in leads to the home page: back to the page where it began.
+  const RETURN = "sign-in from";
+  document.addEventListener("click", (event) => {
+    if (!event.target.closest("[class*=st-key-sign-in] button")) return;
+    // A first attempt that failed ended on the home page.
+    if (location.pathname !== "/" || !sessionStorage.getItem(RETURN)) sessionStorage.setItem(RETURN, location.href);
+  }, true);
+
+  function comeBack(signedIn) {
+    const place = signedIn && sessionStorage.getItem(RETURN);
+    if (!place) return;
+    sessionStorage.removeItem(RETURN);
+    if (place !== location.href) location.replace(place);
   }
 
   // --- Streamlit's own texts

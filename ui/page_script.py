@@ -7,6 +7,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from ui.sign_in import is_signed_in
 from ui.texts import language, translations
 
 _FOLDER = Path(__file__).parent
@@ -15,7 +16,7 @@ _FOLDER = Path(__file__).parent
 def add() -> None:
     """Adds both to the page."""
     st.html(_FOLDER / "style.css")
-    st.html(_script(language(), _user()), unsafe_allow_javascript=True)
+    st.html(_script(language(), _user(), is_signed_in()), unsafe_allow_javascript=True)
 
 
 def _user() -> str:
@@ -25,10 +26,11 @@ def _user() -> str:
 
 
 @functools.lru_cache(maxsize=200)
-def _script(user_language: str, user: str) -> str:
+def _script(user_language: str, user: str, signed_in: bool) -> str:
     settings = {
         "language": user_language,
         "user": user,
+        "signedIn": signed_in,
         "texts": _texts(user_language),
         "streamlit": _replacements(user_language),
     }

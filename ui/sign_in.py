@@ -20,14 +20,18 @@ def is_allowed() -> bool:
     """Whether the user may see the web UI. Draws the sign-in page if not."""
     if not sign_in_settings.required(os.environ):
         return True
+    if is_signed_in():
+        _user_info(claims())
+        return True
+    _sign_in_page(expired=claims().get("is_logged_in") is True and own_token.required())
+    return False
+
+
+def is_signed_in() -> bool:
+    """Whether the user has signed in, and that is still valid."""
     user = claims()
     # Streamlit's cookie lasts for a month, and Streamlit does not check the token's expiry.
-    is_signed_in = user.get("is_logged_in") is True
-    if is_signed_in and _expiry(user) > time.time() and _can_call():
-        _user_info(user)
-        return True
-    _sign_in_page(expired=is_signed_in and own_token.required())
-    return False
+    return user.get("is_logged_in") is True and _expiry(user) > time.time() and _can_call()
 
 
 def _can_call() -> bool:
@@ -52,6 +56,6 @@ def _sign_in_page(*, expired: bool) -> None:
         tab_state.leave()
         st.info(t("sign_in.expired"), icon=":material/schedule:")
     if sign_in_settings.has_url(os.environ):
-        st.button(t("sign_in.sign_in"), on_click=st.login, type="primary", icon=":material/login:")
+        st.button(t("sign_in.sign_in"), key="sign-in", on_click=st.login, type="primary", icon=":material/login:")
     else:
         st.info(t("sign_in.no_url"))

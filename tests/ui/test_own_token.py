@@ -175,7 +175,7 @@ def test_an_expired_token_is_not_sent_and_signing_in_again_continues(
     issuer.lifetime = -30.0
     session = BrowserSession(chromium_browser, own_server[0])
     try:
-        page = session.open()
+        page = session.open("hr-qa")
         page.get_by_role("button", name="Sign in").click()
         page.get_by_role("link", name="ana").click()
         page.get_by_text("Your sign-in has expired").wait_for()
@@ -185,6 +185,8 @@ def test_an_expired_token_is_not_sent_and_signing_in_again_continues(
 
         issuer.lifetime = 3600.0
         sign_in(session, "ana")
+        # Back on the page that the user wanted.
+        page.get_by_role("heading", level=1, name="HR questions").wait_for()
         session.open("summarization")
         assert {call.authorization for call in people.calls} == {f"Bearer {issuer.tokens[1][1]}"}
     finally:
