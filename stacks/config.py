@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 import msgspec
 
-from lambda_src.access.settings import AccessOptions, Issuer
+from lambda_src.access.settings import AccessOptions, Issuer, IssuerUrl
 from lambda_src.chatbot.settings import ChatbotOptions
 from lambda_src.credit_risk.settings import CreditRiskOptions
 from lambda_src.hr_qa.settings import HrQaOptions
@@ -420,6 +420,26 @@ class CreditRiskSettings(CreditRiskOptions, frozen=True, kw_only=True):
         return {name: value for name, value in super().environment().items() if name != "LETTERS"}
 
 
+class SignIn(Settings, frozen=True, kw_only=True):
+    """The web UI's client at an identity provider whose tokens the APIs accept. People call with their own tokens."""
+
+    issuer: IssuerUrl
+    client_id: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9._:/-]{1,255}$")]
+    # JSON with the field `clientSecret`. The ARN is complete, with the six characters at its end.
+    client_secret_arn: Annotated[
+        str,
+        msgspec.Meta(
+            pattern=r"^arn:[a-z-]+:secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:[A-Za-z0-9/_+=.@-]+-[A-Za-z0-9]{6}$"
+        ),
+    ]
+    # Which of a person's tokens the APIs accept.
+    token: Literal["id", "access"] = "id"  # noqa: S105 (a name)
+
+    @property
+    def uses_id_token(self) -> bool:
+        return self.token == "id"  # noqa: S105 (a name)
+
+
 class UiSettings(Settings, frozen=True, kw_only=True):
     """Where the web UI (`ui/`) runs: only where someone starts it (`off`), or in ECS Express Mode (`express`)."""
 
@@ -437,6 +457,8 @@ class UiSettings(Settings, frozen=True, kw_only=True):
     ) = None
     # Domain prefix of the sign-in page; must be unique in the region.
     sign_in_domain_prefix: Annotated[str, msgspec.Meta(pattern="^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")] | None = None
+    # With it, people call the APIs as themselves. Left out: a user pool of the web UI's own, and one role for everyone.
+    sign_in: SignIn | None = None
     # The web UI's address. ECS assigns it at the first deployment; sign-in works from the second one on.
     url: Annotated[str, msgspec.Meta(pattern=r"^https://[a-z0-9.-]+$")] | None = None
 

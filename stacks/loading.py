@@ -14,6 +14,7 @@ from stacks.config import (
     GuardrailSettings,
     HrQaSettings,
     SearchSettings,
+    SignIn,
     StageSettings,
     UiSettings,
     UseCasePolicies,
@@ -311,12 +312,40 @@ def _ui_problems(settings: StageSettings) -> Iterable[str]:
         return
     if ui.image is None:
         yield "ui.image: required with express; docs/how-to/run-the-web-ui.md explains how to build it"
+    if ui.sign_in is not None:
+        yield from _sign_in_problems(settings, ui.sign_in)
+        return
     if ui.sign_in_domain_prefix is None:
-        yield "ui.signInDomainPrefix: required with express"
+        yield "ui.signInDomainPrefix: required with express, unless people sign in at `ui.signIn`"
     elif any(word in ui.sign_in_domain_prefix for word in ("aws", "amazon", "cognito")):
         yield "ui.signInDomainPrefix: Cognito rejects prefixes that contain `aws`, `amazon` or `cognito`"
     if settings.auth.type != "iam":
-        yield "ui.type: express calls the APIs with an IAM role, so `auth` must be iam"
+        yield "ui.type: express calls the APIs with an IAM role, so `auth` must be iam, or people call with `ui.signIn`"
+
+
+def _sign_in_problems(settings: StageSettings, sign_in: SignIn) -> Iterable[str]:
+    """Why the stage's APIs would not accept the tokens of those who sign in."""
+    if settings.ui.sign_in_domain_prefix is not None:
+        yield "ui.signInDomainPrefix: only without `ui.signIn`: the web UI has no user pool of its own then"
+    if settings.auth.type == "cognito":
+        if sign_in.issuer != _pool_issuer(settings.auth.user_pool_arn):
+            yield "ui.signIn.issuer: must be that of `auth.userPoolArn`, https://cognito-idp.<region>.amazonaws.com/<pool>"
+        if not sign_in.uses_id_token:
+            yield "ui.signIn.token: must be id: API Gateway takes access tokens for methods with scopes only"
+        return
+    issuer = next((issuer for issuer in settings.auth.issuers if issuer.url == sign_in.issuer), None)
+    if issuer is None:
+        yield "ui.signIn.issuer: must be the `url` of one of `auth.issuers`"
+    elif sign_in.uses_id_token and sign_in.client_id not in issuer.audiences:
+        yield "ui.signIn.clientId: must be one of the issuer's `audiences`, since it is the audience of ID tokens"
+
+
+def _pool_issuer(user_pool_arn: str | None) -> str | None:
+    """The `iss` of a user pool's tokens."""
+    if user_pool_arn is None:
+        return None
+    region, pool = user_pool_arn.split(":")[3], user_pool_arn.rpartition("/")[2]
+    return f"https://cognito-idp.{region}.amazonaws.com/{pool}"
 
 
 def _guardrail_problems(settings: StageSettings) -> Iterable[str]:

@@ -19,7 +19,7 @@ from stacks.common.nag import acknowledge, compliance_findings
 from stacks.common.use_case_api import STAGE_NAME
 from stacks.common.use_case_stack import UseCaseStack, kebab
 from stacks.common.user_pool import new_user_pool
-from stacks.config import StageSettings
+from stacks.config import SignIn, StageSettings
 
 PORT = 8501
 _INFRASTRUCTURE_POLICY = "service-role/AmazonECSInfrastructureRoleforExpressGatewayServices"
@@ -39,7 +39,10 @@ _SIGNED_IN = Duration.hours(8)
 
 
 class UiStack(UseCaseStack):
-    """The web UI as one task of ECS Express Mode, with the pool of its users. It calls the APIs with its own role.
+    """The web UI as one task of ECS Express Mode.
+
+    It calls the APIs with its own role, for the users of a pool of its own. With `ui.signIn`, people sign in at an
+    identity provider and call with their own tokens, and the task has no permission to call.
 
     It takes two deployments: ECS assigns the address at the first one, and sign-in needs it. Until the settings contain
     it (`ui.url`), nobody can sign in.
@@ -50,14 +53,10 @@ class UiStack(UseCaseStack):
     def __init__(self, scope: Construct, *, settings: StageSettings, today: date, apis: Sequence[UseCaseStack]) -> None:
         super().__init__(scope, "ui", settings=settings, today=today)
         self._logs = log_group(self, "Logs", settings)
-        self._pool = new_user_pool(self, "UserPool", settings)
-        self._domain = self._pool.add_domain(
-            "Domain",
-            cognito_domain=cognito.CognitoDomainOptions(domain_prefix=str(settings.ui.sign_in_domain_prefix)),
-        )
+        pool = None if settings.ui.sign_in else self._create_pool()
         self._execution_role = self._create_execution_role()
         self._task_role = iam.Role(self, "TaskRole", assumed_by=iam.ServicePrincipal("ecs-tasks.amazonaws.com"))
-        self._caller_role = self._create_caller_role(apis)
+        self._roles = [self._execution_role, self._task_role]
         for api in apis:
             # No exports: their SSM parameters must exist when this stack is deployed.
             self.add_stack_dependency(api)
@@ -66,20 +65,48 @@ class UiStack(UseCaseStack):
             "UI_SIGN_IN": "oidc",
             # botocore needs it, and Fargate does not set it.
             "AWS_DEFAULT_REGION": Aws.REGION,
-            "UI_CALLER_ROLE": self._caller_role.role_arn,
         }
         secrets: dict[str, str] = {}
-        if settings.ui.url:
-            client = self._client(settings.ui.url)
-            secrets = self._secrets(client)
-            environment |= {
-                "UI_ISSUER": self._pool.user_pool_provider_url,
-                "UI_CLIENT_ID": client.ref,
-                "UI_URL": settings.ui.url,
-            }
+        if pool is None:
+            # The client prefers the second API, which does not take a user pool's tokens.
+            names = ("url",) if settings.auth.type == "cognito" else ("url", "token-url")
+            self._grant_addresses(self._task_role, apis, *names)
+            environment |= self._own_tokens(settings.ui.sign_in, secrets)
+        else:
+            environment["UI_CALLER_ROLE"] = self._create_caller_role(apis).role_arn
+            if settings.ui.url:
+                environment |= self._own_pool(pool, settings.ui.url, secrets)
         service = self._service(environment, secrets)
         CfnOutput(self, "Endpoint", value=service.attr_endpoint)
-        CfnOutput(self, "UserPoolId", value=self._pool.user_pool_id)
+        if pool is not None:
+            CfnOutput(self, "UserPoolId", value=pool.user_pool_id)
+
+    def _create_pool(self) -> cognito.UserPool:
+        pool = new_user_pool(self, "UserPool", self.settings)
+        prefix = str(self.settings.ui.sign_in_domain_prefix)
+        pool.add_domain("Domain", cognito_domain=cognito.CognitoDomainOptions(domain_prefix=prefix))
+        return pool
+
+    def _own_pool(self, pool: cognito.UserPool, url: str, secrets: dict[str, str]) -> dict[str, str]:
+        """The environment for signing in at the web UI's own pool. Adds its `secrets`."""
+        client = self._client(pool, url)
+        secret = self._secret({"clientSecret": client.attr_client_secret})
+        secrets |= {"UI_CLIENT_SECRET": f"{secret}:clientSecret::", "UI_COOKIE_SECRET": f"{secret}:cookieSecret::"}
+        return {"UI_ISSUER": pool.user_pool_provider_url, "UI_CLIENT_ID": client.ref, "UI_URL": url}
+
+    def _own_tokens(self, sign_in: SignIn | None, secrets: dict[str, str]) -> dict[str, str]:
+        """The environment for people who call with their own tokens. Adds its `secrets`."""
+        assert sign_in is not None
+        environment: dict[str, str] = {"UI_API_TOKEN": sign_in.token}
+        if not self.settings.ui.url:
+            return environment
+        self._grant_secret(sign_in.client_secret_arn)
+        secrets |= {
+            "UI_CLIENT_SECRET": f"{sign_in.client_secret_arn}:clientSecret::",
+            "UI_COOKIE_SECRET": f"{self._secret({})}:cookieSecret::",
+        }
+        urls = {"UI_ISSUER": sign_in.issuer, "UI_CLIENT_ID": sign_in.client_id, "UI_URL": self.settings.ui.url}
+        return environment | urls
 
     def _create_execution_role(self) -> iam.Role:
         """The role ECS starts the task with. AWS's managed policy would allow every repository and log group."""
@@ -102,10 +129,8 @@ class UiStack(UseCaseStack):
         """
         role = iam.Role(self, "CallerRole", assumed_by=iam.ArnPrincipal(self._task_role.role_arn))
         self._task_role.add_to_policy(iam.PolicyStatement(actions=["sts:AssumeRole"], resources=[role.role_arn]))
-        names = [f"/bedrock-endpoints/{self.settings.name}/{kebab(api.use_case)}/url" for api in apis]
-        parameters = [f"arn:{Aws.PARTITION}:ssm:{Aws.REGION}:{Aws.ACCOUNT_ID}:parameter{name}" for name in names]
-        role.add_to_policy(iam.PolicyStatement(actions=["ssm:GetParameters"], resources=parameters))
-        for api_id in map(self._api_id, names):
+        self._roles.append(role)
+        for api_id in map(self._api_id, self._grant_addresses(role, apis, "url")):
             arn = f"arn:{Aws.PARTITION}:execute-api:{Aws.REGION}:{Aws.ACCOUNT_ID}:{api_id}/{STAGE_NAME}/*"
             role.add_to_policy(iam.PolicyStatement(actions=["execute-api:Invoke"], resources=[arn]))
             # cdk-nag shows values that are resolved at deployment as they are in the template.
@@ -116,13 +141,21 @@ class UiStack(UseCaseStack):
             )
         return role
 
+    def _grant_addresses(self, role: iam.Role, apis: Sequence[UseCaseStack], *names: str) -> list[str]:
+        """Lets the role read these SSM parameters of each API. Returns their names."""
+        stage = f"/bedrock-endpoints/{self.settings.name}"
+        parameters = [f"{stage}/{kebab(api.use_case)}/{name}" for api in apis for name in names]
+        arns = [f"arn:{Aws.PARTITION}:ssm:{Aws.REGION}:{Aws.ACCOUNT_ID}:parameter{name}" for name in parameters]
+        role.add_to_policy(iam.PolicyStatement(actions=["ssm:GetParameters"], resources=arns))
+        return parameters
+
     def _api_id(self, parameter: str) -> str:
         """The id in the API's URL, `https://ID.execute-api...`, extracted at deployment."""
         url = ssm.StringParameter.value_for_string_parameter(self, parameter)
         return Fn.select(0, Fn.split(".", Fn.select(2, Fn.split("/", url))))
 
-    def _client(self, url: str) -> cognito.CfnUserPoolClient:
-        client = self._pool.add_client(
+    def _client(self, pool: cognito.UserPool, url: str) -> cognito.CfnUserPoolClient:
+        client = pool.add_client(
             "Client",
             generate_secret=True,
             o_auth=cognito.OAuthSettings(
@@ -140,14 +173,14 @@ class UiStack(UseCaseStack):
         resource.explicit_auth_flows = ["ALLOW_REFRESH_TOKEN_AUTH"]
         return resource
 
-    def _secrets(self, client: cognito.CfnUserPoolClient) -> dict[str, str]:
-        """Variable -> where ECS reads it: the client's secret, and a new one to sign cookies with."""
+    def _secret(self, values: Mapping[str, str]) -> str:
+        """The ARN of a secret with these values, and with a new one to sign cookies with, `cookieSecret`."""
         secret = secretsmanager.CfnSecret(
             self,
             "Secret",
             description="Sign-in of the web UI",
             generate_secret_string=secretsmanager.CfnSecret.GenerateSecretStringProperty(
-                secret_string_template=_json({"clientSecret": client.attr_client_secret}),
+                secret_string_template=_json(values),
                 generate_string_key="cookieSecret",
                 password_length=64,
                 exclude_punctuation=True,
@@ -159,13 +192,13 @@ class UiStack(UseCaseStack):
         )
         rules = {"SecretsManagerRotationEnabled": reason, "SecretsManagerUsingKMSKey": own_key}
         acknowledge(secret, {"AwsSolutions-SMG4": reason, **compliance_findings(rules)})
+        self._grant_secret(secret.ref)
+        return secret.ref
+
+    def _grant_secret(self, arn: str) -> None:
         self._execution_role.add_to_policy(
-            iam.PolicyStatement(actions=["secretsmanager:GetSecretValue"], resources=[secret.ref])
+            iam.PolicyStatement(actions=["secretsmanager:GetSecretValue"], resources=[arn])
         )
-        return {
-            "UI_CLIENT_SECRET": f"{secret.ref}:clientSecret::",
-            "UI_COOKIE_SECRET": f"{secret.ref}:cookieSecret::",
-        }
 
     def _infrastructure_role(self) -> iam.Role:
         """The role ECS creates the load balancer and its other resources with."""
@@ -208,7 +241,7 @@ class UiStack(UseCaseStack):
             scaling_target=resource_type.ExpressGatewayScalingTargetProperty(min_task_count=1, max_task_count=1),
         )
         # Their policies are separate resources, which must exist for as long as the task does.
-        service.node.add_dependency(self._execution_role, self._task_role, self._caller_role)
+        service.node.add_dependency(*self._roles)
         return service
 
 

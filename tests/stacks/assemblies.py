@@ -126,6 +126,23 @@ EXTRA_STAGES: dict[str, dict[str, Any]] = {
             "signInDomainPrefix": "example",
         },
     },
+    # People sign in to the web UI at the stage's identity provider, and call as themselves.
+    "people": {
+        "account": "111122223333",
+        "region": "us-west-2",
+        "useCases": ["summarization", "chatbot"],
+        "auth": {"issuers": [{"url": "https://login.example.com/staff", "audiences": ["web-ui"]}]},
+        "ui": {
+            "type": "express",
+            "image": "444455556666.dkr.ecr.us-east-1.amazonaws.com/pages/bedrock:1",
+            "url": "https://be-0123.ecs.us-west-2.on.aws",
+            "signIn": {
+                "issuer": "https://login.example.com/staff",
+                "clientId": "web-ui",
+                "clientSecretArn": "arn:aws:secretsmanager:us-west-2:111122223333:secret:staff/web-ui-AbCdEf",
+            },
+        },
+    },
     "europe": {
         "account": "111122223333",
         "region": "eu-central-1",

@@ -286,6 +286,59 @@ def test_invalid_web_ui_settings(settings: dict[str, Any], fields: list[str]) ->
     assert [message.partition(":")[0].removeprefix("stages.test.") for message in problems(settings)] == fields
 
 
+SIGN_IN = {
+    "issuer": "https://idp.example.com",
+    "clientId": "page",
+    "clientSecretArn": "arn:aws:secretsmanager:us-west-2:111122223333:secret:page-AbCdEf",
+}
+POOL_ARN = "arn:aws:cognito-idp:us-west-2:111122223333:userpool/us-west-2_abc"
+POOL_ISSUER = "https://cognito-idp.us-west-2.amazonaws.com/us-west-2_abc"
+
+
+def _with_sign_in(auth: dict[str, Any], **changes: Any) -> dict[str, Any]:
+    ui = {"type": "express", "image": EXPRESS["image"], "signIn": {**SIGN_IN, **changes}}
+    return {"ui": ui, "auth": auth}
+
+
+@pytest.mark.parametrize(
+    ("settings", "fields"),
+    [
+        (_with_sign_in({"issuers": [{"url": SIGN_IN["issuer"], "audiences": ["api"]}]}), ["ui.signIn.clientId"]),
+        (_with_sign_in({"issuers": [{"url": "https://b.example.com", "audiences": ["page"]}]}), ["ui.signIn.issuer"]),
+        (_with_sign_in({"apiKeys": True}), ["ui.signIn.issuer"]),
+        (_with_sign_in({"type": "cognito", "userPoolArn": POOL_ARN}), ["ui.signIn.issuer"]),
+        (_with_sign_in({"type": "cognito"}, issuer=POOL_ISSUER), ["ui.signIn.issuer"]),
+        (
+            _with_sign_in({"type": "cognito", "userPoolArn": POOL_ARN}, issuer=POOL_ISSUER, token="access"),
+            ["ui.signIn.token"],
+        ),
+        (_with_sign_in({}, clientSecretArn="secret"), ["ui.signIn.clientSecretArn"]),
+        (
+            {
+                "ui": {**EXPRESS, "signIn": SIGN_IN},
+                "auth": {"issuers": [{"url": SIGN_IN["issuer"], "audiences": ["page"]}]},
+            },
+            ["ui.signInDomainPrefix"],
+        ),
+        ({"ui": {"signIn": SIGN_IN}}, ["ui.signIn"]),
+    ],
+)
+def test_the_apis_would_not_accept_those_who_sign_in(settings: dict[str, Any], fields: list[str]) -> None:
+    assert [message.partition(":")[0].removeprefix("stages.test.") for message in problems(settings)] == fields
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        _with_sign_in({"issuers": [{"url": SIGN_IN["issuer"], "audiences": ["page"]}]}),
+        _with_sign_in({"issuers": [{"url": SIGN_IN["issuer"], "audiences": ["api"]}]}, token="access"),
+        _with_sign_in({"type": "cognito", "userPoolArn": POOL_ARN}, issuer=POOL_ISSUER),
+    ],
+)
+def test_people_sign_in_where_the_apis_accept_their_tokens(settings: dict[str, Any]) -> None:
+    assert load(**settings).ui.sign_in is not None
+
+
 ISSUER: dict[str, Any] = {"url": "https://idp.example.com", "audiences": ["bedrock"]}
 MANY_ISSUERS = [{"url": f"{ISSUER['url']}/{number}", "audiences": ["a" * 200]} for number in range(12)]
 

@@ -30,6 +30,7 @@ IMAGE = "111122223333.dkr.ecr.us-west-2.amazonaws.com/page:"
 UI: Stage = {"type": "express", "image": f"{IMAGE}1", "signInDomainPrefix": "example", "url": "https://a.example"}
 POOL = "arn:aws:cognito-idp:us-west-2:111122223333:userpool/us-west-2_"
 ISSUER = {"url": "https://idp.example.com", "audiences": ["a"]}
+_PEOPLE = {"issuers": [{**ISSUER, "audiences": ["a", "b"]}]}
 COLLECTION = {"type": "collection", "collectionName": "handbooks", "collectionId": "abc123"}
 DOMAIN = {
     "type": "domain",
@@ -49,6 +50,7 @@ _SECOND_API = "docs/how-to/use-tokens-and-keys.md: removing it"
 DOCUMENTED: dict[str, dict[str, str]] = {
     "auth.type": _USERS,
     "auth.userPoolArn": _USERS,
+    "ui.signIn": {"AWS::Cognito::UserPool": "docs/how-to/deploy.md: the web UI's own pool is deleted with its users"},
     "auth.issuers": {"AWS::ApiGateway::RestApi": _SECOND_API},
     "auth.apiKeys": {"AWS::DynamoDB::Table": _SECOND_API, "AWS::ApiGateway::RestApi": _SECOND_API},
     "hrQa.search.type": {f"{_HR_QA}Collection": _READ_AGAIN, f"{_HR_QA}Index": _READ_AGAIN},
@@ -70,6 +72,17 @@ def search(**settings: Any) -> Stage:
 
 def ui(**settings: Any) -> Stage:
     return {"ui": {**UI, **settings}}
+
+
+def people(**settings: Any) -> Stage:
+    """The web UI of people who call as themselves."""
+    sign_in = {
+        "issuer": ISSUER["url"],
+        "clientId": "a",
+        "clientSecretArn": "arn:aws:secretsmanager:us-west-2:111122223333:secret:page-AbCdEf",
+        **settings,
+    }
+    return {"ui": {"type": "express", "image": UI["image"], "url": UI["url"], "signIn": sign_in}, "auth": _PEOPLE}
 
 
 # Setting -> values to change between, in both directions.
@@ -131,6 +144,7 @@ VALUES: dict[str, tuple[Stage, ...]] = {
     "ui.type": ({}, ui()),
     "ui.image": (ui(), ui(image=f"{IMAGE}2")),
     "ui.signInDomainPrefix": (ui(), ui(signInDomainPrefix="other")),
+    "ui.signIn": ({**ui(), "auth": _PEOPLE}, people(), people(clientId="b"), people(token="access")),
     "ui.url": (ui(url=None), ui(), ui(url="https://b.example")),
     "budgets": (
         {},

@@ -176,3 +176,44 @@ def test_it_is_deployed_after_the_apis(assembly_of: Assemble) -> None:
 
     before = set(manifest["bedrock-endpoints-express-ui"]["dependencies"])
     assert {f"bedrock-endpoints-express-{use_case}" for use_case in USE_CASES} <= before
+
+
+@pytest.fixture
+def people(assembly_of: Assemble) -> Template:
+    """The web UI of people who call as themselves."""
+    return assembly_of("people").template(UI)
+
+
+def test_people_call_with_their_own_tokens_and_the_task_cannot_call(people: Template) -> None:
+    stage = "/bedrock-endpoints/people"
+    allowed = granted(people, "TaskRoleArn")
+
+    assert allowed.keys() == {"ssm:GetParameters"}
+    assert {arn.partition(":parameter")[2] for arn in allowed["ssm:GetParameters"]} == {
+        f"{stage}/{use_case}/{name}" for use_case in ("summarization", "chatbot") for name in ("url", "token-url")
+    }
+    assert "execute-api" not in json.dumps(people.content)
+    assert "UI_CALLER_ROLE" not in environment(people)
+    assert environment(people)["UI_API_TOKEN"] == "id"
+
+
+def test_people_sign_in_at_the_stages_provider(people: Template) -> None:
+    container = people.only(SERVICE)["PrimaryContainer"]
+    (secret,) = people.resources("AWS::SecretsManager::Secret")
+    client_secret = "arn:aws:secretsmanager:us-west-2:111122223333:secret:staff/web-ui-AbCdEf"
+
+    assert people.resources("AWS::Cognito::UserPool") == {}
+    assert environment(people)["UI_ISSUER"] == "https://login.example.com/staff"
+    assert environment(people)["UI_CLIENT_ID"] == "web-ui"
+    assert {item["Name"]: plain(item["ValueFrom"]) for item in container["Secrets"]} == {
+        "UI_CLIENT_SECRET": f"{client_secret}:clientSecret::",
+        "UI_COOKIE_SECRET": "${" + secret + "}:cookieSecret::",
+    }
+    assert granted(people, "ExecutionRoleArn")["secretsmanager:GetSecretValue"] == [client_secret, "${" + secret + "}"]
+
+
+def test_the_service_starts_after_the_policies_of_its_roles(people: Template) -> None:
+    (service,) = people.resources(SERVICE).values()
+
+    assert len(people.resources("AWS::IAM::Policy")) == 2
+    assert set(people.resources("AWS::IAM::Policy")) <= set(service["DependsOn"])
