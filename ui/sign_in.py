@@ -1,5 +1,6 @@
 """Access to the web UI where it requires sign-in."""
 
+import html
 import os
 import time
 from typing import Any
@@ -7,7 +8,6 @@ from typing import Any
 import streamlit as st
 
 from ui import own_token, sign_in_settings, tab_state
-from ui.components import plain
 from ui.texts import t
 
 
@@ -46,7 +46,9 @@ def _expiry(user: dict[str, Any]) -> float:
 
 
 def _user_info(user: dict[str, Any]) -> None:
-    st.sidebar.caption(t("sign_in.as", name=plain(str(user.get("email", "")))))
+    name = str(user.get("email") or user.get("name") or user.get("sub", ""))
+    # Not Markdown, which makes a link of an address.
+    st.sidebar.html(f'<p class="usage">{html.escape(t("sign_in.as", name=name))}</p>')
     st.sidebar.button(t("sign_in.sign_out"), on_click=st.logout, icon=":material/logout:")
 
 
