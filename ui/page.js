@@ -135,24 +135,30 @@
   // --- The keyboard's place: an action may remove what has the focus, such as a button that is replaced by a form.
   const MAIN = "[data-testid=stMainBlockContainer]";
   const FOCUSABLE = "a[href], button, input, textarea, select, [tabindex='0']";
-  let places = [];
+  let focused = null;
+  let before = [];
+
+  const focusable = () => [...(document.querySelector(MAIN)?.querySelectorAll(FOCUSABLE) ?? [])];
 
   document.addEventListener("focusin", ({ target }) => {
     // A dialog gives the focus back to what has opened it, which may be gone by then.
     if (!target.closest(MAIN)) return;
-    places = [];
-    // Its page gives it the focus back.
-    if (target.matches(CHAT)) return;
-    for (let place = target; place && !place.matches(MAIN); place = place.parentElement) places.push(place);
+    // The chat gives it back to its input.
+    focused = target.matches(CHAT) ? null : target;
+    const elements = focusable();
+    before = elements.slice(0, elements.indexOf(target));
   });
 
   function keepFocus() {
-    if (![null, document.body].includes(document.activeElement) || !places.length || places[0].isConnected) return;
-    const place = places.find((element) => element.isConnected) ?? document.querySelector(MAIN);
-    const next = [...(place?.querySelectorAll(FOCUSABLE) ?? [])].find((element) => element.checkVisibility() && !element.disabled);
+    if (![null, document.body].includes(document.activeElement) || !focused || focused.isConnected) return;
+    focused = null;
+    // What is in its place now, such as a form's first field, or the next item of a list.
+    const elements = focusable();
+    const place = elements.indexOf(before.findLast((element) => element.isConnected)) + 1;
+    const usable = (element) => element.checkVisibility() && !element.disabled;
+    const next = elements.slice(place).find(usable) ?? elements.slice(0, place).findLast(usable);
     // On a phone, the keyboard would hide the page.
     if (next && (matchMedia("(pointer: fine)").matches || !next.matches("input, textarea"))) next.focus({ preventScroll: true });
-    places = [];
   }
 
   // --- The connection: what is clicked without one would otherwise run when it is back.

@@ -239,7 +239,8 @@ def test_an_answered_question_does_not_come_back_as_a_draft(
 
 
 def test_the_keyboard_keeps_its_place_after_an_action(new_session: Callable[..., BrowserSession], api: FakeApi) -> None:
-    for name in ("Old handbook.pdf", "Handbook.pdf"):
+    # The newest is first.
+    for name in ("Handbook.pdf", "Old handbook.pdf"):
         api.services["hr-qa"].add(name)
     session = new_session()
     page = session.open("hr-qa")
@@ -253,4 +254,4 @@ def test_the_keyboard_keeps_its_place_after_an_action(new_session: Callable[...,
     assert session.accessibility_violations() == []
     dialog.get_by_role("button", name="Delete", exact=False).press("Enter")
     button.wait_for(state="detached")
-    page.wait_for_function("document.activeElement.closest('[data-testid=stMainBlockContainer]')")
+    page.wait_for_function("document.activeElement.getAttribute('aria-label') === 'Delete: Handbook.pdf'")

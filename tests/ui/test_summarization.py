@@ -129,6 +129,8 @@ def test_a_report_with_a_photo_is_corrected_and_downloaded(
     page.get_by_alt_text("Photo 1 of the report").wait_for()
     session.wait_until_idle()
     page.get_by_role("button", name="Edit").click()
+    # The form is where the button was.
+    page.wait_for_function("document.activeElement.closest('[data-testid=stForm]')?.innerText.includes('Title')")
     page.get_by_label("Title").fill("Pump 5 leaks")
     page.get_by_label("Parts, one per line").fill("Seal 4471-S\n\n  Bearing  ")
     assert session.accessibility_violations() == []
