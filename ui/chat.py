@@ -264,6 +264,14 @@ def finish(conversation: OpenConversation, message: PendingMessage) -> bool:
     return True
 
 
+def await_stopped(conversation: OpenConversation, message: PendingMessage) -> None:
+    """Waits until the API has stored a stopped answer, but not for long."""
+    while not finish(conversation, message):
+        time.sleep(_WAIT_SECONDS)
+        # Ends this run if the user clicked something; the next run waits on.
+        pending_messages()
+
+
 def _is_given_up(conversation: OpenConversation, message: PendingMessage) -> bool:
     """After a while a stopped answer is left to the API: it is shown once it is stored."""
     if message.stopped_text is None or time.monotonic() - message.stopped_at < _STOP_SECONDS:

@@ -120,11 +120,15 @@
 
   // --- The same button in each item of a list: its name says which item it belongs to.
   function nameButtons() {
+    const names = new Map();
     for (const { dataset, parentElement } of document.querySelectorAll(".buttons-for")) {
-      const group = parentElement.closest("[data-testid=stHorizontalBlock], [data-testid=stVerticalBlock]");
+      // While a page is drawn, a group may still have its former name, too: the last one counts.
+      names.set(parentElement.closest("[data-testid=stHorizontalBlock], [data-testid=stVerticalBlock]"), dataset.name);
+    }
+    for (const [group, itemName] of names) {
       for (const button of group?.querySelectorAll("button") ?? []) {
         const label = (button.querySelector("[data-testid=stMarkdownContainer]") ?? button).textContent.trim();
-        const name = `${label}: ${dataset.name}`;
+        const name = `${label}: ${itemName}`;
         if (button.getAttribute("aria-label") === name) continue;
         button.dataset.named = "";
         button.setAttribute("aria-label", name);

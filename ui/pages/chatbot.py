@@ -21,8 +21,6 @@ STARTERS = ("starter_plan", "starter_explain", "starter_letter")
 _MAX_INSTRUCTIONS = 10_000
 _MAX_TITLE = 100
 _MENU_WIDTH = 420
-# How often the page looks whether a stopped answer has arrived.
-_STOP_CHECK_SECONDS = 0.5
 # The input is disabled, and loses the focus, while an answer arrives. On phones the keyboard would hide the answer.
 _FOCUS_INPUT = """<script>{
   let attempts = 0, focused = 0;
@@ -171,13 +169,10 @@ def _stopping(conversation: OpenConversation, message: PendingMessage) -> None:
     """A stopped answer, until the API has stored it."""
     _message("user", "pending", message.text, _pending_photos(message), message.document_names)
     _message("assistant", "pending", message.stopped_text or "", [])
-    st.fragment(_await_stopped, run_every=_STOP_CHECK_SECONDS)(conversation, message)
-
-
-def _await_stopped(conversation: OpenConversation, message: PendingMessage) -> None:
     st.caption(t("chatbot.stopped"))
-    if chat.finish(conversation, message):
-        st.rerun()
+    # Not a fragment with `run_every`: Streamlit sometimes loses its timer when a click has started the run.
+    chat.await_stopped(conversation, message)
+    st.rerun()
 
 
 def _below_messages(conversation_id: str, conversation: OpenConversation, message: PendingMessage | None) -> None:
