@@ -230,6 +230,12 @@
     }
   });
 
+  // --- Charts are drawn in the theme's colors by the server: drawn again when the system changes between day and night.
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
+    // Streamlit's shortcut for running the page again. Later: it has to tell the server the new theme first.
+    setTimeout(() => document.dispatchEvent(new KeyboardEvent("keydown", { key: "r", code: "KeyR", keyCode: 82, bubbles: true })), 300);
+  });
+
   // --- A form's texts reach the server when they are sent: a reload, or another page, would lose them.
   function draftKey(element) {
     const keyed = element.closest("[class*=st-key-]");

@@ -255,3 +255,17 @@ def test_the_keyboard_keeps_its_place_after_an_action(new_session: Callable[...,
     dialog.get_by_role("button", name="Delete", exact=False).press("Enter")
     button.wait_for(state="detached")
     page.wait_for_function("document.activeElement.getAttribute('aria-label') === 'Delete: Handbook.pdf'")
+
+
+def test_charts_follow_the_theme(new_session: Callable[..., BrowserSession], api: FakeApi) -> None:
+    session = new_session()
+    page = session.open("credit-risk")
+    page.get_by_role("button", name="An average applicant").click()
+    session.wait_until_idle()
+    page.get_by_role("button", name="Score the application").click()
+    gauge = page.locator("img.gauge").first
+    gauge.wait_for()
+    session.wait_until_idle()
+    light = gauge.get_attribute("src")
+    page.emulate_media(color_scheme="dark")
+    session.wait_for(lambda: gauge.get_attribute("src") != light)

@@ -408,7 +408,7 @@ def test_packages_have_the_services_that_roles_allow(assembly_of: Callable[[str]
         use_case = template.name.split("-", 3)[3].replace("-", "_")
         allowed = {action.split(":")[0] for statement in template.statements() for action in statement["Action"]}
         bedrock = "bedrock" if use_case == "model_lifecycle" else "bedrock-runtime"
-        names = {"bedrock": bedrock, "dynamodb": "dynamodb", "s3": "s3", "sqs": "sqs"}
+        names = {"bedrock": bedrock, "dynamodb": "dynamodb", "lambda": "lambda", "s3": "s3", "sqs": "sqs"}
         actions = {action for statement in template.statements() for action in statement["Action"]}
         reranks = {"bedrock-agent-runtime"} if "bedrock:Rerank" in actions else set()
         # OpenSearch is called over HTTP without botocore.
