@@ -7,6 +7,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from ui import tab_state
 from ui.sign_in import is_signed_in
 from ui.texts import language, translations
 
@@ -21,7 +22,7 @@ def add() -> None:
 
 def _user() -> str:
     """Whose drafts the browser may show: a digest, empty without sign-in."""
-    subject = f"{st.user.get('iss', '')} {st.user.get('sub', '')}".strip()
+    subject = tab_state.owner().strip()
     return hashlib.sha256(subject.encode()).hexdigest()[:16] if subject else ""
 
 

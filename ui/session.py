@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from ui import own_token, stage
+from ui import own_token, stage, tab_state
 from ui.client import Client, Failure
 
 _OWN = "client"
@@ -23,7 +23,7 @@ def client() -> Client:
 
 def caller() -> str:
     """Who calls, for the keys of caches that all sessions share; empty where all users are one caller."""
-    return f"{st.user.get('iss', '')} {st.user.get('sub', '')}" if own_token.required() else ""
+    return tab_state.owner() if own_token.required() else ""
 
 
 def _own_client() -> Client:

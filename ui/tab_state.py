@@ -91,9 +91,10 @@ def leave() -> None:
 def _tab() -> _Tab:
     tab: _Tab | None = st.session_state.get(_SESSION)
     if tab is None:
-        tab = st.session_state[_SESSION] = _tabs().open(st.query_params.get(_PARAMETER), _owner())
+        tab = st.session_state[_SESSION] = _tabs().open(st.query_params.get(_PARAMETER), owner())
     return tab
 
 
-def _owner() -> str:
+def owner() -> str:
+    """Who uses this session: the issuer and the subject of the sign-in; a space without one."""
     return f"{st.user.get('iss', '')} {st.user.get('sub', '')}"

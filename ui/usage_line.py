@@ -61,13 +61,14 @@ def _read(api: Client, figures: "Future[_Figures]") -> None:
     today = datetime.now(UTC).date().isoformat()
     try:
         total = api.get(USE_CASE, "/usage", **{"from": today, "to": today, "groupBy": "day"})["total"]
-        shares = map(_share, api.get(USE_CASE, "/budgets")["items"])
+        shares = map(share, api.get(USE_CASE, "/budgets")["items"])
         figures.set_result(_Figures(total["estimatedCostUsd"], max(shares, default=None)))
     except Exception as error:  # noqa: BLE001 - only a line of the sidebar depends on it
         figures.set_exception(error)
 
 
-def _share(budget: Mapping[str, Any]) -> float:
+def share(budget: Mapping[str, Any]) -> float:
+    """How much of a budget is used up, 0 to 1."""
     return 1.0 if budget["limit"] == 0 else min(1.0, float(budget["used"]) / float(budget["limit"]))
 
 

@@ -8,7 +8,7 @@ import altair as alt
 import pandas as pd
 import streamlit as st
 
-from ui import charts, components
+from ui import charts, components, usage_line
 from ui.client import Failure
 from ui.components import Cell
 from ui.details import details
@@ -52,13 +52,14 @@ def _budgets(budgets: Sequence[Row]) -> None:
         st.caption(t("usage.no_budgets"))
         return
     for budget in budgets:
-        share = 1.0 if budget["limit"] == 0 else min(1.0, budget["used"] / budget["limit"])
         amounts = [
             money(budget[name], "USD") if budget["of"] == "usd" else short(budget[name]) for name in ("used", "limit")
         ]
         names = {name: t(f"usage.{name}_{budget[name]}") for name in ("per", "of", "every")}
         until = components.local_time(budget["until"])
-        st.progress(share, t("usage.budget", used=amounts[0], limit=amounts[1], until=until, **names))
+        st.progress(
+            usage_line.share(budget), t("usage.budget", used=amounts[0], limit=amounts[1], until=until, **names)
+        )
 
 
 def _report() -> None:
