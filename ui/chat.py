@@ -248,7 +248,10 @@ def _sent(conversation: OpenConversation, message: PendingMessage, api: Client) 
 def finish(conversation: OpenConversation, message: PendingMessage) -> bool:
     """Moves the answer, once it is complete, into the conversation. Returns whether there is nothing to wait for."""
     call = message.call
-    if call is None or not call.response.done():
+    if call is None:
+        # Failed, and an earlier run, which was still ending, has noticed it first.
+        return True
+    if not call.response.done():
         return _is_given_up(conversation, message)
     try:
         answer = call.response.result()

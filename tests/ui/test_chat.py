@@ -8,6 +8,10 @@ import pytest
 from tests.ui.browser import BrowserSession
 from tests.ui.fake_api import FakeApi
 from tests.ui.test_chatbot import send, texts
+from ui import chat
+from ui.api_request import Call
+from ui.chat import OpenConversation, PendingMessage
+from ui.client import Failure
 
 
 @pytest.mark.parametrize("regenerated", [False, True])
@@ -33,3 +37,14 @@ def test_an_answer_that_arrived_while_the_page_was_closed_is_shown_once(
     session.wait_until_idle()
     earlier = [] if regenerated else ["Question 0", "Answer 0"]
     assert texts(page) == [*earlier, "Question 0" if regenerated else "Go on", "It begins and ends."]
+
+
+def test_two_runs_notice_that_a_message_was_stopped_before_its_answer_began() -> None:
+    call = Call("chatbot", "/conversations/c/messages", {}, "key", stream=True)
+    call.response.set_exception(Failure("stopped"))
+    message = PendingMessage("Hello", call=call, stopped_text="")
+    conversation = OpenConversation({"id": "c", "title": ""}, [], None)
+    assert chat.finish(conversation, message)
+    assert message.failure is not None
+    assert message.failure.code == "stopped"
+    assert chat.finish(conversation, message)

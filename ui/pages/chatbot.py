@@ -170,7 +170,6 @@ def _stopping(conversation: OpenConversation, message: PendingMessage) -> None:
     _message("user", "pending", message.text, _pending_photos(message), message.document_names)
     _message("assistant", "pending", message.stopped_text or "", [])
     st.caption(t("chatbot.stopped"))
-    # Not a fragment with `run_every`: Streamlit sometimes loses its timer when a click has started the run.
     chat.await_stopped(conversation, message)
     st.rerun()
 
