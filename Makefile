@@ -14,6 +14,8 @@ export REDOCLY_TELEMETRY := off
 export REDOCLY_SUPPRESS_UPDATE_NOTICE := true
 export PATH := $(CURDIR)/$(BIN):$(CURDIR)/node_modules/.bin:$(PATH)
 export UV_PYTHON_DOWNLOADS := never
+# Even where it is switched off, Python keeps what it has compiled: hundreds of its processes start.
+export PYTHONDONTWRITEBYTECODE :=
 CDK = cdk -c stage=$(STAGE)
 PYTEST = python -m pytest
 # Fast tests that need neither synthesis nor a running process.
@@ -73,8 +75,9 @@ coverage: setup ## run the fast unit tests and report their coverage
 test-stacks: setup-local ## run the tests of the templates, packages and local stage
 	@$(PYTEST) -n 2 --dist loadfile tests/stacks tests/dev/local tests/scaffold
 
+# Three processes: each waits for its browser now and then.
 test-ui: setup ## run the web UI's tests, with a browser
-	@$(PYTEST) -n 2 --dist loadfile tests/ui
+	@$(PYTEST) -n 3 --dist worksteal tests/ui
 
 screenshots: setup ## take the screenshots in docs/images
 	@$(PYTEST) -o python_functions="screenshot_*" tests/ui/screenshots.py

@@ -1,5 +1,6 @@
 """Fixtures: the web UI on a fake stage. It and the browser start once per session, because that takes seconds."""
 
+import functools
 import os
 import socket
 import subprocess
@@ -11,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from streamlit.components.v2 import manifest_scanner
 from streamlit.testing.v1 import AppTest
 
-from tests.ui.browser import TIMEOUT_SECONDS, BrowserSession, launch
+from tests.ui.browser import TIMEOUT_SECONDS, BrowserSession, UsedContexts, launch
 from tests.ui.fake_api import FakeApi, services
 
 ROOT = Path(__file__).parents[2]
@@ -33,6 +35,15 @@ def api(_api: FakeApi) -> FakeApi:
     """The fake APIs, reset."""
     _api.reset()
     return _api
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _packages_are_searched_once() -> Iterator[None]:
+    """AppTest looks for components in all installed packages, every time."""
+    with pytest.MonkeyPatch.context() as patch:
+        search = functools.cache(manifest_scanner.scan_component_manifests)
+        patch.setattr(manifest_scanner, "scan_component_manifests", search)
+        yield
 
 
 @pytest.fixture
@@ -97,16 +108,25 @@ def chromium_browser() -> Iterator[Any]:
         browser.close()
 
 
+@pytest.fixture(scope="session")
+def _used_contexts() -> UsedContexts:
+    return UsedContexts()
+
+
 @pytest.fixture
-def new_session(api: FakeApi, server: str, chromium_browser: Any) -> Iterator[Callable[..., BrowserSession]]:
+def new_session(
+    api: FakeApi, server: str, chromium_browser: Any, _used_contexts: UsedContexts
+) -> Iterator[Callable[..., BrowserSession]]:
     """`new_session(width=400, language="pt")` opens a browser. Requests to other hosts fail the test."""
     sessions: list[BrowserSession] = []
 
-    def start(**options: Any) -> BrowserSession:
-        sessions.append(BrowserSession(chromium_browser, server, **options))
+    def start(*, width: int = 1200, language: str = "en", scheme: str = "light") -> BrowserSession:
+        context = _used_contexts.take(chromium_browser, language, scheme)
+        options = {"width": width, "language": language, "scheme": scheme}
+        sessions.append(BrowserSession(chromium_browser, server, context=context, **options))
         return sessions[-1]
 
     yield start
     for session in sessions:
-        session.close()
+        _used_contexts.give_back(session)
     assert [url for session in sessions for url in session.external_requests] == []

@@ -161,17 +161,17 @@ def test_the_menu_of_a_phone_closes_after_a_choice(new_session: Callable[..., Br
     page.get_by_role("button", name="Expand sidebar").wait_for()
 
 
-def test_every_page_is_translated_and_accessible(new_session: Callable[..., BrowserSession], api: FakeApi) -> None:
+@pytest.mark.parametrize("use_case", ["", "status", *(entry.use_case for entry in entries())])
+def test_every_page_is_translated_and_accessible(
+    new_session: Callable[..., BrowserSession], api: FakeApi, use_case: str
+) -> None:
     api.services["hr-qa"].add("Handbook.pdf")
-    shown: dict[str, dict[str, set[str]]] = {}
+    shown: dict[str, set[str]] = {}
     for language in LANGUAGES:
         session = new_session(language=language, scheme="light" if language == "en" else "dark")
-        for use_case in ("", "status", *(entry.use_case for entry in entries())):
-            page = session.open(use_case)
-            shown.setdefault(use_case, {})[language] = set(page.evaluate(_STRINGS))
-            # The texts don't change what axe looks at.
-            assert language == "pt" or session.accessibility_violations() == []
-        session.close()
+        shown[language] = set(session.open(use_case).evaluate(_STRINGS))
+        # The texts don't change what axe looks at.
+        assert language == "pt" or session.accessibility_violations() == []
     same = (
         SAME
         | set(LANGUAGES.values())
@@ -180,14 +180,11 @@ def test_every_page_is_translated_and_accessible(new_session: Callable[..., Brow
     # A list of file types begins with a bullet.
     data = {"Handbook.pdf", "• ", *(model["name"] for model in api.services["playground"].models)}
     untranslated = {
-        (use_case, language): sorted(
-            text for text in by_language["en"] & texts - same if not any(name in text for name in data)
-        )
-        for use_case, by_language in shown.items()
-        for language, texts in by_language.items()
+        language: sorted(text for text in shown["en"] & texts - same if not any(name in text for name in data))
+        for language, texts in shown.items()
         if language != "en"
     }
-    assert {place: texts for place, texts in untranslated.items() if texts} == {}
+    assert {language: texts for language, texts in untranslated.items() if texts} == {}
 
 
 def test_names_like_texts_of_streamlit_stay_as_they_are(
