@@ -1,6 +1,7 @@
 """The chatbot page."""
 
 import base64
+import re
 import threading
 from collections.abc import Callable
 from datetime import date
@@ -213,6 +214,27 @@ def test_switching_between_conversations(new_session: Callable[..., BrowserSessi
     assert len(texts(page)) == 4
     page.get_by_role("button", name="New conversation").click()
     page.get_by_role("heading", level=1, name="Chat").wait_for()
+
+
+def test_the_list_does_not_move_when_what_is_above_it_is_loaded(
+    new_session: Callable[..., BrowserSession], api: FakeApi
+) -> None:
+    api.services[PATH].add("A talk")
+    session = new_session(width=400)
+    page = session.page
+    held: list[Any] = []
+    page.route(re.compile(r"/(ChatInput|TextInput)\.[^/]*\.js$"), lambda route: held.append(route))
+    page.goto(f"{session.url}/{PATH}")
+    conversation = page.get_by_role("button", name="A talk")
+    conversation.wait_for()
+    session.wait_for(lambda: len(held) == 2)
+    before = conversation.bounding_box()
+    for request in held:
+        request.continue_()
+    page.get_by_placeholder("Write your first message").wait_for()
+    page.get_by_label("Search titles and messages").wait_for()
+    session.wait_until_idle()
+    assert conversation.bounding_box() == before
 
 
 def test_a_double_click_sends_one_message(new_session: Callable[..., BrowserSession], api: FakeApi) -> None:
