@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from datetime import date
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import msgspec
 from aws_cdk import Aws, CfnOutput, Duration, Fn, aws_logs
@@ -19,7 +19,7 @@ from stacks.common.nag import acknowledge, compliance_findings
 from stacks.common.use_case_api import STAGE_NAME
 from stacks.common.use_case_stack import UseCaseStack, kebab
 from stacks.common.user_pool import new_user_pool
-from stacks.config import SignIn, StageSettings
+from stacks.config import StageSettings
 
 PORT = 8501
 _INFRASTRUCTURE_POLICY = "service-role/AmazonECSInfrastructureRoleforExpressGatewayServices"
@@ -36,6 +36,13 @@ _SECRET = 0.40
 _REPOSITORY = re.compile(r"^(?P<account>\d{12})\.dkr\.ecr\.(?P<region>[a-z0-9-]+)\.[a-z.]+/(?P<name>[^:@]+)[:@]")
 # Covers a working day; a user removed from the pool is signed out the next day.
 _SIGNED_IN = Duration.hours(8)
+
+
+class _Container(NamedTuple):
+    """What a container is given: values, and places in Secrets Manager."""
+
+    environment: dict[str, str]
+    secrets: dict[str, str]
 
 
 class UiStack(UseCaseStack):
@@ -66,17 +73,14 @@ class UiStack(UseCaseStack):
             # botocore needs it, and Fargate does not set it.
             "AWS_DEFAULT_REGION": Aws.REGION,
         }
-        secrets: dict[str, str] = {}
         if pool is None:
             # The client prefers the second API, which does not take a user pool's tokens.
             names = ("url",) if settings.auth.type == "cognito" else ("url", "token-url")
             self._grant_addresses(self._task_role, apis, *names)
-            environment |= self._own_tokens(settings.ui.sign_in, secrets)
         else:
             environment["UI_CALLER_ROLE"] = self._create_caller_role(apis).role_arn
-            if settings.ui.url:
-                environment |= self._own_pool(pool, settings.ui.url, secrets)
-        service = self._service(environment, secrets)
+        sign_in = self._sign_in(pool)
+        service = self._service(environment | sign_in.environment, sign_in.secrets)
         CfnOutput(self, "Endpoint", value=service.attr_endpoint)
         if pool is not None:
             CfnOutput(self, "UserPoolId", value=pool.user_pool_id)
@@ -87,26 +91,27 @@ class UiStack(UseCaseStack):
         pool.add_domain("Domain", cognito_domain=cognito.CognitoDomainOptions(domain_prefix=prefix))
         return pool
 
-    def _own_pool(self, pool: cognito.UserPool, url: str, secrets: dict[str, str]) -> dict[str, str]:
-        """The environment for signing in at the web UI's own pool. Adds its `secrets`."""
-        client = self._client(pool, url)
-        secret = self._secret({"clientSecret": client.attr_client_secret})
-        secrets |= {"UI_CLIENT_SECRET": f"{secret}:clientSecret::", "UI_COOKIE_SECRET": f"{secret}:cookieSecret::"}
-        return {"UI_ISSUER": pool.user_pool_provider_url, "UI_CLIENT_ID": client.ref, "UI_URL": url}
-
-    def _own_tokens(self, sign_in: SignIn | None, secrets: dict[str, str]) -> dict[str, str]:
-        """The environment for people who call with their own tokens. Adds its `secrets`."""
-        assert sign_in is not None
-        environment: dict[str, str] = {"UI_API_TOKEN": sign_in.token}
-        if not self.settings.ui.url:
-            return environment
-        self._grant_secret(sign_in.client_secret_arn)
-        secrets |= {
-            "UI_CLIENT_SECRET": f"{sign_in.client_secret_arn}:clientSecret::",
-            "UI_COOKIE_SECRET": f"{self._secret({})}:cookieSecret::",
+    def _sign_in(self, pool: cognito.UserPool | None) -> _Container:
+        """What the container is given to sign people in; before the URL is known, next to nothing."""
+        own = self.settings.ui.sign_in
+        environment: dict[str, str] = {"UI_API_TOKEN": own.token} if own else {}
+        url = self.settings.ui.url
+        if not url:
+            return _Container(environment, {})
+        if own:
+            self._grant_secret(own.client_secret_arn)
+            client_secret, cookie_secret = own.client_secret_arn, self._secret({})
+            environment |= {"UI_ISSUER": own.issuer, "UI_CLIENT_ID": own.client_id}
+        else:
+            assert pool is not None
+            client = self._client(pool, url)
+            client_secret = cookie_secret = self._secret({"clientSecret": client.attr_client_secret})
+            environment |= {"UI_ISSUER": pool.user_pool_provider_url, "UI_CLIENT_ID": client.ref}
+        secrets = {
+            "UI_CLIENT_SECRET": f"{client_secret}:clientSecret::",
+            "UI_COOKIE_SECRET": f"{cookie_secret}:cookieSecret::",
         }
-        urls = {"UI_ISSUER": sign_in.issuer, "UI_CLIENT_ID": sign_in.client_id, "UI_URL": self.settings.ui.url}
-        return environment | urls
+        return _Container({**environment, "UI_URL": url}, secrets)
 
     def _create_execution_role(self) -> iam.Role:
         """The role ECS starts the task with. AWS's managed policy would allow every repository and log group."""

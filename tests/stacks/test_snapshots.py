@@ -1,11 +1,11 @@
-"""Snapshots of the templates of every stage in cdk.json, so that reviews show a change's effect on them.
+"""Snapshots of the templates of all stages in cdk.json, and of optional stacks: reviews show the effect of a change.
 
 A stack's snapshot has the template of the stage `dev`, and a JSON Patch (RFC 6902) for each other stage. The stage's
 name is replaced, so that it makes no difference.
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jsonpatch
@@ -13,9 +13,18 @@ import pytest
 from syrupy.assertion import SnapshotAssertion
 from syrupy.extensions.json import JSONSnapshotExtension
 
-from tests.stacks.assemblies import ACCESS, AUDIT, CALLER_DATA, DASHBOARD, STACKS, STAGES, USAGE, Assembly
+from tests.stacks.assemblies import ACCESS, AUDIT, CALLER_DATA, DASHBOARD, STACKS, STAGES, UI, USAGE, Assembly
 
 BASE = "dev"
+# Stacks that no stage in cdk.json has, with the tests' stages that have them.
+EXTRA = {
+    ACCESS: ["tokens"],
+    USAGE: ["limited"],
+    CALLER_DATA: ["erasable"],
+    AUDIT: ["audited"],
+    DASHBOARD: ["audited"],
+    UI: ["express", "people"],
+}
 
 
 def normalized(assembly: Assembly, stage: str, stack: str) -> Any:
@@ -38,22 +47,19 @@ def normalized(assembly: Assembly, stage: str, stack: str) -> Any:
 @pytest.fixture(scope="session")
 def templates(assembly_of: Callable[[str], Assembly]) -> dict[str, Any]:
     """The contents of each stack's snapshot."""
-    contents = {stack: _content(stack, assembly_of) for stack in STACKS}
-    # No stage in cdk.json has them.
-    extra = {ACCESS: "tokens", USAGE: "limited", CALLER_DATA: "erasable", AUDIT: "audited", DASHBOARD: "audited"}
-    return {
-        **contents,
-        **{stack: {stage: normalized(assembly_of(stage), stage, stack)} for stack, stage in extra.items()},
-    }
+    in_cdk_json = [BASE, *(stage for stage in STAGES if stage != BASE)]
+    contents = {stack: _content(stack, in_cdk_json, assembly_of) for stack in STACKS}
+    return contents | {stack: _content(stack, stages, assembly_of) for stack, stages in EXTRA.items()}
 
 
-def _content(stack: str, assembly_of: Callable[[str], Assembly]) -> dict[str, Any]:
-    base = normalized(assembly_of(BASE), BASE, stack)
-    content = {BASE: base}
-    for stage in STAGES:
-        if stage != BASE:
-            patch = jsonpatch.make_patch(base, normalized(assembly_of(stage), stage, stack)).patch
-            content[stage] = sorted(patch, key=lambda operation: operation["path"])
+def _content(stack: str, stages: Sequence[str], assembly_of: Callable[[str], Assembly]) -> dict[str, Any]:
+    """The template of the first stage, and a patch for each other one."""
+    first, *others = stages
+    base = normalized(assembly_of(first), first, stack)
+    content = {first: base}
+    for stage in others:
+        patch = jsonpatch.make_patch(base, normalized(assembly_of(stage), stage, stack)).patch
+        content[stage] = sorted(patch, key=lambda operation: operation["path"])
     return content
 
 
@@ -63,6 +69,6 @@ def reviewed(templates: dict[str, Any], snapshot: SnapshotAssertion) -> Snapshot
     return snapshot.use_extension(JSONSnapshotExtension)
 
 
-@pytest.mark.parametrize("stack", [*STACKS, ACCESS, USAGE, CALLER_DATA, AUDIT, DASHBOARD])
+@pytest.mark.parametrize("stack", [*STACKS, *EXTRA])
 def test_templates_are_the_reviewed_ones(stack: str, templates: dict[str, Any], reviewed: SnapshotAssertion) -> None:
     assert templates[stack] == reviewed, "if the change is intended, run `make snapshots` and review the diff"
