@@ -49,7 +49,7 @@ class Failure(Exception):
     message: str = ""
     status: int = 0
     request_id: str | None = None
-    details: list[dict[str, str]] = field(default_factory=list)
+    details: list[dict[str, Any]] = field(default_factory=list)
     retry_at: float | None = None
     """The earliest time for a retry (`time.monotonic()`)."""
 

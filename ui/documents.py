@@ -8,8 +8,9 @@ import streamlit as st
 
 from ui import components, photos
 from ui.client import Failure
+from ui.number_format import percent
 from ui.photos import File
-from ui.texts import t
+from ui.texts import t, translations
 from ui.uploads import printable
 
 EXTENSIONS = ["pdf", "docx", "docm", "pptx", "pptm", "html", "htm", "md", "markdown", "txt"]
@@ -56,12 +57,27 @@ def problem(
     return None
 
 
-def refusal(failure: Failure) -> str | None:
-    """Why a document was not read, if that is the failure."""
-    reasons = [detail["message"] for detail in failure.details if str(detail.get("path")).startswith(_PATH)]
+def refusal(failure: Failure, documents: Sequence[Mapping[str, str]]) -> str | None:
+    """Why one of the documents that were sent was not read, if that is the failure."""
+    reasons = [_reason(detail, documents) for detail in failure.details if str(detail.get("path")).startswith(_PATH)]
     if not reasons:
         return None
     return "  \n".join([t("documents.refused"), *map(components.plain, reasons)])
+
+
+def _reason(detail: Mapping[str, Any], documents: Sequence[Mapping[str, str]]) -> str:
+    if "limit" in detail:
+        return t("documents.too_long", share=percent(detail["limit"] / detail["length"], 0))
+    text = reason(str(detail.get("reason")))
+    names = [each["name"] for number, each in enumerate(documents) if detail["path"] == f"{_PATH}{number}]"]
+    # The API's own message names the document, too.
+    return f"{names[0]}: {text}" if text and names else str(detail["message"])
+
+
+def reason(code: str) -> str | None:
+    """Why a document can't be read and what helps; None if the code is unknown."""
+    key = f"documents.failed_{code}"
+    return t(key) if key in translations() else None
 
 
 def chips(documents: Sequence[Mapping[str, Any]]) -> None:

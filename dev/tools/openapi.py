@@ -43,10 +43,16 @@ RETRIED = (BudgetExhausted, InProgress, Throttled, Unavailable)
 
 
 class ErrorDetail(msgspec.Struct):
-    """The error of one field, such as `body.photos[0].data`."""
+    """The error of one field, such as `body.photos[0].data`.
+
+    `reason` is for programs, where there are several; `length` and `limit` are of what is too long.
+    """
 
     path: str
     message: str
+    reason: str | UnsetType = UNSET
+    length: int | UnsetType = UNSET
+    limit: int | UnsetType = UNSET
 
 
 class ErrorContent(msgspec.Struct, rename="camel"):

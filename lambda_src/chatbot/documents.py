@@ -31,13 +31,14 @@ class ReadTask(msgspec.Struct, frozen=True):
 
 
 class ReadResult(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
-    """Its result: the text, or why there is none (`problem`)."""
+    """Its result: the text, or why there is none (`problem`, and `reason` for programs)."""
 
     text: str = ""
     content_type: str = ""
     pages: int | None = None
     pages_without_text: int = 0
     problem: str | None = None
+    reason: str | None = None
 
 
 class ReadDocument(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,7 +68,8 @@ class DocumentReader:
             results = list(pool.map(self._call, documents))
         for index, (document, result) in enumerate(zip(documents, results, strict=True)):
             if result.problem:
-                raise InvalidRequest.at(f"body.documents[{index}]", f"“{document.name}”: {result.problem}")
+                path, message = f"body.documents[{index}]", f"“{document.name}”: {result.problem}"
+                raise InvalidRequest.at(path, message, result.reason)
         return [
             ReadDocument(
                 # It is part of the prompt.

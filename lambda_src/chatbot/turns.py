@@ -124,7 +124,8 @@ class TurnPreparation:
             f"The documents of a message to {chosen.model.name} may have {budget:,} tokens here. Send a part of it."
         )
         path = f"body.documents[{index}]"
-        raise TooLarge(f"{path}: {message}", details=[{"path": path, "message": message}])
+        detail = {"path": path, "message": message, "reason": "too_long", "length": sum(sizes), "limit": budget}
+        raise TooLarge(f"{path}: {message}", details=[detail])
 
     def _replacing(
         self,

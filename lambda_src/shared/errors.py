@@ -4,7 +4,10 @@ from typing import Any
 
 
 class ApiError(Exception):
-    """500 unless a subclass says otherwise. `message` is for the caller; `details` are `{"path", "message"}` pairs."""
+    """500 unless a subclass says otherwise.
+
+    `message` is for the caller. `details` are `{"path", "message"}` pairs, some with a `reason` for programs.
+    """
 
     status = 500
     code = "internal"
@@ -12,7 +15,7 @@ class ApiError(Exception):
     by_model = False
 
     def __init__(
-        self, message: str, *, details: list[dict[str, str]] | None = None, retry_after: int | None = None
+        self, message: str, *, details: list[dict[str, Any]] | None = None, retry_after: int | None = None
     ) -> None:
         super().__init__(message)
         self.message = message
@@ -32,13 +35,14 @@ class InvalidRequest(ApiError):
 
     status, code = 400, "invalid_request"
 
-    def __init__(self, message: str, *, details: list[dict[str, str]]) -> None:
+    def __init__(self, message: str, *, details: list[dict[str, Any]]) -> None:
         super().__init__(message, details=details)
 
     @classmethod
-    def at(cls, path: str, message: str) -> "InvalidRequest":
+    def at(cls, path: str, message: str, reason: str | None = None) -> "InvalidRequest":
         """The error for one field; `path` is like `body.photos[0].data`."""
-        return cls(f"{path}: {message}", details=[{"path": path, "message": message}])
+        detail = {"path": path, "message": message}
+        return cls(f"{path}: {message}", details=[{**detail, "reason": reason} if reason else detail])
 
 
 class Unauthorized(ApiError):

@@ -51,7 +51,7 @@ class ErrorResponse(Exception):
     code: str
     message: str = "requested by the test"
     retry_after: int | None = None
-    details: list[dict[str, str]] = field(default_factory=list)
+    details: list[dict[str, Any]] = field(default_factory=list)
 
 
 class ConnectionCut(Exception):
@@ -374,7 +374,7 @@ class Chatbot:
         self.stop_reason = "end_turn"
         self.stopped: set[str] = set()
         """The conversations whose answer was stopped."""
-        self.unreadable: dict[str, str] = {}
+        self.unreadable: dict[str, dict[str, str]] = {}
         """Why a document can't be read, by its name."""
         self.notices_stops = True
         """Whether a stop ends the answer."""
@@ -447,7 +447,7 @@ class Chatbot:
         for index, document in enumerate(body.documents):
             if reason := self.unreadable.get(document.name):
                 path = f"body.documents[{index}]"
-                raise ErrorResponse(400, "invalid_request", reason, details=[{"path": path, "message": reason}])
+                raise ErrorResponse(400, "invalid_request", reason["message"], details=[{"path": path, **reason}])
         text, photos, kept = body.text, body.photos, len(self.messages[id])
         if body.replaces:
             ids = [message["id"] for message in self.messages[id]]

@@ -600,14 +600,14 @@ def test_a_stop_that_is_not_noticed_does_not_hold_the_page(
 
 def test_documents_are_sent_shown_and_kept(new_session: Callable[..., BrowserSession], api: FakeApi) -> None:
     chat = api.services[PATH]
-    chat.unreadable["scan.pdf"] = "“scan.pdf”: The document has no text that can be read."
+    chat.unreadable["scan.pdf"] = {"message": "“scan.pdf”: In English.", "reason": "encrypted"}
     session = new_session()
     page = session.open(PATH, conversation=chat.add("A talk"))
     scan = {"name": "scan.pdf", "mimeType": "application/pdf", "buffer": b"%PDF-scan"}
     page.locator("input[type=file]").set_input_files([scan, {**scan, "name": "rules.pdf"}, PHOTO])
     page.get_by_text("rules.pdf").first.wait_for()
     send(page, "How many days?")
-    page.get_by_text("The document has no text that can be read.").wait_for()
+    page.get_by_text("scan.pdf: The file is password-protected.").wait_for()
     session.wait_until_idle()
     assert page.get_by_label("Your message").input_value() == "How many days?"
     assert session.accessibility_violations() == []

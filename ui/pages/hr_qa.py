@@ -12,12 +12,13 @@ from ui import components, hr_feedback, lists, pdf, stage
 from ui.api_request import ApiRequest
 from ui.client import Failure
 from ui.details import curl, details
+from ui.documents import reason as failure_reason
 from ui.entry import Entry
 from ui.fields import Fields, choice, kept
 from ui.hr_feedback import USE_CASE, Turn
 from ui.number_format import number
 from ui.session import caller, client
-from ui.texts import LANGUAGES, language, t, translations
+from ui.texts import LANGUAGES, language, t
 from ui.uploads import printable, uploads
 
 # English where there is none in the language: questions may be in another one than the document.
@@ -380,8 +381,8 @@ def _facts(document: Mapping[str, Any]) -> list[str]:
 def _error(error: Mapping[str, str]) -> None:
     """Why processing failed and what to do; for an unknown code, the API's message."""
     code = error.get("code", "")
-    if f"hr_qa.failed_{code}" in translations():
-        st.html(f'<p class="state">{html.escape(t(f"hr_qa.failed_{code}"))}</p>')
+    if reason := failure_reason(code):
+        st.html(f'<p class="state">{html.escape(reason)}</p>')
     else:
         components.model_text(error.get("message", ""))
     if code:
@@ -446,7 +447,7 @@ def _upload_files(files: Sequence[tuple[str, bytes]], space: str, documents: Seq
     st.session_state["hr.problems"] = problems
     for name, content in files:
         if _content_type(name) == _PDF and b"%PDF-" not in content[:_HEADER_BYTES]:
-            problems.append((name, "hr_qa.failed_unsupported_type"))
+            problems.append((name, "documents.failed_unsupported_type"))
             continue
         digest = hashlib.sha256(content).hexdigest()
         if sent.get(digest) == name:

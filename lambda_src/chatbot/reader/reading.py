@@ -37,7 +37,7 @@ def read(task: ReadTask) -> ReadResult:
                 return _result(document)
         except UnreadableFileError as error:
             logger.info("document not read", code=error.code)
-            return ReadResult(problem=error.message)
+            return ReadResult(problem=error.message, reason=error.code)
 
 
 def _extension(name: str) -> str:
@@ -55,9 +55,9 @@ def _result(document: Document) -> ReadResult:
         pages.append(f"[Page {page.number}]\n{text}" if has_pages else text)
         length += len(text)
         if length > MAX_CHARACTERS:
-            return ReadResult(problem=_TOO_LONG)
+            return ReadResult(problem=_TOO_LONG, reason="too_long")
     if not length or without_text == document.page_count:
-        return ReadResult(problem=_WITHOUT_TEXT)
+        return ReadResult(problem=_WITHOUT_TEXT, reason="without_text")
     return ReadResult(
         text="\n\n".join(pages),
         content_type=document.content_type,

@@ -82,31 +82,38 @@ def test_messages_list_their_documents() -> None:
     assert all(key.startswith(f"document-texts/{conversation}/1/") for key in world.bucket.objects)
 
 
+def without_message(detail: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in detail.items() if name != "message"}
+
+
 @pytest.mark.parametrize(
-    ("documents", "error", "message"),
+    ("documents", "error", "message", "details"),
     [
         (
             [RULES, Document("a.pdf", b"problem:It is protected by a password.")],
             InvalidRequest,
             r"body.documents\[1\]: “a.pdf”: It is protected by a password.",
+            [{"path": "body.documents[1]", "reason": "encrypted"}],
         ),
-        ([Document("a.txt", b"0" * (4 * 1024**2 + 1))], TooLarge, "exceed 4 MB in total"),
+        ([Document("a.txt", b"0" * (4 * 1024**2 + 1))], TooLarge, "exceed 4 MB in total", []),
         (
             [RULES, Document("Long.txt", b"word " * 40_000)],
             TooLarge,
             r"body.documents\[1\]: “Long.txt” has 200,000 characters of text, about 57,143 tokens, and all of the "
             r"message together 57,149. The documents of a message to Claude Haiku 4.5 may have 50,000 tokens here.",
+            [{"path": "body.documents[1]", "reason": "too_long", "length": 57_149, "limit": 50_000}],
         ),
     ],
 )
 def test_what_cannot_be_read_or_is_too_long_reaches_neither_model_nor_store(
-    documents: list[Document], error: type[ApiError], message: str
+    documents: list[Document], error: type[ApiError], message: str, details: list[dict[str, Any]]
 ) -> None:
     world = World()
     conversation = world.create(title="a")
 
-    with pytest.raises(error, match=message):
+    with pytest.raises(error, match=message) as raised:
         ask(world, conversation, *documents)
+    assert [without_message(detail) for detail in raised.value.details or ()] == details
 
     assert not world.model.requests
     assert not world.bucket.objects

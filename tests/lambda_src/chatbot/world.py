@@ -145,7 +145,7 @@ class FakeReaderFunction:
         text = task.content.decode()
         result = ReadResult(text=text, content_type="text/plain")
         if text.startswith("problem:"):
-            result = ReadResult(problem=text.removeprefix("problem:"))
+            result = ReadResult(problem=text.removeprefix("problem:"), reason="encrypted")
         answer = {"Payload": io.BytesIO(msgspec.json.encode(result))}
         return {**answer, "FunctionError": self.fail} if self.fail else answer
 

@@ -68,21 +68,27 @@ def test_other_types_have_no_pages(name: str, content: bytes, content_type: str,
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "problem"),
+    ("name", "content", "reason", "problem"),
     [
-        ("a.pdf", b"", "The file is empty."),
-        ("a.exe", b"MZ\0\0\0\0", "of no type that is read"),
-        ("a.pdf", b"<html>Not found</html>", "has the name of a PDF"),
-        ("a.pdf", b"%PDF-1.7 and no more", "damaged or incomplete"),
-        ("a.doc", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + "WordDocument".encode("utf-16-le"), "in the old format"),
-        ("a.docx", b"PK\x03\x04 nothing", "damaged"),
-        ("a.txt", b"  \n ", "no text"),
-        ("a.pdf", SCAN.read_bytes(), "its pages are pictures"),
+        ("a.pdf", b"", "empty", "The file is empty."),
+        ("a.exe", b"MZ\0\0\0\0", "unsupported_type", "of no type that is read"),
+        ("a.pdf", b"<html>Not found</html>", "unsupported_type", "has the name of a PDF"),
+        ("a.pdf", b"%PDF-1.7 and no more", "damaged", "damaged or incomplete"),
+        (
+            "a.doc",
+            b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + "WordDocument".encode("utf-16-le"),
+            "unsupported_type",
+            "in the old format",
+        ),
+        ("a.docx", b"PK\x03\x04 nothing", "damaged", "damaged"),
+        ("a.txt", b"  \n ", "empty", "no text"),
+        ("a.pdf", SCAN.read_bytes(), "without_text", "its pages are pictures"),
     ],
 )
-def test_what_is_not_read_has_a_reason(name: str, content: bytes, problem: str) -> None:
+def test_what_is_not_read_has_a_reason(name: str, content: bytes, reason: str, problem: str) -> None:
     result = read(name, content)
 
+    assert result["reason"] == reason
     assert problem in result["problem"]
     assert "text" not in result
 
@@ -105,7 +111,10 @@ def test_the_longest_document_ends_before_the_functions_timeout() -> None:
 def test_a_text_that_is_longer_than_a_response_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reading, "MAX_CHARACTERS", 1_000)
 
-    assert "characters of text" in str(reading.read(ReadTask("a.txt", b"word " * 300)).problem)
+    result = reading.read(ReadTask("a.txt", b"word " * 300))
+
+    assert "characters of text" in str(result.problem)
+    assert result.reason == "too_long"
 
 
 def test_a_presentation_has_slides() -> None:
