@@ -11,7 +11,7 @@ from typing import Any
 
 import streamlit as st
 
-from ui import components
+from ui import components, credit_examples
 from ui import credit_fields as fields
 from ui.api_request import ApiRequest
 from ui.client import Failure
@@ -60,6 +60,10 @@ def _upload() -> None:
         format_func=lambda name: t(f"credit_risk.purpose_{name}"), persist_state="session",
     )  # fmt: skip
     st.caption(t(f"credit_risk.columns_{purpose}"))
+    st.download_button(
+        t("credit_risk.example_file"), credit_examples.file(purpose), f"{purpose}.csv", "text/csv", on_click="ignore",
+        key=f"credit example {purpose}", icon=":material/download:",
+    )  # fmt: skip
     form = Fields()
     with st.form("credit batch"):
         name = form.text_input(t("credit_risk.batch_name"), f"credit batch name {number_of_uploads}", _MAX_NAME)

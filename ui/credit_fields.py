@@ -113,6 +113,11 @@ def class_label(characteristic: str, label: str) -> str:
     return _NUMBER.sub(lambda match: short(float(match[0])), label).replace(" - < ", " – < ").replace(">=", "≥")
 
 
+def definition(name: str) -> str:
+    """What a model's definition is of, in words; one that is not known here, as it is."""
+    return _translated("definition", name)
+
+
 def value(characteristic: str, content: Any) -> str:
     """The value of an application's field."""
     if isinstance(content, int | float):

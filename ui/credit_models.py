@@ -198,7 +198,7 @@ def _development(development: Mapping[str, Any] | None) -> None:
         t("credit_risk.test_from"): development["testFrom"],
         t("credit_risk.split"): development["split"],
         t("credit_risk.data"): development["data"],
-        **development["definitions"],
+        **{fields.definition(name): text for name, text in development["definitions"].items()},
     }
     rows: list[list[Cell]] = [[name, value] for name, value in facts.items()]
     components.table(t("credit_risk.development"), [t("credit_risk.fact"), t("credit_risk.value")], rows, texts=2)

@@ -16,6 +16,7 @@ from ui import credit_fields as fields
 from ui.api_request import ApiRequest
 from ui.client import Failure
 from ui.components import Cell
+from ui.credit_examples import EXAMPLES
 from ui.credit_fields import AUDITOR, SCORER, USE_CASE
 from ui.details import details
 from ui.fields import Fields, kept
@@ -28,26 +29,6 @@ _PAGE_SIZE = 10
 _MAX_REASON = 1_000
 _BADGES = {"approve": "good", "refer": "warn", "decline": "bad"}
 _COLORS = {"decline": "#c2503f", "refer": "#d9991f", "approve": "#2f9163"}
-_STRONG = {
-    "amount": 8_000.0, "termMonths": 36, "purpose": "car", "interestRate": 7.5, "grade": "A",
-    "annualIncome": 95_000.0, "employmentYears": 10.0, "homeOwnership": "mortgage",
-    "incomeVerification": "verified", "debtToIncome": 6.2,
-    "delinquencies2Years": 0, "inquiries6Months": 0, "openAccounts": 11, "totalAccounts": 27, "publicRecords": 0,
-    "revolvingBalance": 4_100.0, "revolvingUtilization": 14.5, "earliestCreditLine": "1996-05",
-}  # fmt: skip
-_AVERAGE = {
-    **_STRONG, "amount": 12_000.0, "purpose": "debtConsolidation", "interestRate": 12.4, "grade": "B",
-    "annualIncome": 62_000.0, "employmentYears": 4.0, "homeOwnership": "rent", "debtToIncome": 14.0,
-    "inquiries6Months": 1, "openAccounts": 9, "totalAccounts": 19, "revolvingBalance": 11_800.0,
-    "revolvingUtilization": 52.0, "earliestCreditLine": "2001-09",
-}  # fmt: skip
-_WEAK = {
-    **_AVERAGE, "amount": 18_000.0, "termMonths": 60, "purpose": "smallBusiness", "interestRate": 19.2, "grade": "F",
-    "annualIncome": 24_000.0, "employmentYears": 1.0, "incomeVerification": "notVerified", "debtToIncome": 24.5,
-    "delinquencies2Years": 1, "inquiries6Months": 5, "openAccounts": 6, "publicRecords": 1,
-    "revolvingBalance": 16_300.0, "revolvingUtilization": 93.0, "earliestCreditLine": "2006-02",
-}  # fmt: skip
-EXAMPLES: Mapping[str, Mapping[str, Any]] = {"strong": _STRONG, "average": _AVERAGE, "weak": _WEAK}
 
 
 def view() -> None:
@@ -252,7 +233,7 @@ def _model_line(score: Mapping[str, Any]) -> None:
     model = score["model"]
     if model.get("sample"):
         components.badge("warn", t("credit_risk.sample"), t("credit_risk.sample_note"))
-    facts = [model["name"], model["version"], components.local_time(score["createdAt"]), score["id"]]
+    facts = [model["name"], model["version"], components.local_time(score["createdAt"])]
     st.html(f'<p class="usage">{" · ".join(html.escape(fact) for fact in facts)}</p>')
 
 
@@ -268,7 +249,7 @@ def _earlier() -> None:
         st.caption(t("credit_risk.no_scores"))
     for score in scores:
         with st.container(border=True, key=f"credit-earlier-{score['id']}"):
-            title = score.get("applicationId") or score["id"]
+            title = score.get("applicationId") or t("credit_risk.no_number")
             st.html(f'<p class="source" dir="auto">{html.escape(title)}</p>')
             details = [
                 t("credit_risk.score_of", score=number(score["score"])),
@@ -314,6 +295,7 @@ def _details(score_id: str) -> None:
         titled=True,
     )
     _model_line(score)
+    st.caption(t("credit_risk.score_id", id=components.plain(score_id)))
 
 
 def _review_form(request: ApiRequest, score_id: str) -> None:

@@ -12,6 +12,8 @@ from ui.sign_in import is_signed_in
 from ui.texts import language, translations
 
 _FOLDER = Path(__file__).parent
+# What Streamlit writes where the English text is another: its button only chooses files.
+_RENAMED = {"streamlit.upload": ("Upload", "Upload files")}
 
 
 def add() -> None:
@@ -50,10 +52,10 @@ def _texts(user_language: str) -> dict[str, str]:
 
 def _replacements(user_language: str) -> list[tuple[str, str]]:
     """What Streamlit writes, and what replaced it before the language was switched, with what replaces it."""
-    streamlit = [texts for key, texts in translations().items() if key.startswith("streamlit.")]
+    streamlit = {key: texts for key, texts in translations().items() if key.startswith("streamlit.")}
     return [
         (shown, texts[user_language])
-        for texts in streamlit
-        for shown in texts.values()
+        for key, texts in streamlit.items()
+        for shown in (*_RENAMED.get(key, ()), *texts.values())
         if shown != texts[user_language]
     ]

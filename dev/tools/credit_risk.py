@@ -45,5 +45,5 @@ def _active(target: Target, settings: CreditSettings, *, keeps_data: bool) -> Fi
         return fail(_MODEL, f"the active model {champion} is not there", _ACTIVATE)
     if not record.sample:
         return ok(_MODEL, f"{record.shown_name}, version {record.version}, is active")
-    message = f"a sample model is active, trained on loans of nobody: {record.shown_name}"
+    message = f"a sample model is active, trained on made-up loans: {record.shown_name}"
     return warning(_MODEL, message, f"before you decide on loans, {_ACTIVATE}") if keeps_data else ok(_MODEL, message)

@@ -25,7 +25,7 @@ _PRICING = ("interestRate", "grade")
 # Below this share of explained variance, a loss model knows averages only.
 _MINIMUM_R2 = 0.05
 _LIMITS: dict[LimitCode, str] = {
-    "sample": "Trained on loans of nobody: for trying out only. Train or register a model before you decide on loans.",
+    "sample": "Trained on made-up loans: for trying out only. Train or register a model before you decide on loans.",
     "notVerified": "Its metrics and tables are what its maker says: nothing here has checked them against loans.",
     "noMetrics": "Nothing is known about its quality: it cannot be activated, and has no cut-off tables.",
     "noReference": "It does not say what it was made from: monitoring cannot tell whether the population has moved.",

@@ -437,7 +437,7 @@ class TrainingList(ResponseModel, kw_only=True):
 class ModelSummary(ResponseModel, kw_only=True):
     """A model of the stage. `cutOff` is in force while it is champion or challenger.
 
-    `sample`: trained on loans of nobody, for trying out only. `registeredBy` is absent for those that the stage has
+    `sample`: trained on made-up loans, for trying out only. `registeredBy` is absent for those that the stage has
     from the start.
     """
 

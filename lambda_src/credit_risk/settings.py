@@ -22,7 +22,7 @@ class CreditRiskOptions(Options, frozen=True, kw_only=True):
 
     # How long scores are kept, with their applications and reviews. Regulation B asks for 25 months after the notice.
     retention_months: Annotated[int, Meta(ge=1, le=240)] = 25
-    # The models trained on loans of nobody, one of them active until another is. Turn them off where loans are decided.
+    # The models trained on made-up loans, one of them active until another is. Turn them off where loans are decided.
     sample_models: bool = True
     # Who may call which routes, checked by the function: tokens know no policies. Left out: everyone that the main
     # API's authorization lets in, such as those with an invoke policy; with tokens and keys, scorers only.

@@ -14,9 +14,10 @@ from tests.ui.app_helpers import click, html, warnings
 from tests.ui.browser import BrowserSession
 from tests.ui.fake_api import HOSTILE, ErrorResponse, FakeApi
 from tests.ui.fake_credit_risk import CUT_OFF, RESULTS, STEPS, CreditRisk
-from ui import api_request, credit_fields
+from ui import api_request, credit_examples, credit_fields
 from ui.credit_batches import MAX_MEGABYTES, PURPOSES, preview
-from ui.credit_scores import EXAMPLES, gauge
+from ui.credit_examples import EXAMPLES
+from ui.credit_scores import gauge
 from ui.number_format import money, number, percent, short, signed
 from ui.texts import LANGUAGES, translations
 
@@ -90,6 +91,9 @@ def test_from_the_form_to_the_score(new_session: Callable[..., BrowserSession], 
     assert call.body["language"] == "en"
     assert call.key
     assert page.get_by_text("Why the score is not higher").is_visible()
+    # Its id is behind "Details".
+    assert page.get_by_text("Application without a number").is_visible()
+    assert api.services[PATH].scores[0]["id"] not in page.locator(".st-key-credit-score").inner_text()
     assert page.locator("img.gauge").first.get_attribute("alt").startswith("Score ")
     assert page.get_by_text("Details", exact=True).last.is_visible()
     page.get_by_text("Show as a table").first.click()
@@ -379,6 +383,9 @@ def test_a_batch_is_uploaded_processed_and_downloaded(
     page = session.open(PATH)
     _show(session, "Batches and trainings")
     page.get_by_text("No batches yet.").wait_for()
+    with page.expect_download() as example:
+        page.get_by_role("button", name="Example file").click()
+    assert Path(example.value.path()).read_text() == credit_examples.file("scoring")
     _choose_file(page)
     _upload(page)
     page.get_by_text("480 of 1,200 rows").wait_for()

@@ -32,7 +32,7 @@ def test_a_text_over_the_limit_stays_and_is_not_sent(app: Callable[..., AppTest]
     page = app("image_generation")
     page.text_area(key="images.prompt").set_value("x" * 2001)
     click(page, "Generate")
-    assert "2,001 characters, at most 2,000 are possible" in warnings(page)[0]
+    assert "“What should the image show?” has 2,001 characters; at most 2,000 are possible" in warnings(page)[0]
     assert page.text_area(key="images.prompt").value == "x" * 2001
     assert api.posts("/images") == []
 

@@ -207,6 +207,7 @@ def test_names_like_texts_of_streamlit_stay_as_they_are(
     page.get_by_role("button", name="Retirar Some files are not allowed.", exact=True).wait_for()
     tag = page.locator("[data-tag]")
     assert tag.inner_text() == tag.get_attribute("aria-label") == "Some files are not allowed."
+    page.get_by_role("button", name="Escolher arquivos").wait_for()
     page.locator("input[type=file]").set_input_files([{"name": "Upload", "mimeType": "text/html", "buffer": b"a"}])
     page.get_by_role("button", name="Retirar Upload").wait_for()
     assert page.get_by_test_id("stFileChipName").inner_text() == "Upload"

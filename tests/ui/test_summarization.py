@@ -187,10 +187,10 @@ def test_an_edited_report_is_named_what_the_api_would_reject(app: Callable[..., 
     _field(page, "Title").set_value("Pump 5 leaks")
     _field(page, "Parts, one per line").set_value("x" * 1_001)
     click(page, "Save as a new version")
-    assert warnings(page)[0].startswith("Parts, one per line: 1,001 characters")
+    assert warnings(page)[0].startswith("“Parts, one per line” has 1,001 characters")
     _field(page, "Parts, one per line").set_value("x\n" * 51)
     click(page, "Save as a new version")
-    assert warnings(page) == ["Parts, one per line: 51 lines, at most 50 are possible."]
+    assert warnings(page) == ["“Parts, one per line” has 51 lines; at most 50 are possible."]
     assert len(api.services[PATH].versions["summary-0"]) == 1
 
 

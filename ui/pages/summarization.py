@@ -64,14 +64,13 @@ def _form(request: ApiRequest) -> tuple[dict[str, Any], str | None]:
             height=220,
             placeholder=t("summarization.text_hint"),
         )
-        with st.container(key="photo-uploader"):
-            files = st.file_uploader(
-                t("summarization.photos", megabytes=MAX_MEGABYTES),
-                EXTENSIONS,
-                accept_multiple_files=True,
-                max_upload_size=UPLOAD_MEGABYTES,
-                help=t("photos.help"),
-            )
+        files = st.file_uploader(
+            t("summarization.photos", megabytes=MAX_MEGABYTES),
+            EXTENSIONS,
+            accept_multiple_files=True,
+            max_upload_size=UPLOAD_MEGABYTES,
+            help=t("photos.help"),
+        )
         left, right = st.columns(2)
         audience = left.selectbox(
             t("summarization.audience"),

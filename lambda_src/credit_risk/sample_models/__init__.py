@@ -1,4 +1,4 @@
-"""The models of a stage that has none of its own, trained on loans of nobody (`make credit-model`).
+"""The models of a stage that has none of its own, trained on made-up loans (`make credit-model`).
 
 The champion uses grade and interest rate, the lender's own verdict; the challenger does without.
 """
