@@ -335,6 +335,33 @@ def test_a_correction_during_a_deletion_leaves_nothing() -> None:
     assert {sort for _, sort in stored(setup.table)} == {created.id}
 
 
+def test_a_correction_does_not_bring_an_expired_report_back() -> None:
+    setup = Setup(answer(), days=30)
+    created = setup.create(text="x")
+    # DynamoDB deletes it between the read and the write.
+    during(setup, setup.table.items.clear)
+
+    with pytest.raises(Conflict):
+        setup.correct(created.id, title="Late")
+    assert setup.table.items == {}
+
+
+def test_versions_that_are_read_during_a_correction_are_listed_once() -> None:
+    setup = Setup(answer())
+    created = setup.create(text="x")
+    setup.correct(created.id, title="Second")
+    query = setup.table.query
+
+    def correct_and_query(**request: Any) -> Any:
+        setup.table.query = query  # type: ignore[method-assign]
+        setup.correct(created.id, 2, title="Third")
+        return query(**request)
+
+    setup.table.query = correct_and_query  # type: ignore[method-assign]
+
+    assert setup.versions(created.id) == [(2, "Second"), (1, REPORT["title"])]
+
+
 def test_a_repeated_correction_finds_the_version_that_it_made() -> None:
     setup = Setup(answer())
     created = setup.create(text="x")
