@@ -20,6 +20,7 @@ from tests.ui.fake_issuer import CLIENT_ID, CLIENT_SECRET, FakeIssuer
 from tests.ui.test_sign_in import run_app
 from ui import model_names, own_token, sign_in_settings, stage, tab_state
 from ui.client import Client, Failure, SignInExpired
+from ui.own_token import OwnToken
 from ui.pages import hr_qa
 
 ROOT = Path(__file__).parents[2]
@@ -219,9 +220,22 @@ def test_the_same_user_gets_running_work_back_after_signing_in_again() -> None:
     assert tabs.open(None, "ana") not in (left, other_window)
 
 
-def test_without_a_valid_token_nothing_is_shown_or_requested(monkeypatch: pytest.MonkeyPatch, api: FakeApi) -> None:
+def test_a_copied_address_opens_nobody_elses_tab() -> None:
+    tabs = tab_state._Tabs()
+    of_ana = tabs.open(None, "issuer ana")
+
+    assert tabs.open(of_ana.id, "issuer ana") is of_ana
+    assert tabs.open(of_ana.id, "issuer ben") is not of_ana
+    assert tabs.open(of_ana.id, "other-issuer ana") is not of_ana
+    assert tabs.open("an id of ben's choice", "issuer ben").id != "an id of ben's choice"
+
+
+@pytest.mark.parametrize("token", [None, OwnToken("a.b.c", expiry=1.0)], ids=["none", "expired"])
+def test_without_a_valid_token_nothing_is_shown_or_requested(
+    monkeypatch: pytest.MonkeyPatch, api: FakeApi, token: OwnToken | None
+) -> None:
     monkeypatch.setenv("UI_API_TOKEN", "id")
-    monkeypatch.setattr(own_token, "current", lambda: None)
+    monkeypatch.setattr(own_token, "current", lambda: token)
     claims = {"is_logged_in": True, "exp": time.time() + 600}
 
     test = run_app(monkeypatch, claims, UI_SIGN_IN="oidc", UI_URL="https://ui.example")
