@@ -230,6 +230,15 @@ def test_a_copied_address_opens_nobody_elses_tab() -> None:
     assert tabs.open("an id of ben's choice", "issuer ben").id != "an id of ben's choice"
 
 
+def test_the_same_subject_of_another_issuer_is_another_user(monkeypatch: pytest.MonkeyPatch) -> None:
+    owners = set()
+    for issuer in ("https://a.example", "https://b.example"):
+        monkeypatch.setattr(tab_state.st, "user", {"iss": issuer, "sub": "ana"})
+        owners.add(tab_state.owner())
+
+    assert len(owners) == 2
+
+
 @pytest.mark.parametrize("token", [None, OwnToken("a.b.c", expiry=1.0)], ids=["none", "expired"])
 def test_without_a_valid_token_nothing_is_shown_or_requested(
     monkeypatch: pytest.MonkeyPatch, api: FakeApi, token: OwnToken | None
