@@ -13,6 +13,7 @@ from lambda_src.shared import aws
 from lambda_src.shared.errors import InvalidRequest, TooLarge, Unavailable
 from lambda_src.shared.observability import logger
 from lambda_src.shared.photos import MAX_PHOTO_BYTES, Photo
+from lambda_src.shared.schemas import check_file_name
 
 # The function's timeout, and time for the call itself.
 READ_SECONDS = 20
@@ -95,8 +96,10 @@ class DocumentReader:
         return msgspec.json.decode(content, type=ReadResult)
 
 
-def check_size(documents: Sequence[Document], photos: Sequence[Photo]) -> None:
-    """Raises `TooLarge`."""
+def check_documents(documents: Sequence[Document], photos: Sequence[Photo]) -> None:
+    """Raises `InvalidRequest` and `TooLarge`, before anything is read."""
+    for index, document in enumerate(documents):
+        check_file_name(f"body.documents[{index}].name", document.name)
     size = sum(len(document.content) for document in documents) + sum(len(photo.data) for photo in photos)
     if documents and size > MAX_BYTES:
         raise TooLarge(f"The documents and photos exceed {MAX_BYTES // 1024**2} MB in total.")

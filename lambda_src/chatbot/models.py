@@ -7,6 +7,7 @@ from msgspec import UNSET, Meta, UnsetType
 from lambda_src.shared.catalog import Number
 from lambda_src.shared.photos import ContentType, Photo
 from lambda_src.shared.schemas import (
+    FileName,
     ListQuery,
     ModelId,
     NonBlank,
@@ -20,7 +21,6 @@ from lambda_src.shared.schemas import (
 
 Role = Literal["user", "assistant"]
 MessageId = Annotated[str, Meta(min_length=1, max_length=64)]
-DocumentName = Annotated[NonBlank, Meta(max_length=200)]
 MAX_DOCUMENTS = 3
 Title = Annotated[NonBlank, Meta(max_length=100)]
 # Limited because they are part of every request to the model, and of every item of a list.
@@ -46,7 +46,7 @@ class ChangeConversation(RequestModel):
 class Document(RequestModel):
     """A document; `content` is base64. It determines the type; the ending of the name only that of a text."""
 
-    name: DocumentName
+    name: FileName
     content: bytes
 
 

@@ -6,7 +6,7 @@ import msgspec
 
 from lambda_src.chatbot.conversations import ConversationItem, Conversations, Cut, without_summary
 from lambda_src.chatbot.document_store import DocumentStore
-from lambda_src.chatbot.documents import DocumentReader, ReadDocument, check_size
+from lambda_src.chatbot.documents import DocumentReader, ReadDocument, check_documents
 from lambda_src.chatbot.message_item import MessageItem
 from lambda_src.chatbot.models import MAX_DOCUMENTS, SendMessage
 from lambda_src.chatbot.photo_store import PhotoStore
@@ -91,7 +91,7 @@ class TurnPreparation:
         chosen = self._settings.model_of(context, conversation.model)
         # Refuses what the model does not take before any call is paid for.
         photo_blocks(body.photos, chosen.model)
-        check_size(body.documents, body.photos)
+        check_documents(body.documents, body.photos)
         history = self._history(context, conversation)
         new = _NewMessage(body, self._read(context, body, chosen), chosen, asked_at)
         if body.replaces is not None:

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from msgspec import UNSET, Meta, UnsetType
 
 from lambda_src.shared.schemas import (
+    FileName,
     Language,
     ListQuery,
     ModelId,
@@ -21,8 +22,6 @@ DocumentIds = Annotated[list[DocumentId], Meta(min_length=1, max_length=100)]
 SpaceName = Annotated[str, Meta(min_length=1, max_length=31, pattern="^[a-z][a-z0-9-]*$")]
 Spaces = Annotated[list[SpaceName], Meta(min_length=1, max_length=20)]
 Question = Annotated[NonBlank, Meta(max_length=2_000)]
-# A field has one pattern, so the service checks this one.
-WITHOUT_CONTROLS = r"^[^\x00-\x1f\x7f]*$"
 Status = Literal["awaitingUpload", "processing", "ready", "failed", "deleting"]
 # Those of `file_types`.
 ContentType = Literal[
@@ -38,7 +37,7 @@ ContentType = Literal[
 class CreateDocument(RequestModel):
     """A file to upload, to a space or (`own`) for the caller alone. With `sha256` (hexadecimal) it is verified."""
 
-    name: Annotated[NonBlank, Meta(max_length=200, extra_json_schema={"allOf": [{"pattern": WITHOUT_CONTROLS}]})]
+    name: FileName
     content_type: ContentType
     bytes: Annotated[int, Meta(ge=1, le=104_857_600)] | None = None
     sha256: Annotated[str, Meta(min_length=64, max_length=64, pattern="^[0-9a-f]{64}$")] | None = None

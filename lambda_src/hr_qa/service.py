@@ -1,6 +1,5 @@
 """Documents as their owners see them, and questions and searches over them."""
 
-import re
 from collections.abc import Sequence
 from typing import Any, cast
 
@@ -15,7 +14,6 @@ from lambda_src.hr_qa.file_store import FileStore
 from lambda_src.hr_qa.index import Index
 from lambda_src.hr_qa.language import detect
 from lambda_src.hr_qa.models import (
-    WITHOUT_CONTROLS,
     Answer,
     AskQuestion,
     ContentType,
@@ -53,7 +51,6 @@ from lambda_src.shared.context import Context
 from lambda_src.shared.errors import (
     Conflict,
     Forbidden,
-    InvalidRequest,
     NotFound,
     Throttled,
     TooLarge,
@@ -63,7 +60,7 @@ from lambda_src.shared.idempotency import IdempotencyStore
 from lambda_src.shared.ids import new_id, timestamp
 from lambda_src.shared.inert_text import inert_text
 from lambda_src.shared.observability import count, logger
-from lambda_src.shared.schemas import Usage
+from lambda_src.shared.schemas import Usage, check_file_name
 from lambda_src.shared.structured import ask
 from lambda_src.shared.table import StaleWriteError
 
@@ -108,8 +105,7 @@ class QaService:
         limit = self._settings.max_document_bytes
         if body.bytes is not None and body.bytes > limit:
             raise TooLarge(f"The file has {body.bytes:,} bytes; the limit is {limit:,}.")
-        if not re.fullmatch(WITHOUT_CONTROLS, body.name):
-            raise InvalidRequest.at("body.name", "must not contain control characters")
+        check_file_name("body.name", body.name)
         namespace = self._writable(context, body.space or OWN, "body.space")
         # Every question about the document sends its name to the model.
         (name,) = self._bedrock.screen(context, body.name.strip())

@@ -1,9 +1,12 @@
 """Request and response types that use cases share. JSON names are camelCase; unknown fields are refused."""
 
+import re
 from typing import Annotated
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
+
+from lambda_src.shared.errors import InvalidRequest
 
 ModelId = Annotated[str, Meta(min_length=1, max_length=200, description="A model that this stage offers")]
 # Language, script and region. The other parts of a BCP 47 tag are words of up to eight letters: possible instructions.
@@ -31,6 +34,10 @@ NonBlank = Annotated[str, Meta(pattern=NOT_BLANK, extra_json_schema={"minLength"
 UseCaseId = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9-]{0,39}$(?!\n)", examples=["hr-qa"])]
 Team = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$(?!\n)", examples=["payments"])]
 Text = Annotated[NonBlank, Meta(max_length=50_000)]
+# Control characters, and those that turn the direction of what follows: `gpj.exe` would be shown as `exe.jpg`.
+_WITHOUT_CONTROLS = r"^[^\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]*$"
+# A field has one pattern, so `check_file_name` checks this one.
+FileName = Annotated[NonBlank, Meta(max_length=200, extra_json_schema={"allOf": [{"pattern": _WITHOUT_CONTROLS}]})]
 # Marks what the audit trail must not have: with it, a reader of the trail could act as the caller.
 NOT_AUDITED = Meta(extra={"audited": False})
 Secret = Annotated[str, NOT_AUDITED]
@@ -80,3 +87,9 @@ class Upload(ResponseModel):
     url: Secret
     fields: Annotated[dict[str, str], NOT_AUDITED]
     expires_at: str
+
+
+def check_file_name(path: str, name: str) -> None:
+    """Raises `InvalidRequest` for a `FileName` with control characters."""
+    if not re.fullmatch(_WITHOUT_CONTROLS, name):
+        raise InvalidRequest.at(path, "must not contain control characters")

@@ -69,8 +69,9 @@ def test_sign_in_is_unavailable_without_a_url(monkeypatch: pytest.MonkeyPatch, a
 
 
 def test_an_unknown_sign_in_method_denies_access(monkeypatch: pytest.MonkeyPatch, api: FakeApi) -> None:
-    run_app(monkeypatch, {}, UI_SIGN_IN="saml")
+    test = run_app(monkeypatch, {}, UI_SIGN_IN="saml")
 
+    assert [title.value for title in test.title] == ["Sign in to continue"]
     assert api.calls == []
 
 

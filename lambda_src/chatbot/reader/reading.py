@@ -37,7 +37,14 @@ def read(task: ReadTask) -> ReadResult:
                 return _result(document)
         except UnreadableFileError as error:
             logger.info("document not read", code=error.code)
+            if error.code == "too_many_pages" and not _has_pages(task.content):
+                return ReadResult(problem=_TOO_LONG, reason="too_long")
             return ReadResult(problem=error.message, reason=error.code)
+
+
+def _has_pages(content: bytes) -> bool:
+    """Whether the file is a PDF or a presentation. The names in a ZIP file are not compressed."""
+    return b"%PDF-" in content[:1024] or b"ppt/presentation.xml" in content
 
 
 def _extension(name: str) -> str:

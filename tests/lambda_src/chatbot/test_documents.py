@@ -95,6 +95,12 @@ def without_message(detail: dict[str, Any]) -> dict[str, Any]:
             r"body.documents\[1\]: “a.pdf”: It is protected by a password.",
             [{"path": "body.documents[1]", "reason": "encrypted"}],
         ),
+        (
+            [RULES, Document("a\u202etxt.exe", b"a")],
+            InvalidRequest,
+            r"body.documents\[1\].name: must not contain control characters",
+            [{"path": "body.documents[1].name"}],
+        ),
         ([Document("a.txt", b"0" * (4 * 1024**2 + 1))], TooLarge, "exceed 4 MB in total", []),
         (
             [RULES, Document("Long.txt", b"word " * 40_000)],
@@ -229,6 +235,25 @@ def test_kept_documents_count_with_new_ones() -> None:
 
     with pytest.raises(InvalidRequest, match=r"body.documents: at most 3"):
         ask(world, conversation, OFFER, replaces=first, keep_documents=True)
+
+
+def test_the_name_of_a_document_is_one_line() -> None:
+    world = World()
+    conversation = world.create(title="a")
+
+    ask(world, conversation, Document("Rules\u2028 of\u00a0 2026.txt", b"Vacation is 30 days."))
+
+    assert [each.name for each in listed(world, conversation)[0].documents] == ["Rules of 2026.txt"]
+
+
+def test_kept_documents_are_not_too_long_with_new_ones() -> None:
+    world = World()
+    conversation = world.create(title="a")
+    half = Document("Half.txt", b"word " * 25_000)
+    first = ask(world, conversation, half).message.id
+
+    with pytest.raises(TooLarge, match="all of the message together"):
+        ask(world, conversation, half, replaces=first, keep_documents=True)
 
 
 def test_a_document_that_no_longer_exists_has_a_placeholder() -> None:

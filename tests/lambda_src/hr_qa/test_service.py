@@ -105,7 +105,7 @@ def test_an_invalid_document_is_refused(changes: dict[str, Any]) -> None:
         msgspec.convert({"name": "a", "contentType": "application/pdf", **changes}, CreateDocument)
 
 
-@pytest.mark.parametrize("name", ["a\nb", "a\n", "\x00a", "a\x7f"])
+@pytest.mark.parametrize("name", ["a\nb", "a\n", "\x00a", "a\x7f", "a\x85", "a\u202egpj.exe"])
 def test_a_name_with_control_characters_is_refused(world: World, name: str) -> None:
     body = CreateDocument(name=name, content_type="application/pdf")
     with pytest.raises(InvalidRequest, match=r"body\.name: must not contain control characters"):

@@ -93,6 +93,13 @@ def test_what_is_not_read_has_a_reason(name: str, content: bytes, reason: str, p
     assert "text" not in result
 
 
+def test_a_text_has_no_pages_that_are_too_many() -> None:
+    result = read("a.txt", b"A rule of ten words is in this line.\n\n" * 100_000)
+
+    assert result["reason"] == "too_long"
+    assert "pages" not in result["problem"]
+
+
 def test_a_file_that_is_made_to_take_long_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     # Shorter than the real limits, to save time.
     monkeypatch.setattr(reading, "LIMITS", msgspec.structs.replace(reading.LIMITS, document_seconds=1))
