@@ -71,6 +71,16 @@ EXTRA_STAGES: dict[str, dict[str, Any]] = {
         "imageGeneration": {"retentionDays": 30},
         "summarization": {"retentionDays": 30},
         "reservedConcurrency": {"chatbot": 20},
+        # People sign in to the web UI at the pool; its URL is not known yet.
+        "ui": {
+            "type": "express",
+            "image": "111122223333.dkr.ecr.us-west-2.amazonaws.com/pages:1",
+            "signIn": {
+                "issuer": "https://cognito-idp.us-west-2.amazonaws.com/us-west-2_a",
+                "clientId": "web-ui",
+                "clientSecretArn": "arn:aws:secretsmanager:us-west-2:111122223333:secret:web-ui-AbCdEf",
+            },
+        },
     },
     "classic": {
         "region": "us-west-2",

@@ -197,6 +197,14 @@ def test_people_call_with_their_own_tokens_and_the_task_cannot_call(people: Temp
     assert environment(people)["UI_API_TOKEN"] == "id"
 
 
+def test_people_of_a_user_pool_need_no_second_address(assembly_of: Assemble) -> None:
+    template = assembly_of("shared").template(UI)
+    (arns,) = granted(template, "TaskRoleArn").values()
+
+    assert arns
+    assert all(arn.endswith("/url") for arn in arns)
+
+
 def test_people_sign_in_at_the_stages_provider(people: Template) -> None:
     container = people.only(SERVICE)["PrimaryContainer"]
     (secret,) = people.resources("AWS::SecretsManager::Secret")
