@@ -156,7 +156,7 @@ def _head(item: Item, facts: Sequence[str]) -> None:
     status = item["status"]
     st.html(f'<p class="source" dir="auto">{html.escape(item["name"])}</p>')
     components.badge(
-        _BADGES[status],
+        "warn" if item.get("rowsRejected") else _BADGES[status],
         t(f"credit_risk.batch_{status}"),
         " · ".join([*facts, components.local_time(item["createdAt"])]),
     )

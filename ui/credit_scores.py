@@ -44,6 +44,7 @@ def view() -> None:
     fields.outcome(request, (SCORER,))
     if request.response:
         with st.container(border=True, key="credit-score"):
+            _sample(request.response)
             _score(request.response)
             _points(request.response)
             _model_line(request.response)
@@ -229,10 +230,13 @@ def _points_table(score: Mapping[str, Any]) -> tuple[list[str], list[list[Cell]]
     return [t(f"credit_risk.{column}") for column in columns], rows
 
 
+def _sample(score: Mapping[str, Any]) -> None:
+    if score["model"].get("sample"):
+        components.badge("warn", t("credit_risk.sample"), t("credit_risk.sample_note"))
+
+
 def _model_line(score: Mapping[str, Any]) -> None:
     model = score["model"]
-    if model.get("sample"):
-        components.badge("warn", t("credit_risk.sample"), t("credit_risk.sample_note"))
     facts = [model["name"], model["version"], components.local_time(score["createdAt"])]
     st.html(f'<p class="usage">{" · ".join(html.escape(fact) for fact in facts)}</p>')
 
@@ -282,6 +286,7 @@ def _details(score_id: str) -> None:
         fields.failure_box(failure, f"score {score_id}", (SCORER, AUDITOR))
         return
     _reviews(score)
+    _sample(score)
     _score(score)
     columns, rows = _points_table(score)
     components.table(t("credit_risk.points_chart"), columns, rows, texts=2, titled=True)
@@ -299,6 +304,10 @@ def _details(score_id: str) -> None:
 
 
 def _review_form(request: ApiRequest, score_id: str) -> None:
+    if request.response:
+        # It cannot be changed.
+        st.success(t("credit_risk.review_saved"), icon=":material/check:")
+        return
     form = Fields()
     with st.form(f"credit review {score_id}"):
         st.markdown(f"**{t('credit_risk.review')}**")
@@ -316,8 +325,6 @@ def _review_form(request: ApiRequest, score_id: str) -> None:
     problem = form.problem or (None if reason else t("credit_risk.no_reason"))
     request.run(body, t("credit_risk.saving"), problem)
     fields.outcome(request, (SCORER,))
-    if request.response:
-        st.success(t("credit_risk.review_saved"), icon=":material/check:")
 
 
 def _reviews(score: Mapping[str, Any]) -> None:

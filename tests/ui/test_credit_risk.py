@@ -134,6 +134,8 @@ def test_a_person_overturns_a_recommendation_with_the_keyboard(
     page.keyboard.press("Enter")
     page.get_by_text("The review is saved.").wait_for()
     session.wait_until_idle()
+    assert page.get_by_label("Reason").count() == 0
+    session.wait_until_idle()
     (call,) = api.posts(f"/scores/{credit.scores[0]['id']}/reviews")
     assert call.body == {"outcome": "overturned", "reason": HOSTILE}
     assert page.locator("blockquote").get_by_text(HOSTILE, exact=True).is_visible()

@@ -155,9 +155,9 @@ def test_a_double_click_uploads_a_file_once(new_session: Callable[..., BrowserSe
     assert page.get_by_text("Choose a file first.").count() == 0
 
 
-def test_only_pdf_files_are_uploaded(new_session: Callable[..., BrowserSession], hr: HrQa) -> None:
+def test_only_files_that_can_be_read_are_uploaded(new_session: Callable[..., BrowserSession], hr: HrQa) -> None:
     page = new_session().open(PATH)
-    files = {"letter.pdf": b"Hello", "Handbook.pdf": HANDBOOK.read_bytes()}
+    files = {"letter.pdf": b"Hello", "nothing.txt": b"", "Handbook.pdf": HANDBOOK.read_bytes()}
     page.locator("input[type=file]").set_input_files(
         [{"name": name, "mimeType": "application/pdf", "buffer": content} for name, content in files.items()]
     )
@@ -166,6 +166,7 @@ def test_only_pdf_files_are_uploaded(new_session: Callable[..., BrowserSession],
     page.get_by_text("Ready", exact=True).wait_for()
     # The warning is still there after the other file's status changed.
     assert page.get_by_text("The file isn't a PDF, Word").is_visible()
+    assert page.get_by_text("The file is empty").is_visible()
     assert [document["name"] for document in hr.documents] == ["Handbook.pdf"]
 
 
@@ -239,9 +240,11 @@ def test_every_status_has_a_text(app: Callable[..., AppTest], hr: HrQa, status: 
     page = app("hr_qa")
     texts = {
         "awaitingUpload": "Waiting for its file", "processing": "Processing", "ready": "Ready",
-        "failed": "Failed", "deleting": "Deleting",
+        "failed": "Failed", "deleting": "Deleting: takes a few minutes",
     }  # fmt: skip
     assert any(f">{texts[status]}</span>" in text for text in html(page))
+    # What is being deleted can't be deleted.
+    assert [button.label for button in page.button].count("Delete") == (status != "deleting")
 
 
 def test_the_list_has_more_documents_on_demand(app: Callable[..., AppTest], hr: HrQa) -> None:

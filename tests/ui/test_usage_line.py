@@ -33,7 +33,7 @@ def test_what_was_used_is_in_sight_and_leads_to_its_page(
     if _line(page).count() == 0:
         page = session.open("embeddings")
 
-    assert _line(page).inner_text().endswith("Today: USD 0.25 · 45\N{NO-BREAK SPACE}% of the budget")
+    assert _line(page).inner_text().endswith("Today: USD 0.25 · 45\N{NO-BREAK SPACE}% of your requests")
     _line(page).click()
     page.get_by_role("heading", level=1, name="Usage").wait_for()
 

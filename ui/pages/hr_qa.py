@@ -295,7 +295,7 @@ def _documents(documents: list[dict[str, Any]], more: bool, space: str, *, writa
                 else:
                     _status(document)
             # A document with a source is deleted there.
-            if not writable or "source" in document:
+            if not writable or "source" in document or document["status"] == "deleting":
                 continue
             with right:
                 components.name_buttons(document["name"])
@@ -446,6 +446,9 @@ def _upload_files(files: Sequence[tuple[str, bytes]], space: str, documents: Seq
     )
     st.session_state["hr.problems"] = problems
     for name, content in files:
+        if not content:
+            problems.append((name, "documents.failed_empty"))
+            continue
         if _content_type(name) == _PDF and b"%PDF-" not in content[:_HEADER_BYTES]:
             problems.append((name, "documents.failed_unsupported_type"))
             continue

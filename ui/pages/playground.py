@@ -317,9 +317,16 @@ def _result(item: Mapping[str, Any], model: Model | None) -> None:
     )
     st.html(f'<p class="usage">{html.escape(_time_and_cost(item, model))}</p>')
     components.usage_line(item)
-    parameters = ", ".join(f"{name} {_parameter_text(value)}" for name, value in item["parameters"].items())
+    parameters = ", ".join(
+        f"{_parameter_name(name)} {_parameter_text(value)}" for name, value in item["parameters"].items()
+    )
     if parameters:
         st.html(f'<p class="usage">{html.escape(t("playground.parameters_used", values=parameters))}</p>')
+
+
+def _parameter_name(parameter: str) -> str:
+    key = f"playground.{parameter}"
+    return t(key) if key in translations() else parameter
 
 
 def _parameter_text(value: Any) -> str:

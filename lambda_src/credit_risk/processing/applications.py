@@ -73,10 +73,11 @@ def convert(fields: dict[str, str], row_type: type[_Type]) -> _Type:
         message, _, path = str(error).partition(" - at `$.")
         if message.startswith("Object missing required field"):
             raise RowError(message.split("`")[1], "is missing") from None
-        raise RowError(path.removesuffix("`"), _reason(message)) from None
+        name = path.removesuffix("`")
+        raise RowError(name, _reason(message, name)) from None
 
 
-def _reason(message: str) -> str:
+def _reason(message: str, name: str) -> str:
     """msgspec's message in the words of a spreadsheet, which has no types."""
     if bound := _BOUND.match(message):
         return f"must be at {'least' if bound[1] == '>=' else 'most'} {float(bound[2]):,.12g}"
@@ -84,4 +85,6 @@ def _reason(message: str) -> str:
         return "must be a whole number"
     if "`float" in message or message == "Number out of range":
         return "must be a number within the limits"
+    if name in CHARACTERISTICS and (known := CHARACTERISTICS[name].known):
+        return f"must be one word, such as {', '.join(known)}"
     return "has a wrong form, a character that is not allowed, or is too long"

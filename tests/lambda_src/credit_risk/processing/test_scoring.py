@@ -101,7 +101,7 @@ def test_a_row_that_the_challenger_cannot_score_is_scored(world: BatchWorld) -> 
         ("homeOwnership", "null", "must be blank"),
         ("amount", "1e400", "must be a number within the limits"),
         ("purpose", "boat", "the model knows car, wedding, other"),
-        ("purpose", "=cmd", "has a wrong form"),
+        ("purpose", "=cmd", "must be one word, such as car, creditCard, debtConsolidation"),
         ("earliestCreditLine", "2027-01", "is after the application"),
         ("earliestCreditLine", "June 2004", "has a wrong form"),
         ("applicationDate", "2026-02-30", "there is no such day"),
