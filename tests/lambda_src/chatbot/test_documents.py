@@ -256,6 +256,24 @@ def test_kept_documents_are_not_too_long_with_new_ones() -> None:
         ask(world, conversation, half, replaces=first, keep_documents=True)
 
 
+@pytest.mark.parametrize(
+    ("earlier", "new", "path", "name"),
+    [(30_000, [5_000, 20_000], "body.replaces", "Kept.txt"), (20_000, [5_000, 30_000], "body.documents[1]", "1.txt")],
+)
+def test_the_longest_document_is_named_where_the_request_has_it(
+    earlier: int, new: list[int], path: str, name: str
+) -> None:
+    world = World()
+    conversation = world.create(title="a")
+    first = ask(world, conversation, Document("Kept.txt", b"word " * earlier)).message.id
+    added = [Document(f"{index}.txt", b"word " * words) for index, words in enumerate(new)]
+
+    with pytest.raises(TooLarge, match=f"“{name}” has") as raised:
+        ask(world, conversation, *added, replaces=first, keep_documents=True)
+
+    assert [detail["path"] for detail in raised.value.details or ()] == [path]
+
+
 def test_a_document_that_no_longer_exists_has_a_placeholder() -> None:
     world = World()
     conversation = world.create(title="a")
