@@ -7,8 +7,10 @@ import pytest
 from botocore.exceptions import ReadTimeoutError
 
 from lambda_src.chatbot import summaries
+from lambda_src.chatbot.documents import READ_SECONDS, DocumentReader
 from lambda_src.chatbot.models import Answer, Document, Message, SendMessage
 from lambda_src.chatbot.settings import ChatbotOptions
+from lambda_src.shared import aws
 from lambda_src.shared.catalog import resolve
 from lambda_src.shared.errors import ApiError, InvalidRequest, Refused, TooLarge, Unavailable
 from lambda_src.shared.photos import Photo
@@ -150,6 +152,23 @@ def test_a_reader_that_fails_makes_the_request_fail_for_now(failure: Any) -> Non
         ask(world, conversation, RULES)
 
     assert not world.model.requests
+
+
+def test_a_document_is_read_once_and_awaited_for_as_long_as_its_function_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World()
+    seconds_and_attempts = []
+
+    def client(_service: str, seconds: int, attempts: int) -> Any:
+        seconds_and_attempts.append((seconds, attempts))
+        return world.reader
+
+    monkeypatch.setattr(aws, "slow_client", client)
+
+    DocumentReader("reader").read([RULES])
+
+    ((seconds, attempts),) = seconds_and_attempts
+    assert READ_SECONDS < seconds
+    assert attempts == 1
 
 
 def test_a_repeated_request_reads_and_stores_once() -> None:
