@@ -220,6 +220,22 @@ def test_the_same_user_gets_running_work_back_after_signing_in_again() -> None:
     assert tabs.open(None, "ana") not in (left, other_window)
 
 
+def test_tabs_are_forgotten_after_a_day_of_work_and_when_there_are_many() -> None:
+    tabs = tab_state._Tabs()
+    old = tabs.open(None, "ana")
+    old.used -= tab_state._MAX_AGE_SECONDS + 1
+    assert tabs.open(old.id, "ana") is not old
+
+    first, second = (tabs.open(None, "ana") for _ in range(2))
+    for _ in range(tab_state._MAX_TABS - 3):
+        tabs.open(None, "ben")
+    assert tabs.open(first.id, "ana") is first
+    tabs.open(None, "ben")
+
+    assert tabs.open(first.id, "ana") is first
+    assert tabs.open(second.id, "ana") is not second
+
+
 def test_a_tab_is_kept_only_for_a_user_who_can_be_known_again(monkeypatch: pytest.MonkeyPatch) -> None:
     tab = tab_state._Tab("id", owner=" ")
     monkeypatch.setattr(tab_state, "_tab", lambda: tab)
