@@ -19,6 +19,8 @@ MAX_COUNT = 3
 MAX_MEGABYTES = 4
 _MAX_NAME = 200
 _PATH = "body.documents["
+# Of those that are kept from the message that is edited, or sent again.
+_EARLIER = "body.replaces"
 
 
 class Attached(NamedTuple):
@@ -59,7 +61,8 @@ def problem(
 
 def refusal(failure: Failure, documents: Sequence[Mapping[str, str]]) -> str | None:
     """Why one of the documents that were sent was not read, if that is the failure."""
-    reasons = [_reason(detail, documents) for detail in failure.details if str(detail.get("path")).startswith(_PATH)]
+    found = [each for each in failure.details if str(each.get("path")).startswith((_PATH, _EARLIER))]
+    reasons = [_reason(detail, documents) for detail in found]
     if not reasons:
         return None
     return "  \n".join([t("documents.refused"), *map(components.plain, reasons)])

@@ -110,8 +110,8 @@ class TurnPreparation:
             for document, name, text in zip(documents, screened, screened, strict=True)
         ]
 
-    def _check_documents(self, documents: list[ReadDocument], chosen: Invocation) -> None:
-        """Nothing is cut silently."""
+    def _check_documents(self, documents: list[ReadDocument], chosen: Invocation, earlier: int = 0) -> None:
+        """Nothing is cut silently. The first documents, `earlier` of them, are those of the message to replace."""
         budget = document_budget(self._settings.options, chosen.model)
         sizes = [estimate_text_tokens(document.text) for document in documents]
         if sum(sizes) <= budget:
@@ -123,7 +123,7 @@ class TurnPreparation:
             f"“{document.name}” has {len(document.text):,} characters of text, about {sizes[index]:,} tokens{others}. "
             f"The documents of a message to {chosen.model.name} may have {budget:,} tokens here. Send a part of it."
         )
-        path = f"body.documents[{index}]"
+        path = f"body.documents[{index - earlier}]" if index >= earlier else "body.replaces"
         detail = {"path": path, "message": message, "reason": "too_long", "length": sum(sizes), "limit": budget}
         raise TooLarge(f"{path}: {message}", details=[detail])
 
@@ -171,13 +171,14 @@ class TurnPreparation:
 
     def _with_earlier(self, conversation: ConversationItem, message: MessageItem, new: _NewMessage) -> _NewMessage:
         """The new message with what it has of the one that it replaces."""
-        body, documents = new.body, new.documents
+        body = new.body
+        earlier: list[ReadDocument] = []
         if body.text is None or body.keep_documents:
-            stored = self._document_store.read(conversation.id, message.documents)
-            documents = [*filter(None, stored), *documents]
+            earlier = [*filter(None, self._document_store.read(conversation.id, message.documents))]
+        documents = [*earlier, *new.documents]
         if len(documents) > MAX_DOCUMENTS:
             raise InvalidRequest.at("body.documents", f"at most {MAX_DOCUMENTS} with those of the earlier message")
-        self._check_documents(documents, new.chosen)
+        self._check_documents(documents, new.chosen, len(earlier))
         if body.text is None:
             body = self._sent_again(conversation, message, body)
             photo_blocks(body.photos, new.chosen.model)

@@ -117,7 +117,7 @@ class CorrectedReport(RequestModel):
 
     title: Title
     summary: SummaryText
-    language: Annotated[str, Meta(min_length=2, max_length=35, description="BCP 47 tag")]
+    language: Annotated[NonBlank, Meta(min_length=2, max_length=35, description="BCP 47 tag")]
     severity: Severity
     symptoms: Lines
     causes: Lines

@@ -23,6 +23,7 @@ def test_every_reason_is_translated(code: str) -> None:
         ({"path": "body.documents[1]", "reason": "encrypted"}, "scan*.pdf: The file is password-protected."),
         ({"path": "body.documents[1]", "reason": "unheard_of"}, "“scan*.pdf”: In English."),
         ({"path": "body.documents[0]", "reason": "too_long", "length": 200, "limit": 50}, "about 25 % of them"),
+        ({"path": "body.replaces", "reason": "too_long", "length": 200, "limit": 50}, "about 25 % of them"),
     ],
 )
 def test_a_refusal_names_the_document_and_what_helps(detail: dict[str, Any], text: str) -> None:

@@ -220,6 +220,32 @@ def test_the_same_user_gets_running_work_back_after_signing_in_again() -> None:
     assert tabs.open(None, "ana") not in (left, other_window)
 
 
+def test_tabs_are_forgotten_after_a_day_of_work_and_when_there_are_many() -> None:
+    tabs = tab_state._Tabs()
+    old = tabs.open(None, "ana")
+    old.used -= tab_state._MAX_AGE_SECONDS + 1
+    assert tabs.open(old.id, "ana") is not old
+
+    first, second = (tabs.open(None, "ana") for _ in range(2))
+    for _ in range(tab_state._MAX_TABS - 3):
+        tabs.open(None, "ben")
+    assert tabs.open(first.id, "ana") is first
+    tabs.open(None, "ben")
+
+    assert tabs.open(first.id, "ana") is first
+    assert tabs.open(second.id, "ana") is not second
+
+
+def test_a_tab_is_kept_only_for_a_user_who_can_be_known_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    tab = tab_state._Tab("id", owner=" ")
+    monkeypatch.setattr(tab_state, "_tab", lambda: tab)
+
+    for user, left in (({}, False), (ANA, True)):
+        monkeypatch.setattr(tab_state.st, "user", user)
+        tab_state.leave()
+        assert tab.left is left
+
+
 def test_a_copied_address_opens_nobody_elses_tab() -> None:
     tabs = tab_state._Tabs()
     of_ana = tabs.open(None, "issuer ana")
@@ -251,6 +277,22 @@ def test_without_a_valid_token_nothing_is_shown_or_requested(
 
     assert "Your sign-in has expired" in test.info[0].value
     assert api.calls == []
+
+
+def test_an_expired_sign_in_keeps_the_tab_for_the_next_one(monkeypatch: pytest.MonkeyPatch, api: FakeApi) -> None:
+    left: list[str] = []
+    monkeypatch.setenv("UI_API_TOKEN", "id")
+    monkeypatch.setattr(own_token, "current", lambda: None)
+    monkeypatch.setattr(tab_state, "leave", lambda: left.append("tab"))
+    monkeypatch.setattr(own_token.st, "login", lambda: left.append("page"))
+    claims = {"is_logged_in": True, "exp": time.time() + 600}
+
+    run_app(monkeypatch, claims, UI_SIGN_IN="oidc", UI_URL="https://ui.example")
+    assert left == ["tab"]
+
+    # With the button of a page that the API has refused the token to.
+    own_token.sign_in_again()
+    assert left == ["tab", "tab", "page"]
 
 
 def test_the_process_itself_has_no_credentials(api: FakeApi) -> None:

@@ -86,6 +86,15 @@ def test_a_signed_in_user_has_access_and_can_sign_out(monkeypatch: pytest.Monkey
     assert test.get("page_link")
 
 
+def test_a_users_name_is_no_markup(monkeypatch: pytest.MonkeyPatch, api: FakeApi) -> None:
+    claims = {"is_logged_in": True, "exp": time.time() + 600, "name": "Ana <img src=//evil.example>"}
+
+    test = run_app(monkeypatch, claims, UI_SIGN_IN="oidc", UI_URL="https://ui.example")
+
+    assert any("Ana &lt;img" in text for text in html(test))
+    assert not any("<img" in text for text in html(test))
+
+
 def test_without_required_sign_in_everyone_has_access(monkeypatch: pytest.MonkeyPatch, api: FakeApi) -> None:
     test = run_app(monkeypatch, {})
 

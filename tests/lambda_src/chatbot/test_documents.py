@@ -7,8 +7,10 @@ import pytest
 from botocore.exceptions import ReadTimeoutError
 
 from lambda_src.chatbot import summaries
+from lambda_src.chatbot.documents import READ_SECONDS, DocumentReader
 from lambda_src.chatbot.models import Answer, Document, Message, SendMessage
 from lambda_src.chatbot.settings import ChatbotOptions
+from lambda_src.shared import aws
 from lambda_src.shared.catalog import resolve
 from lambda_src.shared.errors import ApiError, InvalidRequest, Refused, TooLarge, Unavailable
 from lambda_src.shared.photos import Photo
@@ -152,6 +154,23 @@ def test_a_reader_that_fails_makes_the_request_fail_for_now(failure: Any) -> Non
     assert not world.model.requests
 
 
+def test_a_document_is_read_once_and_awaited_for_as_long_as_its_function_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World()
+    seconds_and_attempts = []
+
+    def client(_service: str, seconds: int, attempts: int) -> Any:
+        seconds_and_attempts.append((seconds, attempts))
+        return world.reader
+
+    monkeypatch.setattr(aws, "slow_client", client)
+
+    DocumentReader("reader").read([RULES])
+
+    ((seconds, attempts),) = seconds_and_attempts
+    assert seconds > READ_SECONDS
+    assert attempts == 1
+
+
 def test_a_repeated_request_reads_and_stores_once() -> None:
     world = World()
     conversation = world.create(title="a")
@@ -254,6 +273,24 @@ def test_kept_documents_are_not_too_long_with_new_ones() -> None:
 
     with pytest.raises(TooLarge, match="all of the message together"):
         ask(world, conversation, half, replaces=first, keep_documents=True)
+
+
+@pytest.mark.parametrize(
+    ("earlier", "new", "path", "name"),
+    [(30_000, [5_000, 20_000], "body.replaces", "Kept.txt"), (20_000, [5_000, 30_000], "body.documents[1]", "1.txt")],
+)
+def test_the_longest_document_is_named_where_the_request_has_it(
+    earlier: int, new: list[int], path: str, name: str
+) -> None:
+    world = World()
+    conversation = world.create(title="a")
+    first = ask(world, conversation, Document("Kept.txt", b"word " * earlier)).message.id
+    added = [Document(f"{index}.txt", b"word " * words) for index, words in enumerate(new)]
+
+    with pytest.raises(TooLarge, match=f"“{name}” has") as raised:
+        ask(world, conversation, *added, replaces=first, keep_documents=True)
+
+    assert [detail["path"] for detail in raised.value.details or ()] == [path]
 
 
 def test_a_document_that_no_longer_exists_has_a_placeholder() -> None:

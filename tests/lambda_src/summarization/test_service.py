@@ -401,9 +401,11 @@ def test_another_callers_report_is_neither_corrected_nor_listed() -> None:
     [
         {"title": " "},
         {"title": "x" * 501},
+        {"language": "\u200b \n"},
         {"severity": "bad"},
         {"symptoms": [""]},
         {"symptoms": ["x"] * 51},
+        {"symptoms": ["x" * 1_001]},
         {"location": ""},
         {"note": "unknown"},
     ],

@@ -13,7 +13,7 @@ from lambda_src.chatbot.reader.handler import handler
 from lambda_src.shared.file_types import DOCX, MARKDOWN, PDF, PPTX, TEXT
 from tests.hostile.files import KINDS
 from tests.lambda_src.document_reader.office_files import slides, word
-from tests.pdfs import text_pdf
+from tests.pdfs import Sheet, Text, text_pdf, write_pdf
 
 
 def add_slide(presentation: Any, text: str) -> None:
@@ -83,6 +83,7 @@ def test_other_types_have_no_pages(name: str, content: bytes, content_type: str,
         ("a.docx", b"PK\x03\x04 nothing", "damaged", "damaged"),
         ("a.txt", b"  \n ", "empty", "no text"),
         ("a.pdf", SCAN.read_bytes(), "without_text", "its pages are pictures"),
+        ("a.pdf", text_pdf([[]]), "without_text", "or empty"),
     ],
 )
 def test_what_is_not_read_has_a_reason(name: str, content: bytes, reason: str, problem: str) -> None:
@@ -91,6 +92,24 @@ def test_what_is_not_read_has_a_reason(name: str, content: bytes, reason: str, p
     assert result["reason"] == reason
     assert problem in result["problem"]
     assert "text" not in result
+
+
+def test_the_model_knows_which_pages_are_pictures(tmp_path: Path) -> None:
+    sheets = [Sheet((Text("Vacation is 30 days.", 72, 720),)), Sheet(picture=True)]
+
+    result = read("a.pdf", write_pdf(tmp_path / "a.pdf", sheets).read_bytes())
+
+    assert result["text"].endswith("[Page 2]\n(This page is a picture, whose text was not read.)")
+    assert (result["pages"], result["pagesWithoutText"]) == (2, 1)
+
+
+def test_a_name_is_no_path(tmp_path: Path) -> None:
+    outside = tmp_path / "rules.txt"
+
+    for name in (str(outside), "../../rules.txt", "no-folder/rules.txt"):
+        assert read(name, b"Vacation is 30 days.")["text"] == "Vacation is 30 days."
+
+    assert not outside.exists()
 
 
 def test_a_text_has_no_pages_that_are_too_many() -> None:
