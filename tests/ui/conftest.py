@@ -17,6 +17,7 @@ from streamlit.testing.v1 import AppTest
 
 from tests.ui.browser import TIMEOUT_SECONDS, BrowserSession, UsedContexts, launch
 from tests.ui.fake_api import FakeApi, services
+from ui import stage
 
 ROOT = Path(__file__).parents[2]
 
@@ -32,8 +33,9 @@ def _api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FakeApi]:
 
 @pytest.fixture
 def api(_api: FakeApi) -> FakeApi:
-    """The fake APIs, reset."""
+    """The fake APIs, reset. Without a browser, pages run in this process, whose stage depends on the environment."""
     _api.reset()
+    stage.current.cache_clear()
     return _api
 
 
