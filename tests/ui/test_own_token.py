@@ -19,6 +19,7 @@ from tests.ui.fake_api import FakeApi, services
 from tests.ui.fake_issuer import CLIENT_ID, CLIENT_SECRET, FakeIssuer
 from tests.ui.test_sign_in import run_app
 from ui import model_names, own_token, sign_in_settings, stage, tab_state
+from ui import session as ui_session
 from ui.client import Client, Failure, SignInExpired
 from ui.own_token import OwnToken
 from ui.pages import hr_qa
@@ -353,6 +354,32 @@ def test_each_user_calls_with_their_own_token_and_sees_only_their_own_lists(
     finally:
         ana.close()
         ben.close()
+
+
+def test_caches_of_all_sessions_have_a_key_for_each_user(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tab_state.st, "user", ANA)
+    assert ui_session.caller() == ""
+
+    monkeypatch.setenv("UI_API_TOKEN", "id")
+    of_ana = ui_session.caller()
+    monkeypatch.setattr(tab_state.st, "user", {**ANA, "sub": "ben"})
+    assert len({"", of_ana, ui_session.caller()}) == 3
+
+
+def test_a_session_calls_with_the_token_of_the_last_sign_in(monkeypatch: pytest.MonkeyPatch, api: FakeApi) -> None:
+    monkeypatch.setenv("UI_API_TOKEN", "id")
+    monkeypatch.setattr(ui_session.st, "session_state", {})
+    clients = []
+    for value in ("first", "first", "second"):
+        monkeypatch.setattr(own_token, "current", lambda value=value: OwnToken(value, expiry=9e9))
+        clients.append(ui_session.client())
+
+    assert clients[0] is clients[1] is not clients[2]
+
+    monkeypatch.setattr(own_token, "current", lambda: None)
+    with pytest.raises(Failure) as error:
+        ui_session.client()
+    assert error.value.code == "signed_out"
 
 
 class _Models:

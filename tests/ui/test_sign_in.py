@@ -15,7 +15,7 @@ from streamlit.testing.v1 import AppTest
 
 from tests.ui.app_helpers import html
 from tests.ui.fake_api import FakeApi
-from ui import sign_in, sign_in_settings
+from ui import sign_in, sign_in_settings, tab_state
 
 ROOT = Path(__file__).parents[2]
 ENVIRONMENT = {
@@ -58,6 +58,18 @@ def test_without_sign_in_nothing_is_shown_or_requested(
     assert [button.label for button in test.button] == ["Sign in"]
     assert [*test.caption, *test.subheader, *test.text_area] == []
     assert api.calls == []
+
+
+def test_visitors_without_sign_in_take_no_tabs_of_others(monkeypatch: pytest.MonkeyPatch, api: FakeApi) -> None:
+    tabs = tab_state._Tabs()
+    monkeypatch.setattr(tab_state, "_tabs", lambda: tabs)
+    of_ana = tabs.open(None, "ana")
+
+    run_app(monkeypatch, {}, UI_SIGN_IN="oidc", UI_URL="https://ui.example")
+    assert [*tabs._tabs.values()] == [of_ana]
+
+    run_app(monkeypatch, {"is_logged_in": True, "exp": time.time() + 600})
+    assert len(tabs._tabs) == 2
 
 
 def test_sign_in_is_unavailable_without_a_url(monkeypatch: pytest.MonkeyPatch, api: FakeApi) -> None:

@@ -32,7 +32,6 @@ def _language_switch() -> None:
 def main() -> None:
     """One run of the script."""
     _language_switch()
-    tab_state.keep()
     st.set_page_config(page_title="Bedrock endpoints", page_icon=str(FOLDER / "images" / "icon.svg"), layout="wide")
     page_script.add()
     st.logo(str(FOLDER / "images" / "logo.svg"), icon_image=str(FOLDER / "images" / "icon.svg"), size="large")
@@ -40,6 +39,8 @@ def main() -> None:
         # Without it, Streamlit reports the URL of every page as unknown before sign-in.
         st.navigation(list(pages().values()), position="hidden")
         return
+    # Not before: there is room for some tabs only, and visitors without sign-in would take it.
+    tab_state.keep()
     by_use_case = pages()
     st.session_state["pages"] = by_use_case
     selected = st.navigation(list(by_use_case.values()))

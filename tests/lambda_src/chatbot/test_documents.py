@@ -139,6 +139,16 @@ def test_photos_and_documents_share_their_limit() -> None:
     assert not world.reader.names
 
 
+def test_photos_that_the_model_does_not_take_are_refused_before_documents_are_read() -> None:
+    world = World()
+    conversation = world.create(title="a", model="us.amazon.nova-micro-v1:0")
+
+    with pytest.raises(InvalidRequest, match="takes no photos"):
+        ask(world, conversation, RULES, photos=[Photo("image/png", png())])
+
+    assert not world.reader.names
+
+
 @pytest.mark.parametrize(
     "failure",
     [client_error("TooManyRequestsException"), ReadTimeoutError(endpoint_url="https://lambda"), "Unhandled"],
@@ -315,6 +325,17 @@ def test_a_document_does_not_push_the_talk_about_it_out_of_the_window() -> None:
 
     assert world.conversation(conversation).summary is None
     assert "Name: Rules.txt" in texts(world.model.requests[-1]["messages"][0])[0]
+
+
+def test_documents_that_are_too_long_for_the_window_together_are_summarized() -> None:
+    world = World(window_tokens=500, document_tokens=2_000)
+    conversation = world.create(title="a")
+    for number in range(2):
+        ask(world, conversation, Document(f"{number}.txt", b"word " * 1_200))
+    world.model.queue.append(converse_answer("One word, many times."))
+    world.run()
+
+    assert world.conversation(conversation).summary == "One word, many times."
 
 
 def test_a_summary_is_made_from_the_document_too() -> None:

@@ -26,6 +26,7 @@ SCAN = SAMPLES / "tts_veterans_resources_scanned.pdf"
 OFFER = word(lambda document: document.add_paragraph("The pump costs 90 euros."))
 LETTER = "As férias são de trinta dias, não de vinte, e podem ser divididas em três períodos."
 SLIDES = slides(lambda presentation: add_slide(presentation, "They pump water."))
+TWO_SLIDES = slides(lambda presentation: [add_slide(presentation, text) for text in ("One.", "Two.")])
 # Minutes of CPU time in a few kilobytes.
 HEAVY = "many_pages_of_one_heavy_stream"
 # Of the function's handler and of the process in which it reads.
@@ -117,6 +118,16 @@ def test_a_text_has_no_pages_that_are_too_many() -> None:
 
     assert result["reason"] == "too_long"
     assert "pages" not in result["problem"]
+
+
+@pytest.mark.parametrize(("name", "content"), [("a.pdf", text_pdf([["One."], ["Two."]])), ("a.pptx", TWO_SLIDES)])
+def test_pages_that_people_see_may_be_too_many(monkeypatch: pytest.MonkeyPatch, name: str, content: bytes) -> None:
+    monkeypatch.setattr(reading, "MAX_PAGES", 1)
+
+    result = read(name, content)
+
+    assert result["reason"] == "too_many_pages"
+    assert "2 pages, at most 1" in result["problem"]
 
 
 def test_a_file_that_is_made_to_take_long_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
