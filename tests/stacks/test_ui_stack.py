@@ -149,6 +149,8 @@ def test_users_sign_in_with_the_authorization_code_flow(ui: Template) -> None:
     assert client["ExplicitAuthFlows"] == ["ALLOW_REFRESH_TOKEN_AUTH"]
     assert client["CallbackURLs"] == ["https://be-0123.ecs.us-west-2.on.aws/oauth2callback"]
     assert client["IdTokenValidity"] == 8 * 60
+    # The page does not tell whether there is a user of a name.
+    assert client["PreventUserExistenceErrors"] == "ENABLED"
     assert environment(ui)["UI_URL"] == "https://be-0123.ecs.us-west-2.on.aws"
     assert ui.only("AWS::Cognito::UserPoolDomain")["Domain"] == "example-pages"
 

@@ -11,8 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from lambda_src.document_reader import office
 from lambda_src.document_reader.errors import UnreadableFileError
 from lambda_src.document_reader.isolated_reader import open_isolated
+from lambda_src.document_reader.office import open_container
 from lambda_src.shared.file_types import DOCX, PDF
 from tests.lambda_src.document_reader.office_files import changed, container, word, word_body
 from tests.pdfs import text_pdf
@@ -90,6 +92,22 @@ def test_hostile_office_files_are_refused(tmp_path: Path, make: Callable[[], byt
     refused = error(tmp_path, make())
     assert refused.code in code
     assert "upload" in refused.message
+
+
+def test_the_parts_of_a_file_are_limited_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "document.docx"
+    path.write_bytes(word_body(PARAGRAPH.format("x" * 6_000), styles="", footnotes=PARAGRAPH.format("y" * 6_000)))
+
+    for limit, readable in ((20_000, True), (8_000, False)):
+        monkeypatch.setattr(office, "_MAX_READ_BYTES", limit)
+        with open_container(path) as parts:
+            parts.part("word/document.xml")
+            if readable:
+                parts.part("word/footnotes.xml")
+                continue
+            with pytest.raises(UnreadableFileError) as raised:
+                parts.part("word/footnotes.xml")
+            assert raised.value.code == "too_complex"
 
 
 def test_a_size_that_is_a_lie_is_damage(tmp_path: Path) -> None:
