@@ -9,13 +9,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lambda_src.shared.bedrock import Bedrock
-from lambda_src.shared.errors import Conflict, InvalidRequest, ModelFailed, NotFound, TooLarge, Unavailable
+from lambda_src.shared.context import Deadline
+from lambda_src.shared.errors import (
+    Conflict,
+    DeadlineExceeded,
+    InvalidRequest,
+    ModelFailed,
+    NotFound,
+    TooLarge,
+    Unavailable,
+)
 from lambda_src.shared.photos import MAX_PHOTO_BYTES, Photo
 from lambda_src.shared.schemas import ListQuery
 from lambda_src.summarization.models import CorrectSummary, CreateSummary
 from lambda_src.summarization.photo_store import PhotoStore
-from lambda_src.summarization.routes import MAX_CORRECTION_BYTES
-from lambda_src.summarization.service import SummaryService, fit_lines
+from lambda_src.summarization.routes import MAX_CORRECTION_BYTES, ROUTES
+from lambda_src.summarization.service import SAVE_SECONDS, SummaryService, fit_lines
 from lambda_src.summarization.store import MAX_VERSIONS, SummaryStore
 from tests.fakes import (
     CALLER,
@@ -265,6 +274,34 @@ def test_a_report_that_cannot_be_stored_leaves_no_photos() -> None:
     assert (stored(setup.table), setup.bucket.objects) == ({}, {})
 
 
+def test_a_report_whose_write_seems_to_fail_is_deleted_with_its_photos() -> None:
+    setup = Setup(answer())
+    put = setup.table.put_item
+
+    def lose_the_response(**request: Any) -> None:
+        put(**request)
+        raise client_error("InternalServerError")
+
+    setup.table.put_item = lose_the_response  # type: ignore[method-assign, assignment]
+    with pytest.raises(Unavailable):
+        setup.create(photos=[photo()])
+    assert (stored(setup.table), setup.bucket.objects) == ({}, {})
+
+
+def test_photos_are_not_stored_without_time_for_their_report() -> None:
+    setup = Setup(answer())
+    late = context()
+
+    def answer_late(**request: Any) -> Any:
+        late.deadline = Deadline(SAVE_SECONDS / 2)
+        return answer()
+
+    setup.model.converse = answer_late  # type: ignore[method-assign]
+    with pytest.raises(DeadlineExceeded):
+        setup.service.create_summary(late, body=CreateSummary(photos=[photo()]))
+    assert (stored(setup.table), setup.bucket.objects) == ({}, {})
+
+
 def test_a_report_from_before_photos_and_versions() -> None:
     setup = Setup()
     id = "0190a000-0000-7000-8000-000000000000"
@@ -421,6 +458,12 @@ def test_the_largest_correction_fits_an_item() -> None:
     lines = ["é" * 900] * 50
     setup.correct(created.id, parts=lines)
     assert len(setup.table.items[f"summary#{CALLER}", created.id]["record"]["B"]) < MAX_CORRECTION_BYTES
+
+
+def test_all_versions_fit_a_response() -> None:
+    (route,) = [route for route in ROUTES if route.operation == "correct_summary"]
+    # Inert texts may have twice the length, and Lambda takes 6 MB.
+    assert 2 * MAX_VERSIONS * route.max_body_bytes < 6_000_000
 
 
 def test_corrected_texts_are_inert() -> None:
