@@ -76,6 +76,9 @@ def test_the_archive_has_everything_of_the_caller_and_nothing_of_others() -> Non
     document = next(texts[name] for name in names if name.startswith("chatbot") and name.endswith(".txt"))
     assert document.decode() == f"Rules of {MINE}"
     assert conversation["messages"][0]["documents"][0]["name"] == f"Rules {MINE}"
+    versions = json.loads(next(texts[name] for name in names if name.endswith("/versions.json")))
+    assert [version["version"] for version in versions] == [2, 1]
+    assert versions[0]["report"]["title"] == f"Corrected {MINE}" != versions[1]["report"]["title"]
     manifest = json.loads(texts["manifest.json"])
     assert manifest["useCases"]["hr-qa"] == {"documents": 2, "files": 1, "questions": 2}
     # The stage is unchanged, and the files that the archive was made of are gone.
