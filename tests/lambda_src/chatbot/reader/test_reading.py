@@ -74,6 +74,7 @@ def test_other_types_have_no_pages(name: str, content: bytes, content_type: str,
         ("a.pdf", b"", "empty", "The file is empty."),
         ("a.exe", b"MZ\0\0\0\0", "unsupported_type", "of no type that is read"),
         ("a.pdf", b"<html>Not found</html>", "unsupported_type", "has the name of a PDF"),
+        ("a.txt", b"word " * 100 + b"\0", "unsupported_type", "of no type that is read"),
         ("a.pdf", b"%PDF-1.7 and no more", "damaged", "damaged or incomplete"),
         (
             "a.doc",
