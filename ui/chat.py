@@ -52,6 +52,8 @@ class PendingMessage:
     problem: str | None = None
     """What the user has to correct before the message can be sent."""
     failure: Failure | None = None
+    sent_documents: list[dict[str, str]] = field(default_factory=list)
+    """The documents when it failed: the user may have removed some since."""
     attempt: str = field(default_factory=lambda: secrets.token_hex(8))
     replaces: str | None = None
     """The id of an earlier message that this one replaces, with all after it."""
@@ -87,6 +89,7 @@ class PendingMessage:
     def failed(self, failure: Failure) -> None:
         """Keeps the message, with the user's text, to be sent again."""
         self.running, self.failure, self.call, self.stopped_text = False, failure, None, None
+        self.sent_documents = [*self.documents]
         if failure.code == "idempotency_key_reused":
             self.attempt = secrets.token_hex(8)
 

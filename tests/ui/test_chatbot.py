@@ -613,6 +613,9 @@ def test_documents_are_sent_shown_and_kept(new_session: Callable[..., BrowserSes
     assert session.accessibility_violations() == []
     page.get_by_role("button", name="Remove scan.pdf").click()
     page.get_by_role("button", name="Remove scan.pdf").wait_for(state="detached")
+    session.wait_until_idle()
+    # It is still the one that was refused.
+    assert page.get_by_text("scan.pdf: The file is password-protected.").is_visible()
     page.get_by_role("button", name="Try again").click()
     page.get_by_text("Echo: How many days?").wait_for()
     session.wait_until_idle()

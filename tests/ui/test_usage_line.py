@@ -30,8 +30,7 @@ def test_what_was_used_is_in_sight_and_leads_to_its_page(
     session = new_session()
     page = session.open("embeddings")
     # A run of a page doesn't wait for it for long.
-    while _line(page).count() == 0:
-        page = session.open("embeddings")
+    session.wait_for(lambda: _line(page).count() > 0 or _line(session.open("embeddings")).count() > 0)
 
     assert _line(page).inner_text().endswith("Today: USD 0.25 · 45\N{NO-BREAK SPACE}% of your requests")
     _line(page).click()

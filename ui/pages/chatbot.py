@@ -351,7 +351,7 @@ def _unsent(conversation_id: str, message: PendingMessage) -> None:
         message.text = text or ""
         _removable_photos(message)
         _removable_documents(message)
-        refusal = documents.refusal(message.failure, message.documents) if message.failure else None
+        refusal = documents.refusal(message.failure, message.sent_documents) if message.failure else None
         if message.problem:
             st.warning(message.problem, icon=":material/edit:")
         elif refusal:
