@@ -213,8 +213,8 @@ def _around(similarity: Vectors, sentences: list[Sentence]) -> Vectors:
 
 def _shared(numbered: Numbered, names: set[str]) -> Vectors:
     """For each sentence, the share of the question's words in it, weighted by the words' rarity."""
-    stems = [set(_stems(sentence.text)) for sentence in numbered.sentences]
-    question_stems = list(dict.fromkeys(_stems(_without_names(numbered.question, names))))
+    stems = [set(content_stems(sentence.text)) for sentence in numbered.sentences]
+    question_stems = list(dict.fromkeys(content_stems(_without_names(numbered.question, names))))
     counts = Counter(stem for sentence_stems in stems for stem in sentence_stems)
     weights = {stem: float(np.log((len(stems) + 1) / (counts[stem] + 0.5))) for stem in question_stems}
     total = sum(weights.values()) or 1.0
@@ -266,7 +266,7 @@ def _words(text: str) -> list[str]:
     return re.findall(r"[^\W_]+", _folded(text))
 
 
-def _stems(text: str) -> list[str]:
+def content_stems(text: str) -> list[str]:
     """Words without stop words, cut to five letters: `vacations` matches `vacation`, `férias` matches `ferias`."""
     words = [word for word in _words(text) if not _STOP_WORD.fullmatch(word) and (len(word) > 1 or word.isdigit())]
     return [word if word.isdigit() else word[:5] for word in words]

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from dev.local.models.following import complete
+from dev.local.models.following import complete, is_complete
 from lambda_src.hr_qa.models import Turn
 from lambda_src.hr_qa.rewriting import Rewritten, rewrite
 from lambda_src.shared.bedrock import Bedrock
@@ -49,3 +49,36 @@ def test_the_question_before_is_put_in_front(history: list[Turn], completed: str
 )
 def test_other_requests_are_not_completed(schema: dict[str, Any], text: str) -> None:
     assert complete(schema, text) is None
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "And for fathers?",
+        "Who pays?",
+        "Is it paid?",
+        "Does this apply to interns?",
+        "What about people who work part-time in the factory?",
+        "Isso vale para estagiários?",
+        "Até quando?",
+        "¿Y para los padres?",
+        "¿Necesito un certificado para eso?",
+    ],
+)
+def test_a_question_that_needs_the_one_before_is_a_follow_up(question: str) -> None:
+    assert not is_complete(question)
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "What is the dress code?",
+        "How many days of vacation do I have?",
+        "I took 4 weeks in the spring, how many of these weeks of paid parental leave are left for me?",
+        "Posso vender uma parte das minhas férias?",
+        "¿Cuántos días de vacaciones tengo?",
+    ],
+)
+def test_a_question_on_a_new_subject_stays_as_it_is(question: str) -> None:
+    text = sent(question, HISTORY)
+    assert complete(schema_of(Rewritten), text) == {"question": question, "queries": []}
