@@ -74,14 +74,19 @@ def history() -> list[dict[str, str]]:
     ]
 
 
+def forget_topic(request: ApiRequest) -> None:
+    """The next question stands alone."""
+    topic().clear()
+    request.replace_response(None)
+
+
 def new_topic_button(request: ApiRequest) -> None:
-    """Forgets the answers, so that the next question stands alone."""
-
-    def forget() -> None:
-        topic().clear()
-        request.replace_response(None)
-
-    st.button(t("hr_qa.new_topic"), icon=":material/refresh:", on_click=forget, disabled=request.running)
+    """Forgets the answers. Says how they are used until then."""
+    st.caption(t("hr_qa.topic_note"))
+    st.button(
+        t("hr_qa.new_topic"), icon=":material/refresh:", on_click=forget_topic, args=(request,),
+        disabled=request.running,
+    )  # fmt: skip
 
 
 def rating(turn: Turn) -> None:

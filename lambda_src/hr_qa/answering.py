@@ -14,7 +14,7 @@ from msgspec import UNSET
 
 from lambda_src.hr_qa.chunk import by_page, column_names, labeled_row, section_of
 from lambda_src.hr_qa.figures import figures, spelled_figures
-from lambda_src.hr_qa.models import Citation, Claim, ContentType, Draft
+from lambda_src.hr_qa.models import Citation, Claim, ContentType, Draft, Statement
 from lambda_src.hr_qa.ranking import Hit
 from lambda_src.shared.fences import escape_tags
 from lambda_src.shared.file_types import PDF
@@ -38,12 +38,20 @@ Plain text only: no links, no markup."""
 _LANGUAGES = {"en": "English", "pt": "Portuguese", "es": "Spanish", "fr": "French", "de": "German"}
 
 
+# Where a sentence is: document, ordinal of the chunk, offset in its text.
+SentenceKey = tuple[str, int, int]
+
+
 class Sentence(msgspec.Struct, frozen=True):
     """A sentence of a chunk, by its offsets in the chunk's text."""
 
     chunk: Hit
     start: int
     end: int
+
+    @property
+    def key(self) -> SentenceKey:
+        return self.chunk.document, self.chunk.ordinal, self.start
 
     @property
     def text(self) -> str:
@@ -62,13 +70,22 @@ class Sources(msgspec.Struct, frozen=True):
     text: str
 
 
-class VerifiedAnswer(msgspec.Struct, frozen=True):
-    """The supported part of a draft: its text, the sentences that support it, and how many statements were dropped."""
+class SupportedStatement(msgspec.Struct, frozen=True):
+    """A statement of an answer, and the sentences that support it."""
 
     text: str
     sentences: tuple[Sentence, ...]
-    claims: int
+
+
+class VerifiedAnswer(msgspec.Struct, frozen=True):
+    """The supported statements of a draft, and how many were dropped."""
+
+    statements: tuple[SupportedStatement, ...]
     dropped: int
+
+    @property
+    def text(self) -> str:
+        return " ".join(statement.text for statement in self.statements)
 
 
 def build_context(chunks: Sequence[Hit], names: Mapping[str, str]) -> Sources:
@@ -124,39 +141,52 @@ def language_instruction(language: str | None) -> str | None:
 
 def verify_draft(draft: Draft, sources: Sources, question: str) -> VerifiedAnswer:
     """Keeps the statements that are supported by sentences of the sources."""
-    supported: list[str] = []
-    cited: dict[tuple[str, int, int], Sentence] = {}
+    supported = []
     for claim in draft.claims if draft.answered else []:
         numbers = [number for number in claim.sentences if 0 < number <= len(sources.sentences)]
-        sentences = [sources.sentences[number - 1] for number in numbers]
+        sentences = tuple(sources.sentences[number - 1] for number in numbers)
         text = inert_text(" ".join(claim.text.split()))
         if text and sentences and _figures_supported(claim, sentences, question):
-            supported.append(text)
-            for sentence in sentences:
-                cited.setdefault((sentence.chunk.document, sentence.chunk.ordinal, sentence.start), sentence)
-    dropped = len(draft.claims) - len(supported)
-    return VerifiedAnswer(" ".join(supported), tuple(cited.values()), len(draft.claims), dropped)
+            supported.append(SupportedStatement(text, sentences))
+    return VerifiedAnswer(tuple(supported), len(draft.claims) - len(supported))
 
 
-def citations(
-    sentences: Sequence[Sentence], names: Mapping[str, str], types: Mapping[str, str] | None = None
-) -> list[Citation]:
-    """A citation for each sentence, and for the names of the columns of each table row.
+def cite(
+    answer: VerifiedAnswer, names: Mapping[str, str], types: Mapping[str, str] | None = None
+) -> tuple[list[Citation], list[Statement]]:
+    """A citation for each sentence and for the names of the columns of each table row, and the answer's statements with
+    the numbers of their citations.
 
     `names` and content `types` are those of the documents, PDFs by default. Consecutive sentences of a paragraph are
     quoted together. Other text may have been left out between paragraphs.
     """
+    citations: list[Citation] = []
+    numbers: dict[SentenceKey, range] = {}
+    for run in _runs(_with_heads([sentence for each in answer.statements for sentence in each.sentences])):
+        quotes = _quotes(run, names, types or {})
+        numbers |= {sentence.key: range(len(citations) + 1, len(citations) + len(quotes) + 1) for sentence in run}
+        citations += quotes
+    return citations, [
+        Statement(
+            text=each.text,
+            citations=sorted({number for each in _with_heads(each.sentences) for number in numbers[each.key]}),
+        )
+        for each in answer.statements
+    ]
+
+
+def _runs(sentences: Sequence[Sentence]) -> list[list[Sentence]]:
+    """The sentences that are quoted together, in the order of the statements that they support."""
+    order: dict[SentenceKey, int] = {}
+    for sentence in sentences:
+        order.setdefault(sentence.key, len(order))
     runs: list[list[Sentence]] = []
-    sentences = _with_heads(sentences)
-    for sentence in sorted(sentences, key=lambda each: (each.chunk.document, each.chunk.ordinal, each.start)):
+    for sentence in sorted({each.key: each for each in sentences}.values(), key=lambda each: each.key):
         if runs and runs[-1][-1].chunk == sentence.chunk and _continues(runs[-1][-1], sentence):
             runs[-1].append(sentence)
         else:
             runs.append([sentence])
-    # In the order of the statements that they support.
-    order = {id(sentence): number for number, sentence in enumerate(sentences)}
-    runs.sort(key=lambda run: min(order[id(sentence)] for sentence in run))
-    return [citation for run in runs for citation in _quotes(run, names, types or {})]
+    return sorted(runs, key=lambda run: min(order[sentence.key] for sentence in run))
 
 
 def _quotes(run: Sequence[Sentence], names: Mapping[str, str], types: Mapping[str, str]) -> list[Citation]:

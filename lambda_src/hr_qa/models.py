@@ -170,8 +170,17 @@ class Citation(ResponseModel, kw_only=True):
     quote: str
 
 
+class Statement(ResponseModel):
+    """A statement of an answer, with the numbers of its citations: 1 is the first of `citations`."""
+
+    text: str
+    citations: list[int]
+
+
 class Answer(ResponseModel, kw_only=True):
-    """Plain text, never markup. If not `answered`, there are no citations and `answer` says why.
+    """Plain text, never markup. If not `answered`, there are no statements or citations, and `answer` says why.
+
+    `answer` has the texts of the `statements`, separated by spaces.
 
     `id` is for feedback; a stage that records no questions gives none. `understoodAs` is the question that was answered
     where `history` completed it.
@@ -180,6 +189,7 @@ class Answer(ResponseModel, kw_only=True):
     id: str | UnsetType = UNSET
     answer: str
     answered: bool
+    statements: list[Statement]
     citations: list[Citation]
     understood_as: str | UnsetType = UNSET
     model: str | UnsetType = UNSET

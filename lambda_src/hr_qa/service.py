@@ -200,7 +200,7 @@ class QaService:
             context, chosen, lambda limited, model: self._draft(limited, model, question, body.language, sources)
         )
         answer = answering.verify_draft(draft, sources, question)
-        count(Claims=answer.claims, UnsupportedClaims=answer.dropped)
+        count(Claims=len(draft.claims), UnsupportedClaims=answer.dropped)
         fields = {
             "id": self._record(context, question, live.namespaces, answered=bool(answer.text)),
             "understood_as": inert_text(question) if body.history else UNSET,
@@ -211,12 +211,13 @@ class QaService:
             return self._unanswered(context, refusals.UNANSWERED, language, reason, **fields)
         count(Answered=1)
         self._log_payload(context, question, sources.text, answer.text)
+        types = {document.id: document.content_type for document in live.documents.values()}
+        citations, statements = answering.cite(answer, names, types)
         return Answer(
             answer=answer.text,
             answered=True,
-            citations=answering.citations(
-                answer.sentences, names, {document.id: document.content_type for document in live.documents.values()}
-            ),
+            statements=statements,
+            citations=citations,
             usage=_usage(context),
             request_id=context.request_id,
             **fields,
@@ -318,6 +319,7 @@ class QaService:
         return Answer(
             answer=texts.get(language, texts[refusals.FALLBACK]),
             answered=False,
+            statements=[],
             citations=[],
             usage=_usage(context),
             request_id=context.request_id,

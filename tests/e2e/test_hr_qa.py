@@ -98,6 +98,9 @@ def test_citations_quote_their_page(caller: Caller, rules: str) -> None:
     assert answer["answered"] is True
     assert "75" in answer["answer"]
     assert any("75 days" in citation["quote"] for citation in answer["citations"])
+    assert answer["answer"] == " ".join(statement["text"] for statement in answer["statements"])
+    numbers = {number for statement in answer["statements"] for number in statement["citations"]}
+    assert numbers == {*range(1, len(answer["citations"]) + 1)}
     for citation in answer["citations"]:
         assert (citation["documentId"], citation["document"]) == (rules, "Office rules")
         assert citation["quote"] in " ".join((PARKING, SABBATICAL)[citation["page"] - 1])
@@ -105,7 +108,7 @@ def test_citations_quote_their_page(caller: Caller, rules: str) -> None:
 
 def test_an_unrelated_question_is_not_answered(caller: Caller, rules: str) -> None:
     answer = ask(caller, UNRELATED, rules)
-    assert (answer["answered"], answer["citations"]) == (False, [])
+    assert (answer["answered"], answer["statements"], answer["citations"]) == (False, [], [])
     assert answer["answer"]
 
 

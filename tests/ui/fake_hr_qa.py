@@ -114,13 +114,14 @@ class HrQa:
             fields["id"] = f"question-{self._questions}"
         if body.history:
             fields["understoodAs"] = f"{body.history[-1].question} {body.question}"
-        if self.answers:
-            return {**fields, **self.answers.pop(0)}
+        return _with_statements({**fields, **(self.answers.pop(0) if self.answers else self._answer())})
+
+    def _answer(self) -> dict[str, Any]:
         document = next(document for document in self.documents if document["status"] == "ready")
         return {
             "answer": "You can carry over at most 240 hours of annual leave into the next leave year.",
             "answered": True, "model": "us.anthropic.claude-haiku-4-5-20251001-v1:0",
-            "citations": [self.citation(document["id"], document["name"])], **fields,
+            "citations": [self.citation(document["id"], document["name"])],
         }  # fmt: skip
 
     def give_feedback(self, id: str, body: Any) -> dict[str, Any]:
@@ -139,3 +140,10 @@ class HrQa:
     def citation(document: str, name: str, quote: str = QUOTE, page: int = QUOTE_PAGE) -> dict[str, Any]:
         citation = {"documentId": document, "document": name, "page": page, "quote": quote}
         return {"contentType": "application/pdf", **citation}
+
+
+def _with_statements(answer: dict[str, Any]) -> dict[str, Any]:
+    """By default, the answer is one statement with all citations."""
+    numbers = list(range(1, len(answer["citations"]) + 1))
+    statements = [{"text": answer["answer"], "citations": numbers}] if numbers else []
+    return {"statements": statements, **answer}

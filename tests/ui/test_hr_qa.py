@@ -376,6 +376,52 @@ def test_a_further_question_is_sent_with_the_topic(app: Callable[..., AppTest], 
 
 
 @pytest.mark.usefixtures("no_double_clicks")
+def test_a_question_is_asked_again_without_the_topic(app: Callable[..., AppTest], api: FakeApi, hr: HrQa) -> None:
+    hr.add("Handbook.pdf")
+    page = app("hr_qa")
+    _ask_in_app(page, "How long is maternity leave?")
+    assert "Ask again without the earlier questions" not in [button.label for button in page.button]
+    _ask_in_app(page, "Where can I park?")
+    assert "Understood as: How long is maternity leave? Where can I park?" in "".join(html(page))
+
+    click(page, "Ask again without the earlier questions")
+
+    assert api.posts("/questions")[-1].body == {"question": "Where can I park?"}
+    assert [text.count("Where can I park?") for text in html(page) if text.startswith("<h3")] == [1]
+    assert "Understood as" not in "".join(html(page))
+
+
+def test_statements_are_numbered_and_grouped_by_document(app: Callable[..., AppTest], hr: HrQa) -> None:
+    first, second = hr.add("City <b>handbook</b>.pdf"), hr.add("State handbook.pdf")
+    citations = [hr.citation(first, "City <b>handbook</b>.pdf"), hr.citation(second, "State handbook.pdf", page=7)]
+    statements = [
+        {"text": "The city gives 240 hours.", "citations": [1]},
+        {"text": "The state gives <i>80</i>.", "citations": [2]},
+        {"text": "Both end in May.", "citations": [2, 1]},
+    ]
+    text = " ".join(statement["text"] for statement in statements)
+    hr.answers = [{"answer": text, "answered": True, "statements": statements, "citations": citations}]
+    page = app("hr_qa")
+    _ask_in_app(page, "How many hours?")
+
+    city, city_text, state, state_text = [text for text in html(page) if "answer-source" in text or "<sup" in text]
+    assert "City &lt;b&gt;handbook&lt;/b&gt;.pdf" in city
+    assert "State handbook.pdf" in state
+    assert 'The city gives 240 hours.<sup class="citation-number" title="City &lt;b&gt;handbook' in city_text
+    assert ">[1]</sup>" in city_text
+    assert "The state gives &lt;i&gt;80&lt;/i&gt;.<sup" in state_text
+    assert state_text.count("State handbook.pdf, page 7") == 2
+    assert state_text.index("[2]</sup>") < state_text.index("[1]</sup>")
+
+
+def test_the_document_of_an_answer_from_one_is_named_only_with_its_quote(app: Callable[..., AppTest], hr: HrQa) -> None:
+    hr.add("Handbook.pdf")
+    page = app("hr_qa")
+    _ask_in_app(page, "How many hours?")
+    assert "answer-source" not in "".join(html(page))
+
+
+@pytest.mark.usefixtures("no_double_clicks")
 def test_at_most_ten_turns_are_sent(app: Callable[..., AppTest], api: FakeApi, hr: HrQa) -> None:
     hr.add("Handbook.pdf")
     page = app("hr_qa")

@@ -8,16 +8,17 @@ from typing import Any
 
 import streamlit as st
 
-from ui import components, hr_feedback, lists, pdf, stage
+from ui import components, hr_answer, hr_feedback, lists, stage
 from ui.api_request import ApiRequest
 from ui.client import Failure
 from ui.details import curl, details
 from ui.documents import reason as failure_reason
 from ui.entry import Entry
 from ui.fields import Fields, choice, kept
+from ui.hr_answer import PDF, PPTX
 from ui.hr_feedback import USE_CASE, Turn
 from ui.number_format import number
-from ui.session import caller, client
+from ui.session import client
 from ui.texts import LANGUAGES, language, t
 from ui.uploads import printable, uploads
 
@@ -31,15 +32,13 @@ MAX_MEGABYTES = 100
 _MAX_DOCUMENTS = 100
 _MAX_CHARACTERS = 2000
 _MAX_NAME = 200
-_PDF = "application/pdf"
-_PPTX = "application/vnd.openxmlformats-officedocument.presentationml.presentation"
 _DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 _TYPES = {
-    "pdf": _PDF,
+    "pdf": PDF,
     "docx": _DOCX,
     "docm": _DOCX,
-    "pptx": _PPTX,
-    "pptm": _PPTX,
+    "pptx": PPTX,
+    "pptm": PPTX,
     "html": "text/html",
     "htm": "text/html",
     "md": "text/markdown",
@@ -127,6 +126,8 @@ def _ask(request: ApiRequest, ready: list[dict[str, Any]]) -> None:
     # The newest answer is next to the form.
     for turn in reversed(turns):
         _turn(turn)
+        if turn is turns[-1] and turn.understood_as:
+            _ask_alone_button(request, turn)
     if request.body:
         details(USE_CASE, "POST", "/questions", request.body, request.response)
 
@@ -183,94 +184,23 @@ def _form(request: ApiRequest, ready: list[dict[str, Any]]) -> tuple[dict[str, A
     return {**body, "language": answer_language} if answer_language else body, problem
 
 
+def _ask_alone_button(request: ApiRequest, turn: Turn) -> None:
+    """Asks the question again without the topic, for one that was wrongly taken for a part of it."""
+
+    def ask() -> None:
+        hr_feedback.forget_topic(request)
+        st.session_state[_QUESTION] = turn.question
+        request.start()
+
+    st.button(t("hr_qa.ask_alone"), icon=":material/call_split:", on_click=ask, disabled=request.running)
+
+
 def _turn(turn: Turn) -> None:
     st.html(f'<h3 class="source" dir="auto">{html.escape(turn.question)}</h3>')
     if turn.understood_as:
         components.model_text(t("hr_qa.understood_as", question=turn.understood_as))
-    _answer(turn.response)
+    hr_answer.show(turn.response)
     hr_feedback.rating(turn)
-
-
-def _answer(response: Mapping[str, Any]) -> None:
-    with st.container(border=True, key=f"answer-{response['requestId']}"):
-        if not response["answered"]:
-            components.badge("off", t("hr_qa.unanswered"))
-        components.markdown(response["answer"])
-        if not response["answered"]:
-            st.caption(t("hr_qa.unanswered_hint"))
-    components.usage_line(response)
-    if response["citations"]:
-        st.markdown(f"**{t('hr_qa.citations')}**")
-    for place, citation in enumerate(response["citations"], 1):
-        _citation(citation, place, response["requestId"])
-
-
-def _citation(citation: Mapping[str, Any], number: int, request_id: str) -> None:
-    with st.container(border=True, key=f"citation-{number}-{request_id}"):
-        is_pdf = citation.get("contentType", _PDF) == _PDF
-        st.html(f'<p class="source" dir="auto">{number}. {html.escape(_place(citation))}</p>')
-        if not is_pdf and "section" in citation:
-            st.caption(components.plain(citation["section"]))
-        components.model_text(citation["quote"], tag="blockquote")
-        # Only pages of PDFs can be drawn. In other documents, readers find the quote in its section.
-        if not is_pdf:
-            return
-        # Rendered only when it is opened, because that downloads the complete file.
-        expander = st.expander(
-            t("hr_qa.show_page", page=citation["page"]),
-            icon=":material/find_in_page:",
-            key=f"hr page {request_id} {number}",
-            on_change="rerun",
-        )
-        if expander.open:
-            with expander:
-                _cited_page(citation, f"page {request_id} {number}")
-
-
-def _place(citation: Mapping[str, Any]) -> str:
-    """The document, and the page or slide if it has any."""
-    place = {_PDF: "hr_qa.place", _PPTX: "hr_qa.place_slide"}.get(citation.get("contentType", _PDF))
-    document: str = citation["document"]
-    return t(place, document=document, page=citation["page"]) if place else document
-
-
-def _cited_page(citation: Mapping[str, Any], key: str) -> None:
-    try:
-        with st.spinner(t("hr_qa.fetching")):
-            document = client().get(USE_CASE, f"/documents/{citation['documentId']}")
-            if "url" not in document:
-                st.warning(t("hr_qa.no_file"))
-                return
-            image = _render(
-                caller(), document["id"], document["updatedAt"], citation["page"], citation["quote"], document["url"]
-            )
-    except Failure as failure:
-        components.error_box(failure, key)
-        return
-    except pdf.UnreadablePage:
-        st.warning(t("hr_qa.no_picture"))
-        return
-    if not image.quote_found:
-        st.info(t("hr_qa.not_found"), icon=":material/info:")
-    source = t("hr_qa.place", document=citation["document"], page=citation["page"])
-    st.image(image.png, alt=source, width="stretch")
-    # Browsers don't trust the local stage's certificate.
-    if not stage.is_local(stage.current()):
-        st.link_button(
-            t("hr_qa.open_file"), f"{document['url']}#page={citation['page']}", icon=":material/open_in_new:"
-        )
-
-
-@st.cache_data(show_spinner=False, max_entries=32)
-def _render(caller: str, document_id: str, version: str, page: int, quote: str, _url: str) -> pdf.PageImage:
-    """The page's image. Its cache key excludes the presigned URL, which always differs."""
-    return pdf.render(_file(caller, document_id, version, _url), page, quote)
-
-
-@st.cache_resource(show_spinner=False, max_entries=2, ttl=600)
-def _file(caller: str, document_id: str, version: str, _url: str) -> bytes:
-    """The PDF. At most two are cached: each may have 100 MB."""
-    return client().download(_url)
 
 
 def _documents(documents: list[dict[str, Any]], more: bool, space: str, *, writable: bool) -> None:
@@ -449,7 +379,7 @@ def _upload_files(files: Sequence[tuple[str, bytes]], space: str, documents: Seq
         if not content:
             problems.append((name, "documents.failed_empty"))
             continue
-        if _content_type(name) == _PDF and b"%PDF-" not in content[:_HEADER_BYTES]:
+        if _content_type(name) == PDF and b"%PDF-" not in content[:_HEADER_BYTES]:
             problems.append((name, "documents.failed_unsupported_type"))
             continue
         digest = hashlib.sha256(content).hexdigest()
@@ -479,7 +409,7 @@ def _upload_file(name: str, content: bytes, digest: str, space: str) -> None:
 
 
 def _content_type(name: str) -> str:
-    return _TYPES.get(name.rpartition(".")[2].lower(), _PDF)
+    return _TYPES.get(name.rpartition(".")[2].lower(), PDF)
 
 
 def _in_space(space: str) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from lambda_src.hr_qa import answering
-from lambda_src.hr_qa.answering import build_context, citations, verify_draft
+from lambda_src.hr_qa.answering import build_context, cite, verify_draft
 from lambda_src.hr_qa.models import Claim, Draft
 from lambda_src.hr_qa.ranking import Hit
 
@@ -76,9 +76,13 @@ def test_supported_statements_are_the_answer() -> None:
     answer = verify_draft(draft(("You have 12 days.", [1]), ("Bring a note after three days.", [2])), sources, "?")
 
     assert answer.text == "You have 12 days. Bring a note after three days."
-    assert (answer.claims, answer.dropped) == (2, 0)
-    (citation,) = citations(answer.sentences, NAMES)
+    assert answer.dropped == 0
+    (citation,), statements = cite(answer, NAMES)
     assert citation.quote == "Sick leave is 12 days a year. A note is needed after three days."
+    assert [(statement.text, statement.citations) for statement in statements] == [
+        ("You have 12 days.", [1]),
+        ("Bring a note after three days.", [1]),
+    ]
 
 
 @pytest.mark.parametrize("numbers", [[], [0], [-1], [4], [99]])
@@ -87,7 +91,7 @@ def test_a_statement_without_an_existing_sentence_is_dropped(numbers: list[int])
         draft(("You have 12 days.", [1]), ("And a company car.", numbers)), build_context([hit()], NAMES), "?"
     )
     assert answer.text == "You have 12 days."
-    assert (answer.claims, answer.dropped) == (2, 1)
+    assert answer.dropped == 1
 
 
 def test_a_statement_with_an_unsupported_figure_is_dropped() -> None:
@@ -129,13 +133,14 @@ def test_quotes_are_cut_from_the_stored_text() -> None:
         draft(("It is behind the house.", [5]), ("Twelve days, unused ones lost.", [1, 3])), sources, "?"
     )
 
-    quoted = citations(answer.sentences, NAMES)
+    quoted, statements = cite(answer, NAMES)
 
     assert [(citation.document_id, citation.document, citation.page, citation.quote) for citation in quoted] == [
         ("d2", "Manual", 7, "It is behind the house."),
         ("d1", "Leave Handbook", 4, "Sick leave is 12 days a year."),
         ("d1", "Leave Handbook", 4, "Unused days are lost."),
     ]
+    assert [statement.citations for statement in statements] == [[1], [2, 3]]
     assert all(citation.quote in TEXT or citation.document == "Manual" for citation in quoted)
 
 
@@ -146,9 +151,10 @@ def test_statements_quotes_and_names_are_inert() -> None:
     answer = verify_draft(draft(("Two\nlines: [[the policy](x)](//evil.example/leave) <img src=x", [1])), sources, "?")
 
     assert answer.text == "Two lines: [ [the policy] (x)] (/ /evil. example/leave) < img src=x"
-    (citation,) = citations(answer.sentences, names)
+    (citation,), (statement,) = cite(answer, names)
     assert citation.quote == "Apply at [the policy] (/ /evil. example/leave) < img src=x onerror=alert(1)"
     assert citation.document == "[Handbook] (/ /evil. example).pdf"
+    assert statement.text == answer.text
 
 
 def test_the_guardrail_assesses_neither_documents_nor_the_screened_question() -> None:
@@ -184,20 +190,31 @@ def test_a_table_row_is_read_with_the_names_of_its_columns() -> None:
 
 def test_a_citation_of_rows_has_the_names_of_their_columns_once() -> None:
     sources = build_context([table_hit()], NAMES)
-    answer = verify_draft(draft(("A manager gets a car and 10 vouchers.", [2, 3])), sources, "")
-    assert [citation.quote for citation in citations(answer.sentences, NAMES)] == TABLE.split("\n")
+    answer = verify_draft(draft(("A manager gets a car.", [2]), ("And 10 vouchers.", [3])), sources, "")
+    quoted, statements = cite(answer, NAMES)
+    assert [citation.quote for citation in quoted] == TABLE.split("\n")
+    assert [statement.citations for statement in statements] == [[1, 2], [1, 3]]
 
 
 def test_sentences_of_different_paragraphs_are_quoted_separately() -> None:
     text = "Call us.\nSend the note."
     sources = build_context([hit(text, sentences=(0, 9))], NAMES)
     answer = verify_draft(draft(("Call and send.", [1, 2])), sources, "")
-    assert [citation.quote for citation in citations(answer.sentences, NAMES)] == ["Call us.", "Send the note."]
+    assert [citation.quote for citation in cite(answer, NAMES)[0]] == ["Call us.", "Send the note."]
 
 
 def test_a_sentence_on_two_pages_is_cited_with_both() -> None:
     sources = build_context([hit("Leave is \fnot paid.", sentences=(0,))], NAMES)
     assert "[1] Leave is not paid.\n" in sources.text
     answer = verify_draft(draft(("It is not paid.", [1])), sources, "")
-    quotes = [(citation.page, citation.quote) for citation in citations(answer.sentences, NAMES)]
-    assert quotes == [(4, "Leave is"), (5, "not paid.")]
+    quoted, (statement,) = cite(answer, NAMES)
+    assert [(citation.page, citation.quote) for citation in quoted] == [(4, "Leave is"), (5, "not paid.")]
+    assert statement.citations == [1, 2]
+
+
+def test_a_sentence_of_two_statements_is_cited_once() -> None:
+    sources = build_context([hit()], NAMES)
+    answer = verify_draft(draft(("Unused days are lost.", [3]), ("12 days, lost if unused.", [1, 3])), sources, "")
+    quoted, statements = cite(answer, NAMES)
+    assert [citation.quote for citation in quoted] == ["Unused days are lost.", "Sick leave is 12 days a year."]
+    assert [statement.citations for statement in statements] == [[1], [1, 2]]

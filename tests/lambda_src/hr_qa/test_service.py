@@ -166,6 +166,8 @@ def test_an_answer_cites_document_page_and_sentence(world: World) -> None:
 
     assert kept.resources == [document]
     assert (answer.answered, answer.answer) == (True, "Maternity leave is 120 days.")
+    (statement,) = answer.statements
+    assert (statement.text, statement.citations) == (answer.answer, [1])
     (citation,) = answer.citations
     assert (citation.document_id, citation.document, citation.page) == (document, "Leave Handbook", 2)
     assert citation.quote == "Maternity leave is 120 days for every mother."
@@ -242,7 +244,7 @@ def test_texts_and_names_of_documents_are_inert(world: World) -> None:
 
 def test_without_documents_no_model_is_called(world: World) -> None:
     answer = world.service().answer_question(context(), body=AskQuestion(question=QUESTION))
-    assert (answer.answered, answer.citations, answer.model) == (False, [], msgspec.UNSET)
+    assert (answer.answered, answer.statements, answer.citations, answer.model) == (False, [], [], msgspec.UNSET)
     assert answer.answer == "There is no document to answer from yet."
     assert not world.embedded
 
