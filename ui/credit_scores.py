@@ -27,6 +27,7 @@ from ui.texts import language, t
 _PREFIX, _SHOWN = "credit.field.", "credit.shown"
 _PAGE_SIZE = 10
 _MAX_REASON = 1_000
+_DECISIONS = ("approve", "decline")
 _BADGES = {"approve": "good", "refer": "warn", "decline": "bad"}
 _COLORS = {"decline": "#c2503f", "refer": "#d9991f", "approve": "#2f9163"}
 
@@ -265,21 +266,24 @@ def _earlier() -> None:
                 t(f"credit_risk.recommend_{score['recommendation']}"),
                 " · ".join(details),
             )
+            if "review" in score:
+                components.badge(*_reviewed(score["review"], score["recommendation"]))
             expander = st.expander(
                 t("credit_risk.details"), icon=":material/fact_check:", key=f"credit details {score['id']}",
                 on_change="rerun",
             )  # fmt: skip
             if expander.open:
                 with expander:
-                    _details(score["id"])
+                    _details(score)
     if more and st.button(t("components.more"), key="credit more scores", icon=":material/expand_more:"):
         st.session_state[_SHOWN] = shown + _PAGE_SIZE
         st.rerun()
 
 
-def _details(score_id: str) -> None:
+def _details(listed: Mapping[str, Any]) -> None:
+    score_id = listed["id"]
     # Before the score is read, so that it has the new review.
-    _review_form(ApiRequest(USE_CASE, f"/scores/{score_id}/reviews"), score_id)
+    _review_form(ApiRequest(USE_CASE, f"/scores/{score_id}/reviews"), listed)
     try:
         score = client().get(USE_CASE, f"/scores/{score_id}")
     except Failure as failure:
@@ -301,35 +305,56 @@ def _details(score_id: str) -> None:
     )
     _model_line(score)
     st.caption(t("credit_risk.score_id", id=components.plain(score_id)))
+    for reviewer in dict.fromkeys(review["reviewedBy"] for review in score["reviews"]):
+        st.caption(t("credit_risk.reviewer_id", id=components.plain(reviewer)))
 
 
-def _review_form(request: ApiRequest, score_id: str) -> None:
+def _review_form(request: ApiRequest, score: Mapping[str, Any]) -> None:
     if request.response:
         # It cannot be changed.
         st.success(t("credit_risk.review_saved"), icon=":material/check:")
         return
+    recommendation = score["recommendation"]
     form = Fields()
-    with st.form(f"credit review {score_id}"):
+    with st.form(f"credit review {score['id']}"):
         st.markdown(f"**{t('credit_risk.review')}**")
         st.caption(t("credit_risk.review_note"))
-        outcome = st.radio(
-            t("credit_risk.outcome"), ("upheld", "overturned"), horizontal=True, key=f"credit outcome {score_id}",
-            format_func=lambda name: t(f"credit_risk.{name}"),
+        # Nothing is chosen at first: who decides should not just agree.
+        decision = st.radio(
+            t("credit_risk.decision"), _DECISIONS, index=None, horizontal=True, key=f"credit decision {score['id']}",
+            format_func=lambda name: _decision(name, recommendation),
         )  # fmt: skip
-        reason = form.text_area(t("credit_risk.reason"), f"credit reason {score_id}", _MAX_REASON)
+        reason = form.text_area(t("credit_risk.reason"), f"credit reason {score['id']}", _MAX_REASON)
         st.form_submit_button(
             t("credit_risk.save_review"), icon=":material/how_to_reg:", on_click=request.start,
             disabled=request.running,
         )  # fmt: skip
-    body = {"outcome": outcome, "reason": reason}
-    problem = form.problem or (None if reason else t("credit_risk.no_reason"))
+    is_overturned = recommendation in _DECISIONS and decision != recommendation
+    body = {"outcome": "overturned" if is_overturned else "upheld", "decision": decision, "reason": reason}
+    missing = "no_decision" if decision is None else "no_reason" if not reason else ""
+    problem = form.problem or (t(f"credit_risk.{missing}") if missing else None)
     request.run(body, t("credit_risk.saving"), problem)
     fields.outcome(request, (SCORER,))
 
 
+def _decision(decision: str, recommendation: str) -> str:
+    """A decision, and whether it is the recommended one."""
+    name = t(f"credit_risk.decision_{decision}")
+    # An application that is referred has no recommended decision.
+    if recommendation not in _DECISIONS:
+        return name
+    return t("credit_risk.as_recommended" if decision == recommendation else "credit_risk.not_recommended", name=name)
+
+
+def _reviewed(review: Mapping[str, Any], recommendation: str) -> tuple[str, str]:
+    """The level and text of a review's badge."""
+    level = "good" if review["outcome"] == "upheld" else "warn"
+    if "decision" not in review:
+        return level, t(f"credit_risk.{review['outcome']}")
+    return level, t("credit_risk.decided", decision=_decision(review["decision"], recommendation))
+
+
 def _reviews(score: Mapping[str, Any]) -> None:
     for review in score["reviews"]:
-        facts = f"{review['reviewedBy']} · {components.local_time(review['createdAt'])}"
-        level = "good" if review["outcome"] == "upheld" else "warn"
-        components.badge(level, t(f"credit_risk.{review['outcome']}"), facts)
+        components.badge(*_reviewed(review, score["recommendation"]), components.local_time(review["createdAt"]))
         components.model_text(review["reason"], tag="blockquote")

@@ -300,7 +300,15 @@ def _answer(body: Any) -> Any:
         _check_fields(turn, "question", "answer")
     understood = " ".join([*(turn["question"] for turn in turns), body["question"]])
     return {
-        **{"id": "q-1", "answer": "20 days.", "answered": True, "statements": [], "citations": [], "usage": USAGE, "requestId": "r-1"},
+        **{
+            "id": "q-1",
+            "answer": "20 days.",
+            "answered": True,
+            "statements": [],
+            "citations": [],
+            "usage": USAGE,
+            "requestId": "r-1",
+        },
         **({"understoodAs": understood} if turns else {}),
     }
 

@@ -111,7 +111,11 @@ REQUESTS: Mapping[str, Any] = {
         "language": "en",
         "segment": "branch-12",
     },
-    "create_review": {"outcome": "overturned", "reason": "The payslips of the new employer show a higher income."},
+    "create_review": {
+        "outcome": "overturned",
+        "decision": "approve",
+        "reason": "The payslips of the new employer show a higher income.",
+    },
     "create_letter": {"language": "en"},
     "create_batch": {"name": "Applications of January", "purpose": "scoring"},
     "create_model": _SCORECARD,

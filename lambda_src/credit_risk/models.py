@@ -209,17 +209,38 @@ class ScoreAnswer(Score, kw_only=True):
     request_id: str
 
 
+ReviewOutcome = Literal["upheld", "overturned"]
+Decision = Literal["approve", "decline"]
+
+
+class NewestReview(ResponseModel):
+    """How a score's newest review ended, and what was decided if the reviewer said so."""
+
+    outcome: ReviewOutcome
+    decision: Decision | UnsetType = UNSET
+
+
+class ListedScore(Score, kw_only=True):
+    """`review` is that of a person, if there is any."""
+
+    review: NewestReview | UnsetType = UNSET
+
+
 class ScoreList(ResponseModel, kw_only=True):
-    items: list[Score]
+    items: list[ListedScore]
     next_cursor: str | UnsetType = UNSET
     request_id: str
 
 
 class Review(ResponseModel, kw_only=True):
-    """A person's review of a score. `upheld`: the recommendation stands; `overturned`: it does not."""
+    """A person's review of a score. `upheld`: the recommendation stands; `overturned`: it does not.
+
+    `decision` is what the person decided about the application.
+    """
 
     id: str
-    outcome: Literal["upheld", "overturned"]
+    outcome: ReviewOutcome
+    decision: Decision | UnsetType = UNSET
     reason: str
     reviewed_by: str
     created_at: str
@@ -236,10 +257,15 @@ class ScoreDetails(Score, kw_only=True):
 
 
 class CreateReview(RequestModel):
-    """A review by a person, who is the caller."""
+    """A review by a person, who is the caller.
 
-    outcome: Literal["upheld", "overturned"]
+    A `decision` must fit the outcome: it is the recommended one if that is upheld, and the other if it is overturned.
+    Of an application that is referred to a person, either fits both.
+    """
+
+    outcome: ReviewOutcome
     reason: Reason
+    decision: Decision | None = None
 
 
 class ReviewCreated(Review, kw_only=True):

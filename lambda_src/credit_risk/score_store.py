@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from lambda_src.credit_risk.counters import ScoreFacts
-from lambda_src.credit_risk.models import Applicant, Loan, Review, Score
+from lambda_src.credit_risk.models import Applicant, Loan, NewestReview, Review, Score
 from lambda_src.credit_risk.reasons import Language
 from lambda_src.credit_risk.scoring import ShadowScore
 from lambda_src.shared import aws
@@ -35,10 +35,10 @@ class ScoreRecord(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omi
 
 
 class StoredScore(msgspec.Struct, frozen=True):
-    """A record with the outcome of its newest review, and the seconds since 1970 at which it expires."""
+    """A record with its newest review, and the seconds since 1970 at which it expires."""
 
     record: ScoreRecord
-    review: str | None
+    review: NewestReview | None
     expires_at: int
 
 
@@ -92,13 +92,18 @@ class ScoreStore(Table):
     ) -> None:
         """Writes a review. Raises `Conflict` if there is another one since `stored` was read."""
         unchanged = "attribute_not_exists(review)" if stored.review is None else "review = :before"
-        before = {} if stored.review is None else {":before": {"S": stored.review}}
+        before = {} if stored.review is None else {":before": {"S": stored.review.outcome}}
+        decided = isinstance(review.decision, str)
         mark = {
             "TableName": self._table,
             "Key": item_key(_partition(caller), score_id),
-            "UpdateExpression": "SET review = :outcome",
+            "UpdateExpression": f"SET review = :outcome{', decision = :decision' if decided else ' REMOVE decision'}",
             "ConditionExpression": f"attribute_exists(pk) AND {unchanged}",
-            "ExpressionAttributeValues": {":outcome": {"S": review.outcome}, **before},
+            "ExpressionAttributeValues": {
+                ":outcome": {"S": review.outcome},
+                **({":decision": {"S": review.decision}} if decided else {}),
+                **before,
+            },
         }
         item = {
             **item_key(f"reviews#{score_id}", review.id),
@@ -156,5 +161,11 @@ def _partition(caller: str) -> str:
 
 def _stored(item: Item) -> StoredScore:
     record = msgspec.json.decode(item["record"]["B"], type=ScoreRecord)
-    review = item["review"]["S"] if "review" in item else None
-    return StoredScore(record, review, int(item["expiresAt"]["N"]))
+    return StoredScore(record, _newest_review(item), int(item["expiresAt"]["N"]))
+
+
+def _newest_review(item: Item) -> NewestReview | None:
+    if "review" not in item:
+        return None
+    decision = {"decision": item["decision"]["S"]} if "decision" in item else {}
+    return msgspec.convert({"outcome": item["review"]["S"], **decision}, NewestReview)

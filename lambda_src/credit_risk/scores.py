@@ -20,6 +20,8 @@ from lambda_src.credit_risk.counters import (
 from lambda_src.credit_risk.models import (
     CreateReview,
     CreateScore,
+    ListedScore,
+    Recommendation,
     Review,
     ReviewCreated,
     Score,
@@ -115,7 +117,7 @@ class Scores:
     def list(self, context: Context, query: ListQuery) -> ScoreList:
         """The caller's scores, newest first."""
         scores, cursor = self._store.page(context.caller, query.limit, query.cursor)
-        items = [stored.record.score for stored in scores]
+        items = [ListedScore(**_fields(stored.record.score), review=stored.review or UNSET) for stored in scores]
         return ScoreList(items=items, next_cursor=cursor or UNSET, request_id=context.request_id)
 
     def get(self, context: Context, score_id: str) -> ScoreDetails:
@@ -131,12 +133,15 @@ class Scores:
         )
 
     def review(self, context: Context, score_id: str, body: CreateReview) -> ReviewCreated:
-        """Records a review. Raises `NotFound`, and `Conflict` for two at the same time."""
+        """Records a review. Raises `NotFound`, `InvalidRequest` for a decision that contradicts the outcome, and
+        `Conflict` for two at the same time."""
         stored = self._store.get(context.caller, score_id)
+        _check_decision(body, stored.record.score.recommendation)
         now = self._now()
         review = Review(
             id=new_id(int(now * 1000)),
             outcome=body.outcome,
+            decision=body.decision or UNSET,
             reason=body.reason,
             reviewed_by=context.caller,
             created_at=timestamp(now),
@@ -144,7 +149,8 @@ class Scores:
         answer = ReviewCreated(**_fields(_inert(review)), score_id=score_id, request_id=context.request_id)
         writes = context.idempotency.completion_writes(answer)
         self._store.add_review(context.caller, score_id, stored, review, writes)
-        overturned = int(body.outcome == "overturned") - int(stored.review == "overturned")
+        before = stored.review.outcome if stored.review else None
+        overturned = int(body.outcome == "overturned") - int(before == "overturned")
         score = stored.record.score
         counts = review_counts(first=stored.review is None, overturned=overturned)
         self._add(score.model.id, score.application_date, "scores", counts)
@@ -195,6 +201,15 @@ def facts_of(score: Score, model: ModelInForce, amount: float) -> ScoreFacts:
         expected_loss=score.expected_loss,
         amount=amount,
     )
+
+
+def _check_decision(review: CreateReview, recommendation: Recommendation) -> None:
+    if review.decision is None or recommendation == "refer":
+        return
+    if (review.decision == recommendation) != (review.outcome == "upheld"):
+        raise InvalidRequest.at(
+            "body.decision", f"the recommendation is {recommendation}: {review.decision} does not fit {review.outcome}"
+        )
 
 
 def _inert(review: Review) -> Review:

@@ -81,10 +81,15 @@ def test_a_person_reviews_a_score(caller: Any) -> None:
     body = score(caller)
     path = f"/scores/{body['id']}"
 
-    created = call(caller, "POST", f"{path}/reviews", {"outcome": "overturned", "reason": "End-to-end test"})
+    decision = "decline" if body["recommendation"] == "approve" else "approve"
+    review = {"outcome": "overturned", "decision": decision, "reason": "End-to-end test"}
+    created = call(caller, "POST", f"{path}/reviews", review)
     assert created.status == 201, created.raw
-    (review,) = call(caller, "GET", path).body["reviews"]
-    assert (review["id"], review["outcome"]) == (created.body["id"], "overturned")
+    (stored,) = call(caller, "GET", path).body["reviews"]
+    assert (stored["id"], stored["outcome"], stored["decision"]) == (created.body["id"], "overturned", decision)
+    listed = call(caller, "GET", "/scores").body["items"]
+    (newest,) = [item["review"] for item in listed if item["id"] == body["id"]]
+    assert newest == {"outcome": "overturned", "decision": decision}
 
 
 @pytest.mark.parametrize("language", ["en", "pt"])

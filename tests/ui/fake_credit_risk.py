@@ -150,8 +150,7 @@ class CreditRisk:
 
     def list_scores(self, query: Any) -> dict[str, Any]:
         self._check("list_scores")
-        listed = [{name: value for name, value in score.items() if name != "details"} for score in self.scores[::-1]]
-        return page_of(listed, query)
+        return page_of([_listed(score) for score in self.scores[::-1]], query)
 
     def get_score(self, id: str) -> dict[str, Any]:
         score = dict(self._find(self.scores, id))
@@ -162,7 +161,7 @@ class CreditRisk:
         reviews = self._find(self.scores, id)["details"]["reviews"]
         review = {
             "id": _id(3, len(reviews)), "outcome": body.outcome, "reason": body.reason, "reviewedBy": VALIDATOR,
-            "createdAt": timestamp(len(reviews)),
+            "createdAt": timestamp(len(reviews)), **({"decision": body.decision} if body.decision else {}),
         }  # fmt: skip
         reviews.insert(0, review)
         return {**review, "scoreId": id}
@@ -433,3 +432,11 @@ class CreditRisk:
             if item["id"] == id:
                 return item
         raise ErrorResponse(404, "not_found", "There is nothing with this id.")
+
+
+def _listed(score: dict[str, Any]) -> dict[str, Any]:
+    listed = {name: value for name, value in score.items() if name != "details"}
+    newest = score["details"]["reviews"][:1]
+    for review in newest:
+        listed["review"] = {name: review[name] for name in ("outcome", "decision") if name in review}
+    return listed

@@ -127,7 +127,7 @@ def test_a_person_overturns_a_recommendation_with_the_keyboard(
     page.get_by_text("Details and review").click()
     page.get_by_label("Reason").wait_for()
     session.wait_until_idle()
-    page.get_by_text("Overturned", exact=True).click()
+    page.get_by_text("Approve, against the recommendation", exact=True).click()
     page.get_by_label("Reason").fill(HOSTILE)
     save = page.get_by_role("button", name="Save the review")
     save.focus()
@@ -137,11 +137,47 @@ def test_a_person_overturns_a_recommendation_with_the_keyboard(
     assert page.get_by_label("Reason").count() == 0
     session.wait_until_idle()
     (call,) = api.posts(f"/scores/{credit.scores[0]['id']}/reviews")
-    assert call.body == {"outcome": "overturned", "reason": HOSTILE}
+    assert call.body == {"outcome": "overturned", "decision": "approve", "reason": HOSTILE}
+    # In the list, and among the details.
+    assert page.get_by_text("Decided: Approve, against the recommendation").count() == 2
     assert page.locator("blockquote").get_by_text(HOSTILE, exact=True).is_visible()
     assert page.get_by_role("rowheader", name="Housing").is_visible()
     assert page.title() != "taken"
     assert session.accessibility_violations() == []
+
+
+@pytest.mark.parametrize(
+    ("recommendation", "decision", "label", "outcome"),
+    [
+        ("approve", "approve", "Approve, as recommended", "upheld"),
+        ("approve", "decline", "Decline, against the recommendation", "overturned"),
+        ("decline", "decline", "Decline, as recommended", "upheld"),
+        ("refer", "approve", "Approve", "upheld"),
+        ("refer", "decline", "Decline", "upheld"),
+    ],
+)
+def test_a_review_states_the_decision(
+    part: Callable[..., AppTest], api: FakeApi, credit: CreditRisk, recommendation: str, decision: str, label: str,
+    outcome: str,
+) -> None:  # fmt: skip
+    page = part("score")
+    click(page, "A strong applicant")
+    click(page, "Score the application")
+    credit.scores[0]["recommendation"] = recommendation
+    score = credit.scores[0]["id"]
+    page.session_state[f"credit details {score}"] = True
+    page.run()
+    assert page.radio[0].value is None
+    page.text_area[0].set_value("Payslips")
+    click(page, "Save the review")
+    assert warnings(page) == ["Choose a decision first."]
+    assert label in page.radio[0].options
+    page.radio[0].set_value(decision)
+    click(page, "Save the review")
+    assert [call.body for call in api.posts(f"/scores/{score}/reviews")] == [
+        {"outcome": outcome, "decision": decision, "reason": "Payslips"}
+    ]
+    assert "".join(html(page)).count(f"Decided: {label}<") == 2
 
 
 def test_what_is_missing_is_not_sent(part: Callable[..., AppTest], api: FakeApi) -> None:

@@ -55,6 +55,17 @@ def changed(path: str, value: Any) -> dict[str, Any]:
     return body
 
 
+# An application for each recommendation of the first champion.
+RECOMMENDED = {
+    "approve": APPLICATION,
+    "refer": changed("loan.termMonths", 60),
+    "decline": {
+        "applicant": {**APPLICATION["applicant"], "annualIncome": 24_000, "inquiries6Months": 5},
+        "loan": {**APPLICATION["loan"], "termMonths": 60},
+    },
+}
+
+
 def problem(answer: tuple[int, Any]) -> tuple[str, str]:
     status, body = answer
     assert status == 400, body
@@ -286,6 +297,56 @@ def test_reviews_are_recorded_and_counted(stage: Stage) -> None:
     assert (counts["overturned"], counts["reviewed"]) == (0, 1)
     _, found = call(stage, "GET", "/scores/{id}", **where)
     assert [entry["outcome"] for entry in found["reviews"]] == ["upheld", "overturned", "overturned"]
+
+
+def listed_review(stage: Stage) -> Any:
+    return call(stage, "GET", "/scores")[1]["items"][0].get("review")
+
+
+def test_the_list_has_the_newest_review_of_each_score(stage: Stage) -> None:
+    _, score = call(stage, "POST", "/scores", APPLICATION)
+    where = {"path": {"id": score["id"]}}
+    path = "/scores/{id}/reviews"
+    assert listed_review(stage) is None
+    call(stage, "POST", path, {"outcome": "overturned", "decision": "decline", "reason": "Payslips"}, **where)
+    assert listed_review(stage) == {"outcome": "overturned", "decision": "decline"}
+    assert call(stage, "GET", "/scores/{id}", **where)[1]["reviews"][0]["decision"] == "decline"
+    stage.clock.now += 1
+    _, review = call(stage, "POST", path, {"outcome": "overturned", "reason": "Again"}, **where)
+    assert "decision" not in review
+    assert listed_review(stage) == {"outcome": "overturned"}
+
+
+@pytest.mark.parametrize(
+    ("recommended", "outcome", "decision"),
+    [
+        ("approve", "upheld", "decline"),
+        ("approve", "overturned", "approve"),
+        ("decline", "upheld", "approve"),
+        ("decline", "overturned", "decline"),
+    ],
+)
+def test_a_decision_must_fit_the_outcome(stage: Stage, recommended: str, outcome: str, decision: str) -> None:
+    _, score = call(stage, "POST", "/scores", RECOMMENDED[recommended])
+    assert score["recommendation"] == recommended
+    review = {"outcome": outcome, "decision": decision, "reason": "Checked"}
+    response = call(stage, "POST", "/scores/{id}/reviews", review, path={"id": score["id"]})
+    assert problem(response) == (
+        "body.decision",
+        f"the recommendation is {recommended}: {decision} does not fit {outcome}",
+    )
+    assert listed_review(stage) is None
+    assert stage.counts(FIRST_CHAMPION).get("reviewed", 0) == 0
+
+
+@pytest.mark.parametrize("outcome", ["upheld", "overturned"])
+@pytest.mark.parametrize("decision", ["approve", "decline"])
+def test_a_person_decides_about_a_referred_application(stage: Stage, outcome: str, decision: str) -> None:
+    _, score = call(stage, "POST", "/scores", RECOMMENDED["refer"])
+    assert score["recommendation"] == "refer"
+    review = {"outcome": outcome, "decision": decision, "reason": "Checked"}
+    assert call(stage, "POST", "/scores/{id}/reviews", review, path={"id": score["id"]})[0] == 201
+    assert listed_review(stage) == {"outcome": outcome, "decision": decision}
 
 
 def test_of_two_reviews_at_once_one_is_refused(stage: Stage) -> None:
