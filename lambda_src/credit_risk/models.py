@@ -214,7 +214,7 @@ Decision = Literal["approve", "decline"]
 
 
 class NewestReview(ResponseModel):
-    """How a score's newest review ended, and what was decided if the reviewer said so."""
+    """How a score's newest review ended, and the decision if it was recorded."""
 
     outcome: ReviewOutcome
     decision: Decision | UnsetType = UNSET

@@ -87,7 +87,7 @@ def test_a_person_reviews_a_score(caller: Any) -> None:
     assert created.status == 201, created.raw
     (stored,) = call(caller, "GET", path).body["reviews"]
     assert (stored["id"], stored["outcome"], stored["decision"]) == (created.body["id"], "overturned", decision)
-    listed = call(caller, "GET", "/scores").body["items"]
+    listed = call(caller, "GET", "/scores", query={"limit": "100"}).body["items"]
     (newest,) = [item["review"] for item in listed if item["id"] == body["id"]]
     assert newest == {"outcome": "overturned", "decision": decision}
 

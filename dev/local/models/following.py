@@ -26,12 +26,12 @@ _REFERS = re.compile(
 _MIN_CONTENT_WORDS = 2
 # A question with this many may also refer to its own words.
 _MIN_CONTENT_WORDS_REFERRING = 4
-# Further words that carry no content, cut as `content_stems` cuts them.
-_STOP_WORD = re.compile(
-    r"el|la|los|las|un|una|unos|unas|del|al|y|en|con|sin|lo|le|es|son|fue|su|sus|mi|mis|cual|cuale|cuant|cuand|"
-    r"quien|donde|hasta|ate|quant|porqu|preci|der|die|das|ein|eine|ist|sind|wie|lange|viel|wann|wer|need|needs|"
-    r"neces|go|goes|take|takes|give|gives|make|makes|happe|until|durin"
-)
+# Further words that carry no content.
+_STOP_WORDS = """
+el la los las un una unos unas del al y en con sin lo le es son fue su sus mi mis cual cuanto cuantos cuando quien donde
+hasta necesito até quanto preciso porque der die das ein eine ist sind wie lange wer
+need needs go goes take takes give gives make makes happens until
+"""
 
 
 def complete(schema: Mapping[str, Any], text: str) -> dict[str, Any] | None:
@@ -53,4 +53,4 @@ def is_complete(question: str) -> bool:
     if _CONNECTED.match(text):
         return False
     least = _MIN_CONTENT_WORDS_REFERRING if _REFERS.search(text) else _MIN_CONTENT_WORDS
-    return len({stem for stem in content_stems(text) if not _STOP_WORD.fullmatch(stem)}) >= least
+    return len({*content_stems(text)} - {*content_stems(_STOP_WORDS)}) >= least
