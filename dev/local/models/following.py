@@ -27,11 +27,11 @@ _MIN_CONTENT_WORDS = 2
 # A question with this many may also refer to its own words.
 _MIN_CONTENT_WORDS_REFERRING = 4
 # Further words that carry no content.
-_STOP_WORDS = """
-el la los las un una unos unas del al y en con sin lo le es son fue su sus mi mis cual cuanto cuantos cuando quien donde
-hasta necesito até quanto preciso porque der die das ein eine ist sind wie lange wer
-need needs go goes take takes give gives make makes happens until
-"""
+_STOP_WORDS = (
+    r"el|la|los|las|un|una|unos|unas|del|al|y|en|con|sin|lo|le|es|son|fue|su|sus|mi|mis|cual|cuanto|cuantos|cuando|quien|"
+    r"donde|hasta|necesito|porque|quanto|preciso|der|die|das|ein|eine|ist|sind|wie|lange|wer|need|needs|go|goes|take|takes|"
+    r"give|gives|make|makes|happens|until"
+)
 
 
 def complete(schema: Mapping[str, Any], text: str) -> dict[str, Any] | None:
