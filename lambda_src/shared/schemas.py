@@ -36,6 +36,8 @@ Team = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$(?!\n)", e
 Text = Annotated[NonBlank, Meta(max_length=50_000)]
 # Control characters, and those that turn the direction of what follows: `gpj.exe` would be shown as `exe.jpg`.
 _WITHOUT_CONTROLS = r"^[^\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]*$"
+# Tag characters: nobody sees them, but models read them as letters. Patterns of OpenAPI can't have them.
+_TAGS = re.compile("[\U000e0000-\U000e007f]")
 # A field has one pattern, so `check_file_name` checks this one.
 FileName = Annotated[NonBlank, Meta(max_length=200, extra_json_schema={"allOf": [{"pattern": _WITHOUT_CONTROLS}]})]
 # Marks what the audit trail must not have: with it, a reader of the trail could act as the caller.
@@ -90,6 +92,8 @@ class Upload(ResponseModel):
 
 
 def check_file_name(path: str, name: str) -> None:
-    """Raises `InvalidRequest` for a `FileName` with control characters."""
+    """Raises `InvalidRequest` for a `FileName` with control characters or invisible tags."""
     if not re.fullmatch(_WITHOUT_CONTROLS, name):
         raise InvalidRequest.at(path, "must not contain control characters")
+    if _TAGS.search(name):
+        raise InvalidRequest.at(path, "must not contain invisible tag characters")

@@ -113,6 +113,13 @@ def test_a_name_with_control_characters_is_refused(world: World, name: str) -> N
     assert not world.table.items
 
 
+def test_a_name_with_invisible_tags_is_refused(world: World) -> None:
+    body = CreateDocument(name="Leave\U000e0041\U000e0042.pdf", content_type="application/pdf")
+    with pytest.raises(InvalidRequest, match=r"body\.name: must not contain invisible tag characters"):
+        world.service().create_document(context(), body=body)
+    assert not world.table.items
+
+
 def test_a_document_goes_through_its_states(world: World) -> None:
     service = world.service()
     document = world.create_document()
