@@ -93,7 +93,12 @@ class Upload(ResponseModel):
 
 def check_file_name(path: str, name: str) -> None:
     """Raises `InvalidRequest` for a `FileName` with control characters or invisible tags."""
+    if problem := file_name_problem(name):
+        raise InvalidRequest.at(path, problem)
+
+
+def file_name_problem(name: str) -> str | None:
+    """Why a name must not be shown or sent to a model; None for usual names."""
     if not re.fullmatch(_WITHOUT_CONTROLS, name):
-        raise InvalidRequest.at(path, "must not contain control characters")
-    if _TAGS.search(name):
-        raise InvalidRequest.at(path, "must not contain invisible tag characters")
+        return "must not contain control characters"
+    return "must not contain invisible tag characters" if _TAGS.search(name) else None

@@ -15,6 +15,7 @@ from lambda_src.shared.file_types import PDF, content_type
 from lambda_src.shared.idempotency import IdempotencyStore
 from lambda_src.shared.ids import timestamp
 from lambda_src.shared.observability import count, logger
+from lambda_src.shared.schemas import file_name_problem
 from lambda_src.shared.table import StaleWriteError
 
 # Documents of one source. Every question reads the items of all documents that it covers.
@@ -150,10 +151,15 @@ class Sources:
 
 
 def is_accepted(key: str) -> bool:
-    """Whether an object can be a document: by its type, and by a key without control characters, which SQS and pages
-    refuse."""
+    """Whether an object can be a document: by its type, and by a key that could be an uploaded document's name, without
+    characters that SQS refuses."""
     plain = all(unicodedata.category(character) not in ("Cc", "Cs", "Cn") for character in key)
-    return plain and content_type(key) is not None and len(key.encode()) <= _MAX_KEY_BYTES
+    return (
+        plain
+        and file_name_problem(key) is None
+        and content_type(key) is not None
+        and len(key.encode()) <= _MAX_KEY_BYTES
+    )
 
 
 def document_name(key: str) -> str:

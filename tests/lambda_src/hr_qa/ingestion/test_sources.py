@@ -114,6 +114,8 @@ def test_only_its_object_deletes_it(world: World) -> None:
         ("hr/notes.xlsx", "policies"),
         ("hr/pdf", "policies"),
         ("hr/a\nb.pdf", "policies"),
+        ("hr/a\u202efdp.pdf", "policies"),
+        ("hr/a\U000e0041.pdf", "policies"),
         ("hr/a\x00.pdf", "policies"),
         ("hr/\ufffe.pdf", "policies"),
         ("elsewhere/a.pdf", "policies"),
