@@ -11,7 +11,7 @@ from typing import Any
 
 import streamlit as st
 
-from ui import components, credit_examples
+from ui import components, credit_examples, credit_terms
 from ui import credit_fields as fields
 from ui.api_request import ApiRequest
 from ui.client import Failure
@@ -187,16 +187,19 @@ def _batch(batch: Item) -> None:
                 t("credit_risk.ead"): money(summary["exposure"], summary["currency"]),
             }
         )
+        credit_terms.explain(f"batch {batch['id']}", "approval_rate", "mean_pd", "el", "ead")
     _error(batch)
 
 
 def _error(item: Item) -> None:
     """Why the work failed and what to do, and what the API says about it."""
     if error := item.get("error"):
-        if (key := f"credit_risk.failed_{error['code']}") in translations():
+        is_known = (key := f"credit_risk.failed_{error['code']}") in translations()
+        if is_known:
             st.html(f'<p class="state">{html.escape(t(key))}</p>')
         components.model_text(error["message"])
-        st.caption(t("credit_risk.code", code=components.plain(error["code"])))
+        if not is_known:
+            st.caption(t("credit_risk.code", code=components.plain(error["code"])))
 
 
 def _batch_buttons(batch: Item) -> None:
@@ -326,9 +329,19 @@ def _training_settings(form: Fields) -> dict[str, Any]:
         low = form.number(t("credit_risk.scale_min"), "credit.scale_min", 0, 100_000, 300, step=10)
         high = form.number(t("credit_risk.scale_max"), "credit.scale_max", 0, 100_000, 850, step=10)
         p_value = form.number(
-            t("credit_risk.maximum_p"), "credit.maximum_p", 0.0001, 1.0, 0.05, step=0.01, format="%.4f"
+            t("credit_risk.maximum_p"),
+            "credit.maximum_p",
+            0.0001,
+            1.0,
+            0.05,
+            step=0.01,
+            format="%.4f",
+            help=t("credit_terms.p_value"),
         )
-        value = form.number(t("credit_risk.minimum_iv"), "credit.minimum_iv", 0.0, 1.0, 0.01, step=0.01, format="%.4f")
+        value = form.number(
+            t("credit_risk.minimum_iv"), "credit.minimum_iv", 0.0, 1.0, 0.01, step=0.01, format="%.4f",
+            help=t("credit_terms.iv"),
+        )  # fmt: skip
         month = form.text_input(
             t("credit_risk.test_from"), "credit.test_from", 7, placeholder="2011-01",
             help=t("credit_risk.test_from_help"),

@@ -7,7 +7,7 @@ import altair as alt
 import pandas as pd
 import streamlit as st
 
-from ui import charts, components
+from ui import charts, components, credit_terms
 from ui import credit_fields as fields
 from ui.api_request import ApiRequest
 from ui.client import Failure
@@ -36,12 +36,28 @@ def quality(model: Mapping[str, Any]) -> None:
         if entry["set"] == st.session_state["credit.basis"] and entry.get("calibration"):
             _calibration_of(entry)
     _periods(card["periods"])
+    credit_terms.explain(
+        "quality",
+        "set_holdout",
+        "set_outOfTime",
+        "basis_production",
+        "bad_rate",
+        "mean_pd",
+        "auroc",
+        "ks",
+        "psi",
+        "csi",
+    )
 
 
 def cut_offs(model: Mapping[str, Any]) -> None:
     """A slider of cut-offs with what each does, and the search for one that fits. Raises `Failure`."""
     if table := _cut_off_table(model, 10):
         _slider(table)
+        credit_terms.explain(
+            "cut-offs", "set_holdout", "set_outOfTime", "basis_production", "cut_off_column", "approval_rate",
+            "goods_rejected",
+        )  # fmt: skip
     _simulation(model)
 
 
@@ -181,6 +197,8 @@ def calibration(rows: Sequence[Mapping[str, Any]], caption: str) -> None:
         )
         chart = bars + points
     charts.with_table(chart.properties(height=_HEIGHT), caption, *_calibration_table(rows))
+    if intervals:
+        credit_terms.explain(f"calibration {caption}", "interval", "fits")
 
 
 def _calibration_table(rows: Sequence[Mapping[str, Any]]) -> tuple[list[str], list[list[Cell]]]:

@@ -110,7 +110,9 @@ def class_label(characteristic: str, label: str) -> str:
         return t(f"credit_risk.class_{label}")
     if characteristic in _CATEGORIES:
         return ", ".join(category(content) for content in label.split(", "))
-    return _NUMBER.sub(lambda match: short(float(match[0])), label).replace(" - < ", " – < ").replace(">=", "≥")
+    numbers = _NUMBER.sub(lambda match: short(float(match[0])), label).replace(" - < ", " – < ").replace(">=", "≥")
+    # The others have their unit in their name.
+    return t("credit_risk.class_months", months=numbers) if characteristic == "earliestCreditLine" else numbers
 
 
 def definition(name: str) -> str:

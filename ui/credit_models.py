@@ -6,7 +6,7 @@ from typing import Any
 
 import streamlit as st
 
-from ui import components
+from ui import components, credit_terms
 from ui import credit_curves as curves
 from ui import credit_fields as fields
 from ui.api_request import ApiRequest
@@ -92,6 +92,7 @@ def _list(models: Sequence[Mapping[str, Any]]) -> None:
     components.table(
         t("credit_risk.models"), [t(f"credit_risk.{column}") for column in columns], rows, texts=5, titled=True
     )
+    credit_terms.explain("models", "status_champion", "status_challenger", "status_candidate")
 
 
 def _cut_off(model: Mapping[str, Any]) -> str:
@@ -163,6 +164,10 @@ def _metrics(metrics: Sequence[Mapping[str, Any]]) -> None:
         for entry in metrics
     ]
     components.table(t("credit_risk.metrics"), [t(f"credit_risk.{column}") for column in columns], rows, texts=2)
+    credit_terms.explain(
+        "metrics", "set_training", "set_holdout", "set_outOfTime", "bad_rate", "mean_pd", "auroc", "gini", "ks",
+        "el_predicted", "loss_actual", "psi",
+    )  # fmt: skip
 
 
 def _losses(card: Mapping[str, Any]) -> None:
@@ -185,6 +190,7 @@ def _losses(card: Mapping[str, Any]) -> None:
         caption = t("credit_risk.losses")
         components.section(caption)
         components.table(caption, [t(f"credit_risk.{column}") for column in columns], rows, texts=2)
+        credit_terms.explain("losses", "lgd", "ccf", "r2")
 
 
 def _development(development: Mapping[str, Any] | None) -> None:
@@ -272,6 +278,10 @@ def _scorecard(model: Mapping[str, Any]) -> None:
     components.table(
         t("credit_risk.facts_table"), [t(f"credit_risk.{column}") for column in columns], facts, texts=2, titled=True
     )
+    credit_terms.explain(
+        "scorecard", "base_points", "double_odds", "characteristic", "points", "bad_rate", "average", "iv",
+        "coefficient", "standard_error", "p_value",
+    )  # fmt: skip
 
 
 def _p_value(value: float | None) -> str:

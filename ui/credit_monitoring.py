@@ -7,7 +7,7 @@ import altair as alt
 import pandas as pd
 import streamlit as st
 
-from ui import charts, components, credit_curves, credit_models
+from ui import charts, components, credit_curves, credit_models, credit_terms
 from ui import credit_fields as fields
 from ui.client import Failure
 from ui.components import Badge, Cell
@@ -26,6 +26,11 @@ _WATCH, _ALARM = 0.1, 0.25
 _FEW = 500
 _MOST_MODELS = 100
 _LINE, _EXPECTED, _ACTUAL = "#3d7fc4", "#8a9a97", "#d9822b"
+# Of the chart: a color and a dash pattern for each kind of line.
+_LINES = {
+    "psi": (_LINE, (1, 0)), "noise": (_EXPECTED, (2, 3)), "level_watch": ("#d9991f", (6, 4)),
+    "level_alarm": ("#c2503f", (6, 4)),
+}  # fmt: skip
 
 Period = Mapping[str, Any]
 
@@ -86,32 +91,13 @@ def _psi(periods: Sequence[Period]) -> None:
     caption = t("credit_risk.psi_chart")
     components.section(caption)
     st.caption(t("credit_risk.psi_lead", watch=number(_WATCH, 2), alarm=number(_ALARM, 2)))
-    rows = [
-        {"period": period["period"], "psi": period["scorePsi"], "noise": period.get("noise")}
-        for period in periods
-        if "scorePsi" in period
-    ]
-    if not rows:
+    known = [period for period in periods if "scorePsi" in period]
+    if not known:
         st.caption(t("credit_risk.no_reference"))
         return
-    base = alt.Chart(pd.DataFrame(rows)).encode(
-        x=alt.X("period:O", title=None, axis=alt.Axis(labelAngle=-45)), tooltip=["period:O", "psi:Q", "noise:Q"]
-    )
-    top = max(_ALARM * 1.15, max(row["psi"] for row in rows) * 1.1)
-    psi = alt.Y("psi:Q", title="PSI", scale=alt.Scale(domain=[0, top]))
-    line = base.mark_line(color=_LINE, strokeWidth=2.5, point=alt.OverlayMarkDef(size=60, color=_LINE)).encode(y=psi)
-    noise = base.mark_line(color=_EXPECTED, strokeDash=[2, 3]).encode(y="noise:Q")
-    levels = pd.DataFrame([{"y": _WATCH, "name": "watch"}, {"y": _ALARM, "name": "alarm"}])
-    rules = (
-        alt.Chart(levels)
-        .mark_rule(strokeDash=[6, 4], strokeWidth=1.5)
-        .encode(
-            y="y:Q",
-            color=alt.Color(
-                "name:N", scale=alt.Scale(domain=["watch", "alarm"], range=["#d9991f", "#c2503f"]), legend=None
-            ),
-        )
-    )
+    st.altair_chart(charts.styled(psi_chart(known)), theme=None, alt=caption)
+    if any(_is_few(period) for period in known):
+        st.caption(t("credit_risk.psi_few", few=number(_FEW)))
     columns = ["period", "level", "psi", "noise", "applications"]
     cells: list[list[Cell]] = [
         [
@@ -123,8 +109,64 @@ def _psi(periods: Sequence[Period]) -> None:
         ]
         for period in periods
     ]
-    st.altair_chart(charts.styled((rules + noise + line).properties(height=260)), theme=None, alt=caption)
     components.table(caption, [t(f"credit_risk.{column}") for column in columns], cells, texts=2)
+    credit_terms.explain("psi", "psi", "noise", "level")
+
+
+def _is_few(period: Period) -> bool:
+    return bool(period["applications"] < _FEW)
+
+
+def psi_chart(periods: Sequence[Period]) -> Any:
+    """PSI and noise by period with the two levels. Periods with few applications are points of their own, which don't
+    set the scale: PSI is large by chance there."""
+    names = {kind: t(f"credit_risk.{kind}") for kind in _LINES}
+    color = alt.Color(
+        "kind:N",
+        scale=alt.Scale(domain=list(names.values()), range=[color for color, _ in _LINES.values()]),
+        legend=alt.Legend(title=None, orient="top", columns=2),
+    )
+    dash = alt.StrokeDash(
+        "kind:N",
+        scale=alt.Scale(domain=list(names.values()), range=[list(pattern) for _, pattern in _LINES.values()]),
+        legend=None,
+    )
+    enough = [period for period in periods if not _is_few(period)]
+    top = max([_ALARM * 1.15, *(period["scorePsi"] * 1.1 for period in enough)])
+    x = alt.X(
+        "period:O",
+        title=None,
+        scale=alt.Scale(domain=[period["period"] for period in periods]),
+        axis=alt.Axis(labelAngle=-45),
+    )
+    y = alt.Y("value:Q", title="PSI", scale=alt.Scale(domain=[0, top], clamp=True))
+    tooltip = ["period:O", "kind:N", alt.Tooltip("value:Q", format=".3f")]
+    lines = [
+        {"period": period["period"], "kind": names[kind], "value": value}
+        for period in enough
+        for kind, value in (("psi", period["scorePsi"]), ("noise", period.get("noise")))
+        if value is not None
+    ]
+    few = [
+        {"period": period["period"], "kind": t("credit_risk.level_few"), "value": period["scorePsi"]}
+        for period in periods
+        if _is_few(period)
+    ]
+    levels = [{"kind": names["level_watch"], "y": _WATCH}, {"kind": names["level_alarm"], "y": _ALARM}]
+    chart = alt.Chart(pd.DataFrame(levels)).mark_rule(strokeWidth=1.5).encode(y="y:Q", color=color, strokeDash=dash)
+    if lines:
+        chart += (
+            alt.Chart(pd.DataFrame(lines))
+            .mark_line(strokeWidth=2.5, point=alt.OverlayMarkDef(size=50))
+            .encode(x=x, y=y, color=color, strokeDash=dash, tooltip=tooltip)
+        )
+    if few:
+        chart += (
+            alt.Chart(pd.DataFrame(few))
+            .mark_point(size=70, filled=False, strokeWidth=2, color=_EXPECTED)
+            .encode(x=x, y=y, tooltip=tooltip)
+        )
+    return chart.properties(height=280)
 
 
 def _population(periods: Sequence[Period]) -> None:
@@ -185,6 +227,7 @@ def _backtesting(periods: Sequence[Period]) -> None:
             ]
         )
     components.table(caption, [t(f"credit_risk.{column}") for column in columns], cells)
+    credit_terms.explain("backtesting", "bad_rate", "mean_pd", "auroc", "interval", "gini", "ks", "lgd", "ead")
 
 
 def _one(periods: Sequence[Period]) -> None:
@@ -222,6 +265,7 @@ def _moved(period: Period) -> None:
     ]
     columns = ["characteristic", "level", "csi", "noise"]
     components.table(caption, [t(f"credit_risk.{column}") for column in columns], cells, texts=2, titled=True)
+    credit_terms.explain("moved", "csi", "noise", "level")
     by_name = {entry["name"]: entry for entry in characteristics}
     if st.session_state.get("credit.moved") not in by_name:
         st.session_state["credit.moved"] = characteristics[0]["name"]

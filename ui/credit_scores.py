@@ -11,7 +11,7 @@ import altair as alt
 import pandas as pd
 import streamlit as st
 
-from ui import charts, components
+from ui import charts, components, credit_terms
 from ui import credit_fields as fields
 from ui.api_request import ApiRequest
 from ui.client import Failure
@@ -46,7 +46,7 @@ def view() -> None:
     if request.response:
         with st.container(border=True, key="credit-score"):
             _sample(request.response)
-            _score(request.response)
+            _score(request.response, "new score")
             _points(request.response)
             _model_line(request.response)
     if request.body:
@@ -99,7 +99,7 @@ def _optional(form: Fields) -> dict[str, str]:
     return {name: value for name, value in given.items() if value}
 
 
-def _score(score: Mapping[str, Any]) -> None:
+def _score(score: Mapping[str, Any], place: str) -> None:
     left, right = st.columns([1, 1], vertical_alignment="center")
     with left:
         st.html(gauge(score))
@@ -127,6 +127,7 @@ def _score(score: Mapping[str, Any]) -> None:
             t("credit_risk.el_rate"): percent(score["expectedLossRate"], 2),
         }
     )
+    credit_terms.explain(place, "pd", "pd_12", "lgd", "ccf", "ead", "el", "el_rate")
     st.markdown(f"**{t('credit_risk.reasons')}**")
     if not score["reasons"]:
         st.caption(t("credit_risk.no_reasons"))
@@ -291,7 +292,7 @@ def _details(listed: Mapping[str, Any]) -> None:
         return
     _reviews(score)
     _sample(score)
-    _score(score)
+    _score(score, f"score {score_id}")
     columns, rows = _points_table(score)
     components.table(t("credit_risk.points_chart"), columns, rows, texts=2, titled=True)
     application = {**score["loan"], **score["applicant"]}

@@ -17,6 +17,7 @@ from tests.ui.fake_credit_risk import CUT_OFF, RESULTS, STEPS, CreditRisk
 from ui import api_request, credit_examples, credit_fields
 from ui.credit_batches import MAX_MEGABYTES, PURPOSES, preview
 from ui.credit_examples import EXAMPLES
+from ui.credit_monitoring import psi_chart
 from ui.credit_scores import gauge
 from ui.number_format import money, number, percent, short, signed
 from ui.texts import LANGUAGES, translations
@@ -60,7 +61,11 @@ def _show(session: BrowserSession, name: str) -> None:
 
 
 def _choose_model(session: BrowserSession, name: str) -> None:
-    session.page.get_by_role("combobox", name="Model").fill(name)
+    models = session.page.get_by_role("combobox", name="Model")
+    # Scrolling closes the list.
+    models.scroll_into_view_if_needed()
+    session.wait_until_idle()
+    models.fill(name)
     session.page.get_by_role("option", name=name).first.click()
     session.wait_until_idle()
 
@@ -376,6 +381,27 @@ def test_monitoring_shows_levels_outcomes_and_groups(part: Callable[..., AppTest
     assert texts.index("Term in months") < texts.index("Purpose")
 
 
+def test_periods_with_few_applications_are_points_that_do_not_set_the_scale(credit: CreditRisk) -> None:
+    credit.add_periods()
+    few = {**credit.periods[0], "period": "2026-12", "applications": 499, "scorePsi": 3.2, "noise": 1.5}
+    levels, lines, points = psi_chart([*credit.periods, few]).to_dict()["layer"]
+    top = lines["encoding"]["y"]["scale"]["domain"][1]
+    assert 0.271 < top < 0.35
+    assert points["encoding"]["y"]["scale"] == {"domain": [0, top], "clamp": True}
+    assert levels["encoding"]["color"]["scale"]["domain"] == ["PSI", "Noise", "Watch", "Alarm"]
+    data = psi_chart([*credit.periods, few]).to_dict()["datasets"]
+    assert {row["period"] for row in data[lines["data"]["name"]]} == {"2026-08", "2026-09", "2026-10"}
+    assert data[points["data"]["name"]] == [{"period": "2026-12", "kind": "Too few", "value": 3.2}]
+
+
+def test_a_chart_of_few_applications_says_so(part: Callable[..., AppTest], credit: CreditRisk) -> None:
+    credit.add_periods()
+    note = "Gray circles: fewer than 500 applications"
+    assert not [caption for caption in part("monitoring").caption if note in caption.value]
+    credit.periods = [{**credit.periods[-1], "applications": 499}]
+    assert [caption for caption in part("monitoring").caption if note in caption.value]
+
+
 def test_few_applications_are_not_called_stable(part: Callable[..., AppTest], credit: CreditRisk) -> None:
     credit.add_periods()
     credit.periods = [{**credit.periods[-1], "applications": 499}]
@@ -647,5 +673,7 @@ def test_numbers_are_written_in_the_users_language(monkeypatch: pytest.MonkeyPat
 def test_classes_are_written_in_the_users_language() -> None:
     assert credit_fields.class_label("annualIncome", "25279 - < 40000") == "25,279 – < 40,000"
     assert credit_fields.class_label("annualIncome", ">= 72606") == "≥ 72,606"
+    assert credit_fields.class_label("earliestCreditLine", ">= 173") == "≥ 173 months"
+    assert credit_fields.class_label("earliestCreditLine", "missing") == "Missing"
     assert credit_fields.class_label("purpose", "car, unknownHere") == "Car, unknownHere"
     assert credit_fields.class_label("purpose", "missing") == "Missing"

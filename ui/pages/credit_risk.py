@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from ui import components, credit_batches, credit_models, credit_monitoring, credit_scores
+from ui import components, credit_batches, credit_models, credit_monitoring, credit_scores, credit_terms
 from ui.credit_fields import USE_CASE
 from ui.entry import Entry
 from ui.texts import t
@@ -22,6 +22,7 @@ def page() -> None:
         t("credit_risk.part"), list(_VIEWS), required=True, default="score", key="credit.view",
         format_func=lambda name: t(f"credit_risk.part_{name}"), label_visibility="collapsed", persist_state="session",
     )  # fmt: skip
+    credit_terms.lead(chosen)
     _VIEWS[chosen]()
 
 

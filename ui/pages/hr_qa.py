@@ -315,7 +315,6 @@ def _error(error: Mapping[str, str]) -> None:
         st.html(f'<p class="state">{html.escape(reason)}</p>')
     else:
         components.model_text(error.get("message", ""))
-    if code:
         st.caption(t("hr_qa.code", code=components.plain(code)))
 
 
