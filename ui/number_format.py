@@ -1,5 +1,7 @@
 """Numbers as the user's language writes them. What is not known is a dash."""
 
+import math
+
 from ui.texts import language
 
 NOTHING = "–"
@@ -27,6 +29,12 @@ def percent(fraction: float | None, digits: int = 1) -> str:
 
 def money(amount: float | None, currency: str) -> str:
     return NOTHING if amount is None else f"{currency} {number(amount, 2)}"
+
+
+def cost(amount: float, currency: str = "USD") -> str:
+    """What models cost, often far less than a cent: with two significant digits, and with two decimals or more."""
+    digits = max(2, 1 - math.floor(math.log10(amount))) if amount > 0 else 2
+    return f"{currency} {number(amount, digits)}"
 
 
 def _localized(text: str) -> str:

@@ -19,8 +19,7 @@ from ui.credit_batches import MAX_MEGABYTES, PURPOSES, preview
 from ui.credit_examples import EXAMPLES
 from ui.credit_monitoring import psi_chart
 from ui.credit_scores import gauge
-from ui.number_format import money, number, percent, short, signed
-from ui.texts import LANGUAGES, translations
+from ui.texts import translations
 
 PATH = "credit-risk"
 CSV = b"applicationId,amount,termMonths\nA-1,12000,36\n"
@@ -651,23 +650,6 @@ def test_every_value_of_the_api_has_a_text() -> None:
     assert set(PURPOSES) == set(get_args(models.BatchPurpose))
     assert set(STEPS) == set(get_args(models.TrainingStepName))
     assert MAX_MEGABYTES * 2**20 == 104_857_600
-
-
-def test_numbers_are_written_in_the_users_language(monkeypatch: pytest.MonkeyPatch) -> None:
-    written = {}
-    for language in LANGUAGES:
-        monkeypatch.setattr("ui.number_format.language", lambda language=language: language)
-        written[language] = (
-            number(1234.5, 1), number(-0.0001, 3), number(None), signed(-3), signed(2.5, 1), signed(0),
-            percent(0.1234), money(1234.5, "BRL"), short(25279.0), short(1234567.25),
-        )  # fmt: skip
-    space = "\N{NO-BREAK SPACE}"
-    assert written["en"] == (
-        "1,234.5", "0.000", "–", "−3", "+2.5", "+0", f"12.3{space}%", "BRL 1,234.50", "25,279", "1,234,567.25",
-    )  # fmt: skip
-    assert written["es"] == written["pt"] == (
-        "1.234,5", "0,000", "–", "−3", "+2,5", "+0", f"12,3{space}%", "BRL 1.234,50", "25.279", "1.234.567,25",
-    )  # fmt: skip
 
 
 def test_classes_are_written_in_the_users_language() -> None:
