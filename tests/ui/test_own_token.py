@@ -18,11 +18,10 @@ from tests.ui.conftest import unused_port, wait_until_healthy
 from tests.ui.fake_api import FakeApi, services
 from tests.ui.fake_issuer import CLIENT_ID, CLIENT_SECRET, FakeIssuer
 from tests.ui.test_sign_in import run_app
-from ui import model_names, own_token, sign_in_settings, stage, tab_state
+from ui import hr_answer, model_names, own_token, sign_in_settings, stage, tab_state
 from ui import session as ui_session
 from ui.client import Client, Failure, SignInExpired
 from ui.own_token import OwnToken
-from ui.pages import hr_qa
 
 ROOT = Path(__file__).parents[2]
 OWN = {"UI_SIGN_IN": "oidc", "UI_API_TOKEN": "id"}
@@ -399,10 +398,10 @@ def test_caches_of_all_sessions_are_kept_per_user(monkeypatch: pytest.MonkeyPatc
     models, files = [], []
     for user in ("ana", "ben"):
         monkeypatch.setattr(model_names, "caller", lambda user=user: user)
-        for module in (model_names, hr_qa):
+        for module in (model_names, hr_answer):
             monkeypatch.setattr(module, "client", lambda user=user: _Models(f"model of {user}"))
         models.append([*model_names.models()])
-        files.append(hr_qa._file(user, "document", "version", "https://files.example"))
+        files.append(hr_answer._file(user, "document", "version", "https://files.example"))
 
     assert models == [["model of ana"], ["model of ben"]]
     assert files == [b"model of ana", b"model of ben"]

@@ -231,7 +231,7 @@ def test_an_answered_question_does_not_come_back_as_a_draft(
     session.wait_until_idle()
     api.may_respond.set()
     page.get_by_role("link", name="HR").click()
-    page.locator(".markdown").wait_for()
+    page.locator("[class*=st-key-answer-]").wait_for()
     session.wait_until_idle()
     assert page.get_by_role("textbox").first.input_value() == ""
 
