@@ -1,6 +1,7 @@
 """What charts share: the theme's colors, and a table with the same figures for those who cannot see them."""
 
-from collections.abc import Sequence
+import html
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import streamlit as st
@@ -30,6 +31,14 @@ def styled(chart: Any) -> Any:
         )
         .configure_legend(labelColor=color, titleColor=color, labelLimit=320)
     )
+
+
+def legend(colors: Mapping[str, str]) -> None:
+    """The colors of a chart's groups. Vega's own legend neither wraps nor shortens to a phone's width."""
+    items = "".join(
+        f'<li><span style="background: {color}"></span>{html.escape(name)}</li>' for name, color in colors.items()
+    )
+    st.html(f'<ul class="legend">{items}</ul>')
 
 
 def with_table(chart: Any, caption: str, columns: Sequence[str], rows: Sequence[Sequence[Cell]]) -> None:

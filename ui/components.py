@@ -13,6 +13,7 @@ import streamlit as st
 from ui import lists, model_names, own_token, stage
 from ui.api_request import ApiRequest
 from ui.client import Failure
+from ui.fields import FieldProblem
 from ui.markdown import as_html
 from ui.number_format import number
 from ui.session import client
@@ -61,9 +62,15 @@ def section(title: str) -> None:
 def outcome(request: ApiRequest) -> None:
     """Why the request has no response: the user's mistake or the failure, if any."""
     if request.problem:
-        st.warning(request.problem, icon=":material/edit:")
+        problem_box(request.problem)
     elif request.failure:
         error_box(request.failure, key=f"{request.use_case}{request.path}")
+
+
+def problem_box(problem: str) -> None:
+    """What the user has to correct, unless its field shows it already. ui/page.js scrolls to the field."""
+    if not isinstance(problem, FieldProblem):
+        st.warning(problem, icon=":material/edit:")
 
 
 def error_box(failure: Failure, key: str) -> None:
@@ -149,29 +156,39 @@ Cell = str | Badge
 
 
 def table(
-    caption: str, columns: Sequence[str], rows: Sequence[Sequence[Cell]], *, texts: int = 1, titled: bool = False
+    caption: str,
+    columns: Sequence[str],
+    rows: Sequence[Sequence[Cell]],
+    *,
+    texts: int = 1,
+    titled: bool = False,
+    stacked: bool = False,
 ) -> None:
     """A table whose first columns (`texts`) are texts and the others numbers. `titled` shows its caption.
 
+    On a phone, a wide table scrolls; with `stacked`, each row becomes a list of its cells, named by their columns.
     Unlike `st.dataframe`, it is written in the user's language and read by screen readers.
     """
     align = [' class="text"' if index < texts else "" for index in range(len(columns))]
     head = "".join(
         f'<th scope="col"{style}>{html.escape(column)}</th>' for style, column in zip(align, columns, strict=True)
     )
-    body = "".join(f"<tr>{_cells(row, align)}</tr>" for row in rows)
+    # style.css shows the columns' names on a phone.
+    names = [f' data-column="{html.escape(column)}"' if stacked else "" for column in columns]
+    attributes = [style + name for style, name in zip(align, names, strict=True)]
+    body = "".join(f"<tr>{_cells(row, attributes)}</tr>" for row in rows)
     title = f"<caption>{html.escape(caption)}</caption>" if titled else ""
     # The keyboard scrolls only what has the focus.
     st.html(
-        f'<div class="table" role="region" aria-label="{html.escape(caption)}" tabindex="0"><table>'
-        f"{title}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+        f'<div class="table{" stacked" if stacked else ""}" role="region" aria-label="{html.escape(caption)}" '
+        f'tabindex="0"><table>{title}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
     )
 
 
-def _cells(row: Sequence[Cell], align: Sequence[str]) -> str:
+def _cells(row: Sequence[Cell], attributes: Sequence[str]) -> str:
     return "".join(
-        f'<th scope="row"{style}>{_cell(cell)}</th>' if index == 0 else f"<td{style}>{_cell(cell)}</td>"
-        for index, (cell, style) in enumerate(zip(row, align, strict=True))
+        f'<th scope="row"{attribute}>{_cell(cell)}</th>' if index == 0 else f"<td{attribute}>{_cell(cell)}</td>"
+        for index, (cell, attribute) in enumerate(zip(row, attributes, strict=True))
     )
 
 
@@ -200,8 +217,12 @@ def print_button() -> None:
     )
 
 
-def _confirm(question: str, use_case: str, path: str, on_deleted: Callable[[], None]) -> None:
+def _confirm(
+    question: str, use_case: str, path: str, on_deleted: Callable[[], None], preview: Callable[[], None] | None
+) -> None:
     st.markdown(question)
+    if preview:
+        preview()
     with st.container(horizontal=True):
         if st.button(t("components.delete"), type="primary", icon=":material/delete:", key="confirm-delete"):
             try:
@@ -216,10 +237,20 @@ def _confirm(question: str, use_case: str, path: str, on_deleted: Callable[[], N
             st.rerun()
 
 
-def delete_button(label: str, question: str, use_case: str, path: str, on_deleted: Callable[[], None]) -> None:
-    """A button that deletes after a confirmation. Streamlit renders `label` and `question` as Markdown."""
+def delete_button(
+    label: str,
+    question: str,
+    use_case: str,
+    path: str,
+    on_deleted: Callable[[], None],
+    preview: Callable[[], None] | None = None,
+) -> None:
+    """A button that deletes after a confirmation, in which `preview` shows what is deleted.
+
+    Streamlit renders `label` and `question` as Markdown.
+    """
     if st.button(label, key=f"delete {use_case}{path}", icon=":material/delete:"):
-        st.dialog(t("components.confirm_delete"))(_confirm)(question, use_case, path, on_deleted)
+        st.dialog(t("components.confirm_delete"))(_confirm)(question, use_case, path, on_deleted, preview)
 
 
 def name_buttons(text: str) -> None:

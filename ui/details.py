@@ -9,7 +9,7 @@ import streamlit as st
 from bedrock_endpoints import Stage
 from bedrock_endpoints.auth import Bearer
 from bedrock_endpoints.errors import ConfigurationError
-from ui import stage
+from ui import components, stage
 from ui.texts import t
 
 _MAX_SHOWN_BASE64 = 400
@@ -41,7 +41,7 @@ def details(
         st.caption(t("components.as_curl_note"))
         if response:
             st.caption("JSON")
-            _json(response, str(response.get("requestId", use_case)))
+            _json(response, str(response.get("requestId", use_case)), f"{use_case}-{components.today()}.json")
 
 
 def curl(target: Stage, use_case: str, method: str, path: str, body: Mapping[str, Any] | None = None) -> str:
@@ -89,21 +89,21 @@ def _quoted(text: str) -> str:
     return "'" + text.replace("'", "'\\''") + "'"
 
 
-def json_box(value: Mapping[str, Any], name: str) -> None:
-    """A stored thing as JSON."""
+def json_box(value: Mapping[str, Any], name: str, file: str | None = None) -> None:
+    """A stored thing as JSON. The downloaded file is called `file`, or else like the box."""
     box = st.expander("JSON", icon=":material/data_object:", key=f"json box {name}", on_change="rerun")
     if box.open:
         with box:
-            _json(value, name)
+            _json(value, name, file or f"{name}.json")
 
 
-def _json(value: Mapping[str, Any], name: str) -> None:
+def _json(value: Mapping[str, Any], name: str, file: str) -> None:
     text = json.dumps(value, ensure_ascii=False, indent=2)
     st.code(text, language="json", wrap_lines=True, height=300)
     st.download_button(
         t("components.download_json"),
         text,
-        f"{name}.json",
+        file,
         "application/json",
         key=f"json {name}",
         icon=":material/download:",

@@ -37,11 +37,17 @@ def choice(key: str, default: Any = None) -> dict[str, Any]:
     return arguments
 
 
+class FieldProblem(str):
+    """A problem that is shown next to its field, so nothing else shows it."""
+
+    __slots__ = ()
+
+
 class Fields:
     """The fields of one form. `problem` is what the user has to correct first."""
 
     def __init__(self) -> None:
-        self.problem: str | None = None
+        self.problem: FieldProblem | None = None
 
     def text_area(self, label: str, key: str, limit: int, default: str | None = None, **options: Any) -> str:
         """The text without the space around it, of at most `limit` characters."""
@@ -90,10 +96,11 @@ class Fields:
         if value is None or not low <= value <= high:
             self._problem(t("components.out_of_range", label=label, low=short(low), high=short(high)), parent)
 
-    def require(self, label: str, text: str) -> None:
-        """An empty text is a problem."""
+    def require(self, label: str, text: str) -> str:
+        """The text of the field that was drawn last. An empty one is a problem."""
         if not text:
             self._problem(t("components.required", label=label), st)
+        return text
 
     def limited(self, label: str, text: str | None, limit: int) -> str:
         """A widget's text without the space around it; a longer one than `limit` is a problem."""
@@ -104,5 +111,5 @@ class Fields:
         return stripped
 
     def _problem(self, problem: str, parent: Any) -> None:
-        self.problem = self.problem or problem
+        self.problem = self.problem or FieldProblem(problem)
         parent.html(f'<p class="field-problem" role="alert">{html.escape(problem)}</p>')

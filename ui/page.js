@@ -35,13 +35,27 @@
     texts = next.texts;
     forgetOthers(next.user);
     comeBack(next.signedIn);
-    document.documentElement.lang = next.language;
+    rememberLanguage(next.language);
     exact = new Map(next.streamlit);
     patterns = next.streamlit.filter(([shown]) => shown.includes("{}")).map(([shown, text]) => [pattern(shown), text]);
     written = new WeakMap();
     banner.textContent = texts.offline;
     translate(document.body);
     connection();
+  }
+
+  // --- The chosen language, for the next visit. A cookie: the server draws the first page in it.
+  const YEAR_SECONDS = 31536000;
+  let language = "";
+
+  function rememberLanguage(next) {
+    // The first language is an address's, the browser's, or the remembered one; only the user chooses another.
+    if (language && language !== next) {
+      const secure = location.protocol === "https:" ? "; Secure" : "";
+      document.cookie = `${settings.languageCookie}=${next}; Path=/; Max-Age=${YEAR_SECONDS}; SameSite=Lax${secure}`;
+    }
+    language = next;
+    document.documentElement.lang = next;
   }
 
   // --- Signing in leads to the home page: back to the page where it began.
@@ -255,6 +269,18 @@
     if (key) sessionStorage.setItem(key, event.target.value);
   });
 
+  // --- What has to be corrected is next to its field, which may be far from the button.
+  let sentForm = false;
+
+  function showProblem() {
+    if (!sentForm) return;
+    sentForm = false;
+    const problem = document.querySelector(".field-problem");
+    const closed = problem?.closest("details:not([open])");
+    closed?.querySelector("summary").click();
+    problem?.scrollIntoView({ block: "nearest" });
+  }
+
   // What was sent is the server's: it may clear the text while another page is shown.
   function forgetDrafts(event) {
     const form = event.target.closest("[data-testid=stForm]");
@@ -262,6 +288,7 @@
       ? event.target.closest("[data-testid=stFormSubmitButton] button")
       : event.key === "Enter" && (event.ctrlKey || event.metaKey);
     if (!form || !sends) return;
+    sentForm = true;
     for (const element of form.querySelectorAll("textarea")) sessionStorage.removeItem(draftKey(element));
   }
 
@@ -300,6 +327,7 @@
     if (running) return;
     keepFocus();
     if (!busySince) return;
+    showProblem();
     if (Date.now() - busySince > BUSY_MILLISECONDS) announce(texts.ready);
     busySince = 0;
   }

@@ -9,7 +9,7 @@ import streamlit as st
 
 from ui import tab_state
 from ui.sign_in import is_signed_in
-from ui.texts import language, translations
+from ui.texts import LANGUAGE_COOKIE, language, translations
 
 _FOLDER = Path(__file__).parent
 # What Streamlit writes where the English text is another: its button only chooses files.
@@ -32,6 +32,7 @@ def _user() -> str:
 def _script(user_language: str, user: str, signed_in: bool) -> str:
     settings = {
         "language": user_language,
+        "languageCookie": LANGUAGE_COOKIE,
         "user": user,
         "signedIn": signed_in,
         "texts": _texts(user_language),

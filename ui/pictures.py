@@ -17,6 +17,7 @@ USE_CASE = "image-generation"
 # At about 30 kB each.
 MAX_THUMBNAILS = 200
 _SIDE = 480
+_SIGNATURES = {b"\x89PNG\r\n": "image/png", b"\xff\xd8\xff": "image/jpeg"}
 
 
 def thumbnail(image: Mapping[str, Any]) -> bytes | None:
@@ -39,6 +40,13 @@ def thumbnail(image: Mapping[str, Any]) -> bytes | None:
 def original(image_id: str) -> bytes:
     """The image itself, by a new URL: that of an image on the page may have expired. Raises `Failure`."""
     return client().download(client().get(USE_CASE, f"/images/{image_id}")["url"])
+
+
+def content_type(data: bytes, stated: str) -> str:
+    """The type of an image by its first bytes, or the stated one if they are of no type that models return."""
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return "image/webp"
+    return next((found for start, found in _SIGNATURES.items() if data.startswith(start)), stated)
 
 
 def forget(image_id: str) -> None:

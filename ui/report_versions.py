@@ -46,9 +46,7 @@ def edit_form(request: ApiRequest, summary: Mapping[str, Any]) -> None:
         with st.container(horizontal=True):
             saved = st.form_submit_button(t("summarization.save"), type="primary", icon=":material/save:")
             st.form_submit_button(t("summarization.cancel"), on_click=_close)
-    if fields.problem and saved:
-        st.warning(fields.problem, icon=":material/edit:")
-    elif saved:
+    if saved and not fields.problem:
         _save(request, summary, report)
     elif _editing()["newest"] > _editing()["base"]:
         st.warning(t("summarization.other_version"), icon=":material/sync_problem:")
@@ -60,8 +58,10 @@ def _report_fields(fields: Fields, summary: Mapping[str, Any]) -> dict[str, Any]
     key = f"reports.edit {_editing()['draft']}"
     title, text = t("summarization.edit_title"), t("summarization.edit_summary")
     edited: dict[str, Any] = {
-        "title": fields.text_input(title, f"{key} title", MAX_TITLE, report["title"]),
-        "summary": fields.text_area(text, f"{key} summary", MAX_SUMMARY, default=report["summary"]),
+        "title": fields.require(title, fields.text_input(title, f"{key} title", MAX_TITLE, report["title"])),
+        "summary": fields.require(
+            text, fields.text_area(text, f"{key} summary", MAX_SUMMARY, default=report["summary"])
+        ),
         "language": report["language"],
         "severity": st.selectbox(
             t("summarization.edit_severity"),
@@ -70,8 +70,6 @@ def _report_fields(fields: Fields, summary: Mapping[str, Any]) -> dict[str, Any]
             **choice(f"{key} severity", report["severity"]),
         ),
     }
-    fields.require(title, edited["title"])
-    fields.require(text, edited["summary"])
     for name in FACTS:
         fact = fields.text_input(t(f"summarization.{name}"), f"{key} {name}", MAX_LINE, report.get(name, ""))
         if fact:

@@ -28,8 +28,8 @@ class _Figures:
     cost: float
     share: float | None
     """Of the budget with the least left, 0 to 1; None without budgets."""
-    of: str = ""
-    """What that budget limits."""
+    budget: str = ""
+    """Whose budget it is, and what it limits, such as `team_tokens`."""
 
 
 @dataclass
@@ -64,7 +64,7 @@ def _read(api: Client, figures: "Future[_Figures]") -> None:
     try:
         total = api.get(USE_CASE, "/usage", **{"from": today, "to": today, "groupBy": "day"})["total"]
         tightest = max(api.get(USE_CASE, "/budgets")["items"], key=share, default=None)
-        of_budget = (share(tightest), tightest["of"]) if tightest else (None, "")
+        of_budget = (share(tightest), f"{tightest['per']}_{tightest['of']}") if tightest else (None, "")
         figures.set_result(_Figures(total["estimatedCostUsd"], *of_budget))
     except Exception as error:  # noqa: BLE001 - only a line of the sidebar depends on it
         figures.set_exception(error)
@@ -89,7 +89,7 @@ def _take(state: _State, reading: "Future[_Figures]") -> None:
 def _draw(figures: _Figures) -> None:
     parts = [t("usage.line", cost=money(figures.cost, "USD"))]
     if figures.share is not None:
-        parts.append(t(f"usage.line_{figures.of}", share=percent(figures.share, 0)))
+        parts.append(t(f"usage.line_{figures.budget}", share=percent(figures.share, 0)))
     icon = ":material/warning:" if (figures.share or 0) >= _TIGHT else ":material/monitoring:"
     pages = st.session_state.get("pages", {})
     if USE_CASE in pages:

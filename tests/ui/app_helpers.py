@@ -1,5 +1,8 @@
 """Helpers for tests that run a page's script without a browser."""
 
+import re
+from html import unescape
+
 from streamlit.testing.v1 import AppTest
 
 
@@ -10,6 +13,12 @@ def click(page: AppTest, label: str) -> AppTest:
 
 def warnings(page: AppTest) -> list[str]:
     return [warning.value for warning in page.warning]
+
+
+def field_problems(page: AppTest) -> list[str]:
+    """What is shown next to fields."""
+    pattern = re.compile('<p class="field-problem" role="alert">(.*)</p>')
+    return [unescape(match[1]) for text in html(page) if (match := pattern.fullmatch(text))]
 
 
 def html(page: AppTest) -> list[str]:

@@ -83,7 +83,7 @@ def screenshot_embeddings(new_session: Callable[..., BrowserSession]) -> None:
     page.get_by_role("button", name="Usar um exemplo").click()
     session.wait_until_idle()
     page.get_by_role("button", name="Vetorizar e comparar").click()
-    page.get_by_role("heading", name="Em um mapa").wait_for()
+    page.get_by_role("heading", name="Mapa").wait_for()
     _save(session, "embeddings", 2250)
 
 

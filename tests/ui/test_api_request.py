@@ -21,7 +21,7 @@ class Form(NamedTuple):
 
 
 FORMS = (
-    Form("image-generation", "/images", "Night train", "Generate", "Desenhar", "[class*=st-key-picture-new]"),
+    Form("image-generation", "/images", "Night train", "Generate", "Gerar", "[class*=st-key-picture-new]"),
     Form("summarization", "/summaries", "Use an example", "Write the report", "Escrever o relatório", ".report"),
     Form(
         "embeddings",

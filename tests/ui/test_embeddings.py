@@ -18,7 +18,7 @@ PATH = "embeddings"
     ("width", "language", "scheme", "example", "button", "heading"),
     [
         (1200, "en", "light", "Use an example", "Embed and compare", "Map"),
-        (400, "pt", "dark", "Usar um exemplo", "Vetorizar e comparar", "Em um mapa"),
+        (400, "pt", "dark", "Usar um exemplo", "Vetorizar e comparar", "Mapa"),
     ],
 )
 def test_texts_are_embedded_and_charted(

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from tests.ui.app_helpers import click, html, warnings
+from tests.ui.app_helpers import click, field_problems, warnings
 from tests.ui.browser import BrowserSession
 from tests.ui.fake_api import FakeApi
 
@@ -18,9 +18,9 @@ def test_a_number_out_of_range_is_named_and_nothing_is_sent(
     page.text_area(key="images.prompt").set_value("A lighthouse")
     page.number_input(key="images.count").set_value(count)
     click(page, "Generate")
-    problem = "Number of images: enter a number from 1 to 4."
-    assert warnings(page) == [problem]
-    assert any("field-problem" in text and problem in text for text in html(page))
+    assert field_problems(page) == ["Number of images: enter a number from 1 to 4."]
+    # Once only: not in a box, too.
+    assert warnings(page) == []
     assert api.posts("/images") == []
 
     page.number_input(key="images.count").set_value(4)
@@ -32,7 +32,9 @@ def test_a_text_over_the_limit_stays_and_is_not_sent(app: Callable[..., AppTest]
     page = app("image_generation")
     page.text_area(key="images.prompt").set_value("x" * 2001)
     click(page, "Generate")
-    assert "“What should the image show?” has 2,001 characters; at most 2,000 are possible" in warnings(page)[0]
+    (problem,) = field_problems(page)
+    assert "“What should the image show?” has 2,001 characters; at most 2,000 are possible" in problem
+    assert warnings(page) == []
     assert page.text_area(key="images.prompt").value == "x" * 2001
     assert api.posts("/images") == []
 
@@ -48,7 +50,9 @@ def test_too_many_lines_are_named(app: Callable[..., AppTest], api: FakeApi) -> 
     area.set_value("\n".join("abcdef"))
     page.text_area(key="playground.prompt").set_value("Why?")
     click(page, "Run")
-    assert "6 lines" in warnings(page)[0]
+    (problem,) = field_problems(page)
+    assert "6 lines" in problem
+    assert warnings(page) == []
     assert api.posts("/completions/stream") == []
 
 
@@ -58,8 +62,30 @@ def test_a_number_of_an_application_out_of_range_is_named(app: Callable[..., App
     field = next(field for field in page.number_input if str(field.key).endswith("debtToIncome"))
     field.set_value(-1.0)
     click(page, "Score the application")
-    assert "enter a number from 0 to 1,000." in warnings(page)[0]
+    assert "enter a number from 0 to 1,000." in field_problems(page)[0]
     assert api.posts("/scores") == []
+
+
+def test_what_has_to_be_corrected_is_in_sight_after_sending(new_session: Callable[..., BrowserSession]) -> None:
+    session = new_session(width=400)
+    page = session.open("playground")
+    page.set_viewport_size({"width": 400, "height": 420})
+    parameters = page.get_by_text("Parameters", exact=True)
+    parameters.click()
+    page.get_by_text("Stop sequences", exact=True).click()
+    page.get_by_role("textbox", name="Value of Stop sequences").fill("\n".join("abcdef"))
+    page.get_by_role("textbox", name="Prompt").fill("Why?")
+    session.wait_until_idle()
+    # Closed by the user.
+    parameters.click()
+    page.get_by_role("button", name="Run", exact=True).click()
+    page.wait_for_function("""() => {
+      const {top, bottom} = document.querySelector(".field-problem").getBoundingClientRect();
+      return top > 0 && bottom > top && bottom < innerHeight;
+    }""")
+    assert page.get_by_role("alert").filter(has_text="6 lines").count() == 1
+    session.wait_until_idle()
+    assert session.accessibility_violations() == []
 
 
 def test_after_a_switch_of_languages_the_choice_that_is_shown_is_sent(

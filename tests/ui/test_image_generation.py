@@ -11,6 +11,7 @@ from streamlit.testing.v1 import AppTest
 from tests.ui.app_helpers import click, warnings
 from tests.ui.browser import BrowserSession
 from tests.ui.fake_api import HOSTILE, ErrorResponse, FakeApi
+from ui.pictures import content_type
 
 PATH = "image-generation"
 
@@ -46,11 +47,23 @@ def test_a_prompt_becomes_an_image(new_session: Callable[..., BrowserSession], a
     assert session.accessibility_violations() == []
     with page.expect_download() as download:
         page.get_by_role("dialog").get_by_role("button", name="Download").click()
-    assert download.value.suggested_filename == "image-0.png"
+    name = "A-movie-poster-a-night-train-crosses-a-desert-under-a-huge-moon-one-window-is-lit-2026-11-03.png"
+    assert download.value.suggested_filename == name
     assert download.value.path().read_bytes() == api.services[PATH].files["image-0.png"]
     page.keyboard.press("Escape")
     page.get_by_role("dialog").wait_for(state="detached")
     assert page.evaluate("document.activeElement.innerText").endswith("Enlarge")
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        (b"\x89PNG\r\n\x1a\n", "image/png"), (b"\xff\xd8\xff\xe0", "image/jpeg"),
+        (b"RIFF\0\0\0\0WEBP", "image/webp"), (b"GIF89a", "image/gif"),
+    ],
+)  # fmt: skip
+def test_a_files_type_is_that_of_its_content(data: bytes, expected: str) -> None:
+    assert content_type(data, "image/gif") == expected
 
 
 def test_a_visit_loads_small_copies_and_the_original_on_demand(
@@ -152,8 +165,8 @@ def test_the_session_keeps_a_limited_number_of_thumbnails(
 def test_portuguese_on_a_phone(new_session: Callable[..., BrowserSession], api: FakeApi) -> None:
     session = new_session(width=400, language="pt", scheme="dark")
     page = session.open(PATH)
-    _generate(page, "Um farol", "Desenhar")
-    page.get_by_role("heading", name="Recém-desenhadas").wait_for()
+    _generate(page, "Um farol", "Gerar")
+    page.get_by_role("heading", name="Novas imagens").wait_for()
     session.wait_until_idle()
     assert session.horizontal_overflow() <= 0
     assert session.accessibility_violations() == []
@@ -204,6 +217,10 @@ def test_deleting_asks_first(new_session: Callable[..., BrowserSession], api: Fa
     page = session.open(PATH)
     page.get_by_role("button", name="Delete").click()
     page.get_by_role("dialog").get_by_text("can't be undone").wait_for()
+    page.get_by_role("dialog").get_by_role("img", name="A lighthouse").wait_for()
+    page.get_by_role("dialog").get_by_text("A lighthouse", exact=True).wait_for()
+    session.wait_until_idle()
+    assert session.accessibility_violations() == []
     assert len(api.services[PATH].images) == 1
     images.refuses_to_delete = True
     page.get_by_role("dialog").get_by_role("button", name="Delete").click()

@@ -178,7 +178,8 @@ def test_every_page_is_translated_and_accessible(
         | {text for texts in translations().values() for text in texts.values() if list(texts.values()).count(text) > 1}
     )
     # A list of file types begins with a bullet.
-    data = {"Handbook.pdf", "• ", *(model["name"] for model in api.services["playground"].models)}
+    models = api.services["playground"].models
+    data = {"Handbook.pdf", "• ", *(model[name] for model in models for name in ("name", "id", "provider"))}
     untranslated = {
         language: sorted(text for text in shown["en"] & texts - same if not any(name in text for name in data))
         for language, texts in shown.items()

@@ -1,5 +1,6 @@
 """The playground page."""
 
+import re
 import threading
 from collections.abc import Callable
 from datetime import date
@@ -215,15 +216,40 @@ def test_every_stop_reason_has_a_text(
 
 def test_models_near_their_end_are_listed(app: Callable[..., AppTest]) -> None:
     page = app("playground")
-    shown = _html(page)
-    assert "Ended on 2026-09-10" in shown
-    assert "Ends on 2099-01-15" in shown
-    table = page.dataframe[-1].value
-    assert len(table) == 6
-    assert list(table["Lifecycle"])[:2] == ["Active", "Active until at least 2099-10-07"]
+    (warned,) = [text for text in html(page) if 'class="lifecycles"' in text]
+    assert "Ends on 2099-01-15</span> Llama 3.1 8B Instruct · Meta" in warned
+    # Nobody can choose the others here.
+    assert warned.count("<li>") == 1
     assert page.multiselect[0].options == [
         "Nova Lite · Amazon", "Claude Haiku 5.5 · Anthropic", "Llama 3.1 8B Instruct · Meta · Ends on 2099-01-15",
     ]  # fmt: skip
+
+
+def test_the_table_has_all_models_the_offered_ones_first(app: Callable[..., AppTest], playground: Playground) -> None:
+    playground.models.reverse()
+    (table,) = [text for text in html(app("playground")) if text.startswith('<div class="table')]
+    assert re.findall(r'<th scope="col"[^>]*>([^<]+)', table) == [
+        "Model", "Offered here", "Price", "Lifecycle", "Purpose", "Provider", "Id",
+    ]  # fmt: skip
+    rows = [re.findall(r">([^<]+)</t[dh]>", row) for row in table.split("<tr>")[2:]]
+    assert [row[1] for row in rows] == ["yes"] * 4 + ["no"] * 2
+    assert rows[3] == [
+        "Nova Lite", "yes", "0.06 / 0.24 USD per million input / output tokens", "Active", "text", "Amazon",
+        "amazon.nova-lite-v1:0",
+    ]  # fmt: skip
+
+
+def test_the_parameters_say_which_model_accepts_more(app: Callable[..., AppTest]) -> None:
+    page = app("playground")
+    more = r"Nova Lite accepts more \(5\)\."
+    for models, counts in (
+        ([LITE], r"parameters that Nova Lite accepts \(5\)\.$"),
+        ([HAIKU], rf"parameters that Claude Haiku 5\\\.5 accepts \(2\)\. {more}$"),
+        ([HAIKU, LITE], rf"parameters that all selected models accept \(2\)\. {more}$"),
+    ):
+        page.multiselect[0].set_value(models).run()
+        caption = next(caption.value for caption in page.caption if caption.value.startswith("Switch on"))
+        assert re.search(counts, caption), caption
 
 
 def test_a_stage_without_text_models(app: Callable[..., AppTest], playground: Playground) -> None:

@@ -2,6 +2,7 @@
 
 import base64
 import io
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from streamlit.testing.v1 import AppTest
 from lambda_src.shared.photos import MAX_PHOTO_BYTES
 from lambda_src.summarization.models import MAX_ITEMS, MAX_LINE, CorrectSummary
 from lambda_src.summarization.store import MAX_VERSIONS
-from tests.ui.app_helpers import click, html, warnings
+from tests.ui.app_helpers import click, field_problems, html, warnings
 from tests.ui.browser import BrowserSession
 from tests.ui.fake_api import HOSTILE, ErrorResponse, FakeApi, png
 from ui import report_versions
@@ -146,6 +147,7 @@ def test_a_report_with_a_photo_is_corrected_and_downloaded(
     assert session.accessibility_violations() == []
     with page.expect_download() as download:
         page.get_by_role("button", name="Download as PDF").click()
+    assert re.fullmatch(r"Pump-\S+-\d{4}-\d\d-\d\d\.pdf", download.value.suggested_filename)
     assert download.value.path().read_bytes().startswith(b"%PDF")
     with page.expect_download() as download:
         page.get_by_role("button", name="Download for Word").click()
@@ -183,14 +185,15 @@ def test_an_edited_report_is_named_what_the_api_would_reject(app: Callable[..., 
     page = _edited(app, api)
     _field(page, "Title").set_value(" ")
     click(page, "Save as a new version")
-    assert warnings(page) == ["Title: enter a text."]
+    assert field_problems(page) == ["Title: enter a text."]
     _field(page, "Title").set_value("Pump 5 leaks")
     _field(page, "Parts, one per line").set_value("x" * 1_001)
     click(page, "Save as a new version")
-    assert warnings(page)[0].startswith("“Parts, one per line” has 1,001 characters")
+    assert field_problems(page)[0].startswith("“Parts, one per line” has 1,001 characters")
     _field(page, "Parts, one per line").set_value("x\n" * 51)
     click(page, "Save as a new version")
-    assert warnings(page) == ["“Parts, one per line” has 51 lines; at most 50 are possible."]
+    assert field_problems(page) == ["“Parts, one per line” has 51 lines; at most 50 are possible."]
+    assert warnings(page) == []
     assert len(api.services[PATH].versions["summary-0"]) == 1
 
 

@@ -1,7 +1,7 @@
 """The usage page."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -13,6 +13,7 @@ from tests.ui.browser import BrowserSession
 from tests.ui.fake_api import HOSTILE, FakeApi
 from tests.ui.fake_usage import Usage
 from ui import entries, stage
+from ui.pages.usage import first_day
 
 PATH = "usage"
 TODAY = datetime.now(UTC).date()
@@ -30,10 +31,10 @@ def usage(api: FakeApi) -> Usage:
 
 
 @pytest.mark.parametrize(
-    ("width", "language", "scheme", "heading", "everyone", "csv"),
+    ("width", "language", "scheme", "heading", "everyone", "week", "csv"),
     [
-        (1200, "en", "light", "Your budgets", "Everyone's", "Download as CSV"),
-        (400, "pt", "dark", "Seus orçamentos", "De todos", "Baixar como CSV"),
+        (1200, "en", "light", "Your budgets", "Everyone's", "Last 7 days", "Download as CSV"),
+        (400, "pt", "dark", "Seus orçamentos", "De todos", "Últimos 7 dias", "Baixar como CSV"),
     ],
 )
 def test_budgets_and_a_report(
@@ -44,6 +45,7 @@ def test_budgets_and_a_report(
     scheme: str,
     heading: str,
     everyone: str,
+    week: str,
     csv: str,
 ) -> None:
     usage.budgets = [budget(), budget(per="stage", of="usd", every="month", limit=80, used=79.5)]
@@ -53,6 +55,18 @@ def test_budgets_and_a_report(
     session = new_session(width=width, language=language, scheme=scheme)
     page = session.open(PATH)
     page.get_by_role("heading", name=heading).wait_for()
+    assert usage.queries[-1].first == TODAY.replace(day=1)
+    page.get_by_text(week, exact=True).click()
+    session.wait_for(lambda: usage.queries[-1].first == TODAY - timedelta(days=6))
+    session.wait_until_idle()
+    # A visit of another page keeps it.
+    page.get_by_role("link", name="Embeddings").first.dispatch_event("click")
+    page.get_by_role("heading", level=1, name="Embeddings").wait_for()
+    usage.queries.clear()
+    page.go_back()
+    page.get_by_role("heading", name=heading).wait_for()
+    session.wait_until_idle()
+    assert {query.first for query in usage.queries if query.group_by != "day"} == {TODAY - timedelta(days=6)}
     assert len(page.get_by_role("row").all()) == 2
     assert "case-3" not in page.get_by_role("table").inner_text()
 
@@ -67,6 +81,9 @@ def test_budgets_and_a_report(
     assert len(text.splitlines()) == 14
     session.wait_until_idle()
     assert session.horizontal_overflow() <= 0
+    assert page.locator(".legend li").count() == 9
+    for shown in (page.locator(".legend"), page.get_by_role("region").filter(has=page.get_by_role("table"))):
+        assert shown.evaluate("element => element.scrollWidth <= element.clientWidth")
     assert session.accessibility_violations() == []
     assert page.title() != "taken"
 
@@ -98,11 +115,33 @@ def test_others_than_administrators_see_their_own_use_only(app: Callable[..., Ap
 def test_wrong_days_are_not_sent(app: Callable[..., AppTest], usage: Usage, days: int) -> None:
     page = app(PATH)
     usage.queries.clear()
+    page.session_state["usage.period"] = "own"
     page.session_state["usage.from"] = TODAY - timedelta(days=max(days, 0))
     page.session_state["usage.to"] = TODAY - timedelta(days=1 if days < 0 else 0)
     page.run()
     assert usage.queries == []
     assert "Choose up to 92 days" in page.warning[0].value
+
+
+def test_a_quick_choice_sets_both_dates_and_a_date_ends_it(app: Callable[..., AppTest], usage: Usage) -> None:
+    page = app(PATH)
+    for period, first in (("today", TODAY), ("week", TODAY - timedelta(days=6)), ("month", TODAY.replace(day=1))):
+        page.button_group(key="usage.period").set_value(period).run()
+        assert [page.date_input(key=f"usage.{name}").value for name in ("from", "to")] == [first, TODAY]
+        assert (usage.queries[-1].first, usage.queries[-1].last) == (first, TODAY)
+    chosen = TODAY - timedelta(days=40)
+    page.date_input(key="usage.from").set_value(chosen).run()
+    assert page.session_state["usage.period"] == "own"
+    assert (usage.queries[-1].first, usage.queries[-1].last) == (chosen, TODAY)
+    page.run()
+    assert usage.queries[-1].first == chosen
+
+
+def test_a_quick_choice_has_the_days_of_the_day_it_is_used() -> None:
+    day = date(2026, 3, 2)
+    assert [first_day(period, day) for period in ("today", "week", "month")] == [
+        day, date(2026, 2, 24), date(2026, 3, 1),
+    ]  # fmt: skip
 
 
 def test_calls_without_a_price_are_counted_apart(app: Callable[..., AppTest], usage: Usage) -> None:
@@ -111,7 +150,7 @@ def test_calls_without_a_price_are_counted_apart(app: Callable[..., AppTest], us
     page = app(PATH)
     assert "Without the cost of 2 calls" in " ".join(caption.value for caption in page.caption)
     assert page.metric[0].value == "0.000120"
-    assert any("<td>0.000120</td>" in text for text in html(page))
+    assert any(">0.000120</td>" in text for text in html(page))
 
 
 def test_the_menu_has_the_page_only_where_the_stage_has_the_api(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,13 +1,17 @@
 """The line of the sidebar with what was used."""
 
 from collections.abc import Callable
+from concurrent.futures import Future
 from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from tests.ui.browser import BrowserSession
 from tests.ui.fake_api import ErrorResponse, FakeApi
+from ui import usage_line
+from ui.texts import t
 
 
 def _budget(limit: float, used: float) -> dict[str, Any]:
@@ -26,15 +30,28 @@ def test_what_was_used_is_in_sight_and_leads_to_its_page(
 ) -> None:
     usage = api.services["usage"]
     usage.add(datetime.now(UTC).date().isoformat(), dollars=0.25)
-    usage.budgets = [_budget(10, 1), _budget(200, 90)]
+    usage.budgets = [_budget(10, 1), {**_budget(200, 90), "per": "stage"}]
     session = new_session()
     page = session.open("embeddings")
     # A run of a page doesn't wait for it for long.
     session.wait_for(lambda: _line(page).count() > 0 or _line(session.open("embeddings")).count() > 0)
 
-    assert _line(page).inner_text().endswith("Today: USD 0.25 · 45\N{NO-BREAK SPACE}% of your requests")
+    assert _line(page).inner_text().endswith("Today: USD 0.25 · 45\N{NO-BREAK SPACE}% of everyone's requests")
     _line(page).click()
     page.get_by_role("heading", level=1, name="Usage").wait_for()
+
+
+@pytest.mark.parametrize("per", ["caller", "team", "stage"])
+@pytest.mark.parametrize("of", ["requests", "tokens", "usd"])
+def test_the_line_says_whose_budget_it_is(per: str, of: str) -> None:
+    budgets = [{**_budget(10, 9), "per": per, "of": of}, _budget(10, 1)]
+    answers = {"/usage": {"total": {"estimatedCostUsd": 0.25}}, "/budgets": {"items": budgets}}
+    api: Any = SimpleNamespace(get=lambda _use_case, path, **_query: answers[path])
+    figures: Future[Any] = Future()
+    usage_line._read(api, figures)
+    text = t(f"usage.line_{figures.result().budget}", share="90 %")
+    whose = {"caller": "your", "team": "your team's", "stage": "everyone's"}[per]
+    assert text == f"90 % of {whose} {'budget' if of == 'usd' else of}"
 
 
 def test_a_failure_leaves_the_line_out(

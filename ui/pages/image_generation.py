@@ -12,6 +12,7 @@ from ui.client import Failure
 from ui.details import details
 from ui.entry import Entry
 from ui.fields import Fields, choice
+from ui.file_names import file_name
 from ui.pictures import USE_CASE
 from ui.texts import t
 
@@ -221,7 +222,16 @@ def _image(image: Mapping[str, Any]) -> None:
             USE_CASE,
             f"/images/{image['id']}",
             lambda: _forget(image),
+            lambda: _preview(image),
         )
+
+
+def _preview(image: Mapping[str, Any]) -> None:
+    """Which image it is, small."""
+    data = pictures.thumbnail(image)
+    if data:
+        st.image(data, alt=image["prompt"], width=160)
+    st.html(f'<p class="prompt" dir="auto">{html.escape(image["prompt"])}</p>')
 
 
 def _details(image: Mapping[str, Any]) -> None:
@@ -252,12 +262,14 @@ def _large(image: Mapping[str, Any]) -> None:
     st.image(data, alt=image["prompt"], width="stretch")
     components.model_text(image["prompt"])
     _details(image)
-    extension = image["contentType"].rpartition("/")[2]
+    content_type = pictures.content_type(data, image["contentType"])
+    ending = content_type.rpartition("/")[2].replace("jpeg", "jpg")
+    day = components.local_date(image["createdAt"])
     st.download_button(
         t("image_generation.download"),
         data,
-        f"{image['id']}.{extension}",
-        image["contentType"],
+        file_name(image["prompt"], day, ending, t("image_generation.file")),
+        content_type,
         key=f"download {image['id']}",
         icon=":material/download:",
         on_click="ignore",

@@ -80,7 +80,7 @@ def _models() -> list[dict[str, Any]]:
 def _playground(offered: Mapping[str, Model]) -> None:
     fields = Fields()
     selected = _select_models(offered)
-    parameters = _parameters([offered[model_id] for model_id in selected], fields)
+    parameters = _parameters([offered[model_id] for model_id in selected], list(offered.values()), fields)
     prompts = _form(selected, fields)
     asked: list[str] = tab_state.values().get(_ASKED, [])
     requests = {model_id: ApiRequest(USE_CASE, "/completions", model_id) for model_id in asked}
@@ -97,7 +97,7 @@ def _playground(offered: Mapping[str, Model]) -> None:
     )
     problems = dict.fromkeys(request.problem for request in requests.values() if request.problem)
     for problem in problems:
-        st.warning(problem, icon=":material/edit:")
+        components.problem_box(problem)
     for model_id, request in requests.items():
         with cards[model_id]:
             _outcome(model_id, request, offered)
@@ -123,22 +123,36 @@ def _label(model: Model) -> str:
     return f"{name} · {lifecycle(model, _today())[1]}" if _ends_soon(model, _today()) else name
 
 
-def _parameters(models: Sequence[Model], fields: Fields) -> dict[str, Any]:
+def _parameters(models: Sequence[Model], offered: Sequence[Model], fields: Fields) -> dict[str, Any]:
     """The parameters that the user switched on. Only these are sent."""
     values: dict[str, Any] = {}
     if not models:
         return values
+    ranges = {name: limits for name in PARAMETERS if (limits := common_range(models, name))}
     with st.expander(t("playground.parameters"), icon=":material/tune:"):
-        st.caption(t("playground.parameters_lead"))
+        st.caption(f"{t('playground.parameters_lead')} {_parameter_counts(models, offered, len(ranges))}")
         with st.container(key="parameters"):
-            for name in PARAMETERS:
-                limits = common_range(models, name)
-                if limits:
-                    values |= _parameter(name, limits, models, fields)
+            for name, limits in ranges.items():
+                values |= _parameter(name, limits, models, fields)
         if len(models) > 1:
             st.caption(t("playground.supported_parameters"))
             st.dataframe(_supported_parameters(models), alt=t("playground.supported_parameters"))
     return values
+
+
+def _parameter_counts(models: Sequence[Model], offered: Sequence[Model], shown: int) -> str:
+    """How many parameters the form has, and which offered model accepts the most if these are more."""
+    key = "playground.parameters_of_one" if len(models) == 1 else "playground.parameters_of_all"
+    text = t(key, model=components.plain(models[0]["name"]), count=shown)
+    best = max(offered, key=_parameter_count)
+    if _parameter_count(best) <= shown:
+        return text
+    more = t("playground.more_parameters", model=components.plain(best["name"]), count=_parameter_count(best))
+    return f"{text} {more}"
+
+
+def _parameter_count(model: Model) -> int:
+    return sum(common_range([model], name) is not None for name in PARAMETERS)
 
 
 def common_range(models: Sequence[Model], name: str) -> tuple[float, float] | None:
@@ -383,42 +397,43 @@ def _today() -> date:
 def _lifecycles(models: Sequence[Model]) -> None:
     components.section(t("playground.all_models"))
     today = _today()
-    ending = [model for model in models if _ends_soon(model, today)]
+    ending = [model for model in models if model["offered"] and _ends_soon(model, today)]
     if ending:
         st.caption(t("playground.ending_models"))
         st.html(f'<ul class="lifecycles">{"".join(_lifecycle_line(model, today) for model in ending)}</ul>')
     with st.expander(t("playground.model_table"), icon=":material/table:"):
-        st.dataframe(_table(models, today), hide_index=True, alt=t("playground.model_table"))
+        _table(models, today)
         st.caption(t("playground.price_note"))
     details(USE_CASE, "GET", "/models")
 
 
 def _lifecycle_line(model: Model, today: date) -> str:
     level, text = lifecycle(model, today)
-    offered = f" ({t('playground.offered')})" if model["offered"] else ""
     return (
         f'<li><span class="badge {level}">{html.escape(text)}</span> '
-        f"{html.escape(model['name'])} · {html.escape(model['provider'])}{html.escape(offered)}</li>"
+        f"{html.escape(model['name'])} · {html.escape(model['provider'])}</li>"
     )
 
 
-def _table(models: Sequence[Model], today: date) -> pd.DataFrame:
-    return pd.DataFrame(
+def _table(models: Sequence[Model], today: date) -> None:
+    """All models, those that the stage offers first."""
+    columns = [
+        t(f"playground.column_{name}")
+        for name in ("model", "offered", "price", "lifecycle", "purpose", "provider", "id")
+    ]
+    rows = [
         [
-            {
-                t("playground.column_model"): model["name"],
-                t("playground.column_provider"): model["provider"],
-                t("playground.column_purpose"): _purpose(model["purpose"]),
-                t("playground.column_offered"): t("playground.yes") if model["offered"] else t("playground.no"),
-                t("playground.column_lifecycle"): lifecycle(model, today)[1],
-                t("playground.column_legacy"): model["lifecycle"].get("legacyAt", ""),
-                t("playground.column_end"): model["lifecycle"].get("endOfLifeAt", ""),
-                t("playground.column_price"): _price(model.get("price")),
-                "id": model["id"],
-            }
-            for model in models
+            model["name"],
+            t("playground.yes") if model["offered"] else t("playground.no"),
+            _price(model.get("price")),
+            lifecycle(model, today)[1],
+            _purpose(model["purpose"]),
+            model["provider"],
+            model["id"],
         ]
-    )
+        for model in sorted(models, key=lambda model: not model["offered"])
+    ]
+    components.table(t("playground.model_table"), columns, rows, texts=len(columns), stacked=True)
 
 
 def _purpose(purpose: str) -> str:

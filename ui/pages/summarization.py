@@ -13,6 +13,7 @@ from ui.client import Failure
 from ui.details import details, json_box
 from ui.entry import Entry
 from ui.fields import Fields, choice
+from ui.file_names import file_name
 from ui.photos import EXTENSIONS, MAX_COUNT, MAX_MEGABYTES, UPLOAD_MEGABYTES, File, prepare
 from ui.report_document import Document, as_html, as_text, make_document, photo_description
 from ui.report_photos import photos_of
@@ -127,7 +128,7 @@ def _report(request: ApiRequest, summary: Mapping[str, Any]) -> None:
         report_versions.versions(summary)
         with st.expander(t("summarization.copy"), icon=":material/content_copy:"):
             st.code(as_text(document), language=None, wrap_lines=True)
-        json_box(summary["report"], summary["id"])
+        json_box(summary["report"], summary["id"], _file_name(summary, "json"))
 
 
 def _actions(summary: Mapping[str, Any], document: Document) -> None:
@@ -155,12 +156,17 @@ def _download(name: str, content: Any, summary: Mapping[str, Any], ending: str, 
     st.download_button(
         t(f"summarization.{name}"),
         content,
-        f"{summary['id']}.{ending}",
+        _file_name(summary, ending),
         _TYPES[ending],
         icon=":material/download:",
         on_click="ignore",
         disabled=disabled,
     )
+
+
+def _file_name(summary: Mapping[str, Any], ending: str) -> str:
+    day = components.local_date(summary["createdAt"])
+    return file_name(summary["report"]["title"], day, ending, t("summarization.file"))
 
 
 def _earlier(request: ApiRequest) -> None:

@@ -1,7 +1,7 @@
 """The usage page: budgets and what is left of them, and what was used by day, use case and model."""
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import altair as alt
@@ -13,7 +13,7 @@ from ui.client import Failure
 from ui.components import Cell
 from ui.details import details
 from ui.entry import Entry
-from ui.fields import choice
+from ui.fields import choice, kept
 from ui.number_format import date_format, money, number, short
 from ui.session import client
 from ui.texts import t, translations
@@ -22,10 +22,14 @@ USE_CASE = "usage"
 _OWN, _ALL = "own", "all"
 _GROUPS = ("useCase", "model", "caller", "team")
 _MEASURES = ("estimatedCostUsd", "requests", "inputTokens", "outputTokens", "images")
-# More colors are hard to distinguish. The other groups are summed.
-_MOST_COLORS = 8
+# Vega's scheme tableau10 without its gray, which is for the sum of the other groups. More are hard to distinguish.
+_COLORS = ("#4c78a8", "#f58518", "#e45756", "#72b7b2", "#54a24b", "#eeca3b", "#b279a2", "#9d755d")
+_COLOR_OF_OTHERS = "#bab0ac"
 # The API's limit.
 _MOST_DAYS = 92
+_OWN_DATES = "own"
+_PERIODS = ("today", "week", "month", _OWN_DATES)
+_PERIOD, _FROM, _TO = "usage.period", "usage.from", "usage.to"
 # What the API answers to those who are not administrators: over the API for tokens it has no such route.
 _NOT_ADMINISTRATOR = ("forbidden", "not_found", "unauthorized")
 
@@ -68,19 +72,14 @@ def _report() -> None:
         t("usage.whose"), (_OWN, _ALL), default=_OWN, format_func=lambda name: t(f"usage.whose_{name}"),
         key="usage.whose", persist_state="session",
     ) or _OWN  # fmt: skip
+    today = datetime.now(UTC).date()
+    _period(today)
     left, middle, right = st.columns(3)
-    group = left.selectbox(
+    first, last = _date(left, "from", _FROM, today), _date(middle, "to", _TO, today)
+    group = right.selectbox(
         t("usage.group"), _GROUPS if whose == _ALL else _GROUPS[:2], format_func=lambda name: t(f"usage.group_{name}"),
         **choice("usage.group"),
     )  # fmt: skip
-    today = datetime.now(UTC).date()
-    first = middle.date_input(
-        t("usage.from"), today.replace(day=1), max_value=today, key="usage.from", format=date_format(),
-        persist_state="session",
-    )  # fmt: skip
-    last = right.date_input(
-        t("usage.to"), today, max_value=today, key="usage.to", format=date_format(), persist_state="session"
-    )
     if first > last or (last - first).days >= _MOST_DAYS:
         st.warning(t("usage.wrong_days", most=_MOST_DAYS), icon=":material/edit:")
         return
@@ -109,6 +108,32 @@ def _report() -> None:
     details(USE_CASE, "GET", f"{path}?{'&'.join(f'{name}={value}' for name, value in query.items())}")
 
 
+def _period(today: date) -> None:
+    """The quick choices. Each sets both dates, in every run: a choice of yesterday has other dates today."""
+    period = st.segmented_control(
+        t("usage.period"), _PERIODS, required=True, format_func=lambda name: t(f"usage.period_{name}"),
+        **choice(_PERIOD, "month"),
+    )  # fmt: skip
+    if period != _OWN_DATES:
+        st.session_state[_FROM], st.session_state[_TO] = first_day(period, today), today
+
+
+def first_day(period: str, today: date) -> date:
+    """The first day of a quick choice, whose last is today."""
+    return {"today": today, "week": today - timedelta(days=6), "month": today.replace(day=1)}[period]
+
+
+def _date(column: Any, name: str, key: str, today: date) -> date:
+    day: date = column.date_input(
+        t(f"usage.{name}"), max_value=today, format=date_format(), on_change=_use_own_dates, **kept(key, today)
+    )
+    return day
+
+
+def _use_own_dates() -> None:
+    st.session_state[_PERIOD] = _OWN_DATES
+
+
 def _totals(total: Row) -> None:
     columns = st.columns(4)
     for column, name in zip(columns, ("estimatedCostUsd", "requests", "inputTokens", "outputTokens"), strict=True):
@@ -130,7 +155,9 @@ def _chart(items: Sequence[Row], group: str, days: Sequence[str]) -> None:
         }
         for item in items
     ]
-    order = [*largest, *([t("usage.others")] if len({row["group"] for row in rows} - {*largest}) else [])]
+    colors = dict(zip(largest, _COLORS, strict=False))
+    if len({row["group"] for row in rows} - {*largest}):
+        colors[t("usage.others")] = _COLOR_OF_OTHERS
     caption = t("usage.chart", measure=t(f"usage.{measure}"), group=t(f"usage.group_{group}"))
     chart = (
         alt.Chart(pd.DataFrame(rows))
@@ -140,19 +167,18 @@ def _chart(items: Sequence[Row], group: str, days: Sequence[str]) -> None:
                 "day:O", title=None, scale=alt.Scale(domain=days), axis=alt.Axis(labelAngle=-45, labelOverlap=True)
             ),
             y=alt.Y("sum(amount):Q", title=t(f"usage.{measure}")),
-            color=alt.Color(
-                "group:N", sort=order, scale=alt.Scale(scheme="tableau10"), legend=alt.Legend(title=None, orient="top")
-            ),
+            color=alt.Color("group:N", scale=alt.Scale(domain=list(colors), range=list(colors.values())), legend=None),
             tooltip=["day:O", "group:N", "sum(amount):Q"],
         )
         .properties(height=300)
     )
+    charts.legend(colors)
     st.altair_chart(charts.styled(chart), theme=None, alt=caption)
 
 
 def _largest(items: Sequence[Row], group: str, measure: str) -> list[str]:
     sums = _sums(items, group)
-    return sorted(sums, key=lambda name: -sums[name][measure])[:_MOST_COLORS]
+    return sorted(sums, key=lambda name: -sums[name][measure])[: len(_COLORS)]
 
 
 def _table(items: Sequence[Row], group: str) -> None:
@@ -163,7 +189,7 @@ def _table(items: Sequence[Row], group: str) -> None:
         for name in sorted(sums, key=lambda name: -sums[name]["estimatedCostUsd"])
     ]
     columns = [t(f"usage.group_{group}"), *(t(f"usage.{name}") for name in names)]
-    components.table(t("usage.table", group=t(f"usage.group_{group}")), columns, rows)
+    components.table(t("usage.table", group=t(f"usage.group_{group}")), columns, rows, stacked=True)
 
 
 def _sums(items: Sequence[Row], group: str) -> dict[str, dict[str, float]]:

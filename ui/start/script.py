@@ -13,15 +13,14 @@ from ui import page_script, stage, tab_state, usage_line
 from ui.components import stage_missing
 from ui.navigation import pages
 from ui.sign_in import is_allowed
-from ui.texts import LANGUAGES, browser_language, language, t
+from ui.texts import LANGUAGES, first_language, language, t
 
 FOLDER = Path(__file__).parents[1]
 
 
 def _language_switch() -> None:
     if "lang" not in st.session_state:
-        in_url = st.query_params.get("lang")
-        st.session_state["lang"] = in_url if in_url in LANGUAGES else browser_language()
+        st.session_state["lang"] = first_language()
     st.sidebar.segmented_control(
         t("components.language"), list(LANGUAGES), required=True, format_func=LANGUAGES.__getitem__, key="lang"
     )

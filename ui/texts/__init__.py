@@ -8,6 +8,8 @@ import streamlit as st
 
 LANGUAGES = {"en": "English", "es": "Español", "pt": "Português"}
 FALLBACK = "en"
+# Written by ui/page.js. It contains the language and nothing else.
+LANGUAGE_COOKIE = "language"
 
 
 @functools.cache
@@ -26,7 +28,13 @@ def language() -> str:
     return chosen if chosen in LANGUAGES else FALLBACK
 
 
-def browser_language() -> str:
+def first_language() -> str:
+    """The language of a visit: the address's, the one chosen in an earlier visit, the browser's, or the fallback."""
+    asked = (st.query_params.get("lang"), st.context.cookies.get(LANGUAGE_COOKIE))
+    return next((code for code in asked if code in LANGUAGES), _browser_language())
+
+
+def _browser_language() -> str:
     """The browser's first language if it is supported, otherwise the fallback."""
     preferred = (st.context.locale or "").partition("-")[0].lower()
     return preferred if preferred in LANGUAGES else FALLBACK
