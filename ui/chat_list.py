@@ -12,6 +12,7 @@ from ui import chat, components
 from ui.chat import USE_CASE, OpenConversation
 from ui.client import Client, Failure
 from ui.fields import Fields
+from ui.file_names import file_name
 from ui.session import client
 from ui.texts import t
 
@@ -68,7 +69,7 @@ def download_buttons(conversation: OpenConversation) -> None:
     """Downloads the complete conversation. Its messages are read when a button is clicked."""
     api, header = client(), conversation.header
     names = {role: t(f"chatbot.{name}") for role, name in (("user", "you"), ("assistant", "assistant"))}
-    untitled = t("chatbot.untitled")
+    untitled, day = t("chatbot.untitled"), components.local_date(header["createdAt"])
 
     def as_markdown() -> str:
         return markdown(header["title"] or untitled, all_messages(api, conversation.path), names)
@@ -86,7 +87,7 @@ def download_buttons(conversation: OpenConversation) -> None:
             st.download_button(
                 name,
                 content,
-                f"chat-{header['id'][:8]}.{ending}",
+                file_name(header["title"], day, ending, "chat"),
                 mime,
                 key=f"chat download {ending} {conversation.path}",
                 on_click="ignore",

@@ -7,6 +7,7 @@ import html
 import io
 import zlib
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import streamlit as st
@@ -18,6 +19,7 @@ from ui.client import Failure
 from ui.credit_fields import AUDITOR, MODELLER, SCORER, USE_CASE
 from ui.details import details
 from ui.fields import Fields, choice
+from ui.file_names import file_name
 from ui.number_format import money, number, percent
 from ui.session import client
 from ui.texts import language, t, translations
@@ -230,12 +232,13 @@ def _batch_buttons(batch: Item) -> None:
 def _download(batch: Item, kind: str) -> None:
     """A file of a batch. This server fetches it on the click: browsers don't trust the local stage's certificate."""
     batch_id = batch["id"]
+    name = file_name(f"{kind} {Path(batch['name']).stem}", components.local_date(batch["createdAt"]), "csv.gz", kind)
 
     def fetch() -> bytes:
         return client().download(client().get(USE_CASE, f"/batches/{batch_id}")[kind]["url"])
 
     st.download_button(
-        t(f"credit_risk.download_{kind}"), fetch, f"{kind}-{batch_id}.csv.gz", "application/gzip", on_click="ignore",
+        t(f"credit_risk.download_{kind}"), fetch, name, "application/gzip", on_click="ignore",
         key=f"credit {kind} {batch_id}", icon=":material/download:",
     )  # fmt: skip
 

@@ -32,9 +32,13 @@ def money(amount: float | None, currency: str) -> str:
 
 
 def cost(amount: float, currency: str = "USD") -> str:
+    """What models cost, as `cost_number` with its currency."""
+    return f"{currency} {cost_number(amount)}"
+
+
+def cost_number(amount: float) -> str:
     """What models cost, often far less than a cent: with two significant digits, and with two decimals or more."""
-    digits = max(2, 1 - math.floor(math.log10(amount))) if amount > 0 else 2
-    return f"{currency} {number(amount, digits)}"
+    return number(amount, max(2, 1 - math.floor(math.log10(amount))) if amount > 0 else 2)
 
 
 def _localized(text: str) -> str:

@@ -12,7 +12,7 @@ import streamlit as st
 
 from ui import tab_state
 from ui.client import Client
-from ui.number_format import money, percent
+from ui.number_format import cost, percent
 from ui.session import client
 from ui.texts import t
 
@@ -87,7 +87,7 @@ def _take(state: _State, reading: "Future[_Figures]") -> None:
 
 
 def _draw(figures: _Figures) -> None:
-    parts = [t("usage.line", cost=money(figures.cost, "USD"))]
+    parts = [t("usage.line", cost=cost(figures.cost))]
     if figures.share is not None:
         parts.append(t(f"usage.line_{figures.budget}", share=percent(figures.share, 0)))
     icon = ":material/warning:" if (figures.share or 0) >= _TIGHT else ":material/monitoring:"

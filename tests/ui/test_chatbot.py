@@ -352,6 +352,7 @@ def test_two_tabs_of_a_long_conversation_show_the_same(
     page.get_by_role("button", name="Change").click()
     with page.expect_download() as download:
         page.get_by_role("button", name="Markdown").click()
+    assert re.fullmatch(r"A-talk-\d{4}-\d\d-\d\d\.md", download.value.suggested_filename)
     text = download.value.path().read_text("utf-8")
     assert text.startswith("# A talk\n\n## You · ")
     assert text.count("## ") == 26

@@ -1,6 +1,7 @@
 """The credit risk page."""
 
 import gzip
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, get_args
@@ -464,7 +465,7 @@ def test_a_batch_is_uploaded_processed_and_downloaded(
     assert page.get_by_text("USD 1,234,567.89").is_visible()
     with page.expect_download() as download:
         page.get_by_role("button", name="Download the results").click()
-    assert download.value.suggested_filename.endswith(".csv.gz")
+    assert re.fullmatch(r"results-applications-\d{4}-\d\d-\d\d\.csv\.gz", download.value.suggested_filename)
     assert Path(download.value.path()).read_bytes() == RESULTS
     page.get_by_text("Show the rejected rows").click()
     page.get_by_role("cell", name="must be at least 500").wait_for()

@@ -149,8 +149,8 @@ def test_calls_without_a_price_are_counted_apart(app: Callable[..., AppTest], us
     usage.add(TODAY.isoformat(), amounts=UsageAmounts(requests=2, calls=2, unpriced_calls=2))
     page = app(PATH)
     assert "Without the cost of 2 calls" in " ".join(caption.value for caption in page.caption)
-    assert page.metric[0].value == "0.000120"
-    assert any(">0.000120</td>" in text for text in html(page))
+    assert page.metric[0].value == "0.00012"
+    assert any(">0.00012</td>" in text for text in html(page))
 
 
 def test_the_menu_has_the_page_only_where_the_stage_has_the_api(monkeypatch: pytest.MonkeyPatch) -> None:

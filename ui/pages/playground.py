@@ -1,7 +1,6 @@
 """The playground page: one prompt for up to four models, and their parameters."""
 
 import html
-import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
@@ -16,6 +15,7 @@ from ui.client import Failure
 from ui.details import details
 from ui.entry import Entry
 from ui.fields import Fields, choice, kept
+from ui.number_format import cost
 from ui.session import client
 from ui.texts import t, translations
 
@@ -350,24 +350,19 @@ def _parameter_text(value: Any) -> str:
 def _time_and_cost(item: Mapping[str, Any], model: Model | None) -> str:
     seconds = t("playground.seconds", seconds=f"{item['latencyMs'] / 1000:.1f}")
     price = model.get("price") if model else None
-    usd = cost(price, item["usage"]) if price else None
+    usd = cost_of(price, item["usage"]) if price else None
     if price is None or usd is None:
         return f"{seconds} · {t('playground.no_price')}"
-    cost_text = t("playground.cost", cost=f"{money(usd)} {price.get('currency', 'USD')}", day=price["asOf"])
+    cost_text = t("playground.cost", cost=cost(usd, price.get("currency", "USD")), day=price["asOf"])
     return f"{seconds} · {cost_text}"
 
 
-def cost(price: Mapping[str, Any], usage: Mapping[str, int]) -> float | None:
+def cost_of(price: Mapping[str, Any], usage: Mapping[str, int]) -> float | None:
     """The price of a call's tokens; None if the model has no price per token."""
     if "inputPerMillion" not in price or "outputPerMillion" not in price:
         return None
     tokens_in, tokens_out = usage.get("inputTokens", 0), usage.get("outputTokens", 0)
     return float((tokens_in * price["inputPerMillion"] + tokens_out * price["outputPerMillion"]) / 1_000_000)
-
-
-def money(value: float) -> str:
-    """An amount with two significant digits, however small it is."""
-    return f"{value:.{max(2, 1 - math.floor(math.log10(value)))}f}" if value > 0 else "0"
 
 
 def lifecycle(model: Model, today: date) -> tuple[str, str]:

@@ -14,7 +14,7 @@ from ui.components import Cell
 from ui.details import details
 from ui.entry import Entry
 from ui.fields import choice, kept
-from ui.number_format import date_format, money, number, short
+from ui.number_format import cost, cost_number, date_format, number, short
 from ui.session import client
 from ui.texts import t, translations
 
@@ -56,9 +56,7 @@ def _budgets(budgets: Sequence[Row]) -> None:
         st.caption(t("usage.no_budgets"))
         return
     for budget in budgets:
-        amounts = [
-            money(budget[name], "USD") if budget["of"] == "usd" else short(budget[name]) for name in ("used", "limit")
-        ]
+        amounts = [cost(budget[name]) if budget["of"] == "usd" else short(budget[name]) for name in ("used", "limit")]
         names = {name: t(f"usage.{name}_{budget[name]}") for name in ("per", "of", "every")}
         until = components.local_time(budget["until"])
         st.progress(
@@ -211,7 +209,4 @@ def _name(item: Row, group: str) -> str:
 
 
 def _amount(measure: str, value: float) -> str:
-    if measure != "estimatedCostUsd":
-        return number(value)
-    # A few embeddings cost less than a thousandth of a cent.
-    return number(value, 2 if value >= 100 else 4 if value >= 0.01 else 6)
+    return cost_number(value) if measure == "estimatedCostUsd" else number(value)
