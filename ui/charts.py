@@ -41,8 +41,13 @@ def legend(colors: Mapping[str, str]) -> None:
     st.html(f'<ul class="legend">{items}</ul>')
 
 
-def with_table(chart: Any, caption: str, columns: Sequence[str], rows: Sequence[Sequence[Cell]]) -> None:
-    """A chart, and the same as a table on demand. `caption` is the chart's text alternative."""
+def with_table(
+    chart: Any, caption: str, columns: Sequence[str], rows: Sequence[Sequence[Cell]], *, texts: int = 1
+) -> None:
+    """A chart, and on demand the same as a table, whose first columns (`texts`) are texts.
+
+    `caption` is the chart's text alternative.
+    """
     st.altair_chart(styled(chart), theme=None, alt=caption)
     with st.expander(t("components.as_table"), icon=":material/table:", key=f"table of {caption}"):
-        components.table(caption, columns, rows)
+        components.table(caption, columns, rows, texts=texts, stacked=True)

@@ -165,6 +165,9 @@ def _head(item: Item, facts: Sequence[str]) -> None:
 
 
 def _batch(batch: Item) -> None:
+    if batch["status"] == "awaitingUpload" and batch["id"] in uploads(USE_CASE).ids:
+        # It was uploaded a moment ago.
+        batch = {**batch, "status": "processing"}
     facts = [t(f"credit_risk.purpose_{batch['purpose']}")]
     if "rows" in batch:
         facts.append(t("credit_risk.row_count", rows=number(batch["rows"])))

@@ -92,7 +92,7 @@ def _list(models: Sequence[Mapping[str, Any]]) -> None:
     components.table(
         t("credit_risk.models"), [t(f"credit_risk.{column}") for column in columns], rows, texts=5, titled=True
     )
-    credit_terms.explain("models", "status_champion", "status_challenger", "status_candidate")
+    credit_terms.explain("models", "status_champion", "status_challenger", "status_candidate", "status_retired")
 
 
 def _cut_off(model: Mapping[str, Any]) -> str:

@@ -120,18 +120,19 @@ def _is_few(period: Period) -> bool:
 def psi_chart(periods: Sequence[Period]) -> Any:
     """PSI and noise by period with the two levels. Periods with few applications are points of their own, which don't
     set the scale: PSI is large by chance there."""
-    names = {kind: t(f"credit_risk.{kind}") for kind in _LINES}
+    enough = [period for period in periods if not _is_few(period)]
+    # The legend has what is drawn.
+    names = {kind: t(f"credit_risk.{kind}") for kind in _LINES if enough or kind.startswith("level")}
     color = alt.Color(
         "kind:N",
-        scale=alt.Scale(domain=list(names.values()), range=[color for color, _ in _LINES.values()]),
+        scale=alt.Scale(domain=list(names.values()), range=[_LINES[kind][0] for kind in names]),
         legend=alt.Legend(title=None, orient="top", columns=2),
     )
     dash = alt.StrokeDash(
         "kind:N",
-        scale=alt.Scale(domain=list(names.values()), range=[list(pattern) for _, pattern in _LINES.values()]),
+        scale=alt.Scale(domain=list(names.values()), range=[list(_LINES[kind][1]) for kind in names]),
         legend=None,
     )
-    enough = [period for period in periods if not _is_few(period)]
     top = max([_ALARM * 1.15, *(period["scorePsi"] * 1.1 for period in enough)])
     x = alt.X(
         "period:O",

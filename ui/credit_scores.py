@@ -194,7 +194,8 @@ def _points(score: Mapping[str, Any]) -> None:
     """What each characteristic adds, against the average."""
     caption = t("credit_risk.points_chart")
     st.markdown(f"**{caption}**")
-    st.caption(t("credit_risk.points_lead", base=number(score["basePoints"])))
+    average = score["basePoints"] + sum(entry["averagePoints"] for entry in score["points"])
+    st.caption(t("credit_risk.points_lead", average=number(average)))
     rows = [
         {
             "name": fields.name(entry["characteristic"]),
@@ -214,7 +215,7 @@ def _points(score: Mapping[str, Any]) -> None:
         )
         .properties(height=26 * len(rows) + 50)
     )
-    charts.with_table(bars, caption, *_points_table(score))
+    charts.with_table(bars, caption, *_points_table(score), texts=2)
 
 
 def _points_table(score: Mapping[str, Any]) -> tuple[list[str], list[list[Cell]]]:
@@ -294,7 +295,7 @@ def _details(listed: Mapping[str, Any]) -> None:
     _sample(score)
     _score(score, f"score {score_id}")
     columns, rows = _points_table(score)
-    components.table(t("credit_risk.points_chart"), columns, rows, texts=2, titled=True)
+    components.table(t("credit_risk.points_chart"), columns, rows, texts=2, titled=True, stacked=True)
     application = {**score["loan"], **score["applicant"]}
     rows = [[fields.name(name), fields.value(name, value)] for name, value in application.items() if value is not None]
     components.table(

@@ -37,8 +37,10 @@ def cost(amount: float, currency: str = "USD") -> str:
 
 
 def cost_number(amount: float) -> str:
-    """What models cost, often far less than a cent: with two significant digits, and with two decimals or more."""
-    return number(amount, max(2, 1 - math.floor(math.log10(amount))) if amount > 0 else 2)
+    """What models cost, often far less than a cent: with up to two significant digits, and two decimals or more."""
+    digits = max(2, 1 - math.floor(math.log10(amount))) if amount > 0 else 2
+    ends_in_zero = digits > 2 and round(amount, digits) == round(amount, digits - 1)
+    return number(amount, digits - 1 if ends_in_zero else digits)
 
 
 def _localized(text: str) -> str:

@@ -271,6 +271,16 @@
 
   // --- What has to be corrected is next to its field, which may be far from the button.
   let sentForm = false;
+  let awaitsSpinner = false;
+
+  // What a form asks for appears below it, on a phone out of sight.
+  function showSpinner() {
+    const spinner = awaitsSpinner && document.querySelector("[data-testid=stMain] [data-testid=stSpinner]");
+    if (!spinner) return;
+    awaitsSpinner = false;
+    const { top, bottom } = spinner.getBoundingClientRect();
+    if (top < 0 || bottom > innerHeight) spinner.scrollIntoView({ block: "center" });
+  }
 
   function showProblem() {
     if (!sentForm) return;
@@ -288,7 +298,7 @@
       ? event.target.closest("[data-testid=stFormSubmitButton] button")
       : event.key === "Enter" && (event.ctrlKey || event.metaKey);
     if (!form || !sends) return;
-    sentForm = true;
+    sentForm = awaitsSpinner = true;
     for (const element of form.querySelectorAll("textarea")) sessionStorage.removeItem(draftKey(element));
   }
 
@@ -324,9 +334,10 @@
   function scriptState() {
     const running = document.querySelector(APP)?.dataset.testScriptState === "running";
     if (running && !busySince) busySince = Date.now();
-    if (running) return;
+    if (running) return showSpinner();
     keepFocus();
     if (!busySince) return;
+    awaitsSpinner = false;
     showProblem();
     if (Date.now() - busySince > BUSY_MILLISECONDS) announce(texts.ready);
     busySince = 0;

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, TimeoutError
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,14 +12,14 @@ import streamlit as st
 
 from ui import tab_state
 from ui.client import Client
-from ui.number_format import cost, percent
+from ui.number_format import cost, short
 from ui.session import client
 from ui.texts import t
 
 USE_CASE = "usage"
 _MAX_AGE_SECONDS = 30.0
-# A page is never held up for longer; what arrives later is shown by the next run.
-_WAIT_SECONDS = 0.1
+# A page is never held up for longer. What arrives while it is drawn, or soon after, is shown at the end of the run.
+_WAIT_SECONDS, _WAIT_AT_END_SECONDS = 0.1, 0.5
 _TIGHT = 0.8
 
 
@@ -30,6 +30,8 @@ class _Figures:
     """Of the budget with the least left, 0 to 1; None without budgets."""
     budget: str = ""
     """Whose budget it is, and what it limits, such as `team_tokens`."""
+    used: float = 0
+    limit: float = 0
 
 
 @dataclass
@@ -39,16 +41,26 @@ class _State:
     read: float = float("-inf")
 
 
-def show() -> None:
-    """Draws the line in the sidebar, with what is known by now. What cannot be read is not shown."""
+def show() -> Callable[[], None]:
+    """Draws the line in the sidebar, with what is known by now. What cannot be read is not shown.
+
+    Call the result after the page: it draws what has arrived since.
+    """
     state: _State = tab_state.values().setdefault("usage line", _State())
+    slot = st.sidebar.container(key="usage-line").empty()
     if state.reading is None and time.monotonic() - state.read > _MAX_AGE_SECONDS:
         state.reading = Future()
         threading.Thread(target=_read, args=(client(), state.reading), daemon=True).start()
     if state.reading is not None:
-        _take(state, state.reading)
-    if state.shown is not None:
-        _draw(state.shown)
+        _take(state, state.reading, _WAIT_SECONDS if state.shown is None else 0)
+    _draw(slot, state.shown)
+
+    def update() -> None:
+        if state.reading is not None:
+            _take(state, state.reading, _WAIT_AT_END_SECONDS)
+            _draw(slot, state.shown)
+
+    return update
 
 
 def forget() -> None:
@@ -64,10 +76,15 @@ def _read(api: Client, figures: "Future[_Figures]") -> None:
     try:
         total = api.get(USE_CASE, "/usage", **{"from": today, "to": today, "groupBy": "day"})["total"]
         tightest = max(api.get(USE_CASE, "/budgets")["items"], key=share, default=None)
-        of_budget = (share(tightest), f"{tightest['per']}_{tightest['of']}") if tightest else (None, "")
-        figures.set_result(_Figures(total["estimatedCostUsd"], *of_budget))
+        figures.set_result(_figures(total["estimatedCostUsd"], tightest))
     except Exception as error:  # noqa: BLE001 - only a line of the sidebar depends on it
         figures.set_exception(error)
+
+
+def _figures(today: float, budget: Mapping[str, Any] | None) -> _Figures:
+    if budget is None:
+        return _Figures(today, None)
+    return _Figures(today, share(budget), f"{budget['per']}_{budget['of']}", budget["used"], budget["limit"])
 
 
 def share(budget: Mapping[str, Any]) -> float:
@@ -75,10 +92,10 @@ def share(budget: Mapping[str, Any]) -> float:
     return 1.0 if budget["limit"] == 0 else min(1.0, float(budget["used"]) / float(budget["limit"]))
 
 
-def _take(state: _State, reading: "Future[_Figures]") -> None:
+def _take(state: _State, reading: "Future[_Figures]", wait_seconds: float) -> None:
     """Moves the figures to `state` if they have arrived."""
     try:
-        state.shown = reading.result(_WAIT_SECONDS if state.shown is None else 0)
+        state.shown = reading.result(wait_seconds)
     except TimeoutError:
         return
     except Exception:  # noqa: BLE001 - an older figure would be wrong
@@ -86,12 +103,18 @@ def _take(state: _State, reading: "Future[_Figures]") -> None:
     state.reading, state.read = None, time.monotonic()
 
 
-def _draw(figures: _Figures) -> None:
-    parts = [t("usage.line", cost=cost(figures.cost))]
-    if figures.share is not None:
-        parts.append(t(f"usage.line_{figures.budget}", share=percent(figures.share, 0)))
-    icon = ":material/warning:" if (figures.share or 0) >= _TIGHT else ":material/monitoring:"
+def _draw(slot: Any, figures: _Figures | None) -> None:
     pages = st.session_state.get("pages", {})
-    if USE_CASE in pages:
-        with st.sidebar.container(key="usage-line"):
-            st.page_link(pages[USE_CASE], label=" · ".join(parts), icon=icon)
+    if figures is None or USE_CASE not in pages:
+        slot.empty()
+        return
+    icon = ":material/warning:" if (figures.share or 0) >= _TIGHT else ":material/monitoring:"
+    slot.page_link(pages[USE_CASE], label=_text(figures), icon=icon)
+
+
+def _text(figures: _Figures) -> str:
+    text = t("usage.line", cost=cost(figures.cost))
+    if figures.share is None:
+        return text
+    amount = cost if figures.budget.endswith("_usd") else short
+    return f"{text} · {t(f'usage.line_{figures.budget}', used=amount(figures.used), limit=amount(figures.limit))}"

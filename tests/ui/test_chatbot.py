@@ -163,7 +163,7 @@ def test_html_and_markdown_in_an_answer_are_escaped(new_session: Callable[..., B
     send(page, "Go")
     page.get_by_text("21 input tokens").wait_for()
     session.wait_until_idle()
-    page.get_by_role("button", name="Change").click()
+    page.get_by_role("button", name="Options").click()
     page.get_by_text("The model's instructions:").wait_for()
     # The instructions and the user's two messages are as they were written; Markdown shows no stars.
     assert texts(page).count(HOSTILE) == 2
@@ -179,13 +179,13 @@ def test_renaming_and_deleting(new_session: Callable[..., BrowserSession], api: 
     chat = api.services[PATH]
     session = new_session()
     page = session.open(PATH, conversation=chat.add("A talk", turns=1))
-    page.get_by_role("button", name="Change").click()
+    page.get_by_role("button", name="Options").click()
     page.get_by_label("Title").fill("Another name")
     page.get_by_role("button", name="Save").click()
     page.get_by_role("heading", level=1, name="Another name").wait_for()
     session.wait_until_idle()
     if not page.get_by_role("button", name="Delete").is_visible():
-        page.get_by_role("button", name="Change").click()
+        page.get_by_role("button", name="Options").click()
     page.get_by_role("button", name="Delete").click()
     # The popover with the button is a dialog, too.
     dialog = page.get_by_test_id("stDialog")
@@ -262,6 +262,24 @@ def test_a_click_during_an_answer_does_not_disturb_it(new_session: Callable[...,
     session.wait_until_idle()
     assert texts(page) == ["Go", "Half an answer and the rest"]
     assert len(_sent(api)) == 1
+
+
+def test_messages_have_no_actions_while_an_answer_arrives(
+    new_session: Callable[..., BrowserSession], api: FakeApi
+) -> None:
+    chat = api.services[PATH]
+    end = threading.Event()
+    chat.streams.append(["Slowly", end, " it comes"])
+    session = new_session()
+    page = session.open(PATH, conversation=chat.add("A talk", turns=2))
+    assert page.get_by_role("button", name="Edit").count() == 2
+    send(page, "Go on")
+    page.get_by_text("Slowly").wait_for()
+    assert page.get_by_role("button", name="Edit").count() == 0
+    end.set()
+    page.get_by_text("Slowly it comes").wait_for()
+    session.wait_until_idle()
+    assert page.get_by_role("button", name="Edit").count() == 3
 
 
 def test_a_stopped_answer_is_kept_as_far_as_it_came(new_session: Callable[..., BrowserSession], api: FakeApi) -> None:
@@ -341,7 +359,13 @@ def test_two_tabs_of_a_long_conversation_show_the_same(
     session = new_session()
     page = session.open(PATH, conversation=chat.add("A talk", turns=12))
     other = new_session().open(PATH, conversation="conversation-0")
+    page.get_by_role("button", name="Options").click()
+    page.get_by_role("button", name="Markdown").wait_for()
     send(other, "From another tab")
+    # It looks for other tabs' turns every four seconds; that click would close the menu.
+    page.evaluate("new Promise((resolve) => setTimeout(resolve, 4100))")
+    assert page.get_by_role("button", name="Markdown").is_visible()
+    page.keyboard.press("Escape")
     page.get_by_text("Echo: From another tab").wait_for()
     session.wait_until_idle()
     page.mouse.move(600, 400)
@@ -349,7 +373,7 @@ def test_two_tabs_of_a_long_conversation_show_the_same(
     page.get_by_text("Echo: From another tab").scroll_into_view_if_needed()
     new = page.get_by_role("button", name="New conversation")
     assert new.bounding_box()["y"] >= 0
-    page.get_by_role("button", name="Change").click()
+    page.get_by_role("button", name="Options").click()
     with page.expect_download() as download:
         page.get_by_role("button", name="Markdown").click()
     assert re.fullmatch(r"A-talk-\d{4}-\d\d-\d\d\.md", download.value.suggested_filename)

@@ -11,6 +11,8 @@ from streamlit.testing.v1 import AppTest
 from tests.ui.app_helpers import click, warnings
 from tests.ui.browser import BrowserSession
 from tests.ui.fake_api import HOSTILE, ErrorResponse, FakeApi
+from tests.ui.fake_playground import model
+from ui import model_names
 from ui.pictures import content_type
 
 PATH = "image-generation"
@@ -53,6 +55,12 @@ def test_a_prompt_becomes_an_image(new_session: Callable[..., BrowserSession], a
     page.keyboard.press("Escape")
     page.get_by_role("dialog").wait_for(state="detached")
     assert page.evaluate("document.activeElement.innerText").endswith("Enlarge")
+    assert page.get_by_text("Details", exact=True).count() == 1
+    page.get_by_role("button", name="Delete").click()
+    page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    page.get_by_text("Your images will appear here.").wait_for()
+    session.wait_until_idle()
+    assert page.get_by_text("Details", exact=True).count() == 0
 
 
 @pytest.mark.parametrize(
@@ -230,6 +238,13 @@ def test_deleting_asks_first(new_session: Callable[..., BrowserSession], api: Fa
     page.get_by_role("dialog").get_by_role("button", name="Delete").click()
     page.get_by_text("Your images will appear here.").wait_for()
     assert api.services[PATH].images == []
+
+
+def test_a_menu_of_models_needs_models(app: Callable[..., AppTest], api: FakeApi) -> None:
+    assert "Model" not in [box.label for box in app("image_generation").selectbox]
+    api.services["playground"].models.append(model("us.stability.core", "Core", "Stability AI", purpose="image"))
+    model_names._cache.clear()
+    assert "Model" in [box.label for box in app("image_generation").selectbox]
 
 
 def test_the_gallery_has_more_images_on_demand(app: Callable[..., AppTest], api: FakeApi) -> None:

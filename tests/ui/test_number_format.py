@@ -26,7 +26,8 @@ def test_numbers_are_written_in_the_users_language(monkeypatch: pytest.MonkeyPat
 @pytest.mark.parametrize(
     ("amount", "written"),
     [
-        (0.0, "USD 0.00"), (0.0000123, "USD 0.000012"), (0.0456, "USD 0.046"), (0.2, "USD 0.20"), (0.999, "USD 1.00"),
+        (0.0, "USD 0.00"), (0.0000123, "USD 0.000012"), (0.0456, "USD 0.046"), (0.04, "USD 0.04"), (0.0301, "USD 0.03"),
+         (0.2, "USD 0.20"), (0.999, "USD 1.00"),
         (1.5, "USD 1.50"), (1234.567, "USD 1,234.57"),
     ],
 )  # fmt: skip

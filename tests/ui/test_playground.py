@@ -67,6 +67,43 @@ def test_one_models_answer_is_streamed(
     assert session.accessibility_violations() == []
 
 
+def test_an_earlier_answer_is_gone_while_the_next_is_written(
+    new_session: Callable[..., BrowserSession], api: FakeApi
+) -> None:
+    session = new_session()
+    page = session.open(PATH)
+    run = page.get_by_role("button", name="Run", exact=True)
+    run.click()
+    page.get_by_text("Enter a prompt first").wait_for()
+    session.wait_until_idle()
+    for prompt in ("Say hello", "Write a story"):
+        page.get_by_role("textbox").first.fill(prompt)
+        session.wait_out_double_click()
+        api.may_respond.clear()
+        run.click()
+        session.wait_for(
+            lambda prompt=prompt: (
+                api.posts("/completions/stream")[-1:] != []
+                and api.posts("/completions/stream")[-1].body["prompt"] == prompt
+            )
+        )
+        page.locator(".st-key-answer-0").get_by_text("Nova Lite", exact=True).wait_for()
+        page.get_by_text("The models are answering").wait_for()
+        session.wait_for(lambda: page.get_by_text("Complete").count() == 0)
+        assert page.get_by_text("Enter a prompt first").count() == 0
+        api.may_respond.set()
+        page.get_by_text("Complete").wait_for()
+        session.wait_until_idle()
+
+
+def test_a_run_without_a_model_has_no_card(app: Callable[..., AppTest]) -> None:
+    page = app("playground")
+    page.multiselect[0].set_value([])
+    click(page, "Run")
+    assert warnings(page) == ["Select a model first."]
+    assert "answer-" not in str(page.main)
+
+
 def test_models_are_compared_side_by_side_each_as_it_answers(
     new_session: Callable[..., BrowserSession], api: FakeApi, playground: Playground
 ) -> None:
@@ -229,7 +266,7 @@ def test_the_table_has_all_models_the_offered_ones_first(app: Callable[..., AppT
     playground.models.reverse()
     (table,) = [text for text in html(app("playground")) if text.startswith('<div class="table')]
     assert re.findall(r'<th scope="col"[^>]*>([^<]+)', table) == [
-        "Model", "Offered here", "Price", "Lifecycle", "Purpose", "Provider", "Id",
+        "Model", "In this playground", "Price", "Lifecycle", "Purpose", "Provider", "Id",
     ]  # fmt: skip
     rows = [re.findall(r">([^<]+)</t[dh]>", row) for row in table.split("<tr>")[2:]]
     assert [row[1] for row in rows] == ["yes"] * 4 + ["no"] * 2

@@ -40,8 +40,9 @@ _WATCH = """<script>{
   window.chatWatch = setInterval(() => {
     const button = document.querySelector(".st-key-chat-watch button");
     // While an answer arrives, the button of the run before is still there.
-    const idle = document.visibilityState === "visible" && !document.querySelector(".st-key-chat-running");
-    if (button && idle) button.click();
+    // A click anywhere closes an open menu.
+    const busy = document.querySelector(".st-key-chat-running, [data-testid=stPopoverBody]");
+    if (button && document.visibilityState === "visible" && !busy) button.click();
   }, 4000);
 }</script>"""
 _AVATARS = {"user": ":material/person:", "assistant": ":material/smart_toy:"}
@@ -148,11 +149,16 @@ def _messages(conversation: OpenConversation, pending: PendingMessage | None) ->
     for index, shown in enumerate(messages):
         _message(shown["role"], shown["id"], shown["text"], _message_photos(shown), shown.get("documents", ()))
         chat_actions.stop_note(shown)
-        if pending is None and shown["role"] == "user":
-            chat_actions.question_actions(conversation, shown)
-        elif pending is None:
-            is_last = index == len(messages) - 1
-            chat_actions.answer_actions(conversation, shown, messages[index - 1] if is_last and index else None)
+        # In a place of its own: what a run leaves out would be drawn next to the wrong message until its end.
+        actions = st.empty()
+        if pending is not None:
+            continue
+        with actions.container():
+            if shown["role"] == "user":
+                chat_actions.question_actions(conversation, shown)
+            else:
+                is_last = index == len(messages) - 1
+                chat_actions.answer_actions(conversation, shown, messages[index - 1] if is_last and index else None)
 
 
 def _watch(conversation: OpenConversation) -> None:

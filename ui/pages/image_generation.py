@@ -48,7 +48,8 @@ def page() -> None:
     components.outcome(request)
     if request.response:
         _new_images(request.response)
-    if request.body:
+    # Not of images that were deleted.
+    if request.body and (request.response or request.failure):
         details(USE_CASE, "POST", "/images", request.body, request.response)
     _gallery(request)
 
@@ -126,13 +127,18 @@ def _more_settings(fields: Fields) -> dict[str, Any]:
             placeholder=t("image_generation.seed_hint"),
             help=t("image_generation.seed_help"),
         )
-        model = right.selectbox(
-            t("image_generation.model"),
-            model_names.offered("image"),
-            index=None,
-            format_func=model_names.label,
-            placeholder=t("image_generation.model_default"),
-            **choice(_MODEL),
+        models = model_names.offered("image")
+        model = (
+            None
+            if not models
+            else right.selectbox(
+                t("image_generation.model"),
+                models,
+                index=None,
+                format_func=model_names.label,
+                placeholder=t("image_generation.model_default"),
+                **choice(_MODEL),
+            )
         )
     settings = {"negativePrompt": negative_prompt or None, "seed": seed, "model": model}
     return {name: value for name, value in settings.items() if value is not None}

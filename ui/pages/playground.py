@@ -85,22 +85,35 @@ def _playground(offered: Mapping[str, Model]) -> None:
     asked: list[str] = tab_state.values().get(_ASKED, [])
     requests = {model_id: ApiRequest(USE_CASE, "/completions", model_id) for model_id in asked}
     body = {**prompts, **({"parameters": parameters} if parameters else {})}
-    with st.container(key="answers"):
-        cards = {model_id: st.container(border=True, key=f"answer-{number}") for number, model_id in enumerate(asked)}
+    # Each has its place: in the same one, the last answers would stay until the next ones are complete.
+    live, complete = st.empty(), st.empty()
+    is_running = any(request.running for request in requests.values())
+    with (live if is_running else complete).container(key="answers"):
+        cards = {
+            model_id: st.container(border=True, key=f"answer-{number}")
+            for number, model_id in enumerate(asked)
+            # Without a model there is only a problem to show.
+            if model_id
+        }
+    problems = st.empty()
     run_all(
         [
-            (request, {"model": model_id, **body}, _draw_text(cards[model_id], _name(model_id, offered)))
+            (
+                request,
+                {"model": model_id, **body},
+                _draw_text(cards.get(model_id, problems), _name(model_id, offered), running=request.running),
+            )
             for model_id, request in requests.items()
         ],
         t("playground.writing"),
         _problem(selected, prompts) or fields.problem,
     )
-    problems = dict.fromkeys(request.problem for request in requests.values() if request.problem)
-    for problem in problems:
-        components.problem_box(problem)
-    for model_id, request in requests.items():
-        with cards[model_id]:
-            _outcome(model_id, request, offered)
+    with problems.container():
+        for problem in dict.fromkeys(request.problem for request in requests.values() if request.problem):
+            components.problem_box(problem)
+    for model_id, card in cards.items():
+        with card:
+            _outcome(model_id, requests[model_id], offered)
 
 
 def _select_models(offered: Mapping[str, Model]) -> list[str]:
@@ -280,18 +293,19 @@ def _problem(selected: Sequence[str], prompts: Mapping[str, str]) -> str | None:
     return None if prompts["prompt"] else t("playground.no_prompt")
 
 
-def _draw_text(card: Any, name: str) -> Callable[[str], None]:
-    """A function that shows the text so far in the model's card."""
+def _draw_text(card: Any, name: str, *, running: bool) -> Callable[[str], None]:
+    """A function that shows the text so far in the model's card, which has the model's name while it answers."""
     with card:
         heading, placeholder = st.empty(), st.empty()
+    if running:
+        with heading:
+            _heading(name)
     last_drawn = 0.0
 
     def draw(text: str) -> None:
         nonlocal last_drawn
         if time.monotonic() - last_drawn > _REDRAW_SECONDS:
             last_drawn = time.monotonic()
-            with heading:
-                _heading(name)
             with placeholder:
                 components.markdown(text)
 

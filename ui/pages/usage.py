@@ -62,6 +62,8 @@ def _budgets(budgets: Sequence[Row]) -> None:
         st.progress(
             usage_line.share(budget), t("usage.budget", used=amounts[0], limit=amounts[1], until=until, **names)
         )
+    if all(budget["of"] != "usd" for budget in budgets):
+        st.caption(t("usage.no_cost_limit"))
 
 
 def _report() -> None:
@@ -95,6 +97,8 @@ def _report() -> None:
         st.info(t("usage.nothing"), icon=":material/info:")
         return
     _totals(report["total"])
+    if whose == _ALL:
+        st.caption(t("usage.everyone_note"))
     _chart(report["items"], group, [str(day.date()) for day in pd.date_range(first, last)])
     _table(report["items"], group)
     calls = client()

@@ -49,9 +49,10 @@ def main() -> None:
         stage_missing(missing)
         return
     st.sidebar.caption(t("components.stage", name=current.name))
-    if usage_line.USE_CASE in by_use_case:
-        usage_line.show()
+    update_usage = usage_line.show() if usage_line.USE_CASE in by_use_case else None
     selected.run()
+    if update_usage:
+        update_usage()
 
 
 main()

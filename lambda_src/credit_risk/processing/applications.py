@@ -17,6 +17,7 @@ _LABELS = ("applicationId", "applicationDate", "segment")
 _REQUIRED = ("amount", "termMonths")
 _GROUPS = {name: characteristic.group for name, characteristic in CHARACTERISTICS.items()}
 # Such as: Expected `float` >= 0.0
+_DATES = ("applicationDate", "defaultedAt")
 _BOUND = re.compile(r"Expected `\w{1,20}` (>=|<=) ([0-9.e+]{1,30})")
 _Type = TypeVar("_Type", bound=msgspec.Struct)
 
@@ -82,9 +83,13 @@ def _reason(message: str, name: str) -> str:
     if bound := _BOUND.match(message):
         return f"must be at {'least' if bound[1] == '>=' else 'most'} {float(bound[2]):,.12g}"
     if "`int" in message:
-        return "must be a whole number"
+        return "must be a whole number, such as 36"
     if "`float" in message or message == "Number out of range":
-        return "must be a number within the limits"
+        return "must be a number with a decimal point and without separators of thousands, such as 12000.50"
     if name in CHARACTERISTICS and (known := CHARACTERISTICS[name].known):
         return f"must be one word, such as {', '.join(known)}"
+    if name in CHARACTERISTICS and CHARACTERISTICS[name].kind == "month":
+        return "must be a year and a month, such as 1999-03"
+    if name in _DATES:
+        return "must be a date, such as 2026-01-31"
     return "has a wrong form, a character that is not allowed, or is too long"
