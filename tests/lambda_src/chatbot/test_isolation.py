@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import msgspec
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from lambda_src.chatbot.models import (
@@ -84,7 +84,8 @@ class Reference:
         if owned is None or owned.owner != caller:
             self.expect_not_found(caller, operation, conversation, arguments)
             return
-        self.world.model.queue[:] = [converse_answer(f"answer to {secret}")]
+        # More than one: before it answers in a long conversation, the model may summarize it.
+        self.world.model.queue[:] = [converse_answer(f"answer to {secret}")] * 5
         if operation == "stream_message" and flag and owned.texts:
             arguments["body"].replaces = self.answer_id(conversation)
             owned.texts[-2:] = []
@@ -165,7 +166,13 @@ class Reference:
         """Delivers the messages that are visible now."""
         due = [message for message in self.world.sqs.messages if message["visible"] <= self.world.now]
         for message in due:
+            # A long conversation is summarized, from its own messages.
+            owner = json.loads(message["body"])["caller"]
+            before = len(self.world.model.requests)
+            self.world.model.queue[:] = [converse_answer("A summary")] * 5
             assert self.world.deliver(message)
+            sent = str(self.world.model.requests[before:])
+            assert not [caller for number, caller in enumerate(CALLERS) if caller != owner and f"of-{number}-" in sent]
             self.world.sqs.messages.remove(message)
 
     def check(self) -> None:
@@ -178,7 +185,12 @@ class Reference:
         assert len([key for key in stored if any(conversation in key[0] for conversation in self.owned)]) == visible
 
 
+# Long enough for a summary.
+LONG = [("ana", "send_message", 0, True)] * 14
+
+
 @given(STEPS)
+@example(LONG)
 @settings(max_examples=1_000, deadline=None)
 def test_no_caller_sees_or_changes_another_callers_conversations(steps: list[tuple[str, str, int, bool]]) -> None:
     reference = Reference()
