@@ -270,7 +270,7 @@
   });
 
   // --- What has to be corrected is next to its field, which may be far from the button.
-  let sentForm = false;
+  let sentForm = null;
   let awaitsSpinner = false;
 
   // What a form asks for appears below it, on a phone out of sight.
@@ -278,17 +278,23 @@
     const spinner = awaitsSpinner && document.querySelector("[data-testid=stMain] [data-testid=stSpinner]");
     if (!spinner) return;
     awaitsSpinner = false;
-    const { top, bottom } = spinner.getBoundingClientRect();
-    if (top < 0 || bottom > innerHeight) spinner.scrollIntoView({ block: "center" });
+    showBelow(spinner);
   }
 
-  function showProblem() {
-    if (!sentForm) return;
-    sentForm = false;
+  function showBelow(element) {
+    if (element.getBoundingClientRect().top > innerHeight - 80) element.scrollIntoView({ block: "center" });
+  }
+
+  function showOutcome() {
+    const form = sentForm;
+    sentForm = null;
+    if (!form) return;
     const problem = document.querySelector(".field-problem");
     const closed = problem?.closest("details:not([open])");
     closed?.querySelector("summary").click();
-    problem?.scrollIntoView({ block: "nearest" });
+    const result = form.closest("[data-testid=stLayoutWrapper]")?.nextElementSibling;
+    if (problem) problem.scrollIntoView({ block: "nearest" });
+    else if (result) showBelow(result);
   }
 
   // What was sent is the server's: it may clear the text while another page is shown.
@@ -298,7 +304,8 @@
       ? event.target.closest("[data-testid=stFormSubmitButton] button")
       : event.key === "Enter" && (event.ctrlKey || event.metaKey);
     if (!form || !sends) return;
-    sentForm = awaitsSpinner = true;
+    sentForm = form;
+    awaitsSpinner = true;
     for (const element of form.querySelectorAll("textarea")) sessionStorage.removeItem(draftKey(element));
   }
 
@@ -338,7 +345,7 @@
     keepFocus();
     if (!busySince) return;
     awaitsSpinner = false;
-    showProblem();
+    showOutcome();
     if (Date.now() - busySince > BUSY_MILLISECONDS) announce(texts.ready);
     busySince = 0;
   }
