@@ -166,8 +166,11 @@ class BrowserSession:
 
     def accessibility_violations(self) -> list[str]:
         """axe-core's violations that are moderate or worse, each with its element."""
-        self.page.add_script_tag(path=str(_AXE))
-        results = self.page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+        # A page keeps it until it is loaded again.
+        if not self.page.evaluate("Boolean(window.axe)"):
+            self.page.add_script_tag(path=str(_AXE))
+        # Without `preload`: only rules about orientation need the style sheets, which axe would load once more.
+        results = self.page.evaluate("axe.run(document, {resultTypes: ['violations'], preload: false})")
         return [
             f"{violation['id']} ({violation['impact']}): {node['html'][:200]} | {' '.join(map(str, node['target']))}"
             for violation in results["violations"]
