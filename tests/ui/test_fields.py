@@ -72,6 +72,8 @@ def test_what_has_to_be_corrected_is_in_sight_after_sending(new_session: Callabl
     page.set_viewport_size({"width": 400, "height": 420})
     parameters = page.get_by_text("Parameters", exact=True)
     parameters.click()
+    # It opens by and by: a click on what moves would miss it.
+    session.wait_until_idle()
     page.get_by_text("Stop sequences", exact=True).click()
     page.get_by_role("textbox", name="Value of Stop sequences").fill("\n".join("abcdef"))
     page.get_by_role("textbox", name="Prompt").fill("Why?")
