@@ -272,6 +272,9 @@
   // --- What has to be corrected is next to its field, which may be far from the button.
   let sentForm = null;
   let awaitsSpinner = false;
+  let sentAt = 0;
+  const EARLIER_RUN_MILLISECONDS = 1500;
+  document.addEventListener("pointerdown", () => { sentForm = null; }, true);
 
   // What a form asks for appears below it, on a phone out of sight.
   function showSpinner() {
@@ -287,8 +290,9 @@
 
   function showOutcome() {
     const form = sentForm;
-    sentForm = null;
     if (!form) return;
+    // A run that began before may end first.
+    if (Date.now() - sentAt > EARLIER_RUN_MILLISECONDS) sentForm = null;
     const problem = document.querySelector(".field-problem");
     const closed = problem?.closest("details:not([open])");
     closed?.querySelector("summary").click();
@@ -305,6 +309,7 @@
       : event.key === "Enter" && (event.ctrlKey || event.metaKey);
     if (!form || !sends) return;
     sentForm = form;
+    sentAt = Date.now();
     awaitsSpinner = true;
     for (const element of form.querySelectorAll("textarea")) sessionStorage.removeItem(draftKey(element));
   }
