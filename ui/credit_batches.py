@@ -134,10 +134,8 @@ def _batches() -> None:
 
 
 def _is_in_progress(item: Item) -> bool:
-    """Whether the status is about to change. Without an upload, `awaitingUpload` lasts until the form expires."""
-    if item["status"] == "awaitingUpload":
-        return item["id"] in uploads(USE_CASE).ids
-    return item["status"] in ("processing", "waiting", "running")
+    """Whether the status is about to change."""
+    return uploads(USE_CASE).status(item) in ("processing", "waiting", "running")
 
 
 def _poll(path: str, previous: Item) -> None:
@@ -165,9 +163,7 @@ def _head(item: Item, facts: Sequence[str]) -> None:
 
 
 def _batch(batch: Item) -> None:
-    if batch["status"] == "awaitingUpload" and batch["id"] in uploads(USE_CASE).ids:
-        # It was uploaded a moment ago.
-        batch = {**batch, "status": "processing"}
+    batch = {**batch, "status": uploads(USE_CASE).status(batch)}
     facts = [t(f"credit_risk.purpose_{batch['purpose']}")]
     if "rows" in batch:
         facts.append(t("credit_risk.row_count", rows=number(batch["rows"])))
@@ -335,15 +331,9 @@ def _training_settings(form: Fields) -> dict[str, Any]:
         low = form.number(t("credit_risk.scale_min"), "credit.scale_min", 0, 100_000, 300, step=10)
         high = form.number(t("credit_risk.scale_max"), "credit.scale_max", 0, 100_000, 850, step=10)
         p_value = form.number(
-            t("credit_risk.maximum_p"),
-            "credit.maximum_p",
-            0.0001,
-            1.0,
-            0.05,
-            step=0.01,
-            format="%.4f",
+            t("credit_risk.maximum_p"), "credit.maximum_p", 0.0001, 1.0, 0.05, step=0.01, format="%.4f",
             help=t("credit_terms.p_value"),
-        )
+        )  # fmt: skip
         value = form.number(
             t("credit_risk.minimum_iv"), "credit.minimum_iv", 0.0, 1.0, 0.01, step=0.01, format="%.4f",
             help=t("credit_terms.iv"),

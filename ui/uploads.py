@@ -29,6 +29,14 @@ class Uploads:
         """Whether a file was uploaded just now: the second click may find the uploader emptied by the first."""
         return any(time.monotonic() - uploaded < _DOUBLE_CLICK_SECONDS for uploaded in self._times.values())
 
+    def status(self, item: Mapping[str, Any]) -> str:
+        """What to show as the status of something: it no longer waits for a file that this session has uploaded.
+
+        Without an upload, `awaitingUpload` lasts until the form expires.
+        """
+        uploaded = item["status"] == "awaitingUpload" and item["id"] in self.ids
+        return "processing" if uploaded else str(item["status"])
+
     def send(self, path: str, body: Mapping[str, Any], name: str, content: bytes) -> None:
         """Creates a resource and posts its file. `body` has the file's digest. A repetition does nothing."""
         api, file_key = client(), json.dumps(body, sort_keys=True)

@@ -256,10 +256,8 @@ def _found(documents: list[dict[str, Any]], *, more: bool) -> list[dict[str, Any
 
 
 def _is_in_progress(document: Mapping[str, Any]) -> bool:
-    """Whether the status is about to change. Without an upload, `awaitingUpload` lasts until the form expires."""
-    if document["status"] == "awaitingUpload":
-        return document["id"] in uploads(USE_CASE).ids
-    return bool(document["status"] == "processing")
+    """Whether the status is about to change."""
+    return uploads(USE_CASE).status(document) == "processing"
 
 
 def _poll(document_id: str, previous_status: str) -> None:
@@ -280,7 +278,7 @@ def _poll(document_id: str, previous_status: str) -> None:
 
 def _status(document: Mapping[str, Any]) -> None:
     """The document's name, status and details."""
-    status = document["status"]
+    status = uploads(USE_CASE).status(document)
     st.html(
         f'<p class="source" dir="auto">{html.escape(document["name"])}</p>'
         f'<p class="state"><span class="badge {_BADGES[status]}">{html.escape(t(f"hr_qa.status_{status}"))}</span> '
