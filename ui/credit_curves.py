@@ -37,17 +37,9 @@ def quality(model: Mapping[str, Any]) -> None:
             _calibration_of(entry)
     _periods(card["periods"])
     credit_terms.explain(
-        "quality",
-        "set_holdout",
-        "set_outOfTime",
-        "basis_production",
-        "bad_rate",
-        "mean_pd",
-        "auroc",
-        "ks",
-        "psi",
+        "quality", "set_holdout", "set_outOfTime", "basis_production", "bad_rate", "mean_pd", "auroc", "ks", "psi",
         "csi",
-    )
+    )  # fmt: skip
 
 
 def cut_offs(model: Mapping[str, Any]) -> None:

@@ -81,8 +81,8 @@ def _range() -> dict[str, str | None]:
     }
 
 
-def _level(level: str, applications: int) -> Badge:
-    if applications < _FEW:
+def _level(level: str, period: Period) -> Badge:
+    if _is_few(period):
         return Badge("off", t("credit_risk.level_few"))
     return Badge(_BADGES[level], t(f"credit_risk.level_{level}"))
 
@@ -102,7 +102,7 @@ def _psi(periods: Sequence[Period]) -> None:
     cells: list[list[Cell]] = [
         [
             period["period"],
-            _level(period["level"], period["applications"]),
+            _level(period["level"], period),
             number(period.get("scorePsi"), 3),
             number(period.get("noise"), 3),
             number(period["applications"]),
@@ -258,7 +258,7 @@ def _moved(period: Period) -> None:
     cells: list[list[Cell]] = [
         [
             fields.name(entry["name"]),
-            _level(entry["level"], period["applications"]),
+            _level(entry["level"], period),
             number(entry["psi"], 3),
             number(entry["noise"], 3),
         ]

@@ -104,12 +104,11 @@ def _take(state: _State, reading: "Future[_Figures]", wait_seconds: float) -> No
 
 
 def _draw(slot: Any, figures: _Figures | None) -> None:
-    pages = st.session_state.get("pages", {})
-    if figures is None or USE_CASE not in pages:
+    if figures is None:
         slot.empty()
         return
     icon = ":material/warning:" if (figures.share or 0) >= _TIGHT else ":material/monitoring:"
-    slot.page_link(pages[USE_CASE], label=_text(figures), icon=icon)
+    slot.page_link(st.session_state["pages"][USE_CASE], label=_text(figures), icon=icon)
 
 
 def _text(figures: _Figures) -> str:

@@ -27,10 +27,12 @@ _MIN_CONTENT_WORDS = 2
 # A question with this many may also refer to its own words.
 _MIN_CONTENT_WORDS_REFERRING = 4
 # Further words that carry no content.
-_STOP_WORDS = (
-    r"el|la|los|las|un|una|unos|unas|del|al|y|en|con|sin|lo|le|es|son|fue|su|sus|mi|mis|cual|cuanto|cuantos|cuando|quien|"
-    r"donde|hasta|necesito|porque|quanto|preciso|der|die|das|ein|eine|ist|sind|wie|lange|wer|need|needs|go|goes|take|takes|"
-    r"give|gives|make|makes|happens|until"
+_STOP_STEMS = frozenset(
+    content_stems(
+        r"el|la|los|las|un|una|unos|unas|del|al|y|en|con|sin|lo|le|es|son|fue|su|sus|mi|mis|cual|cuanto|cuantos|cuando|quien|"
+        r"donde|hasta|necesito|porque|quanto|preciso|der|die|das|ein|eine|ist|sind|wie|lange|wer|need|needs|go|goes|take|takes|"
+        r"give|gives|make|makes|happens|until"
+    )
 )
 
 
@@ -53,4 +55,4 @@ def is_complete(question: str) -> bool:
     if _CONNECTED.match(text):
         return False
     least = _MIN_CONTENT_WORDS_REFERRING if _REFERS.search(text) else _MIN_CONTENT_WORDS
-    return len({*content_stems(text)} - {*content_stems(_STOP_WORDS)}) >= least
+    return len({*content_stems(text)} - _STOP_STEMS) >= least

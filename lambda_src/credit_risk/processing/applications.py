@@ -16,8 +16,8 @@ from lambda_src.shared.schemas import RequestModel
 _LABELS = ("applicationId", "applicationDate", "segment")
 _REQUIRED = ("amount", "termMonths")
 _GROUPS = {name: characteristic.group for name, characteristic in CHARACTERISTICS.items()}
-# Such as: Expected `float` >= 0.0
 _DATES = ("applicationDate", "defaultedAt")
+# Such as: Expected `float` >= 0.0
 _BOUND = re.compile(r"Expected `\w{1,20}` (>=|<=) ([0-9.e+]{1,30})")
 _Type = TypeVar("_Type", bound=msgspec.Struct)
 
