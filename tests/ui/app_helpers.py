@@ -1,7 +1,9 @@
 """Helpers for tests that run a page's script without a browser."""
 
 import re
+from collections.abc import Iterator
 from html import unescape
+from typing import Any
 
 from streamlit.testing.v1 import AppTest
 
@@ -24,3 +26,11 @@ def field_problems(page: AppTest) -> list[str]:
 def html(page: AppTest) -> list[str]:
     """The content of each `st.html`."""
     return [element.proto.body for element in page.get("html")]
+
+
+def block_ids(block: Any) -> Iterator[str]:
+    """The ids, which end in the keys, of the containers in a block such as `page.main`."""
+    for child in block.children.values():
+        if hasattr(child, "children"):
+            yield getattr(child.proto, "id", "")
+            yield from block_ids(child)

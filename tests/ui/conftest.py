@@ -17,7 +17,7 @@ from streamlit.testing.v1 import AppTest
 
 from tests.ui.browser import TIMEOUT_SECONDS, BrowserSession, UsedContexts, launch
 from tests.ui.fake_api import FakeApi, services
-from ui import stage
+from ui import api_request, stage
 
 ROOT = Path(__file__).parents[2]
 
@@ -132,3 +132,9 @@ def new_session(
     for session in sessions:
         _used_contexts.give_back(session)
     assert [url for session in sessions for url in session.external_requests] == []
+
+
+@pytest.fixture
+def no_double_clicks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A test without a browser clicks faster than anybody."""
+    monkeypatch.setattr(api_request, "_DOUBLE_CLICK_SECONDS", 0.0)

@@ -181,6 +181,8 @@ def test_renaming_and_deleting(new_session: Callable[..., BrowserSession], api: 
     page = session.open(PATH, conversation=chat.add("A talk", turns=1))
     page.get_by_role("button", name="Options").click()
     page.get_by_label("Title").fill("Another name")
+    # It would cover the title.
+    assert not page.get_by_text("Press Enter to submit form").is_visible()
     page.get_by_role("button", name="Save").click()
     page.get_by_role("heading", level=1, name="Another name").wait_for()
     session.wait_until_idle()

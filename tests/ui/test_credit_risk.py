@@ -15,7 +15,7 @@ from tests.ui.app_helpers import click, html, warnings
 from tests.ui.browser import BrowserSession
 from tests.ui.fake_api import HOSTILE, ErrorResponse, FakeApi
 from tests.ui.fake_credit_risk import CUT_OFF, RESULTS, STEPS, CreditRisk
-from ui import api_request, credit_examples, credit_fields
+from ui import credit_examples, credit_fields
 from ui.credit_batches import MAX_MEGABYTES, PURPOSES, preview
 from ui.credit_examples import EXAMPLES
 from ui.credit_monitoring import psi_chart
@@ -30,12 +30,6 @@ CSV = b"applicationId,amount,termMonths\nA-1,12000,36\n"
 def credit(api: FakeApi) -> CreditRisk:
     service: CreditRisk = api.services[PATH]
     return service
-
-
-@pytest.fixture
-def no_double_clicks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A test without a browser clicks faster than anybody."""
-    monkeypatch.setattr(api_request, "_DOUBLE_CLICK_SECONDS", 0.0)
 
 
 @pytest.fixture
@@ -183,6 +177,17 @@ def test_a_review_states_the_decision(
         {"outcome": outcome, "decision": decision, "reason": "Payslips"}
     ]
     assert "".join(html(page)).count(f"Decided: {label}<") == 2
+
+
+def test_the_average_and_all_bars_add_up_to_the_score(part: Callable[..., AppTest], credit: CreditRisk) -> None:
+    page = part("score")
+    click(page, "A weak applicant")
+    click(page, "Score the application")
+    score = credit.scores[0]
+    average = score["basePoints"] + sum(entry["averagePoints"] for entry in score["points"])
+    bars = [entry["points"] - entry["averagePoints"] for entry in score["points"]]
+    assert average + sum(bars) == pytest.approx(score["score"])
+    assert any(f"The average applicant has {average:.0f} points." in caption.value for caption in page.caption)
 
 
 def test_what_is_missing_is_not_sent(part: Callable[..., AppTest], api: FakeApi) -> None:

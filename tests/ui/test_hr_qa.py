@@ -10,7 +10,6 @@ from tests.ui.app_helpers import click, html, warnings
 from tests.ui.browser import BrowserSession
 from tests.ui.fake_api import HOSTILE, ErrorResponse, FakeApi
 from tests.ui.fake_hr_qa import HANDBOOK, QUOTE, HrQa
-from ui import api_request
 
 PATH = "hr-qa"
 
@@ -332,12 +331,6 @@ def test_without_spaces_there_is_no_choice_of_one(app: Callable[..., AppTest], h
     hr.add("Mine.pdf")
     page = app("hr_qa")
     assert [box.key for box in page.selectbox if box.key == "hr.space"] == []
-
-
-@pytest.fixture
-def no_double_clicks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A test without a browser asks faster than anybody."""
-    monkeypatch.setattr(api_request, "_DOUBLE_CLICK_SECONDS", 0.0)
 
 
 def _ask_in_app(page: AppTest, question: str) -> None:

@@ -66,23 +66,24 @@ def test_a_prompt_becomes_an_image(new_session: Callable[..., BrowserSession], a
 def test_what_is_below_the_form_comes_into_sight_on_a_phone(
     new_session: Callable[..., BrowserSession], api: FakeApi
 ) -> None:
-    session = new_session(width=400)
+    session = new_session(width=400, language="pt")
     page = session.open(PATH)
     visible = "element => { const { top } = element.getBoundingClientRect(); return top > 0 && top < innerHeight; }"
     api.may_respond.clear()
-    _generate(page, "A lighthouse")
+    _generate(page, "Um farol", "Gerar")
     spinner = page.locator("[data-testid=stSpinner]")
     spinner.wait_for()
     session.wait_for(lambda: spinner.evaluate(visible))
+    spinner.get_by_text("segundos)").wait_for()
     api.may_respond.set()
-    page.get_by_role("heading", name="New images").wait_for()
+    heading = page.get_by_role("heading", name="Novas imagens")
+    heading.wait_for()
     session.wait_until_idle()
     # An answer that needs no spinner is shown, too.
     page.locator("[data-testid=stMain]").evaluate("element => element.scrollTo(0, 0)")
-    heading = page.get_by_role("heading", name="New images")
     assert not heading.evaluate(visible)
     session.wait_out_double_click()
-    page.get_by_role("button", name="Generate").dispatch_event("click")
+    page.get_by_role("button", name="Gerar").dispatch_event("click")
     session.wait_for(lambda: len(api.posts("/images")) == 2)
     session.wait_until_idle()
     session.wait_for(lambda: heading.evaluate(visible))

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from tests.ui.app_helpers import click, html, warnings
+from tests.ui.app_helpers import block_ids, click, html, warnings
 from tests.ui.browser import BrowserSession
 from tests.ui.fake_api import HOSTILE, ErrorResponse, FakeApi
 from tests.ui.fake_playground import HAIKU, LITE, LLAMA, Playground, model
@@ -96,12 +96,21 @@ def test_an_earlier_answer_is_gone_while_the_next_is_written(
         session.wait_until_idle()
 
 
+@pytest.mark.usefixtures("no_double_clicks")
 def test_a_run_without_a_model_has_no_card(app: Callable[..., AppTest]) -> None:
     page = app("playground")
-    page.multiselect[0].set_value([])
+    page.text_area[0].set_value("Say hello")
+    click(page, "Run")
+    assert _cards(page) == 1
+    page.multiselect[0].set_value([]).run()
     click(page, "Run")
     assert warnings(page) == ["Select a model first."]
-    assert "answer-" not in str(page.main)
+    assert _cards(page) == 0
+
+
+def _cards(page: AppTest) -> int:
+    """How many cards of answers there are."""
+    return sum("-answer-" in block_id for block_id in block_ids(page.main))
 
 
 def test_models_are_compared_side_by_side_each_as_it_answers(

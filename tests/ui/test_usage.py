@@ -128,6 +128,22 @@ def test_wrong_days_are_not_sent(app: Callable[..., AppTest], usage: Usage, days
     assert "Choose up to 92 days" in page.warning[0].value
 
 
+def test_the_page_says_what_is_not_limited_and_what_everyones_use_counts(
+    app: Callable[..., AppTest], usage: Usage
+) -> None:
+    usage.add(TODAY.isoformat())
+    usage.budgets = [budget()]
+    page = app(PATH)
+    unlimited, everyone = "There is no limit on the estimated cost.", "With work that no request stands for"
+    assert unlimited in [caption.value for caption in page.caption]
+    assert not any(everyone in caption.value for caption in page.caption)
+    usage.budgets.append(budget(of="usd", limit=80, used=1.5))
+    page.session_state["usage.whose"] = "all"
+    page.run()
+    assert unlimited not in [caption.value for caption in page.caption]
+    assert any(everyone in caption.value for caption in page.caption)
+
+
 def test_a_quick_choice_sets_both_dates_and_a_date_ends_it(app: Callable[..., AppTest], usage: Usage) -> None:
     page = app(PATH)
     for period, first in (("today", TODAY), ("week", TODAY - timedelta(days=6)), ("month", TODAY.replace(day=1))):
