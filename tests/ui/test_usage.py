@@ -128,9 +128,7 @@ def test_wrong_days_are_not_sent(app: Callable[..., AppTest], usage: Usage, days
     assert "Choose up to 92 days" in page.warning[0].value
 
 
-def test_the_page_says_what_is_not_limited_and_what_everyones_use_counts(
-    app: Callable[..., AppTest], usage: Usage
-) -> None:
+def test_the_page_says_what_is_not_limited_and_whose_use_counts(app: Callable[..., AppTest], usage: Usage) -> None:
     usage.add(TODAY.isoformat())
     usage.budgets = [budget()]
     page = app(PATH)
