@@ -15,7 +15,7 @@ import pytest
 from streamlit.components.v2 import manifest_scanner
 from streamlit.testing.v1 import AppTest
 
-from tests.ui.browser import TIMEOUT_SECONDS, BrowserSession, UsedContexts, launch
+from tests.ui.browser import TIMEOUT_SECONDS, BrowserSession, UsedPages, launch
 from tests.ui.fake_api import FakeApi, services
 from ui import api_request, stage
 
@@ -111,26 +111,26 @@ def chromium_browser() -> Iterator[Any]:
 
 
 @pytest.fixture(scope="session")
-def _used_contexts() -> UsedContexts:
-    return UsedContexts()
+def _used_pages() -> UsedPages:
+    return UsedPages()
 
 
 @pytest.fixture
 def new_session(
-    api: FakeApi, server: str, chromium_browser: Any, _used_contexts: UsedContexts
+    api: FakeApi, server: str, chromium_browser: Any, _used_pages: UsedPages
 ) -> Iterator[Callable[..., BrowserSession]]:
     """`new_session(width=400, language="pt")` opens a browser. Requests to other hosts fail the test."""
     sessions: list[BrowserSession] = []
 
     def start(*, width: int = 1200, language: str = "en", scheme: str = "light") -> BrowserSession:
-        context = _used_contexts.take(chromium_browser, language, scheme)
+        page = _used_pages.take(chromium_browser, language)
         options = {"width": width, "language": language, "scheme": scheme}
-        sessions.append(BrowserSession(chromium_browser, server, context=context, **options))
+        sessions.append(BrowserSession(chromium_browser, server, page=page, **options))
         return sessions[-1]
 
     yield start
     for session in sessions:
-        _used_contexts.give_back(session)
+        _used_pages.give_back(session)
     assert [url for session in sessions for url in session.external_requests] == []
 
 
