@@ -36,7 +36,7 @@ def chromium() -> str:
     folder.mkdir(parents=True, exist_ok=True)
     search_path = f"{ROOT / '.venv' / 'bin'}{os.pathsep}{os.environ['PATH']}"
     with (folder / "lock").open("w") as lock:
-        # The tests run in two processes, and a program that is being written cannot be started.
+        # The tests run in several processes, and a program that is being written cannot be started.
         fcntl.flock(lock, fcntl.LOCK_EX)
         unpacked = subprocess.run(
             ["node", "tests/ui/chromium.mjs"],
@@ -174,6 +174,10 @@ class BrowserSession:
     def wait_out_double_click(self) -> None:
         """Waits until a second click counts as a new one."""
         self.page.wait_for_timeout(700)
+
+    def badge(self, text: str) -> Any:
+        """A status, and not the same text for screen readers, which is written when any request has ended."""
+        return self.page.locator(".badge", has_text=re.compile(f"^{re.escape(text)}$"))
 
     def horizontal_overflow(self) -> int:
         """The number of pixels by which the page is wider than the window."""

@@ -461,7 +461,7 @@ def test_a_batch_is_uploaded_processed_and_downloaded(
     session.wait_until_idle()
     assert session.accessibility_violations() == []
     credit.is_paused = False
-    page.get_by_text("Ready", exact=True).wait_for()
+    session.badge("Ready").wait_for()
     (call,) = api.posts("/batches")
     assert set(call.body) == {"name", "purpose", "bytes", "sha256", "language"}
     assert call.body["name"] == "applications.csv"
@@ -490,7 +490,7 @@ def test_a_failed_upload_leaves_no_batch_and_keeps_the_file(
     page.get_by_text("The API failed.").wait_for()
     assert credit.batches == []
     _upload(page)
-    page.get_by_text("Ready", exact=True).wait_for()
+    session.badge("Ready").wait_for()
     assert len(credit.batches) == 1
 
 
@@ -503,7 +503,7 @@ def test_a_double_click_uploads_a_batch_once(
     api.post_seconds = 0.5
     _choose_file(page)
     page.locator("[data-testid=stFormSubmitButton]").first.get_by_role("button").dblclick()
-    page.get_by_text("Ready", exact=True).first.wait_for()
+    session.badge("Ready").wait_for()
     session.wait_until_idle()
     assert len(credit.batches) == 1
     assert page.get_by_text("Choose a file first.").count() == 0

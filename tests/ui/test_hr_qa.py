@@ -42,7 +42,7 @@ def test_from_an_upload_to_the_highlighted_page(
     page.get_by_text("6 of 15 pages processed").wait_for()
     assert session.accessibility_violations() == []
     hr.is_paused = False
-    page.get_by_text("Ready", exact=True).wait_for()
+    session.badge("Ready").wait_for()
     (created,) = api.posts("/documents")
     assert created.body["bytes"] == HANDBOOK.stat().st_size
     assert set(created.body) == {"name", "contentType", "bytes", "sha256"}
@@ -138,7 +138,7 @@ def test_a_failed_upload_leaves_no_document_and_keeps_the_file(
     page.get_by_text("The API failed.").wait_for()
     assert hr.documents == []
     page.get_by_role("button", name="Add documents").click()
-    page.get_by_text("Ready", exact=True).wait_for()
+    session.badge("Ready").wait_for()
     assert len(hr.documents) == 1
 
 
@@ -149,21 +149,22 @@ def test_a_double_click_uploads_a_file_once(new_session: Callable[..., BrowserSe
     api.post_seconds = 0.5
     _choose_file(page, "Handbook.pdf", HANDBOOK.read_bytes())
     page.get_by_role("button", name="Add documents").dblclick()
-    page.get_by_text("Ready", exact=True).first.wait_for()
+    session.badge("Ready").wait_for()
     session.wait_until_idle()
     assert len(hr.documents) == 1
     assert page.get_by_text("Choose a file first.").count() == 0
 
 
 def test_only_files_that_can_be_read_are_uploaded(new_session: Callable[..., BrowserSession], hr: HrQa) -> None:
-    page = new_session().open(PATH)
+    session = new_session()
+    page = session.open(PATH)
     files = {"letter.pdf": b"Hello", "nothing.txt": b"", "Handbook.pdf": HANDBOOK.read_bytes()}
     page.locator("input[type=file]").set_input_files(
         [{"name": name, "mimeType": "application/pdf", "buffer": content} for name, content in files.items()]
     )
     page.get_by_text("Handbook.pdf").first.wait_for()
     page.get_by_role("button", name="Add documents").click()
-    page.get_by_text("Ready", exact=True).wait_for()
+    session.badge("Ready").wait_for()
     # The warning is still there after the other file's status changed.
     assert page.get_by_text("The file isn't a PDF, Word").is_visible()
     assert page.get_by_text("The file is empty").is_visible()
@@ -173,10 +174,11 @@ def test_only_files_that_can_be_read_are_uploaded(new_session: Callable[..., Bro
 def test_a_document_without_pages_is_cited_by_its_section(
     new_session: Callable[..., BrowserSession], api: FakeApi, hr: HrQa
 ) -> None:
-    page = new_session().open(PATH)
+    session = new_session()
+    page = session.open(PATH)
     _choose_file(page, "rules.md", b"# Leave")
     page.get_by_role("button", name="Add documents").click()
-    page.get_by_text("Ready", exact=True).wait_for()
+    session.badge("Ready").wait_for()
     (created,) = api.posts("/documents")
     assert created.body["contentType"] == "text/markdown"
     citation = {**hr.citation(hr.documents[0]["id"], "rules.md"), "contentType": "text/markdown", "section": "Leave"}
