@@ -83,7 +83,11 @@ def _roc(table: Mapping[str, Any]) -> None:
             x=alt.X("goods:Q", title=t("credit_risk.goods_below"), scale=scale, axis=axis),
             y=alt.Y("bads:Q", title=t("credit_risk.bads_below"), scale=scale, axis=axis),
             order="score:Q",
-            tooltip=["score:Q", alt.Tooltip("goods:Q", format=".1%"), alt.Tooltip("bads:Q", format=".1%")],
+            tooltip=[
+                alt.Tooltip("score:Q", title=t("credit_risk.score")),
+                alt.Tooltip("goods:Q", title=t("credit_risk.goods_below"), format=".1%"),
+                alt.Tooltip("bads:Q", title=t("credit_risk.bads_below"), format=".1%"),
+            ],
         )
     )
     chance = (
@@ -130,7 +134,11 @@ def _lines(rows: Sequence[Mapping[str, Any]], names: list[str], colors: list[str
                 legend=alt.Legend(title=None, orient="top", direction="vertical"),
             ),
             strokeDash=alt.StrokeDash("kind:N", scale=alt.Scale(domain=names), legend=None),
-            tooltip=["score:Q", "kind:N", alt.Tooltip("share:Q", format=".1%")],
+            tooltip=[
+                alt.Tooltip("score:Q", title=title),
+                alt.Tooltip("kind:N", title=t("credit_risk.measure")),
+                alt.Tooltip("share:Q", title=t("credit_risk.share"), format=".1%"),
+            ],
         )
     )
 
@@ -172,7 +180,11 @@ def calibration(rows: Sequence[Mapping[str, Any]], caption: str) -> None:
                 legend=alt.Legend(title=None, orient="top"),
             ),
             shape=alt.Shape("kind:N", scale=alt.Scale(domain=list(names.values())), legend=None),
-            tooltip=["band:N", "kind:N", alt.Tooltip("rate:Q", format=".1%")],
+            tooltip=[
+                alt.Tooltip("band:N", title=t("credit_risk.score")),
+                alt.Tooltip("kind:N", title=t("credit_risk.measure")),
+                alt.Tooltip("rate:Q", title=t("credit_risk.bad_rate"), format=".1%"),
+            ],
         )
     )
     intervals = [

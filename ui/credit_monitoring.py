@@ -141,7 +141,11 @@ def psi_chart(periods: Sequence[Period]) -> Any:
         axis=alt.Axis(labelAngle=-45),
     )
     y = alt.Y("value:Q", title="PSI", scale=alt.Scale(domain=[0, top], clamp=True))
-    tooltip = ["period:O", "kind:N", alt.Tooltip("value:Q", format=".3f")]
+    tooltip = [
+        alt.Tooltip("period:O", title=t("credit_risk.period")),
+        alt.Tooltip("kind:N", title=t("credit_risk.measure")),
+        alt.Tooltip("value:Q", title=t("credit_risk.value"), format=".3f"),
+    ]
     lines = [
         {"period": period["period"], "kind": names[kind], "value": value}
         for period in enough
@@ -297,7 +301,11 @@ def _classes(characteristic: Mapping[str, Any]) -> None:
                 scale=alt.Scale(domain=domain, range=[_EXPECTED, _ACTUAL]),
                 legend=alt.Legend(title=None, orient="top"),
             ),
-            tooltip=["class:N", "kind:N", alt.Tooltip("share:Q", format=".1%")],
+            tooltip=[
+                alt.Tooltip("class:N", title=t("credit_risk.class")),
+                alt.Tooltip("kind:N", title=t("credit_risk.measure")),
+                alt.Tooltip("share:Q", title=t("credit_risk.share"), format=".1%"),
+            ],
         )
         .properties(height=46 * len(labels) + 60)
     )

@@ -211,7 +211,11 @@ def _points(score: Mapping[str, Any]) -> None:
             x=alt.X("difference:Q", title=None),
             y=alt.Y("name:N", title=None, sort="x", axis=alt.Axis(labelLimit=190)),
             color=alt.condition("datum.difference < 0", alt.value(_COLORS["decline"]), alt.value(_COLORS["approve"])),
-            tooltip=["name:N", "class:N", alt.Tooltip("difference:Q", format="+.1f")],
+            tooltip=[
+                alt.Tooltip("name:N", title=t("credit_risk.characteristic")),
+                alt.Tooltip("class:N", title=t("credit_risk.class")),
+                alt.Tooltip("difference:Q", title=t("credit_risk.difference"), format="+.1f"),
+            ],
         )
         .properties(height=26 * len(rows) + 50)
     )

@@ -8,6 +8,7 @@ import streamlit as st
 from ui import components
 from ui.client import Client, Failure
 from ui.entries import offered
+from ui.number_format import number
 from ui.session import client
 from ui.texts import t, translations
 
@@ -54,4 +55,4 @@ def _status(result: Any) -> None:
         code = result.code if f"errors.{result.code}_what" in translations() else "unexpected"
         components.badge("bad", t(f"errors.{code}_what"), t(f"errors.{code}_do", command=command))
     else:
-        components.badge("good", t("status.ready"), t("status.response_time", milliseconds=f"{result * 1000:,.0f}"))
+        components.badge("good", t("status.ready"), t("status.response_time", milliseconds=number(result * 1000)))

@@ -23,14 +23,7 @@ class Form(NamedTuple):
 FORMS = (
     Form("image-generation", "/images", "Night train", "Generate", "Gerar", "[class*=st-key-picture-new]"),
     Form("summarization", "/summaries", "Use an example", "Write the report", "Escrever o relatório", ".report"),
-    Form(
-        "embeddings",
-        "/embeddings",
-        "Use an example",
-        "Embed and compare",
-        "Vetorizar e comparar",
-        "[data-testid=stDataFrame]",
-    ),
+    Form("embeddings", "/embeddings", "Use an example", "Embed and compare", "Vetorizar e comparar", ".table"),
     Form("hr-qa", "/questions", "How long is maternity leave?", "Ask", "Perguntar", "[class*=st-key-answer-]"),
     Form("playground", "/completions/stream", "Write a story", "Run", "Perguntar", "[class*=st-key-answers]"),
     Form("credit-risk", "/scores", "An average applicant", "Score the application", "Pontuar o pedido", "img.gauge"),

@@ -15,6 +15,7 @@ from ui.charts import styled
 from ui.details import details
 from ui.entry import Entry
 from ui.fields import kept
+from ui.number_format import number, percent
 from ui.texts import t
 
 USE_CASE = "embeddings"
@@ -22,6 +23,9 @@ DIMENSIONS = (1024, 512, 256)
 MAX_TEXTS = 96
 # The charts are unreadable with more.
 MAX_CHARTED = 24
+# In the table of vectors.
+_CHARACTERS_SHOWN = 80
+_VALUES_SHOWN = 4
 # With more, the numbers in the cells overlap on a phone.
 MAX_NUMBERED = 8
 _TEXTS = "embeddings.texts"
@@ -103,36 +107,39 @@ def _results(response: Mapping[str, Any], texts: list[str]) -> None:
     components.section(t("embeddings.similarity"))
     if len(texts) > MAX_CHARTED:
         st.caption(t("embeddings.charted", most=MAX_CHARTED, count=len(texts)))
-    # Both charts show the texts' numbers: the texts themselves would overlap.
+    # The charts and their table show the texts' numbers: the texts themselves would overlap.
     st.html(f'<ol class="numbered">{"".join(f"<li>{html.escape(text)}</li>" for text in charted)}</ol>')
     st.caption(t("embeddings.similarity_lead"))
     st.altair_chart(_heat_map(similarities, charted), theme=None)
     components.section(t("embeddings.map"))
     points = project_to_plane(vectors[:MAX_CHARTED])
     share = drawn_share(points, vectors[:MAX_CHARTED])
-    st.caption(f"{t('embeddings.map_lead')} {t('embeddings.map_share', percent=f'{share:.0%}')}")
+    st.caption(f"{t('embeddings.map_lead')} {t('embeddings.map_share', percent=percent(share, 0))}")
     st.altair_chart(_map(points, charted), theme=None)
     with st.expander(t("components.as_table"), icon=":material/table:"):
-        st.dataframe(
-            pd.DataFrame(
-                similarities.round(3),
-                index=[f"{number}. {text}" for number, text in enumerate(charted, 1)],
-                columns=[str(number) for number in range(1, len(charted) + 1)],
-            )
+        components.table(
+            t("embeddings.similarity"),
+            [t("embeddings.column_text"), *(str(place) for place in range(1, len(charted) + 1))],
+            [[str(place), *(number(float(value), 3) for value in row)] for place, row in enumerate(similarities, 1)],
         )
 
 
 def _vectors(response: Mapping[str, Any], texts: list[str], vectors: Any) -> None:
     rows = [
-        {
-            t("embeddings.column_text"): text,
-            t("embeddings.column_tokens"): item.get("inputTokens"),
-            t("embeddings.column_length"): round(float(np.linalg.norm(vector)), 4),
-            t("embeddings.column_start"): ", ".join(f"{value:.4f}" for value in vector[:6]) + " ...",
-        }
+        [
+            _shortened(text),
+            number(item.get("inputTokens")),
+            number(float(np.linalg.norm(vector)), 4),
+            " · ".join(number(float(value), 4) for value in vector[:_VALUES_SHOWN]) + " …",
+        ]
         for text, item, vector in zip(texts, response["items"], vectors, strict=True)
     ]
-    st.dataframe(pd.DataFrame(rows), hide_index=True)
+    columns = [t(f"embeddings.column_{name}") for name in ("text", "tokens", "length", "start")]
+    components.table(t("embeddings.vectors"), columns, rows, stacked=True)
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _CHARACTERS_SHOWN else f"{text[: _CHARACTERS_SHOWN - 1]}…"
 
 
 def cosine_similarities(vectors: Any) -> Any:
@@ -174,7 +181,11 @@ def _heat_map(similarities: Any, texts: list[str]) -> Any:
     base = alt.Chart(pd.DataFrame(rows)).encode(
         x=alt.X("column:O", title=None, axis=alt.Axis(orient="top", labelAngle=0)),
         y=alt.Y("row:O", title=None),
-        tooltip=["text:N", "other text:N", "cosine:Q"],
+        tooltip=[
+            alt.Tooltip("text:N", title=t("embeddings.column_text")),
+            alt.Tooltip("other text:N", title=t("embeddings.other_text")),
+            alt.Tooltip("cosine:Q", title=t("embeddings.similarity")),
+        ],
     )
     # Cividis works for all kinds of color vision, and in grayscale.
     cells = base.mark_rect().encode(
@@ -190,15 +201,17 @@ def _heat_map(similarities: Any, texts: list[str]) -> Any:
 
 def _map(points: Any, texts: list[str]) -> Any:
     rows = [
-        {"x": float(x), "y": float(y), "number": number, "text": text}
-        for number, ((x, y), text) in enumerate(zip(points, texts, strict=True), 1)
+        {"x": float(x), "y": float(y), "place": place, "text": text}
+        for place, ((x, y), text) in enumerate(zip(points, texts, strict=True), 1)
     ]
     axis = alt.Axis(labels=False, ticks=False, title=None, grid=True, domain=False)
     limit = 1.25 * (float(np.abs(points).max()) or 1.0)
     scale = alt.Scale(domain=[-limit, limit])
     base = alt.Chart(pd.DataFrame(rows)).encode(
-        x=alt.X("x:Q", axis=axis, scale=scale), y=alt.Y("y:Q", axis=axis, scale=scale), tooltip=["number:O", "text:N"]
+        x=alt.X("x:Q", axis=axis, scale=scale),
+        y=alt.Y("y:Q", axis=axis, scale=scale),
+        tooltip=[alt.Tooltip("text:N", title=t("embeddings.column_text"))],
     )
     circles = base.mark_circle(size=520, color="#f0a830", opacity=0.9, stroke="#5c3b00")
-    numbers = base.mark_text(fontSize=13, fontWeight="bold", color="#17110a").encode(text="number:O")
+    numbers = base.mark_text(fontSize=13, fontWeight="bold", color="#17110a").encode(text="place:O")
     return styled((circles + numbers).properties(height=380))

@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-import pandas as pd
 import streamlit as st
 
 from ui import components, tab_state
@@ -15,7 +14,7 @@ from ui.client import Failure
 from ui.details import details
 from ui.entry import Entry
 from ui.fields import Fields, choice, kept
-from ui.number_format import cost
+from ui.number_format import cost, number, short
 from ui.session import client
 from ui.texts import t, translations
 
@@ -149,7 +148,7 @@ def _parameters(models: Sequence[Model], offered: Sequence[Model], fields: Field
                 values |= _parameter(name, limits, models, fields)
         if len(models) > 1:
             st.caption(t("playground.supported_parameters"))
-            st.dataframe(_supported_parameters(models), alt=t("playground.supported_parameters"))
+            _supported_parameters(models)
     return values
 
 
@@ -204,10 +203,8 @@ def _value(name: str, limits: tuple[float, float], default: float, fields: Field
         )
     if name in _INTEGERS and high > _MAX_SLIDER_STEPS:
         return int(fields.number(label, key, int(low), int(high), int(default), label_visibility="collapsed"))
-    number, step = (int, 1) if name in _INTEGERS else (float, 0.05)
-    return st.slider(
-        label, number(low), number(high), step=step, label_visibility="collapsed", **kept(key, number(default))
-    )
+    kind, step = (int, 1) if name in _INTEGERS else (float, 0.05)
+    return st.slider(label, kind(low), kind(high), step=step, label_visibility="collapsed", **kept(key, kind(default)))
 
 
 def _default(name: str, limits: tuple[float, float], models: Sequence[Model]) -> float:
@@ -219,24 +216,22 @@ def _default(name: str, limits: tuple[float, float], models: Sequence[Model]) ->
 def _defaults(name: str, models: Sequence[Model]) -> str:
     """The models' different defaults."""
     defaults = [limits["default"] for model in models if "default" in (limits := model["parameters"][name])]
-    return " / ".join(dict.fromkeys(map(_number, defaults))) if defaults else t("playground.model_default")
+    return " / ".join(dict.fromkeys(map(short, defaults))) if defaults else t("playground.model_default")
 
 
-def _supported_parameters(models: Sequence[Model]) -> pd.DataFrame:
+def _supported_parameters(models: Sequence[Model]) -> None:
+    caption = t("playground.parameters")
     names = [name for name in PARAMETERS if any(name in model["parameters"] for model in models)]
-    columns = {model["name"]: [_range(model["parameters"].get(name)) for name in names] for model in models}
-    return pd.DataFrame(columns, index=[t(f"playground.{name}") for name in names])
+    rows = [[t(f"playground.{name}"), *(_range(model["parameters"].get(name)) for model in models)] for name in names]
+    columns = [caption, *(model["name"] for model in models)]
+    components.table(caption, columns, rows, texts=len(columns), stacked=True)
 
 
 def _range(limits: Mapping[str, float] | None) -> str:
     if limits is None:
         return t("playground.not_supported")
-    text = t("playground.range", low=_number(limits["min"]), high=_number(limits["max"]))
-    return text if "default" not in limits else f"{text} ({_number(limits['default'])})"
-
-
-def _number(value: float) -> str:
-    return f"{value:,g}" if abs(value) < 1e6 else f"{value:,.0f}"
+    text = t("playground.range", low=short(limits["min"]), high=short(limits["max"]))
+    return text if "default" not in limits else f"{text} ({short(limits['default'])})"
 
 
 def _form(selected: Sequence[str], fields: Fields) -> dict[str, str]:
@@ -358,11 +353,11 @@ def _parameter_name(parameter: str) -> str:
 
 
 def _parameter_text(value: Any) -> str:
-    return " ".join(map(repr, value)) if isinstance(value, list) else _number(value)
+    return " ".join(map(repr, value)) if isinstance(value, list) else short(value)
 
 
 def _time_and_cost(item: Mapping[str, Any], model: Model | None) -> str:
-    seconds = t("playground.seconds", seconds=f"{item['latencyMs'] / 1000:.1f}")
+    seconds = t("playground.seconds", seconds=number(item["latencyMs"] / 1000, 1))
     price = model.get("price") if model else None
     usd = cost_of(price, item["usage"]) if price else None
     if price is None or usd is None:

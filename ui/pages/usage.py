@@ -170,7 +170,11 @@ def _chart(items: Sequence[Row], group: str, days: Sequence[str]) -> None:
             ),
             y=alt.Y("sum(amount):Q", title=t(f"usage.{measure}")),
             color=alt.Color("group:N", scale=alt.Scale(domain=list(colors), range=list(colors.values())), legend=None),
-            tooltip=["day:O", "group:N", "sum(amount):Q"],
+            tooltip=[
+                alt.Tooltip("day:O", title=t("usage.day")),
+                alt.Tooltip("group:N", title=t(f"usage.group_{group}")),
+                alt.Tooltip("sum(amount):Q", title=t(f"usage.{measure}")),
+            ],
         )
         .properties(height=300)
     )
