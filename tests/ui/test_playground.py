@@ -146,9 +146,10 @@ def test_portuguese_on_a_phone(new_session: Callable[..., BrowserSession], api: 
     page = session.open(PATH)
     _select_models(page, "Claude Haiku 5.5")
     session.wait_until_idle()
-    page.get_by_text("Parâmetros", exact=True).click()
-    page.get_by_text("Tamanho máximo", exact=True).click()
+    page.locator("summary", has_text="Parâmetros").click()
+    page.get_by_test_id("stCheckbox").get_by_text("Tamanho máximo", exact=True).click()
     session.wait_until_idle()
+    assert page.get_by_role("cell", name="1 a 64.000 (1.000)").is_visible()
     page.get_by_role("textbox", name="Prompt").fill("Por que o céu é azul?")
     page.get_by_role("button", name="Perguntar", exact=True).click()
     page.get_by_text("Claude Haiku 5.5 says:").wait_for()
@@ -157,6 +158,19 @@ def test_portuguese_on_a_phone(new_session: Callable[..., BrowserSession], api: 
     assert [call.body["parameters"] for call in api.posts("/completions/stream")] == [{"maxTokens": 1000}] * 2
     assert session.horizontal_overflow() <= 0
     assert session.accessibility_violations() == []
+
+
+def test_a_click_below_the_models_counts_when_it_ends_their_choice(new_session: Callable[..., BrowserSession]) -> None:
+    session = new_session(width=400)
+    page = session.open(PATH)
+    _select_models(page, "Llama 3.1 8B Instruct")
+    session.wait_until_idle()
+    page.locator("summary", has_text="Parameters").click()
+    page.get_by_role("rowheader", name="Temperature").wait_for()
+    # On a phone, each cell stands with the name of its model.
+    cell = page.get_by_role("cell", name="0 to 0.8 (0.5)")
+    assert cell.evaluate("cell => getComputedStyle(cell, '::before').content") == '"Llama 3.1 8B Instruct"'
+    assert session.horizontal_overflow() <= 0
 
 
 def test_html_and_markdown_are_escaped(new_session: Callable[..., BrowserSession], playground: Playground) -> None:
@@ -228,9 +242,10 @@ def test_several_models_have_their_common_parameters(app: Callable[..., AppTest]
     ]
     _toggle(page, "temperature").set_value(True).run()
     assert page.slider[0].max == 0.8
-    supported = page.dataframe[0].value
-    assert list(supported.columns) == ["Nova Lite", "Llama 3.1 8B Instruct"]
-    assert list(supported.loc["Top K"]) == ["0 to 128", "not supported"]
+    cells = re.findall(r"<t[hd][^>]*>([^<]*)", _html(page))
+    row = cells.index("Top K")
+    assert cells[cells.index("Parameters") :][:3] == ["Parameters", "Nova Lite", "Llama 3.1 8B Instruct"]
+    assert cells[row + 1 : row + 3] == ["0 to 128", "not supported"]
     _run(page)
     # topK, which only the first model supports, is not sent.
     assert [call.body["parameters"] for call in api.posts("/completions/stream")] == [{"temperature": 0.7}] * 2
