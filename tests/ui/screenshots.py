@@ -28,8 +28,8 @@ def _taken(session: BrowserSession, width: int, height: int) -> bytes:
     session.page.set_viewport_size({"width": width, "height": height})
     session.wait_until_idle()
     session.page.mouse.move(5, 5)
-    # Lets scroll bars and focus outlines fade, and a page with a chat input scroll to its end.
-    session.page.wait_for_timeout(500)
+    # Lets scroll bars and focus outlines fade, charts follow the theme, and a page with a chat input scroll to its end.
+    session.page.wait_for_timeout(1000)
     session.page.evaluate("document.querySelector('[data-testid=stMain]')?.scrollTo(0, 0)")
     return bytes(session.page.screenshot())
 
@@ -106,8 +106,8 @@ def screenshot_playground(new_session: Callable[..., BrowserSession]) -> None:
     page.get_by_role("combobox").first.fill("Llama")
     page.get_by_role("option", name="Llama").first.click()
     page.keyboard.press("Escape")
-    page.get_by_text("Parameters", exact=True).click()
-    page.get_by_text("Temperature", exact=True).click()
+    page.locator("summary", has_text="Parameters").click()
+    page.get_by_test_id("stCheckbox").get_by_text("Temperature", exact=True).click()
     session.wait_until_idle()
     page.get_by_role("button", name="Explain something").click()
     session.wait_until_idle()
