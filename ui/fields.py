@@ -37,6 +37,10 @@ def choice(key: str, default: Any = None) -> dict[str, Any]:
     return arguments
 
 
+def _out_of_range(label: str, low: float, high: float) -> str:
+    return t("components.out_of_range", label=label, low=short(low), high=short(high))
+
+
 class FieldProblem(str):
     """A problem that is shown next to its field, so nothing else shows it."""
 
@@ -68,10 +72,9 @@ class Fields:
         self, label: str, key: str, low: Number, high: Number, default: Number, *, parent: Any = st, **options: Any
     ) -> Number:
         """A number from `low` to `high`, an integer if `default` is one."""
-        # With limits, Streamlit would keep the last valid number, which the user no longer sees.
-        options = {"step": 1 if isinstance(default, int) else None, **options}
-        value: Number | None = parent.number_input(label, **kept(key, default), **options)
-        self._in_range(label, value, low, high, parent)
+        value = self.optional_number(label, key, low, high, default=default, parent=parent, **options)
+        if value is None:
+            self._problem(_out_of_range(label, low, high), parent)
         return default if value is None else value
 
     def optional_number(
@@ -86,15 +89,23 @@ class Fields:
         **options: Any,
     ) -> Number | None:
         """A number from `low` to `high`, an integer if `low` is one, or nothing."""
-        options = {"step": 1 if isinstance(low, int) else None, **options}
-        value: Number | None = parent.number_input(label, value=None, **kept(key, default), **options)
-        if value is not None:
-            self._in_range(label, value, low, high, parent)
+        # With limits, Streamlit would keep the last valid number, which the user no longer sees. With integers, it
+        # would cut off decimals.
+        is_integer = isinstance(low, int)
+        step = options.pop("step", 1 if is_integer else None)
+        number_format = {"format": "%g"} if is_integer else {}
+        value = parent.number_input(
+            label, value=None, step=step and float(step), **kept(key, default), **number_format, **options
+        )
+        if value is None:
+            return None
+        if not low <= value <= high:
+            self._problem(_out_of_range(label, low, high), parent)
+        elif is_integer and value != int(value):
+            self._problem(t("components.no_integer", label=label), parent)
+        else:
+            value = type(low)(value)
         return value
-
-    def _in_range(self, label: str, value: float | None, low: float, high: float, parent: Any) -> None:
-        if value is None or not low <= value <= high:
-            self._problem(t("components.out_of_range", label=label, low=short(low), high=short(high)), parent)
 
     def require(self, label: str, text: str) -> str:
         """The text of the field that was drawn last. An empty one is a problem."""

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from tests.ui.app_helpers import click, html
+from tests.ui.app_helpers import click, field_problems, html
 from tests.ui.browser import BrowserSession
 from tests.ui.fake_api import ErrorResponse, FakeApi
 from ui.pages.embeddings import cosine_similarities, drawn_share, project_to_plane
@@ -66,6 +66,14 @@ def test_settings_are_sent(app: Callable[..., AppTest], api: FakeApi) -> None:
 
 def _tables(page: AppTest) -> int:
     return sum('class="table' in element for element in html(page))
+
+
+def test_a_text_over_the_limit_is_named_and_nothing_is_sent(app: Callable[..., AppTest], api: FakeApi) -> None:
+    page = app("embeddings")
+    page.text_area[0].set_value("One\n\n" + "x" * 50_001)
+    click(page, "Embed and compare")
+    assert "“Text 2” has 50,001 characters; at most 50,000 are possible" in field_problems(page)[0]
+    assert api.posts("/embeddings") == []
 
 
 def test_a_single_text_has_no_charts(app: Callable[..., AppTest]) -> None:

@@ -28,6 +28,20 @@ def test_a_number_out_of_range_is_named_and_nothing_is_sent(
     assert api.posts("/images")[0].body["count"] == 4
 
 
+@pytest.mark.parametrize("key", ["images.count", "images.seed"])
+def test_a_number_with_decimals_is_not_sent_as_another_one(
+    app: Callable[..., AppTest], api: FakeApi, key: str
+) -> None:
+    page = app("image_generation")
+    page.text_area(key="images.prompt").set_value("A lighthouse")
+    page.number_input(key=key).set_value(2.9)
+    click(page, "Generate")
+    (problem,) = field_problems(page)
+    assert problem.endswith(": enter a whole number, without decimals.")
+    assert page.number_input(key=key).value == 2.9
+    assert api.posts("/images") == []
+
+
 def test_a_text_over_the_limit_stays_and_is_not_sent(app: Callable[..., AppTest], api: FakeApi) -> None:
     page = app("image_generation")
     page.text_area(key="images.prompt").set_value("x" * 2001)

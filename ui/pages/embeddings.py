@@ -14,7 +14,7 @@ from ui.api_request import ApiRequest
 from ui.charts import styled
 from ui.details import details
 from ui.entry import Entry
-from ui.fields import kept
+from ui.fields import Fields, kept
 from ui.number_format import number, percent
 from ui.texts import t
 
@@ -41,8 +41,9 @@ def page() -> None:
         on_click=_use_example,
         args=(t("embeddings.example_texts"),),
     )
-    body = _form(request)
-    request.run(body, t("embeddings.running"), _problem(body["texts"]))
+    fields = Fields()
+    body = _form(request, fields)
+    request.run(body, t("embeddings.running"), fields.problem or _problem(body["texts"]))
     components.outcome(request)
     if request.response and request.body:
         _results(request.response, request.body["texts"])
@@ -57,7 +58,7 @@ def _use_example(texts: str) -> None:
     st.session_state[_TEXTS] = texts
 
 
-def _form(request: ApiRequest) -> dict[str, Any]:
+def _form(request: ApiRequest, fields: Fields) -> dict[str, Any]:
     with st.form("embeddings"):
         texts = st.text_area(
             t("embeddings.texts"),
@@ -65,6 +66,9 @@ def _form(request: ApiRequest) -> dict[str, Any]:
             placeholder=t("embeddings.texts_hint"),
             **kept(_TEXTS),
         )
+        lines = [line.strip() for line in (texts or "").splitlines() if line.strip()]
+        for place, line in enumerate(lines, 1):
+            fields.limited(t("embeddings.text_number", number=place), line, components.MAX_CHARACTERS)
         left, right = st.columns(2, vertical_alignment="bottom")
         dimensions = left.selectbox(
             t("embeddings.dimensions"),
@@ -84,7 +88,6 @@ def _form(request: ApiRequest) -> dict[str, Any]:
             on_click=request.start,
             disabled=request.running,
         )
-    lines = [line.strip() for line in (texts or "").splitlines() if line.strip()]
     return {"texts": lines, "dimensions": dimensions, "normalize": normalize}
 
 

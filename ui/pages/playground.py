@@ -202,7 +202,7 @@ def _value(name: str, limits: tuple[float, float], default: float, fields: Field
             label_visibility="collapsed",
         )
     if name in _INTEGERS and high > _MAX_SLIDER_STEPS:
-        return int(fields.number(label, key, int(low), int(high), int(default), label_visibility="collapsed"))
+        return fields.number(label, key, int(low), int(high), int(default), label_visibility="collapsed")
     kind, step = (int, 1) if name in _INTEGERS else (float, 0.05)
     return st.slider(label, kind(low), kind(high), step=step, label_visibility="collapsed", **kept(key, kind(default)))
 
