@@ -26,10 +26,24 @@
   const USER = "drafts of";
   const BUSY_MILLISECONDS = 1000;
   const COPIED_MILLISECONDS = 2000;
+  const storage = tabStorage();
   let texts = {};
   let exact = new Map();
   let patterns = [];
   let written = new WeakMap();
+
+  // Where cookies are blocked, so is the tab's storage: texts are then kept until the page is loaded again.
+  function tabStorage() {
+    try {
+      return sessionStorage;
+    } catch {
+      return new class {
+        getItem(key) { return Object.hasOwn(this, key) ? this[key] : null; }
+        setItem(key, value) { this[key] = value; }
+        removeItem(key) { delete this[key]; }
+      }();
+    }
+  }
 
   function use(next) {
     texts = next.texts;
@@ -63,13 +77,13 @@
   document.addEventListener("click", (event) => {
     if (!event.target.closest("[class*=st-key-sign-in] button")) return;
     // A first attempt that failed ended on the home page.
-    if (location.pathname !== "/" || !sessionStorage.getItem(RETURN)) sessionStorage.setItem(RETURN, location.href);
+    if (location.pathname !== "/" || !storage.getItem(RETURN)) storage.setItem(RETURN, location.href);
   }, true);
 
   function comeBack(signedIn) {
-    const place = signedIn && sessionStorage.getItem(RETURN);
+    const place = signedIn && storage.getItem(RETURN);
     if (!place) return;
-    sessionStorage.removeItem(RETURN);
+    storage.removeItem(RETURN);
     if (place !== location.href) location.replace(place);
   }
 
@@ -158,6 +172,9 @@
 
   const focusable = () => [...(document.querySelector(MAIN)?.querySelectorAll(FOCUSABLE) ?? [])];
 
+  // Who clicks next to everything does not want the focus back.
+  document.addEventListener("pointerdown", () => { focused = null; }, true);
+
   document.addEventListener("focusin", ({ target }) => {
     // A dialog gives the focus back to what has opened it, which may be gone by then.
     if (!target.closest(MAIN)) return;
@@ -168,13 +185,19 @@
   });
 
   function keepFocus() {
-    if (![null, document.body].includes(document.activeElement) || !focused || focused.isConnected) return;
-    focused = null;
-    // What is in its place now, such as a form's first field, or the next item of a list.
-    const elements = focusable();
-    const place = elements.indexOf(before.findLast((element) => element.isConnected)) + 1;
+    if (![null, document.body].includes(document.activeElement) || !focused) return;
     const usable = (element) => element.checkVisibility() && !element.disabled;
-    const next = elements.slice(place).find(usable) ?? elements.slice(0, place).findLast(usable);
+    let next = focused;
+    if (!focused.isConnected) {
+      // What is in its place now, such as a form's first field, or the next item of a list.
+      const elements = focusable();
+      const place = elements.indexOf(before.findLast((element) => element.isConnected)) + 1;
+      next = elements.slice(place).find(usable) ?? elements.slice(0, place).findLast(usable);
+    } else if (!usable(focused)) {
+      // A button that is disabled while its request runs.
+      return;
+    }
+    focused = null;
     // On a phone, the keyboard would hide the page.
     if (next && (matchMedia("(pointer: fine)").matches || !next.matches("input, textarea"))) next.focus({ preventScroll: true });
   }
@@ -250,7 +273,9 @@
     setTimeout(() => document.dispatchEvent(new KeyboardEvent("keydown", { key: "r", code: "KeyR", keyCode: 82, bubbles: true })), 300);
   });
 
-  // --- A form's texts reach the server when they are sent: a reload, or another page, would lose them.
+  // --- A form's texts and numbers reach the server when they are sent: a reload, or another page, would lose them.
+  const DRAFTS = "textarea, [data-testid=stForm] :is([data-testid=stTextInput], [data-testid=stNumberInput]) input";
+
   function draftKey(element) {
     const keyed = element.closest("[class*=st-key-]");
     const name = [...(keyed?.classList ?? [])].find((item) => item.startsWith("st-key-"));
@@ -259,21 +284,31 @@
 
   // Another person may sign in to the same browser tab.
   function forgetOthers(user) {
-    if (sessionStorage.getItem(USER) === user) return;
-    for (const key of Object.keys(sessionStorage)) if (key.startsWith(DRAFT)) sessionStorage.removeItem(key);
-    sessionStorage.setItem(USER, user);
+    if (storage.getItem(USER) === user) return;
+    for (const key of Object.keys(storage)) if (key.startsWith(DRAFT)) storage.removeItem(key);
+    storage.setItem(USER, user);
   }
 
-  document.addEventListener("input", (event) => {
-    const key = event.target.matches("textarea") && draftKey(event.target);
-    if (key) sessionStorage.setItem(key, event.target.value);
-  });
+  function saveDraft(element) {
+    const key = element?.matches(DRAFTS) && draftKey(element);
+    if (key) storage.setItem(key, element.value);
+  }
+
+  document.addEventListener("input", ({ target }) => saveDraft(target));
+  // Streamlit's own steps of a number are no input.
+  for (const type of ["click", "keyup"]) {
+    document.addEventListener(type, ({ target }) => {
+      const number = target.closest?.("[data-testid=stNumberInput]");
+      if (number && target.closest("button, input")) setTimeout(() => saveDraft(number.querySelector("input")));
+    });
+  }
 
   // --- What has to be corrected is next to its field, which may be far from the button.
   let sentForm = null;
   let awaitsSpinner = false;
   let sentAt = 0;
   const EARLIER_RUN_MILLISECONDS = 1500;
+  const OPENING_MILLISECONDS = 3000;
   document.addEventListener("pointerdown", () => { sentForm = null; }, true);
 
   // What a form asks for appears below it, on a phone out of sight.
@@ -294,11 +329,19 @@
     // A run that began before may end first.
     if (Date.now() - sentAt > EARLIER_RUN_MILLISECONDS) sentForm = null;
     const problem = document.querySelector(".field-problem");
-    const closed = problem?.closest("details:not([open])");
-    closed?.querySelector("summary").click();
+    open(problem?.closest("details:not([open])"));
     const result = form.closest("[data-testid=stLayoutWrapper]")?.nextElementSibling;
     if (problem) problem.scrollIntoView({ block: "nearest" });
     else if (result) showBelow(result);
+  }
+
+  function open(closed) {
+    if (!closed) return;
+    closed.querySelector("summary").click();
+    // It opens by and by.
+    const resized = new ResizeObserver(() => closed.querySelector(".field-problem")?.scrollIntoView({ block: "nearest" }));
+    resized.observe(closed);
+    setTimeout(() => resized.disconnect(), OPENING_MILLISECONDS);
   }
 
   // What was sent is the server's: it may clear the text while another page is shown.
@@ -311,34 +354,41 @@
     sentForm = form;
     sentAt = Date.now();
     awaitsSpinner = true;
-    for (const element of form.querySelectorAll("textarea")) sessionStorage.removeItem(draftKey(element));
+    for (const element of form.querySelectorAll(DRAFTS)) storage.removeItem(draftKey(element));
   }
 
   for (const type of ["click", "keydown"]) document.addEventListener(type, forgetDrafts);
 
   function keepDrafts() {
-    for (const element of document.querySelectorAll("textarea")) {
+    for (const element of document.querySelectorAll(DRAFTS)) {
       const key = draftKey(element);
-      const draft = key && sessionStorage.getItem(key);
+      const draft = key && storage.getItem(key);
       const isNew = !("draft" in element.dataset);
       element.dataset.draft = "";
-      if (draft === null || draft === undefined || draft === element.value) continue;
+      if (draft === null || draft === undefined || sameValue(draft, element)) continue;
       if (isNew && draft && !element.disabled) restore(element, draft);
       // The page replaced the text, for example by an example.
-      else if (!isNew) sessionStorage.removeItem(key);
+      else if (!isNew) storage.removeItem(key);
     }
+  }
+
+  // Streamlit writes 5 as 5.00.
+  function sameValue(draft, element) {
+    return draft === element.value || (element.type === "number" && draft !== "" && Number(draft) === element.valueAsNumber);
   }
 
   function restore(element, draft) {
     // React notices only the native setter.
-    Object.getOwnPropertyDescriptor(HTMLTextAreaElement.prototype, "value").set.call(element, draft);
+    Object.getOwnPropertyDescriptor(Object.getPrototypeOf(element), "value").set.call(element, draft);
     element.dispatchEvent(new Event("input", { bubbles: true }));
     if (element.matches(CHAT)) return;
     // Streamlit takes the text when its field loses the focus.
-    const focused = document.activeElement;
+    const { activeElement } = document;
+    const place = focused;
     element.focus({ preventScroll: true });
     element.blur();
-    focused?.focus?.({ preventScroll: true });
+    activeElement?.focus?.({ preventScroll: true });
+    focused = place;
   }
 
   // --- Everything that depends on what Streamlit draws

@@ -76,8 +76,10 @@ class UsedPages:
             if other != page:
                 other.close()
         page.unroute_all()
-        page.evaluate("sessionStorage.clear()")
-        page.goto("about:blank")
+        # An empty page has no storage.
+        if page.url != "about:blank":
+            page.evaluate("sessionStorage.clear()")
+            page.goto("about:blank")
         # A pointer that rests on the page opens tooltips.
         page.mouse.move(0, 0)
         storage = context.new_cdp_session(page)

@@ -59,6 +59,7 @@ def test_a_card_is_a_link_and_the_language_is_kept(new_session: Callable[..., Br
     page.wait_for_url("**/embeddings**")
     session.wait_until_idle()
     assert "lang=pt" in page.url
+    assert page.title() == "Embeddings · Bedrock endpoints"
     assert page.evaluate("document.documentElement.lang") == "pt"
 
 

@@ -141,6 +141,54 @@ def test_drafts_survive_other_pages_and_a_reload(new_session: Callable[..., Brow
     assert notes.input_value() != "The pump lost pressure."
 
 
+def test_numbers_of_a_form_survive_another_page_and_a_reload(
+    new_session: Callable[..., BrowserSession], api: FakeApi
+) -> None:
+    session = new_session()
+    page = session.open("credit-risk")
+    page.get_by_role("button", name="An average applicant").click()
+    session.wait_until_idle()
+    amount, term = (page.get_by_role("spinbutton", name=name) for name in ("Amount", "Term in months"))
+    amount.fill("12345.5")
+    term.fill("48")
+    term.press("ArrowUp")
+    page.get_by_role("link", name="Status").click()
+    page.get_by_role("heading", level=1, name="Status").wait_for()
+    page.get_by_role("link", name="Credit risk").first.click()
+    amount.wait_for()
+    session.wait_until_idle()
+    page.reload()
+    amount.wait_for()
+    session.wait_until_idle()
+    assert (amount.input_value(), term.input_value()) == ("12345.50", "49")
+    page.get_by_role("button", name="Score the application").click()
+    page.locator("img.gauge").first.wait_for()
+    loan = api.posts("/scores")[0].body["loan"]
+    assert (loan["amount"], loan["termMonths"]) == (12345.5, 49)
+    # What was sent is the server's.
+    page.get_by_role("button", name="An average applicant").click()
+    session.wait_until_idle()
+    page.reload()
+    amount.wait_for()
+    session.wait_until_idle()
+    assert amount.input_value() != "12345.50"
+
+
+def test_a_browser_that_blocks_storage_loses_only_the_drafts(new_session: Callable[..., BrowserSession]) -> None:
+    session = new_session(language="pt")
+    # Not the session's own, which other tests use again.
+    page = session.context.new_page()
+    page.add_init_script("Object.defineProperty(window, 'sessionStorage', {get() { throw new Error('blocked'); }})")
+    errors = list[str]()
+    page.on("pageerror", lambda error: errors.append(error.message))
+    page.goto(f"{session.url}/summarization")
+    page.get_by_role("heading", level=1, name="Relatórios").wait_for()
+    page.get_by_role("button", name="Escolher arquivos").wait_for()
+    page.get_by_role("textbox").first.fill("A bomba")
+    assert page.evaluate("document.documentElement.lang") == "pt"
+    assert errors == []
+
+
 def test_drafts_of_another_user_are_forgotten(new_session: Callable[..., BrowserSession]) -> None:
     session = new_session()
     page = session.open("summarization")
@@ -254,6 +302,27 @@ def test_the_keyboard_keeps_its_place_after_an_action(new_session: Callable[...,
     dialog.get_by_role("button", name="Delete", exact=False).press("Enter")
     button.wait_for(state="detached")
     page.wait_for_function("document.activeElement.getAttribute('aria-label') === 'Delete: Handbook.pdf'")
+
+
+def test_the_keyboard_is_at_the_button_again_after_its_request(new_session: Callable[..., BrowserSession]) -> None:
+    session = new_session()
+    page = session.open("summarization")
+    page.get_by_role("textbox").first.fill("The pump lost pressure.")
+    button = page.get_by_role("button", name="Write the report")
+    button.focus()
+    page.keyboard.press("Enter")
+    page.locator(".report").wait_for()
+    page.wait_for_function("document.activeElement.matches('[data-testid=stFormSubmitButton] button')")
+
+
+def test_the_keyboard_skips_a_closed_menu(new_session: Callable[..., BrowserSession]) -> None:
+    session = new_session(width=600)
+    page = session.open("summarization")
+    for _ in range(8):
+        page.keyboard.press("Tab")
+        assert page.evaluate("document.activeElement.closest('[data-testid=stSidebar]')") is None
+    page.get_by_role("button", name="Expand sidebar").click()
+    page.get_by_role("link", name="Embeddings").wait_for()
 
 
 def test_charts_follow_the_theme(new_session: Callable[..., BrowserSession], api: FakeApi) -> None:

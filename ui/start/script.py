@@ -16,6 +16,7 @@ from ui.sign_in import is_allowed
 from ui.texts import LANGUAGES, first_language, language, t
 
 FOLDER = Path(__file__).parents[1]
+_NAME = "Bedrock endpoints"
 
 
 def _language_switch() -> None:
@@ -31,7 +32,7 @@ def _language_switch() -> None:
 def main() -> None:
     """One run of the script."""
     _language_switch()
-    st.set_page_config(page_title="Bedrock endpoints", page_icon=str(FOLDER / "images" / "icon.svg"), layout="wide")
+    st.set_page_config(page_title=_NAME, page_icon=str(FOLDER / "images" / "icon.svg"), layout="wide")
     page_script.add()
     st.logo(str(FOLDER / "images" / "logo.svg"), icon_image=str(FOLDER / "images" / "icon.svg"), size="large")
     if not is_allowed():
@@ -43,6 +44,7 @@ def main() -> None:
     by_use_case = pages()
     st.session_state["pages"] = by_use_case
     selected = st.navigation(list(by_use_case.values()))
+    st.set_page_config(page_title=f"{selected.title} · {_NAME}")
     try:
         current = stage.current()
     except stage.StageMissing as missing:
