@@ -88,12 +88,14 @@ def error_box(failure: Failure, key: str) -> None:
         if failure.retry_at:
             _countdown(failure.retry_at)
         messages = [failure.message, *(f"{detail.get('path')}: {detail.get('message')}" for detail in failure.details)]
-        if any(messages):
-            with st.expander(t("errors.api_message"), expanded=code in ("invalid_request", "unexpected")):
-                model_text("\n".join(dict.fromkeys(filter(None, messages))))
-        if failure.request_id:
-            st.caption(t("errors.request_id"))
-            st.code(failure.request_id, language=None, wrap_lines=True)
+        if any(messages) or failure.request_id:
+            with st.expander(t("components.details"), expanded=code in ("invalid_request", "unexpected")):
+                if any(messages):
+                    st.caption(t("errors.api_message"))
+                    model_text("\n".join(dict.fromkeys(filter(None, messages))))
+                if failure.request_id:
+                    st.caption(t("errors.request_id"))
+                    st.code(failure.request_id, language=None, wrap_lines=True)
 
 
 @st.fragment(run_every=1)

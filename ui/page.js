@@ -94,8 +94,9 @@
   }
 
   function translated(text) {
+    // The space around it separates it from its neighbors.
     const key = text.trim();
-    if (exact.has(key)) return exact.get(key);
+    if (exact.has(key)) return text.replace(key, () => exact.get(key));
     for (const [pattern, replacement] of patterns) {
       const match = pattern.exec(key);
       if (match) return match.slice(1).reduce((result, part) => result.replace("{}", () => part), replacement);
@@ -144,6 +145,13 @@
   function announce(text) {
     live.textContent = "";
     setTimeout(() => { live.textContent = text; }, 50);
+  }
+
+  // Charts have a text alternative and a table; Vega's names of their parts are in English.
+  function hideParts() {
+    for (const chart of document.querySelectorAll("[data-testid=stVegaLiteChart] svg:not([aria-hidden])")) {
+      chart.setAttribute("aria-hidden", "true");
+    }
   }
 
   // --- The same button in each item of a list: its name says which item it belongs to.
@@ -417,6 +425,7 @@
     scriptState();
     keepDrafts();
     nameButtons();
+    hideParts();
   }).observe(document.body, {
     attributeFilter: [...ATTRIBUTES, "data-test-script-state", "data-test-connection-state"],
     attributes: true, characterData: true, childList: true, subtree: true,

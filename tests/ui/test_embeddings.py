@@ -37,8 +37,12 @@ def test_texts_are_embedded_and_charted(
     session.wait_until_idle()
     page.get_by_role("button", name=button).click()
     page.get_by_role("heading", name=heading).wait_for()
-    page.locator("[data-testid=stVegaLiteChart] canvas, [data-testid=stVegaLiteChart] svg").nth(1).wait_for()
+    page.locator("[data-testid=stVegaLiteChart] svg").nth(1).wait_for()
     session.wait_until_idle()
+    charts = page.get_by_test_id("stVegaLiteChart")
+    assert charts.nth(1).get_attribute("aria-label") == heading
+    # Its parts have names in English.
+    assert charts.locator("svg:not([aria-hidden=true])").count() == 0
     assert len(api.posts("/embeddings")[0].body["texts"]) == 6
     assert session.horizontal_overflow() <= 0
     assert session.accessibility_violations() == []

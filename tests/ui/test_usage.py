@@ -65,7 +65,7 @@ def test_budgets_and_a_report(
     session.wait_for(lambda: TODAY - timedelta(days=6) in first_days(usage))
     session.wait_until_idle()
     # A visit of another page keeps it.
-    page.get_by_role("link", name="Embeddings").first.dispatch_event("click")
+    page.get_by_test_id("stSidebarNavLink").filter(has_text="Embeddings").dispatch_event("click")
     page.get_by_role("heading", level=1, name="Embeddings").wait_for()
     usage.queries.clear()
     page.go_back()

@@ -113,12 +113,12 @@ def _results(response: Mapping[str, Any], texts: list[str]) -> None:
     # The charts and their table show the texts' numbers: the texts themselves would overlap.
     st.html(f'<ol class="numbered">{"".join(f"<li>{html.escape(text)}</li>" for text in charted)}</ol>')
     st.caption(t("embeddings.similarity_lead"))
-    st.altair_chart(_heat_map(similarities, charted), theme=None)
+    st.altair_chart(_heat_map(similarities, charted), theme=None, alt=t("embeddings.similarity"))
     components.section(t("embeddings.map"))
     points = project_to_plane(vectors[:MAX_CHARTED])
     share = drawn_share(points, vectors[:MAX_CHARTED])
     st.caption(f"{t('embeddings.map_lead')} {t('embeddings.map_share', percent=percent(share, 0))}")
-    st.altair_chart(_map(points, charted), theme=None)
+    st.altair_chart(_map(points, charted), theme=None, alt=t("embeddings.map"))
     with st.expander(t("components.as_table"), icon=":material/table:"):
         components.table(
             t("embeddings.similarity"),
