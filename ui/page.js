@@ -311,13 +311,27 @@
     });
   }
 
+  // --- A browser takes decimals as its own language writes them, and drops a comma that it does not expect: 12,5 would
+  // become 125 for those who chose another language here.
+  const hasPoint = (locale) => (1.5).toLocaleString(locale).includes(".");
+  document.addEventListener("beforeinput", (event) => {
+    if (event.data !== "," || !event.target.matches("input[type=number]")) return;
+    if (hasPoint(language) || !hasPoint(navigator.language)) return;
+    event.preventDefault();
+    document.execCommand("insertText", false, ".");
+  });
+
   // --- What has to be corrected is next to its field, which may be far from the button.
   let sentForm = null;
   let awaitsSpinner = false;
   let sentAt = 0;
   const EARLIER_RUN_MILLISECONDS = 1500;
+  const SHORT_RUN_MILLISECONDS = 700;
   const OPENING_MILLISECONDS = 3000;
-  document.addEventListener("pointerdown", () => { sentForm = null; }, true);
+  let shownAt = 0;
+  document.addEventListener("pointerdown", () => { sentForm = null; shownAt = 0; }, true);
+  // What the user closed just before sending is open until it has closed.
+  document.addEventListener("toggle", () => { if (Date.now() - shownAt < OPENING_MILLISECONDS) openClosed(); }, true);
 
   // What a form asks for appears below it, on a phone out of sight.
   function showSpinner() {
@@ -336,14 +350,21 @@
     if (!form) return;
     // A run that began before may end first.
     if (Date.now() - sentAt > EARLIER_RUN_MILLISECONDS) sentForm = null;
-    const problem = document.querySelector(".field-problem");
-    open(problem?.closest("details:not([open])"));
     const result = form.closest("[data-testid=stLayoutWrapper]")?.nextElementSibling;
-    if (problem) problem.scrollIntoView({ block: "nearest" });
-    else if (result) showBelow(result);
+    if (!showProblem() && result) showBelow(result);
   }
 
-  function open(closed) {
+  function showProblem() {
+    const problem = document.querySelector(".field-problem");
+    if (!problem) return false;
+    shownAt = Date.now();
+    openClosed();
+    problem.scrollIntoView({ block: "nearest" });
+    return true;
+  }
+
+  function openClosed() {
+    const closed = document.querySelector(".field-problem")?.closest("details:not([open])");
     if (!closed) return;
     closed.querySelector("summary").click();
     // It opens by and by.
@@ -362,6 +383,8 @@
     sentForm = form;
     sentAt = Date.now();
     awaitsSpinner = true;
+    // A short run may begin and end in one piece, and change nothing.
+    setTimeout(() => { if (sentForm === form && !isRunning()) showProblem(); }, SHORT_RUN_MILLISECONDS);
     for (const element of form.querySelectorAll(DRAFTS)) storage.removeItem(draftKey(element));
   }
 
@@ -400,9 +423,10 @@
   }
 
   // --- Everything that depends on what Streamlit draws
+  const isRunning = () => document.querySelector(APP)?.dataset.testScriptState === "running";
   let busySince = 0;
   function scriptState() {
-    const running = document.querySelector(APP)?.dataset.testScriptState === "running";
+    const running = isRunning();
     if (running && !busySince) busySince = Date.now();
     if (running) return showSpinner();
     keepFocus();

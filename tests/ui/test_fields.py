@@ -78,6 +78,16 @@ def test_a_number_of_an_application_out_of_range_is_named(app: Callable[..., App
     assert api.posts("/scores") == []
 
 
+def test_a_comma_is_not_dropped_by_a_browser_in_another_language(new_session: Callable[..., BrowserSession]) -> None:
+    session = new_session()
+    page = session.open("credit-risk", lang="pt")
+    rate = page.get_by_role("spinbutton", name="Taxa de juros")
+    rate.click()
+    page.keyboard.type("12,5")
+    rate.blur()
+    assert rate.input_value() == "12.50"
+
+
 def test_what_has_to_be_corrected_is_in_sight_after_sending(new_session: Callable[..., BrowserSession]) -> None:
     session = new_session(width=400)
     page = session.open("playground")
