@@ -112,3 +112,13 @@ def test_a_refused_message_in_a_conversation_that_has_messages_deletes_nothing(
     click(page, "New answer")
     assert [each["messageCount"] for each in chatbot.conversations] == [2]
     assert [call.method for call in api.calls if call.method == "DELETE"] == []
+
+
+def test_a_refused_message_stays_in_its_conversation_while_another_first_message_waits(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    refused, other = (PendingMessage("Hello", failure=Failure("invalid_request")) for _ in range(2))
+    waiting = {"": other, "c": refused}
+    monkeypatch.setattr(chat, "pending_messages", lambda: waiting)
+    assert not chat.take_back(OpenConversation({"id": "c", "title": ""}, [], None), refused)
+    assert waiting == {"": other, "c": refused}
