@@ -120,5 +120,6 @@ def test_a_refused_message_stays_in_its_conversation_while_another_first_message
     refused, other = (PendingMessage("Hello", failure=Failure("invalid_request")) for _ in range(2))
     waiting = {"": other, "c": refused}
     monkeypatch.setattr(chat, "pending_messages", lambda: waiting)
+    monkeypatch.setattr(chat, "client", lambda: pytest.fail("Nothing is deleted."))
     assert not chat.take_back(OpenConversation({"id": "c", "title": ""}, [], None), refused)
     assert waiting == {"": other, "c": refused}
