@@ -29,9 +29,7 @@ def test_a_number_out_of_range_is_named_and_nothing_is_sent(
 
 
 @pytest.mark.parametrize("key", ["images.count", "images.seed"])
-def test_a_number_with_decimals_is_not_sent_as_another_one(
-    app: Callable[..., AppTest], api: FakeApi, key: str
-) -> None:
+def test_a_number_with_decimals_is_not_sent_as_another_one(app: Callable[..., AppTest], api: FakeApi, key: str) -> None:
     page = app("image_generation")
     page.text_area(key="images.prompt").set_value("A lighthouse")
     page.number_input(key=key).set_value(2.9)
