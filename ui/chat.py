@@ -33,6 +33,8 @@ _WAIT_SECONDS = 0.1
 # How long to wait for the rest of an answer that was stopped. The API notices a stop within about a second.
 _STOP_SECONDS = 10.0
 _STOP_ATTEMPTS = 4
+# With these errors, the API has ended the request and stores nothing.
+_ENDED = ("throttled", "budget_exhausted", "stopped")
 # Marks the id of a message of which only the answer's id is known.
 _BEFORE = "before "
 
@@ -55,6 +57,8 @@ class PendingMessage:
     sent_documents: list[dict[str, str]] = field(default_factory=list)
     """The documents when it failed: the user may have removed some since."""
     attempt: str = field(default_factory=lambda: secrets.token_hex(8))
+    keeps_conversation: bool = False
+    """Whether its conversation is not deleted if it is refused: an earlier attempt may still be answered there."""
     replaces: str | None = None
     """The id of an earlier message that this one replaces, with all after it."""
     original: "tuple[str, list[dict[str, str]], list[dict[str, Any]]] | None" = None
@@ -260,6 +264,7 @@ def finish(conversation: OpenConversation, message: PendingMessage) -> bool:
         answer = call.response.result()
     except Failure as failure:
         message.partial_answer = "" if failure.code == "stopped" else call.text
+        message.keeps_conversation = message.keeps_conversation or not (failure.is_final or failure.code in _ENDED)
         message.failed(failure)
         if failure.code == "conflict":
             forget(conversation.header["id"])
@@ -267,6 +272,28 @@ def finish(conversation: OpenConversation, message: PendingMessage) -> bool:
     # The answer is stored before anything is drawn: a click ends this run at the next Streamlit call.
     pending_messages().pop(conversation.header["id"], None)
     conversation.add(message, answer)
+    return True
+
+
+def take_back(conversation: OpenConversation, message: PendingMessage) -> bool:
+    """Deletes the conversation of a first message that was refused, if it is empty. The message may begin another one.
+
+    Returns whether it was deleted.
+    """
+    is_refused = message.failure is not None and message.failure.is_final
+    if not is_refused or message.keeps_conversation or conversation.messages or "" in pending_messages():
+        return False
+    try:
+        # Someone else, such as the user in another tab, may have sent a message.
+        client().delete(USE_CASE, conversation.path, onlyEmpty="true")
+    except Failure:
+        message.keeps_conversation = True
+        forget(conversation.header["id"])
+        return False
+    # With the same key, the API would return the deleted conversation.
+    message.attempt = secrets.token_hex(8)
+    pending_messages()[""] = pending_messages().pop(conversation.header["id"])
+    select("")
     return True
 
 

@@ -29,6 +29,7 @@ _TIMEOUT_SECONDS = 35.0
 _PROBE_SECONDS = 8.0
 _IN_PROGRESS_SECONDS = 60.0
 _MAX_PAGE = 100
+_REFUSALS = ("invalid_request", "too_large", "refused")
 # The codes of errors that don't come from the API; subclasses first.
 _CODES: tuple[tuple[type[Exception], str], ...] = (
     (SignInExpired, "signed_out"),
@@ -52,6 +53,11 @@ class Failure(Exception):
     details: list[dict[str, Any]] = field(default_factory=list)
     retry_at: float | None = None
     """The earliest time for a retry (`time.monotonic()`)."""
+
+    @property
+    def is_final(self) -> bool:
+        """Whether the API refused what was sent, so that sending the same again can't succeed."""
+        return self.code in _REFUSALS
 
 
 class Client:
@@ -103,10 +109,10 @@ class Client:
         response: dict[str, Any] = self._request(use_case, "PATCH", path, body)
         return response
 
-    def delete(self, use_case: str, path: str) -> None:
+    def delete(self, use_case: str, path: str, **query: str) -> None:
         """Deletes something; it may be deleted already."""
         try:
-            self._request(use_case, "DELETE", path)
+            self._request(use_case, "DELETE", path, query=query)
         except Failure as failure:
             if failure.code != "not_found":
                 raise

@@ -23,7 +23,7 @@ from ui.file_names import file_name
 from ui.number_format import money, number, percent
 from ui.session import client
 from ui.texts import language, t, translations
-from ui.uploads import printable, uploads
+from ui.uploads import ask_for_file, printable, uploads
 
 PURPOSES = ("scoring", "outcomes", "training")
 # The API's limits (docs/api.md).
@@ -33,9 +33,8 @@ _BADGES = {
     "ready": "good", "failed": "bad", "processing": "warn", "running": "warn", "awaitingUpload": "off",
     "waiting": "off", "deleting": "off",
 }  # fmt: skip
-_SHOWN, _TRAININGS_SHOWN, _PROBLEM, _ROUND = (
-    "credit.batches", "credit.trainings", "credit.upload_problem", "credit.upload_round",
-)  # fmt: skip
+_SHOWN, _TRAININGS_SHOWN, _PROBLEM = "credit.batches", "credit.trainings", "credit.upload_problem"
+_NO_FILE = "no_file"
 _PAGE_SIZE = 10
 _MOST_BATCHES = 100
 _POLL_SECONDS = 2.0
@@ -55,8 +54,7 @@ def view() -> None:
 
 
 def _upload() -> None:
-    # A new key empties the uploader, once the file was uploaded.
-    number_of_uploads = st.session_state.setdefault(_ROUND, 0)
+    upload_round = uploads(USE_CASE).round
     purpose: str = st.radio(
         t("credit_risk.purpose"), PURPOSES, horizontal=True, key="credit.purpose",
         format_func=lambda name: t(f"credit_risk.purpose_{name}"), persist_state="session",
@@ -68,9 +66,9 @@ def _upload() -> None:
     )  # fmt: skip
     form = Fields()
     with st.form("credit batch"):
-        name = form.text_input(t("credit_risk.batch_name"), f"credit batch name {number_of_uploads}", _MAX_NAME)
+        name = form.text_input(t("credit_risk.batch_name"), f"credit batch name {upload_round}", _MAX_NAME)
         file = st.file_uploader(
-            t("credit_risk.file", megabytes=MAX_MEGABYTES), ["csv", "gz"], key=f"credit file {number_of_uploads}",
+            t("credit_risk.file", megabytes=MAX_MEGABYTES), ["csv", "gz"], key=f"credit file {upload_round}",
             max_upload_size=MAX_MEGABYTES,
         )  # fmt: skip
         if st.form_submit_button(t("credit_risk.upload"), type="primary", icon=":material/upload_file:"):
@@ -79,7 +77,7 @@ def _upload() -> None:
         if isinstance(problem, Failure):
             fields.failure_box(problem, "upload", (SCORER, MODELLER))
         else:
-            st.warning(t(problem), icon=":material/edit:")
+            ask_for_file()
 
 
 def _send(purpose: str, name: str, file: Any, problem: str | None) -> None:
@@ -91,7 +89,7 @@ def _send(purpose: str, name: str, file: Any, problem: str | None) -> None:
         return
     if file is None:
         if not state.is_double_click():
-            st.session_state[_PROBLEM] = "credit_risk.no_file"
+            st.session_state[_PROBLEM] = _NO_FILE
         return
     content = file.getvalue()
     body = {
@@ -107,7 +105,7 @@ def _send(purpose: str, name: str, file: Any, problem: str | None) -> None:
     except Failure as failure:
         st.session_state[_PROBLEM] = failure
         return
-    st.session_state[_ROUND] += 1
+    state.empty_field()
     st.rerun()
 
 

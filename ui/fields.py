@@ -105,7 +105,8 @@ class Fields:
             self._problem(t("components.no_integer", label=label), parent)
         else:
             value = type(low)(value)
-        return value
+        entered: Number = value
+        return entered
 
     def require(self, label: str, text: str) -> str:
         """The text of the field that was drawn last. An empty one is a problem."""

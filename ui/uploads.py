@@ -11,23 +11,31 @@ import streamlit as st
 
 from ui.client import Client, Failure
 from ui.session import client
+from ui.texts import t
 
-# The same file again within this time is a double click.
+# The same file, or none because the first click has emptied the field, within this time is a double click.
 _DOUBLE_CLICK_SECONDS = 10.0
 
 
 @dataclass
 class Uploads:
-    """A session's uploads to a use case. `ids`: what was created for them."""
+    """A session's uploads to a use case. `ids`: what was created for them. `round`: a part of the file field's key."""
 
     use_case: str
     ids: set[str] = field(default_factory=set)
+    round: int = 0
+    _emptied: float = -_DOUBLE_CLICK_SECONDS
     _times: dict[str, float] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def is_double_click(self) -> bool:
-        """Whether a file was uploaded just now: the second click may find the uploader emptied by the first."""
-        return any(time.monotonic() - uploaded < _DOUBLE_CLICK_SECONDS for uploaded in self._times.values())
+        """Whether the file field was emptied just now: the second click finds nothing in it."""
+        return time.monotonic() - self._emptied < _DOUBLE_CLICK_SECONDS
+
+    def empty_field(self) -> None:
+        """Empties the file field: with a new key, Streamlit draws another one."""
+        self.round += 1
+        self._emptied = time.monotonic()
 
     def status(self, item: Mapping[str, Any]) -> str:
         """What to show as the status of something: it no longer waits for a file that this session has uploaded.
@@ -52,6 +60,12 @@ class Uploads:
 def printable(name: str, most: int) -> str:
     """A file's name as the name of what is created from it: on one line, of at most `most` characters."""
     return "".join(character if character.isprintable() else " " for character in name).strip()[:most]
+
+
+def ask_for_file() -> None:
+    """Shown after a click without a file. style.css hides it once there is one: forms don't run the page for that."""
+    with st.container(key="no-file"):
+        st.warning(t("components.no_file"), icon=":material/edit:")
 
 
 def uploads(use_case: str) -> Uploads:

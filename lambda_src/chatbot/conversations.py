@@ -43,6 +43,7 @@ BATCH_SIZE = 25
 
 NOT_FOUND = "There is nothing of yours with this id."
 LIVE = "attribute_exists(pk) AND attribute_not_exists(deleted)"
+EMPTY = "messageCount = :none"
 # No message was replaced since the conversation was read. Conversations from before that was possible lack the count.
 NOTHING_REMOVED = "(attribute_not_exists(removedCount) OR removedCount = :removed)"
 
@@ -149,16 +150,27 @@ class Conversations(Table):
         except StaleWriteError:
             raise NotFound(NOT_FOUND) from None
 
-    def mark_deleted(self, caller: str, conversation_id: str) -> None:
-        """Hides the conversation from its caller. Repeating it has no effect. Raises `NotFound`."""
+    def mark_deleted(self, caller: str, conversation_id: str, *, only_empty: bool = False) -> None:
+        """Hides the conversation from its caller. Repeating it has no effect.
+
+        Raises `NotFound`, and with `only_empty` `Conflict` if it has messages.
+        """
         conversation = self.find(caller, conversation_id)
         if conversation is None:
             raise NotFound(NOT_FOUND)
         if conversation.deleted_at is None:
             try:
                 changes = {"deleted": int(self._now())}
-                self._update(_key(caller, conversation_id), changes, condition="attribute_exists(pk)")
+                condition = f"attribute_exists(pk) AND {EMPTY}" if only_empty else "attribute_exists(pk)"
+                self._update(
+                    _key(caller, conversation_id),
+                    changes,
+                    condition=condition,
+                    values={":none": 0} if only_empty else {},
+                )
             except StaleWriteError:
+                if only_empty and self.find(caller, conversation_id):
+                    raise Conflict("The conversation has messages.") from None
                 raise NotFound(NOT_FOUND) from None
 
     def erase_content(self, caller: str, conversation_id: str) -> None:

@@ -78,6 +78,12 @@ class ConversationQuery(ListQuery):
     search: Annotated[NonBlank, Meta(max_length=200)] | None = None
 
 
+class DeleteQuery(RequestModel):
+    """With `onlyEmpty`, a conversation is deleted only if it has no messages."""
+
+    only_empty: Literal["true"] | None = None
+
+
 class AddTurn(RequestModel):
     """A turn that was answered elsewhere: by another model, or in an imported conversation."""
 

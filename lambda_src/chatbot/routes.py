@@ -9,6 +9,7 @@ from lambda_src.chatbot.models import (
     ConversationList,
     ConversationQuery,
     CreateConversation,
+    DeleteQuery,
     Feedback,
     FeedbackGiven,
     MessageList,
@@ -61,6 +62,8 @@ ROUTES = (
         operation="delete_conversation",
         summary="Delete a conversation and its messages",
         status=204,
+        query=DeleteQuery,
+        raises=(Conflict,),
     ),
     Route(
         method="GET",

@@ -21,6 +21,7 @@ from lambda_src.chatbot.models import (
     ConversationList,
     ConversationQuery,
     CreateConversation,
+    DeleteQuery,
     Feedback,
     FeedbackGiven,
     Message,
@@ -53,6 +54,7 @@ from lambda_src.shared.streams import ClosingIterator, text_then_result
 # A message is one item of the table, whose limit is 400 KB.
 MAX_ANSWER_TOKENS = 16_384
 DAY_SECONDS = 24 * 3600
+_WITH_MESSAGES = DeleteQuery()
 
 
 class Generated(NamedTuple):
@@ -149,9 +151,9 @@ class ChatService:
         conversation = self._conversations.change(context.caller, id, title=title or None, model=model)
         return _conversation_answer(conversation, context)
 
-    def delete_conversation(self, context: Context, *, id: str) -> None:
-        """Raises `NotFound`, and `Unavailable` when the worker cannot be notified: a retry notifies it."""
-        self._conversations.mark_deleted(context.caller, id)
+    def delete_conversation(self, context: Context, *, id: str, query: DeleteQuery = _WITH_MESSAGES) -> None:
+        """Raises `NotFound`, `Conflict`, and `Unavailable` when the worker cannot be notified: a retry notifies it."""
+        self._conversations.mark_deleted(context.caller, id, only_empty=query.only_empty is not None)
         IdempotencyStore.of(self._conversations).forget(id)
         self._queue.request_maintenance(context.caller, id)
 

@@ -435,7 +435,9 @@ class Chatbot:
         self.get_conversation(id).update({name: value for name, value in changes.items() if value})
         return self.get_conversation(id)
 
-    def delete_conversation(self, id: str) -> None:
+    def delete_conversation(self, id: str, query: Any) -> None:
+        if query.only_empty and self.messages[id]:
+            raise ErrorResponse(409, "conflict", "The conversation has messages.")
         self.conversations.remove(self.get_conversation(id))
 
     def list_messages(self, id: str, query: Any) -> dict[str, Any]:

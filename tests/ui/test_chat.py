@@ -2,11 +2,14 @@
 
 import threading
 from collections.abc import Callable
+from typing import Any
 
 import pytest
+from streamlit.testing.v1 import AppTest
 
+from tests.ui.app_helpers import click
 from tests.ui.browser import BrowserSession
-from tests.ui.fake_api import FakeApi
+from tests.ui.fake_api import Chatbot, ErrorResponse, FakeApi
 from tests.ui.test_chatbot import send, texts
 from ui import chat
 from ui.api_request import Call
@@ -48,3 +51,75 @@ def test_two_runs_notice_that_a_message_was_stopped_before_its_answer_began() ->
     assert message.failure is not None
     assert message.failure.code == "stopped"
     assert chat.finish(conversation, message)
+
+
+REFUSED = ErrorResponse(400, "invalid_request", "The document is empty.")
+
+
+@pytest.fixture
+def chatbot(api: FakeApi) -> Chatbot:
+    service: Chatbot = api.services["chatbot"]
+    return service
+
+
+def test_a_refused_first_message_leaves_no_conversation_and_can_be_sent_again(
+    app: Callable[..., AppTest], api: FakeApi, chatbot: Chatbot
+) -> None:
+    chatbot.streams += [[REFUSED], [REFUSED]]
+    page = click(app("chatbot"), "Explain something")
+    message = page.text_area(key=next(each.key for each in page.text_area if each.label == "Your message"))
+    assert message.value.startswith("Explain how")
+    assert chatbot.conversations == []
+    assert "The document is empty." in "".join(element.proto.body for element in page.get("html"))
+
+    click(page, "Try again")
+    assert chatbot.conversations == []
+    click(page, "Try again")
+    assert [each["messageCount"] for each in chatbot.conversations] == [2]
+    assert len(api.posts("/conversations")) == 3
+    assert "Try again" not in [button.label for button in page.button]
+
+
+def test_a_conversation_in_which_an_interrupted_answer_may_be_stored_is_kept(
+    app: Callable[..., AppTest], chatbot: Chatbot
+) -> None:
+    chatbot.streams += [["Half", None], [REFUSED]]
+    page = click(app("chatbot"), "Explain something")
+    click(page, "Try again")
+    assert len(chatbot.conversations) == 1
+    click(page, "Try again")
+    assert [each["messageCount"] for each in chatbot.conversations] == [2]
+
+
+def test_a_conversation_in_which_another_tab_has_sent_a_message_is_kept(
+    app: Callable[..., AppTest], chatbot: Chatbot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(id: str, body: Any) -> Any:
+        chatbot.add_turn(id, "From another tab", "Answer")
+        raise REFUSED
+
+    monkeypatch.setattr(chatbot, "stream_message", refuse)
+    page = click(app("chatbot"), "Explain something")
+    assert [each["messageCount"] for each in chatbot.conversations] == [2]
+    assert "Try again" in [button.label for button in page.button]
+
+
+def test_a_refused_message_in_a_conversation_that_has_messages_deletes_nothing(
+    app: Callable[..., AppTest], api: FakeApi, chatbot: Chatbot
+) -> None:
+    page = click(app("chatbot"), "Explain something")
+    chatbot.streams.append([REFUSED])
+    click(page, "New answer")
+    assert [each["messageCount"] for each in chatbot.conversations] == [2]
+    assert [call.method for call in api.calls if call.method == "DELETE"] == []
+
+
+def test_a_refused_message_stays_in_its_conversation_while_another_first_message_waits(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    refused, other = (PendingMessage("Hello", failure=Failure("invalid_request")) for _ in range(2))
+    waiting = {"": other, "c": refused}
+    monkeypatch.setattr(chat, "pending_messages", lambda: waiting)
+    monkeypatch.setattr(chat, "client", lambda: pytest.fail("Nothing is deleted."))
+    assert not chat.take_back(OpenConversation({"id": "c", "title": ""}, [], None), refused)
+    assert waiting == {"": other, "c": refused}

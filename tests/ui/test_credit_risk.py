@@ -485,7 +485,11 @@ def test_a_failed_upload_leaves_no_batch_and_keeps_the_file(
     session = new_session()
     page = session.open(PATH)
     _show(session, "Batches and trainings")
+    _upload(page)
+    request = page.get_by_text("Choose a file first.")
+    request.wait_for()
     _choose_file(page)
+    request.wait_for(state="hidden")
     _upload(page)
     page.get_by_text("The API failed.").wait_for()
     assert credit.batches == []

@@ -127,19 +127,71 @@ def test_an_error_keeps_the_question(new_session: Callable[..., BrowserSession],
     assert len({call.key for call in api.posts("/questions")}) == 1
 
 
-def test_a_failed_upload_leaves_no_document_and_keeps_the_file(
-    new_session: Callable[..., BrowserSession], api: FakeApi, hr: HrQa
+def test_a_failed_upload_leaves_no_document_and_keeps_the_file_until_it_is_sent_again(
+    app: Callable[..., AppTest], hr: HrQa
 ) -> None:
-    hr.failing_uploads = 1
-    session = new_session()
-    page = session.open(PATH)
-    _choose_file(page, "Handbook.pdf", HANDBOOK.read_bytes())
-    page.get_by_role("button", name="Add documents").click()
-    page.get_by_text("The API failed.").wait_for()
+    hr.failing_uploads = 2
+    page = app("hr_qa")
+    page.file_uploader[0].upload("Handbook.pdf", b"%PDF-1.7 one").upload("Policy.pdf", b"%PDF-1.7 two")
+    click(page, "Add documents")
+    assert len(page.error) == 2
     assert hr.documents == []
+
+    page.file_uploader[0].upload("Rules.pdf", b"%PDF-1.7 three")
+    click(page, "Add documents")
+    assert [document["name"] for document in hr.documents] == ["Rules.pdf"]
+    assert len(page.error) == 2
+
+    click(page, "Try again")
+    assert [document["name"] for document in hr.documents] == ["Rules.pdf", "Handbook.pdf"]
+    click(page, "Discard this file")
+    assert len(page.error) == 0
+    assert len(hr.documents) == 2
+
+
+def test_the_field_is_empty_after_an_upload_and_the_next_one_is_about_its_own_files(
+    app: Callable[..., AppTest], hr: HrQa
+) -> None:
+    page = app("hr_qa")
+    page.file_uploader[0].upload("empty.pdf", b"").upload("Handbook.pdf", b"%PDF-1.7 one")
+    click(page, "Add documents")
+    assert "empty.pdf" in "".join(html(page))
+    assert page.file_uploader[0].value == []
+
+    page.file_uploader[0].upload("Policy.pdf", b"%PDF-1.7 two")
+    click(page, "Add documents")
+    assert warnings(page) == []
+    assert "empty.pdf" not in "".join(html(page))
+    assert [document["name"] for document in hr.documents] == ["Handbook.pdf", "Policy.pdf"]
+
+
+def test_a_file_that_the_api_refuses_is_not_offered_again(app: Callable[..., AppTest], api: FakeApi, hr: HrQa) -> None:
+    api.errors.append(ErrorResponse(400, "invalid_request"))
+    page = app("hr_qa")
+    page.file_uploader[0].upload("Handbook.pdf", b"%PDF-1.7 one")
+    click(page, "Add documents")
+    assert len(page.error) == 1
+    assert "Try again" not in [button.label for button in page.button]
+
+
+def test_a_second_click_does_not_replace_why_a_file_was_not_added(app: Callable[..., AppTest]) -> None:
+    page = app("hr_qa")
+    page.file_uploader[0].upload("empty.txt", b"")
+    click(page, "Add documents")
+    before = warnings(page)
+    click(page, "Add documents")
+    assert warnings(page) == before != []
+
+
+def test_the_request_for_a_file_disappears_when_one_is_chosen(new_session: Callable[..., BrowserSession]) -> None:
+    page = new_session().open(PATH)
     page.get_by_role("button", name="Add documents").click()
-    session.badge("Ready").wait_for()
-    assert len(hr.documents) == 1
+    request = page.get_by_text("Choose a file first.")
+    request.wait_for()
+    _choose_file(page, "Handbook.pdf", HANDBOOK.read_bytes())
+    request.wait_for(state="hidden")
+    page.get_by_role("button", name="Remove Handbook.pdf").click()
+    request.wait_for()
 
 
 def test_a_double_click_uploads_a_file_once(new_session: Callable[..., BrowserSession], api: FakeApi, hr: HrQa) -> None:
@@ -276,8 +328,7 @@ def test_a_file_that_is_in_the_list_is_uploaded_only_on_request(app: Callable[..
     assert [call.body["name"] for call in api.posts("/documents")] == ["Leave.pdf"]
     assert warnings(page) == ["This file is in the list already, so it was not uploaded again."]
 
-    page.checkbox(key="hr.duplicates").check()
-    click(page, "Add documents")
+    click(page, "Upload it all the same")
     assert [call.body["name"] for call in api.posts("/documents")] == ["Leave.pdf", "Copy.pdf"]
     assert warnings(page) == []
 

@@ -122,6 +122,8 @@ def _settings() -> dict[str, str]:
 
 def _conversation(conversation_id: str, conversation: OpenConversation) -> None:
     message = chat.pending_messages().get(conversation_id)
+    if message is not None and chat.take_back(conversation, message):
+        st.rerun()
     _head(conversation, awaits_title=bool(conversation.title_checks) and message is None)
     if conversation.cursor:
         _earlier_messages(conversation)

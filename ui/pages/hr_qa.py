@@ -2,7 +2,9 @@
 
 import hashlib
 import html
+import secrets
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +22,7 @@ from ui.hr_feedback import USE_CASE, Turn
 from ui.number_format import number
 from ui.session import client
 from ui.texts import LANGUAGES, language, t
-from ui.uploads import printable, uploads
+from ui.uploads import ask_for_file, printable, uploads
 
 # English where there is none in the language: questions may be in another one than the document.
 SAMPLES = {"pt": "clt_jornada_ferias_maternidade_rescisao.pdf"}
@@ -55,7 +57,7 @@ _OWN = "own"
 _PAGE_SIZE = 20
 # All that can be found by name and chosen for a question, in five requests.
 _MAX_LISTED = 500
-_SEARCH, _DUPLICATES, _SENT = "hr.search", "hr.duplicates", "hr.sent"
+_SEARCH, _PROBLEMS, _SENT, _NO_FILE = "hr.search", "hr.problems", "hr.sent", "no_file"
 # Each document is polled separately: with more than four, less often, to limit the total.
 _POLL_SECONDS, _POLL_SECONDS_PER_DOCUMENT = 2.0, 0.5
 # S3 requires the form's fields before the file.
@@ -316,19 +318,34 @@ def _error(error: Mapping[str, str]) -> None:
         st.caption(t("hr_qa.code", code=components.plain(code)))
 
 
+@dataclass(frozen=True, eq=False)
+class NotAdded:
+    """A file of the last upload that was not added, and why. `content` is kept if it may be sent again.
+
+    `id` is part of its buttons' keys: the second click of a double click must not be for the next file.
+    """
+
+    name: str
+    reason: str | Failure
+    content: bytes = b""
+    space: str = _OWN
+    id: str = field(default_factory=lambda: secrets.token_hex(8))
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether only the upload failed."""
+        return isinstance(self.reason, Failure) and bool(self.content)
+
+
 def _upload(documents: list[dict[str, Any]], space: str) -> None:
-    # A new key empties the uploader. It changes only if all files were uploaded.
-    batch = st.session_state.setdefault("hr.batch", 0)
     with st.form("documents"):
         files = st.file_uploader(
             t("hr_qa.files", megabytes=MAX_MEGABYTES),
             list(_TYPES),
             accept_multiple_files=True,
-            key=f"hr files {batch}",
+            key=f"hr files {uploads(USE_CASE).round}",
             max_upload_size=MAX_MEGABYTES,
         )
-        if _has_duplicates():
-            st.checkbox(t("hr_qa.upload_duplicates"), key=_DUPLICATES)
         submitted = st.form_submit_button(t("hr_qa.upload"), type="primary", icon=":material/upload_file:")
     sample = not documents and st.button(t("hr_qa.example"), icon=":material/description:")
     if submitted:
@@ -336,23 +353,40 @@ def _upload(documents: list[dict[str, Any]], space: str) -> None:
     elif sample:
         name = SAMPLES.get(language(), ENGLISH_SAMPLE)
         _upload_files([(name, (FOLDER / name).read_bytes())], space, documents)
-    _problems()
+    for place, problem in enumerate(_problems()):
+        _not_added(place, problem)
 
 
-def _problems() -> None:
-    """Why files of the last upload were rejected."""
-    for place, (name, problem) in enumerate(st.session_state.get("hr.problems", ())):
-        if name:
-            st.html(f'<p class="source">{html.escape(name)}</p>')
-        if isinstance(problem, Failure):
-            components.error_box(problem, f"upload {place}")
-        else:
-            st.warning(t(problem), icon=":material/edit:")
+def _problems() -> list[NotAdded]:
+    problems: list[NotAdded] = st.session_state.setdefault(_PROBLEMS, [])
+    return problems
 
 
-def _has_duplicates() -> bool:
-    problems = (problem for _, problem in st.session_state.get("hr.problems", ()))
-    return any(isinstance(problem, str) and "duplicate" in problem for problem in problems)
+def _not_added(place: int, problem: NotAdded) -> None:
+    """Why a file was not added, and what can be done about it here."""
+    if problem.reason == _NO_FILE:
+        ask_for_file()
+        return
+    st.html(f'<p class="source">{html.escape(problem.name)}</p>')
+    if isinstance(problem.reason, Failure):
+        components.error_box(problem.reason, f"upload {place}")
+    else:
+        st.warning(t(problem.reason), icon=":material/edit:")
+    if not problem.content:
+        return
+    with st.container(horizontal=True, gap="small"):
+        components.name_buttons(problem.name)
+        label = t("chatbot.again" if problem.has_failed else "hr_qa.upload_duplicates")
+        if st.button(label, key=f"hr again {problem.id}", icon=":material/refresh:"):
+            _upload_again(problem)
+        if problem.has_failed:
+            st.button(
+                t("hr_qa.discard_file"),
+                key=f"hr discard {problem.id}",
+                icon=":material/close:",
+                on_click=_discard,
+                args=(problem,),
+            )
 
 
 def _duplicate(name: str, digest: str, documents: Sequence[Mapping[str, Any]]) -> str | None:
@@ -366,37 +400,74 @@ def _duplicate(name: str, digest: str, documents: Sequence[Mapping[str, Any]]) -
 
 
 def _upload_files(files: Sequence[tuple[str, bytes]], space: str, documents: Sequence[Mapping[str, Any]]) -> None:
-    """Uploads each file. If any fails, the files stay in the uploader, and those that were sent are not sent again."""
+    """Uploads each file and empties the field. What was not added is listed below it.
+
+    `sent`: the names of those that were, by their digests. A second click may end a run, and begin with them again.
+    """
+    state = uploads(USE_CASE)
+    if not files and state.is_double_click():
+        return
     sent: dict[str, str] = st.session_state.setdefault(_SENT, {})
-    problems: list[tuple[str, str | Failure]] = (
-        [] if files or uploads(USE_CASE).is_double_click() else [("", "hr_qa.no_file_chosen")]
-    )
-    st.session_state["hr.problems"] = problems
+    names = {name for name, _ in files}
+    # A file whose upload failed stays until it is sent again or discarded.
+    problems = [problem for problem in _problems() if problem.has_failed and problem.name not in names]
+    st.session_state[_PROBLEMS] = problems
+    if not files:
+        problems.append(NotAdded("", _NO_FILE))
     for name, content in files:
-        if not content:
-            problems.append((name, "documents.failed_empty"))
-            continue
-        if _content_type(name) == PDF and b"%PDF-" not in content[:_HEADER_BYTES]:
-            problems.append((name, "documents.failed_unsupported_type"))
-            continue
         digest = hashlib.sha256(content).hexdigest()
         if sent.get(digest) == name:
             continue
+        problem = _unreadable(name, content)
         duplicate = "hr_qa.duplicate_content" if digest in sent else _duplicate(name, digest, documents)
-        if duplicate and not st.session_state.get(_DUPLICATES):
-            problems.append((name, duplicate))
-            continue
-        try:
-            with st.spinner(t("hr_qa.sending", name=components.plain(name)), show_time=True):
-                _upload_file(name, content, digest, space)
+        if problem:
+            problems.append(NotAdded(name, problem))
+        elif duplicate:
+            problems.append(NotAdded(name, duplicate, content, space))
+        elif failed := _send(name, content, space):
+            problems.append(failed)
+        else:
             sent[digest] = name
-        except Failure as failure:
-            problems.append((name, failure))
-    if not problems:
-        st.session_state["hr.batch"] += 1
+    if files:
+        state.empty_field()
         sent.clear()
     lists.forget(USE_CASE)
     st.rerun()
+
+
+def _unreadable(name: str, content: bytes) -> str | None:
+    """Why the API could not read the file."""
+    if not content:
+        return "documents.failed_empty"
+    is_pdf = b"%PDF-" in content[:_HEADER_BYTES]
+    return "documents.failed_unsupported_type" if _content_type(name) == PDF and not is_pdf else None
+
+
+def _upload_again(problem: NotAdded) -> None:
+    """Uploads a file that was not added. If it fails again, the new failure is shown in place of the old one."""
+    failed = _send(problem.name, problem.content, problem.space)
+    problems = _problems()
+    # The second click of a double click may find it uploaded.
+    if problem in problems:
+        place = problems.index(problem)
+        problems[place : place + 1] = [failed] if failed else []
+    lists.forget(USE_CASE)
+    st.rerun()
+
+
+def _discard(problem: NotAdded) -> None:
+    if problem in _problems():
+        _problems().remove(problem)
+
+
+def _send(name: str, content: bytes, space: str) -> NotAdded | None:
+    """Uploads a file. Returns why that failed."""
+    try:
+        with st.spinner(t("hr_qa.sending", name=components.plain(name)), show_time=True):
+            _upload_file(name, content, hashlib.sha256(content).hexdigest(), space)
+    except Failure as failure:
+        return NotAdded(name, failure, b"" if failure.is_final else content, space)
+    return None
 
 
 def _upload_file(name: str, content: bytes, digest: str, space: str) -> None:

@@ -13,6 +13,7 @@ from lambda_src.chatbot.models import (
     ChangeConversation,
     ConversationQuery,
     CreateConversation,
+    DeleteQuery,
     SendMessage,
 )
 from lambda_src.chatbot.routes import ROUTES
@@ -409,6 +410,24 @@ def test_a_deleted_conversation_is_not_found() -> None:
     assert_not_found(world, conversation)
     with pytest.raises(NotFound):
         service.delete_conversation(ChatContext(), id=UNKNOWN)
+
+
+def test_a_conversation_with_messages_is_not_deleted_as_an_empty_one() -> None:
+    world = World()
+    empty, used = world.create(), world.create()
+    world.send(used)
+    service, query = world.service(), DeleteQuery(only_empty="true")
+
+    with pytest.raises(Conflict):
+        service.delete_conversation(ChatContext(), id=used, query=query)
+    service.delete_conversation(ChatContext(), id=empty, query=query)
+    service.delete_conversation(ChatContext(), id=empty, query=query)
+
+    world.assert_complete(used, 1)
+    listed = service.list_conversations(ChatContext(), query=ConversationQuery()).items
+    assert [each.id for each in listed] == [used]
+    with pytest.raises(NotFound):
+        service.delete_conversation(ChatContext(), id=UNKNOWN, query=query)
 
 
 def test_a_deletion_whose_message_failed_can_be_retried() -> None:
