@@ -57,8 +57,8 @@ class PendingMessage:
     sent_documents: list[dict[str, str]] = field(default_factory=list)
     """The documents when it failed: the user may have removed some since."""
     attempt: str = field(default_factory=lambda: secrets.token_hex(8))
-    keeps_conversation: bool = False
-    """Whether its conversation is not deleted if it is refused: an earlier attempt may still be answered there."""
+    owns_conversation: bool = False
+    """Whether its conversation was created for it alone, and no earlier attempt may still be answered there."""
     replaces: str | None = None
     """The id of an earlier message that this one replaces, with all after it."""
     original: "tuple[str, list[dict[str, str]], list[dict[str, Any]]] | None" = None
@@ -220,6 +220,7 @@ def create(first_message: PendingMessage, settings: Mapping[str, Any]) -> None:
     """Creates the conversation that `first_message` belongs to, and opens it. Raises `Failure`."""
     key = first_message.key("/conversations", settings)
     conversation = client().post(USE_CASE, "/conversations", settings, key)
+    first_message.owns_conversation = True
     pending_messages()[conversation["id"]] = pending_messages().pop("")
     select(conversation["id"])
 
@@ -264,7 +265,8 @@ def finish(conversation: OpenConversation, message: PendingMessage) -> bool:
         answer = call.response.result()
     except Failure as failure:
         message.partial_answer = "" if failure.code == "stopped" else call.text
-        message.keeps_conversation = message.keeps_conversation or not (failure.is_final or failure.code in _ENDED)
+        if not failure.is_final and failure.code not in _ENDED:
+            message.owns_conversation = False
         message.failed(failure)
         if failure.code == "conflict":
             forget(conversation.header["id"])
@@ -281,13 +283,13 @@ def take_back(conversation: OpenConversation, message: PendingMessage) -> bool:
     Returns whether it was deleted.
     """
     is_refused = message.failure is not None and message.failure.is_final
-    if not is_refused or message.keeps_conversation or conversation.messages or "" in pending_messages():
+    if not is_refused or not message.owns_conversation or conversation.messages or "" in pending_messages():
         return False
     try:
         # Someone else, such as the user in another tab, may have sent a message.
         client().delete(USE_CASE, conversation.path, onlyEmpty="true")
     except Failure:
-        message.keeps_conversation = True
+        message.owns_conversation = False
         forget(conversation.header["id"])
         return False
     # With the same key, the API would return the deleted conversation.

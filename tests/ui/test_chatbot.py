@@ -445,6 +445,8 @@ def test_an_edited_message_has_a_new_key(app: Callable[..., AppTest], api: FakeA
     click(page, "Try again")
     assert [call.body["text"] for call in _sent(api)] == ["Something bad", "Something good"]
     assert len({call.key for call in _sent(api)}) == 2
+    # The conversation was there before the message that was refused, with its title and settings.
+    assert [call for call in api.calls if call.method == "DELETE"] == []
 
 
 def test_a_message_can_be_discarded(app: Callable[..., AppTest], api: FakeApi) -> None:
