@@ -344,3 +344,20 @@ def test_charts_follow_the_theme(new_session: Callable[..., BrowserSession], api
     light = gauge.get_attribute("src")
     page.emulate_media(color_scheme="dark")
     session.wait_for(lambda: gauge.get_attribute("src") != light)
+
+
+def test_a_run_leaves_the_title_as_it_is(new_session: Callable[..., BrowserSession]) -> None:
+    session = new_session()
+    page = session.open("embeddings")
+    page.evaluate("""() => {
+      window.titles = [];
+      const { get, set } = Object.getOwnPropertyDescriptor(Document.prototype, "title");
+      const record = title => { window.titles.push(title); set.call(document, title); };
+      Object.defineProperty(document, "title", { get: () => get.call(document), set: record });
+    }""")
+    page.get_by_role("button", name="Use an example").click()
+    page.wait_for_function("document.querySelector('textarea').value")
+    session.wait_until_idle()
+    titles = page.evaluate("window.titles")
+    assert titles
+    assert set(titles) == {"Embeddings · Bedrock endpoints"}

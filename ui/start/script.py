@@ -32,12 +32,13 @@ def _language_switch() -> None:
 def main() -> None:
     """One run of the script."""
     _language_switch()
-    st.set_page_config(page_title=_NAME, page_icon=str(FOLDER / "images" / "icon.svg"), layout="wide")
+    st.set_page_config(page_icon=str(FOLDER / "images" / "icon.svg"), layout="wide")
     page_script.add()
     st.logo(str(FOLDER / "images" / "logo.svg"), icon_image=str(FOLDER / "images" / "icon.svg"), size="large")
     if not is_allowed():
         # Without it, Streamlit reports the URL of every page as unknown before sign-in.
         st.navigation(list(pages().values()), position="hidden")
+        st.set_page_config(page_title=_NAME)
         return
     # Not before: there is room for some tabs only, and visitors without sign-in would take it.
     tab_state.keep()
